@@ -1,0 +1,9 @@
+"""Audit published scaling laws: claim files, checks, verdicts."""
+
+from __future__ import annotations
+
+from scaling_fast.auditing.claims import Paper, load_paper, paper_names
+from scaling_fast.auditing.printed import Printed
+from scaling_fast.auditing.run import Audit, audit
+
+__all__ = ["Audit", "Paper", "Printed", "audit", "load_paper", "paper_names"]

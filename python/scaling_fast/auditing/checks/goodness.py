@@ -1,0 +1,367 @@
+"""R2: do the reported parameters fit the rows? Likelihood ratio, Wald and sign-score tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scaling_fast.auditing.checks.outcome import Cell, Outcome, grey, joined
+from scaling_fast.auditing.checks.thresholds import P_GREEN, P_RED, falling
+from scaling_fast.findings import Finding
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scaling_fast.auditing.evidence import Case
+    from scaling_fast.auditing.refits import Resampled, View
+
+    Floats = NDArray[np.float64]
+
+STEP = 6e-6  # cube root of the rounding unit: step of a central difference, relative
+
+
+def goodness(case: Case) -> Outcome:
+    """Return three tests of the reported point; green means compatible, not replicated."""
+    if not case.views:
+        return grey(
+            "R2",
+            "no_data",
+            f"Whether the reported parameters fit is open: {case.absent}.",
+            "Publish the rows.",
+        )
+    outcomes = []
+    for view in case.views:
+        point = case.reported.exact or view.boxed or case.reported.centre
+        if point is None:
+            missing = ", ".join(case.reported.missing) or "parameters"
+            outcomes.append(grey("R2", "incomplete", f"The paper does not report {missing}."))
+        elif not view.stated.converged:
+            outcomes.append(
+                grey(
+                    "R2", "uncertified", f"No certified optimum{case.where(view)} to test against."
+                )
+            )
+        else:
+            outcomes += [
+                _ratio(case, view, point),
+                _wald(case, view, point),
+                _score(case, view, point),
+            ]
+    return joined(outcomes)
+
+
+def _ratio(case: Case, view: View, point: dict[str, float]) -> Outcome:
+    """Return the likelihood ratio, judged by its own resampled distribution (ruling 7)."""
+    from scipy import stats
+
+    law, k, label = case.law, len(case.law.params), view.label
+    stated = view.ratio(law, point, view.hat)
+    density = "Laplace" if view.near_l1 else "Gauss"
+    cells = []
+    best = stated
+    if view.absolute is not None and view.absolute.converged:
+        absolute = {name: float(value) for name, value in view.absolute.params.items()}
+        best = view.ratio(law, point, absolute)
+        cells.append(
+            Cell(
+                "R2",
+                "likelihood ratio",
+                computed=best,
+                view=label,
+                source="2 n ln(S/S_hat), S the sum of absolute residuals, against the "
+                "least-absolute-deviations optimum",
+            )
+        )
+    cells.append(
+        Cell(
+            "R2",
+            "likelihood ratio against the stated optimum",
+            computed=stated,
+            view=label,
+            source=f"{density} likelihood, scale re-estimated at both points",
+        )
+    )
+    centre = case.reported.centre
+    if centre is not None and centre != point:
+        reference = view.hat
+        if view.absolute is not None and view.absolute.converged:
+            reference = {name: float(value) for name, value in view.absolute.params.items()}
+        cells.append(
+            Cell(
+                "R2",
+                "likelihood ratio of the rounded parameters",
+                view=label,
+                computed=view.ratio(law, centre, reference),
+                source="the same, at the parameters as printed",
+            )
+        )
+    cells.append(
+        Cell(
+            "R2",
+            "chi-square p of the likelihood ratio",
+            view=label,
+            computed=float(stats.chi2.sf(best, k)),
+            source=f"chi-square with {k} df: the published reference, not calibrated "
+            "here and not decisive",
+        )
+    )
+    judged: list[tuple[float, str]] = []
+    for resampled in view.resamples:
+        p, tail, count, more = _reference(resampled, stated, label)
+        cells += more
+        decided = tail if count == 0 else p
+        how = (
+            f"no replicate of {resampled.usable} reaches it; fitted tail"
+            if count == 0
+            else f"{count} of {resampled.usable} replicates reach it"
+        )
+        judged.append((decided, f"{resampled.kind}: {how}"))
+    if not judged:
+        return joined(
+            [
+                Outcome(cells=tuple(cells)),
+                grey("R2", "likelihood_ratio", "No resample to judge the likelihood ratio by."),
+            ]
+        )
+    p, how = max(judged)
+    if not view.near_l1 and view.n > k:
+        ratio = (np.exp(stated / view.n) - 1.0) * (view.n - k) / k
+        p_exact = float(stats.f.sf(ratio, k, view.n - k))
+        cells.append(
+            Cell(
+                "R2",
+                "F test p of the reported point",
+                computed=p_exact,
+                view=label,
+                source=f"F({k}, {view.n - k}), normal residuals",
+            )
+        )
+    severity = falling(p, P_GREEN, P_RED)
+    sentence = (
+        f"The reported parameters{case.where(view)} are compatible with the rows "
+        f"(likelihood ratio {stated:.3g}, p = {p:.2g}); compatible is not replicated."
+        if severity == "green"
+        else f"The reported parameters{case.where(view)} do not fit the rows they are said to fit: "
+        f"likelihood ratio {stated:.4g}, p = {p:.1g} ({how})."
+    )
+    finding = Finding(
+        "R2.likelihood_ratio",
+        "R2",
+        severity,
+        sentence,
+        statistic=stated,
+        threshold=P_RED if severity == "red" else P_GREEN,
+        evidence={"view": label, "p": p, "reference": how, "density": density, "rows": view.n},
+        advice="Publish unrounded parameters, the objective and the tolerance used.",
+    )
+    return Outcome((finding,), tuple(cells))
+
+
+def _reference(
+    resampled: Resampled, observed: float, label: str
+) -> tuple[float, float, int, list[Cell]]:
+    """Return the resampled p, its fitted tail, the exceedances, and their cells."""
+    from scipy import stats
+
+    values = resampled.ratio[np.isfinite(resampled.ratio)]
+    count = int(np.sum(values >= observed))
+    p = (1 + count) / (values.size + 1)
+    mean, variance = float(np.mean(values)), float(np.var(values, ddof=1))
+    tail = float("nan")
+    if mean > 0 and variance > 0:
+        # c chi-square(nu) with the replicates' mean and variance (Satterthwaite 1946).
+        tail = float(stats.chi2.sf(observed * 2 * mean / variance, 2 * mean**2 / variance))
+    kind = resampled.kind
+    why = f"likelihood ratio of {values.size} {kind} refits against the full-data optimum"
+    return (
+        p,
+        tail,
+        count,
+        [
+            Cell("R2", f"mean of the reference, {kind}", computed=mean, source=why, view=label),
+            Cell(
+                "R2",
+                f"95 % point of the reference, {kind}",
+                view=label,
+                computed=float(np.quantile(values, 0.95)),
+                source=why,
+            ),
+            Cell(
+                "R2",
+                f"replicates at or beyond, {kind}",
+                counted=float(count),
+                source=why,
+                view=label,
+            ),
+            Cell(
+                "R2",
+                f"bootstrap p, {kind}",
+                counted=p,
+                source="(1 + replicates beyond)/(B + 1)",
+                view=label,
+            ),
+            Cell(
+                "R2",
+                f"fitted tail p, {kind}",
+                computed=tail,
+                view=label,
+                source="c chi-square(nu) with the replicates' mean and variance",
+            ),
+        ],
+    )
+
+
+def coordinates(name: str, values: Floats) -> tuple[str, Floats]:
+    """Return ln of a scale (E, A, B: capitals by convention, positive) and exponents as they are."""
+    values = np.asarray(values, dtype=np.float64)
+    if name[:1].isupper() and bool(np.all(values > 0)):
+        return f"ln {name}", np.log(values)
+    return name, values
+
+
+def _wald(case: Case, view: View, point: dict[str, float]) -> Outcome:
+    """Return the distance of the reported point in the covariance of the refits."""
+    k = len(case.law.params)
+    cells, judged = [], []
+    for resampled in view.resamples:
+        if resampled.usable <= k + 1:
+            continue
+        columns, gaps, names = [], [], []
+        for name in case.law.params:
+            together = np.concatenate([resampled.draws[name], [point[name], view.hat[name]]])
+            shown, moved = coordinates(name, together)
+            columns.append(moved[:-2])
+            gaps.append(moved[-2] - moved[-1])
+            names.append(shown)
+        gap = np.array(gaps)
+        spread = np.cov(np.array(columns))
+        try:
+            statistic = float(gap @ np.linalg.solve(np.atleast_2d(spread), gap))
+        except np.linalg.LinAlgError:
+            continue
+        clustered = resampled.kind == "clusters"
+        p, law_of = _quadratic_p(statistic, k, view.groups if clustered else 0)
+        source = f"covariance of {resampled.usable} refits in ({', '.join(names)}); {law_of}"
+        cells += [
+            Cell(
+                "R2",
+                f"Wald statistic, {resampled.kind}",
+                computed=statistic,
+                source=source,
+                view=view.label,
+            ),
+            Cell("R2", f"Wald p, {resampled.kind}", computed=p, source=source, view=view.label),
+        ]
+        judged.append((p, statistic, resampled.kind, law_of))
+    if not judged:
+        return joined(
+            [
+                Outcome(cells=tuple(cells)),
+                grey("R2", "wald", "No covariance of refits for the Wald test."),
+            ]
+        )
+    return _judge(case, view, "wald", "Wald", max(judged), tuple(cells))
+
+
+def _score(case: Case, view: View, point: dict[str, float]) -> Outcome:
+    """Return the sign-score test, which assumes no density (ruling 7)."""
+    k = len(case.law.params)
+    sign = np.sign(view.residuals(case.law, point))
+    jacobian = _jacobian(case, view, point)
+    score = jacobian.T @ sign
+    cells, judged = [], []
+    forms = [("rows", jacobian.T @ jacobian, 0)]
+    if view.codes is not None and view.groups > k:
+        sums = np.zeros((view.groups, k))
+        np.add.at(sums, view.codes, jacobian * sign[:, None])
+        forms.append(("clusters", sums.T @ sums, view.groups))
+    for kind, middle, groups in forms:
+        scale = np.sqrt(np.diag(middle))
+        if not np.all(scale > 0):
+            continue
+        unit = score / scale
+        try:
+            statistic = float(unit @ np.linalg.solve(middle / np.outer(scale, scale), unit))
+        except np.linalg.LinAlgError:
+            continue
+        p, law_of = _quadratic_p(statistic, k, groups)
+        source = f"signs of the residuals at the reported point; {law_of}"
+        cells += [
+            Cell(
+                "R2",
+                f"sign-score statistic, {kind}",
+                computed=statistic,
+                source=source,
+                view=view.label,
+            ),
+            Cell("R2", f"sign-score p, {kind}", computed=p, source=source, view=view.label),
+        ]
+        judged.append((p, statistic, kind, law_of))
+    cells.append(
+        Cell(
+            "R2",
+            "share of rows fitted too high",
+            counted=float(np.mean(sign > 0)),
+            source="at the reported point; one half is even",
+            view=view.label,
+        )
+    )
+    if not judged:
+        return joined(
+            [
+                Outcome(cells=tuple(cells)),
+                grey("R2", "sign_score", "The sign-score test is singular on these rows."),
+            ]
+        )
+    return _judge(case, view, "sign_score", "Sign-score", max(judged), tuple(cells))
+
+
+def _quadratic_p(statistic: float, k: int, groups: int) -> tuple[float, str]:
+    """Return p of a quadratic form: chi-square of rows, F(k, G - k) of clusters (ruling 7)."""
+    from scipy import stats
+
+    if groups > k:
+        scaled = (groups - k) / (k * (groups - 1)) * statistic
+        return float(stats.f.sf(scaled, k, groups - k)), f"F({k}, {groups - k}) of clusters"
+    return float(stats.chi2.sf(statistic, k)), f"chi-square with {k} df"
+
+
+def _judge(
+    case: Case,
+    view: View,
+    code: str,
+    title: str,
+    judged: tuple[float, float, str, str],
+    cells: tuple[Cell, ...],
+) -> Outcome:
+    """Return the finding by the least significant form of a test: the benefit of the doubt."""
+    p, statistic, kind, law_of = judged
+    severity = falling(p, P_GREEN, P_RED)
+    words = {
+        "green": "does not contradict the reported point",
+        "amber": "speaks against the reported point",
+        "red": "rejects the reported point",
+    }.get(severity, "could not be computed for the reported point")
+    finding = Finding(
+        f"R2.{code}",
+        "R2",
+        severity,
+        f"{title} test{case.where(view)} {words}: {statistic:.3g} on {kind}, p = {p:.2g} "
+        f"({law_of}).",
+        statistic=statistic,
+        threshold=P_RED if severity == "red" else P_GREEN,
+        evidence={"view": view.label, "p": p, "by": kind},
+    )
+    return Outcome((finding,), cells)
+
+
+def _jacobian(case: Case, view: View, point: dict[str, float]) -> Floats:
+    """Return d residual / d natural parameter by central differences, n by k."""
+    columns = []
+    for name in case.law.params:
+        step = STEP * max(abs(point[name]), 1e-8)
+        high = view.residuals(case.law, {**point, name: point[name] + step})
+        low = view.residuals(case.law, {**point, name: point[name] - step})
+        columns.append((high - low) / (2 * step))
+    return np.column_stack(columns)

@@ -1,0 +1,141 @@
+"""Rows counted, rows dropped, refits that failed, and what the filters did to the answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scaling_fast.auditing.checks.outcome import Cell, Outcome, grey, joined
+from scaling_fast.auditing.checks.thresholds import FAILURES_GREEN, FAILURES_RED, rising
+from scaling_fast.auditing.values import evaluate, quantile_interval
+from scaling_fast.findings import Finding
+
+if TYPE_CHECKING:
+    from scaling_fast.auditing.evidence import Case
+    from scaling_fast.auditing.refits import View
+
+LEVEL = 0.80  # level at which a filter's effect is called visible; the level papers here report
+
+
+def hygiene(case: Case) -> Outcome:
+    """Return the counts, the failures and the notes met while reading."""
+    notes = Outcome(
+        tuple(
+            Finding(
+                note.code,
+                note.code.split(".")[0],
+                note.severity,
+                note.sentence,  # type: ignore[arg-type]
+                advice=note.advice,
+            )
+            for note in case.notes
+        )
+    )
+    if not case.views:
+        why = f" ({case.why_absent})" if case.why_absent else ""
+        return joined(
+            [
+                notes,
+                grey(
+                    "data",
+                    "absent",
+                    f"Table-only audit: {case.absent}{why}.",
+                    "Pass data=, set SCALING_FAST_DATA, or go online once.",
+                ),
+            ]
+        )
+    read = Cell("data", "rows read", counted=float(case.rows_read), source=case.data_words)
+    outcomes = [notes, Outcome(cells=(read,))]
+    outcomes += [_failures(case, view) for view in case.views]
+    outcomes += [_filter(case, other) for other in case.alternatives]
+    return joined(outcomes)
+
+
+def _failures(case: Case, view: View) -> Outcome:
+    """Return the share of replicates without a usable fit; none is dropped silently."""
+    if not view.resamples:
+        return grey("failures", "no_refits", f"No refits{case.where(view)} to count failures in.")
+    cells, shares = [], {}
+    for resampled in view.resamples:
+        share = resampled.failed / resampled.requested
+        shares[resampled.kind] = share
+        cells.append(
+            Cell(
+                "failures",
+                f"failed refits, {resampled.kind}",
+                view=view.label,
+                counted=float(resampled.failed),
+                source=f"of {resampled.requested}",
+            )
+        )
+    worst = max(shares.values())
+    severity = rising(worst, FAILURES_GREEN, FAILURES_RED)
+    kinds = " and ".join(f"{r.failed} of {r.requested} {r.kind}" for r in view.resamples)
+    finding = Finding(
+        "failures.share",
+        "failures",
+        severity,
+        f"{kinds} refits{case.where(view)} did not converge; they are counted, not used.",
+        statistic=worst,
+        threshold=FAILURES_GREEN,
+        evidence={"view": view.label, **shares},
+        advice="" if severity == "green" else "The design hardly identifies the law.",
+    )
+    return Outcome((finding,), tuple(cells))
+
+
+def _filter(case: Case, other: View) -> Outcome:
+    """Return whether the choice of rows, by a rule that looks at the loss, moves the answer (H8)."""
+    view = case.headline
+    if view is None or not view.resamples or not other.stated.converged:
+        return Outcome()
+    quantity = case.quantity
+    value = float(evaluate(quantity, other.hat))
+    ours = float(evaluate(quantity, view.hat))
+    widest = view.resamples[-1]
+    low, high = quantile_interval(evaluate(quantity, widest.draws), LEVEL)
+    inside = low <= value <= high
+    cells = [
+        Cell(
+            "H8",
+            f"{quantity} with {other.rule}",
+            computed=value,
+            view=other.label,
+            source=f"refit, n = {other.n}",
+        ),
+        Cell("H8", "rows", counted=float(other.n), view=other.label, source=other.rule),
+    ]
+    point = case.reported.exact or case.reported.centre
+    if point is not None:
+        cells += [
+            Cell(
+                "H8",
+                "likelihood ratio with its own refit",
+                view=other.label,
+                computed=other.ratio(case.law, point, _absolute(other)),
+                source=f"n = {other.n}",
+            ),
+            Cell(
+                "H8",
+                "likelihood ratio with the headline fit",
+                view=other.label,
+                computed=other.ratio(case.law, point, _absolute(view)),
+                source=f"n = {other.n}",
+            ),
+        ]
+    finding = Finding(
+        "H8.filter",
+        "H8",
+        "green" if inside else "amber",
+        f"{quantity} is {ours:.3f} {view.rule} and {value:.3f} with {other.rule}: "
+        + ("within" if inside else "outside")
+        + f" the {100 * LEVEL:g} % interval [{low:.3f}, {high:.3f}].",
+        statistic=value,
+        evidence={"headline": ours, "other": value, "interval": [low, high]},
+        advice="" if inside else "Say which rows were left out and why, and show both.",
+    )
+    return Outcome((finding,), tuple(cells))
+
+
+def _absolute(view: View) -> dict[str, float]:
+    best = view.absolute if view.absolute is not None and view.absolute.converged else view.stated
+    return {name: float(value) for name, value in best.params.items()}

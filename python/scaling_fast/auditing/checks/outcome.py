@@ -1,0 +1,56 @@
+"""What a check hands back: findings, and the cells of the report's table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scaling_fast.findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One number of the report.
+
+    Attributes
+    ----------
+    computed
+        Estimated from the observations: moves when they do.
+    counted
+        A count, a share of counts, or a figure of the inputs alone.
+    reported
+        Arithmetic on what the paper prints.
+    """
+
+    check: str
+    quantity: str
+    computed: float | None = None
+    counted: float | None = None
+    reported: float | None = None
+    unit: str = ""
+    source: str = ""
+    view: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Findings and cells of one check."""
+
+    findings: tuple[Finding, ...] = ()
+    cells: tuple[Cell, ...] = ()
+
+
+def joined(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return all findings and cells in order."""
+    return Outcome(
+        tuple(finding for outcome in outcomes for finding in outcome.findings),
+        tuple(cell for outcome in outcomes for cell in outcome.cells),
+    )
+
+
+def grey(check: str, code: str, sentence: str, advice: str = "") -> Outcome:
+    """Return the finding that something could not be assessed."""
+    return Outcome((Finding(f"{check}.{code}", check, "grey", sentence, advice=advice),))

@@ -1,0 +1,88 @@
+"""Numbers as papers print them: the digits say how much is known."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from scaling_fast.errors import DataError
+
+NUMBER = re.compile(r"(?P<relation>[<>~]?)\s*(?P<number>[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d{1,4})?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A number as a paper prints it: its value and the box of numbers that print alike.
+
+    Parameters
+    ----------
+    text
+        Digits as printed, ``"0.340"`` or ``"5.984e22"``; ``">400"`` keeps its relation.
+
+    Raises
+    ------
+    DataError
+        If the text is not a finite decimal number.
+
+    Examples
+    --------
+    >>> Printed("0.34").half_ulp
+    0.005
+    >>> Printed("406.4").digits
+    4
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        if NUMBER.fullmatch(self.text.strip()) is None or not math.isfinite(self.value):
+            raise DataError(
+                f"printed number `{self.text[:40]}` is not a finite decimal; write it as the "
+                'paper prints it, for example "0.34", "5.984e22" or ">400"'
+            )
+
+    @property
+    def _decimal(self) -> Decimal:
+        match = NUMBER.fullmatch(self.text.strip())
+        try:
+            return Decimal(match["number"] if match else "NaN")
+        except InvalidOperation:  # an exponent beyond what Decimal holds
+            return Decimal("NaN")
+
+    @property
+    def relation(self) -> str:
+        """``">"``, ``"<"``, ``"~"`` or empty."""
+        match = NUMBER.fullmatch(self.text.strip())
+        return match["relation"] if match else ""
+
+    @property
+    def value(self) -> float:
+        """The number itself."""
+        return float(self._decimal)
+
+    @property
+    def half_ulp(self) -> float:
+        """Half a unit in the last printed place."""
+        exponent = self._decimal.as_tuple().exponent
+        return float(Decimal(5).scaleb(int(exponent) - 1))
+
+    @property
+    def lower(self) -> float:
+        """Smallest number that prints like this."""
+        return float(self._decimal - Decimal(5).scaleb(self._exponent - 1))
+
+    @property
+    def upper(self) -> float:
+        """Largest number that prints like this."""
+        return float(self._decimal + Decimal(5).scaleb(self._exponent - 1))
+
+    @property
+    def digits(self) -> int:
+        """Significant digits printed."""
+        return len(str(abs(int(Decimal("".join(map(str, self._decimal.as_tuple().digits)))))))
+
+    @property
+    def _exponent(self) -> int:
+        return int(self._decimal.as_tuple().exponent)

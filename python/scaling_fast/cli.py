@@ -1,0 +1,113 @@
+"""The command `scaling-fast`: its verbs, its exit codes, and how an error is said."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from scaling_fast.terminal import auditing, catalogue, doctor, fitting, output
+from scaling_fast.terminal.codes import Exit
+
+__all__ = ["main"]
+
+EPILOG = """\b
+Examples:
+  scaling-fast audit                                   the embedded claim; says where the report is
+  scaling-fast fit runs.csv chinchilla --column N=params --column D=tokens
+  scaling-fast bootstrap runs.csv chinchilla --column N=params --column D=tokens --of a
+  scaling-fast laws chinchilla                         formula, parameters, published values
+\b
+Tables go to stdout: aligned on a terminal, tab-separated with full precision in a pipe. Notes and
+errors go to stderr. Every verb takes --json.
+\b
+Exit codes: 0 fine; 1 findings at or above --fail-on; 2 a question that cannot be asked (usage,
+data, formula, file); 3 no usable fit, or a bug of ours; 130 Ctrl-C; 141 the reader of a pipe left.
+"""
+
+
+def _version(context: click.Context, _: click.Parameter, *, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from scaling_fast.terminal.doctor import package_version
+
+        click.echo(f"scaling-fast {package_version()}")
+        context.exit()
+
+
+class _Terminal(click.Group):
+    """A group of verbs that turns every exception into an exit code and one sentence."""
+
+    def main(  # type: ignore[override]
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        **extra: Any,
+    ) -> NoReturn:
+        """Run one verb and exit."""
+        words = list(sys.argv[1:] if args is None else args)
+        output.tolerate_any_encoding()
+        as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
+        extra["standalone_mode"] = False
+        code = self._guarded(words, prog_name or "scaling-fast", extra, as_json=as_json)
+        sys.exit(code)
+
+    def _guarded(
+        self, words: list[str], prog_name: str, extra: dict[str, Any], *, as_json: bool
+    ) -> int:
+        try:
+            code = super().main(words, prog_name, **extra)
+            output.flush()
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            return Exit.CANNOT_ASK
+        except click.ClickException as error:
+            output.refuse_usage(error, as_json=as_json)
+            return Exit.CANNOT_ASK
+        except (click.Abort, KeyboardInterrupt) as error:
+            output.note(output.interruption(error))
+            return Exit.INTERRUPTED
+        except BrokenPipeError:
+            return _reader_left()
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:
+                return _reader_left()
+            return output.refuse(error, as_json=as_json)
+        return code if isinstance(code, int) else Exit.FINE
+
+
+def _reader_left() -> int:
+    """Point stdout at nothing, so that the interpreter's last flush says nothing either."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):
+        pass
+    return Exit.READER_LEFT
+
+
+@click.group(
+    cls=_Terminal,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, param, value: _version(context, param, wanted=value),
+    help="Print the version and exit.",
+)
+def main() -> None:
+    """Fit scaling laws, resample the fits, and audit published ones."""
+
+
+main.add_command(fitting.fit)
+main.add_command(fitting.bootstrap)
+main.add_command(auditing.audit)
+main.add_command(catalogue.laws)
+main.add_command(catalogue.datasets)
+main.add_command(doctor.doctor)

@@ -1,0 +1,137 @@
+"""Runs drawn from a law that is known: the truth to hold a method against."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from scaling_fast.columns import as_frame, to_float64
+from scaling_fast.errors import DataError, ParameterError, shown, suggestion
+from scaling_fast.laws import as_law
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scaling_fast.laws import Law
+
+__all__ = ["simulate"]
+
+KINDS = ("normal", "t3")
+
+
+def simulate(
+    law: Law | str,
+    params: Mapping[str, float],
+    design: Any,
+    noise: float | Mapping[str, Any] = 0.0,
+    seed: int = 0,
+    *,
+    target: str = "loss",
+) -> pl.DataFrame:
+    """Return the design with a target drawn from the law, one row a row of the design.
+
+    The target is f exp(sd z): the noise is that of the log residual. z is standard normal, or
+    Student's t with 3 degrees of freedom scaled to unit variance.
+
+    Parameters
+    ----------
+    law
+        A Law, a catalogue name or a formula.
+    params
+        The true parameters, by name.
+    design
+        Any frame with the law's columns; its other columns come along.
+    noise
+        Standard deviation of the log residual, or {"sd": 0.01, "kind": "normal" or "t3"}.
+    seed
+        Whole number from 0; the same seed gives the same runs.
+    target
+        What to call the drawn column; the law's own target has precedence.
+
+    Raises
+    ------
+    DataError
+        For a design without the law's columns, or a law that is not positive and finite there.
+    ParameterError
+        For missing parameters, negative noise, or a target that the design has already.
+
+    Examples
+    --------
+    >>> truth = {"E": 1.8, "A": 400.0, "alpha": 0.34}
+    >>> runs = simulate("power_offset", truth, {"x": [1e7, 1e8, 1e9]}, noise=0.0, seed=0)
+    >>> runs.columns, runs["loss"].round(3).to_list()
+    (['x', 'loss'], [3.467, 2.562, 2.148])
+    """
+    sd, kind = _checked_noise(noise)
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+        raise ParameterError(
+            f"seed must be a whole number from 0, got {shown(seed)}", code="seed", param="seed"
+        )
+    bound = as_law(law)
+    frame = as_frame(design, bound.columns or ())
+    if bound.columns is None:
+        bound = bound.bind_frame(frame.columns)
+    used = bound.columns or ()
+    if not set(used) <= set(frame.columns):  # a mapping leaves unreadable columns out
+        frame = as_frame(design, used)
+    name = bound.target or target
+    if name in frame.columns:
+        raise ParameterError(
+            f"the design has a column {shown(name)} already; name another with target=",
+            code="name_clash",
+            param="target",
+        )
+    values = bound.evaluate({one: to_float64(frame[one], one).to_numpy() for one in used}, params)
+    bad = ~(np.isfinite(values) & (values > 0))
+    if bad.any() and sd > 0:
+        row = int(np.argmax(bad))
+        raise DataError(
+            f"the law is {shown(values[row])} in row {row} of the design; log residuals need "
+            "positive, finite values",
+            code="not_positive",
+            row=row,
+        )
+    drawn = values * np.exp(sd * _standard(kind, frame.height, int(seed))) if sd > 0 else values
+    return frame.with_columns(pl.Series(name, drawn))
+
+
+def _checked_noise(noise: Any) -> tuple[float, str]:
+    options = dict(noise) if isinstance(noise, Mapping) else {"sd": noise}
+    for one in options:
+        if one not in ("sd", "kind"):
+            raise ParameterError(
+                f"noise has no option {shown(one)}"
+                f"{suggestion(str(one), ('sd', 'kind'), kind='options')}",
+                code="noise",
+                param="noise",
+            )
+    sd, kind = options.get("sd", 0.0), options.get("kind", "normal")
+    real = isinstance(sd, Real) and not isinstance(sd, bool)
+    if not real or not (math.isfinite(sd) and sd >= 0):
+        raise ParameterError(
+            "noise must be a standard deviation of log residuals, finite and not negative, "
+            f"got {shown(sd)}",
+            code="noise",
+            param="noise",
+        )
+    if kind not in KINDS:
+        raise ParameterError(
+            f'kind of noise must be "normal" or "t3", got {shown(kind)}',
+            code="noise",
+            param="noise",
+        )
+    return float(sd), str(kind)
+
+
+def _standard(kind: str, rows: int, seed: int) -> NDArray[np.float64]:
+    """Return draws of mean 0 and variance 1."""
+    generator = np.random.Generator(np.random.Philox(seed))
+    if kind == "t3":
+        # The variance of Student's t with 3 degrees of freedom is 3.
+        return generator.standard_t(3, rows) / math.sqrt(3)
+    return generator.standard_normal(rows)

@@ -1,0 +1,131 @@
+"""Findings: what came out of a check, with its severity, its evidence and what to do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from scaling_fast.errors import ParameterError, shown
+
+__all__ = ["Finding", "Severity", "worst"]
+
+Severity = Literal["green", "amber", "red", "grey"]
+
+# A check that could not be made outranks a doubt and a pass, never a failure (api.md, Audit).
+PRECEDENCE: tuple[Severity, ...] = ("red", "grey", "amber", "green")
+
+
+def _json_ready(value: Any) -> Any:
+    """Return the value as JSON can hold it: NaN is null, infinities are the words inf and -inf."""
+    if isinstance(value, Mapping):
+        return {str(key): _json_ready(one) for key, one in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return _json_ready(value.tolist())
+    if isinstance(value, bool | int | str) or value is None:
+        return value
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return value
+        return None if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes):
+        return [_json_ready(one) for one in value]
+    return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One result of one check, ready for a report.
+
+    Attributes
+    ----------
+    code
+        Short, stable identifier ("inexact_integers").
+    check
+        The check it came from ("R2", "columns").
+    severity
+        "green", "amber", "red", or "grey" for what could not be assessed.
+    sentence
+        What was found, in one sentence.
+    statistic, threshold
+        The number found and the number it was held against, where there are such.
+    evidence
+        Named values behind the sentence.
+    advice
+        What to do about it.
+
+    Raises
+    ------
+    ParameterError
+        For a severity outside the four, or an empty code or sentence.
+
+    Examples
+    --------
+    >>> found = Finding("few_rows", "rows", "amber", "6 rows for 5 parameters", statistic=1.2)
+    >>> found.as_dict()["severity"]
+    'amber'
+    """
+
+    code: str
+    check: str
+    severity: Severity
+    sentence: str
+    statistic: float | None = None
+    threshold: float | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    advice: str = ""
+
+    def __post_init__(self) -> None:
+        if self.severity not in get_args(Severity):
+            message = f"severity must be green, amber, red or grey, got {shown(self.severity)}"
+            raise ParameterError(message, code="severity", param="severity")
+        for name in ("code", "sentence"):
+            if not getattr(self, name):
+                raise ParameterError(
+                    f"a finding needs a {name}, got an empty one", code="empty", param=name
+                )
+        object.__setattr__(self, "evidence", MappingProxyType(dict(self.evidence)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = (self.code, self.check, self.severity, self.sentence)
+        return (
+            Finding,
+            (*values, self.statistic, self.threshold, dict(self.evidence), self.advice),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the finding as JSON can hold it, keys in the order of the fields.
+
+        NaN becomes null and infinities the words "inf" and "-inf", so that the text stays valid
+        by RFC 8259.
+        """
+        return {
+            "code": self.code,
+            "check": self.check,
+            "severity": self.severity,
+            "sentence": self.sentence,
+            "statistic": _json_ready(self.statistic),
+            "threshold": _json_ready(self.threshold),
+            "evidence": _json_ready(self.evidence),
+            "advice": self.advice,
+        }
+
+
+def worst(findings: Iterable[Finding]) -> Severity:
+    """Return the severity that decides: red before grey before amber before green.
+
+    No findings at all is grey: nothing was assessed.
+
+    Examples
+    --------
+    >>> worst([Finding("a", "R1", "green", "fits"), Finding("b", "R2", "grey", "no data")])
+    'grey'
+    >>> worst([])
+    'grey'
+    """
+    seen = {finding.severity for finding in findings}
+    return next((severity for severity in PRECEDENCE if severity in seen), "grey")

@@ -1,0 +1,69 @@
+"""Progress of long calls: a bar on a terminal that watches, a caller's function, or nothing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["watched"]
+
+PATIENCE = 1.0
+"""Seconds before a bar appears: shorter work needs none."""
+
+
+@contextmanager
+def watched(
+    progress: bool | Callable[[int, int], object] | None, what: str
+) -> Iterator[Callable[[int, int], object] | None]:
+    """Give the function to call with (done, total), or None.
+
+    Parameters
+    ----------
+    progress
+        None: a bar when standard error is a terminal; True or False: always or never; a function:
+        called as it is.
+    what
+        A word beside the bar.
+    """
+    if callable(progress):
+        yield progress
+        return
+    if progress is False or (progress is None and not sys.stderr.isatty()):
+        yield None
+        return
+    bar = _Bar(what)
+    try:
+        yield bar
+    finally:
+        bar.close()
+
+
+class _Bar:
+    """A rich bar on standard error, drawn only once the work has lasted."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._began = time.monotonic()
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._bar is None:
+            if time.monotonic() - self._began < PATIENCE:
+                return
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self._bar = Progress(console=Console(stderr=True), transient=True)
+            self._task = self._bar.add_task(self._what, total=total)
+            self._bar.start()
+        self._bar.update(self._task, completed=done, total=total)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()

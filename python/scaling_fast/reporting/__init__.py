@@ -1,0 +1,1 @@
+"""Reports: pages and letters written from a report's JSON alone."""

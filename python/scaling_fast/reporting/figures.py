@@ -1,0 +1,301 @@
+"""Draw a report's figures from the arrays in its JSON, as inline SVG that loads nothing."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scaling_fast.reporting.words import plain, power_of_ten
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Stand-ins that the page's style sheet replaces, so that figures follow light, dark and print.
+INK, FAINT, LINE, PAPER, OURS, OTHER = (
+    "#0a0b01",
+    "#0a0b02",
+    "#0a0b03",
+    "#0a0b04",
+    "#0a0b05",
+    "#0a0b06",
+)
+VARIABLES = {INK: "ink", FAINT: "faint", LINE: "line", PAPER: "paper", OURS: "ours", OTHER: "other"}
+WIDTH = 9.2  # inches; the page scales figures to its column
+NAMES = {"C": "training compute, FLOP", "N": "parameters", "D": "training tokens"}
+SETTINGS = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "scaling_fast",
+    "text.parse_math": False,
+    "font.size": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": FAINT,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "xtick.color": LINE,
+    "ytick.color": LINE,
+    "xtick.labelcolor": FAINT,
+    "ytick.labelcolor": FAINT,
+    "text.color": INK,
+    "legend.frameon": False,
+    "legend.labelcolor": INK,
+}
+
+
+def draw(figures: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the figures of a report: title, caption and SVG text of each.
+
+    Parameters
+    ----------
+    figures
+        The ``figures`` of a report's JSON.
+    """
+    import matplotlib as mpl
+
+    drawn = []
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(SETTINGS)
+        exponent = figures.get("exponent") or {}
+        if exponent.get("rows"):
+            drawn.append(_statements(exponent))
+        if figures.get("draws"):
+            drawn.append(_draws(figures["draws"]))
+        several = len(figures.get("fits") or []) > 1
+        drawn += [_fit(fit, several=several) for fit in figures.get("fits") or []]
+    for k, figure in enumerate(drawn):
+        figure["svg"] = _prefixed(figure["svg"], f"f{k}-")
+    return drawn
+
+
+def _figure(height: float, columns: int = 1, *, sharey: bool = False) -> tuple[Figure, list[Axes]]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure.patch.set_alpha(0.0)
+    axes = figure.subplots(1, columns, squeeze=False, sharey=sharey)[0]
+    for ax in axes:
+        ax.patch.set_alpha(0.0)
+    return figure, list(axes)
+
+
+def _statements(data: Mapping[str, Any]) -> dict[str, str]:
+    """Every statement about one quantity, one a line."""
+    rows = [r for r in data["rows"] if any(r[k] is not None for k in ("value", "lower", "upper"))]
+    figure, (ax,) = _figure(0.75 + 0.34 * len(rows))
+    for k, row in enumerate(rows):
+        y, colour = -k, PAPER if row["whose"] == "paper" else OURS
+        if row["lower"] is not None and row["upper"] is not None:
+            ax.plot(
+                [row["lower"], row["upper"]],
+                [y, y],
+                color=colour,
+                lw=5.5,
+                alpha=0.45,
+                solid_capstyle="butt",
+            )
+            ax.plot(
+                [row["lower"], row["upper"]], [y, y], color=colour, lw=0, marker="|", ms=11, mew=1.6
+            )
+        if row["value"] is not None:
+            ax.plot(
+                [row["value"]],
+                [y],
+                marker="o" if row["whose"] == "ours" else "D",
+                ms=6,
+                color=colour,
+            )
+    ax.set_yticks([-k for k in range(len(rows))], [_short(row["label"], 60) for row in rows])
+    ax.tick_params(axis="y", length=0, labelcolor=INK)
+    ax.set_ylim(-len(rows) + 0.4, 0.6)
+    ax.margins(x=0.06)
+    ax.grid(axis="x", color=LINE, lw=0.6, alpha=0.5)
+    ax.spines["left"].set_visible(False)
+    ax.set_xlabel(_short(data["quantity"], 80))
+    return {
+        "title": f"What is said of {plain(data['quantity'])}",
+        "caption": "Diamonds and ranges in the first colour are the paper's own numbers; dots and "
+        "ranges in the second are refits of this audit.",
+        "svg": _svg(figure),
+    }
+
+
+def _draws(data: Mapping[str, Any]) -> dict[str, str]:
+    """The refits of one quantity beside what the paper reports."""
+    figure, (ax,) = _figure(2.9)
+    edges = np.array(data["edges"])
+    looks = [(OURS, 0.35, True), (OTHER, 0.0, False)]
+    for (kind, density), (colour, alpha, filled) in zip(
+        data["density"].items(), looks, strict=False
+    ):
+        heights = np.array(density)
+        if filled:
+            ax.stairs(heights, edges, color=colour, fill=True, alpha=alpha, lw=0)
+        ax.stairs(heights, edges, color=colour, lw=1.5, label=f"refits, {kind}")
+    top = max(max(density) for density in data["density"].values())
+    ax.plot([data["estimate"]] * 2, [0, 1.04 * top], color=OURS, lw=1.6, ls=(0, (4, 2)))
+    ax.annotate("refit", (data["estimate"], 1.05 * top), color=OURS, ha="center", va="bottom")
+    if data.get("reported_interval"):
+        low, high = data["reported_interval"]
+        ax.axvspan(low, high, color=PAPER, alpha=0.55, lw=0, label="reported interval")
+    if data.get("reported_point") is not None:
+        ax.plot(
+            [data["reported_point"]] * 2,
+            [0, 1.04 * top],
+            color=PAPER,
+            lw=1.6,
+            label="reported parameters",
+        )
+    ax.set_ylim(0, 1.18 * top)
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    ax.set_xlabel(_short(data["quantity"], 80))
+    ax.legend(loc="upper right")
+    return {
+        "title": f"Refits of {plain(data['quantity'])}",
+        "caption": "Each replicate is refitted to a certified optimum on resampled rows. A "
+        "reported interval much narrower than this spread asks for far more rows than there were.",
+        "svg": _svg(figure),
+    }
+
+
+def _fit(data: Mapping[str, Any], *, several: bool) -> dict[str, str]:
+    """Rows and curves of a law of one input, or residuals of both points side by side."""
+    suffix = f", {plain(data['label'])}" if several else ""
+    percent = data["residual"] == "log"
+    unit = "fitted over observed, %" if percent else "fitted minus observed"
+    size = np.array(data["size"])
+    reported = data.get("reported")
+    if data.get("curve"):
+        curve = data["curve"]
+        figure, (ax, rest) = _figure(3.2, 2)
+        ax.plot(curve["x"], curve["refitted"], color=OURS, lw=1.8, label="refit")
+        if curve.get("reported"):
+            ax.plot(
+                curve["x"], curve["reported"], color=PAPER, lw=1.6, ls=(0, (5, 2)), label="reported"
+            )
+        ax.plot(data["inputs"], data["observed"], "o", color=INK, ms=4.5, label="rows")
+        _log_axis(ax)
+        ax.set_xlabel(_axis(curve["column"]))
+        ax.set_ylabel("loss")
+        ax.set_title("The law and its rows")
+        ax.legend()
+        rest.axhline(0, color=LINE, lw=1)
+        rest.plot(
+            size,
+            _shown(data["refitted"], percent=percent),
+            "o-",
+            color=OURS,
+            ms=4.5,
+            lw=1,
+            label="refit",
+        )
+        if reported:
+            rest.plot(
+                size,
+                _shown(reported, percent=percent),
+                "D--",
+                color=PAPER,
+                ms=4.5,
+                lw=1,
+                label="reported",
+            )
+        _log_axis(rest)
+        rest.set_xlabel(_axis(data["axis"]))
+        rest.set_ylabel(unit)
+        rest.set_title("Residuals")
+        rest.legend()
+        caption = "Left, the rows with both curves; right, what each leaves over."
+    else:
+        panels = [("reported parameters", reported, PAPER)] if reported else []
+        panels.append(("refit", data["refitted"], OURS))
+        figure, axes = _figure(3.2, len(panels), sharey=True)
+        for ax, (title, values, colour) in zip(axes, panels, strict=True):
+            shown = _shown(values, percent=percent)
+            ax.axhline(0, color=LINE, lw=1)
+            ax.plot(size, shown, "o", color=colour, ms=3.6, alpha=0.55, mew=0)
+            ax.plot(*_running_median(size, shown), color=INK, lw=1.8, label="running median")
+            _log_axis(ax)
+            ax.set_xlabel(_axis(data["axis"]))
+            ax.set_title(f"Residuals of the {title}")
+            ax.grid(axis="y", color=LINE, lw=0.6, alpha=0.4)
+        axes[0].set_ylabel(unit)
+        axes[0].legend(loc="best")
+        caption = (
+            "A running median away from zero is a law that is wrong in a direction. "
+            f"{data['rows']} rows" + (f", {size.size} drawn." if size.size < data["rows"] else ".")
+        )
+    return {"title": f"Law against rows{suffix}", "caption": caption, "svg": _svg(figure)}
+
+
+def _shown(
+    values: Sequence[float | None], *, percent: bool
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    array = np.array([np.nan if v is None else v for v in values], dtype=np.float64)
+    return 100 * np.expm1(array) if percent else array
+
+
+def _running_median(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> tuple[Any, Any]:
+    """Return medians over a window of a tenth of the rows, at least seven."""
+    half = max(3, x.size // 20)
+    middle = [float(np.nanmedian(y[max(0, i - half) : i + half + 1])) for i in range(x.size)]
+    return x, np.array(middle)
+
+
+def _log_axis(ax: Axes) -> None:
+    """Make the horizontal axis logarithmic, its labels plain text: 10 and a superscript."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.set_xscale("log")
+    low, high = ax.get_xlim()
+    every = max(1, round(np.log10(high / low) / 6))
+    ax.xaxis.set_major_locator(LogLocator(base=10.0**every))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: power_of_ten(value)))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _axis(name: str) -> str:
+    return f"{_short(name, 40)} ({NAMES[name]})" if name in NAMES else _short(name, 40)
+
+
+def _short(text: str, limit: int) -> str:
+    text = plain(text)
+    return text if len(text) <= limit else text[: limit - 1] + "\u2026"
+
+
+def _svg(figure: Figure) -> str:
+    """Return a figure as an SVG element without prologue, metadata, styles or references out."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    buffer = io.StringIO()
+    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<style[^>]*>.*?</style>", "", text, flags=re.DOTALL)
+    text = re.sub(r'\sxmlns(?::\w+)?="[^"]*"', "", text)
+    text = text.replace("xlink:href", "href")
+    text = re.sub(r'(<svg[^>]*?)\swidth="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r'(<svg[^>]*?)\sheight="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", text)
+    for colour, name in VARIABLES.items():
+        text = text.replace(colour, f"var(--{name})")
+    if re.search(r'(?:href="[^#]|url\([^#]|<script|<foreignObject|<image|\son\w+=)', text):
+        raise AssertionError("a figure refers to something outside itself")
+    return text.replace("<svg", '<svg role="img"', 1)
+
+
+def _prefixed(svg: str, prefix: str) -> str:
+    """Return an SVG whose identifiers cannot meet those of another on the page."""
+    svg = re.sub(r'\sid="([^"]+)"', rf' id="{prefix}\1"', svg)
+    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}\1)", svg)
+    return re.sub(r'href="#([^"]+)"', rf'href="#{prefix}\1"', svg)

@@ -1,0 +1,63 @@
+"""Write a report's file: never over another one unasked, never half."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scaling_fast.errors import DataError, shown
+
+
+def json_ready(value: Any) -> Any:
+    """Return a value as JSON holds it: NaN and infinities become null, arrays lists."""
+    if isinstance(value, Mapping):
+        return {str(key): json_ready(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_ready(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return json_ready(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
+
+
+def write_text(path: str | Path, text: str, *, force: bool) -> Path:
+    """Write text in UTF-8 to a path of the caller's choice, whole or not at all.
+
+    Raises
+    ------
+    DataError
+        If something is there already and `force` is false, or the path cannot be written.
+    """
+    target = Path(path)
+    try:
+        if os.path.lexists(target) and not force:
+            raise DataError(f"{shown(target, 200)} exists already; pass force=True to replace it")
+        if target.exists() and not target.is_file():
+            raise DataError(f"{shown(target, 200)} is not a regular file; choose another path")
+        scratch = target.with_name(f".{target.name[:80]}.{secrets.token_hex(6)}.tmp")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+        handle = os.open(scratch, flags, 0o644)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+            scratch.replace(target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                scratch.unlink()
+            raise
+    except (OSError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise DataError(
+            f"report {shown(target, 200)} cannot be written: {reason}; choose another path"
+        ) from error
+    return target

@@ -1,0 +1,123 @@
+"""Make a report's page from its JSON: one file, no scripts, nothing loaded from anywhere."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from scaling_fast.reporting import letter
+from scaling_fast.reporting.figures import draw
+from scaling_fast.reporting.words import SEVERITY, UNAVAILABLE, VERDICT, number, plain, power_of_ten
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "form-action 'none'"
+)
+CHECKS: Final = {
+    "R1": "Re-optimised",
+    "R2": "Do the reported parameters fit?",
+    "R4": "Rounding and the claimed decision",
+    "R6": "Implied sample size",
+    "R7": "Own interval, own point",
+    "rows": "Rows per parameter",
+    "decades": "Decades of scale",
+    "data": "Rows read",
+    "failures": "Refits that failed",
+    "H8": "Choice of rows",
+    "disclosure": "Disclosure",
+    "filter": "Filters",
+}
+ORDER: Final = {"red": 0, "amber": 1, "grey": 2, "green": 3}
+
+
+def render(report: Mapping[str, Any]) -> str:
+    """Return the page of a report.
+
+    Parameters
+    ----------
+    report
+        A report's JSON; every number on the page is one of its cells.
+    """
+    template = _environment().get_template("report.html.j2")
+    return template.render(
+        report=report,
+        policy=POLICY,
+        figures=draw(report["figures"]),
+        findings=sorted(report["findings"], key=lambda f: ORDER[f["severity"]]),
+        sections=_sections(report),
+        severity=SEVERITY,
+        verdict=VERDICT[report["verdict"]],
+        questions=letter.questions(report),
+        undisclosed=letter.undisclosed(report),
+        unavailable=UNAVAILABLE,
+        checks=CHECKS,
+    )
+
+
+def fragment(report: Mapping[str, Any]) -> str:
+    """Return the verdict and the findings as a piece of HTML, for notebooks."""
+    template = _environment().get_template("fragment.html.j2")
+    return template.render(
+        report=report,
+        findings=sorted(report["findings"], key=lambda f: ORDER[f["severity"]]),
+        severity=SEVERITY,
+        verdict=VERDICT[report["verdict"]],
+    )
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("scaling_fast.reporting", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = number
+    environment.filters["prose"] = _prose
+    return environment
+
+
+def _shown(value: Any) -> Any:
+    """Return what an expression of a template prints: no hidden characters, no `None`."""
+    if value is None:
+        return UNAVAILABLE
+    return plain(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def _prose(text: str) -> Markup:
+    """Return a sentence of a report as HTML: names in backticks and powers of ten set as such."""
+    from markupsafe import Markup, escape
+
+    shown = str(escape(plain(text)))
+    shown = re.sub(r"`([^`]+)`", r'<span class="name">\1</span>', shown)
+    return Markup(re.sub(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]\d+)(?!\w)", _power, shown))
+
+
+def _power(match: re.Match[str]) -> str:
+    return f"{match[1]}\u00d7{power_of_ten(10.0 ** int(match[2]))}"
+
+
+def _sections(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the table's rows by check, and by view within it."""
+    sections: dict[str, list[dict[str, Any]]] = {}
+    views = report["views"]
+    for row in report["table"]:
+        shown = dict(row)
+        shown["data"] = row["computed"] if row["computed"] is not None else row["counted"]
+        shown["empty"] = all(row[k] is None for k in ("computed", "counted", "reported", "cited"))
+        shown["view"] = "" if views == [row["view"]] else row["view"]
+        sections.setdefault(row["check"], []).append(shown)
+    return [
+        {"check": check, "title": CHECKS.get(check, check), "rows": rows}
+        for check, rows in sections.items()
+    ]

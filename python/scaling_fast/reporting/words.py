@@ -1,0 +1,81 @@
+"""Numbers and texts as a reader sees them: no control characters, no surprises of locale."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from typing import Any, Final
+
+UNAVAILABLE: Final = "not available"
+SEVERITY: Final = {
+    "red": ("\u2715", "Fails"),
+    "amber": ("\u25b2", "Doubtful"),
+    "green": ("\u2713", "Holds"),
+    "grey": ("?", "Not assessable"),
+}
+VERDICT: Final = {
+    "red": "A decisive check fails: the claim does not follow from what is disclosed.",
+    "amber": "Nothing decisive fails, but there are doubts the authors could settle.",
+    "green": "What could be checked holds. Compatible is not replicated.",
+    "grey": "Too little is disclosed to judge the claim.",
+}
+HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+SUPERSCRIPT: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def plain(value: Any) -> str:
+    r"""Return text without control, format and line-separator characters.
+
+    Examples
+    --------
+    >>> plain("a\x1b[31mb") == "a\ufffd[31mb"
+    True
+    """
+    text = str(value)
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join("\ufffd" if unicodedata.category(c) in HIDDEN else c for c in text)
+
+
+def number(value: Any, digits: int = 5) -> str:
+    """Return a number to so many significant digits; None and NaN are `not available`.
+
+    Examples
+    --------
+    >>> number(581413.1), number(1.2225e-16), number(None), number(240.0)
+    ('581,413', '1.2225\u00d710\u207b\u00b9\u2076', 'not available', '240')
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        return UNAVAILABLE
+    if math.isinf(value):
+        return "\u221e" if value > 0 else "\u2212\u221e"
+    if value == 0:
+        return "0"
+    size = math.floor(math.log10(abs(value)))
+    if float(value).is_integer() and size < 9:
+        return f"{int(value):,}"
+    if size < -4 or size >= 9:
+        mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+        mantissa = mantissa.rstrip("0").rstrip(".")
+        return f"{mantissa}\u00d710{str(int(exponent)).translate(SUPERSCRIPT)}"
+    return f"{value:,.{max(0, digits - 1 - size)}f}"
+
+
+def power_of_ten(value: float) -> str:
+    """Return a tick of a logarithmic axis as text.
+
+    Examples
+    --------
+    >>> power_of_ten(1e21), power_of_ten(3.0)
+    ('10²¹', '3')
+    """
+    exponent = math.log10(value) if value > 0 else math.nan
+    if abs(exponent - round(exponent)) > 1e-9:
+        return f"{value:g}"
+    return f"10{str(round(exponent)).translate(SUPERSCRIPT)}"
+
+
+def markdown(value: Any) -> str:
+    """Return text that Markdown shows as it is."""
+    return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", plain(value))

@@ -1,0 +1,206 @@
+"""A frozen question to the core, and the only caller of its runner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from scaling_fast import _core
+from scaling_fast.errors import ParameterError, shown, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from scaling_fast.columns import Table
+    from scaling_fast.laws import Law
+    from scaling_fast.losses import Loss
+
+__all__ = ["Request", "evaluate", "formula_gradient", "status_dtype", "status_sentence"]
+
+Progress = "Callable[[int, int], object] | None"
+
+
+@cache
+def _statuses() -> tuple[tuple[str, str], ...]:
+    return tuple(_core.statuses())
+
+
+def status_dtype() -> pl.Enum:
+    """Return the polars type of a status column."""
+    return pl.Enum([word for word, _ in _statuses()])
+
+
+def status_sentence(word: str) -> str:
+    """Return what a status means and what to try."""
+    return dict(_statuses())[word]
+
+
+def status_column(codes: NDArray[np.uint8]) -> pl.Series:
+    """Return status codes as words, without a loop over rows."""
+    return pl.Series("status", codes).cast(pl.UInt32).cast(status_dtype())
+
+
+def evaluate(formula: str, values: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return a formula of parameters, one value a row of their columns.
+
+    Parameters
+    ----------
+    formula
+        For example "beta/(alpha+beta)".
+    values
+        Parameter name -> its values, shape (rows,).
+
+    Raises
+    ------
+    FormulaError
+        For a formula that cannot be read.
+    ParameterError
+        For a name that is none of the parameters.
+    """
+    program = _core.Program(formula, list(values))
+    if program.params:
+        unknown = program.params[0]
+        raise ParameterError(
+            f"the formula {shown(formula, 80)} uses {shown(unknown)}, which is no parameter"
+            f"{suggestion(unknown, values, kind='parameters')}",
+            code="unknown_name",
+            param=unknown,
+        )
+    arrays = [np.ascontiguousarray(values[one], dtype=np.float64) for one in program.columns]
+    rows = len(next(iter(values.values()))) if values else 1
+    answer = np.asarray(program.evaluate(arrays, []), dtype=np.float64)
+    return answer if program.columns else np.repeat(answer, rows)
+
+
+def formula_gradient(
+    formula: str, params: Mapping[str, float]
+) -> tuple[float, NDArray[np.float64]]:
+    """Return a formula of parameters and its derivatives, in the order of `params`, at one point."""
+    program = _core.Program(formula, [])
+    for one in program.params:
+        if one not in params:
+            raise ParameterError(
+                f"the formula {shown(formula, 80)} uses {shown(one)}, which is no parameter"
+                f"{suggestion(one, params, kind='parameters')}",
+                code="unknown_name",
+                param=one,
+            )
+    value, inner = program.gradient([params[one] for one in program.params])
+    slopes = dict(zip(program.params, inner, strict=True))
+    return value, np.array([slopes.get(one, 0.0) for one in params], dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """One question: a bound law, its rows, a loss and the scale of its residuals.
+
+    Attributes
+    ----------
+    law
+        With its columns bound and every override of a parameter applied.
+    table
+        The rows, sorted by group.
+    loss
+        The loss whose constants are those of the fit (a `scale="mad"` already resolved).
+    residual
+        "raw", "log" or "logit".
+    """
+
+    law: Law
+    table: Table
+    loss: Loss
+    residual: str
+    program: Any = field(init=False, repr=False)
+    question: Any = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        program = _core.Program(self.law.formula, list(self.law.columns or ()))
+        target = self.table.target
+        if program.target is not None:
+            target = np.asarray(program.transform_target(target))
+        question = _core.Question(
+            program,
+            [self.table.arrays[one] for one in program.columns],
+            target,
+            weights=self.table.weights,
+            sigma=self.table.sigma,
+            offsets=self.table.offsets.tolist(),
+            params=[self._spec(one) for one in program.params],
+            loss=self.loss.spec(),
+            residual=self.residual,
+        )
+        object.__setattr__(self, "program", program)
+        object.__setattr__(self, "question", question)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Request, (self.law, self.table, self.loss, self.residual))
+
+    def _spec(self, name: str) -> tuple[float | None, float, float, float | None]:
+        param = self.law.params[name]
+        return (param.start, param.lower, param.upper, param.fixed)
+
+    @property
+    def names(self) -> list[str]:
+        """The parameters in the law's order."""
+        return list(self.program.params)
+
+    def fit(
+        self,
+        starts: int | NDArray[np.float64] | None,
+        *,
+        threads: int,
+        progress: Any = None,
+    ) -> tuple[dict[str, NDArray[Any]], bool]:
+        """Return the columns of the table of fits, one row a group, and whether Ctrl-C ended it."""
+        table, interrupted = self.question.fit(starts, threads=threads, progress=progress)
+        return dict(table), interrupted
+
+    def resample(
+        self,
+        params: NDArray[np.float64],
+        kind: str,
+        table: NDArray[Any] | None,
+        *,
+        first: int,
+        count: int,
+        seed: int,
+        starts: int,
+        threads: int,
+        progress: Any = None,
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float64], Sequence[NDArray[np.float64]], bool]:
+        """Return status codes, objectives, one array a parameter, and whether Ctrl-C ended it."""
+        answer: tuple[
+            NDArray[np.uint8], NDArray[np.float64], Sequence[NDArray[np.float64]], bool
+        ] = self.question.resample(
+            params,
+            kind,
+            table,
+            first=first,
+            count=count,
+            seed=seed,
+            starts=starts,
+            threads=threads,
+            progress=progress,
+        )
+        return answer
+
+    def rows(
+        self, group: int, params: Mapping[str, float]
+    ) -> tuple[
+        NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]
+    ]:
+        """Return residual, psi, psi' and Jacobian (rows x parameters) of one group at a point."""
+        answer: tuple[
+            NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]
+        ] = self.question.rows(group, [float(params[one]) for one in self.names])
+        return answer
+
+    def objective(self, group: int, params: Mapping[str, float]) -> float:
+        """Return the objective of one group at a point."""
+        return float(self.question.objective(group, [float(params[one]) for one in self.names]))

@@ -1,0 +1,101 @@
+"""The verb `audit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scaling_fast.errors import DataError
+from scaling_fast.terminal import files, output
+from scaling_fast.terminal.codes import SEVERITIES, after_findings
+
+
+def _output(flag: str, name: str, what: str) -> Any:
+    path = click.Path(path_type=Path)
+    return click.option(flag, name, type=path, metavar="PATH", help=f"Write {what} to PATH.")
+
+
+@click.command(epilog="""\b
+Examples:
+  scaling-fast audit                                   writes ./audit-cerebras2023.html
+  scaling-fast audit hoffmann2022 --letter letter.md   questions to the authors as well
+  scaling-fast audit claim.toml --data runs.csv --fail-on red
+  scaling-fast audit hoffmann2022 --json > audit.json
+\b
+The default file is replaced when it is an earlier report; any other file needs --force.
+""")
+@click.argument("paper", default="cerebras2023")
+@click.option("--data", metavar="FILE", help="Rows to use instead of those the claim names.")
+@click.option("--n", type=int, help="Replicates. [default: the claim's own number]")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the resamples.")
+@click.option("--threads", type=int, help="[default: SCALING_FAST_THREADS, else all cores]")
+@_output("--html", "html", "the report")
+@_output("--json-report", "json_report", "the report as JSON")
+@_output("--letter", "letter", "the letter to the authors (Markdown)")
+@click.option("--force", is_flag=True, help="Replace files that are there already.")
+@click.option(
+    "--fail-on", type=click.Choice(SEVERITIES), help="Exit 1 on such a finding or a worse one."
+)
+@click.option("--json", "as_json", is_flag=True, help="The whole report as JSON on stdout.")
+@click.pass_context
+def audit(
+    context: click.Context, /, *, paper: str, data: str | None, n: int | None, seed: int,
+    threads: int | None, html: Path | None, json_report: Path | None, letter: Path | None,
+    force: bool, fail_on: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Audit a published scaling law: verdict, findings, and a report to read and pass on.
+
+    PAPER is an embedded claim (cerebras2023, hoffmann2022) or a claim file in TOML. Without
+    --html the report is ./audit-NAME.html.
+    """
+    import scaling_fast as sf
+    from scaling_fast.progress import watched
+    from scaling_fast.reporting.files import write_text
+
+    for chosen in (html, json_report, letter):
+        if chosen is not None:
+            files.refuse_unwritable(chosen, force=force)
+    page, replace = (html, force) if html is not None else _default_page(paper, force=force)
+    frame = None if data is None else files.read_frame(data)
+    with watched(None, "auditing") as bar:
+        progress = None if bar is None else lambda _, share: bar(round(100 * share), 100)
+        done = sf.audit(paper, data=frame, n=n, seed=seed, threads=threads, progress=progress)
+    if page is not None:
+        done.write_html(page, force=replace)
+    if json_report is not None:
+        done.write_json(json_report, force=force)
+    if letter is not None:
+        write_text(letter, done.letter(), force=force)
+    if as_json:
+        output.emit_json(done.report)
+    else:
+        output.emit_table(output.findings_frame(done.findings), title=f"verdict: {done.verdict}")
+        output.note(f"verdict: {done.verdict}")
+        for what, path in (("report", page), ("JSON", json_report), ("letter", letter)):
+            if path is not None:
+                output.note(f"{what}: {path.resolve()}")
+    context.exit(after_findings(done.findings, fail_on))
+
+
+def _default_page(paper: str, *, force: bool) -> tuple[Path | None, bool]:
+    """Return ./audit-NAME.html and whether it may be replaced: only a report of ours may.
+
+    A directory that cannot be written to costs the page, not the audit.
+    """
+    name = Path(paper).stem if paper.endswith(".toml") else paper
+    page = Path(f"audit-{Path(name).name}.html")
+    replace = force or files.is_report(page)
+    try:
+        files.refuse_unwritable(page, force=replace)
+    except DataError as error:
+        if error.code == "exists":
+            raise DataError(
+                f"`{page}` is there already and is no report of ours; --force replaces it, "
+                "--html PATH writes elsewhere",
+                code="exists",
+            ) from error
+        output.note(f"no report is written: {error}; --html PATH writes elsewhere")
+        return None, False
+    return page, replace

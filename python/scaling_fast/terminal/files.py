@@ -1,0 +1,195 @@
+"""Files the command reads and writes: by their suffix, whole or not at all, never over another."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import secrets
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scaling_fast.errors import DataError, nearest, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import polars as pl
+
+READ = (".csv", ".tsv", ".parquet", ".pq", ".arrow", ".ipc", ".feather", ".json", ".jsonl", ".ndjson")
+WRITTEN = (".csv", ".tsv", ".parquet", ".arrow", ".ipc", ".feather", ".json", ".jsonl", ".ndjson")
+REPORT_MARK = b"scaling_fast"  # in the <meta name="generator"> of every report
+HEAD = 4096  # bytes of a file that are looked at for the mark
+
+
+def read_frame(name: str) -> pl.DataFrame:
+    """Return a file as a frame, `-` as CSV from stdin, anything else as a dataset's name.
+
+    Raises
+    ------
+    DataError
+        For a file that is missing, of an unknown suffix or unreadable, and an unknown dataset.
+    """
+    if name == "-":
+        return _read_stdin()
+    path = Path(name)
+    suffix = path.suffix.lower()
+    if suffix in READ:
+        return _parsed(name, _reader(suffix, path))
+    if path.exists() or suffix or os.sep in name:
+        problem = "is a directory" if path.is_dir() else "is not a kind of file that can be read"
+        if not path.exists():
+            problem = "does not exist"
+        raise DataError(
+            f"file {shown(name, 200)} {problem}; give a file ending in {', '.join(READ)}, "
+            "or the name of a dataset (`scaling-fast datasets` lists them)",
+            code="file",
+        )
+    from scaling_fast import datasets
+
+    if name not in datasets.names():
+        near = nearest(name, [*datasets.names(), *_files_here()])
+        meant = f"; did you mean {shown(near)}?" if near else ";"
+        raise DataError(
+            f"{shown(name, 200)} is neither a file nor a dataset{meant} "
+            "`scaling-fast datasets` lists the datasets",
+            code="unknown_dataset",
+        )
+    return datasets.load(name)
+
+
+def _files_here() -> list[str]:
+    with contextlib.suppress(OSError):
+        return sorted(one.name for one in Path().iterdir() if one.suffix.lower() in READ)
+    return []
+
+
+def _reader(suffix: str, source: Path | io.BytesIO) -> Callable[[], pl.DataFrame]:
+    import polars as pl
+
+    if suffix in {".csv", ".tsv"}:
+        separator = "\t" if suffix == ".tsv" else ","
+        return lambda: pl.read_csv(source, separator=separator, infer_schema_length=None)
+    if suffix in {".parquet", ".pq"}:
+        return lambda: pl.read_parquet(source)
+    if suffix in {".arrow", ".ipc", ".feather"}:
+        return lambda: pl.read_ipc(source, memory_map=False)
+    if suffix == ".json":
+        return lambda: pl.read_json(source, infer_schema_length=None)
+    return lambda: pl.read_ndjson(source, infer_schema_length=None)
+
+
+def _parsed(name: str, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    """Read, with the file's name in the sentence of whatever goes wrong."""
+    import polars as pl
+
+    try:
+        frame = read()
+    except FileNotFoundError as error:
+        raise DataError(f"file {shown(name, 200)} does not exist", code="file") from error
+    except (pl.exceptions.PolarsError, OSError, ValueError, UnicodeError) as error:
+        reason = str(error).strip().split("\n", 1)[0] or type(error).__name__
+        raise DataError(
+            f"file {shown(name, 200)} cannot be read: {reason}", code="file"
+        ) from error
+    if frame.width == 1 and ";" in frame.columns[0]:
+        raise DataError(
+            f"file {shown(name, 200)} seems to be separated by semicolons; write it with commas",
+            code="file",
+        )
+    return frame
+
+
+def _read_stdin() -> pl.DataFrame:
+    if sys.stdin is None or sys.stdin.closed:
+        raise DataError("stdin is closed, so `-` names no data; give a file", code="file")
+    content = sys.stdin.buffer.read()
+    return _parsed("-", _reader(".csv", io.BytesIO(content)))
+
+
+def refuse_unwritable(path: Path, *, force: bool, suffixes: tuple[str, ...] = ()) -> None:
+    """Refuse an output path before the work begins that it would hold.
+
+    Raises
+    ------
+    DataError
+        For a suffix that is not known, a file that is there already (without `force`), anything
+        but a regular file, and a directory that is missing or cannot be written to.
+    """
+    name = shown(path, 200)
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise DataError(f"output {name} must end in {', '.join(suffixes)}", code="output")
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        mode = None
+    except (OSError, ValueError) as error:
+        raise DataError(f"output {name} cannot be written: {error}", code="output") from error
+    if mode is not None and not stat.S_ISREG(mode):
+        raise DataError(f"output {name} is not a regular file; choose another path", code="output")
+    if mode is not None and not force:
+        raise DataError(f"output {name} exists already; --force replaces it", code="exists")
+    parent = path.parent
+    if not parent.is_dir():
+        raise DataError(f"there is no directory {shown(parent, 200)} to write to", code="output")
+    if not os.access(parent, os.W_OK):
+        raise DataError(
+            f"directory {shown(parent, 200)} is not writable; choose another path", code="output"
+        )
+
+
+def is_report(path: Path) -> bool:
+    """Return whether a regular file begins like a report of ours."""
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return False
+        with path.open("rb") as file:
+            head = file.read(HEAD).lower()
+    except OSError:
+        return False
+    return b"generator" in head and REPORT_MARK in head
+
+
+def write_frame(frame: pl.DataFrame, path: Path, *, force: bool) -> None:
+    """Write a frame by the suffix of its path; CSV numbers carry all their digits.
+
+    Raises
+    ------
+    DataError
+        As `refuse_unwritable`, or when the disk refuses.
+    """
+    refuse_unwritable(path, force=force, suffixes=WRITTEN)
+    suffix = path.suffix.lower()
+    content = io.BytesIO()
+    if suffix in {".csv", ".tsv"}:
+        frame.write_csv(content, separator="\t" if suffix == ".tsv" else ",")
+    elif suffix == ".parquet":
+        frame.write_parquet(content)
+    elif suffix in {".arrow", ".ipc", ".feather"}:
+        frame.write_ipc(content)
+    elif suffix == ".json":
+        frame.write_json(content)
+    else:
+        frame.write_ndjson(content)
+    _write(content.getvalue(), path)
+
+
+def _write(content: bytes, path: Path) -> None:
+    """Write bytes beside the path and move them there: the file is the old one or the new one."""
+    scratch = path.with_name(f".{path.name[:80]}.{secrets.token_hex(6)}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        handle = os.open(scratch, flags, 0o644)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            scratch.replace(path)
+        except BaseException:
+            scratch.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise DataError(
+            f"output {shown(path, 200)} cannot be written: {error.strerror}", code="output"
+        ) from error

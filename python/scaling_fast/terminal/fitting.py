@@ -1,0 +1,225 @@
+"""The verbs `fit` and `bootstrap`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from scaling_fast.terminal import files, output, words
+from scaling_fast.terminal.codes import SEVERITIES, Exit, after_findings
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+OPTIONS = (
+    click.argument("file"),
+    click.argument("law"),
+    click.option("--target", default="loss", show_default=True, help="Column the law explains."),
+    click.option(
+        "--column", "columns", multiple=True, metavar="NAME=COLUMN",
+        help="Which column a name of the law is; also NAME=COLUMN/1e9 or NAME=COLUMN*1e6. "
+        "Repeat it. [default: columns of the same name]",
+    ),
+    click.option(
+        "--loss", default="huber:1e-3", show_default=True, metavar="LOSS",
+        help="squared, absolute, huber:DELTA, soft_l1:DELTA, cauchy:DELTA, tukey:C, "
+        "log_cosh:SCALE or pinball:TAU.",
+    ),
+    click.option(
+        "--residual", default="log", show_default=True, metavar="log|raw|logit",
+        help="What the loss sees, fitted minus observed.",
+    ),
+    click.option("--weights", metavar="COLUMN", help="How often each row counts."),
+    click.option("--sigma", metavar="COLUMN", help="Standard error of each row's residual."),
+    click.option("--by", multiple=True, metavar="COLUMN", help="One fit a value. Repeat it."),
+    click.option(
+        "--param", "params", multiple=True, metavar="NAME:FIELD=NUMBER,...",
+        help='Fields start, lower, upper, fixed: "alpha:lower=0,upper=2". Repeat it.',
+    ),
+    click.option(
+        "--nulls", type=click.Choice(["error", "drop"]), default="error", show_default=True,
+        help="What happens to rows with a null or NaN.",
+    ),
+    click.option("--seed", type=int, default=0, show_default=True, help="Seed of what is drawn."),
+    click.option("--threads", type=int, help="[default: SCALING_FAST_THREADS, else all cores]"),
+    click.option("--force", is_flag=True, help="Replace an output file that is there already."),
+    click.option(
+        "--fail-on", type=click.Choice(SEVERITIES), help="Exit 1 on such a finding or a worse one."
+    ),
+    click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout."),
+)  # fmt: skip
+
+
+def _questions(function: Function) -> Function:
+    """Give a verb the arguments that say what is fitted."""
+    for option in reversed(OPTIONS):
+        function = option(function)
+    return function
+
+
+def _fitted(asked: dict[str, Any], starts: str) -> Any:
+    """Return the fit the options ask for."""
+    import scaling_fast as sf
+
+    frame = files.read_frame(asked["file"])
+    return sf.fit(
+        frame,
+        asked["law"],
+        target=asked["target"],
+        columns=words.columns(asked["columns"], frame),
+        loss=words.loss(asked["loss"]),
+        residual=asked["residual"],
+        weights=asked["weights"],
+        sigma=asked["sigma"],
+        by=list(asked["by"]) or None,
+        starts=words.starts(starts, ["auto"]),
+        params=words.params(asked["params"]),
+        seed=asked["seed"],
+        threads=asked["threads"],
+        nulls=asked["nulls"],
+    )
+
+
+def _usable(table: pl.DataFrame) -> int:
+    """Return the number of fits whose certificate holds."""
+    return int((table["status"].cast(str) == "converged").sum())
+
+
+def _ending(fit: Any, findings: Any, fail_on: str | None) -> Exit:
+    """Return the exit code of a fit and say how many groups failed."""
+    table = fit.table
+    usable = _usable(table)
+    if usable < table.height:
+        words = sorted(set(table["status"].cast(str)) - {"converged"})
+        output.note(
+            f"{table.height - usable:,} of {table.height:,} fits did not converge "
+            f"({', '.join(words)}); their rows say why"
+        )
+    return Exit.NO_USABLE_FIT if usable == 0 else after_findings(findings, fail_on)
+
+
+@click.command(epilog="""\b
+Examples:
+  scaling-fast fit runs.csv chinchilla --column N=params --column D=tokens
+  scaling-fast fit runs.parquet "E + A/N**alpha" --column N=params --param "alpha:lower=0,upper=2"
+  scaling-fast fit curves.csv power_offset --column x=steps --by task --output fits.parquet
+  scaling-fast fit chinchilla chinchilla --column N=params --column D=tokens --json
+""")
+@_questions
+@click.option(
+    "--starts", default="auto", show_default=True, metavar="auto|INT|E=1.7,A=400",
+    help="Where the search begins; one given start makes a local fit from there.",
+)
+@click.option(
+    "--output", "written", type=click.Path(path_type=Path), metavar="PATH",
+    help="Write the table to a .csv, .tsv, .parquet, .arrow, .json or .jsonl file as well.",
+)  # fmt: skip
+@click.pass_context
+def fit(
+    context: click.Context, /, *, starts: str, written: Path | None, as_json: bool, **asked: Any
+) -> None:
+    """Fit LAW to FILE and print one row a fit.
+
+    FILE is a CSV, TSV, Parquet, Arrow or JSON file, `-` for CSV from stdin, or the name of a
+    dataset (`scaling-fast datasets`). LAW is a name of the catalogue (`scaling-fast laws`) or a
+    formula such as "E + A/N**alpha".
+    """
+    if written is not None:
+        files.refuse_unwritable(written, force=asked["force"], suffixes=files.WRITTEN)
+    fitted = _fitted(asked, starts)
+    if written is not None:
+        files.write_frame(fitted.table, written, force=asked["force"])
+    if as_json:
+        output.emit_json(
+            {
+                "law": fitted.law.to_dict(),
+                "table": fitted.table,
+                "findings": list(fitted.findings),
+            }
+        )
+    else:
+        output.emit_table(fitted.table, title=fitted.law.formula, sideways=True)
+        output.note_findings(fitted.findings)
+    context.exit(_ending(fitted, fitted.findings, asked["fail_on"]))
+
+
+@click.command(epilog="""\b
+Examples:
+  scaling-fast bootstrap runs.csv chinchilla --column N=params --column D=tokens --of a
+  scaling-fast bootstrap runs.csv chinchilla --column N=params --column D=tokens \\
+      --scheme clusters:run --n 4000 --level 0.9 --draws draws.parquet
+""")
+@_questions
+@click.option(
+    "--scheme", default="pairs", show_default=True,
+    metavar="pairs|clusters:COLUMN|bayesian[:COLUMN]|jackknife[:COLUMN]",
+    help="What a replicate draws.",
+)
+@click.option("--n", type=int, help="Replicates. [default: 10000, or what the scheme says]")
+@click.option(
+    "--starts", default="warm", show_default=True, metavar="warm|multi|INT",
+    help="Where each refit begins.",
+)
+@click.option(
+    "--fit-starts", default="auto", show_default=True, metavar="auto|INT|E=1.7,A=400",
+    help="Where the search of the fit itself begins.",
+)
+@click.option("--level", type=float, default=0.95, show_default=True, help="Of the intervals.")
+@click.option(
+    "--method", default="percentile", show_default=True, metavar="METHOD",
+    help="percentile, basic, normal, bc, bca or studentized.",
+)
+@click.option(
+    "--of", "quantities", multiple=True, metavar="FORMULA",
+    help='Formula of parameters: "beta/(alpha+beta)". Repeat it. [default: each parameter]',
+)
+@click.option(
+    "--draws", "written", type=click.Path(path_type=Path), metavar="PATH",
+    help="Write every replicate to a .csv, .tsv, .parquet, .arrow, .json or .jsonl file.",
+)  # fmt: skip
+@click.pass_context
+def bootstrap(
+    context: click.Context, /, *, scheme: str, n: int | None, starts: str, fit_starts: str,
+    level: float, method: str, quantities: tuple[str, ...], written: Path | None, as_json: bool,
+    **asked: Any,
+) -> None:  # fmt: skip
+    """Fit LAW to FILE, refit it on resampled rows, and print one interval a quantity.
+
+    FILE and LAW are those of `scaling-fast fit`.
+    """
+    import scaling_fast as sf
+
+    drawn = words.scheme(scheme)
+    begin = words.starts(starts, ["warm", "multi"])
+    if written is not None:
+        files.refuse_unwritable(written, force=asked["force"], suffixes=files.WRITTEN)
+    fitted = _fitted(asked, fit_starts)
+    if _usable(fitted.table) == 0:
+        # A refit around a fit that failed would only repeat the failure.
+        context.exit(_ending(fitted, fitted.findings, None))
+    boot = sf.bootstrap(
+        fitted, drawn, starts=begin, seed=asked["seed"], threads=asked["threads"],
+        **({} if n is None else {"n": n}),
+    )  # fmt: skip
+    if written is not None:
+        files.write_frame(boot.draws, written, force=asked["force"])
+    intervals = boot.interval(level=level, method=method, of=list(quantities) or None)
+    if as_json:
+        output.emit_json(
+            {
+                "scheme": scheme, "n": boot.n, "seed": asked["seed"], "level": level,
+                "method": method, "digest": boot.digest, "failures": boot.failures,
+                "intervals": intervals, "fit": fitted.table, "findings": list(fitted.findings),
+            }
+        )  # fmt: skip
+    else:
+        title = f"{level:.6g} {method} intervals, {boot.n:,} {scheme} replicates"
+        output.emit_table(intervals, title=title)
+        output.note_findings(fitted.findings)
+        output.note(f"digest {boot.digest}")
+    context.exit(_ending(fitted, fitted.findings, asked["fail_on"]))

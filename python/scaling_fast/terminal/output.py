@@ -1,0 +1,230 @@
+"""What the command writes: tables and JSON on stdout, notes and errors on stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import traceback
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scaling_fast.terminal.codes import Exit
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from scaling_fast.findings import Finding
+
+SIGNIFICANT = 6  # digits a terminal shows; a pipe gets all 17
+WORDS = {"green": "green", "amber": "yellow", "red": "red", "grey": "bright_black"}
+# Controls, format characters (bidirectional overrides among them), surrogates, line separators.
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_WHERE = ("code", "column", "row", "param", "position")
+
+
+def clean(text: object) -> str:
+    """Return the text without characters that could move a cursor or reverse a line."""
+    plain = str(text)
+    if plain.isascii() and plain.isprintable():
+        return plain
+    return "".join(
+        " " if one in "\n\t\r" else one
+        for one in plain
+        if one in "\n\t\r" or unicodedata.category(one) not in _HIDDEN
+    )
+
+
+def tolerate_any_encoding() -> None:
+    """Let a stream that cannot write a Greek letter escape it instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def flush() -> None:
+    """Write out what is buffered, while a failure can still be said."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def note(sentence: str) -> None:
+    """Print a note to stderr."""
+    click.echo(clean(sentence), err=True)
+
+
+def json_ready(value: Any) -> Any:
+    """Return the value as RFC 8259 can hold it: NaN and infinities are null."""
+    if isinstance(value, bool | int | str) or value is None:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): json_ready(one) for key, one in value.items()}
+    if hasattr(value, "to_dicts"):  # a polars frame: one object a row
+        return [json_ready(row) for row in value.to_dicts()]
+    if hasattr(value, "as_dict"):  # a finding
+        return json_ready(value.as_dict())
+    if hasattr(value, "tolist"):  # numpy's scalars and arrays
+        return json_ready(value.tolist())
+    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes):
+        return [json_ready(one) for one in value]
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return value.as_posix() if isinstance(value, PurePath) else str(value)
+
+
+def emit_json(value: Any) -> None:
+    """Print one JSON object on stdout; floats round-trip, text is ASCII with escapes."""
+    click.echo(json.dumps(json_ready(value), allow_nan=False, indent=1))
+
+
+def _cell(value: Any, *, digits: int | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return repr(value) if digits is None else f"{value:.{digits}g}"
+    if isinstance(value, list | tuple):
+        return clean(", ".join(_cell(one, digits=digits) for one in value))
+    return clean(value)
+
+
+def emit_table(
+    frame: pl.DataFrame, *, title: str | None = None, sideways: bool = False, digits: int = 6
+) -> None:
+    """Print a frame: aligned on a terminal, tab-separated with all digits elsewhere.
+
+    Parameters
+    ----------
+    frame
+        What to print; one row a line.
+    title
+        Shown above the table on a terminal only.
+    sideways
+        On a terminal, turn a table of a single row on its side.
+    digits
+        Significant digits on a terminal.
+    """
+    rows = frame.rows()
+    if not on_terminal():
+        click.echo("\t".join(clean(name) for name in frame.columns))
+        for row in rows:
+            click.echo("\t".join(_cell(one, digits=None) for one in row))
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    if sideways and len(rows) == 1:
+        names = ["name", "value"]
+        rows = list(zip(frame.columns, rows[0], strict=True))
+    else:
+        names = frame.columns
+    table = Table(title=None if title is None else Text(clean(title)), title_justify="left")
+    numeric = [
+        all(one is None or isinstance(one, int | float) for one in column)
+        for column in zip(*rows, strict=True)
+    ] or [False] * len(names)
+    for name, right in zip(names, numeric, strict=True):
+        table.add_column(Text(clean(name)), justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_coloured(_cell(one, digits=digits)) for one in row))
+    _console().print(table)
+
+
+def _coloured(text: str) -> Any:
+    """Return a cell; the four severities carry a colour besides their word."""
+    from rich.text import Text
+
+    return Text(text, style=WORDS.get(text, ""))
+
+
+def _console(*, stderr: bool = False) -> Any:
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+
+def on_terminal(*, stderr: bool = False) -> bool:
+    """Return whether a person watches the stream."""
+    stream = sys.stderr if stderr else sys.stdout
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def findings_frame(findings: Iterable[Finding]) -> pl.DataFrame:
+    """Return the findings as a table: severity, check, what was found, what to do."""
+    import polars as pl
+
+    names = ("severity", "check", "sentence", "advice")
+    rows = [[getattr(one, name) for name in names] for one in findings]
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String()), orient="row")
+
+
+def note_findings(findings: Iterable[Finding]) -> None:
+    """Say the findings of a fit on stderr, one a line, its severity as a word."""
+    for one in findings:
+        advice = f" ({one.advice})" if one.advice else ""
+        note(f"{one.severity}: {one.sentence}{advice}")
+
+
+def refuse_usage(error: click.ClickException, *, as_json: bool) -> None:
+    """Say how the command line was wrong."""
+    message = error.format_message()
+    if as_json:
+        param = getattr(getattr(error, "param", None), "name", None)
+        _error_object({"code": "usage", "message": message, "param": param})
+        return
+    context = getattr(error, "ctx", None)
+    if context is not None:
+        click.echo(clean(context.get_usage()), err=True)
+    note(f"error: {message}")
+    if context is not None:
+        note(f"try: {context.command_path} --help")
+
+
+def refuse(error: Exception, *, as_json: bool) -> Exit:
+    """Say an exception in one sentence and return its exit code; a bug shows its traceback."""
+    from scaling_fast.errors import ConvergenceError, ScalingError
+
+    expected = isinstance(error, ScalingError | OSError)
+    where = {name: getattr(error, name, None) for name in _WHERE}
+    message = str(error) or type(error).__name__
+    if isinstance(error, OSError):
+        where["code"] = "file"
+        place = f"`{error.filename}`: " if error.filename else ""
+        message = f"{place}{error.strerror or error}"
+    elif not expected:
+        where["code"] = where["code"] or "internal"
+        message = f"{type(error).__name__}: {message}; this is a bug of ours, please report it"
+    if as_json:
+        _error_object({"message": message, **where, "code": where["code"] or _kind(error)})
+    else:
+        if not expected:
+            click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+        note(f"error: {message}")
+    if isinstance(error, ConvergenceError) or not expected:
+        return Exit.NO_USABLE_FIT
+    return Exit.CANNOT_ASK
+
+
+def _kind(error: Exception) -> str:
+    return type(error).__name__.removesuffix("Error").lower()
+
+
+def _error_object(entry: Mapping[str, Any]) -> None:
+    full = {"code": None, "message": "", **dict.fromkeys(_WHERE[1:]), **entry}
+    click.echo(json.dumps({"error": json_ready(full)}, allow_nan=False), err=True)
+
+
+def interruption(error: BaseException) -> str:
+    """Return the sentence for Ctrl-C, with the number of replicates that were finished."""
+    partial = getattr(error, "partial", None) or getattr(error.__cause__, "partial", None)
+    draws = getattr(partial, "draws", None)
+    return "interrupted" if draws is None else f"interrupted; {len(draws):,} replicates were done"

@@ -1,0 +1,139 @@
+//! One fit a group, global unless the caller gave its start.
+
+use rayon::prelude::*;
+
+use super::identify::identify;
+use super::{Control, FitRow, Question, Starts};
+use crate::error::Error;
+use crate::pool::pool;
+use crate::problem::{Fitter, Problem};
+use crate::solve::newton::{Options, Scratch};
+use crate::solve::starts::{Effort, Found, refine, search};
+use crate::solve::Status;
+
+/// Fit every group; the order of the answer is the order of the groups.
+///
+/// # Errors
+/// [`Error::Parameter`] for a number of threads that cannot be had.
+pub fn fit_groups(question: &Question, starts: &Starts, threads: usize, control: &Control) -> Result<Vec<FitRow>, Error> {
+    let groups = question.columns.groups();
+    let fit = |g: usize| {
+        let row = if control.is_cancelled() {
+            FitRow::empty(question.params.len(), question.group(g).target.len(), Status::Unfinished)
+        } else {
+            fit_group(question, g, starts)
+        };
+        control.finished(1);
+        row
+    };
+    if groups == 1 {
+        return Ok(vec![fit(0)]);
+    }
+    Ok(pool(threads)?.install(|| (0..groups).into_par_iter().map(fit).collect()))
+}
+
+/// Fit one group.
+fn fit_group(question: &Question, g: usize, starts: &Starts) -> FitRow {
+    let rows = question.group(g);
+    let parameters = question.params.len();
+    if rows.target.len() < question.free() || rows.target.is_empty() {
+        return FitRow::empty(parameters, rows.target.len(), Status::TooFewRows);
+    }
+    let problem = Problem::new(&question.program, &rows, &question.params, question.loss, question.residual);
+    let mut fitter = Fitter::new(&problem);
+    let q = problem.space.dimension();
+    let mut scratch = Scratch::new(q);
+    let options = Options { rounding: problem.rounding(&fitter), ..Options::default() };
+    let mut x = vec![0.0; q];
+    let found = run(&problem, &mut fitter, question, starts, options, &mut x, &mut scratch);
+    report(&problem, &mut fitter, &found, &x)
+}
+
+fn run(
+    problem: &Problem<'_>,
+    fitter: &mut Fitter<'_>,
+    question: &Question,
+    starts: &Starts,
+    options: Options,
+    x: &mut [f64],
+    scratch: &mut Scratch,
+) -> Found {
+    let coordinates = |theta: &[f64]| {
+        let mut point = vec![0.0; x.len()];
+        problem.space.coordinates(theta, &mut point);
+        point
+    };
+    match starts {
+        Starts::Points(points) => {
+            let queue: Vec<Vec<f64>> = points.iter().map(|theta| coordinates(theta)).collect();
+            if queue.len() == 1 {
+                return local(fitter, &queue[0], options, x, scratch);
+            }
+            refine(fitter, &queue, queue.len(), options, x, scratch)
+        }
+        Starts::Auto | Starts::Count(_) => {
+            let mut effort = Effort::automatic(problem.ranges().len());
+            if let Starts::Count(count) = starts {
+                effort = Effort { scanned: *count, refined: *count };
+            }
+            let given: Vec<Vec<f64>> = if question.params.iter().all(|s| s.start.is_some() || s.fixed.is_some()) {
+                let theta: Vec<f64> =
+                    question.params.iter().map(|s| s.fixed.or(s.start).unwrap_or(f64::NAN)).collect();
+                vec![coordinates(&theta)]
+            } else {
+                Vec::new()
+            };
+            search(fitter, problem.ranges(), &given, effort, options, x, scratch)
+        }
+    }
+}
+
+/// A local fit from exactly one point; when it fails, once more with the linear parameters re-solved there.
+fn local(fitter: &mut Fitter<'_>, start: &[f64], options: Options, x: &mut [f64], scratch: &mut Scratch) -> Found {
+    use crate::solve::separable::Separable;
+    use crate::solve::{polish, starts::descend};
+    x.copy_from_slice(start);
+    let mut outcome = descend(fitter, x, options, false, scratch);
+    outcome = polish::polish(fitter, x, outcome, options, scratch);
+    if outcome.status != Status::Converged {
+        let mut again = start.to_vec();
+        if fitter.project(&mut again) {
+            let second = descend(fitter, &mut again, options, false, scratch);
+            let second = polish::polish(fitter, &mut again, second, options, scratch);
+            let better = second.status == Status::Converged || !outcome.value.is_finite();
+            if better && !(second.value > outcome.value * (1.0 + 1e-8)) {
+                x.copy_from_slice(&again);
+                outcome = second;
+            }
+        }
+    }
+    Found { outcome, starts: 1, agreement: usize::from(outcome.value.is_finite()) }
+}
+
+/// The table row of a finished fit.
+fn report(problem: &Problem<'_>, fitter: &mut Fitter<'_>, found: &Found, x: &[f64]) -> FitRow {
+    let space = &problem.space;
+    let mut row = FitRow::empty(space.parameters(), fitter.rows_selected(), found.outcome.status);
+    row.starts = found.starts;
+    row.agreement = found.agreement;
+    row.evaluations = found.outcome.evaluations;
+    if !found.outcome.value.is_finite() {
+        return row;
+    }
+    row.objective = found.outcome.value * problem.factor();
+    row.certificate = found.outcome.certificate;
+    space.natural(x, &mut row.params);
+    for (a, &j) in space.free.iter().enumerate() {
+        row.at_bound[j] = x[a] <= space.lower[a] || x[a] >= space.upper[a];
+    }
+    let (condition, null) = identify(fitter, x);
+    row.condition = condition;
+    for (a, &j) in space.free.iter().enumerate() {
+        row.unidentified[j] = null[a];
+    }
+    // On a bound a parameter is determined by the bound, so its flat direction is no defect of the design.
+    if (0..row.params.len()).any(|j| row.unidentified[j] && !row.at_bound[j]) {
+        row.status = Status::NotIdentified;
+    }
+    row
+}

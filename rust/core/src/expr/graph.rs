@@ -1,0 +1,323 @@
+//! The meaning of a formula: a graph of shared nodes, simplified and folded as it grows.
+
+use crate::tape::{Binary, Unary};
+use std::collections::BTreeMap;
+
+/// Index of a node; children stand before their parents.
+pub(super) type Id = u32;
+
+/// One value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Op {
+    /// A number, by its bits.
+    Constant(u64),
+    Column(u32),
+    Param(u32),
+    One(Unary, Id),
+    Two(Binary, Id, Id),
+    /// a * b + c, rounded once
+    MulAdd(Id, Id, Id),
+    /// a != 0 ? b : c
+    Select(Id, Id, Id),
+}
+
+impl Op {
+    pub(super) fn children(&self) -> ([Id; 3], usize) {
+        match *self {
+            Op::Constant(_) | Op::Column(_) | Op::Param(_) => ([0; 3], 0),
+            Op::One(_, a) => ([a, 0, 0], 1),
+            Op::Two(_, a, b) => ([a, b, 0], 2),
+            Op::MulAdd(a, b, c) | Op::Select(a, b, c) => ([a, b, c], 3),
+        }
+    }
+}
+
+/// What a value depends on: its stratum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stratum {
+    Constant,
+    /// Evaluated once a dataset.
+    Data,
+    /// Evaluated once a set of parameters.
+    Params,
+    /// Evaluated for every row.
+    Rows,
+}
+
+impl Stratum {
+    fn join(self, other: Stratum) -> Stratum {
+        match (self, other) {
+            (Stratum::Constant, s) | (s, Stratum::Constant) => s,
+            (a, b) if a == b => a,
+            _ => Stratum::Rows,
+        }
+    }
+}
+
+/// Nodes, each once.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Graph {
+    pub(super) ops: Vec<Op>,
+    strata: Vec<Stratum>,
+    index: BTreeMap<Op, Id>,
+}
+
+impl Graph {
+    pub(super) fn op(&self, id: Id) -> Op {
+        self.ops[id as usize]
+    }
+
+    pub(super) fn stratum(&self, id: Id) -> Stratum {
+        self.strata[id as usize]
+    }
+
+    pub(super) fn number(&self, id: Id) -> Option<f64> {
+        match self.op(id) {
+            Op::Constant(bits) => Some(f64::from_bits(bits)),
+            _ => None,
+        }
+    }
+
+    fn is(&self, id: Id, value: f64) -> bool {
+        self.number(id) == Some(value)
+    }
+
+    /// The node of `op`, shared with an equal one.
+    pub(super) fn insert(&mut self, op: Op) -> Id {
+        if let Some(&id) = self.index.get(&op) {
+            return id;
+        }
+        let (children, count) = op.children();
+        let own = match op {
+            Op::Column(_) => Stratum::Data,
+            Op::Param(_) => Stratum::Params,
+            _ => Stratum::Constant,
+        };
+        let stratum = children[..count].iter().fold(own, |s, &c| s.join(self.stratum(c)));
+        let id = self.ops.len() as Id;
+        self.ops.push(op);
+        self.strata.push(stratum);
+        self.index.insert(op, id);
+        id
+    }
+
+    pub(super) fn constant(&mut self, value: f64) -> Id {
+        self.insert(Op::Constant(value.to_bits()))
+    }
+
+    /// Any operation of one operand, folded and simplified.
+    pub(super) fn one(&mut self, unary: Unary, a: Id) -> Id {
+        match unary {
+            Unary::Neg => self.neg(a),
+            _ => self.one_plain(unary, a),
+        }
+    }
+
+    fn one_plain(&mut self, unary: Unary, a: Id) -> Id {
+        if let Some(value) = self.number(a).map(|x| unary.apply(x)).filter(|v| v.is_finite()) {
+            return self.constant(value);
+        }
+        self.insert(Op::One(unary, a))
+    }
+
+    /// Any operation of two operands, folded and simplified.
+    pub(super) fn two(&mut self, binary: Binary, a: Id, b: Id) -> Id {
+        match binary {
+            Binary::Add => self.add(a, b),
+            Binary::Sub => self.sub(a, b),
+            Binary::Mul => self.mul(a, b),
+            Binary::Div => self.div(a, b),
+            _ => self.two_plain(binary, a, b),
+        }
+    }
+
+    /// Folded, otherwise as it stands.
+    pub(super) fn two_plain(&mut self, binary: Binary, a: Id, b: Id) -> Id {
+        if let (Some(x), Some(y)) = (self.number(a), self.number(b)) {
+            let value = binary.apply(x, y);
+            if value.is_finite() {
+                return self.constant(value);
+            }
+        }
+        let (a, b) = if binary.commutes() && b < a { (b, a) } else { (a, b) };
+        self.insert(Op::Two(binary, a, b))
+    }
+
+    pub(super) fn neg(&mut self, a: Id) -> Id {
+        match self.op(a) {
+            Op::Constant(bits) => self.constant(-f64::from_bits(bits)),
+            Op::One(Unary::Neg, inner) => inner,
+            Op::Two(Binary::Sub, x, y) => self.sub(y, x),
+            // The sign goes where it is paid for least: once a dataset or once a set of parameters.
+            Op::Two(Binary::Mul, x, y) if self.stratum(a) == Stratum::Rows => {
+                let rank = |s| match s {
+                    Stratum::Constant => 0,
+                    Stratum::Data => 1,
+                    Stratum::Params => 2,
+                    Stratum::Rows => 3,
+                };
+                let (rx, ry) = (rank(self.stratum(x)), rank(self.stratum(y)));
+                match (rx, ry) {
+                    (3, 3) => self.insert(Op::One(Unary::Neg, a)),
+                    _ if rx <= ry => {
+                        let x = self.neg(x);
+                        self.two_plain(Binary::Mul, x, y)
+                    }
+                    _ => {
+                        let y = self.neg(y);
+                        self.two_plain(Binary::Mul, x, y)
+                    }
+                }
+            }
+            Op::Select(c, x, y) if self.is(y, 0.0) => {
+                let x = self.neg(x);
+                self.select(c, x, y)
+            }
+            _ => self.insert(Op::One(Unary::Neg, a)),
+        }
+    }
+
+    pub(super) fn add(&mut self, a: Id, b: Id) -> Id {
+        if self.is(a, 0.0) {
+            return b;
+        }
+        if self.is(b, 0.0) {
+            return a;
+        }
+        match (self.op(a), self.op(b)) {
+            (_, Op::One(Unary::Neg, b)) => self.sub(a, b),
+            (Op::One(Unary::Neg, a), _) => self.sub(b, a),
+            _ => self.two_plain(Binary::Add, a, b),
+        }
+    }
+
+    pub(super) fn sub(&mut self, a: Id, b: Id) -> Id {
+        if self.is(b, 0.0) {
+            return a;
+        }
+        if self.is(a, 0.0) {
+            return self.neg(b);
+        }
+        match self.op(b) {
+            Op::One(Unary::Neg, b) => self.add(a, b),
+            // One slot serves value and derivative, and the sum can be fused.
+            Op::Two(Binary::Mul, x, y) if self.stratum(x) == Stratum::Data || self.stratum(y) == Stratum::Data => {
+                let minus = self.neg(b);
+                self.two_plain(Binary::Add, a, minus)
+            }
+            _ => self.two_plain(Binary::Sub, a, b),
+        }
+    }
+
+    /// Products keep signs outside, zeros absorb, and factors of one stratum stand together.
+    pub(super) fn mul(&mut self, a: Id, b: Id) -> Id {
+        for (x, y) in [(a, b), (b, a)] {
+            if self.is(x, 0.0) {
+                return x;
+            }
+            if self.is(x, 1.0) {
+                return y;
+            }
+            if self.is(x, -1.0) {
+                return self.neg(y);
+            }
+            if let Op::One(Unary::Neg, inner) = self.op(x) {
+                let product = self.mul(inner, y);
+                return self.neg(product);
+            }
+            // A branch not taken must not contribute NaN * 0.
+            if let Op::Select(c, inner, zero) = self.op(x)
+                && self.is(zero, 0.0)
+            {
+                let product = self.mul(inner, y);
+                return self.select(c, product, zero);
+            }
+        }
+        for (x, y) in [(a, b), (b, a)] {
+            let one = self.stratum(y);
+            if self.stratum(x) == Stratum::Rows
+                && one != Stratum::Rows
+                && let Op::Two(Binary::Mul, p, q) = self.op(x)
+            {
+                for (same, other) in [(p, q), (q, p)] {
+                    if self.stratum(same) == one || (one == Stratum::Constant && self.stratum(same) != Stratum::Rows) {
+                        let together = self.two_plain(Binary::Mul, same, y);
+                        return self.two_plain(Binary::Mul, together, other);
+                    }
+                }
+            }
+        }
+        self.two_plain(Binary::Mul, a, b)
+    }
+
+    /// A divisor known before the row becomes a factor.
+    pub(super) fn div(&mut self, a: Id, b: Id) -> Id {
+        if self.is(a, 0.0) || self.is(b, 1.0) {
+            return a;
+        }
+        if let Op::One(Unary::Neg, inner) = self.op(b) {
+            let quotient = self.div(a, inner);
+            return self.neg(quotient);
+        }
+        if let Op::Select(c, inner, zero) = self.op(a)
+            && self.is(zero, 0.0)
+        {
+            let quotient = self.div(inner, b);
+            return self.select(c, quotient, zero);
+        }
+        let (sa, sb) = (self.stratum(a), self.stratum(b));
+        let before_row = match sb {
+            Stratum::Rows | Stratum::Constant => false,
+            Stratum::Data | Stratum::Params => sa.join(sb) == Stratum::Rows,
+        };
+        if before_row {
+            let one = self.constant(1.0);
+            let inverse = self.two_plain(Binary::Div, one, b);
+            return self.mul(a, inverse);
+        }
+        self.two_plain(Binary::Div, a, b)
+    }
+
+    pub(super) fn select(&mut self, condition: Id, a: Id, b: Id) -> Id {
+        match self.number(condition) {
+            _ if a == b => a,
+            Some(0.0) => b,
+            Some(_) => a,
+            None => self.insert(Op::Select(condition, a, b)),
+        }
+    }
+
+    /// `base ** n` by repeated squaring.
+    pub(super) fn integer_power(&mut self, base: Id, n: u32) -> Id {
+        let mut result = self.constant(1.0);
+        let mut square = base;
+        let mut left = n;
+        while left > 0 {
+            if left & 1 == 1 {
+                result = if self.is(result, 1.0) { square } else { self.two_plain(Binary::Mul, result, square) };
+            }
+            left >>= 1;
+            if left > 0 {
+                square = self.two_plain(Binary::Mul, square, square);
+            }
+        }
+        result
+    }
+
+    /// Which nodes `roots` need, by index.
+    pub(super) fn reachable(&self, roots: &[Id]) -> Vec<bool> {
+        let mut live = vec![false; self.ops.len()];
+        for &r in roots {
+            live[r as usize] = true;
+        }
+        for id in (0..self.ops.len()).rev() {
+            if live[id] {
+                let (children, count) = self.ops[id].children();
+                for &c in &children[..count] {
+                    live[c as usize] = true;
+                }
+            }
+        }
+        live
+    }
+}

@@ -1,0 +1,298 @@
+//! Tree to graph: powers become exponentials of logarithms, logarithms of products sums of logarithms.
+
+use super::graph::{Graph, Id, Op, Stratum};
+use super::parse::Parsed;
+use super::token::{fault, shorten};
+use super::tree::{Comparison, Function, Node};
+use crate::error::{Error, FormulaProblem};
+use crate::tape::{Binary, Unary};
+use std::f64::consts::{LN_2, LN_10, PI};
+
+/// Largest integer exponent written out as a product.
+const MOST_FACTORS: f64 = 64.0;
+
+/// What each name of the tree is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    Column(u32),
+    Param(u32),
+}
+
+/// Refuses a constant part without a finite value.
+pub(super) fn check_constants(parsed: &Parsed, text: &str) -> Result<(), Error> {
+    let tree = &parsed.tree;
+    let mut values: Vec<Option<f64>> = Vec::with_capacity(tree.nodes.len());
+    for (node, &(start, end)) in tree.nodes.iter().zip(&tree.spans) {
+        let get = |a: u32| values[a as usize];
+        let both = |a, b, binary: Binary| Some(binary.apply(get(a)?, get(b)?));
+        let value = match *node {
+            Node::Number(x) => Some(x),
+            Node::Pi => Some(PI),
+            Node::Name(_) | Node::Call2(Function::One(_) | Function::Log10 | Function::Log2 | Function::Where, ..) => {
+                None
+            }
+            Node::Neg(a) => get(a).map(|x| -x),
+            Node::Add(a, b) => both(a, b, Binary::Add),
+            Node::Sub(a, b) => both(a, b, Binary::Sub),
+            Node::Mul(a, b) => both(a, b, Binary::Mul),
+            Node::Div(a, b) => both(a, b, Binary::Div),
+            Node::Pow(a, b) => both(a, b, Binary::Pow),
+            Node::Call(Function::One(unary), a) => get(a).map(|x| unary.apply(x)),
+            Node::Call(_, a) => get(a).map(|x| Unary::Ln.apply(x)),
+            Node::Call2(Function::Two(binary), a, b) => both(a, b, binary),
+            Node::Where(c, [l, r, a, b]) => match (get(l), get(r)) {
+                (Some(l), Some(r)) => get(if compare(c, l, r) { a } else { b }),
+                _ => None,
+            },
+        };
+        if let Some(value) = value.filter(|v| !v.is_finite()) {
+            let (start, end) = (start as usize, end as usize);
+            return Err(fault(FormulaProblem::NotFinite { text: shorten(&text[start..end]), value }, start, end));
+        }
+        values.push(value);
+    }
+    Ok(())
+}
+
+fn compare(c: Comparison, l: f64, r: f64) -> bool {
+    match c {
+        Comparison::Less => l < r,
+        Comparison::LessEqual => l <= r,
+        Comparison::Greater => l > r,
+        Comparison::GreaterEqual => l >= r,
+        Comparison::Equal => l == r,
+        Comparison::NotEqual => l != r,
+    }
+}
+
+/// Adds the tree to `graph` and returns its root.
+pub(super) fn lower(parsed: &Parsed, meanings: &[Meaning], graph: &mut Graph) -> Id {
+    let tree = &parsed.tree;
+    let mut ids: Vec<Id> = Vec::with_capacity(tree.nodes.len());
+    for node in &tree.nodes {
+        let get = |a: u32| ids[a as usize];
+        let id = match *node {
+            Node::Number(x) => graph.constant(x),
+            Node::Pi => graph.constant(PI),
+            Node::Name(n) => graph.insert(match meanings[n as usize] {
+                Meaning::Column(c) => Op::Column(c),
+                Meaning::Param(p) => Op::Param(p),
+            }),
+            Node::Neg(a) => graph.neg(get(a)),
+            Node::Add(a, b) => add(graph, get(a), get(b)),
+            Node::Sub(a, b) => graph.sub(get(a), get(b)),
+            Node::Mul(a, b) => mul(graph, get(a), get(b)),
+            Node::Div(a, b) => div(graph, get(a), get(b)),
+            Node::Pow(a, b) => pow(graph, get(a), get(b)),
+            Node::Call(Function::Log10, a) => scaled_ln(graph, get(a), 1.0 / LN_10),
+            Node::Call(Function::Log2, a) => scaled_ln(graph, get(a), 1.0 / LN_2),
+            Node::Call(Function::One(unary), a) => one(graph, unary, get(a)),
+            Node::Call2(Function::Two(binary), a, b) => graph.two(binary, get(a), get(b)),
+            // The parser makes no other calls.
+            Node::Call(_, a) | Node::Call2(_, a, _) => get(a),
+            Node::Where(c, [l, r, a, b]) => {
+                let (l, r) = (get(l), get(r));
+                let condition = match c {
+                    Comparison::Less => graph.two(Binary::Less, l, r),
+                    Comparison::LessEqual => graph.two(Binary::LessEqual, l, r),
+                    Comparison::Greater => graph.two(Binary::Less, r, l),
+                    Comparison::GreaterEqual => graph.two(Binary::LessEqual, r, l),
+                    Comparison::Equal => graph.two(Binary::Equal, l, r),
+                    Comparison::NotEqual => graph.two(Binary::NotEqual, l, r),
+                };
+                graph.select(condition, get(a), get(b))
+            }
+        };
+        ids.push(id);
+    }
+    ids.last().copied().unwrap_or_else(|| graph.constant(0.0))
+}
+
+fn add(graph: &mut Graph, a: Id, b: Id) -> Id {
+    graph.add(a, b)
+}
+
+fn one(graph: &mut Graph, unary: Unary, a: Id) -> Id {
+    match (unary, graph.op(a)) {
+        (Unary::Ln, _) => ln(graph, a),
+        (Unary::Log1p, Op::One(Unary::Exp, z)) => graph.one(Unary::Softplus, z),
+        _ => graph.one(unary, a),
+    }
+}
+
+fn scaled_ln(graph: &mut Graph, a: Id, scale: f64) -> Id {
+    let ln = ln(graph, a);
+    let scale = graph.constant(scale);
+    graph.mul(ln, scale)
+}
+
+/// Two exponentials of the same row are one.
+fn mul(graph: &mut Graph, a: Id, b: Id) -> Id {
+    let (factor_a, power_a) = split_exp(graph, a);
+    let (factor_b, power_b) = split_exp(graph, b);
+    match (power_a, power_b) {
+        (Some(u), Some(v)) => {
+            let power = graph.add(u, v);
+            let together = graph.one(Unary::Exp, power);
+            let factor = match (factor_a, factor_b) {
+                (Some(x), Some(y)) => Some(graph.mul(x, y)),
+                (x, y) => x.or(y),
+            };
+            match factor {
+                Some(factor) => graph.mul(factor, together),
+                None => together,
+            }
+        }
+        _ => graph.mul(a, b),
+    }
+}
+
+/// `factor * e^power` when the exponential needs parameter and row.
+fn split_exp(graph: &Graph, a: Id) -> (Option<Id>, Option<Id>) {
+    let power = |id: Id| match graph.op(id) {
+        Op::One(Unary::Exp, z) if graph.stratum(id) == Stratum::Rows => Some(z),
+        _ => None,
+    };
+    if let Some(z) = power(a) {
+        return (None, Some(z));
+    }
+    if let Op::Two(Binary::Mul, x, y) = graph.op(a) {
+        for (x, y) in [(x, y), (y, x)] {
+            if let Some(z) = power(y) {
+                return (Some(x), Some(z));
+            }
+        }
+    }
+    (Some(a), None)
+}
+
+fn div(graph: &mut Graph, a: Id, b: Id) -> Id {
+    if let (factor, Some(z)) = split_exp(graph, b) {
+        let numerator = match factor {
+            Some(factor) => div(graph, a, factor),
+            None => a,
+        };
+        let z = graph.neg(z);
+        let inverse = graph.one(Unary::Exp, z);
+        return mul(graph, numerator, inverse);
+    }
+    // 1 / (1 + e^z), without overflow
+    if let Op::Two(Binary::Add, x, y) = graph.op(b) {
+        for (x, y) in [(x, y), (y, x)] {
+            if let (Some(1.0), Op::One(Unary::Exp, z)) = (graph.number(x), graph.op(y)) {
+                let z = graph.neg(z);
+                let sigmoid = graph.one(Unary::Sigmoid, z);
+                return graph.mul(a, sigmoid);
+            }
+        }
+    }
+    graph.div(a, b)
+}
+
+fn pow(graph: &mut Graph, base: Id, exponent: Id) -> Id {
+    let fixed = graph.number(exponent);
+    if let (Some(b), Some(e)) = (graph.number(base), fixed) {
+        return graph.constant(Binary::Pow.apply(b, e));
+    }
+    if let Some(e) = fixed {
+        if e == e.trunc() {
+            if e.abs() > MOST_FACTORS {
+                return graph.two(Binary::Pow, base, exponent);
+            }
+            // Powers of exponentials stay exponentials.
+            if let Op::One(Unary::Exp, z) = graph.op(base) {
+                let z = graph.mul(exponent, z);
+                return graph.one(Unary::Exp, z);
+            }
+            let power = graph.integer_power(base, e.abs() as u32);
+            if e >= 0.0 {
+                return power;
+            }
+            let one = graph.constant(1.0);
+            return div(graph, one, power);
+        }
+        if e.abs() == 0.5 && !matches!(graph.op(base), Op::One(Unary::Exp, _)) {
+            let root = graph.one(Unary::Sqrt, base);
+            if e > 0.0 {
+                return root;
+            }
+            let one = graph.constant(1.0);
+            return div(graph, one, root);
+        }
+    }
+    if graph.number(base).is_some_and(|b| b <= 0.0) {
+        return graph.two(Binary::Pow, base, exponent);
+    }
+    let ln = ln(graph, base);
+    let power = graph.mul(exponent, ln);
+    graph.one(Unary::Exp, power)
+}
+
+/// The logarithm, split over factors that must be positive anyway.
+fn ln(graph: &mut Graph, a: Id) -> Id {
+    match graph.op(a) {
+        Op::One(Unary::Exp, z) => return z,
+        Op::One(Unary::Sqrt, x) => {
+            let half = graph.constant(0.5);
+            let ln = ln_shallow(graph, x);
+            return graph.mul(half, ln);
+        }
+        Op::Two(Binary::Add, x, y) => {
+            for (x, y) in [(x, y), (y, x)] {
+                if graph.number(x) == Some(1.0) {
+                    return one(graph, Unary::Log1p, y);
+                }
+            }
+        }
+        _ => {}
+    }
+    ln_shallow(graph, a)
+}
+
+/// ln of a product or quotient of columns, parameters, positive numbers and exponentials, one factor at a time; at most
+/// one further factor is left in one logarithm.
+fn ln_shallow(graph: &mut Graph, a: Id) -> Id {
+    let mut sum = graph.constant(0.0);
+    let mut rest: Option<Id> = None;
+    let mut stack = vec![(a, false)];
+    let mut parts = 0;
+    let mut ok = true;
+    let mut pieces = Vec::new();
+    while let Some((id, inverse)) = stack.pop() {
+        parts += 1;
+        match graph.op(id) {
+            Op::Two(Binary::Mul, x, y) if parts < 64 => stack.extend([(y, inverse), (x, inverse)]),
+            Op::Two(Binary::Div, x, y) if parts < 64 => stack.extend([(y, !inverse), (x, inverse)]),
+            Op::Constant(bits) if f64::from_bits(bits) > 0.0 => pieces.push((id, inverse)),
+            Op::One(Unary::Exp, _) | Op::Column(_) | Op::Param(_) => pieces.push((id, inverse)),
+            _ if rest.is_none() => {
+                rest = Some(id);
+                pieces.push((id, inverse));
+            }
+            _ => ok = false,
+        }
+    }
+    if !ok || pieces.len() == 1 {
+        return graph.one(Unary::Ln, a);
+    }
+    for (id, inverse) in pieces {
+        let term = match graph.op(id) {
+            Op::One(Unary::Exp, z) => z,
+            _ if rest == Some(id) => ln_of_sum(graph, id),
+            _ => graph.one(Unary::Ln, id),
+        };
+        sum = if inverse { graph.sub(sum, term) } else { graph.add(sum, term) };
+    }
+    sum
+}
+
+fn ln_of_sum(graph: &mut Graph, a: Id) -> Id {
+    if let Op::Two(Binary::Add, x, y) = graph.op(a) {
+        for (x, y) in [(x, y), (y, x)] {
+            if graph.number(x) == Some(1.0) {
+                return one(graph, Unary::Log1p, y);
+            }
+        }
+    }
+    graph.one(Unary::Ln, a)
+}

@@ -1,0 +1,20 @@
+//! The numerics of `scaling_fast`: formulas compiled to tapes, robust fits with a certificate, resampling in parallel.
+//!
+//! Modules stand in dependency order; each uses only what stands above it.
+
+pub mod error;
+pub mod simd;
+pub mod tape;
+pub mod expr;
+pub mod loss;
+pub mod space;
+pub mod solve;
+pub mod columns;
+pub mod problem;
+pub mod resample;
+pub mod stats;
+pub mod pool;
+pub mod batch;
+pub mod point;
+
+pub use error::Error;

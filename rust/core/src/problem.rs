@@ -1,0 +1,355 @@
+//! One fit: a law, a loss and the rows of a group, seen by the solver as an [`Objective`].
+
+use crate::expr::{BLOCK, Program, Workspace};
+use crate::loss::Loss;
+use crate::simd::{LANES, lanes, math};
+use crate::solve::objective::{Model, Objective, Rows};
+use crate::solve::separable::BoxLeastSquares;
+use crate::solve::starts::Range;
+use crate::space::{ParamSpec, Space};
+
+pub mod accumulate;
+mod project;
+
+use accumulate::{Block, Prepare};
+
+/// The scale on which residuals are taken, always fitted minus observed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Residual {
+    /// f - y.
+    Raw,
+    /// ln f - ln y.
+    Log,
+    /// logit f - logit y.
+    Logit,
+}
+
+/// The rows of one group in solver units; shared by every thread that refits them.
+#[derive(Debug, Clone)]
+pub struct Problem<'a> {
+    program: &'a Program,
+    /// The map between natural parameters and coordinates.
+    pub space: Space,
+    residual: Residual,
+    /// The loss for residuals in solver units, and what its values must be multiplied by.
+    loss: (Loss, f64),
+    slots: Vec<Vec<f64>>,
+    target: Vec<f64>,
+    inverse_sigma: Option<Vec<f64>>,
+    weights: Option<Vec<f64>>,
+    /// Coordinates in which the law is not linear.
+    nonlinear: Vec<usize>,
+    /// Coordinates in which it is, with their program indices.
+    linear: Vec<(usize, usize)>,
+    ranges: Vec<Range>,
+}
+
+/// The rows of a group as they come in, in natural units.
+#[derive(Debug, Clone)]
+pub struct GroupRows<'a> {
+    /// Input columns in the order of the program.
+    pub inputs: Vec<&'a [f64]>,
+    /// Target.
+    pub target: &'a [f64],
+    /// Weights.
+    pub weights: Option<&'a [f64]>,
+    /// What residuals are divided by.
+    pub sigma: Option<&'a [f64]>,
+}
+
+impl<'a> Problem<'a> {
+    /// The problem of fitting `program` to `rows`.
+    pub fn new(program: &'a Program, rows: &GroupRows<'_>, specs: &[ParamSpec], loss: Loss, residual: Residual) -> Self {
+        let space = Space::new(program, specs, &rows.inputs, rows.target, residual != Residual::Logit);
+        let scaled: Vec<Vec<f64>> = rows
+            .inputs
+            .iter()
+            .zip(&space.units)
+            .map(|(column, unit)| column.iter().map(|v| v / unit).collect())
+            .collect();
+        let borrowed: Vec<&[f64]> = scaled.iter().map(Vec::as_slice).collect();
+        let mut slots = vec![Vec::new(); program.slots()];
+        program.fill(&borrowed, &mut slots);
+        let unit = space.target_unit;
+        let target = rows
+            .target
+            .iter()
+            .map(|y| match residual {
+                Residual::Raw => y / unit,
+                Residual::Log => math::ln(y / unit),
+                Residual::Logit => math::ln(y / (1.0 - y)),
+            })
+            .collect();
+        let loss = match residual {
+            Residual::Raw => loss.scaled(unit),
+            Residual::Log | Residual::Logit => (loss, 1.0),
+        };
+        let linear: Vec<(usize, usize)> = space
+            .free
+            .iter()
+            .enumerate()
+            .filter(|(a, j)| program.linear().contains(j) && !space.log[*a])
+            .map(|(a, j)| (a, *j))
+            .collect();
+        let nonlinear: Vec<usize> =
+            (0..space.dimension()).filter(|a| linear.iter().all(|(l, _)| l != a)).collect();
+        let ranges = space.ranges(&nonlinear, &rows.inputs, specs);
+        Self {
+            program,
+            space,
+            residual,
+            loss,
+            slots,
+            target,
+            inverse_sigma: rows.sigma.map(|s| s.iter().map(|v| 1.0 / v).collect()),
+            weights: rows.weights.map(<[f64]>::to_vec),
+            nonlinear,
+            linear,
+            ranges,
+        }
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.target.len()
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.target.is_empty()
+    }
+
+    /// What an objective in solver units must be multiplied by to become the caller's.
+    pub fn factor(&self) -> f64 {
+        self.loss.1
+    }
+
+    /// Where to scan the nonlinear coordinates.
+    pub fn ranges(&self) -> &[Range] {
+        &self.ranges
+    }
+
+    /// Residual norm below which a fit is perfect, for the rows a fitter has selected.
+    pub fn rounding(&self, fitter: &Fitter<'_>) -> f64 {
+        let mut square = 0.0;
+        for i in 0..fitter.n {
+            let y = match self.residual {
+                Residual::Raw => fitter.target[i],
+                // The logarithm carries the relative error of its argument: one unit a row.
+                Residual::Log | Residual::Logit => fitter.target[i].abs().max(1.0),
+            } * fitter.inverse_sigma.get(i).copied().unwrap_or(1.0);
+            square += fitter.weight[i] * y * y;
+        }
+        crate::solve::certificate::ROUNDING_FACTOR * f64::EPSILON * square.sqrt()
+    }
+}
+
+/// The rows a block stands for.
+struct View<'v> {
+    row: usize,
+    weight: &'v [f64],
+    target: &'v [f64],
+    inverse_sigma: Option<&'v [f64]>,
+}
+
+/// One thread's view of a problem: the rows in play, gathered, and every buffer a refit needs.
+#[derive(Debug)]
+pub struct Fitter<'a> {
+    problem: &'a Problem<'a>,
+    loss: Loss,
+    /// What the softened loss is multiplied by, so that slopes far out stay the same.
+    loss_factor: f64,
+    /// Whether models carry the damping metric; replicates take theirs from the fit.
+    pub with_metric: bool,
+    slots: Vec<Vec<f64>>,
+    target: Vec<f64>,
+    inverse_sigma: Vec<f64>,
+    weight: Vec<f64>,
+    n: usize,
+    primed: Vec<f64>,
+    tape: Workspace,
+    block: Block,
+    least_squares: BoxLeastSquares,
+    absolute: Vec<f64>,
+}
+
+impl<'a> Fitter<'a> {
+    /// A fitter with every row of the problem selected.
+    pub fn new(problem: &'a Problem<'a>) -> Self {
+        let p = problem.space.parameters();
+        let capacity = problem.len().next_multiple_of(LANES);
+        let mut fitter = Self {
+            problem,
+            loss: problem.loss.0,
+            loss_factor: 1.0,
+            with_metric: true,
+            slots: vec![Vec::with_capacity(capacity); problem.slots.len()],
+            target: Vec::with_capacity(capacity),
+            inverse_sigma: Vec::with_capacity(capacity),
+            weight: Vec::with_capacity(capacity),
+            n: 0,
+            primed: vec![0.0; p],
+            tape: problem.program.workspace(),
+            block: Block::new(p, problem.space.dimension()),
+            least_squares: BoxLeastSquares::new(problem.linear.len()),
+            absolute: Vec::new(),
+        };
+        fitter.select(|_| 1.0);
+        fitter
+    }
+
+    /// Gather the rows whose weight `count(i)` is not zero; returns how many there are.
+    ///
+    /// Rows without weight leave here, before lanes, so that they change no bit of what follows.
+    pub fn select(&mut self, count: impl Fn(usize) -> f64) -> usize {
+        let problem = self.problem;
+        for slot in &mut self.slots {
+            slot.clear();
+        }
+        self.target.clear();
+        self.inverse_sigma.clear();
+        self.weight.clear();
+        for i in 0..problem.len() {
+            let weight = count(i) * problem.weights.as_ref().map_or(1.0, |w| w[i]);
+            if weight == 0.0 {
+                continue;
+            }
+            for (slot, source) in self.slots.iter_mut().zip(&problem.slots) {
+                slot.push(source[i]);
+            }
+            self.target.push(problem.target[i]);
+            if let Some(sigma) = &problem.inverse_sigma {
+                self.inverse_sigma.push(sigma[i]);
+            }
+            self.weight.push(weight);
+        }
+        self.n = self.target.len();
+        // Pad to whole lanes with copies of the last row that weigh nothing.
+        let padded = self.n.next_multiple_of(LANES);
+        if let Some(last) = self.n.checked_sub(1) {
+            for slot in &mut self.slots {
+                slot.resize(padded, slot[last]);
+            }
+            self.target.resize(padded, self.target[last]);
+            if !self.inverse_sigma.is_empty() {
+                self.inverse_sigma.resize(padded, self.inverse_sigma[last]);
+            }
+        }
+        self.weight.resize(padded, 0.0);
+        self.n
+    }
+
+    /// Number of rows selected.
+    pub fn rows_selected(&self) -> usize {
+        self.n
+    }
+
+    /// Bind the tape to the parameters at `x`.
+    fn bind(&mut self, x: &[f64]) {
+        self.problem.space.primed(x, &mut self.primed);
+        self.problem.program.bind(&self.primed, &mut self.tape);
+    }
+
+    /// Run tape, residual and loss over every block; `each` sees the block and the rows it stands for.
+    fn sweep(&mut self, x: &[f64], with_jacobian: bool, mut each: impl FnMut(&mut Block, &View<'_>)) {
+        self.bind(x);
+        let problem = self.problem;
+        let padded = self.weight.len();
+        let mut row = 0;
+        while row < padded {
+            let len = BLOCK.min(padded - row);
+            let (block, tape) = (&mut self.block, &mut self.tape);
+            if with_jacobian {
+                problem.program.value_jacobian(&self.slots, row, len, tape, &mut block.value, &mut block.raw);
+            } else {
+                problem.program.value(&self.slots, row, len, tape, &mut block.value);
+            }
+            let rows = row..row + len;
+            let view = View {
+                row,
+                weight: &self.weight[rows.clone()],
+                target: &self.target[rows.clone()],
+                inverse_sigma: self.inverse_sigma.get(rows),
+            };
+            block.prepare(&Prepare {
+                residual: problem.residual,
+                loss: self.loss,
+                target: view.target,
+                inverse_sigma: view.inverse_sigma,
+                chain: with_jacobian.then_some((&problem.space, &self.primed)),
+            });
+            each(block, &view);
+            row += len;
+        }
+    }
+}
+
+impl Objective for Fitter<'_> {
+    fn dimension(&self) -> usize {
+        self.problem.space.dimension()
+    }
+
+    fn value(&mut self, x: &[f64]) -> f64 {
+        let mut sum = 0.0;
+        self.sweep(x, false, |block, view| sum += lanes::dot(&block.rho[..view.weight.len()], view.weight));
+        finite(sum * self.loss_factor)
+    }
+
+    fn model(&mut self, x: &[f64], model: &mut Model) -> f64 {
+        let (loss, factor, with_metric) = (self.loss, self.loss_factor, self.with_metric);
+        model.clear();
+        self.sweep(x, true, |block, view| block.accumulate(view.weight, loss, with_metric, model));
+        model.finish(factor);
+        model.value = finite(model.value);
+        model.value
+    }
+
+    fn rows(&mut self, x: &[f64], rows: &mut Rows) -> bool {
+        let (factor, n, q) = (self.loss_factor, self.n, self.dimension());
+        rows.weight.clear();
+        rows.weight.extend_from_slice(&self.weight[..n]);
+        for part in [&mut rows.residual, &mut rows.psi, &mut rows.curvature] {
+            part.resize(n, 0.0);
+        }
+        rows.jacobian.resize(n * q, 0.0);
+        self.sweep(x, true, |block, view| {
+            let (row, take) = (view.row, view.weight.len().min(n - view.row));
+            rows.residual[row..row + take].copy_from_slice(&block.residual[..take]);
+            for i in 0..take {
+                rows.psi[row + i] = block.psi[i] * factor;
+                rows.curvature[row + i] = block.curvature[i].max(0.0) * factor;
+            }
+            for a in 0..q {
+                rows.jacobian[a * n + row..a * n + row + take]
+                    .copy_from_slice(&block.jacobian[a * BLOCK..a * BLOCK + take]);
+            }
+        });
+        rows.residual.iter().chain(&rows.jacobian).all(|v| v.is_finite())
+    }
+
+    fn pull_back(&mut self, x: &[f64], slopes: &[f64], gradient: &mut [f64]) -> bool {
+        let n = self.n;
+        gradient.fill(0.0);
+        self.sweep(x, true, |block, view| {
+            let (row, take) = (view.row, view.weight.len().min(n - view.row));
+            for (a, sum) in gradient.iter_mut().enumerate() {
+                let column = &block.jacobian[a * BLOCK..a * BLOCK + take];
+                *sum += lanes::dot(column, &slopes[row..row + take]);
+            }
+        });
+        gradient.iter().all(|v| v.is_finite())
+    }
+
+    fn lower(&self) -> &[f64] {
+        &self.problem.space.lower
+    }
+
+    fn upper(&self) -> &[f64] {
+        &self.problem.space.upper
+    }
+}
+
+/// An objective that is not a number is one that no step may enter.
+fn finite(value: f64) -> f64 {
+    if value.is_finite() { value } else { f64::INFINITY }
+}

@@ -1,0 +1,139 @@
+//! The linear parameters of a law given its nonlinear ones: the half of a global search that needs no search.
+
+use super::{Fitter, Residual};
+use crate::expr::BLOCK;
+use crate::loss::Loss;
+use crate::simd::{lanes, math};
+use crate::solve::objective::Objective;
+use crate::solve::separable::Separable;
+
+/// Reweighted passes under a robust loss: a start needs to ignore outliers, not to be exact.
+const PASSES: usize = 3;
+
+impl Separable for Fitter<'_> {
+    fn nonlinear(&self) -> &[usize] {
+        &self.problem.nonlinear
+    }
+
+    fn project(&mut self, x: &mut [f64]) -> bool {
+        let k = self.problem.linear.len();
+        if k == 0 {
+            return self.value(x).is_finite();
+        }
+        for &(a, _) in &self.problem.linear {
+            x[a] = 0.0_f64.clamp(self.problem.space.lower[a], self.problem.space.upper[a]);
+        }
+        let passes = if self.loss == Loss::Squared { 1 } else { PASSES };
+        for pass in 0..passes {
+            if !self.normal_equations(x, pass > 0) {
+                return pass > 0;
+            }
+            let (mut lower, mut upper, mut c) = (Vec::new(), Vec::new(), vec![0.0; k]);
+            for &(a, _) in &self.problem.linear {
+                lower.push(self.problem.space.lower[a]);
+                upper.push(self.problem.space.upper[a]);
+            }
+            self.least_squares.solve(&lower, &upper, &mut c);
+            for (value, &(a, _)) in c.iter().zip(&self.problem.linear) {
+                x[a] = *value;
+            }
+        }
+        true
+    }
+
+    fn soften(&mut self, width: Option<f64>) {
+        let (loss, factor) = self.problem.loss.0.softened(width);
+        self.loss = loss;
+        self.loss_factor = factor;
+    }
+
+    fn width(&self) -> f64 {
+        self.problem.loss.0.width()
+    }
+
+    fn kink(&self) -> Option<(f64, f64)> {
+        self.problem.loss.0.kink()
+    }
+
+    fn spread(&mut self, x: &[f64]) -> Option<(f64, f64)> {
+        let n = self.n;
+        let mut absolute = std::mem::take(&mut self.absolute);
+        absolute.clear();
+        self.sweep(x, false, |block, view| {
+            let take = view.weight.len().min(n - view.row);
+            absolute.extend(block.residual[..take].iter().map(|r| r.abs()));
+        });
+        let answer = if n > 0 && absolute.iter().all(|r| r.is_finite()) {
+            let middle = n / 2;
+            let (_, median, above) = absolute.select_nth_unstable_by(middle, f64::total_cmp);
+            let median = *median;
+            Some((median, above.iter().fold(median, |m, r| m.max(*r))))
+        } else {
+            None
+        };
+        self.absolute = absolute;
+        answer
+    }
+}
+
+impl Fitter<'_> {
+    /// Fill the normal equations of the linear parameters at `x`; with `robust` the weights psi/r of the loss enter.
+    ///
+    /// A log residual is linearised as (f - y)/y, which makes its problem linear too.
+    fn normal_equations(&mut self, x: &[f64], robust: bool) -> bool {
+        let problem = self.problem;
+        let (residual, loss) = (problem.residual, self.loss);
+        let k = problem.linear.len();
+        let mut system = std::mem::take(&mut self.least_squares);
+        system.gram.fill(0.0);
+        system.right.fill(0.0);
+        let coefficients: Vec<f64> = {
+            self.bind(x);
+            problem.linear.iter().map(|&(_, j)| self.primed[j]).collect()
+        };
+        let mut row_weight = vec![0.0; BLOCK];
+        let mut work = vec![0.0; BLOCK];
+        let mut offset = vec![0.0; BLOCK];
+        let mut sound = true;
+        self.sweep(x, true, |block, view| {
+            let n = view.weight.len();
+            for i in 0..n {
+                let y = view.target[i];
+                let (natural, unit) = match residual {
+                    Residual::Raw => (y, 1.0),
+                    Residual::Log => {
+                        let natural = math::exp(y);
+                        (natural, 1.0 / natural)
+                    }
+                    Residual::Logit => {
+                        let natural = math::sigmoid(y);
+                        (natural, 1.0 / (natural * (1.0 - natural)))
+                    }
+                };
+                let scale = unit * view.inverse_sigma.map_or(1.0, |s| s[i]);
+                let robustness = if robust && block.residual[i].is_finite() { loss.weight(block.residual[i]) } else { 1.0 };
+                row_weight[i] = view.weight[i] * scale * scale * robustness;
+                offset[i] = natural - block.value[i];
+            }
+            for (a, &(_, j)) in problem.linear.iter().enumerate() {
+                let basis = &block.raw[j * BLOCK..j * BLOCK + n];
+                for i in 0..n {
+                    offset[i] = basis[i].mul_add(coefficients[a], offset[i]);
+                }
+            }
+            for (a, &(_, j)) in problem.linear.iter().enumerate() {
+                let basis = &block.raw[j * BLOCK..j * BLOCK + n];
+                for i in 0..n {
+                    work[i] = row_weight[i] * basis[i];
+                }
+                system.right[a] += lanes::dot(&work[..n], &offset[..n]);
+                for (b, &(_, l)) in problem.linear.iter().enumerate() {
+                    system.gram[a * k + b] += lanes::dot(&work[..n], &block.raw[l * BLOCK..l * BLOCK + n]);
+                }
+            }
+            sound &= system.right.iter().all(|v| v.is_finite());
+        });
+        self.least_squares = system;
+        sound
+    }
+}

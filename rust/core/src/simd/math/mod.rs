@@ -1,0 +1,21 @@
+//! Elementary functions of our own: vectorisable, deterministic, no system library.
+//!
+//! `exp`, `ln`, `exp_m1`, `ln_1p`, `tanh`, `sigmoid`, `softplus` and `log_add_exp` decide by selects, so a loop over a
+//! block of rows that calls them becomes vector code. The others are exact to their stated bounds at ordinary speed.
+//! Polynomial coefficients are our own: interpolation at Chebyshev nodes in 60 digits, rounded to double.
+
+mod exponential;
+mod logarithm;
+mod polynomial;
+mod power;
+mod special;
+mod trigonometry;
+
+pub use exponential::{exp, exp_m1, sigmoid, tanh};
+pub use logarithm::{ln, ln_1p, log_add_exp, softplus};
+pub use power::powf;
+pub use special::{digamma, erf, erfc, erfcx, ln_gamma};
+pub use trigonometry::{atan, cos, sin};
+
+#[cfg(test)]
+mod accuracy;

@@ -1,0 +1,105 @@
+//! The only module that knows vector units: kernels run wide where the processor can, with the same bits everywhere.
+//!
+//! The code of a kernel is ordinary Rust over blocks of [`LANES`] numbers. [`dispatch`] compiles it twice, once for AVX2
+//! with fused multiply-add and once portably. Both give the same bits: every product that is added goes through
+//! [`f64::mul_add`] (correctly rounded on every processor, slow where it must be emulated), the compiler never fuses or
+//! reorders by itself, and [`math`] calls no system library.
+
+pub mod lanes;
+pub mod math;
+
+/// Rows handled together: two AVX2 registers, enough to hide the latency of one chain of fused multiply-adds.
+pub const LANES: usize = 8;
+
+/// Work to be compiled for more than one instruction set.
+///
+/// Mark `run`, and what it calls in its hot loops, `#[inline(always)]`: only code inlined into the dispatcher is compiled
+/// for the wide registers.
+pub trait Kernel {
+    /// What the work returns.
+    type Output;
+    /// Does the work.
+    fn run(self) -> Self::Output;
+}
+
+/// Runs `kernel` on the widest instruction set this processor has; the result does not depend on which.
+#[inline]
+pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        #[expect(unsafe_code, reason = "calling a function compiled for features just detected")]
+        // SAFETY: `wide` needs AVX2 and FMA, and both were detected on this processor one line above.
+        return unsafe { wide(kernel) };
+    }
+    kernel.run()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn wide<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kernel, dispatch, lanes, math};
+
+    struct Everything<'a> {
+        x: &'a [f64],
+        out: &'a mut Vec<f64>,
+    }
+
+    impl Kernel for Everything<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run(self) {
+            let functions: [fn(f64) -> f64; 14] = [
+                math::exp,
+                math::ln,
+                math::exp_m1,
+                math::ln_1p,
+                math::tanh,
+                math::sigmoid,
+                math::softplus,
+                math::sin,
+                math::cos,
+                math::atan,
+                math::erf,
+                math::ln_gamma,
+                math::digamma,
+                |x| math::powf(x.abs(), 1.7),
+            ];
+            for f in functions {
+                self.out.extend(self.x.iter().map(|&x| f(x)));
+            }
+            let mut block = [0.0; 8];
+            for rows in self.x.chunks_exact(8) {
+                for lane in 0..8 {
+                    let x = rows[lane];
+                    let e = math::exp(x) + math::exp_m1(x);
+                    let l = math::ln(x.abs()) + math::ln_1p(x.abs());
+                    block[lane] = e + l * math::tanh(x) + math::log_add_exp(x, 1.0) + math::softplus(x);
+                }
+                self.out.extend(block);
+            }
+            self.out.push(lanes::sum(self.x));
+            self.out.push(lanes::dot(self.x, self.x));
+        }
+    }
+
+    #[test]
+    fn wide_and_portable_code_give_the_same_bits() {
+        let mut x: Vec<f64> = (0..4003).map(|i| (f64::from(i) - 2000.0) * 0.370_123).collect();
+        x.extend((0..600).map(|i| (f64::from(i) - 300.0) * 1e-3));
+        x.extend((-1070..1020).map(|e| 2f64.powi(e) * 1.37));
+        x.retain(|v| v.abs() < 1e300);
+        let (mut wide, mut portable) = (Vec::new(), Vec::new());
+        dispatch(Everything { x: &x, out: &mut wide });
+        Everything { x: &x, out: &mut portable }.run();
+        assert_eq!(wide.len(), portable.len());
+        for (i, (a, b)) in wide.iter().zip(&portable).enumerate() {
+            assert!(a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()), "output {i}: {a:e} {b:e}");
+        }
+    }
+}

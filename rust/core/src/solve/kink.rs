@@ -1,0 +1,164 @@
+//! Losses with a kink (absolute, pinball): a smoothed descent finds the zero-residual rows, Newton on them is exact.
+
+use super::certificate::{Certificate, Status};
+use super::linalg::solve_general;
+use super::newton::{self, Options, Outcome, Scratch, frozen_curvature};
+use super::objective::Rows;
+use super::separable::Separable;
+
+/// Newton steps on one set of zero-residual rows: convergence is quadratic, so this is generous.
+const MOST_STEPS: usize = 12;
+
+/// Minimise a kinked objective from `x`.
+pub fn minimise<O: Separable>(objective: &mut O, x: &mut [f64], options: Options, s: &mut Scratch) -> Outcome {
+    let value = objective.value(x);
+    let mut outcome =
+        Outcome { value, status: Status::NotFinite, certificate: Certificate::UNKNOWN, evaluations: 1 };
+    if !value.is_finite() {
+        return outcome;
+    }
+    outcome.status = Status::Stalled;
+    let Some((_, largest)) = objective.spread(x) else { return outcome };
+    let mut best = x.to_vec();
+    let mut width = largest;
+    // Each stage narrows the smooth zone tenfold; the exact step is tried as soon as few rows are left in it.
+    for _ in 0..14 {
+        width *= 0.1;
+        if !(width > f64::MIN_POSITIVE) {
+            break;
+        }
+        objective.soften(Some(width));
+        let scout = Options { max_evaluations: 80, decrease: 1e-10, ..options };
+        let stage = newton::minimise(objective, x, None, scout, s);
+        outcome.evaluations += stage.evaluations;
+        objective.soften(None);
+        let now = objective.value(x);
+        if now < outcome.value {
+            outcome.value = now;
+            best.copy_from_slice(x);
+        }
+        if let Some((_, now)) = objective.spread(x) {
+            if now <= options.rounding {
+                outcome.status = Status::Converged;
+                outcome.certificate = Certificate { gradient: 0.0, decrease: 0.0, multiplier: 0.0 };
+                break;
+            }
+            width = width.min(now);
+        }
+        let mut vertex = x.to_vec();
+        if let Some(certificate) = exact(objective, &mut vertex, width, s) {
+            let value = objective.value(&vertex);
+            if value <= outcome.value * (1.0 + 1e-13) {
+                outcome.value = value;
+                outcome.certificate = certificate;
+                best.copy_from_slice(&vertex);
+                if certificate.holds() {
+                    outcome.status = Status::Converged;
+                    break;
+                }
+            }
+        }
+    }
+    objective.soften(None);
+    x.copy_from_slice(&best);
+    outcome
+}
+
+/// Newton on the rows whose residual is zero at the optimum, taken to be those within `width`; None when they cannot be it.
+fn exact<O: Separable>(objective: &mut O, x: &mut [f64], width: f64, s: &mut Scratch) -> Option<Certificate> {
+    let mut rows = Rows::default();
+    if !objective.rows(x, &mut rows) {
+        return None;
+    }
+    let n = rows.residual.len();
+    let free: Vec<usize> =
+        (0..x.len()).filter(|&j| x[j] > objective.lower()[j] && x[j] < objective.upper()[j]).collect();
+    let q = free.len();
+    let zero: Vec<usize> = (0..n).filter(|&i| rows.residual[i].abs() <= width).collect();
+    let m = zero.len();
+    if m == 0 || m > q {
+        return None;
+    }
+    let (low, high) = objective.kink()?;
+    let p = x.len();
+    let size = q + m;
+    let mut multipliers = vec![0.0; m];
+    let mut second = vec![0.0; p * p];
+    let mut pulled = [vec![0.0; p], vec![0.0; p]];
+    let mut trial = vec![0.0; p];
+    for _ in 0..MOST_STEPS {
+        // Slopes of the rows off the kink are their one-sided ones, of the rows on it the current multipliers.
+        let mut slopes: Vec<f64> = (0..n)
+            .map(|i| rows.weight[i] * if rows.residual[i] > 0.0 { high } else { low })
+            .collect();
+        for (k, &i) in zero.iter().enumerate() {
+            slopes[i] = rows.weight[i] * multipliers[k];
+        }
+        if m < q && !frozen_curvature(objective, x, &slopes, &mut trial, &mut pulled, &mut second) {
+            return None;
+        }
+        for &i in &zero {
+            slopes[i] = 0.0;
+        }
+        let mut system = vec![0.0; size * size];
+        let mut right = vec![0.0; size];
+        for (a, &j) in free.iter().enumerate() {
+            for (b, &l) in free.iter().enumerate() {
+                system[a * size + b] = if m < q { second[j * p + l] } else { 0.0 };
+            }
+            for (k, &i) in zero.iter().enumerate() {
+                let entry = rows.jacobian[j * n + i];
+                system[a * size + q + k] = rows.weight[i] * entry;
+                system[(q + k) * size + a] = entry;
+            }
+            right[a] = -(0..n).map(|i| slopes[i] * rows.jacobian[j * n + i]).sum::<f64>();
+        }
+        for (k, &i) in zero.iter().enumerate() {
+            right[q + k] = -rows.residual[i];
+        }
+        if !solve_general(&mut system, size, &mut right) || right.iter().any(|v| !v.is_finite()) {
+            return None;
+        }
+        let mut moved = 0.0_f64;
+        for (a, &j) in free.iter().enumerate() {
+            x[j] += right[a];
+            if x[j] < objective.lower()[j] || x[j] > objective.upper()[j] {
+                return None;
+            }
+            moved = moved.max(right[a].abs() / x[j].abs().max(f64::MIN_POSITIVE));
+        }
+        multipliers.copy_from_slice(&right[q..]);
+        if !objective.rows(x, &mut rows) {
+            return None;
+        }
+        if moved <= 1e-14 {
+            break;
+        }
+    }
+    let multiplier = multipliers
+        .iter()
+        .map(|&mu| if mu >= 0.0 { mu / high } else { mu / low })
+        .fold(0.0_f64, f64::max);
+    let gradient = stationarity(&rows, &zero, &multipliers, &free, (low, high));
+    s.rows = rows;
+    // With q zero rows the vertex is pinned: no step is left. With fewer, the Newton step above was the last one.
+    Some(Certificate { gradient, decrease: 0.0, multiplier })
+}
+
+/// Largest |`J_j`' slopes| / (||`J_j`|| ||slopes||) with the multipliers in place of the slopes on the kink.
+fn stationarity(rows: &Rows, zero: &[usize], multipliers: &[f64], free: &[usize], kink: (f64, f64)) -> f64 {
+    let n = rows.residual.len();
+    let mut slopes: Vec<f64> = rows.residual.iter().map(|r| if *r > 0.0 { kink.1 } else { kink.0 }).collect();
+    for (k, &i) in zero.iter().enumerate() {
+        slopes[i] = multipliers[k];
+    }
+    let norm: f64 = (0..n).map(|i| rows.weight[i] * slopes[i] * slopes[i]).sum::<f64>().sqrt();
+    free.iter()
+        .map(|&j| {
+            let column = &rows.jacobian[j * n..(j + 1) * n];
+            let dot: f64 = (0..n).map(|i| rows.weight[i] * slopes[i] * column[i]).sum();
+            let length: f64 = (0..n).map(|i| rows.weight[i] * column[i] * column[i]).sum::<f64>().sqrt();
+            if length > 0.0 { dot.abs() / (length * norm) } else { 0.0 }
+        })
+        .fold(0.0, f64::max)
+}

@@ -1,0 +1,14 @@
+//! Minimise an [`Objective`]: damped semismooth Newton, starts by variable projection, exact kinks, and the certificate.
+
+pub mod certificate;
+pub mod kink;
+pub mod linalg;
+pub mod newton;
+pub mod objective;
+pub mod polish;
+pub mod separable;
+pub mod starts;
+
+pub use certificate::{Certificate, Status};
+pub use newton::{Options, Outcome, Scratch, minimise};
+pub use objective::{Model, Objective, Rows};

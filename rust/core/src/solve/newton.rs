@@ -1,0 +1,361 @@
+//! Semismooth Newton with Levenberg damping in a box: a dozen evaluations from anywhere sensible, seven from a warm start.
+
+use super::certificate::{Certificate, DECREASE_TOLERANCE, GRADIENT_TOLERANCE, Status};
+use super::linalg::{cholesky, cholesky_solve};
+use super::objective::{Model, Objective, Rows};
+
+/// How one local minimisation is run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Options {
+    /// Evaluations after which the run ends as [`Status::IterationLimit`].
+    pub max_evaluations: usize,
+    /// Damping of the first step, relative to the metric; 0 trusts the quadratic model at once.
+    pub damping: f64,
+    /// Add the law's own second derivatives (by differences of J' psi) once progress is merely linear.
+    pub second_order: bool,
+    /// Residual norm below which a fit is perfect and its gradient rounding noise.
+    pub rounding: f64,
+    /// Relative predicted decrease that ends the run early, for scouting; the certificate's own for a final run.
+    pub decrease: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            max_evaluations: 400,
+            damping: 1e-3,
+            second_order: true,
+            rounding: 0.0,
+            decrease: DECREASE_TOLERANCE,
+        }
+    }
+}
+
+/// Where a local minimisation ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Outcome {
+    /// The objective there.
+    pub value: f64,
+    /// How it ended.
+    pub status: Status,
+    /// The numbers behind the status.
+    pub certificate: Certificate,
+    /// Evaluations spent.
+    pub evaluations: usize,
+}
+
+/// Buffers of one thread; nothing is allocated while minimising.
+#[derive(Debug, Clone)]
+pub struct Scratch {
+    here: Model,
+    there: Model,
+    trial: Vec<f64>,
+    step: Vec<f64>,
+    right: Vec<f64>,
+    system: Vec<f64>,
+    scale: Vec<f64>,
+    free: Vec<usize>,
+    held: Vec<bool>,
+    second: Vec<f64>,
+    slopes: Vec<f64>,
+    pulled: [Vec<f64>; 2],
+    /// Rows of the last look at a point.
+    pub rows: Rows,
+}
+
+impl Scratch {
+    /// Buffers for `p` coordinates.
+    pub fn new(p: usize) -> Self {
+        Self {
+            here: Model::new(p),
+            there: Model::new(p),
+            trial: vec![0.0; p],
+            step: vec![0.0; p],
+            right: vec![0.0; p],
+            system: vec![0.0; p * p],
+            scale: vec![0.0; p],
+            free: Vec::with_capacity(p),
+            held: vec![false; p],
+            second: vec![0.0; p * p],
+            slopes: Vec::new(),
+            pulled: [vec![0.0; p], vec![0.0; p]],
+            rows: Rows::default(),
+        }
+    }
+
+    /// The model at the point where the last minimisation ended.
+    pub fn model(&self) -> &Model {
+        &self.here
+    }
+}
+
+/// Damping at which a run gives up: steps are then far below the spacing of floating-point numbers.
+const LARGEST_DAMPING: f64 = 1e20;
+
+/// Smallest damping kept; below it the model is trusted fully.
+const SMALLEST_DAMPING: f64 = 1e-10;
+
+/// Gain ratio above which a step is accepted.
+const ACCEPT: f64 = 1e-4;
+
+/// Minimise `objective` from `x`, which holds the best point on return.
+///
+/// `metric` is a full p x p matrix that steers the damping (a replicate gets the one of its fit); without it the damping
+/// is diagonal, J' W (psi/r) J at the running point, which makes the run independent of the units of every coordinate.
+pub fn minimise<O: Objective>(
+    objective: &mut O,
+    x: &mut [f64],
+    metric: Option<&[f64]>,
+    options: Options,
+    s: &mut Scratch,
+) -> Outcome {
+    let p = objective.dimension();
+    clamp_into_box(x, objective.lower(), objective.upper());
+    let mut value = objective.model(x, &mut s.here);
+    let mut outcome = Outcome { value, status: Status::IterationLimit, certificate: Certificate::UNKNOWN, evaluations: 1 };
+    if !value.is_finite() {
+        outcome.status = Status::NotFinite;
+        return outcome;
+    }
+    let mut damping = options.damping;
+    let mut growth = 4.0;
+    let mut previous = f64::INFINITY;
+    let mut slow = 0;
+    let mut with_second = false;
+    let mut failures = 0;
+    while outcome.evaluations < options.max_evaluations {
+        if s.here.square.sqrt() <= options.rounding {
+            outcome.certificate = Certificate { gradient: 0.0, decrease: 0.0, multiplier: 0.0 };
+            outcome.status = Status::Converged;
+            break;
+        }
+        let Some(predicted) = box_step(objective, x, damping, metric, with_second, s) else {
+            with_second = false;
+            damping = (damping * growth).max(1e-6);
+            failures += 1;
+            if damping > LARGEST_DAMPING || failures > 100 {
+                outcome.status = Status::Stalled;
+                break;
+            }
+            continue;
+        };
+        outcome.certificate.gradient = largest_cosine(&s.here, x, objective.lower(), objective.upper());
+        outcome.certificate.decrease = if value > 0.0 { (predicted / value).max(0.0) } else { 0.0 };
+        if outcome.certificate.gradient <= GRADIENT_TOLERANCE && outcome.certificate.decrease <= options.decrease {
+            // Heavy damping makes every predicted decrease small: only a nearly free step may certify.
+            if damping <= 1e-3 {
+                outcome.status = Status::Converged;
+                break;
+            }
+            damping = 0.0;
+            if outcome.certificate.gradient == 0.0 {
+                outcome.status = Status::Converged;
+                break;
+            }
+        }
+        if options.decrease > DECREASE_TOLERANCE && outcome.certificate.decrease <= options.decrease {
+            outcome.status = Status::Stalled;
+            break;
+        }
+        for j in 0..p {
+            s.trial[j] = (x[j] + s.step[j]).clamp(objective.lower()[j], objective.upper()[j]);
+        }
+        if s.trial[..] == *x {
+            outcome.status = Status::Stalled;
+            break;
+        }
+        let there = objective.model(&s.trial, &mut s.there);
+        outcome.evaluations += 1;
+        let gain = (value - there) / predicted;
+        let at_rounding = predicted <= 1e-11 * value
+            && there <= value * (1.0 + 1e-13)
+            && largest_cosine(&s.there, &s.trial, objective.lower(), objective.upper())
+                < 0.5 * outcome.certificate.gradient;
+        if there.is_finite() && predicted > 0.0 && (gain >= ACCEPT || at_rounding) {
+            x.copy_from_slice(&s.trial);
+            std::mem::swap(&mut s.here, &mut s.there);
+            value = there;
+            growth = 4.0;
+            if gain > 0.75 || at_rounding {
+                damping = if damping < SMALLEST_DAMPING { 0.0 } else { damping * 0.1 };
+            } else if gain < 0.25 {
+                damping = (damping * 4.0).max(1e-6);
+            }
+            let linear = damping <= 1e-5 && predicted > 2e-3 * previous && predicted < 1e-2 * value;
+            slow = if linear { slow + 1 } else { 0 };
+            previous = predicted;
+            if options.second_order && (slow >= 2 || with_second) {
+                with_second = second_derivatives(objective, x, s);
+                outcome.evaluations += 2 * p;
+            }
+        } else {
+            with_second = false;
+            damping = if damping == 0.0 { 1e-4 } else { damping * growth };
+            growth *= 2.0;
+            if damping > LARGEST_DAMPING {
+                outcome.status = Status::Stalled;
+                break;
+            }
+        }
+    }
+    outcome.value = value;
+    outcome
+}
+
+/// Largest cosine over the coordinates that are free to move against their gradient.
+pub fn largest_cosine(model: &Model, x: &[f64], lower: &[f64], upper: &[f64]) -> f64 {
+    let mut largest = 0.0_f64;
+    for j in 0..x.len() {
+        if !is_held(model.gradient[j], x[j], lower[j], upper[j]) {
+            largest = largest.max(model.cosine(j));
+        }
+    }
+    largest
+}
+
+/// Whether a coordinate sits on a bound with its gradient pushing outward.
+fn is_held(gradient: f64, x: f64, lower: f64, upper: f64) -> bool {
+    (x <= lower && gradient >= 0.0) || (x >= upper && gradient <= 0.0)
+}
+
+fn clamp_into_box(x: &mut [f64], lower: &[f64], upper: &[f64]) {
+    for j in 0..x.len() {
+        x[j] = x[j].clamp(lower[j], upper[j]);
+    }
+}
+
+/// Fill `s.step` with the damped step inside the box and return its predicted decrease; None when the system is not
+/// positive definite.
+fn box_step<O: Objective>(
+    objective: &O,
+    x: &[f64],
+    damping: f64,
+    metric: Option<&[f64]>,
+    with_second: bool,
+    s: &mut Scratch,
+) -> Option<f64> {
+    let p = x.len();
+    let (lower, upper) = (objective.lower(), objective.upper());
+    let model = &s.here;
+    s.step.fill(0.0);
+    for j in 0..p {
+        s.held[j] = is_held(model.gradient[j], x[j], lower[j], upper[j]) || model.column[j] == 0.0;
+    }
+    let entry = |i: usize, j: usize| {
+        let mut value = model.hessian[i * p + j];
+        if with_second {
+            value += s.second[i * p + j];
+        }
+        value
+    };
+    let damped = |i: usize, j: usize| {
+        entry(i, j)
+            + damping
+                * match metric {
+                    Some(full) => full[i * p + j],
+                    None if i == j => model.metric[i],
+                    None => 0.0,
+                }
+    };
+    // Each pass either finishes or pins one more coordinate to its bound.
+    for _ in 0..=p {
+        s.free.clear();
+        s.free.extend((0..p).filter(|&j| !s.held[j]));
+        let q = s.free.len();
+        if q == 0 {
+            break;
+        }
+        for (a, &i) in s.free.iter().enumerate() {
+            let diagonal = damped(i, i);
+            s.scale[a] = if diagonal > 0.0 { 1.0 / diagonal.sqrt() } else { return None };
+        }
+        for (a, &i) in s.free.iter().enumerate() {
+            for (b, &j) in s.free.iter().enumerate().take(a + 1) {
+                s.system[a * q + b] = damped(i, j) * s.scale[a] * s.scale[b];
+            }
+            let mut right = -model.gradient[i];
+            for j in 0..p {
+                if s.held[j] && s.step[j] != 0.0 {
+                    right -= damped(i, j) * s.step[j];
+                }
+            }
+            s.right[a] = right * s.scale[a];
+        }
+        if !cholesky(&mut s.system[..q * q], q) {
+            return None;
+        }
+        cholesky_solve(&s.system[..q * q], q, &mut s.right[..q]);
+        let mut crossed = false;
+        for (a, &j) in s.free.iter().enumerate() {
+            let step = s.right[a] * s.scale[a];
+            if !step.is_finite() {
+                return None;
+            }
+            s.step[j] = step;
+            if x[j] + step < lower[j] || x[j] + step > upper[j] {
+                s.step[j] = step.clamp(lower[j] - x[j], upper[j] - x[j]);
+                s.held[j] = true;
+                crossed = true;
+            }
+        }
+        if !crossed {
+            break;
+        }
+    }
+    let mut predicted = 0.0;
+    for i in 0..p {
+        predicted -= model.gradient[i] * s.step[i];
+        for j in 0..p {
+            predicted -= 0.5 * entry(i, j) * s.step[i] * s.step[j];
+        }
+    }
+    Some(predicted)
+}
+
+/// Relative displacement of the differences below; the term is a correction, three digits of it are plenty.
+const DIFFERENCE: f64 = 1e-4;
+
+/// Sum of w psi times the second derivatives of the residuals, by central differences of J' psi with psi held fixed, so
+/// that kinks of the loss do not disturb it; false where the law is undefined nearby.
+fn second_derivatives<O: Objective>(objective: &mut O, x: &[f64], s: &mut Scratch) -> bool {
+    let p = x.len();
+    if !objective.rows(x, &mut s.rows) {
+        return false;
+    }
+    s.slopes.clear();
+    s.slopes.extend(s.rows.weight.iter().zip(&s.rows.psi).map(|(w, psi)| w * psi));
+    frozen_curvature(objective, x, &s.slopes, &mut s.trial, &mut s.pulled, &mut s.second) && p > 0
+}
+
+/// Fill `second` (p x p) with the derivative of J' slopes at `x`, slopes held fixed.
+pub(super) fn frozen_curvature<O: Objective>(
+    objective: &mut O,
+    x: &[f64],
+    slopes: &[f64],
+    trial: &mut [f64],
+    pulled: &mut [Vec<f64>; 2],
+    second: &mut [f64],
+) -> bool {
+    let p = x.len();
+    for j in 0..p {
+        let h = DIFFERENCE * x[j].abs().max(1e-2);
+        for (side, sign) in [(0, 1.0), (1, -1.0)] {
+            trial.copy_from_slice(x);
+            trial[j] += sign * h;
+            if !objective.pull_back(trial, slopes, &mut pulled[side]) {
+                return false;
+            }
+        }
+        for i in 0..p {
+            second[i * p + j] = (pulled[0][i] - pulled[1][i]) / (2.0 * h);
+        }
+    }
+    for i in 0..p {
+        for j in 0..i {
+            let mean = 0.5 * (second[i * p + j] + second[j * p + i]);
+            second[i * p + j] = mean;
+            second[j * p + i] = mean;
+        }
+    }
+    second.iter().all(|v| v.is_finite())
+}

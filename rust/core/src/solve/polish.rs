@@ -1,0 +1,156 @@
+//! Last digits: Newton steps from a QR factorisation of the rows, which squares no condition number.
+
+use super::certificate::Status;
+use super::linalg::{back_substitute, qr};
+use super::newton::{Options, Outcome, Scratch};
+use super::objective::{Objective, Rows};
+
+/// Rows above which the normal equations have the last word: a factorisation would cost more than it gains.
+const MOST_ROWS: usize = 50_000;
+
+/// Improve `x` by at most three QR steps; a step is kept only when it lowers the gradient and not raises the objective.
+pub fn polish<O: Objective>(
+    objective: &mut O,
+    x: &mut [f64],
+    outcome: Outcome,
+    options: Options,
+    s: &mut Scratch,
+) -> Outcome {
+    let p = objective.dimension();
+    let mut best = outcome;
+    if best.status == Status::NotFinite || p == 0 || best.certificate.multiplier > 0.0 {
+        return best;
+    }
+    let mut rows = std::mem::take(&mut s.rows);
+    for _ in 0..3 {
+        if !objective.rows(x, &mut rows) || rows.residual.len() > MOST_ROWS {
+            break;
+        }
+        let movable = movable(objective, x, &rows);
+        let Some(step) = step(&rows, &movable, p) else { break };
+        let mut trial = x.to_vec();
+        for (a, &j) in movable.iter().enumerate() {
+            trial[j] = (trial[j] + step[a]).clamp(objective.lower()[j], objective.upper()[j]);
+        }
+        if trial == x {
+            break;
+        }
+        let before = cosine(&rows, &movable);
+        let value = objective.value(&trial);
+        let acceptable = value <= best.value * (1.0 + 1e-12) || value <= options.rounding * options.rounding;
+        if !acceptable || !objective.rows(&trial, &mut rows) {
+            break;
+        }
+        let after = cosine(&rows, &movable);
+        if after >= before {
+            break;
+        }
+        x.copy_from_slice(&trial);
+        best.value = value;
+        best.certificate.gradient = best.certificate.gradient.min(after);
+    }
+    s.rows = rows;
+    if best.status == Status::Stalled && best.certificate.holds() {
+        best.status = Status::Converged;
+    }
+    best
+}
+
+/// Coordinates off their bounds.
+fn movable<O: Objective>(objective: &O, x: &[f64], rows: &Rows) -> Vec<usize> {
+    let n = rows.residual.len();
+    (0..x.len())
+        .filter(|&j| x[j] > objective.lower()[j] && x[j] < objective.upper()[j])
+        .filter(|&j| rows.jacobian[j * n..(j + 1) * n].iter().any(|v| *v != 0.0))
+        .collect()
+}
+
+/// Largest |`J_j`' psi| / (||`J_j`|| ||psi||), summed with compensation.
+fn cosine(rows: &Rows, movable: &[usize]) -> f64 {
+    let n = rows.residual.len();
+    let slope: f64 = (0..n).map(|i| rows.weight[i] * rows.psi[i] * rows.psi[i]).sum();
+    let mut largest = 0.0_f64;
+    for &j in movable {
+        let column = &rows.jacobian[j * n..(j + 1) * n];
+        let (mut sum, mut lost, mut square) = (0.0, 0.0, 0.0);
+        for i in 0..n {
+            let factor = rows.weight[i] * rows.psi[i];
+            let product = factor * column[i];
+            lost += factor.mul_add(column[i], -product);
+            let next = sum + product;
+            lost += if f64::abs(sum) >= product.abs() { (sum - next) + product } else { (product - next) + sum };
+            sum = next;
+            square += rows.weight[i] * column[i] * column[i];
+        }
+        let scale = (square * slope).sqrt();
+        if scale > 0.0 {
+            largest = largest.max((sum + lost).abs() / scale);
+        }
+    }
+    largest
+}
+
+/// The Newton step of the movable coordinates: QR of the rows with curvature, the others through the gradient.
+fn step(rows: &Rows, movable: &[usize], p: usize) -> Option<Vec<f64>> {
+    let n = rows.residual.len();
+    let q = movable.len();
+    if q == 0 || q > p {
+        return None;
+    }
+    let curved: Vec<usize> = (0..n).filter(|&i| rows.curvature[i] > 0.0).collect();
+    let m = curved.len();
+    if m < q {
+        return None;
+    }
+    let root: Vec<f64> = curved.iter().map(|&i| (rows.weight[i] * rows.curvature[i]).sqrt()).collect();
+    let mut scale = vec![1.0; q];
+    let mut a = vec![0.0; m * (q + 1)];
+    for (k, &j) in movable.iter().enumerate() {
+        let mut largest = 0.0_f64;
+        for (row, &i) in curved.iter().enumerate() {
+            let v = rows.jacobian[j * n + i] * root[row];
+            a[k * m + row] = v;
+            largest = largest.max(v.abs());
+        }
+        if largest == 0.0 {
+            return None;
+        }
+        scale[k] = largest;
+        for v in &mut a[k * m..(k + 1) * m] {
+            *v /= largest;
+        }
+    }
+    for (row, &i) in curved.iter().enumerate() {
+        a[q * m + row] = -rows.weight[i] * rows.psi[i] / root[row];
+    }
+    let mut r = vec![0.0; (q + 1) * (q + 1)];
+    qr(&mut a, m, q + 1, &mut r);
+    // Rows in the linear zones pull without curvature: their part enters as R^-T times their gradient.
+    let mut pull = vec![0.0; q];
+    let mut any = false;
+    for i in (0..n).filter(|&i| rows.curvature[i] <= 0.0) {
+        any = true;
+        for (k, &j) in movable.iter().enumerate() {
+            pull[k] -= rows.weight[i] * rows.psi[i] * rows.jacobian[j * n + i] / scale[k];
+        }
+    }
+    let stride = q + 1;
+    let mut solution: Vec<f64> = (0..q).map(|k| r[k * stride + q]).collect();
+    if any {
+        for k in 0..q {
+            let mut sum = pull[k];
+            for l in 0..k {
+                sum -= r[l * stride + k] * pull[l];
+            }
+            pull[k] = sum / r[k * stride + k];
+            solution[k] += pull[k];
+        }
+    }
+    if !back_substitute(&r, stride, q, &mut solution) {
+        return None;
+    }
+    for k in 0..q {
+        solution[k] /= scale[k];
+    }
+    solution.iter().all(|v| v.is_finite()).then_some(solution)
+}

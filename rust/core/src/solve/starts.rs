@@ -1,0 +1,237 @@
+//! Global search: a low-discrepancy scan of the nonlinear coordinates, linear ones projected out, best candidates refined.
+
+use super::certificate::{AGREEMENT_NEEDED, AGREEMENT_TOLERANCE, Status};
+use super::newton::{Options, Outcome, Scratch, minimise};
+use super::separable::Separable;
+use super::{kink, polish};
+
+/// Where to look for one nonlinear coordinate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Range {
+    /// Uniformly between two ends, with `tail` of the points spread to `reach` times as far on either side.
+    Span {
+        /// Lower end.
+        lower: f64,
+        /// Upper end.
+        upper: f64,
+        /// How far the outermost points lie beyond the ends, in widths; 0 keeps to the ends.
+        reach: f64,
+    },
+    /// Uniformly in the logarithm of the magnitude.
+    Magnitude {
+        /// Smallest magnitude.
+        smallest: f64,
+        /// Largest magnitude.
+        largest: f64,
+        /// Both signs, or only the positive one.
+        signed: bool,
+    },
+}
+
+impl Range {
+    /// The point of the range that belongs to `u` in (0, 1).
+    fn at(self, u: f64) -> f64 {
+        match self {
+            Self::Span { lower, upper, reach } => {
+                // The middle eight tenths of the points lie inside the ends, the rest beyond them.
+                let t = (u - 0.5) / 0.4;
+                let beyond = (t.abs() - 1.0).max(0.0) * 4.0 * reach * 2.0;
+                let half = 0.5 * (upper - lower);
+                0.5 * (lower + upper) + half * (t.clamp(-1.0, 1.0) + t.signum() * beyond)
+            }
+            Self::Magnitude { smallest, largest, signed } => {
+                let (v, sign) = if signed {
+                    ((2.0 * u).fract(), if u < 0.5 { 1.0 } else { -1.0 })
+                } else {
+                    (u, 1.0)
+                };
+                sign * smallest * (largest / smallest).powf(v)
+            }
+        }
+    }
+}
+
+/// How many points are scanned and how many of them refined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Effort {
+    /// Points at which the objective is evaluated after projection.
+    pub scanned: usize,
+    /// Candidates refined at most.
+    pub refined: usize,
+}
+
+impl Effort {
+    /// The effort of `starts="auto"` for a law with `d` nonlinear coordinates.
+    pub fn automatic(d: usize) -> Self {
+        match d {
+            0 => Self { scanned: 1, refined: 3 },
+            1 => Self { scanned: 24, refined: 8 },
+            2 => Self { scanned: 48, refined: 10 },
+            _ => Self { scanned: (64 * d).min(640), refined: 24 },
+        }
+    }
+}
+
+/// What a search found; the point itself is in the argument of the call.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Found {
+    /// How the best refinement ended.
+    pub outcome: Outcome,
+    /// Candidates refined.
+    pub starts: usize,
+    /// Refinements that ended within 1e-8 relative of the best objective.
+    pub agreement: usize,
+}
+
+/// Search from the scan of `ranges` (one a nonlinear coordinate) and from the `given` points, best point into `x`.
+pub fn search<O: Separable>(
+    objective: &mut O,
+    ranges: &[Range],
+    given: &[Vec<f64>],
+    effort: Effort,
+    options: Options,
+    x: &mut [f64],
+    s: &mut Scratch,
+) -> Found {
+    let p = objective.dimension();
+    let mut candidates: Vec<(f64, Vec<f64>)> = Vec::with_capacity(effort.scanned + given.len());
+    let nonlinear = objective.nonlinear().to_vec();
+    let fractions = kronecker(nonlinear.len());
+    for index in 0..effort.scanned {
+        let mut point = vec![0.0; p];
+        for j in 0..p {
+            point[j] = 1.0_f64.clamp(objective.lower()[j], objective.upper()[j]);
+        }
+        for (d, &j) in nonlinear.iter().enumerate() {
+            let u = (0.5 + (index as f64 + 1.0) * fractions[d]).fract();
+            point[j] = ranges[d].at(u).clamp(objective.lower()[j], objective.upper()[j]);
+        }
+        if objective.project(&mut point) {
+            let value = objective.value(&point);
+            if value.is_finite() {
+                candidates.push((value, point));
+            }
+        }
+    }
+    candidates.sort_by(|a, b| a.0.total_cmp(&b.0));
+    // Points a user gives come first: whoever gives a start wants it tried.
+    let queue: Vec<Vec<f64>> = given.iter().cloned().chain(candidates.into_iter().map(|c| c.1)).collect();
+    refine(objective, &queue, effort.refined.max(given.len()), options, x, s)
+}
+
+/// Refine the points of `queue` in order until enough of them agree on the best.
+pub fn refine<O: Separable>(
+    objective: &mut O,
+    queue: &[Vec<f64>],
+    limit: usize,
+    options: Options,
+    x: &mut [f64],
+    s: &mut Scratch,
+) -> Found {
+    let failed = Outcome {
+        value: f64::INFINITY,
+        status: Status::NotFinite,
+        certificate: super::Certificate::UNKNOWN,
+        evaluations: 0,
+    };
+    let mut best = failed;
+    let mut values: Vec<f64> = Vec::new();
+    let mut starts = 0;
+    for point in queue.iter().take(limit) {
+        starts += 1;
+        let mut trial = point.clone();
+        let outcome = descend(objective, &mut trial, options, true, s);
+        if !outcome.value.is_finite() {
+            continue;
+        }
+        values.push(outcome.value);
+        let better = match (outcome.status == Status::Converged, best.status == Status::Converged) {
+            (true, false) => outcome.value <= best.value * (1.0 + AGREEMENT_TOLERANCE),
+            (false, true) => outcome.value < best.value * (1.0 - AGREEMENT_TOLERANCE),
+            _ => outcome.value < best.value,
+        };
+        if better {
+            best = outcome;
+            x.copy_from_slice(&trial);
+        }
+        if best.status == Status::Converged && agreement(&values, best.value, options.rounding) >= AGREEMENT_NEEDED {
+            break;
+        }
+    }
+    if best.value.is_finite() {
+        best = polish::polish(objective, x, best, options, s);
+    }
+    Found { outcome: best, starts, agreement: agreement(&values, best.value, options.rounding) }
+}
+
+/// One local fit: wide losses first when `staged`, then the true one, then its kinks exactly.
+pub fn descend<O: Separable>(
+    objective: &mut O,
+    x: &mut [f64],
+    options: Options,
+    staged: bool,
+    s: &mut Scratch,
+) -> Outcome {
+    let width = objective.width();
+    if width == 0.0 {
+        return kink::minimise(objective, x, options, s);
+    }
+    if staged && width.is_finite() {
+        if let Some((_, largest)) = objective.spread(x) {
+            let scout = Options { decrease: 1e-4, max_evaluations: 60, ..options };
+            let mut wide = largest.min(width * 1e12);
+            while wide > 3.0 * width {
+                objective.soften(Some(wide));
+                minimise(objective, x, None, scout, s);
+                if let Some((_, now)) = objective.spread(x) {
+                    wide = wide.min(now);
+                }
+                wide *= 0.1;
+            }
+            objective.soften(None);
+        }
+    }
+    minimise(objective, x, None, options, s)
+}
+
+/// Values within the agreement tolerance of `best`; a perfect fit agrees with every other perfect fit.
+fn agreement(values: &[f64], best: f64, rounding: f64) -> usize {
+    let perfect = rounding * rounding;
+    values.iter().filter(|&&v| v <= best + AGREEMENT_TOLERANCE * best.abs() || v <= perfect).count()
+}
+
+/// Steps of a Kronecker sequence in `d` dimensions: powers of the root of x^(d+1) = x + 1 (Roberts 2018), which spreads any
+/// number of points evenly and needs no table.
+fn kronecker(d: usize) -> Vec<f64> {
+    let mut root = 1.5_f64;
+    for _ in 0..64 {
+        root = (1.0 + root).powf(1.0 / (d as f64 + 1.0));
+    }
+    (1..=d).map(|k| root.powi(-(k as i32)).fract()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_cover_their_ends_and_beyond() {
+        let span = Range::Span { lower: -1.0, upper: 3.0, reach: 1.0 };
+        assert!((span.at(0.5) - 1.0).abs() < 1e-15);
+        assert!((span.at(0.9) - 3.0).abs() < 1e-12);
+        assert!(span.at(0.999) > 6.0);
+        let both = Range::Magnitude { smallest: 0.01, largest: 100.0, signed: true };
+        assert!(both.at(0.25) > 0.0 && both.at(0.75) < 0.0);
+    }
+
+    #[test]
+    fn kronecker_points_are_spread_evenly() {
+        let steps = kronecker(2);
+        let mut counts = [0_usize; 16];
+        for index in 0..1600 {
+            let cell = |k: usize| ((0.5 + f64::from(index) * steps[k]).fract() * 4.0) as usize;
+            counts[cell(0) * 4 + cell(1)] += 1;
+        }
+        assert!(counts.iter().all(|&c| (90..=110).contains(&c)));
+    }
+}

@@ -1,0 +1,26 @@
+//! The door between Python and `scaling-core`: values are converted, errors get their sentence, nothing is computed.
+
+mod args;
+mod enter;
+mod error;
+mod program;
+mod question;
+mod statistics;
+
+/// The compiled core of `scaling_fast`.
+#[pyo3::pymodule]
+mod _core {
+    #[pymodule_export]
+    use super::program::{Program, names};
+    #[pymodule_export]
+    use super::question::{Question, statuses};
+    #[pymodule_export]
+    use super::statistics::{interval, philox, quantiles};
+
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

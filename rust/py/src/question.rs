@@ -1,0 +1,201 @@
+//! A question as Python asks it: fitted, resampled, and looked at one point.
+
+use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use scaling_core::batch::{self, Control, FitRow, Resampling};
+use scaling_core::columns::Columns;
+use scaling_core::point;
+use scaling_core::solve::Status;
+
+use crate::args;
+use crate::enter::enter;
+use crate::error::{parameter, raise};
+use crate::program::Program;
+
+/// (word, sentence) of every status, in the order of its code.
+#[pyfunction]
+pub(crate) fn statuses() -> Vec<(&'static str, &'static str)> {
+    Status::ALL.iter().map(|s| (s.name(), s.sentence())).collect()
+}
+
+/// A law, its rows, a loss and what is known of each parameter; a snapshot that nothing outside can change.
+#[pyclass(frozen, module = "scaling_fast._core")]
+#[derive(Debug)]
+pub(crate) struct Question {
+    inner: batch::Question,
+}
+
+fn vector(array: &PyReadonlyArray1<'_, f64>) -> Vec<f64> {
+    array.as_array().to_vec()
+}
+
+#[pymethods]
+impl Question {
+    #[new]
+    #[pyo3(signature = (program, columns, target, *, weights, sigma, offsets, params, loss, residual))]
+    #[expect(clippy::too_many_arguments, reason = "the fields of one question, all by name")]
+    fn new(
+        py: Python<'_>,
+        program: &Program,
+        columns: Vec<PyReadonlyArray1<'_, f64>>,
+        target: PyReadonlyArray1<'_, f64>,
+        weights: Option<PyReadonlyArray1<'_, f64>>,
+        sigma: Option<PyReadonlyArray1<'_, f64>>,
+        offsets: Vec<usize>,
+        params: Vec<(Option<f64>, f64, f64, Option<f64>)>,
+        loss: (String, f64),
+        residual: &str,
+    ) -> PyResult<Self> {
+        if params.len() != program.inner.params().len() {
+            return Err(parameter(py, "params", "one entry a parameter", &params.len().to_string()));
+        }
+        let columns = Columns {
+            names: program.inner.columns().to_vec(),
+            inputs: columns.iter().map(vector).collect(),
+            target: vector(&target),
+            weights: weights.as_ref().map(vector),
+            sigma: sigma.as_ref().map(vector),
+            offsets,
+        };
+        let inner = batch::Question {
+            program: program.inner.clone(),
+            columns: columns.checked().map_err(|error| raise(py, &error))?,
+            params: args::specs(params),
+            loss: args::loss(py, &loss.0, loss.1)?,
+            residual: args::residual(py, residual)?,
+        };
+        Ok(Self { inner })
+    }
+
+    /// Fit every group: a mapping of column name to array, one entry a group, and whether Ctrl-C ended it early.
+    #[pyo3(signature = (starts, *, threads, progress=None))]
+    fn fit<'py>(
+        &self,
+        py: Python<'py>,
+        starts: Option<&Bound<'py, PyAny>>,
+        threads: usize,
+        progress: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<(Bound<'py, PyDict>, bool)> {
+        let starts = args::starts(starts)?;
+        let control = Control::default();
+        let groups = self.inner.columns.groups();
+        let ran = enter(py, &control, groups, progress, || {
+            batch::fit_groups(&self.inner, &starts, threads, &control)
+        })?;
+        Ok((fit_table(py, &ran.value, self.inner.params.len())?, ran.interrupted))
+    }
+
+    /// Refit every group around `params` (groups x parameters): status codes, objectives, one array a parameter, and
+    /// whether Ctrl-C ended it early.
+    #[pyo3(signature = (params, kind, table, *, first, count, seed, starts, threads, progress=None))]
+    #[expect(clippy::too_many_arguments, reason = "the fields of one resampling, all by name")]
+    #[expect(clippy::type_complexity, reason = "the columns of one table")]
+    fn resample<'py>(
+        &self,
+        py: Python<'py>,
+        params: PyReadonlyArray2<'py, f64>,
+        kind: &str,
+        table: Option<&Bound<'py, PyAny>>,
+        first: usize,
+        count: usize,
+        seed: u64,
+        starts: usize,
+        threads: usize,
+        progress: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<(Bound<'py, PyArray1<u8>>, Bound<'py, PyArray1<f64>>, Vec<Bound<'py, PyArray1<f64>>>, bool)> {
+        let scheme = args::scheme(py, kind, table)?;
+        let base: Vec<FitRow> = params
+            .as_array()
+            .rows()
+            .into_iter()
+            .map(|row| FitRow { params: row.to_vec(), ..FitRow::empty(row.len(), 0, Status::NotFinite) })
+            .collect();
+        let resampling = Resampling { scheme, first, count, seed, starts };
+        let control = Control::default();
+        let total = count.saturating_mul(base.len());
+        let ran = enter(py, &control, total, progress, || {
+            batch::resample(&self.inner, &base, &resampling, threads, &control)
+        })?;
+        let draws = ran.value;
+        let status = draws.status.iter().map(|s| *s as u8).collect();
+        Ok((
+            PyArray1::from_vec(py, status),
+            PyArray1::from_vec(py, draws.objective),
+            draws.params.into_iter().map(|column| PyArray1::from_vec(py, column)).collect(),
+            ran.interrupted,
+        ))
+    }
+
+    /// Residual, psi, psi' and Jacobian (rows x parameters, natural units) of one group at natural parameters.
+    #[expect(clippy::type_complexity, reason = "the columns of one table")]
+    fn rows<'py>(
+        &self,
+        py: Python<'py>,
+        group: usize,
+        params: Vec<f64>,
+    ) -> PyResult<(
+        Bound<'py, PyArray1<f64>>,
+        Bound<'py, PyArray1<f64>>,
+        Bound<'py, PyArray1<f64>>,
+        Bound<'py, PyArray2<f64>>,
+    )> {
+        self.check(py, group, &params)?;
+        let rows = py.detach(|| point::rows(&self.inner, group, &params));
+        let (n, p) = (rows.residual.len(), params.len());
+        let jacobian = PyArray1::from_vec(py, rows.jacobian).reshape([n, p])?;
+        Ok((
+            PyArray1::from_vec(py, rows.residual),
+            PyArray1::from_vec(py, rows.psi),
+            PyArray1::from_vec(py, rows.curvature),
+            jacobian,
+        ))
+    }
+
+    /// The objective of one group at natural parameters, in the caller's units.
+    fn objective(&self, py: Python<'_>, group: usize, params: Vec<f64>) -> PyResult<f64> {
+        self.check(py, group, &params)?;
+        Ok(py.detach(|| point::objective(&self.inner, group, &params)))
+    }
+}
+
+impl Question {
+    fn check(&self, py: Python<'_>, group: usize, params: &[f64]) -> PyResult<()> {
+        if group >= self.inner.columns.groups() {
+            return Err(parameter(py, "group", "the number of a group", &group.to_string()));
+        }
+        if params.len() != self.inner.params.len() {
+            return Err(parameter(py, "params", "one value a parameter", &params.len().to_string()));
+        }
+        Ok(())
+    }
+}
+
+/// The columns of the table of fits.
+fn fit_table<'py>(py: Python<'py>, rows: &[FitRow], p: usize) -> PyResult<Bound<'py, PyDict>> {
+    let table = PyDict::new(py);
+    let numbers = |f: &dyn Fn(&FitRow) -> f64| PyArray1::from_vec(py, rows.iter().map(f).collect());
+    let counts = |f: &dyn Fn(&FitRow) -> usize| {
+        PyArray1::from_vec(py, rows.iter().map(|row| f(row) as i64).collect())
+    };
+    table.set_item("status", PyArray1::from_vec(py, rows.iter().map(|r| r.status as u8).collect()))?;
+    table.set_item("objective", numbers(&|r| r.objective))?;
+    table.set_item("gradient", numbers(&|r| r.certificate.gradient))?;
+    table.set_item("decrease", numbers(&|r| r.certificate.decrease))?;
+    table.set_item("multiplier", numbers(&|r| r.certificate.multiplier))?;
+    table.set_item("condition", numbers(&|r| r.condition))?;
+    table.set_item("n", counts(&|r| r.rows))?;
+    table.set_item("n_starts", counts(&|r| r.starts))?;
+    table.set_item("agreement", counts(&|r| r.agreement))?;
+    table.set_item("evaluations", counts(&|r| r.evaluations))?;
+    let flat = |f: &dyn Fn(&FitRow) -> Vec<f64>| {
+        PyArray1::from_vec(py, rows.iter().flat_map(f).collect()).reshape([rows.len(), p])
+    };
+    table.set_item("params", flat(&|r| r.params.clone())?)?;
+    let flags = |f: &dyn Fn(&FitRow) -> Vec<bool>| {
+        PyArray1::from_vec(py, rows.iter().flat_map(f).collect()).reshape([rows.len(), p])
+    };
+    table.set_item("at_bound", flags(&|r| r.at_bound.clone())?)?;
+    table.set_item("unidentified", flags(&|r| r.unidentified.clone())?)?;
+    Ok(table)
+}

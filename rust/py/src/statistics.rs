@@ -1,0 +1,53 @@
+//! Quantiles, intervals and the random stream, for tables that Python holds.
+
+use numpy::{PyArray1, PyReadonlyArray1};
+use pyo3::prelude::*;
+use scaling_core::resample::{Purpose, Stream};
+use scaling_core::stats;
+use scaling_core::stats::Method;
+
+use crate::error::parameter;
+
+/// The type-7 quantiles of some values at some levels.
+#[pyfunction]
+pub(crate) fn quantiles(values: PyReadonlyArray1<'_, f64>, levels: Vec<f64>) -> Vec<f64> {
+    stats::quantile::quantiles(&values.as_array().to_vec(), &levels)
+}
+
+/// Lower and upper end of an interval; `jackknife` is wanted by "bca" only.
+#[pyfunction]
+#[pyo3(signature = (method, level, estimate, draws, jackknife=None))]
+pub(crate) fn interval(
+    py: Python<'_>,
+    method: &str,
+    level: f64,
+    estimate: f64,
+    draws: PyReadonlyArray1<'_, f64>,
+    jackknife: Option<PyReadonlyArray1<'_, f64>>,
+) -> PyResult<(f64, f64)> {
+    let method = match (method, &jackknife) {
+        ("percentile", _) => Method::Percentile,
+        ("basic", _) => Method::Basic,
+        ("normal", _) => Method::Normal,
+        ("bc", _) => Method::BiasCorrected,
+        ("bca", Some(values)) => {
+            Method::Accelerated { acceleration: stats::acceleration(&values.as_array().to_vec()) }
+        }
+        (other, _) => return Err(parameter(py, "method", "a method of intervals", other)),
+    };
+    Ok(stats::interval(method, level, estimate, &draws.as_array().to_vec()))
+}
+
+/// `count` raw numbers of the stream of a replicate: those of numpy's Philox with key (seed, 1) and counter
+/// (0, 0, replicate, group).
+#[pyfunction]
+pub(crate) fn philox<'py>(
+    py: Python<'py>,
+    seed: u64,
+    replicate: u64,
+    group: u64,
+    count: usize,
+) -> Bound<'py, PyArray1<u64>> {
+    let mut stream = Stream::new(seed, Purpose::Rows, replicate, group);
+    PyArray1::from_vec(py, (0..count).map(|_| stream.next_u64()).collect())
+}

@@ -1,0 +1,87 @@
+"""Losses refuse parameters that make no loss, and say their kind and parameter."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+
+import numpy as np
+import pytest
+
+from scaling_fast import losses
+from scaling_fast.errors import ParameterError
+
+POSITIVE = {
+    losses.Huber: "delta",
+    losses.SoftL1: "delta",
+    losses.Cauchy: "delta",
+    losses.Tukey: "c",
+    losses.LogCosh: "scale",
+}
+SPECS = [
+    (losses.Squared(), ("squared", 0.0)),
+    (losses.Absolute(), ("absolute", 0.0)),
+    (losses.Huber(1e-3), ("huber", 1e-3)),
+    (losses.SoftL1(0.1), ("soft_l1", 0.1)),
+    (losses.Cauchy(0.1), ("cauchy", 0.1)),
+    (losses.Tukey(4.685), ("tukey", 4.685)),
+    (losses.LogCosh(2), ("log_cosh", 2.0)),
+    (losses.Pinball(0.25), ("pinball", 0.25)),
+]
+
+
+@pytest.mark.parametrize(("loss", "spec"), SPECS)
+def test_a_loss_says_its_kind_and_parameter(loss, spec):
+    assert loss.spec() == spec
+    assert loss.name == spec[0]
+    assert isinstance(loss.spec()[1], float)
+
+
+@pytest.mark.parametrize(("loss", "spec"), SPECS)
+def test_losses_are_frozen_equal_by_value_and_travel(loss, spec):
+    again = pickle.loads(pickle.dumps(loss))
+    assert again == loss
+    assert hash(again) == hash(loss)
+    assert again.spec() == spec
+    for field in dataclasses.fields(loss):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(loss, field.name, 1.0)
+
+
+@pytest.mark.parametrize("kind", POSITIVE)
+@pytest.mark.parametrize("bad", [0, -1, float("nan"), float("inf"), True, "1", None, [1.0]])
+def test_a_scale_must_be_a_positive_finite_number(kind, bad):
+    """reliability.md O5: delta <= 0 and NaN are refused by name."""
+    with pytest.raises(ParameterError) as caught:
+        kind(bad)
+    assert caught.value.param == POSITIVE[kind]
+
+
+def test_the_sentence_names_the_legal_values_and_the_offending_one():
+    with pytest.raises(ParameterError, match=r"^delta must be positive and finite, got `-1`$"):
+        losses.Huber(-1)
+
+
+@pytest.mark.parametrize("bad", [0, 1, -0.1, 2, float("nan"), True, "0.5"])
+def test_a_quantile_lies_strictly_between_0_and_1(bad):
+    with pytest.raises(ParameterError):
+        losses.Pinball(bad)
+
+
+def test_a_quantile_in_per_cent_is_recognised():
+    """reliability.md O5: "95 -> did you mean 0.95?"."""
+    with pytest.raises(ParameterError, match=r"did you mean `0\.95`"):
+        losses.Pinball(95)
+
+
+def test_hubers_scale_is_none_or_mad():
+    assert losses.Huber(1.345, scale="mad").scale == "mad"
+    with pytest.raises(ParameterError, match="scale must be None"):
+        losses.Huber(1.345, scale="iqr")
+
+
+def test_numpy_numbers_are_numbers():
+    assert losses.Huber(np.float64(0.5)) == losses.Huber(0.5)
+    assert losses.Huber(np.int64(2)).spec() == ("huber", 2.0)
+    with pytest.raises(ParameterError):
+        losses.Huber(np.bool_(True))
