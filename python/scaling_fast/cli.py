@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from scaling_fast.terminal import auditing, catalogue, doctor, fitting, output
 from scaling_fast.terminal.codes import Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["main"]
 
@@ -81,10 +84,8 @@ class _Terminal(click.Group):
 
 def _reader_left() -> int:
     """Point stdout at nothing, so that the interpreter's last flush says nothing either."""
-    try:
+    with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError, AttributeError):
-        pass
     return Exit.READER_LEFT
 
 

@@ -43,7 +43,8 @@ def status_sentence(word: str) -> str:
 
 def status_column(codes: NDArray[np.uint8]) -> pl.Series:
     """Return status codes as words, without a loop over rows."""
-    return pl.Series("status", codes).cast(pl.UInt32).cast(status_dtype())
+    words = pl.Series("status", [word for word, _ in _statuses()], dtype=status_dtype())
+    return words.gather(pl.Series(codes))
 
 
 def evaluate(formula: str, values: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:

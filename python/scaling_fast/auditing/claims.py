@@ -19,7 +19,13 @@ from scaling_fast.errors import DataError
 
 if TYPE_CHECKING:
     from scaling_fast.auditing.schema import (
-        Claim, Data, Identity, Reference, Reported, Settings, StatedFit,
+        Claim,
+        Data,
+        Identity,
+        Reference,
+        Reported,
+        Settings,
+        StatedFit,
     )
 
 SCHEMA = "scaling-claim/1"

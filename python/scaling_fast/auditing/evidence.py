@@ -10,12 +10,13 @@ import numpy as np
 
 from scaling_fast.auditing import rows
 from scaling_fast.auditing.printed import Printed
-from scaling_fast.auditing.schema import HuberLoss
 from scaling_fast.auditing.refits import Progress, View, refit, resample
+from scaling_fast.auditing.schema import HuberLoss
 from scaling_fast.auditing.values import LawView
 from scaling_fast.errors import DataError
 
 if TYPE_CHECKING:
+    from scaling_fast.auditing.claims import Paper
     from scaling_fast.auditing.rows import Note, Selection
 
 
@@ -147,14 +148,13 @@ def _stage(progress: Progress | None, label: str, k: int, total: int) -> Progres
 
 
 def _law(paper: Paper) -> LawView:
-    from scaling_fast._core import Program
-
     from scaling_fast import laws
+    from scaling_fast._core import Program
 
     text = paper.fit.law
     if text in laws.names():
         law = laws.get(text)
-        return LawView(text, law.formula, tuple(law.columns), tuple(law.params), text)
+        return LawView(text, law.formula, tuple(law.columns or ()), tuple(law.params), text)
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
         import difflib
 

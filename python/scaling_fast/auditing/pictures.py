@@ -70,18 +70,17 @@ def _fit(case: Case, view: View) -> dict[str, Any]:
 def _exponent(case: Case) -> dict[str, Any]:
     """Return every statement about the headline quantity, as points and ranges."""
     quantity = case.quantity
-    rows: list[dict[str, Any]] = []
-    for interval in case.paper.reported.intervals:
-        if interval.of == quantity:
-            rows.append(
-                _row(
-                    f"reported {100 * interval.level:g} % interval",
-                    "paper",
-                    None,
-                    Printed(interval.lower).value,
-                    Printed(interval.upper).value,
-                )
-            )
+    rows: list[dict[str, Any]] = [
+        _row(
+            f"reported {100 * interval.level:g} % interval",
+            "paper",
+            None,
+            Printed(interval.lower).value,
+            Printed(interval.upper).value,
+        )
+        for interval in case.paper.reported.intervals
+        if interval.of == quantity
+    ]
     for claim in case.paper.claims:
         if claim.kind == "exponent" and claim.expr == quantity and claim.value is not None:
             printed = Printed(claim.value)
@@ -129,13 +128,11 @@ def _exponent(case: Case) -> dict[str, Any]:
             rows.append(
                 _row(f"refit, {100 * level:g} % {resampled.kind}{tag}", "ours", value, low, high)
             )
-    for other in case.alternatives:
-        if other.stated.converged:
-            rows.append(
-                _row(
-                    f"refit, {other.rule}", "ours", float(evaluate(quantity, other.hat)), None, None
-                )
-            )
+    rows += [
+        _row(f"refit, {other.rule}", "ours", float(evaluate(quantity, other.hat)), None, None)
+        for other in case.alternatives
+        if other.stated.converged
+    ]
     return {"quantity": quantity, "rows": rows}
 
 

@@ -115,8 +115,10 @@ class View:
         return float(np.sum(np.abs(r) if self.near_l1 else r * r))
 
     def ratio(self, law: LawView, params: Mapping[str, float], best: Mapping[str, float]) -> float:
-        """Likelihood ratio of two points with the scale re-estimated: 2 n ln(S/S_best) for
-        Laplace, n ln(S/S_best) for Gauss."""
+        """Likelihood ratio of two points, the scale re-estimated at both.
+
+        2 n ln(S/S_best) for Laplace, n ln(S/S_best) for Gauss.
+        """
         factor = (2.0 if self.near_l1 else 1.0) * self.n
         smaller = self.size(self.residuals(law, best))
         larger = self.size(self.residuals(law, params))
@@ -144,9 +146,8 @@ def refit(
     threads: int | None,
 ) -> tuple[Any, Any | None, dict[str, float] | None, bool]:
     """Return the stated fit, the least-absolute one, the best point in the box, near_l1."""
-    from scaling_fast.fitting import fit
-
     from scaling_fast import losses
+    from scaling_fast.fitting import fit
     from scaling_fast.laws import Param
 
     frame = pl.DataFrame({**x, TARGET: y})
@@ -205,7 +206,6 @@ def resample(
     Fewer than `SMALL_N` units take Exp(1) weights, since pairs would leave too few distinct rows.
     """
     from scaling_fast.resampling import bootstrap
-
     from scaling_fast.schemes import Weights
 
     groups = view.n if codes is None else int(codes.max()) + 1

@@ -19,6 +19,9 @@ from scaling_fast.errors import DataError, ScalingError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from scaling_fast.auditing.claims import Paper
+    from scaling_fast.findings import Severity
+
     Floats = NDArray[np.float64]
 
 
@@ -27,7 +30,7 @@ class Note:
     """Something met on the way to the checks that a reader must know."""
 
     code: str
-    severity: str
+    severity: Severity
     sentence: str
     advice: str = ""
 
@@ -101,7 +104,7 @@ def _read(path: Path, sha256: str | None) -> tuple[pl.DataFrame, tuple[Note, ...
         if path.suffix == ".parquet":
             return pl.read_parquet(path), notes
         if path.suffix in {".arrow", ".feather", ".ipc"}:
-            return pl.read_ipc(path, memory_map=False), notes
+            return pl.read_ipc(path), notes
         return pl.read_csv(path, infer_schema_length=None), notes
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(f"data file `{path}` cannot be read: {error}") from error

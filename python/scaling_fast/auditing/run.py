@@ -204,14 +204,16 @@ def audit(
     >>> result.write_html("audit.html")  # doctest: +SKIP
     """
     claim = load_paper(paper)
-    replicates = claim.settings.n if n is None else n
+    replicates: Any = claim.settings.n if n is None else n
+    number: Any = seed
     if isinstance(replicates, bool) or not isinstance(replicates, int | np.integer):
         raise ParameterError(f"n must be a whole number, got {shown(replicates)}", param="n")
     if not FEWEST <= replicates <= MOST:
         raise ParameterError(
             f"n must be between {FEWEST} and {MOST:,}, got {shown(replicates)}", param="n"
         )
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
+    whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
+    if not whole or not 0 <= number < 2**63:
         raise ParameterError(
             f"seed must be a whole number from 0 to 2**63 - 1, got {shown(seed)}", param="seed"
         )
@@ -231,7 +233,7 @@ def _report(case: Case, outcome: Outcome) -> dict[str, Any]:
         "schema": SCHEMA,
         "name": paper.name,
         "verdict": verdict(findings),
-        "counts": {s: severities.count(s) for s in ("red", "grey", "amber", "green")},  # type: ignore[arg-type]
+        "counts": {s: severities.count(s) for s in ("red", "grey", "amber", "green")},
         "paper": {
             "id": paper.identity.id,
             "title": paper.identity.title,

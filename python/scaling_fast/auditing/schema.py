@@ -144,6 +144,8 @@ class Settings(_Section, frozen=True):
 
 
 class ClaimFile(_Section, frozen=True):
+    """A whole claim file."""
+
     schema: Text
     paper: Identity
     fit: StatedFit

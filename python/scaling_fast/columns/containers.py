@@ -266,6 +266,8 @@ def _from_array(array: Any, name: str) -> pl.Series:
             code="dtype",
             column=name,
         )
+    if kind in "mM":
+        array = array.astype(f"{kind}8[us]")  # polars has no coarser durations
     if kind == "f" and array.dtype.itemsize not in (4, 8):
         # polars has no portable half or extended precision; both are read as doubles.
         array = array.astype(np.float64)

@@ -29,8 +29,8 @@ def require(
     table
         What `read` returned.
     requirements
-        (column, "positive" | "non-negative" | "non-zero", because), as the compiled law lists
-        them; a column that the table does not have is passed over.
+        (column, "positive" | "non-negative" | "non-zero", the part of the formula that asks for
+        it), as the compiled law lists them; a column that the table does not have is passed over.
     residual
         "log" asks for a positive target, "logit" for one strictly between 0 and 1.
 
@@ -43,7 +43,7 @@ def require(
     --------
     >>> from scaling_fast.columns import read
     >>> table = read({"N": [1.0, 0.0], "loss": [3.0, 2.0]}, names=["N"], target="loss")
-    >>> require(table, [("N", "positive", "the law uses N**alpha")])
+    >>> require(table, [("N", "positive", "N**alpha")])
     Traceback (most recent call last):
         ...
     scaling_fast.errors.DataError: column `N` must be positive because the law uses N**alpha; \
@@ -52,7 +52,14 @@ row 1 holds `0`
     for column, kind, because in requirements:
         values = table.target if column == table.target_name else table.arrays.get(column)
         if values is not None:
-            _refuse(table, column, values, _bad(values, kind), f"{kind} because {because}", "")
+            _refuse(
+                table,
+                column,
+                values,
+                _bad(values, kind),
+                f"{kind} because the law uses {because}",
+                "",
+            )
     target = table.target_name
     hint = '; for a target that may be 0 or less use residual="raw"'
     if residual == "log":

@@ -112,7 +112,10 @@ def _downloaded(entry: About, base_url: str | None) -> Path:
             )
         )
     except requests.HTTPError as error:
-        status = getattr(error.response, "status_code", "?")
+        status = "unknown"
+        if error.response is not None:
+            status = str(error.response.status_code)
+            error.response.close()  # or its socket stays open as long as the traceback does
         raise ResourceError(
             f"dataset {shown(entry.name)} is not at {shown(url, 300)} (HTTP status {status}); "
             f"{mend}",

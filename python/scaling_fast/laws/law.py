@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scaling_fast.errors import DataError, FormulaError, ParameterError, shown, suggestion
-from scaling_fast.laws.naming import checked_derived, ordered_columns, read_only, unknown_name
+from scaling_fast.laws.naming import (
+    checked_derived,
+    ordered_columns,
+    read_only,
+    require_split,
+    unknown_name,
+)
 from scaling_fast.laws.param import Param, number
 
 if TYPE_CHECKING:
@@ -114,6 +120,11 @@ class Law:
         given = read_only(self.params, "params")
         columns = ordered_columns(self.columns, names)
         free = [one for one in names if columns is None or one not in columns]
+        if not names:
+            require_split(self.formula, (), (), target)
+        if columns is not None:
+            require_split(self.formula, columns, free, target)
+            _core.Program(self.formula, list(columns))  # what only compiling finds, said now
         for one, param in given.items():
             if one not in free:
                 raise unknown_name(one, free, "params")
@@ -210,20 +221,6 @@ class Law:
         return self._split(columns)
 
     def _split(self, columns: Sequence[str]) -> Law:
-        free = [one for one in self.params if one not in columns]
-        for none, what in ((not columns, "column"), (not free, "parameter")):
-            if none:
-                raise FormulaError(
-                    f"the formula {shown(self.formula, 80)} has no {what}: of its names "
-                    f"{shown(list(self.params), 200)} the columns are {shown(list(columns), 200)}",
-                    code=f"no_{what}",
-                )
-        if self.target is not None and self.target in columns:
-            raise FormulaError(
-                f"the target {shown(self.target)} stands on the right side of its own formula",
-                code="target_on_right",
-                column=self.target,
-            )
         params = {one: self.params[one] for one in self.params if one in self._declared}
         return replace(self, columns=tuple(columns), params=params)
 

@@ -11,7 +11,7 @@ from scaling_fast.errors import FormulaError, ParameterError, shown, suggestion
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["checked_derived", "ordered_columns", "read_only", "unknown_name"]
+__all__ = ["checked_derived", "ordered_columns", "read_only", "require_split", "unknown_name"]
 
 
 def read_only(entries: Any, what: str) -> Mapping[str, Any]:
@@ -38,6 +38,25 @@ def ordered_columns(
         if one not in names:
             raise unknown_name(one, names, "columns")
     return tuple(one for one in names if one in wanted)
+
+
+def require_split(
+    formula: str, columns: Sequence[str], free: Sequence[str], target: str | None
+) -> None:
+    """Return None for a law with a column, a parameter, and no target on its right side."""
+    for none, what in ((not columns, "column"), (not free, "parameter")):
+        if none:
+            raise FormulaError(
+                f"the formula {shown(formula, 80)} has no {what}: its columns are "
+                f"{shown(list(columns), 200)}, its parameters {shown(list(free), 200)}",
+                code=f"no_{what}",
+            )
+    if target is not None and target in columns:
+        raise FormulaError(
+            f"the target {shown(target)} stands on the right side of its own formula",
+            code="target_on_right",
+            column=target,
+        )
 
 
 def checked_derived(

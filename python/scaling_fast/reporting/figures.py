@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +29,14 @@ INK, FAINT, LINE, PAPER, OURS, OTHER = (
 VARIABLES = {INK: "ink", FAINT: "faint", LINE: "line", PAPER: "paper", OURS: "ours", OTHER: "other"}
 WIDTH = 9.2  # inches; the page scales figures to its column
 NAMES = {"C": "training compute, FLOP", "N": "parameters", "D": "training tokens"}
-SETTINGS = {
+# What an SVG of ours may consist of; anything else is left out.
+TAGS = frozenset({"g", "defs", "path", "clipPath", "rect", "use", "text", "tspan"})
+ATTRIBUTES = frozenset(
+    {"id", "d", "x", "y", "width", "height", "viewBox", "style", "transform", "clip-path", "href"}
+)
+OUTWARD = re.compile(r"url\((?!#)")
+FONT = re.compile(r"font: ([\d.]+px)[^;]*")  # the page's own font instead
+SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "scaling_fast",
     "text.parse_math": False,
@@ -89,7 +97,7 @@ def _figure(height: float, columns: int = 1, *, sharey: bool = False) -> tuple[F
 
 
 def _statements(data: Mapping[str, Any]) -> dict[str, str]:
-    """Every statement about one quantity, one a line."""
+    """Draw every statement about one quantity, one a line."""
     rows = [r for r in data["rows"] if any(r[k] is not None for k in ("value", "lower", "upper"))]
     figure, (ax,) = _figure(0.75 + 0.34 * len(rows))
     for k, row in enumerate(rows):
@@ -130,7 +138,7 @@ def _statements(data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _draws(data: Mapping[str, Any]) -> dict[str, str]:
-    """The refits of one quantity beside what the paper reports."""
+    """Draw the refits of one quantity beside what the paper reports."""
     figure, (ax,) = _figure(2.9)
     edges = np.array(data["edges"])
     looks = [(OURS, 0.35, True), (OTHER, 0.0, False)]
@@ -140,7 +148,7 @@ def _draws(data: Mapping[str, Any]) -> dict[str, str]:
         heights = np.array(density)
         if filled:
             ax.stairs(heights, edges, color=colour, fill=True, alpha=alpha, lw=0)
-        ax.stairs(heights, edges, color=colour, lw=1.5, label=f"refits, {kind}")
+        ax.stairs(heights, edges, color=colour, lw=1.5, label=f"refits, {_short(kind, 40)}")
     top = max(max(density) for density in data["density"].values())
     ax.plot([data["estimate"]] * 2, [0, 1.04 * top], color=OURS, lw=1.6, ls=(0, (4, 2)))
     ax.annotate("refit", (data["estimate"], 1.05 * top), color=OURS, ha="center", va="bottom")
@@ -169,7 +177,7 @@ def _draws(data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _fit(data: Mapping[str, Any], *, several: bool) -> dict[str, str]:
-    """Rows and curves of a law of one input, or residuals of both points side by side."""
+    """Draw rows and curves of a law of one input, or residuals of both points side by side."""
     suffix = f", {plain(data['label'])}" if several else ""
     percent = data["residual"] == "log"
     unit = "fitted over observed, %" if percent else "fitted minus observed"
@@ -273,29 +281,41 @@ def _short(text: str, limit: int) -> str:
 
 
 def _svg(figure: Figure) -> str:
-    """Return a figure as an SVG element without prologue, metadata, styles or references out."""
+    """Return a figure as SVG of allowed tags and attributes that refers only to itself."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     buffer = io.StringIO()
-    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
+    canvas: Any = FigureCanvasSVG(figure)
+    canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r"<style[^>]*>.*?</style>", "", text, flags=re.DOTALL)
-    text = re.sub(r'\sxmlns(?::\w+)?="[^"]*"', "", text)
-    text = text.replace("xlink:href", "href")
-    text = re.sub(r'(<svg[^>]*?)\swidth="[^"]*"', r"\1", text, count=1)
-    text = re.sub(r'(<svg[^>]*?)\sheight="[^"]*"', r"\1", text, count=1)
-    text = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", text)
+    root = ET.fromstring(text[text.index("<svg") :])  # our own text, not a caller's
+    for size in ("width", "height"):
+        root.attrib.pop(size, None)  # the page's column decides
+    clean = _allowed(root)
+    clean.set("role", "img")
+    shown = ET.tostring(clean, encoding="unicode")
     for colour, name in VARIABLES.items():
-        text = text.replace(colour, f"var(--{name})")
-    if re.search(r'(?:href="[^#]|url\([^#]|<script|<foreignObject|<image|\son\w+=)', text):
-        raise AssertionError("a figure refers to something outside itself")
-    return text.replace("<svg", '<svg role="img"', 1)
+        shown = shown.replace(colour, f"var(--{name})")
+    return shown
+
+
+def _allowed(element: ET.Element) -> ET.Element:
+    """Return a copy with allowed tags and attributes, names without namespaces, no comments."""
+    copy = ET.Element(element.tag.rpartition("}")[2])
+    for key, value in element.attrib.items():
+        name = key.rpartition("}")[2]
+        outward = (name == "href" and not value.startswith("#")) or OUTWARD.search(value)
+        if name in ATTRIBUTES and not outward:
+            copy.set(name, FONT.sub(r"font-size: \1", value) if name == "style" else value)
+    copy.text, copy.tail = element.text, element.tail
+    for child in element:
+        if isinstance(child.tag, str) and child.tag.rpartition("}")[2] in TAGS:
+            copy.append(_allowed(child))
+    return copy
 
 
 def _prefixed(svg: str, prefix: str) -> str:
     """Return an SVG whose identifiers cannot meet those of another on the page."""
-    svg = re.sub(r'\sid="([^"]+)"', rf' id="{prefix}\1"', svg)
+    svg = re.sub(r'(<[^<>]*?)\sid="([^"]+)"', rf'\1 id="{prefix}\2"', svg)
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}\1)", svg)
-    return re.sub(r'href="#([^"]+)"', rf'href="#{prefix}\1"', svg)
+    return re.sub(r'(<[^<>]*?)\shref="#([^"]+)"', rf'\1 href="#{prefix}\2"', svg)

@@ -10,25 +10,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ORDER: Final = ("red", "amber", "grey")
+UNASKED: Final = frozenset({"rows", "data"})  # ours to mend, not the authors'
+UNEXPLAINED: Final = "Can you explain this, or show where we went wrong?"
 DISCLOSED: Final = frozenset({"no", "none", "unstated", "unknown", ""})
 
 
 def questions(report: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return what the authors could answer: one question a finding that is not green."""
-    asked = []
-    for severity in ORDER:
-        for finding in report["findings"]:
-            if finding["severity"] == severity and finding["check"] not in {"rows", "data"}:
-                asked.append(
-                    {
-                        "severity": severity,
-                        "check": plain(finding["check"]),
-                        "observation": plain(finding["sentence"]),
-                        "question": plain(finding["advice"])
-                        or "Can you explain this, or show where we went wrong?",
-                    }
-                )
-    return asked
+    return [
+        {
+            "severity": severity,
+            "check": plain(finding["check"]),
+            "observation": plain(finding["sentence"]),
+            "question": plain(finding["advice"]) or UNEXPLAINED,
+        }
+        for severity in ORDER
+        for finding in report["findings"]
+        if finding["severity"] == severity and finding["check"] not in UNASKED
+    ]
 
 
 def undisclosed(report: Mapping[str, Any]) -> list[str]:

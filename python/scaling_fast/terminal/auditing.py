@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -11,13 +11,19 @@ from scaling_fast.errors import DataError
 from scaling_fast.terminal import files, output
 from scaling_fast.terminal.codes import SEVERITIES, after_findings
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def _output(flag: str, name: str, what: str) -> Any:
+Function = TypeVar("Function", bound="Callable[..., Any]")
+
+
+def _output(flag: str, name: str, what: str) -> Callable[[Function], Function]:
     path = click.Path(path_type=Path)
     return click.option(flag, name, type=path, metavar="PATH", help=f"Write {what} to PATH.")
 
 
-@click.command(epilog="""\b
+@click.command(
+    epilog="""\b
 Examples:
   scaling-fast audit                                   writes ./audit-cerebras2023.html
   scaling-fast audit hoffmann2022 --letter letter.md   questions to the authors as well
@@ -25,7 +31,8 @@ Examples:
   scaling-fast audit hoffmann2022 --json > audit.json
 \b
 The default file is replaced when it is an earlier report; any other file needs --force.
-""")
+"""
+)
 @click.argument("paper", default="cerebras2023")
 @click.option("--data", metavar="FILE", help="Rows to use instead of those the claim names.")
 @click.option("--n", type=int, help="Replicates. [default: the claim's own number]")
@@ -60,8 +67,7 @@ def audit(
     page, replace = (html, force) if html is not None else _default_page(paper, force=force)
     frame = None if data is None else files.read_frame(data)
     with watched(None, "auditing") as bar:
-        progress = None if bar is None else lambda _, share: bar(round(100 * share), 100)
-        done = sf.audit(paper, data=frame, n=n, seed=seed, threads=threads, progress=progress)
+        done = sf.audit(paper, data=frame, n=n, seed=seed, threads=threads, progress=_per_cent(bar))
     if page is not None:
         done.write_html(page, force=replace)
     if json_report is not None:
@@ -77,6 +83,17 @@ def audit(
             if path is not None:
                 output.note(f"{what}: {path.resolve()}")
     context.exit(after_findings(done.findings, fail_on))
+
+
+def _per_cent(bar: Callable[[int, int], object] | None) -> Callable[[str, float], None] | None:
+    """Return what an audit calls with words and a share, for a bar that counts to a hundred."""
+    if bar is None:
+        return None
+
+    def show(_: str, share: float) -> None:
+        bar(round(100 * share), 100)
+
+    return show
 
 
 def _default_page(paper: str, *, force: bool) -> tuple[Path | None, bool]:

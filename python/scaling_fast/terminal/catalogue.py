@@ -21,12 +21,14 @@ def _two_columns(pairs: list[tuple[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={"name": pl.String(), "value": pl.String()}, orient="row")
 
 
-@click.command(epilog="""\b
+@click.command(
+    epilog="""\b
 Examples:
   scaling-fast laws
   scaling-fast laws chinchilla
   scaling-fast laws "bnsl(breaks=2)" --json
-""")
+"""
+)
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def laws(*, name: str | None, as_json: bool) -> None:
@@ -76,12 +78,14 @@ def _param(param: Any) -> str:
     return ", ".join(said) or "unbounded"
 
 
-@click.command(epilog="""\b
+@click.command(
+    epilog="""\b
 Examples:
   scaling-fast datasets
   scaling-fast datasets chinchilla
   scaling-fast datasets chinchilla --csv chinchilla.csv
-""")
+"""
+)
 @click.argument("name", required=False)
 @click.option("--download", is_flag=True, help="Fetch it into the cache, for work without network.")
 @click.option(

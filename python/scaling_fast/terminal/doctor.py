@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from scaling_fast.terminal import output
 from scaling_fast.terminal.codes import Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 PACKAGES = ("numpy", "polars", "scipy", "narwhals", "matplotlib", "jinja2", "msgspec", "pooch")
 TRUTH = {"E": 1.8, "A": 480.0, "alpha": 0.35, "B": 2000.0, "beta": 0.37}
@@ -27,11 +30,13 @@ def package_version() -> str:
         return "unknown (not installed)"
 
 
-@click.command(epilog="""\b
+@click.command(
+    epilog="""\b
 Examples:
   scaling-fast doctor
   scaling-fast doctor --json > doctor.json
-""")
+"""
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @click.pass_context
 def doctor(context: click.Context, /, *, as_json: bool) -> None:
@@ -69,7 +74,7 @@ def _examined() -> Iterator[tuple[str, str, bool]]:
     yield "python", f"{platform.python_version()} ({sys.executable})", True
     yield "machine", f"{platform.system()} {platform.machine()}", True
     for name in PACKAGES:
-        yield _tried(name, lambda name=name: metadata.version(name))
+        yield _tried(name, partial(metadata.version, name))
     yield _tried("compiled core", _core)
     yield _tried("vector unit", _vector_unit)
     yield _tried("threads", _threads)

@@ -18,9 +18,20 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-READ = (".csv", ".tsv", ".parquet", ".pq", ".arrow", ".ipc", ".feather", ".json", ".jsonl", ".ndjson")
+READ = (
+    ".csv",
+    ".tsv",
+    ".parquet",
+    ".pq",
+    ".arrow",
+    ".ipc",
+    ".feather",
+    ".json",
+    ".jsonl",
+    ".ndjson",
+)
 WRITTEN = (".csv", ".tsv", ".parquet", ".arrow", ".ipc", ".feather", ".json", ".jsonl", ".ndjson")
-REPORT_MARK = b"scaling_fast"  # in the <meta name="generator"> of every report
+REPORT_MARK = b'name="generator" content="scaling_fast'
 HEAD = 4096  # bytes of a file that are looked at for the mark
 
 
@@ -75,7 +86,7 @@ def _reader(suffix: str, source: Path | io.BytesIO) -> Callable[[], pl.DataFrame
     if suffix in {".parquet", ".pq"}:
         return lambda: pl.read_parquet(source)
     if suffix in {".arrow", ".ipc", ".feather"}:
-        return lambda: pl.read_ipc(source, memory_map=False)
+        return lambda: pl.read_ipc(source)
     if suffix == ".json":
         return lambda: pl.read_json(source, infer_schema_length=None)
     return lambda: pl.read_ndjson(source, infer_schema_length=None)
@@ -91,9 +102,7 @@ def _parsed(name: str, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
         raise DataError(f"file {shown(name, 200)} does not exist", code="file") from error
     except (pl.exceptions.PolarsError, OSError, ValueError, UnicodeError) as error:
         reason = str(error).strip().split("\n", 1)[0] or type(error).__name__
-        raise DataError(
-            f"file {shown(name, 200)} cannot be read: {reason}", code="file"
-        ) from error
+        raise DataError(f"file {shown(name, 200)} cannot be read: {reason}", code="file") from error
     if frame.width == 1 and ";" in frame.columns[0]:
         raise DataError(
             f"file {shown(name, 200)} seems to be separated by semicolons; write it with commas",
@@ -146,10 +155,10 @@ def is_report(path: Path) -> bool:
         if not stat.S_ISREG(path.lstat().st_mode):
             return False
         with path.open("rb") as file:
-            head = file.read(HEAD).lower()
+            head = file.read(HEAD)
     except OSError:
         return False
-    return b"generator" in head and REPORT_MARK in head
+    return REPORT_MARK in head
 
 
 def write_frame(frame: pl.DataFrame, path: Path, *, force: bool) -> None:

@@ -90,29 +90,34 @@ def _usable(table: pl.DataFrame) -> int:
     return int((table["status"].cast(str) == "converged").sum())
 
 
-def _ending(fit: Any, findings: Any, fail_on: str | None) -> Exit:
+def _ending(fit: Any, fail_on: str | None, *, as_json: bool) -> Exit:
     """Return the exit code of a fit and say how many groups failed."""
     table = fit.table
     usable = _usable(table)
-    if usable < table.height:
-        words = sorted(set(table["status"].cast(str)) - {"converged"})
+    if usable < table.height and not as_json:
+        states = sorted(set(table["status"].cast(str)) - {"converged"})
         output.note(
             f"{table.height - usable:,} of {table.height:,} fits did not converge "
-            f"({', '.join(words)}); their rows say why"
+            f"({', '.join(states)})"
         )
-    return Exit.NO_USABLE_FIT if usable == 0 else after_findings(findings, fail_on)
+    return Exit.NO_USABLE_FIT if usable == 0 else after_findings(fit.findings, fail_on)
 
 
-@click.command(epilog="""\b
+@click.command(
+    epilog="""\b
 Examples:
   scaling-fast fit runs.csv chinchilla --column N=params --column D=tokens
   scaling-fast fit runs.parquet "E + A/N**alpha" --column N=params --param "alpha:lower=0,upper=2"
   scaling-fast fit curves.csv power_offset --column x=steps --by task --output fits.parquet
   scaling-fast fit chinchilla chinchilla --column N=params --column D=tokens --json
-""")
+"""
+)
 @_questions
 @click.option(
-    "--starts", default="auto", show_default=True, metavar="auto|INT|E=1.7,A=400",
+    "--starts",
+    default="auto",
+    show_default=True,
+    metavar="auto|INT|E=1.7,A=400",
     help="Where the search begins; one given start makes a local fit from there.",
 )
 @click.option(
@@ -145,37 +150,53 @@ def fit(
     else:
         output.emit_table(fitted.table, title=fitted.law.formula, sideways=True)
         output.note_findings(fitted.findings)
-    context.exit(_ending(fitted, fitted.findings, asked["fail_on"]))
+    context.exit(_ending(fitted, asked["fail_on"], as_json=as_json))
 
 
-@click.command(epilog="""\b
+@click.command(
+    epilog="""\b
 Examples:
   scaling-fast bootstrap runs.csv chinchilla --column N=params --column D=tokens --of a
   scaling-fast bootstrap runs.csv chinchilla --column N=params --column D=tokens \\
       --scheme clusters:run --n 4000 --level 0.9 --draws draws.parquet
-""")
+"""
+)
 @_questions
 @click.option(
-    "--scheme", default="pairs", show_default=True,
+    "--scheme",
+    default="pairs",
+    show_default=True,
     metavar="pairs|clusters:COLUMN|bayesian[:COLUMN]|jackknife[:COLUMN]",
     help="What a replicate draws.",
 )
 @click.option("--n", type=int, help="Replicates. [default: 10000, or what the scheme says]")
 @click.option(
-    "--starts", default="warm", show_default=True, metavar="warm|multi|INT",
+    "--starts",
+    default="warm",
+    show_default=True,
+    metavar="warm|multi|INT",
     help="Where each refit begins.",
 )
 @click.option(
-    "--fit-starts", default="auto", show_default=True, metavar="auto|INT|E=1.7,A=400",
+    "--fit-starts",
+    default="auto",
+    show_default=True,
+    metavar="auto|INT|E=1.7,A=400",
     help="Where the search of the fit itself begins.",
 )
 @click.option("--level", type=float, default=0.95, show_default=True, help="Of the intervals.")
 @click.option(
-    "--method", default="percentile", show_default=True, metavar="METHOD",
+    "--method",
+    default="percentile",
+    show_default=True,
+    metavar="METHOD",
     help="percentile, basic, normal, bc, bca or studentized.",
 )
 @click.option(
-    "--of", "quantities", multiple=True, metavar="FORMULA",
+    "--of",
+    "quantities",
+    multiple=True,
+    metavar="FORMULA",
     help='Formula of parameters: "beta/(alpha+beta)". Repeat it. [default: each parameter]',
 )
 @click.option(
@@ -201,11 +222,22 @@ def bootstrap(
     fitted = _fitted(asked, fit_starts)
     if _usable(fitted.table) == 0:
         # A refit around a fit that failed would only repeat the failure.
-        context.exit(_ending(fitted, fitted.findings, None))
-    boot = sf.bootstrap(
-        fitted, drawn, starts=begin, seed=asked["seed"], threads=asked["threads"],
-        **({} if n is None else {"n": n}),
-    )  # fmt: skip
+        context.exit(_ending(fitted, None, as_json=as_json))
+    try:
+        boot = sf.bootstrap(
+            fitted,
+            drawn,
+            starts=begin,
+            seed=asked["seed"],
+            threads=asked["threads"],
+            **({} if n is None else {"n": n}),
+        )
+    except KeyboardInterrupt as stop:
+        finished = getattr(getattr(stop, "partial", None), "draws", None)
+        if written is not None and finished is not None:
+            files.write_frame(finished, written, force=asked["force"])
+            output.note(f"the finished replicates are in {written.resolve()}")
+        raise
     if written is not None:
         files.write_frame(boot.draws, written, force=asked["force"])
     intervals = boot.interval(level=level, method=method, of=list(quantities) or None)
@@ -222,4 +254,4 @@ def bootstrap(
         output.emit_table(intervals, title=title)
         output.note_findings(fitted.findings)
         output.note(f"digest {boot.digest}")
-    context.exit(_ending(fitted, fitted.findings, asked["fail_on"]))
+    context.exit(_ending(fitted, asked["fail_on"], as_json=as_json))

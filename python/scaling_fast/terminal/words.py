@@ -1,15 +1,16 @@
-"""From the words of a command line to values of the library: losses, parameters, starts, schemes."""
+"""From the words of a command line to values of the library."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, get_args
 
 from scaling_fast.errors import ParameterError, nearest, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     import polars as pl
 
     from scaling_fast.laws import Param
@@ -112,7 +113,8 @@ def loss(text: str) -> Loss:
             f"--loss {name} is written {shown(form)}, got {shown(text)}", code="form", param="loss"
         )
     values = [_number(one, "--loss") if i == 0 else one for i, one in enumerate(given)]
-    return known[name](*values)
+    made: Loss = known[name](*values)
+    return made
 
 
 def params(given: Sequence[str]) -> dict[str, Param] | None:

@@ -4,7 +4,6 @@
 //! value of scipy's `least_squares(loss=..., f_scale=delta)` cost where both have it.
 
 mod shapes;
-mod soften;
 
 use crate::Error;
 use shapes::Shape;
@@ -48,15 +47,6 @@ pub enum Loss {
         /// The quantile's level.
         tau: f64,
     },
-    /// A kink rounded off within `width`: the smooth loss through which a solver approaches a kinked one.
-    Ramp {
-        /// Steepness below zero.
-        below: f64,
-        /// Steepness above zero.
-        above: f64,
-        /// Half-width of the rounded part.
-        width: f64,
-    },
 }
 
 /// Runs one expression with `$shape` bound to the loss's shape: the only match over the losses outside their constants.
@@ -91,10 +81,6 @@ macro_rules! with_shape {
                 let $shape = shapes::LogCosh { scale };
                 $body
             }
-            Loss::Ramp { below, above, width } => {
-                let $shape = shapes::Ramp { below, above, width };
-                $body
-            }
             Loss::Pinball { tau } => {
                 let $shape = shapes::Kinked { below: tau, above: 1.0 - tau };
                 $body
@@ -111,7 +97,6 @@ impl Loss {
     pub fn validate(self) -> Result<Self, Error> {
         let (name, value, legal, largest) = match self {
             Self::Squared | Self::Absolute => return Ok(self),
-            Self::Ramp { width, .. } => ("width", width, "positive and finite", f64::INFINITY),
             Self::Huber { delta } | Self::SoftL1 { delta } | Self::Cauchy { delta } => {
                 ("delta", delta, "positive and finite", f64::INFINITY)
             }
@@ -191,10 +176,6 @@ impl Loss {
             Self::Cauchy { delta } => (Self::Cauchy { delta: delta / size }, square),
             Self::Tukey { c } => (Self::Tukey { c: c / size }, square),
             Self::LogCosh { scale } => (Self::LogCosh { scale: scale / size }, square),
-            Self::Ramp { below, above, width } => {
-                let (below, above) = if factor < 0.0 { (above, below) } else { (below, above) };
-                (Self::Ramp { below, above, width: width / size }, size)
-            }
             Self::Pinball { tau } => (Self::Pinball { tau: if factor < 0.0 { 1.0 - tau } else { tau } }, size),
         }
     }

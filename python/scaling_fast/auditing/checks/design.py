@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -61,12 +61,10 @@ def decades(case: Case) -> Outcome:
     view = case.headline
     if view is None:
         return grey("decades", "no_data", f"Decades of scale cannot be measured: {case.absent}.")
-    return joined([_column(case, name, values) for name, values in view.x.items()])
+    return joined([_column(name, values) for name, values in view.x.items()])
 
 
-def _column(
-    case: Case, name: str, values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-) -> Outcome:
+def _column(name: str, values: np.ndarray[Any, np.dtype[np.float64]]) -> Outcome:
     low, high = float(np.min(values)), float(np.max(values))
     if not low > 0:
         return grey("decades", "not_positive", f"{name} has values that are not positive.")

@@ -213,7 +213,7 @@ def _reference(
 
 
 def coordinates(name: str, values: Floats) -> tuple[str, Floats]:
-    """Return ln of a scale (E, A, B: capitals by convention, positive) and exponents as they are."""
+    """Return ln of a scale (E, A, B: positive, capitals by convention), others as they are."""
     values = np.asarray(values, dtype=np.float64)
     if name[:1].isupper() and bool(np.all(values > 0)):
         return f"ln {name}", np.log(values)

@@ -24,7 +24,7 @@ def hygiene(case: Case) -> Outcome:
                 note.code,
                 note.code.split(".")[0],
                 note.severity,
-                note.sentence,  # type: ignore[arg-type]
+                note.sentence,
                 advice=note.advice,
             )
             for note in case.notes
@@ -84,7 +84,7 @@ def _failures(case: Case, view: View) -> Outcome:
 
 
 def _filter(case: Case, other: View) -> Outcome:
-    """Return whether the choice of rows, by a rule that looks at the loss, moves the answer (H8)."""
+    """Return whether leaving rows out by a rule that looks at the loss moves the answer (H8)."""
     view = case.headline
     if view is None or not view.resamples or not other.stated.converged:
         return Outcome()

@@ -11,9 +11,9 @@ from scaling_fast.auditing.values import evaluate, quantile_interval
 from scaling_fast.findings import Finding
 
 if TYPE_CHECKING:
-    from scaling_fast.auditing.schema import ReportedInterval
     from scaling_fast.auditing.evidence import Case
     from scaling_fast.auditing.refits import View
+    from scaling_fast.auditing.schema import ReportedInterval
 
 
 def implied_size(case: Case) -> Outcome:

@@ -1,4 +1,4 @@
-"""R7: does the paper's own interval contain the paper's own point?"""
+"""R7: whether the paper's own interval contains the paper's own point."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from scaling_fast.findings import Finding
 
 if TYPE_CHECKING:
     from scaling_fast.auditing.checks.thresholds import Severity
-    from scaling_fast.auditing.schema import ReportedInterval
     from scaling_fast.auditing.evidence import Case
+    from scaling_fast.auditing.schema import ReportedInterval
 
 
 def own_interval(case: Case) -> Outcome:

@@ -15,7 +15,6 @@ from scaling_fast.auditing.checks.thresholds import (
     rising,
 )
 from scaling_fast.auditing.printed import Printed
-from scaling_fast.auditing.schema import Claim
 from scaling_fast.auditing.values import box_points, claim_value, law_values
 from scaling_fast.findings import Finding
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from scaling_fast.auditing.evidence import Case
     from scaling_fast.auditing.refits import View
+    from scaling_fast.auditing.schema import Claim
 
     Floats = NDArray[np.float64]
 
@@ -110,7 +110,6 @@ def _bias(case: Case, view: View, points: dict[str, Floats], centre: dict[str, f
     short = []
     for name, needed in digits_needed(case, view, spread).items():
         printed = case.reported.printed[name]
-        decimals = max(0, -int(math.floor(math.log10(2 * printed.half_ulp) + 0.5)))
         given = _significant(printed)
         cells.append(
             Cell(
@@ -120,7 +119,7 @@ def _bias(case: Case, view: View, points: dict[str, Floats], centre: dict[str, f
                 view=label,
                 reported=float(given),
                 unit="significant digits",
-                source=f"printed {printed.text} ({decimals} decimals); a rounding of all "
+                source=f"printed {printed.text}; a rounding of all "
                 f"parameters must stay below {ROUNDING_SHARE / 2:g} sd(r)",
             )
         )

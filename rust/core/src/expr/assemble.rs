@@ -76,20 +76,31 @@ pub(super) fn assemble(graph: &Graph, root: Id, gradient: &[Id]) -> Tapes {
 
     let mut scalars = vec![0.0; gradient.len()];
     let mut bind = Vec::new();
-    for (id, op) in graph.ops.iter().enumerate().filter(|(id, _)| live[*id]) {
-        match *op {
-            Op::Constant(bits) => {
-                places.operands[id] = Some(Operand::Scalar(scalars.len() as u32));
-                scalars.push(f64::from_bits(bits));
-            }
-            Op::Param(p) => places.operands[id] = Some(Operand::Scalar(p)),
-            _ => {}
+    for id in (0..graph.ops.len()).filter(|&id| live[id]) {
+        let op = graph.ops[id];
+        if let Op::Param(p) = op {
+            places.operands[id] = Some(Operand::Scalar(p));
+        } else if graph.stratum(id as Id) == Stratum::Constant {
+            // What was not folded has no finite value; it is still a number.
+            let (children, count) = op.children();
+            let value = |c: usize| match places.operand(children[c]) {
+                Operand::Scalar(s) if c < count => scalars[s as usize],
+                _ => f64::NAN,
+            };
+            let value = match op {
+                Op::Constant(bits) => f64::from_bits(bits),
+                Op::One(unary, _) => unary.apply(value(0)),
+                Op::Two(binary, ..) => binary.apply(value(0), value(1)),
+                Op::MulAdd(..) => value(0).mul_add(value(1), value(2)),
+                Op::Select(..) => value(if value(0) == 0.0 { 2 } else { 1 }),
+                Op::Column(_) | Op::Param(_) => f64::NAN,
+            };
+            places.operands[id] = Some(Operand::Scalar(scalars.len() as u32));
+            scalars.push(value);
         }
     }
     for id in (0..graph.ops.len()).filter(|&id| live[id]) {
-        if graph.stratum(id as Id) == Stratum::Params && !matches!(graph.ops[id], Op::Param(_))
-            || graph.stratum(id as Id) == Stratum::Constant && !matches!(graph.ops[id], Op::Constant(_))
-        {
+        if places.operands[id].is_none() && graph.stratum(id as Id) == Stratum::Params {
             let operation = places.operation(id as Id);
             places.operands[id] = Some(Operand::Scalar((scalars.len() + bind.len()) as u32));
             bind.push(operation);

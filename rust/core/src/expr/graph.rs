@@ -192,6 +192,9 @@ impl Graph {
     }
 
     pub(super) fn sub(&mut self, a: Id, b: Id) -> Id {
+        if a == b {
+            return self.constant(0.0);
+        }
         if self.is(b, 0.0) {
             return a;
         }

@@ -2,6 +2,7 @@
 
 mod assemble;
 mod differentiate;
+mod dimension;
 mod domain;
 mod graph;
 mod linear;

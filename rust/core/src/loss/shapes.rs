@@ -1,5 +1,7 @@
 //! The formula of each loss, written so that a loop over residuals becomes vector code.
 
+#![expect(clippy::needless_bitwise_bool, reason = "a lazy operand is a branch, and a branch ends vector code")]
+
 use std::f64::consts::LN_2;
 
 use crate::simd::{LANES, math};
@@ -90,8 +92,8 @@ impl Shape for Kinked {
         let steep = slope / r;
         Point {
             rho: slope * r,
-            psi: if r == 0.0 || r.is_nan() { r } else { slope },
-            weight: if steep > LARGEST_WEIGHT || r == 0.0 { LARGEST_WEIGHT } else { steep },
+            psi: if (r == 0.0) | r.is_nan() { r } else { slope },
+            weight: if (steep > LARGEST_WEIGHT) | (r == 0.0) { LARGEST_WEIGHT } else { steep },
             curvature: 0.0,
         }
     }
@@ -176,39 +178,13 @@ impl Shape for LogCosh {
         // ln cosh u = -1/2 ln(1 - tanh^2 u) near zero, |u| - ln 2 + ln(1 + e^-2|u|) elsewhere: one logarithm serves both.
         let near = size < 1.0;
         let logarithm = math::ln_1p(if near { -tanh * tanh } else { decay + 1.0 });
-        let value = if near { -0.5 * logarithm } else { (size - LN_2) + logarithm };
+        let offset = if near { 0.0 } else { size - LN_2 };
+        let value = logarithm.mul_add(if near { -0.5 } else { 1.0 }, offset);
         Point {
             rho: scale * (scale * value),
             psi: scale * tanh.copysign(r),
             weight: if size == 0.0 { 1.0 } else { tanh / size },
             curvature: (1.0 - tanh) * (1.0 + tanh),
-        }
-    }
-}
-
-/// The lines of [`Kinked`] joined by a parabola within `width`.
-#[derive(Clone, Copy)]
-pub(super) struct Ramp {
-    pub(super) below: f64,
-    pub(super) above: f64,
-    pub(super) width: f64,
-}
-
-impl Shape for Ramp {
-    #[inline(always)]
-    fn point(self, r: f64) -> Point {
-        let tilt = 0.5 * (self.above - self.below);
-        let steep = 0.5 * (self.above + self.below);
-        let size = r.abs();
-        let outside = size > self.width;
-        let clipped = if outside { self.width } else { size };
-        let inverse = 1.0 / self.width;
-        Point {
-            rho: tilt.mul_add(r, steep * clipped * inverse * (-0.5_f64).mul_add(clipped, size)),
-            psi: (steep * inverse).mul_add(clipped.copysign(r), tilt),
-            // Not psi/r, which has no sign at the foot of a tilted ramp, but the curvature of the parabola that majorises it.
-            weight: if outside { steep / size } else { steep * inverse },
-            curvature: if outside { 0.0 } else { steep * inverse },
         }
     }
 }

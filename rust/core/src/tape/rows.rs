@@ -154,8 +154,9 @@ impl<S: AsRef<[f64]>> File<'_, S> {
                 execute_mul_add(self.value(a), self.value(b), self.value(c), to);
             }
             Operation::Select(c, a, b) => {
+                let (c, a, b) = (self.value(c), self.value(a), self.value(b));
                 for (i, t) in to.iter_mut().enumerate() {
-                    *t = op::select(self.value(c).at(i), self.value(a).at(i), self.value(b).at(i));
+                    *t = op::select(c.at(i), a.at(i), b.at(i));
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Elementary functions of our own: vectorisable, deterministic, no system library.
 //!
 //! `exp`, `ln`, `exp_m1`, `ln_1p`, `tanh`, `sigmoid`, `softplus` and `log_add_exp` decide by selects, so a loop over a
-//! block of rows that calls them becomes vector code. The others are exact to their stated bounds at ordinary speed.
+//! block of rows that calls them becomes vector code; conditions are joined by `|` and `&`, whose operands do not branch. The others are exact to their stated bounds at ordinary speed.
 //! Polynomial coefficients are our own: interpolation at Chebyshev nodes in 60 digits, rounded to double.
 
 mod exponential;

@@ -1,5 +1,7 @@
 //! `powf` through a logarithm carried in two doubles.
 
+#![expect(clippy::needless_bitwise_bool, reason = "a lazy operand is a branch, and a branch ends vector code")]
+
 use super::exponential::{LN_2_HIGH, LN_2_LOW, exp};
 use super::logarithm::{split, tail};
 
@@ -34,13 +36,13 @@ pub fn powf(x: f64, y: f64) -> f64 {
     let product = y * high;
     let product_low = low.mul_add(y, y.mul_add(high, -product));
     let power = exp(product);
-    let correct = product_low.abs() < 1.0 && power.is_finite();
+    let correct = (product_low.abs() < 1.0) & power.is_finite();
     let value = if correct { power.mul_add(product_low, power) } else { power };
 
     let is_integer = y.trunc() == y;
-    let is_odd = is_integer && y.abs() < 9_007_199_254_740_992.0 && (0.5 * y).trunc() != 0.5 * y;
-    let value = if x < 0.0 && !is_integer && magnitude != f64::INFINITY { f64::NAN } else { value };
-    let value = if is_odd && x.is_sign_negative() { -value } else { value };
-    let is_one = y == 0.0 || x == 1.0 || (x == -1.0 && y.is_infinite());
+    let is_odd = is_integer & (y.abs() < 9_007_199_254_740_992.0) & ((0.5 * y).trunc() != 0.5 * y);
+    let value = if (x < 0.0) & !is_integer & (magnitude != f64::INFINITY) { f64::NAN } else { value };
+    let value = if is_odd & x.is_sign_negative() { -value } else { value };
+    let is_one = (y == 0.0) | (x == 1.0) | ((x == -1.0) & y.is_infinite());
     if is_one { 1.0 } else { value }
 }

@@ -1,0 +1,63 @@
+"""Fit any scaling law robustly, refit it a million times, and audit what was claimed of it."""
+
+from scaling_fast import datasets, laws
+from scaling_fast._core import __version__
+from scaling_fast.auditing import audit
+from scaling_fast.errors import (
+    CheckpointError,
+    ConvergenceError,
+    DataError,
+    FormulaError,
+    InternalError,
+    ParameterError,
+    ResourceError,
+    ScalingError,
+)
+from scaling_fast.findings import Finding
+from scaling_fast.fitted import Certificate, Fit
+from scaling_fast.fitting import Grid, fit
+from scaling_fast.laws import Law, Param
+from scaling_fast.losses import Absolute, Cauchy, Huber, LogCosh, Pinball, SoftL1, Squared, Tukey
+from scaling_fast.resampled import Bootstrap
+from scaling_fast.resampling import bootstrap
+from scaling_fast.saving import load
+from scaling_fast.schemes import Bayesian, Clusters, Indices, Jackknife, Pairs, Weights
+
+__all__ = [
+    "Absolute",
+    "Bayesian",
+    "Bootstrap",
+    "Cauchy",
+    "Certificate",
+    "CheckpointError",
+    "Clusters",
+    "ConvergenceError",
+    "DataError",
+    "Finding",
+    "Fit",
+    "FormulaError",
+    "Grid",
+    "Huber",
+    "Indices",
+    "InternalError",
+    "Jackknife",
+    "Law",
+    "LogCosh",
+    "Pairs",
+    "Param",
+    "ParameterError",
+    "Pinball",
+    "ResourceError",
+    "ScalingError",
+    "SoftL1",
+    "Squared",
+    "Tukey",
+    "Weights",
+    "__version__",
+    "audit",
+    "bootstrap",
+    "datasets",
+    "fit",
+    "laws",
+    "load",
+]

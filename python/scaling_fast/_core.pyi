@@ -1,0 +1,88 @@
+from collections.abc import Callable, Sequence
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__version__: str
+
+def names(formula: str) -> tuple[str | None, str | None, list[str]]: ...
+def statuses() -> list[tuple[str, str]]: ...
+def interval(
+    method: str,
+    level: float,
+    estimate: float,
+    draws: NDArray[np.float64],
+    jackknife: NDArray[np.float64] | None = None,
+) -> tuple[float, float]: ...
+def quantiles(values: NDArray[np.float64], levels: Sequence[float]) -> list[float]: ...
+def philox(seed: int, replicate: int, group: int, count: int) -> NDArray[np.uint64]: ...
+@final
+class Program:
+    def __new__(cls, formula: str, columns: Sequence[str]) -> Program: ...
+    @property
+    def formula(self) -> str: ...
+    @property
+    def columns(self) -> list[str]: ...
+    @property
+    def params(self) -> list[str]: ...
+    @property
+    def target(self) -> str | None: ...
+    @property
+    def transform(self) -> str | None: ...
+    @property
+    def linear(self) -> list[str]: ...
+    @property
+    def positive(self) -> list[str]: ...
+    @property
+    def is_power_sum(self) -> bool: ...
+    @property
+    def requirements(self) -> list[tuple[str, str, str]]: ...
+    def evaluate(
+        self, columns: Sequence[NDArray[np.float64]], params: Sequence[float]
+    ) -> NDArray[np.float64]: ...
+    def gradient(self, params: Sequence[float]) -> tuple[float, list[float]]: ...
+    def transform_target(self, values: NDArray[np.float64]) -> NDArray[np.float64]: ...
+    def invert_target(self, values: NDArray[np.float64]) -> NDArray[np.float64]: ...
+
+@final
+class Question:
+    def __new__(
+        cls,
+        program: Program,
+        columns: Sequence[NDArray[np.float64]],
+        target: NDArray[np.float64],
+        *,
+        weights: NDArray[np.float64] | None,
+        sigma: NDArray[np.float64] | None,
+        offsets: Sequence[int],
+        params: Sequence[tuple[float | None, float, float, float | None]],
+        loss: tuple[str, float],
+        residual: str,
+    ) -> Question: ...
+    def fit(
+        self,
+        starts: int | NDArray[np.float64] | None,
+        *,
+        threads: int,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> tuple[dict[str, NDArray[Any]], bool]: ...
+    def resample(
+        self,
+        params: NDArray[np.float64],
+        kind: str,
+        table: NDArray[Any] | None,
+        *,
+        first: int,
+        count: int,
+        seed: int,
+        starts: int,
+        threads: int,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float64], list[NDArray[np.float64]], bool]: ...
+    def rows(
+        self, group: int, params: Sequence[float]
+    ) -> tuple[
+        NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]
+    ]: ...
+    def objective(self, group: int, params: Sequence[float]) -> float: ...

@@ -1,0 +1,128 @@
+"""What is worth knowing about a fit before its numbers are used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scaling_fast.errors import shown
+from scaling_fast.findings import Finding
+from scaling_fast.request import status_sentence
+
+if TYPE_CHECKING:
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from scaling_fast.request import Request
+
+__all__ = ["of_fit"]
+
+LARGE_CONDITION = 1e12
+"""Condition of the scaled J'J above which a direction of the parameters is determined by rounding."""
+
+
+def of_fit(
+    request: Request, numbers: dict[str, NDArray[Any]], status: pl.Series, *, single: bool
+) -> tuple[Finding, ...]:
+    """Return the findings of a fit, in the order in which they matter."""
+    found = list(request.table.findings)
+    found += _rows(request)
+    if not single:
+        failed = int((status != "converged").sum())
+        if failed:
+            found.append(
+                _finding(
+                    "groups_failed",
+                    "amber",
+                    f"{failed} of {len(status)} groups have no certified optimum; their status says why",
+                    statistic=float(failed),
+                )
+            )
+        return tuple(found)
+    names = request.names
+    if status[0] == "not_identified":
+        lost = [one for one, gone in zip(names, numbers["unidentified"][0], strict=True) if gone]
+        found.append(
+            _finding(
+                "not_identified",
+                "red",
+                f"the rows do not determine {shown(lost, 200)}",
+                advice=status_sentence("not_identified"),
+                evidence={"parameters": lost},
+            )
+        )
+    elif status[0] != "converged":
+        found.append(_finding("not_converged", "red", status_sentence(status[0])))
+    bound = [one for one, on in zip(names, numbers["at_bound"][0], strict=True) if on]
+    if bound:
+        found.append(
+            _finding(
+                "at_bound",
+                "amber",
+                f"{shown(bound, 200)} ended on a bound; intervals and tests of it need a boundary reference",
+                evidence={"parameters": bound},
+            )
+        )
+    if float(numbers["condition"][0]) > LARGE_CONDITION:
+        found.append(
+            _finding(
+                "ill_conditioned",
+                "amber",
+                "the parameters trade off against one another almost exactly",
+                statistic=float(numbers["condition"][0]),
+                threshold=LARGE_CONDITION,
+                advice="report quantities the rows determine, or collect runs at other scales",
+            )
+        )
+    found += _zone(request, numbers)
+    return tuple(found)
+
+
+def _rows(request: Request) -> list[Finding]:
+    table, found = request.table, []
+    if table.dropped:
+        found.append(
+            _finding("rows_dropped", "amber", f"{table.dropped} rows with a null or NaN were dropped")
+        )
+    if table.zero_weight:
+        found.append(
+            _finding("zero_weight", "green", f"{table.zero_weight} rows of weight 0 were left out")
+        )
+    free = sum(param.fixed is None for param in request.law.params.values())
+    if table.groups == 1 and table.rows == free:
+        found.append(
+            _finding(
+                "no_dof",
+                "amber",
+                f"n = p = {free}: the curve passes through every row, so nothing is left to measure its error",
+            )
+        )
+    return found
+
+
+def _zone(request: Request, numbers: dict[str, NDArray[Any]]) -> list[Finding]:
+    """Say when a Huber delta acts as least squares or as least absolute deviations."""
+    if request.loss.name != "huber":
+        return []
+    delta = request.loss.spec()[1]
+    point = dict(zip(request.names, numbers["params"][0].tolist(), strict=True))
+    if not all(np.isfinite(one) for one in point.values()):
+        return []
+    size = np.abs(request.rows(0, point)[0])
+    median = float(np.median(size))
+    share = float(np.mean(size > delta))
+    evidence = {"share_linear": share, "mad": median, "delta": delta}
+    if median == 0.0 or median < 1e-12:
+        return []
+    if delta > 10 * median:
+        sentence = f"delta = {delta:g} is over 10 median residuals: the loss acts as least squares"
+        return [_finding("delta_wide", "green", sentence, statistic=share, evidence=evidence)]
+    if delta < median / 100:
+        sentence = f"delta = {delta:g} is under 1/100 of the median residual: the loss acts as absolute deviations"
+        return [_finding("delta_narrow", "green", sentence, statistic=share, evidence=evidence)]
+    return []
+
+
+def _finding(code: str, severity: Any, sentence: str, **more: Any) -> Finding:
+    return Finding(code=code, check="fit", severity=severity, sentence=sentence, **more)

@@ -1,0 +1,544 @@
+"""What a fit is: a table of one row a group, and everything that can be asked of it afterwards."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from scaling_fast.columns import as_frame, read
+from scaling_fast.errors import DataError, ParameterError, shown, suggestion
+from scaling_fast.request import formula_gradient, status_sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from scaling_fast.columns import Table
+    from scaling_fast.findings import Finding
+    from scaling_fast.laws import Law
+    from scaling_fast.losses import Loss
+    from scaling_fast.request import Request
+
+__all__ = ["DIAGNOSTICS", "Certificate", "Fit", "column_name", "extrapolation"]
+
+DIAGNOSTICS = (
+    "objective",
+    "status",
+    "n",
+    "n_starts",
+    "agreement",
+    "gradient",
+    "condition",
+    "at_bound",
+)
+"""The columns of `Fit.table` that describe the fit rather than the law."""
+
+AGREEMENT_NEEDED = 3
+
+
+def column_name(diagnostic: str, taken: Sequence[str]) -> str:
+    """Return the column of a table that holds a diagnostic: its name, or `fit_...` where the law uses it."""
+    return f"fit_{diagnostic}" if diagnostic in taken else diagnostic
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The proof that a point is an optimum.
+
+    Attributes
+    ----------
+    gradient
+        Largest |J_j' psi| / (||J_j|| ||psi||) over free parameters; must be at most 1e-8.
+    decrease
+        Predicted decrease of the next step relative to the objective; at most 1e-14.
+    multiplier
+        Largest multiplier of a row on the kink of the loss relative to its legal interval; at most 1.
+    """
+
+    gradient: float
+    decrease: float
+    multiplier: float
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Fit:
+    """A law fitted to a frame.
+
+    Attributes
+    ----------
+    request
+        The question: law, rows, loss, residual.
+    table
+        One row a group: keys, parameters, derived quantities, objective, status, n, n_starts,
+        agreement, gradient, condition, at_bound. A diagnostic whose name the law uses itself is
+        called `fit_...`.
+    findings
+        What is worth knowing before the numbers are used.
+    scale
+        What a relative `delta` was multiplied by, or None.
+    seed
+        The seed of the starts.
+    """
+
+    request: Request
+    table: pl.DataFrame
+    findings: tuple[Finding, ...]
+    scale: float | None
+    seed: int
+    _certificates: NDArray[np.float64]
+    _global: NDArray[np.bool_]
+
+    # -- the question ---------------------------------------------------------------------------
+
+    @property
+    def law(self) -> Law:
+        """The law with its columns bound."""
+        return self.request.law
+
+    @property
+    def loss(self) -> Loss:
+        """The loss with the constants it was fitted with."""
+        return self.request.loss
+
+    @property
+    def n(self) -> int:
+        """The number of rows that count."""
+        return self.request.table.rows
+
+    @property
+    def groups(self) -> int:
+        """The number of groups."""
+        return self.table.height
+
+    # -- the answer of a single fit -------------------------------------------------------------
+
+    def _single(self, wanted: str) -> dict[str, Any]:
+        if self.table.height != 1 or self.request.table.keys.width:
+            raise ParameterError(
+                f"`{wanted}` belongs to one fit and this one has {self.table.height} groups; "
+                "look at `.table`, one row a group",
+                code="grouped",
+                param=wanted,
+            )
+        return self.table.row(0, named=True)
+
+    def _diagnostic(self, name: str) -> Any:
+        return self._single(name)[column_name(name, self._taken())]
+
+    def _taken(self) -> list[str]:
+        return [*self.request.table.keys.columns, *self.law.params, *self.law.derived]
+
+    @property
+    def params(self) -> Mapping[str, float]:
+        """Parameter -> estimate, natural units, in the law's order."""
+        row = self._single("params")
+        return MappingProxyType({one: float(row[one]) for one in self.request.names})
+
+    @property
+    def derived(self) -> Mapping[str, float]:
+        """Derived quantity -> its value."""
+        row = self._single("derived")
+        return MappingProxyType({one: float(row[one]) for one in self.law.derived})
+
+    @property
+    def objective(self) -> float:
+        """The sum over rows of weight x rho(residual / sigma)."""
+        return float(self._diagnostic("objective"))
+
+    @property
+    def status(self) -> str:
+        """How the fit ended, in a word."""
+        return str(self._diagnostic("status"))
+
+    @property
+    def converged(self) -> bool:
+        """Whether the certificate holds."""
+        return self.status == "converged"
+
+    @property
+    def is_global(self) -> bool:
+        """Whether the certificate holds and three searched starts or more agree."""
+        self._single("is_global")
+        return bool(self._global[0])
+
+    @property
+    def certificate(self) -> Certificate:
+        """The numbers behind `converged`."""
+        self._single("certificate")
+        return Certificate(*(float(one) for one in self._certificates[0]))
+
+    # -- questions ------------------------------------------------------------------------------
+
+    def objective_at(self, params: Mapping[str, float]) -> float:
+        """Return the objective at any point of natural parameters."""
+        self._single("objective_at")
+        return self.request.objective(0, self._complete(params))
+
+    def residuals(self, params: Mapping[str, float] | None = None) -> NDArray[np.float64]:
+        """Return fitted minus observed, in the caller's row order, shape (n,).
+
+        Rows left out (weight 0, dropped nulls) are absent. Not divided by `sigma`.
+
+        Parameters
+        ----------
+        params
+            Another point than the fit's own; not for grouped fits.
+        """
+        table = self.request.table
+        if params is not None:
+            self._single("residuals")
+        out = np.empty(table.rows)
+        for group, point in enumerate(self._points(params)):
+            rows = slice(int(table.offsets[group]), int(table.offsets[group + 1]))
+            out[rows] = self.request.rows(group, point)[0]
+        if table.sigma is not None:
+            out *= table.sigma
+        return out[np.argsort(table.order, kind="stable")]
+
+    def jacobian(self, params: Mapping[str, float] | None = None) -> NDArray[np.float64]:
+        """Return d residual / d natural parameter, shape (n, p), in the caller's row order."""
+        self._single("jacobian")
+        table = self.request.table
+        _, _, _, jacobian = self.request.rows(0, self._complete(params or self.params))
+        if table.sigma is not None:
+            jacobian = jacobian * table.sigma[:, None]
+        return jacobian[np.argsort(table.order, kind="stable")]
+
+    def cov(
+        self,
+        kind: str | None = None,
+        *,
+        cluster: str | Sequence[str] | None = None,
+        noise: str = "estimated",
+    ) -> pl.DataFrame:
+        """Return the covariance of the parameters as a square frame, rows and columns in the law's order.
+
+        Parameters
+        ----------
+        kind
+            "hessian": s² (J'WJ)⁻¹, for least squares. "sandwich": A⁻¹ B A⁻¹ with A = Σ w psi' JJ'
+            and B = Σ (w psi)² JJ', times n/(n - p), or G/(G - 1) over clusters. The default is
+            "hessian" for `Squared` and "sandwich" otherwise. Near a kink (Absolute, Pinball, a
+            Huber delta far inside the noise) neither is to be trusted: resample instead.
+        cluster
+            Column, or columns, whose equal values form a cluster; sandwich only.
+        noise
+            "estimated", or "given" when `sigma` is the noise itself (hessian only).
+
+        Raises
+        ------
+        ParameterError
+            For a loss with a kink, which has no curvature to invert, or an unknown kind.
+        DataError
+            When no degree of freedom is left.
+        """
+        matrix = self._covariance(kind, cluster, noise)
+        return pl.DataFrame(
+            {"parameter": self.request.names}
+            | {one: matrix[:, j] for j, one in enumerate(self.request.names)}
+        )
+
+    def _covariance(
+        self, kind: str | None, cluster: str | Sequence[str] | None, noise: str
+    ) -> NDArray[np.float64]:
+        self._single("cov")
+        kind = kind or ("hessian" if self.loss.name == "squared" else "sandwich")
+        if kind not in ("hessian", "sandwich"):
+            raise ParameterError(
+                f'kind must be "hessian" or "sandwich", got {shown(kind)}', code="kind", param="kind"
+            )
+        if noise not in ("estimated", "given"):
+            raise ParameterError(
+                f'noise must be "estimated" or "given", got {shown(noise)}', code="noise", param="noise"
+            )
+        if self.loss.name in ("absolute", "pinball"):
+            raise ParameterError(
+                f"{self.loss!r} has no curvature at its kink, so its covariance cannot be computed "
+                "from derivatives; use bootstrap(fit).cov()",
+                code="kink",
+                param="kind",
+            )
+        if kind == "hessian" and self.loss.name != "squared":
+            raise ParameterError(
+                'kind="hessian" assumes least squares; for this loss use kind="sandwich" or '
+                "bootstrap(fit).cov()",
+                code="kind",
+                param="kind",
+            )
+        table = self.request.table
+        residual, psi, curvature, jacobian = self.request.rows(0, self.params)
+        weights = np.ones(table.rows) if table.weights is None else table.weights
+        free = [j for j, one in enumerate(self.request.names) if self._moves(one)]
+        count = float(weights.sum())
+        spare = count - len(free)
+        if spare <= 0 and noise == "estimated":
+            raise DataError(
+                f"{table.rows} rows leave no degree of freedom for {len(free)} free parameters, so "
+                "the noise cannot be estimated; add rows or fix parameters",
+                code="no_dof",
+            )
+        out = np.zeros((len(self.request.names),) * 2)
+        bread = _inverse_gram(jacobian[:, free], weights * np.maximum(curvature, 0.0))
+        if kind == "hessian":
+            variance = 1.0 if noise == "given" else float(np.sum(weights * residual**2)) / spare
+            inner = variance * bread
+        else:
+            scores = jacobian[:, free] * (weights * psi)[:, None]
+            correction = count / spare if spare > 0 else math.nan
+            if cluster is not None:
+                labels = self._clusters(cluster)
+                sums = np.zeros((int(labels.max()) + 1, len(free)))
+                np.add.at(sums, labels, scores)
+                if len(sums) < 2:
+                    raise DataError("a clustered covariance needs at least two clusters", code="clusters")
+                scores, correction = sums, len(sums) / (len(sums) - 1)
+            elif table.weights is not None:
+                scores = scores / np.sqrt(weights)[:, None]
+            inner = correction * bread @ (scores.T @ scores) @ bread
+        out[np.ix_(free, free)] = inner
+        return out
+
+    def _moves(self, name: str) -> bool:
+        bound = self._single("at_bound")[column_name("at_bound", self._taken())]
+        return self.law.params[name].fixed is None and name not in bound
+
+    def _clusters(self, by: str | Sequence[str]) -> NDArray[np.int64]:
+        names = [by] if isinstance(by, str) else list(by)
+        frame = self.request.table.frame
+        for one in names:
+            if one not in frame.columns:
+                raise DataError(
+                    f"column {shown(one)} not found{suggestion(one, frame.columns, kind='columns')}",
+                    code="missing_column",
+                    column=one,
+                )
+        rows = frame[pl.Series(self.request.table.order)]
+        return rows.select(pl.struct(names).rank("dense").cast(pl.Int64) - 1).to_series().to_numpy()
+
+    def interval(
+        self,
+        level: float = 0.95,
+        of: str | Sequence[str] | None = None,
+        *,
+        kind: str | None = None,
+        cluster: str | Sequence[str] | None = None,
+    ) -> pl.DataFrame:
+        """Return delta-method intervals: columns name, estimate, lower, upper.
+
+        The half-width is a t quantile with n - p degrees of freedom (G - 1 with clusters) times
+        the standard error of `cov(kind)`.
+
+        Parameters
+        ----------
+        level
+            Between 0 and 1: 0.95, not 95.
+        of
+            Formulas of parameters, such as "beta/(alpha+beta)"; the default is every parameter and
+            every derived quantity.
+        kind, cluster
+            As in `cov`.
+        """
+        from scipy.special import stdtrit
+
+        level = checked_level(level)
+        matrix = self._covariance(kind, cluster, "estimated")
+        freedom = float(self._weight_sum() - sum(self._moves(one) for one in self.request.names))
+        if cluster is not None:
+            freedom = float(self._clusters(cluster).max())
+        factor = float(stdtrit(freedom, 0.5 + level / 2))
+        rows = []
+        for name, formula in named_formulas(self.law, self.request.names, of).items():
+            value, slope = formula_gradient(formula, self.params)
+            half = factor * math.sqrt(max(float(slope @ matrix @ slope), 0.0))
+            rows.append((name, value, value - half, value + half))
+        return pl.DataFrame(rows, schema=["name", "estimate", "lower", "upper"], orient="row")
+
+    def _weight_sum(self) -> float:
+        weights = self.request.table.weights
+        return float(self.n if weights is None else weights.sum())
+
+    def predict(self, frame: Any = None) -> pl.DataFrame:
+        """Return the law's columns with `prediction`, in the target's units, and `decades_beyond`.
+
+        `decades_beyond` is the largest distance outside the fitted range of any column, in log10
+        units; 0 inside. Grouped fits want the key columns too and give them back.
+
+        Parameters
+        ----------
+        frame
+            Any frame with the law's columns under the names of the fit; the fitted frame by
+            default.
+        """
+        table = self.request.table
+        names = list(self.law.columns or ())
+        wanted = table if frame is None else self._read(frame)
+        keys = table.keys.columns
+        out = np.full(wanted.rows, np.nan)
+        lookup = {key: group for group, key in enumerate(table.keys.iter_rows())} if keys else {}
+        for place in range(wanted.groups):
+            rows = slice(int(wanted.offsets[place]), int(wanted.offsets[place + 1]))
+            group = lookup.get(wanted.keys.row(place)) if keys else 0
+            if group is not None:
+                point = self._point(group)
+                columns = [wanted.arrays[one][rows] for one in self.request.program.columns]
+                values = self.request.program.evaluate(columns, [point[one] for one in self.request.names])
+                out[rows] = self.request.program.invert_target(np.asarray(values))
+        back = np.argsort(wanted.order, kind="stable")
+        sizes = pl.Series(np.repeat(np.arange(wanted.groups), np.diff(wanted.offsets))[back])
+        beyond = extrapolation(wanted.arrays, table.arrays)
+        return pl.DataFrame(
+            [*(wanted.keys[sizes].get_columns() if keys else [])]
+            + [pl.Series(one, wanted.arrays[one][back]) for one in names]
+            + [pl.Series("prediction", out[back]), pl.Series("decades_beyond", beyond[back])]
+        )
+
+    def _read(self, frame: Any) -> Table:
+        """Return another frame's columns, under the law's names or those of the fitted frame."""
+        table = self.request.table
+        names = list(self.law.columns or ())
+        has = as_frame(frame, ())
+        mapped = {}
+        for one in names:
+            source = table.sources.get(one, one)
+            mapped[one] = source if one not in has.columns and source in has.columns else one
+        return read(has, names=names, target=mapped[names[0]], columns=mapped, by=table.keys.columns or None)
+
+    def _point(self, group: int) -> dict[str, float]:
+        row = self.table.row(group, named=True)
+        return {one: float(row[one]) for one in self.request.names}
+
+    def _points(self, params: Mapping[str, float] | None) -> list[Mapping[str, float]]:
+        if params is not None:
+            return [self._complete(params)]
+        return [self._point(group) for group in range(self.table.height)]
+
+    def _complete(self, params: Mapping[str, float]) -> Mapping[str, float]:
+        for one in params:
+            if one not in self.law.params:
+                raise ParameterError(
+                    f"{shown(one)} is no parameter{suggestion(one, self.law.params, kind='parameters')}",
+                    code="unknown_name",
+                    param=one,
+                )
+        missing = [one for one in self.request.names if one not in params]
+        if missing:
+            raise ParameterError(
+                f"parameter {shown(missing[0])} has no value; give all of {shown(self.request.names, 200)}",
+                code="missing_parameter",
+                param=missing[0],
+            )
+        return params
+
+    # -- showing --------------------------------------------------------------------------------
+
+    def summary(self) -> str:
+        """Return the fit as text: the split of the formula, estimates, status and findings."""
+        law, table = self.law, self.request.table
+        lines = [
+            f"law        {law.name or 'formula'}: {law.formula}",
+            f"columns    {', '.join(law.columns or ())}",
+            f"parameters {', '.join(law.params)}",
+            f"target     {table.target_name}, {self.request.residual} residuals, {self.loss!r}",
+        ]
+        if self.table.height == 1 and not table.keys.width:
+            verdict = "global" if self.is_global else ("converged" if self.converged else self.status)
+            lines.append(f"rows       {self.n}   objective {self.objective:.12g}   {verdict}")
+            lines += [f"  {one:<12} {value:.8g}" for one, value in self.params.items()]
+            lines += [f"  {one:<12} {value:.8g}   (derived)" for one, value in self.derived.items()]
+            if not self.converged:
+                lines.append(f"status     {status_sentence(self.status)}")
+        else:
+            lines.append(f"groups     {self.table.height}   rows {self.n}")
+            counts = self.table[column_name("status", self._taken())].value_counts(sort=True)
+            lines += [f"  {word:<16} {count}" for word, count in counts.iter_rows()]
+        lines += [f"{one.severity:<10} {one.sentence}" for one in self.findings]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<Fit>\n{self.summary()}"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.summary())}</pre>"
+
+    def save(self, path: str | Path, *, force: bool = False) -> None:
+        """Write the fit, its question and its rows to one file that `scaling_fast.load` reads back."""
+        from scaling_fast.saving import save
+
+        save(self, path, force=force)
+
+
+def checked_level(level: object) -> float:
+    """Return a level between 0 and 1.
+
+    Raises
+    ------
+    ParameterError
+        For anything else, with the value that was probably meant.
+    """
+    if isinstance(level, bool) or not isinstance(level, int | float | np.floating | np.integer):
+        raise ParameterError(f"level must be a number, got {shown(level)}", code="level", param="level")
+    value = float(level)
+    if not 0.0 < value < 1.0:
+        meant = f"; did you mean {value / 100:g}?" if 1.0 < value < 100.0 else ""
+        raise ParameterError(
+            f"level must lie between 0 and 1, got `{value:g}`{meant}", code="level", param="level"
+        )
+    return value
+
+
+def named_formulas(
+    law: Law, names: Sequence[str], of: str | Sequence[str] | None
+) -> dict[str, str]:
+    """Return name -> formula of parameters for what is asked of a fit or its replicates.
+
+    A derived quantity may be named, alone; within a formula only parameters may stand.
+    """
+    derived = dict(law.derived)
+    if of is None:
+        return {one: one for one in names} | derived
+    wanted = [of] if isinstance(of, str) else list(of)
+    return {one: derived.get(one.strip(), one) for one in wanted}
+
+
+def extrapolation(
+    columns: Mapping[str, NDArray[np.float64]], fitted: Mapping[str, NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Return the largest distance outside the fitted range of any column, in log10 units, shape (rows,)."""
+    rows = len(next(iter(columns.values())))
+    beyond = np.zeros(rows)
+    for name, values in columns.items():
+        low, high = float(fitted[name].min()), float(fitted[name].max())
+        if low <= 0.0:
+            # Without a logarithm, outside is outside by an unknown number of decades.
+            outside = (values < low) | (values > high)
+            beyond = np.maximum(beyond, np.where(outside, np.inf, 0.0))
+            continue
+        with np.errstate(divide="ignore", invalid="ignore"):
+            over = np.log10(values / high)
+            under = np.log10(low / values)
+        beyond = np.fmax(beyond, np.fmax(over, under))
+    return np.maximum(beyond, 0.0)
+
+
+def _inverse_gram(
+    jacobian: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return (J'WJ)⁻¹ by a QR of the scaled columns, which squares no condition number."""
+    rows = jacobian * np.sqrt(weights)[:, None]
+    scale = np.linalg.norm(rows, axis=0)
+    if not np.all(np.isfinite(scale)) or np.any(scale == 0.0):
+        return np.full((rows.shape[1],) * 2, np.nan)
+    triangle = np.linalg.qr(rows / scale, mode="r")
+    if np.any(np.abs(np.diag(triangle)) < 1e-14):
+        return np.full((rows.shape[1],) * 2, np.nan)
+    inverse = np.linalg.solve(triangle, np.eye(len(scale)))
+    return (inverse @ inverse.T) / np.outer(scale, scale)

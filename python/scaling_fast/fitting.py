@@ -1,0 +1,428 @@
+"""Fit a law: any frame in, a certified optimum a group out."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import polars as pl
+
+from scaling_fast import advice
+from scaling_fast.columns import as_frame, read, require
+from scaling_fast.errors import (
+    ConvergenceError,
+    DataError,
+    FormulaError,
+    ParameterError,
+    shown,
+    suggestion,
+)
+from scaling_fast.fitted import AGREEMENT_NEEDED, DIAGNOSTICS, Fit, column_name
+from scaling_fast.laws import Law, Param, as_law
+from scaling_fast.losses import Absolute, Huber
+from scaling_fast.options import checked_seed, checked_threads, whole_number
+from scaling_fast.progress import watched
+from scaling_fast.request import Request, evaluate, status_column, status_sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from scaling_fast.losses import Loss
+
+__all__ = ["Grid", "fit"]
+
+DEFAULT_TARGET = "loss"
+
+MAD_TO_SIGMA = 1.4826
+"""1 / (the normal quantile of 3/4): the median absolute deviation of normal noise times this is its sd."""
+
+LOSSES = ("squared", "huber", "absolute", "soft_l1", "cauchy", "tukey", "log_cosh", "pinball")
+
+MOST_STARTS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Starts on the product of given values, such as the 4,500 of Hoffmann et al. (2022).
+
+    Parameters
+    ----------
+    values
+        Parameter -> its values, for every parameter of the law that is not fixed.
+
+    Examples
+    --------
+    >>> Grid({"A": [1.0, 10.0], "alpha": [0.1, 0.5, 1.0]}).size
+    6
+    """
+
+    values: Mapping[str, Sequence[float]]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.values, Mapping) or not self.values:
+            raise ParameterError(
+                "a Grid is a mapping of parameter to values, such as Grid({'alpha': [0.1, 0.5]})",
+                code="grid",
+                param="starts",
+            )
+        object.__setattr__(self, "values", {k: [float(v) for v in one] for k, one in self.values.items()})
+        if self.size == 0 or self.size > MOST_STARTS:
+            raise ParameterError(
+                f"a Grid needs 1 to {MOST_STARTS:,} starts, got {self.size:,}", code="grid", param="starts"
+            )
+
+    @property
+    def size(self) -> int:
+        """The number of starts."""
+        return math.prod(len(one) for one in self.values.values())
+
+
+def fit(
+    frame: Any,
+    law: Law | str,
+    *,
+    target: str | None = None,
+    columns: Mapping[str, str | pl.Expr] | None = None,
+    loss: Loss | None = None,
+    residual: Literal["log", "raw", "logit"] | None = None,
+    weights: Any = None,
+    sigma: Any = None,
+    by: str | Sequence[str] | None = None,
+    starts: Any = "auto",
+    params: Mapping[str, Param] | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+    nulls: Literal["error", "drop"] = "error",
+) -> Fit:
+    """Return the certified optimum of a law on a frame, one a group.
+
+    The objective is the sum over rows of weight x rho(residual / sigma); residuals are fitted
+    minus observed.
+
+    Parameters
+    ----------
+    frame
+        polars, anything narwhals reads, or a mapping of name -> 1-D array. Copied once.
+    law
+        A `Law`, a name of the catalogue, or a formula such as "E + A/N**alpha + B/D**beta".
+    target
+        The column to be explained; "loss", or what stands left of ~ in the formula.
+    columns
+        Name in the law -> column of the frame or polars expression.
+    loss
+        `Huber(1e-3)` by default; see `scaling_fast.losses`.
+    residual
+        "log" (ln f - ln y, the default), "raw" (f - y) or "logit". A formula with a transformed
+        target, "log(y) ~ ...", has raw residuals on the transformed scale.
+    weights
+        Column or array of what each row counts; a row of weight 0 is absent.
+    sigma
+        Column or array that each residual is divided by.
+    by
+        Columns whose equal values form a group: one fit a group, in one call.
+    starts
+        "auto" searches until three starts agree; an int searches that many; a mapping is one given
+        start and a local fit from exactly there; a `Grid` or a frame of starts tries them all.
+    params
+        Overrides of the law's `Param`s by name.
+    seed
+        Kept with the result; the automatic starts are a fixed sequence and need none.
+    threads
+        Threads; else SCALING_FAST_THREADS, else the cores of this process.
+    nulls
+        "error", or "drop" to leave out rows with a null or NaN in a column that is used.
+
+    Returns
+    -------
+    Fit
+        `.params`, `.table`, `.converged`, `.is_global`, `.findings`, `.predict(frame)` ...
+
+    Raises
+    ------
+    DataError
+        Rows the question cannot be asked with, too few of them, or none that identify anything.
+    FormulaError, ParameterError
+        A malformed formula or option.
+    ConvergenceError
+        When the law is not finite at any start.
+
+    Examples
+    --------
+    >>> import scaling_fast as sf
+    >>> runs = {"x": [1.0, 10.0, 100.0, 1000.0], "loss": [3.0, 2.0, 1.5, 1.25]}
+    >>> fit = sf.fit(runs, "E + A*x**(-alpha)")
+    >>> {name: round(value, 6) for name, value in fit.params.items()}
+    {'E': 1.0, 'A': 2.0, 'alpha': 0.30103}
+    """
+    workers = checked_threads(threads)
+    seed = checked_seed(seed)
+    law = _with_params(as_law(law), params)
+    whole = as_frame(frame, ())
+    law = _bound(law, columns, whole, target)
+    target, residual = _target(law, target, residual)
+    if target in (law.columns or ()) and target not in (columns or {}):
+        raise FormulaError(
+            f"the target {shown(target)} stands on the right side of the formula {shown(law.formula, 80)}",
+            code="target_on_right",
+            column=target,
+        )
+    loss = _checked_loss(loss)
+    table = read(
+        whole,
+        names=list(law.columns or ()),
+        target=target,
+        columns=columns,
+        weights=weights,
+        sigma=sigma,
+        by=by,
+        nulls=nulls,
+    )
+    _refuse_key_clash(law, table.keys.columns)
+    scale = None
+    if isinstance(loss, Huber) and loss.scale == "mad":
+        scale = _mad(Request(law, table, Absolute(), residual), workers)
+        loss = Huber(loss.delta * scale)
+    request = Request(law, table, loss, residual)
+    require(table, _requirements(request), residual)
+    wanted = _starts(starts, request, table.groups)
+    with watched(None, "fitting") as progress:
+        numbers, interrupted = request.fit(wanted, threads=workers, progress=progress)
+    if interrupted:
+        raise KeyboardInterrupt
+    return _assemble(request, numbers, scale, seed, searched=not isinstance(wanted, np.ndarray) or len(wanted) > 1)
+
+
+def _with_params(law: Law, params: Mapping[str, Param] | None) -> Law:
+    if not params:
+        return law
+    if not isinstance(params, Mapping):
+        raise ParameterError(
+            f"params must be a mapping of name to Param, got {shown(params)}", code="params", param="params"
+        )
+    for one in params:
+        if one not in law.params:
+            raise ParameterError(
+                f"params names {shown(one)}, which is no parameter of the law"
+                f"{suggestion(one, law.params, kind='parameters')}",
+                code="unknown_name",
+                param=one,
+            )
+    declared = {one: law.params[one] for one in law.to_dict()["params"]}
+    return replace(law, params=declared | dict(params))
+
+
+def _bound(law: Law, columns: Mapping[str, Any] | None, whole: pl.DataFrame, target: str | None) -> Law:
+    """Return the law with its columns: those `columns` names, or those the frame has."""
+    if law.columns is not None:
+        return law
+    if columns:
+        named = [one for one in columns if one in law.params]
+        return law.bind(named or list(columns))
+    aimed = target or law.target or DEFAULT_TARGET
+    return law.bind_frame([one for one in whole.columns if one != aimed or one in law.params])
+
+
+def _target(law: Law, target: str | None, residual: str | None) -> tuple[str, str]:
+    if law.target is not None and target is not None and target != law.target:
+        raise ParameterError(
+            f"target is {shown(target)}, but the formula explains {shown(law.target)}", code="target", param="target"
+        )
+    if target is not None and not isinstance(target, str):
+        raise ParameterError(
+            f"target must be a column's name, got {shown(target)}", code="target", param="target"
+        )
+    if residual not in (None, "log", "raw", "logit"):
+        raise ParameterError(
+            f'residual must be "log", "raw" or "logit", got {shown(residual)}', code="residual", param="residual"
+        )
+    if law.transform is not None:
+        if residual not in (None, "raw"):
+            raise ParameterError(
+                f"the formula explains {law.transform}({law.target}), so its residuals are raw on that "
+                f"scale; leave residual={residual!r} out",
+                code="residual",
+                param="residual",
+            )
+        residual = "raw"
+    return target or law.target or DEFAULT_TARGET, residual or "log"
+
+
+def _checked_loss(loss: Any) -> Loss:
+    if loss is None:
+        return Huber(1e-3)
+    if getattr(loss, "name", None) not in LOSSES or not hasattr(loss, "spec"):
+        raise ParameterError(
+            f"loss must be a loss such as Huber(1e-3) or Squared(), got {shown(loss)}", code="loss", param="loss"
+        )
+    return loss  # type: ignore[no-any-return]
+
+
+def _refuse_key_clash(law: Law, keys: Sequence[str]) -> None:
+    for one in keys:
+        if one in law.params or one in law.derived:
+            raise ParameterError(
+                f"the group column {shown(one)} has the name of a parameter; rename the column",
+                code="name_clash",
+                param=one,
+            )
+
+
+def _requirements(request: Request) -> list[tuple[str, str, str]]:
+    """Return what the law asks of its columns and, through its transform, of its target."""
+    needs = [(column, kind, because) for column, kind, because in request.program.requirements]
+    if request.program.transform in ("log", "ln", "log2", "log10"):
+        needs.append((request.table.target_name, "positive", f"{request.program.transform}({request.table.target_name})"))
+    return needs
+
+
+def _mad(request: Request, threads: int) -> float:
+    """Return the scale of the residuals: 1.4826 x median |r| of the least-absolute fit."""
+    numbers, _ = request.fit(None, threads=threads)
+    if request.table.groups != 1:
+        raise ParameterError('scale="mad" belongs to one fit; it has no meaning with by=', code="scale", param="loss")
+    point = dict(zip(request.names, numbers["params"][0].tolist(), strict=True))
+    if not all(math.isfinite(one) for one in point.values()):
+        raise ConvergenceError(status_sentence("not_finite"), code="not_finite")
+    scale = MAD_TO_SIGMA * float(np.median(np.abs(request.rows(0, point)[0])))
+    if scale <= 0.0:
+        raise DataError('the residuals have no scale, so scale="mad" cannot be used', code="no_scale")
+    return scale
+
+
+def _starts(starts: Any, request: Request, groups: int) -> int | NDArray[np.float64] | None:
+    """Return None for automatic starts, their number, or one row a start."""
+    if isinstance(starts, str):
+        if starts != "auto":
+            raise ParameterError(
+                f'starts must be "auto", a number, a mapping, a Grid or a frame, got {shown(starts)}',
+                code="starts",
+                param="starts",
+            )
+        return None
+    free = [one for one in request.names if request.law.params[one].fixed is None]
+    if isinstance(starts, Grid):
+        _same_names(starts.values, free)
+        product = itertools.product(*(starts.values[one] for one in free))
+        return _points(np.array(list(product), dtype=np.float64), free, request)
+    if isinstance(starts, Mapping) and all(np.ndim(one) == 0 for one in starts.values()):
+        _same_names(starts, free)
+        for one in free:
+            Param(start=starts[one])  # refuses text, NaN and infinities by name
+        return _points(np.array([[float(starts[one]) for one in free]]), free, request)
+    if isinstance(starts, pl.DataFrame | Mapping):
+        table = as_frame(starts, free)
+        if table.height == 0:
+            raise ParameterError("the frame of starts has no rows", code="starts", param="starts")
+        _same_names(dict.fromkeys(table.columns), free)
+        return _points(table.select(pl.col(free).cast(pl.Float64)).to_numpy(), free, request)
+    count = whole_number(starts, "starts", 1)
+    if count > MOST_STARTS:
+        raise ParameterError(f"starts must be at most {MOST_STARTS:,}, got `{count}`", code="starts", param="starts")
+    return count
+
+
+def _same_names(given: Mapping[str, Any], free: Sequence[str]) -> None:
+    for one in given:
+        if one not in free:
+            raise ParameterError(
+                f"starts names {shown(one)}, which is no free parameter{suggestion(one, free, kind='parameters')}",
+                code="unknown_name",
+                param=one,
+            )
+    for one in free:
+        if one not in given:
+            raise ParameterError(
+                f"starts gives no value for {shown(one)}; give all of {shown(list(free), 200)}",
+                code="missing_parameter",
+                param=one,
+            )
+
+
+def _points(free_values: NDArray[np.float64], free: Sequence[str], request: Request) -> NDArray[np.float64]:
+    """Return starts in the law's order, fixed parameters filled in; each checked against the bounds."""
+    out = np.empty((len(free_values), len(request.names)))
+    positive = set(request.program.positive)
+    for j, one in enumerate(request.names):
+        param = request.law.params[one]
+        if param.fixed is not None:
+            out[:, j] = param.fixed
+            continue
+        values = free_values[:, list(free).index(one)]
+        bad = ~np.isfinite(values) | (values < param.lower) | (values > param.upper)
+        legal = f"between {param.lower:g} and {param.upper:g}"
+        if one in positive:
+            bad |= values <= 0.0
+            legal = f"positive and {legal}"
+        if bad.any():
+            raise ParameterError(
+                f"the start of {shown(one)} must be {legal}, got `{values[int(np.argmax(bad))]:g}`",
+                code="start",
+                param=one,
+            )
+        out[:, j] = values
+    return out
+
+
+def _assemble(
+    request: Request, numbers: dict[str, NDArray[Any]], scale: float | None, seed: int, *, searched: bool
+) -> Fit:
+    """Return the Fit of the core's columns; a single fit without an answer is an error."""
+    law, table = request.law, request.table
+    values = {one: np.ascontiguousarray(numbers["params"][:, j]) for j, one in enumerate(request.names)}
+    derived = {label: evaluate(text, values) for label, text in law.derived.items()}
+    taken = [*table.keys.columns, *values, *derived]
+    status = status_column(numbers["status"])
+    diagnostics = {
+        name: pl.Series(numbers[name])
+        for name in ("objective", "n", "n_starts", "agreement", "gradient", "condition")
+    }
+    diagnostics["status"] = status
+    diagnostics["at_bound"] = _bounds(numbers["at_bound"], request.names)
+    columns = [pl.Series(one, column) for one, column in (values | derived).items()]
+    columns += [diagnostics[name].alias(column_name(name, taken)) for name in DIAGNOSTICS]
+    frame = pl.DataFrame([*table.keys.get_columns(), *columns])
+    single = table.groups == 1 and not table.keys.width
+    if single:
+        _refuse_useless(request, numbers, status[0])
+    certificates = np.column_stack([numbers["gradient"], numbers["decrease"], numbers["multiplier"]])
+    agreed = (numbers["agreement"] >= AGREEMENT_NEEDED) & searched & (status == "converged").to_numpy()
+    findings = advice.of_fit(request, numbers, status, single=single)
+    return Fit(request, frame, findings, scale, seed, certificates, agreed)
+
+
+def _bounds(flags: NDArray[np.bool_], names: Sequence[str]) -> pl.Series:
+    """Return the names of the parameters on a bound, one list a group."""
+    if not flags.any():
+        return pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, len(flags))
+    listed = [[one for one, on in zip(names, row, strict=True) if on] for row in flags.tolist()]
+    return pl.Series(listed, dtype=pl.List(pl.String))
+
+
+def _refuse_useless(request: Request, numbers: dict[str, NDArray[Any]], status: str) -> None:
+    free = [one for one in request.names if request.law.params[one].fixed is None]
+    if status == "too_few_rows":
+        raise DataError(
+            f"n={request.table.rows} rows are fewer than the p={len(free)} free parameters "
+            f"{shown(free, 200)}; add rows or fix parameters",
+            code="too_few_rows",
+        )
+    lost = [one for one, gone in zip(request.names, numbers["unidentified"][0], strict=True) if gone]
+    if status == "not_identified" and set(free) <= set(lost):
+        raise DataError(
+            f"the rows identify none of the parameters {shown(free, 200)}: a column that does not vary, or "
+            "parameters that only occur together; add rows at other scales or fix parameters",
+            code="not_identified",
+            param=free[0],
+        )
+    if status == "not_finite":
+        raise ConvergenceError(
+            f"the law {shown(request.law.formula, 80)} has no finite objective at any start; give starts or "
+            "bounds inside its domain, or measure the columns in other units",
+            code="not_finite",
+        )

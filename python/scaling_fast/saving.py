@@ -1,0 +1,239 @@
+"""Fits and bootstraps in one file: a zip of JSON and Arrow, nothing that could run."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from scaling_fast import losses, schemes
+from scaling_fast.columns import Table
+from scaling_fast.errors import CheckpointError, shown
+from scaling_fast.findings import Finding
+from scaling_fast.fitted import Fit
+from scaling_fast.laws import Law
+from scaling_fast.request import Request, status_dtype
+from scaling_fast.resampled import Bootstrap
+
+__all__ = ["load", "save"]
+
+SCHEMA = "scaling-fast/1"
+
+MOST_BYTES = 2**34
+"""Unpacked size above which a file is refused: a small file that unpacks to more is no result of ours."""
+
+LOSSES = {one.name: one for one in (losses.Squared, losses.Huber, losses.Absolute, losses.SoftL1)}
+LOSSES |= {one.name: one for one in (losses.Cauchy, losses.Tukey, losses.LogCosh, losses.Pinball)}
+
+
+def save(result: Fit | Bootstrap, path: str | Path, *, force: bool = False) -> None:
+    """Write a fit or a bootstrap; an existing file is kept unless `force`.
+
+    The file is written beside its place and moved there when it is whole.
+
+    Raises
+    ------
+    CheckpointError
+        For an existing file, or one that cannot be written.
+    """
+    path = Path(path)
+    if path.exists() and not force:
+        raise CheckpointError(f"{shown(path)} exists; pass force=True to replace it", code="exists")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("xb") as file:
+            file.write(to_bytes(result))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise CheckpointError(f"{shown(path)} cannot be written: {error}", code="write") from error
+
+
+def load(path: str | Path) -> Fit | Bootstrap:
+    """Return the fit or bootstrap that `save` wrote; nothing is fitted again.
+
+    Raises
+    ------
+    CheckpointError
+        For a file that is missing, damaged, or of another kind or version.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, scaling_fast as sf
+    >>> fit = sf.fit({"x": [1.0, 2.0, 4.0, 8.0], "loss": [4.0, 3.0, 2.5, 2.2]}, "power_offset")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     fit.save(pathlib.Path(folder) / "fit.scaling")
+    ...     again = sf.load(pathlib.Path(folder) / "fit.scaling")
+    >>> again.table.equals(fit.table)
+    True
+    """
+    try:
+        raw = Path(path).read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{shown(path)} cannot be read: {error}", code="read") from error
+    return from_bytes(raw, str(path))
+
+
+def to_bytes(result: Fit | Bootstrap) -> bytes:
+    """Return the bytes of the file that `save` writes."""
+    fit = result.fit if isinstance(result, Bootstrap) else result
+    request, table = fit.request, fit.request.table
+    entry: dict[str, Any] = {
+        "schema": SCHEMA,
+        "kind": "bootstrap" if isinstance(result, Bootstrap) else "fit",
+        "law": request.law.to_dict(),
+        "loss": list(request.loss.spec()),
+        "residual": request.residual,
+        "scale": fit.scale,
+        "seed": fit.seed,
+        "target": table.target_name,
+        "sources": dict(table.sources),
+        "dropped": table.dropped,
+        "zero_weight": table.zero_weight,
+        "findings": [one.as_dict() for one in fit.findings],
+        "table_findings": [one.as_dict() for one in table.findings],
+    }
+    rows = {f"x:{name}": values for name, values in table.arrays.items()}
+    rows |= {"target": table.target, "order": table.order}
+    rows |= {name: values for name in ("weights", "sigma") if (values := getattr(table, name)) is not None}
+    proof = {f"c{j}": fit._certificates[:, j] for j in range(3)} | {"global": fit._global}
+    frames = {
+        "rows": pl.DataFrame(rows),
+        "offsets": pl.DataFrame({"offsets": table.offsets}),
+        "keys": table.keys,
+        "frame": table.frame,
+        "table": fit.table,
+        "proof": pl.DataFrame(proof),
+    }
+    if isinstance(result, Bootstrap):
+        entry |= {"scheme": _scheme_entry(result.scheme), "boot_seed": result.seed, "n": result.requested}
+        frames["draws"] = result.draws
+        if isinstance(result.scheme, schemes.Indices | schemes.Weights):
+            array = np.asarray(result.scheme.array)
+            frames["scheme"] = pl.DataFrame({f"{j}": array[:, j] for j in range(array.shape[1])})
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(_member("result.json"), json.dumps(entry, allow_nan=False))
+        for name, frame in frames.items():
+            held = io.BytesIO()
+            frame.write_ipc(held)
+            archive.writestr(_member(f"{name}.arrow"), held.getvalue())
+    return buffer.getvalue()
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    """Return an archive entry without a date, so that equal results are equal files."""
+    return zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+
+
+def _scheme_entry(scheme: Any) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": scheme.name}
+    for field in ("by", "cluster"):
+        if hasattr(scheme, field):
+            entry[field] = getattr(scheme, field)
+    return entry
+
+
+def from_bytes(raw: bytes, name: str) -> Fit | Bootstrap:
+    """Return the result held by the bytes of a file called `name`."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            if sum(one.file_size for one in archive.infolist()) > MOST_BYTES:
+                raise CheckpointError(f"{shown(name)} unpacks to more than {MOST_BYTES:,} bytes", code="size")
+            damaged = archive.testzip()
+            if damaged is not None:
+                raise CheckpointError(f"{shown(name)} is damaged in {shown(damaged)}", code="damaged")
+            entry = json.loads(archive.read("result.json"))
+            if entry.get("schema") != SCHEMA:
+                raise CheckpointError(
+                    f"{shown(name)} has schema {shown(entry.get('schema'))}; this version reads {SCHEMA}",
+                    code="schema",
+                )
+            frames = {
+                one.filename.removesuffix(".arrow"): pl.read_ipc(io.BytesIO(archive.read(one.filename)))
+                for one in archive.infolist()
+                if one.filename.endswith(".arrow")
+            }
+        return _rebuilt(entry, frames)
+    except CheckpointError:
+        raise
+    except Exception as error:  # whatever a damaged file breaks, the reader is told the same thing
+        raise CheckpointError(
+            f"{shown(name)} is not a result of scaling_fast, or is damaged ({type(error).__name__}: {error})",
+            code="damaged",
+        ) from error
+
+
+def _rebuilt(entry: dict[str, Any], frames: dict[str, pl.DataFrame]) -> Fit | Bootstrap:
+    rows = frames["rows"]
+    law = Law.from_dict(entry["law"])
+
+    def array(name: str) -> Any:
+        return rows[name].to_numpy() if name in rows.columns else None
+
+    table = Table(
+        arrays={one.removeprefix("x:"): array(one) for one in rows.columns if one.startswith("x:")},
+        target=rows["target"].to_numpy(),
+        weights=array("weights"),
+        sigma=array("sigma"),
+        offsets=frames["offsets"]["offsets"].to_numpy(),
+        keys=frames["keys"],
+        order=rows["order"].to_numpy(),
+        extra=pl.DataFrame(),
+        sources=entry["sources"],
+        target_name=entry["target"],
+        dropped=entry["dropped"],
+        zero_weight=entry["zero_weight"],
+        frame=frames["frame"],
+        findings=tuple(Finding(**one) for one in entry["table_findings"]),
+    )
+    kind, value = entry["loss"]
+    loss = LOSSES[kind]() if kind in ("squared", "absolute") else LOSSES[kind](value)
+    proof = frames["proof"]
+    fit = Fit(
+        Request(law, table, loss, entry["residual"]),
+        _with_status(frames["table"], law),
+        tuple(Finding(**one) for one in entry["findings"]),
+        entry["scale"],
+        entry["seed"],
+        proof.select("c0", "c1", "c2").to_numpy(),
+        proof["global"].to_numpy(),
+    )
+    if entry["kind"] == "fit":
+        return fit
+    return Bootstrap(
+        fit, _scheme(entry["scheme"], frames), entry["boot_seed"], _with_status(frames["draws"], law), entry["n"]
+    )
+
+
+def _with_status(frame: pl.DataFrame, law: Law) -> pl.DataFrame:
+    """Return a frame whose status words are of this version's type."""
+    taken = [*law.params, *law.derived]
+    names = [one for one in ("status", "fit_status", "draw_status") if one in frame.columns and one not in taken]
+    return frame.with_columns(pl.col(names).cast(pl.String).cast(status_dtype())) if names else frame
+
+
+def _scheme(entry: dict[str, Any], frames: dict[str, pl.DataFrame]) -> Any:
+    match entry["name"]:
+        case "pairs":
+            return schemes.Pairs()
+        case "clusters":
+            return schemes.Clusters(entry["by"])
+        case "bayesian":
+            return schemes.Bayesian(entry["cluster"])
+        case "jackknife":
+            return schemes.Jackknife(entry["cluster"])
+        case "indices":
+            return schemes.Indices(frames["scheme"].to_numpy())
+        case "weights":
+            return schemes.Weights(frames["scheme"].to_numpy())
+        case other:
+            raise CheckpointError(f"the scheme {shown(other)} is unknown to this version", code="scheme")

@@ -1,0 +1,228 @@
+"""The two import orders, and what may not stand anywhere in the tree."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "python" / "scaling_fast"
+CORE = ROOT / "rust" / "core" / "src"
+
+# One line a stage, so that a new module shows as a word in a diff.
+PYTHON_ORDER = [
+    *("_core", "errors", "findings", "options", "progress", "losses", "schemes", "laws"),
+    *("columns", "request", "advice", "fitted", "fitting", "executors", "resampling"),
+    *("arrow", "expr", "profiles", "allocation", "datasets", "stress", "comparison"),
+    *("plot", "reporting", "auditing", "terminal", "cli", "__main__"),
+]
+RUST_ORDER = [
+    *("error", "simd", "tape", "expr", "loss", "solve", "space", "columns", "problem"),
+    *("resample", "stats", "pool", "batch", "point"),
+]
+CONTRIBUTING = " ".join((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split())
+
+
+@cache
+def python_files() -> tuple[Path, ...]:
+    return tuple(sorted(PACKAGE.rglob("*.py")))
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def layer(path: Path, root: Path) -> str:
+    """Return the module of the order that a file belongs to."""
+    return path.relative_to(root).parts[0].removesuffix(path.suffix)
+
+
+def imported(path: Path) -> list[tuple[int, str]]:
+    """Return (line, layer) of each import from the package, relative ones resolved."""
+    here = ("scaling_fast", *path.relative_to(PACKAGE).parent.parts)
+    found = []
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            names = [one.name for one in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            stem = here[: len(here) - node.level + 1] if node.level else ()
+            base = ".".join([*stem, *([node.module] if node.module else [])])
+            # `from scaling_fast import x` names a layer, or something public, one level further.
+            deeper = [f"{base}.{one.name}" for one in node.names]
+            names = deeper if base == "scaling_fast" else [base]
+        else:
+            continue
+        parts = [one.split(".") for one in names]
+        found += [(node.lineno, one[1]) for one in parts if one[0] == "scaling_fast" and one[1:]]
+    return found
+
+
+def test_every_python_module_has_a_place_in_the_order():
+    modules = {layer(path, PACKAGE) for path in python_files()} - {"__init__"}
+    assert modules <= set(PYTHON_ORDER), sorted(modules - set(PYTHON_ORDER))
+
+
+@pytest.mark.parametrize("path", python_files(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_python_module_imports_only_what_stands_to_its_left(path):
+    own = layer(path, PACKAGE)
+    if own == "__init__":
+        return
+    allowed = set(PYTHON_ORDER[: PYTHON_ORDER.index(own) + 1])
+    upward = [(line, name) for line, name in imported(path) if name in PYTHON_ORDER]
+    wrong = [(line, name) for line, name in upward if name not in allowed]
+    assert not wrong, f"{path.name}: {wrong}"
+
+
+def test_python_imports_are_absolute():
+    relative = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in python_files()
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+    assert not relative
+
+
+def test_nothing_is_evaluated_or_unpickled():
+    forbidden = {"eval", "exec", "compile", "__import__"}
+    modules = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve"}
+    wrong = []
+    for path in python_files():
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                used = {node.func.id} & forbidden
+            elif isinstance(node, ast.Import):
+                used = {one.name.split(".")[0] for one in node.names} & modules
+            elif isinstance(node, ast.ImportFrom):
+                used = {(node.module or "").split(".")[0]} & modules
+            else:
+                continue
+            wrong += [f"{path.relative_to(ROOT)}:{node.lineno}: {one}" for one in used]
+    assert not wrong
+
+
+def test_only_the_terminal_prints():
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in python_files()
+        if layer(path, PACKAGE) not in {"terminal", "cli"}
+        for node in ast.walk(parsed(path))
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id == "print"
+        )
+        or (isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.stdout")
+    ]
+    assert not wrong
+
+
+def rust_files(root: Path = CORE) -> list[Path]:
+    return sorted(root.rglob("*.rs"))
+
+
+def shipped(path: Path) -> str:
+    """Return a Rust file without comments and without its own tests, which may use anything."""
+    text = path.read_text(encoding="utf-8")
+    text = re.split(r"^#\[cfg\(test\)\]\s*\n(?:#\[.*\]\s*\n)*mod tests \{", text, flags=re.M)[0]
+    return re.sub(r"//.*", "", text)
+
+
+def rust_uses(text: str) -> set[str]:
+    """Return the modules of the core that a text reaches through `crate::`."""
+    found = set(re.findall(r"\bcrate::([a-z_]+)", text))
+    for group in re.findall(r"\bcrate::\{([^;]*)\}", text):
+        inner = re.sub(r"\{[^{}]*\}", "", group)
+        found |= set(re.findall(r"(?:^|,)\s*([a-z_]+)", inner))
+    return found
+
+
+@pytest.mark.parametrize("path", rust_files(), ids=lambda path: str(path.relative_to(CORE)))
+def test_a_rust_module_uses_only_what_stands_to_its_left(path):
+    own = layer(path, CORE)
+    if own == "lib" or "tests" in path.relative_to(CORE).parts or path.name == "tests.rs":
+        return
+    allowed = set(RUST_ORDER[: RUST_ORDER.index(own) + 1])
+    wrong = rust_uses(shipped(path)) - allowed
+    assert not wrong, f"{path.relative_to(CORE)} uses {sorted(wrong)}"
+
+
+def test_the_core_declares_its_modules_in_the_order():
+    declared = re.findall(r"^pub mod ([a-z_]+);", (CORE / "lib.rs").read_text("utf-8"), flags=re.M)
+    assert declared == RUST_ORDER
+
+
+@pytest.mark.parametrize("order", [PYTHON_ORDER[:-1], RUST_ORDER], ids=["python", "rust"])
+def test_contributing_states_the_order(order):
+    assert " ".join(order) in CONTRIBUTING
+
+
+def test_the_core_does_not_depend_on_python():
+    manifest = tomllib.loads((ROOT / "rust/core/Cargo.toml").read_text("utf-8"))
+    kinds = ("dependencies", "dev-dependencies", "build-dependencies")
+    named = {name for kind in kinds for name in manifest.get(kind, {})}
+    assert not {name for name in named if "pyo3" in name or "numpy" in name or "python" in name}
+
+
+def test_unsafe_code_stands_only_in_simd_and_says_why_it_is_safe():
+    for path in rust_files(ROOT / "rust"):
+        lines = [line.split("//")[0] for line in path.read_text("utf-8").splitlines()]
+        used = [i for i, line in enumerate(lines) if re.search(r"\bunsafe\s*(\{|fn|impl)", line)]
+        if not used:
+            continue
+        assert layer(path, CORE) == "simd", path
+        text = path.read_text("utf-8").splitlines()
+        for i in used:
+            assert any("SAFETY:" in line for line in text[max(0, i - 6) : i]), f"{path}:{i + 1}"
+
+
+def test_a_panic_unwinds_so_that_it_can_become_an_exception():
+    profiles = tomllib.loads((ROOT / "Cargo.toml").read_text("utf-8"))["profile"]
+    assert profiles["release"]["panic"] == "unwind"
+    assert all(one.get("panic", "unwind") == "unwind" for one in profiles.values())
+
+
+def test_python_takes_its_version_from_cargo():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    version = tomllib.loads((ROOT / "Cargo.toml").read_text("utf-8"))["workspace"]["package"][
+        "version"
+    ]
+    assert "version" not in project
+    assert "version" in project["dynamic"]
+    for crate in ("core", "py"):
+        manifest = tomllib.loads((ROOT / f"rust/{crate}/Cargo.toml").read_text("utf-8"))
+        assert manifest["package"]["version"] == {"workspace": True}
+    changes = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert f"## {version}" in changes
+
+
+def test_no_registry_is_named_in_the_tree():
+    # Spelt in parts, so that this file does not name them either.
+    hosts = [
+        ".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("crates", "io"))
+    ]
+    suffixes = {".py", ".pyi", ".rs", ".toml", ".md", ".j2", ".yml", ".cfg", ""}
+    skipped = {"target", ".venv", ".git"}
+    named = []
+    for top in (ROOT / one for one in ("python", "rust", "tests", "benches", "docs", ".ci")):
+        for path in top.rglob("*"):
+            if path.is_file() and path.suffix in suffixes and not skipped & set(path.parts):
+                text = path.read_text("utf-8", errors="replace")
+                named += [f"{path.relative_to(ROOT)}: {host}" for host in hosts if host in text]
+    for path in ROOT.glob("*"):
+        if path.is_file() and path.suffix in suffixes:
+            text = path.read_text("utf-8", errors="replace")
+            named += [f"{path.name}: {host}" for host in hosts if host in text]
+    assert not named
+
+
+def test_the_order_itself_has_no_name_twice():
+    for order in (PYTHON_ORDER, RUST_ORDER):
+        assert all(a != b for a, b in pairwise(sorted(order)))
