@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -73,11 +72,14 @@ class _Terminal(click.Group):
         except (click.Abort, KeyboardInterrupt) as error:
             output.note(output.interruption(error))
             return Exit.INTERRUPTED
+        except SystemExit as stop:
+            # click makes exit code 1 of a closed pipe, which here would say that there are findings.
+            if isinstance(stop.__context__, BrokenPipeError):
+                return _reader_left()
+            raise
         except BrokenPipeError:
             return _reader_left()
         except Exception as error:
-            if isinstance(error, OSError) and error.errno == errno.EPIPE:
-                return _reader_left()
             return output.refuse(error, as_json=as_json)
         return code if isinstance(code, int) else Exit.FINE
 

@@ -126,7 +126,13 @@ def _exponent(case: Case) -> dict[str, Any]:
         for resampled in view.resamples:
             low, high = quantile_interval(evaluate(quantity, resampled.draws), level)
             rows.append(
-                _row(f"refit, {100 * level:g} % {resampled.kind}{tag}", "ours", value, low, high)
+                _row(
+                    f"refit, {100 * level:g} % of {resampled.words} refits{tag}",
+                    "ours",
+                    value,
+                    low,
+                    high,
+                )
             )
     rows += [
         _row(f"refit, {other.rule}", "ours", float(evaluate(quantity, other.hat)), None, None)

@@ -45,6 +45,11 @@ class Resampled:
     requested: int
 
     @property
+    def words(self) -> str:
+        """The kind before the word refits."""
+        return "cluster" if self.kind == "clusters" else self.kind
+
+    @property
     def usable(self) -> int:
         """Replicates that came back converged."""
         return int(self.ratio.size)
@@ -210,7 +215,7 @@ def resample(
 
     groups = view.n if codes is None else int(codes.max()) + 1
     bayesian = codes is None and groups < SMALL_N
-    kind = "clusters" if codes is not None else "bayesian" if bayesian else "pairs"
+    kind = "clusters" if codes is not None else "Bayesian" if bayesian else "pairs"
     stream = np.random.Generator(
         np.random.Philox(key=np.array([seed, PAIRS if codes is None else CLUSTERS], np.uint64))
     )

@@ -137,11 +137,14 @@ def name_columns(paper: Paper, law: LawView, frame: pl.DataFrame) -> pl.DataFram
     for name in law.columns:
         if name not in spec and name not in derived:
             spec[name] = name
+    # A claim of kind `fit` names its own observations; without one they are y's.
+    own = any(claim.kind == "fit" for claim in paper.claims)
+    needed = {*law.columns} if own else {*law.columns, "y"}
     out = frame
     for symbol, source in spec.items():
         if source in frame.columns:
             out = out.with_columns(frame[source].alias(symbol))
-        elif symbol in law.columns and symbol not in derived:
+        elif symbol in needed and symbol not in derived:
             near = difflib.get_close_matches(source, frame.columns, n=1)
             hint = f"did you mean `{near[0]}`? " if near else ""
             raise DataError(

@@ -312,7 +312,7 @@ def _table(case: Case, cells: tuple[Cell, ...]) -> list[dict[str, Any]]:
 
 
 def _versions() -> dict[str, str]:
-    import scipy
+    import scipy.version
 
     import scaling_fast
 

@@ -6,6 +6,7 @@ import io
 import re
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
 
 import numpy as np
 
@@ -81,7 +82,9 @@ def draw(figures: Mapping[str, Any]) -> list[dict[str, str]]:
         several = len(figures.get("fits") or []) > 1
         drawn += [_fit(fit, several=several) for fit in figures.get("fits") or []]
     for k, figure in enumerate(drawn):
-        figure["svg"] = _prefixed(figure["svg"], f"f{k}-")
+        label = escape(figure["title"], {'"': "&quot;"})
+        named = figure["svg"].replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
+        figure["svg"] = _prefixed(named, f"f{k}-")
     return drawn
 
 
@@ -292,7 +295,6 @@ def _svg(figure: Figure) -> str:
     for size in ("width", "height"):
         root.attrib.pop(size, None)  # the page's column decides
     clean = _allowed(root)
-    clean.set("role", "img")
     shown = ET.tostring(clean, encoding="unicode")
     for colour, name in VARIABLES.items():
         shown = shown.replace(colour, f"var(--{name})")
@@ -309,7 +311,7 @@ def _allowed(element: ET.Element) -> ET.Element:
             copy.set(name, FONT.sub(r"font-size: \1", value) if name == "style" else value)
     copy.text, copy.tail = element.text, element.tail
     for child in element:
-        if isinstance(child.tag, str) and child.tag.rpartition("}")[2] in TAGS:
+        if child.tag.rpartition("}")[2] in TAGS:
             copy.append(_allowed(child))
     return copy
 

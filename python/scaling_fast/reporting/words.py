@@ -59,7 +59,10 @@ def number(value: Any, digits: int = 5) -> str:
         mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
         mantissa = mantissa.rstrip("0").rstrip(".")
         return f"{mantissa}\u00d710{str(int(exponent)).translate(SUPERSCRIPT)}"
-    return f"{value:,.{max(0, digits - 1 - size)}f}"
+    shown = f"{value:,.{max(0, digits - 1 - size)}f}"
+    if "." in shown and float(f"{value:.{digits - 2}e}") == value:
+        shown = shown.rstrip("0").rstrip(".")  # a short decimal, as papers print them
+    return shown
 
 
 def power_of_ten(value: float) -> str:

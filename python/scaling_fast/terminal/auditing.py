@@ -18,8 +18,7 @@ Function = TypeVar("Function", bound="Callable[..., Any]")
 
 
 def _output(flag: str, name: str, what: str) -> Callable[[Function], Function]:
-    path = click.Path(path_type=Path)
-    return click.option(flag, name, type=path, metavar="PATH", help=f"Write {what} to PATH.")
+    return click.option(flag, name, type=Path, metavar="PATH", help=f"Write {what} to PATH.")
 
 
 @click.command(

@@ -162,18 +162,21 @@ def is_report(path: Path) -> bool:
 
 
 def write_frame(frame: pl.DataFrame, path: Path, *, force: bool) -> None:
-    """Write a frame by the suffix of its path; CSV numbers carry all their digits.
+    """Write a frame by the suffix of its path; CSV numbers carry all digits, lists become text.
 
     Raises
     ------
     DataError
         As `refuse_unwritable`, or when the disk refuses.
     """
+    import polars.selectors as cs
+
     refuse_unwritable(path, force=force, suffixes=WRITTEN)
     suffix = path.suffix.lower()
     content = io.BytesIO()
     if suffix in {".csv", ".tsv"}:
-        frame.write_csv(content, separator="\t" if suffix == ".tsv" else ",")
+        flat = frame.with_columns(cs.list().list.join(", "))
+        flat.write_csv(content, separator="\t" if suffix == ".tsv" else ",")
     elif suffix == ".parquet":
         frame.write_parquet(content)
     elif suffix in {".arrow", ".ipc", ".feather"}:

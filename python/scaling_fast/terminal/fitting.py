@@ -121,7 +121,7 @@ Examples:
     help="Where the search begins; one given start makes a local fit from there.",
 )
 @click.option(
-    "--output", "written", type=click.Path(path_type=Path), metavar="PATH",
+    "--output", "written", type=Path, metavar="PATH",
     help="Write the table to a .csv, .tsv, .parquet, .arrow, .json or .jsonl file as well.",
 )  # fmt: skip
 @click.pass_context
@@ -200,7 +200,7 @@ Examples:
     help='Formula of parameters: "beta/(alpha+beta)". Repeat it. [default: each parameter]',
 )
 @click.option(
-    "--draws", "written", type=click.Path(path_type=Path), metavar="PATH",
+    "--draws", "written", type=Path, metavar="PATH",
     help="Write every replicate to a .csv, .tsv, .parquet, .arrow, .json or .jsonl file.",
 )  # fmt: skip
 @click.pass_context

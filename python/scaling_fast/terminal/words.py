@@ -38,7 +38,7 @@ def _pair(text: str, separator: str, option: str, example: str) -> tuple[str, st
             code="form",
             param=option,
         )
-    return left.strip(), right.strip()
+    return left.strip(), right
 
 
 def _once(pairs: Iterable[tuple[str, Any]], option: str) -> dict[str, Any]:

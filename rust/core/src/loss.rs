@@ -4,6 +4,7 @@
 //! value of scipy's `least_squares(loss=..., f_scale=delta)` cost where both have it.
 
 mod shapes;
+mod soften;
 
 use crate::Error;
 use shapes::Shape;
@@ -47,6 +48,16 @@ pub enum Loss {
         /// The quantile's level.
         tau: f64,
     },
+    /// `r^2/(2 width)` where its slope lies between `-below` and `above`, straight beyond: the kink of `Absolute` and
+    /// `Pinball` rounded off (their Moreau envelope). A step of the solver, not a loss a caller asks for.
+    Ramp {
+        /// Slope far below zero, sign reversed.
+        below: f64,
+        /// Slope far above zero.
+        above: f64,
+        /// The quadratic zone is `-below width` to `above width`.
+        width: f64,
+    },
 }
 
 /// Runs one expression with `$shape` bound to the loss's shape: the only match over the losses outside their constants.
@@ -85,6 +96,10 @@ macro_rules! with_shape {
                 let $shape = shapes::Kinked { below: tau, above: 1.0 - tau };
                 $body
             }
+            Loss::Ramp { below, above, width } => {
+                let $shape = shapes::Ramp { below, above, width };
+                $body
+            }
         }
     };
 }
@@ -103,6 +118,13 @@ impl Loss {
             Self::Tukey { c } => ("c", c, "positive and finite", f64::INFINITY),
             Self::LogCosh { scale } => ("scale", scale, "positive and finite", f64::INFINITY),
             Self::Pinball { tau } => ("tau", tau, "between 0 and 1, ends excluded", 1.0),
+            Self::Ramp { below, above, width } => {
+                let bad = [("below", below), ("above", above), ("width", width)]
+                    .into_iter()
+                    .find(|(_, value)| !(*value > 0.0 && value.is_finite()));
+                let Some((name, value)) = bad else { return Ok(self) };
+                (name, value, "positive and finite", f64::INFINITY)
+            }
         };
         if value > 0.0 && value < largest {
             Ok(self)
@@ -177,6 +199,10 @@ impl Loss {
             Self::Tukey { c } => (Self::Tukey { c: c / size }, square),
             Self::LogCosh { scale } => (Self::LogCosh { scale: scale / size }, square),
             Self::Pinball { tau } => (Self::Pinball { tau: if factor < 0.0 { 1.0 - tau } else { tau } }, size),
+            Self::Ramp { below, above, width } => {
+                let (below, above) = if factor < 0.0 { (above, below) } else { (below, above) };
+                (Self::Ramp { below, above, width: width / size }, size)
+            }
         }
     }
 }

@@ -69,7 +69,7 @@ def _failures(case: Case, view: View) -> Outcome:
         )
     worst = max(shares.values())
     severity = rising(worst, FAILURES_GREEN, FAILURES_RED)
-    kinds = " and ".join(f"{r.failed} of {r.requested} {r.kind}" for r in view.resamples)
+    kinds = " and ".join(f"{r.failed} of {r.requested} {r.words}" for r in view.resamples)
     finding = Finding(
         "failures.share",
         "failures",

@@ -54,7 +54,7 @@ def _interval(case: Case, view: View, interval: ReportedInterval) -> Outcome:
         ends = quantile_interval(values, interval.level)
         ours = ends[1] - ends[0]
         kind = resampled.kind
-        source = f"percentile interval of {resampled.usable} {kind} refits"
+        source = f"percentile interval of {resampled.usable} {resampled.words} refits"
         cells += [
             Cell(
                 "R6",
@@ -123,7 +123,9 @@ def _interval(case: Case, view: View, interval: ReportedInterval) -> Outcome:
             "width": width,
             "widest": widest,
         },
-        advice="Refit every replicate to a certified optimum, from more than one start.",
+        advice=""
+        if severity == "green"
+        else "Refit every replicate to a certified optimum, from more than one start.",
     )
     return Outcome((finding,), tuple(cells))
 

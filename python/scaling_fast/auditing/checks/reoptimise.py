@@ -155,7 +155,9 @@ def _compare(case: Case, view: View, best: dict[str, float]) -> Outcome:
             "largest_change": largest,
             **{f"shift_{k}": v for k, v in shifts.items()},
         },
-        advice="Minimise to a certified optimum: scale the objective, tighten tolerances, restart.",
+        advice=""
+        if severity == "green"
+        else "Minimise to a certified optimum: scale the objective, tighten tolerances, restart.",
     )
     return Outcome((finding,), tuple(cells))
 

@@ -131,7 +131,8 @@ def _bias(case: Case, view: View, points: dict[str, Floats], centre: dict[str, f
         f"Rounding of the printed parameters{case.where(view)} can move the law by {ratio:.2g} "
         f"residual standard deviations on the rows{need if severity != 'green' else ''}."
     )
-    advice = "Print parameters with the digits needed, or their logarithms unrounded."
+    mend = "Print parameters with the digits needed, or their logarithms unrounded."
+    advice = "" if severity == "green" else mend
     finding = Finding(
         "R4.bias",
         "R4",

@@ -7,9 +7,13 @@ use super::{Control, FitRow, Question, Starts};
 use crate::error::Error;
 use crate::pool::pool;
 use crate::problem::{Fitter, Problem};
-use crate::solve::newton::{Options, Scratch};
-use crate::solve::starts::{Effort, Found, refine, search};
-use crate::solve::Status;
+use crate::solve::newton::{Options, Outcome, Scratch};
+use crate::solve::separable::Separable;
+use crate::solve::starts::{Effort, Found, descend, refine, search};
+use crate::solve::{Status, polish};
+
+/// Damping of a second attempt: the first step is then a short one downhill.
+const CAREFUL: f64 = 10.0;
 
 /// Fit every group; the order of the answer is the order of the groups.
 ///
@@ -88,25 +92,30 @@ fn run(
     }
 }
 
-/// A local fit from exactly one point; when it fails, once more with the linear parameters re-solved there.
+/// A local fit from exactly one point. Should it fail or run off to where parameters stop to matter, it is tried again more
+/// carefully, and at last with the linear parameters re-solved at the start.
 fn local(fitter: &mut Fitter<'_>, start: &[f64], options: Options, x: &mut [f64], scratch: &mut Scratch) -> Found {
-    use crate::solve::separable::Separable;
-    use crate::solve::{polish, starts::descend};
-    x.copy_from_slice(start);
-    let mut outcome = descend(fitter, x, options, false, scratch);
-    outcome = polish::polish(fitter, x, outcome, options, scratch);
-    if outcome.status != Status::Converged {
-        let mut again = start.to_vec();
-        if fitter.project(&mut again) {
-            let second = descend(fitter, &mut again, options, false, scratch);
-            let second = polish::polish(fitter, &mut again, second, options, scratch);
-            let better = second.status == Status::Converged || !outcome.value.is_finite();
-            if better && !(second.value > outcome.value * (1.0 + 1e-8)) {
-                x.copy_from_slice(&again);
-                outcome = second;
-            }
+    let mut best: Option<Outcome> = None;
+    let mut projected = start.to_vec();
+    let mut attempts = vec![(start.to_vec(), options.damping), (start.to_vec(), CAREFUL)];
+    if fitter.project(&mut projected) {
+        attempts.push((projected.clone(), options.damping));
+        attempts.push((projected, CAREFUL));
+    }
+    for (mut point, damping) in attempts {
+        let options = Options { damping, ..options };
+        let outcome = descend(fitter, &mut point, options, false, scratch);
+        let outcome = polish::polish(fitter, &mut point, outcome, options, scratch);
+        let sound = outcome.status == Status::Converged && !identify(fitter, &point).1.contains(&true);
+        if sound || best.is_none_or(|b| outcome.value < b.value) {
+            best = Some(outcome);
+            x.copy_from_slice(&point);
+        }
+        if sound {
+            break;
         }
     }
+    let outcome = best.unwrap_or(Outcome::FAILED);
     Found { outcome, starts: 1, agreement: usize::from(outcome.value.is_finite()) }
 }
 

@@ -99,6 +99,30 @@ impl Shape for Kinked {
     }
 }
 
+/// A kink rounded off: the slope rises as `r / width` from `-below` to `above`.
+#[derive(Clone, Copy)]
+pub(super) struct Ramp {
+    pub(super) below: f64,
+    pub(super) above: f64,
+    pub(super) width: f64,
+}
+
+impl Shape for Ramp {
+    #[inline(always)]
+    fn point(self, r: f64) -> Point {
+        let slope = r / self.width;
+        let psi = if slope > self.above { self.above } else { slope };
+        let psi = if psi < -self.below { -self.below } else { psi };
+        let inside = psi == slope;
+        Point {
+            rho: psi * (-0.5 * self.width).mul_add(psi, r),
+            psi,
+            weight: if inside { 1.0 / self.width } else { psi / r },
+            curvature: if inside { 1.0 / self.width } else { 0.0 },
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 pub(super) struct SoftL1 {
     pub(super) delta: f64,

@@ -189,3 +189,28 @@ fn illegal_constants_are_refused_with_the_legal_range() {
     }
     assert!(all(1e-3).into_iter().all(|loss| loss.validate() == Ok(loss)));
 }
+
+#[test]
+fn a_ramp_is_continuous_keeps_units_and_refuses_illegal_constants() {
+    let ramp = Loss::Ramp { below: 0.3, above: 0.7, width: 0.01 };
+    assert_eq!(ramp.validate(), Ok(ramp));
+    assert!((ramp.is_smooth(), ramp.is_convex()) == (true, true) && ramp.weight(0.0) == 100.0);
+    for border in [-0.003, 0.007] {
+        for shape in [Loss::rho, Loss::psi] {
+            let (left, right) = (shape(ramp, border - 1e-12), shape(ramp, border + 1e-12));
+            assert!((left - right).abs() < 1e-9, "{border}");
+        }
+    }
+    for factor in [0.01, -3.0] {
+        let (scaled, m) = ramp.scaled(factor);
+        for r in [-2.0, -1e-3, 0.0, 1e-3, 5.0] {
+            let (left, right) = (ramp.rho(factor * r), m * scaled.rho(r));
+            assert!((left - right).abs() <= 2e-15 * left, "{factor} {r}");
+            assert!((ramp.weight(r) * r - ramp.psi(r)).abs() <= 1e-15);
+        }
+    }
+    for bad in [0.0, f64::NAN, f64::INFINITY] {
+        assert!(Loss::Ramp { below: 0.3, above: 0.7, width: bad }.validate().is_err());
+        assert!(Loss::Ramp { below: bad, above: 0.7, width: 1.0 }.validate().is_err());
+    }
+}

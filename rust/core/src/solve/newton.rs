@@ -44,6 +44,12 @@ pub struct Outcome {
     pub evaluations: usize,
 }
 
+impl Outcome {
+    /// Nothing was found.
+    pub const FAILED: Self =
+        Self { value: f64::INFINITY, status: Status::NotFinite, certificate: Certificate::UNKNOWN, evaluations: 0 };
+}
+
 /// Buffers of one thread; nothing is allocated while minimising.
 #[derive(Debug, Clone)]
 pub struct Scratch {
@@ -130,7 +136,12 @@ pub fn minimise<O: Objective>(
             break;
         }
         let Some(predicted) = box_step(objective, x, damping, metric, with_second, s) else {
-            with_second = false;
+            if with_second {
+                // Indefinite away from an optimum: no fault of the damping.
+                with_second = false;
+                slow = 0;
+                continue;
+            }
             damping = (damping * growth).max(1e-6);
             failures += 1;
             if damping > LARGEST_DAMPING || failures > 100 {
@@ -181,7 +192,7 @@ pub fn minimise<O: Objective>(
             } else if gain < 0.25 {
                 damping = (damping * 4.0).max(1e-6);
             }
-            let linear = damping <= 1e-5 && predicted > 2e-3 * previous && predicted < 1e-2 * value;
+            let linear = damping <= 1e-5 && predicted > 2e-3 * previous && predicted < 1e-4 * value;
             slow = if linear { slow + 1 } else { 0 };
             previous = predicted;
             if options.second_order && (slow >= 2 || with_second) {

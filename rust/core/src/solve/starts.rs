@@ -128,13 +128,7 @@ pub fn refine<O: Separable>(
     x: &mut [f64],
     s: &mut Scratch,
 ) -> Found {
-    let failed = Outcome {
-        value: f64::INFINITY,
-        status: Status::NotFinite,
-        certificate: super::Certificate::UNKNOWN,
-        evaluations: 0,
-    };
-    let mut best = failed;
+    let mut best = Outcome::FAILED;
     let mut values: Vec<f64> = Vec::new();
     let mut starts = 0;
     for point in queue.iter().take(limit) {
