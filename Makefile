@@ -19,7 +19,7 @@ PY_SOURCES := python tests $(wildcard benches/*.py)
 MODULE := $(VENV)/.module
 
 .DEFAULT_GOAL := help
-.PHONY: help env build test test-rust test-python lint fmt bench bench-test docs-check audit clean
+.PHONY: help env build test test-rust test-python lint lint-rust lint-python fmt bench bench-test docs-check audit clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,16 +46,20 @@ test-rust: env ## The tests of the Rust core
 test-python: build ## The tests of the Python package, its docstrings and README
 	$(BIN)/python -m pytest --doctest-modules tests python/scaling_fast
 
-lint: build ## Formatters, linters, type checkers; warnings are errors
+lint: lint-rust lint-python ## Formatters, linters, type checkers; warnings are errors
+
+lint-rust:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny check licenses; \
+	else echo "cargo-deny is not installed: the licences in deny.toml were not checked"; fi
+
+lint-python: build
 	$(BIN)/ruff check $(PY_SOURCES)
 	$(BIN)/ruff format --check $(PY_SOURCES)
 	$(BIN)/mypy --strict
 	$(BIN)/python -m mypy.stubtest scaling_fast._core
-	@if cargo deny --version >/dev/null 2>&1; then cargo deny check licenses; \
-	else echo "cargo-deny is not installed: the licences in deny.toml were not checked"; fi
 
 fmt: env ## Format Rust and Python, and apply the fixes that are safe
 	cargo fmt --all

@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 # Modules whose name differs from their distribution's, or that a declared one brings along.
-PROVIDED_BY = {"requests": "pooch"}
+PROVIDED_BY = {"requests": "pooch", "markupsafe": "jinja2"}
 
 
 def declared() -> set[str]:

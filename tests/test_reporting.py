@@ -250,3 +250,12 @@ def test_plain_text_keeps_letters_and_drops_controls():
     assert plain("α ≥ 1") == "α ≥ 1"
     assert plain("a\x1bb") == "a\ufffdb"
     assert markdown("a_b") == "a\\_b"
+
+
+def test_what_is_missing_for_one_reason_is_asked_once():
+    given = report(severity="grey")
+    given["findings"] = [
+        {**given["findings"][0], "code": f"{check}.no_data", "check": check, "severity": "grey"}
+        for check in ("R1", "R2", "R6")
+    ]
+    assert [q["question"] for q in letter.questions(given)] == ["Could you publish the rows?"]

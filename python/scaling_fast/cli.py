@@ -32,6 +32,9 @@ data, formula, file); 3 no usable fit, or a bug of ours; 130 Ctrl-C; 141 the rea
 """
 
 
+COMPLETION = "_SCALING_FAST_COMPLETE"  # set by the shell that asks for completions
+
+
 def _version(context: click.Context, _: click.Parameter, *, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
         from scaling_fast.terminal.doctor import package_version
@@ -53,35 +56,44 @@ class _Terminal(click.Group):
         words = list(sys.argv[1:] if args is None else args)
         output.tolerate_any_encoding()
         as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
-        extra["standalone_mode"] = False
-        code = self._guarded(words, prog_name or "scaling-fast", extra, as_json=as_json)
-        sys.exit(code)
+        name = prog_name or "scaling-fast"
+        if COMPLETION in os.environ:
+            super().main(words, name, **extra)
+        sys.exit(self._guarded(words, name, as_json=as_json))
 
-    def _guarded(
-        self, words: list[str], prog_name: str, extra: dict[str, Any], *, as_json: bool
-    ) -> int:
+    def _guarded(self, words: list[str], name: str, *, as_json: bool) -> int:
+        # click's own loop is left out: it makes a closed pipe exit code 1, which says findings.
         try:
-            code = super().main(words, prog_name, **extra)
+            with self.make_context(name, words) as context:
+                self.invoke(context)
             output.flush()
+        except click.exceptions.Exit as ended:
+            return _flushed(ended.exit_code, as_json=as_json)
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             return Exit.CANNOT_ASK
         except click.ClickException as error:
             output.refuse_usage(error, as_json=as_json)
             return Exit.CANNOT_ASK
-        except (click.Abort, KeyboardInterrupt) as error:
-            output.note(output.interruption(error))
+        except (click.Abort, KeyboardInterrupt) as stop:
+            output.note(output.interruption(stop))
             return Exit.INTERRUPTED
-        except SystemExit as stop:
-            # click makes exit code 1 of a closed pipe, which here would say that there are findings.
-            if isinstance(stop.__context__, BrokenPipeError):
-                return _reader_left()
-            raise
         except BrokenPipeError:
             return _reader_left()
         except Exception as error:
             return output.refuse(error, as_json=as_json)
-        return code if isinstance(code, int) else Exit.FINE
+        return Exit.FINE
+
+
+def _flushed(code: int, *, as_json: bool) -> int:
+    """Return the code, unless what was printed cannot be written out."""
+    try:
+        output.flush()
+    except BrokenPipeError:
+        return _reader_left()
+    except OSError as error:
+        return output.refuse(error, as_json=as_json)
+    return code
 
 
 def _reader_left() -> int:

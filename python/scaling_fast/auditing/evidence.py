@@ -77,6 +77,12 @@ class Case:
         claims = [c.expr for c in self.paper.claims if c.kind == "exponent" and c.expr]
         return next(iter([*intervals, *claims]), self.law.params[-1])
 
+    @property
+    def whose(self) -> str:
+        """Whose objective the refits minimise: `stated` by the paper, or the audit's choice."""
+        open_ = any(note.code == "disclosure.objective" for note in self.notes)
+        return "assumed" if open_ else "stated"
+
     def where(self, view: View) -> str:
         """How to name a view in a sentence; nothing when there is only one."""
         return f" ({view.label})" if len(self.views) > 1 else ""

@@ -127,7 +127,7 @@ def _exponent(case: Case) -> dict[str, Any]:
             low, high = quantile_interval(evaluate(quantity, resampled.draws), level)
             rows.append(
                 _row(
-                    f"refit, {100 * level:g} % of {resampled.words} refits{tag}",
+                    f"refit, {100 * level:g} % interval of {resampled.words} refits{tag}",
                     "ours",
                     value,
                     low,

@@ -23,7 +23,7 @@ Progress = Callable[[str, float], None]
 TARGET = "observed"
 PAIRS, CLUSTERS = 1, 2  # second word of a stream's key: which resampling asks
 SMALL_N = 30  # below it pairs degenerate; Exp(1) weights instead (Rubin 1981)
-CHUNK_CELLS = 10_000_000  # weights held at a time: 80 MB
+CHUNK_CELLS = 2_000_000  # rows times replicates at a time: 16 MB an array
 NEAR_L1_SHARE = 0.5  # a Huber fit with half its rows in the linear zone is judged as Laplace
 
 

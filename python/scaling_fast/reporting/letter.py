@@ -10,24 +10,56 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ORDER: Final = ("red", "amber", "grey")
-UNASKED: Final = frozenset({"rows", "data"})  # ours to mend, not the authors'
+UNASKED: Final = frozenset({"rows", "data", "decades"})  # ours to mend, not the authors'
+QUESTIONS: Final = {
+    "R1.objective_gap": "Which optimiser, tolerance and starts gave the reported parameters?",
+    "R2.likelihood_ratio": "Are these the rows and the objective of the reported fit, and could "
+    "you publish its parameters unrounded?",
+    "R2.wald": "What covariance do you find, and how far from a refit is the reported point by it?",
+    "R2.sign_score": "Why do the residuals at the reported point lean to one side?",
+    "R4.bias": "Could you print the parameters with the digits needed, or their logarithms?",
+    "R4.target": "Which parameters was this decision made with?",
+    "R6.implied_size": "How many refits, from which starts and to which tolerance, stand behind "
+    "the interval?",
+    "R7.unrounded": "Are point and interval of the same fit?",
+    "R7.rounded": "Could you give the parameters with more digits?",
+    "H8.filter": "Which rows did you leave out, by which rule, and what do all rows give?",
+    "disclosure.objective": "What did the fit minimise: which loss, residuals and weights?",
+    "failures.share": "How many of your own refits failed, and what became of them?",
+    "filter.ties": "Which rows exactly were left out?",
+    "no_interval": "What interval do you give your estimate, at which level, by which method?",
+    "no_data": "Could you publish the rows?",
+    "bias": "Could you publish the rows?",
+    "incomplete": "Could you report every parameter of the law?",
+}
 UNEXPLAINED: Final = "Can you explain this, or show where we went wrong?"
 DISCLOSED: Final = frozenset({"no", "none", "unstated", "unknown", ""})
 
 
 def questions(report: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return what the authors could answer: one question a finding that is not green."""
-    return [
-        {
-            "severity": severity,
-            "check": plain(finding["check"]),
-            "observation": plain(finding["sentence"]),
-            "question": plain(finding["advice"]) or UNEXPLAINED,
-        }
-        for severity in ORDER
-        for finding in report["findings"]
-        if finding["severity"] == severity and finding["check"] not in UNASKED
-    ]
+    asked: dict[tuple[str, str], dict[str, str]] = {}
+    for severity in ORDER:
+        for finding in report["findings"]:
+            if finding["severity"] != severity or finding["check"] in UNASKED:
+                continue
+            question = _question(finding["code"])
+            # What cannot be assessed for one reason is asked once.
+            key = (question, "" if severity == "grey" else finding["sentence"])
+            asked.setdefault(
+                key,
+                {
+                    "severity": severity,
+                    "check": plain(finding["check"]),
+                    "observation": plain(finding["sentence"]),
+                    "question": question,
+                },
+            )
+    return list(asked.values())
+
+
+def _question(code: str) -> str:
+    return QUESTIONS.get(code) or QUESTIONS.get(code.rpartition(".")[2], UNEXPLAINED)
 
 
 def undisclosed(report: Mapping[str, Any]) -> list[str]:

@@ -88,9 +88,7 @@ Examples:
 )
 @click.argument("name", required=False)
 @click.option("--download", is_flag=True, help="Fetch it into the cache, for work without network.")
-@click.option(
-    "--csv", "csv", type=Path, metavar="PATH", help="Write its rows to PATH."
-)
+@click.option("--csv", "csv", type=Path, metavar="PATH", help="Write its rows to PATH.")
 @click.option("--force", is_flag=True, help="Replace a file that is there already.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def datasets(

@@ -187,10 +187,9 @@ Examples:
 @click.option("--level", type=float, default=0.95, show_default=True, help="Of the intervals.")
 @click.option(
     "--method",
-    default="percentile",
-    show_default=True,
     metavar="METHOD",
-    help="percentile, basic, normal, bc, bca or studentized.",
+    help="percentile, basic, normal, bc, bca or studentized. "
+    "[default: percentile; normal after jackknife]",
 )
 @click.option(
     "--of",
@@ -205,10 +204,20 @@ Examples:
 )  # fmt: skip
 @click.pass_context
 def bootstrap(
-    context: click.Context, /, *, scheme: str, n: int | None, starts: str, fit_starts: str,
-    level: float, method: str, quantities: tuple[str, ...], written: Path | None, as_json: bool,
+    context: click.Context,
+    /,
+    *,
+    scheme: str,
+    n: int | None,
+    starts: str,
+    fit_starts: str,
+    level: float,
+    method: str | None,
+    quantities: tuple[str, ...],
+    written: Path | None,
+    as_json: bool,
     **asked: Any,
-) -> None:  # fmt: skip
+) -> None:
     """Fit LAW to FILE, refit it on resampled rows, and print one interval a quantity.
 
     FILE and LAW are those of `scaling-fast fit`.
@@ -217,6 +226,7 @@ def bootstrap(
 
     drawn = words.scheme(scheme)
     begin = words.starts(starts, ["warm", "multi"])
+    kind = method or ("normal" if drawn.name == "jackknife" else "percentile")
     if written is not None:
         files.refuse_unwritable(written, force=asked["force"], suffixes=files.WRITTEN)
     fitted = _fitted(asked, fit_starts)
@@ -240,17 +250,17 @@ def bootstrap(
         raise
     if written is not None:
         files.write_frame(boot.draws, written, force=asked["force"])
-    intervals = boot.interval(level=level, method=method, of=list(quantities) or None)
+    intervals = boot.interval(level=level, method=kind, of=list(quantities) or None)
     if as_json:
         output.emit_json(
             {
                 "scheme": scheme, "n": boot.n, "seed": asked["seed"], "level": level,
-                "method": method, "digest": boot.digest, "failures": boot.failures,
+                "method": kind, "digest": boot.digest, "failures": boot.failures,
                 "intervals": intervals, "fit": fitted.table, "findings": list(fitted.findings),
             }
         )  # fmt: skip
     else:
-        title = f"{level:.6g} {method} intervals, {boot.n:,} {scheme} replicates"
+        title = f"{level:.6g} {kind} intervals, {boot.n:,} {scheme} replicates"
         output.emit_table(intervals, title=title)
         output.note_findings(fitted.findings)
         output.note(f"digest {boot.digest}")

@@ -2,7 +2,7 @@
 
 use crate::expr::{BLOCK, Program, Workspace};
 use crate::loss::Loss;
-use crate::simd::{LANES, lanes, math};
+use crate::simd::{LANES, math};
 use crate::solve::objective::{Model, Objective, Rows};
 use crate::solve::separable::BoxLeastSquares;
 use crate::solve::starts::Range;
@@ -291,7 +291,7 @@ impl Objective for Fitter<'_> {
 
     fn value(&mut self, x: &[f64]) -> f64 {
         let mut sum = 0.0;
-        self.sweep(x, false, |block, view| sum += lanes::dot(&block.rho[..view.weight.len()], view.weight));
+        self.sweep(x, false, |block, view| sum += accumulate::weighted_sum(view.weight, &block.rho));
         finite(sum * self.loss_factor)
     }
 
@@ -334,7 +334,7 @@ impl Objective for Fitter<'_> {
             let (row, take) = (view.row, view.weight.len().min(n - view.row));
             for (a, sum) in gradient.iter_mut().enumerate() {
                 let column = &block.jacobian[a * BLOCK..a * BLOCK + take];
-                *sum += lanes::dot(column, &slopes[row..row + take]);
+                *sum += accumulate::weighted_sum(&slopes[row..row + take], column);
             }
         });
         gradient.iter().all(|v| v.is_finite())

@@ -135,11 +135,11 @@ def _compare(case: Case, view: View, best: dict[str, float]) -> Outcome:
         severity = "green"
     moved = f"; {worst} is {abs(shifts[worst]):.1f} standard errors away" if worst else ""
     sentence = (
-        f"The {kind}{case.where(view)} leaves the stated objective {_percent(gap)} above its "
+        f"The {kind}{case.where(view)} leaves the {case.whose} objective {_percent(gap)} above its "
         f"optimum{moved}."
         if severity != "green"
         else f"The {kind}{case.where(view)} is within {_percent(gap)} of the optimum of the "
-        "stated objective."
+        f"{case.whose} objective."
     )
     finding = Finding(
         "R1.objective_gap",

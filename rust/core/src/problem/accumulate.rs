@@ -3,7 +3,7 @@
 use super::Residual;
 use crate::expr::BLOCK;
 use crate::loss::Loss;
-use crate::simd::{Kernel, dispatch, lanes, math};
+use crate::simd::{Kernel, LANES, dispatch, lanes, math};
 use crate::solve::objective::Model;
 use crate::space::Space;
 
@@ -26,6 +26,10 @@ pub struct Block {
     pub curvature: Vec<f64>,
     slope: Vec<f64>,
     work: Vec<f64>,
+    /// Jacobian of the rows with curvature, packed.
+    packed: Vec<f64>,
+    /// Which rows those are.
+    curved: Vec<usize>,
 }
 
 /// What turns law values into losses.
@@ -57,6 +61,8 @@ impl Block {
             curvature: one.clone(),
             slope: one.clone(),
             work: one,
+            packed: vec![0.0; q.max(1) * BLOCK],
+            curved: Vec::with_capacity(BLOCK),
         }
     }
 
@@ -83,46 +89,49 @@ impl Kernel for PrepareKernel<'_, '_> {
     fn run(self) {
         let Self { block, with } = self;
         let n = with.target.len();
-        let (value, target) = (&block.value[..n], &with.target[..n]);
-        let (residual, slope) = (&mut block.residual[..n], &mut block.slope[..n]);
+        let Block { value, raw, jacobian, residual, rho, psi, curvature, slope, .. } = block;
+        let (value, target) = (&value[..n], &with.target[..n]);
+        let (residual, slope) = (&mut residual[..n], &mut slope[..n]);
         match with.residual {
-            Residual::Raw => {
-                for i in 0..n {
-                    residual[i] = value[i] - target[i];
-                    slope[i] = 1.0;
-                }
-            }
-            Residual::Log => {
-                for i in 0..n {
-                    residual[i] = math::ln(value[i]) - target[i];
-                    slope[i] = 1.0 / value[i];
-                }
-            }
-            Residual::Logit => {
-                for i in 0..n {
-                    let rest = 1.0 - value[i];
-                    residual[i] = math::ln(value[i]) - math::ln(rest) - target[i];
-                    slope[i] = 1.0 / (value[i] * rest);
-                }
-            }
+            Residual::Raw => by_lanes(value, target, residual, slope, |f, y| (f - y, 1.0)),
+            Residual::Log => by_lanes(value, target, residual, slope, |f, y| (math::ln(f) - y, 1.0 / f)),
+            Residual::Logit => by_lanes(value, target, residual, slope, |f, y| {
+                let rest = 1.0 - f;
+                (math::ln(f) - math::ln(rest) - y, 1.0 / (f * rest))
+            }),
         }
         if let Some(inverse) = with.inverse_sigma {
-            for i in 0..n {
-                residual[i] *= inverse[i];
-                slope[i] *= inverse[i];
+            for ((r, s), inverse) in residual.iter_mut().zip(slope.iter_mut()).zip(inverse) {
+                *r *= inverse;
+                *s *= inverse;
             }
         }
-        with.loss.evaluate(residual, &mut block.rho[..n], &mut block.psi[..n], &mut block.curvature[..n]);
+        with.loss.evaluate(residual, &mut rho[..n], &mut psi[..n], &mut curvature[..n]);
         if let Some((space, primed)) = with.chain {
             for (a, &j) in space.free.iter().enumerate() {
                 let factor = if space.log[a] { primed[j] } else { 1.0 };
-                let from = &block.raw[j * BLOCK..j * BLOCK + n];
-                let to = &mut block.jacobian[a * BLOCK..a * BLOCK + n];
-                for i in 0..n {
-                    to[i] = from[i] * (slope[i] * factor);
+                let from = &raw[j * BLOCK..j * BLOCK + n];
+                let to = &mut jacobian[a * BLOCK..a * BLOCK + n];
+                for ((to, from), slope) in to.iter_mut().zip(from).zip(slope.iter()) {
+                    *to = from * (slope * factor);
                 }
             }
         }
+    }
+}
+
+/// Apply `f` to (value, target) a vector at a time; blocks are whole numbers of lanes long.
+#[inline(always)]
+fn by_lanes(value: &[f64], target: &[f64], first: &mut [f64], second: &mut [f64], f: impl Fn(f64, f64) -> (f64, f64)) {
+    let lanes = value.chunks_exact(LANES).zip(target.chunks_exact(LANES));
+    let out = first.chunks_exact_mut(LANES).zip(second.chunks_exact_mut(LANES));
+    for ((value, target), (first, second)) in lanes.zip(out) {
+        let (mut a, mut b) = ([0.0; LANES], [0.0; LANES]);
+        for lane in 0..LANES {
+            (a[lane], b[lane]) = f(value[lane], target[lane]);
+        }
+        first.copy_from_slice(&a);
+        second.copy_from_slice(&b);
     }
 }
 
@@ -142,33 +151,56 @@ impl Kernel for AccumulateKernel<'_> {
         let Self { block, weight, loss, with_metric, model } = self;
         let n = weight.len();
         let q = model.gradient.len();
-        let work = &mut block.work[..n];
-        let column = |a: usize| &block.jacobian[a * BLOCK..a * BLOCK + n];
-        model.value += lanes::dot(&block.rho[..n], weight);
-        let (residual, psi) = (&block.residual[..n], &block.psi[..n]);
-        for i in 0..n {
-            work[i] = weight[i] * residual[i];
-        }
-        model.square += lanes::dot(work, residual);
-        for i in 0..n {
-            work[i] = weight[i] * psi[i];
-        }
-        model.slope += lanes::dot(work, psi);
+        let Block { jacobian, residual, rho, psi, curvature, work, packed, curved, .. } = block;
+        let (residual, psi, curvature) = (&residual[..n], &psi[..n], &curvature[..n]);
+        model.value += lanes::dot(&rho[..n], weight);
+        model.square += weighted_square(weight, residual, &mut work[..n]);
+        model.slope += weighted_square(weight, psi, &mut work[..n]);
+        // `work` now holds weight x psi.
         for a in 0..q {
-            model.gradient[a] += lanes::dot(work, column(a));
+            model.gradient[a] += lanes::dot(&work[..n], &jacobian[a * BLOCK..a * BLOCK + n]);
         }
         for a in 0..q {
-            let left = column(a);
-            for i in 0..n {
-                work[i] = weight[i] * left[i];
+            let column = &jacobian[a * BLOCK..a * BLOCK + n];
+            model.column[a] += weighted_square(weight, column, &mut work[..n]);
+        }
+        // Near-L1 losses leave few rows with curvature: only those are multiplied out. Negative curvature would make the
+        // model indefinite; redescending losses rely on their metric there.
+        curved.clear();
+        for i in 0..n {
+            if curvature[i] > 0.0 && weight[i] > 0.0 {
+                curved.push(i);
             }
-            model.column[a] += lanes::dot(work, left);
-            // A negative curvature would make the model indefinite: redescending losses rely on their metric there.
-            for i in 0..n {
-                work[i] *= block.curvature[i].max(0.0);
+        }
+        if 2 * curved.len() > n {
+            let (left, right) = (&mut work[..n], weight);
+            for a in 0..q {
+                let column = &jacobian[a * BLOCK..a * BLOCK + n];
+                for i in 0..n {
+                    left[i] = right[i] * curvature[i].max(0.0) * column[i];
+                }
+                for b in 0..=a {
+                    model.hessian[a * q + b] += lanes::dot(left, &jacobian[b * BLOCK..b * BLOCK + n]);
+                }
             }
-            for b in 0..=a {
-                model.hessian[a * q + b] += lanes::dot(work, column(b));
+        } else {
+            let m = curved.len();
+            for a in 0..q {
+                let column = &jacobian[a * BLOCK..a * BLOCK + n];
+                for (to, &i) in packed[a * BLOCK..a * BLOCK + m].iter_mut().zip(curved.iter()) {
+                    *to = column[i];
+                }
+            }
+            for a in 0..q {
+                for (to, &i) in work[..m].iter_mut().zip(curved.iter()) {
+                    *to = weight[i] * curvature[i];
+                }
+                for (to, from) in work[..m].iter_mut().zip(&packed[a * BLOCK..a * BLOCK + m]) {
+                    *to *= from;
+                }
+                for b in 0..=a {
+                    model.hessian[a * q + b] += lanes::dot(&work[..m], &packed[b * BLOCK..b * BLOCK + m]);
+                }
             }
         }
         if with_metric {
@@ -176,13 +208,41 @@ impl Kernel for AccumulateKernel<'_> {
                 work[i] = weight[i] * loss.weight(residual[i]);
             }
             for a in 0..q {
-                let column = column(a);
-                let mut sum = 0.0;
+                let column = &jacobian[a * BLOCK..a * BLOCK + n];
+                let squares = &mut packed[..n];
                 for i in 0..n {
-                    sum = (work[i] * column[i]).mul_add(column[i], sum);
+                    squares[i] = column[i] * column[i];
                 }
-                model.metric[a] += sum;
+                model.metric[a] += lanes::dot(&work[..n], squares);
             }
         }
+    }
+}
+
+/// Sum of weight x value^2; `work` holds weight x value afterwards.
+#[inline(always)]
+fn weighted_square(weight: &[f64], value: &[f64], work: &mut [f64]) -> f64 {
+    for ((to, w), v) in work.iter_mut().zip(weight).zip(value) {
+        *to = w * v;
+    }
+    lanes::dot(work, value)
+}
+
+/// Sum of weight x rho of a block, for objectives without a model.
+pub(super) fn weighted_sum(weight: &[f64], values: &[f64]) -> f64 {
+    dispatch(DotKernel { left: weight, right: &values[..weight.len()] })
+}
+
+struct DotKernel<'a> {
+    left: &'a [f64],
+    right: &'a [f64],
+}
+
+impl Kernel for DotKernel<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        lanes::dot(self.left, self.right)
     }
 }

@@ -74,12 +74,14 @@ fn exact<O: Separable>(objective: &mut O, x: &mut [f64], width: f64, s: &mut Scr
     let free: Vec<usize> =
         (0..x.len()).filter(|&j| x[j] > objective.lower()[j] && x[j] < objective.upper()[j]).collect();
     let q = free.len();
-    let zero: Vec<usize> = (0..n).filter(|&i| rows.residual[i].abs() <= width).collect();
+    let (low, high) = objective.kink()?;
+    // The smoothed kink is curved from low x width to high x width: those are the rows its optimum holds near zero.
+    let zero: Vec<usize> =
+        (0..n).filter(|&i| rows.residual[i] >= low * width && rows.residual[i] <= high * width).collect();
     let m = zero.len();
     if m == 0 || m > q {
         return None;
     }
-    let (low, high) = objective.kink()?;
     let p = x.len();
     let size = q + m;
     let mut multipliers = vec![0.0; m];

@@ -11,7 +11,7 @@ pub fn cholesky(a: &mut [f64], p: usize) -> bool {
         for j in 0..=i {
             let mut sum = a[i * p + j];
             for k in 0..j {
-                sum = (-a[i * p + k]).mul_add(a[j * p + k], sum);
+                sum -= a[i * p + k] * a[j * p + k];
             }
             if i == j {
                 // The comparison is written so that a NaN pivot is refused too.
@@ -33,14 +33,14 @@ pub fn cholesky_solve(l: &[f64], p: usize, b: &mut [f64]) {
     for i in 0..p {
         let mut sum = b[i];
         for k in 0..i {
-            sum = (-l[i * p + k]).mul_add(b[k], sum);
+            sum -= l[i * p + k] * b[k];
         }
         b[i] = sum / l[i * p + i];
     }
     for i in (0..p).rev() {
         let mut sum = b[i];
         for k in i + 1..p {
-            sum = (-l[k * p + i]).mul_add(b[k], sum);
+            sum -= l[k * p + i] * b[k];
         }
         b[i] = sum / l[i * p + i];
     }
@@ -68,7 +68,7 @@ pub fn qr(a: &mut [f64], n: usize, q: usize, r: &mut [f64]) {
             let dot: f64 = column.iter().zip(other.iter()).map(|(u, v)| u * v).sum();
             let factor = dot / square;
             for (v, u) in other.iter_mut().zip(column.iter()) {
-                *v = (-factor).mul_add(*u, *v);
+                *v -= factor * u;
             }
             r[k * q + k + 1 + j] = other[0];
         }
@@ -89,7 +89,7 @@ pub fn back_substitute(r: &[f64], stride: usize, p: usize, b: &mut [f64]) -> boo
     for i in (0..p).rev() {
         let mut sum = b[i];
         for k in i + 1..p {
-            sum = (-r[i * stride + k]).mul_add(b[k], sum);
+            sum -= r[i * stride + k] * b[k];
         }
         if r[i * stride + i] == 0.0 {
             return false;
@@ -121,9 +121,9 @@ pub fn solve_general(a: &mut [f64], p: usize, b: &mut [f64]) -> bool {
             let factor = a[i * p + k] / a[k * p + k];
             if factor != 0.0 {
                 for j in k..p {
-                    a[i * p + j] = (-factor).mul_add(a[k * p + j], a[i * p + j]);
+                    a[i * p + j] -= factor * a[k * p + j];
                 }
-                b[i] = (-factor).mul_add(b[k], b[i]);
+                b[i] -= factor * b[k];
             }
         }
     }

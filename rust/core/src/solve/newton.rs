@@ -125,6 +125,8 @@ pub fn minimise<O: Objective>(
     }
     let mut damping = options.damping;
     let mut growth = 4.0;
+    // A full metric has the scale of the curvature itself; a diagonal one must start small to leave ridges alone.
+    let first = if metric.is_some() { 0.05 } else { 1e-4 };
     let mut previous = f64::INFINITY;
     let mut slow = 0;
     let mut with_second = false;
@@ -201,7 +203,7 @@ pub fn minimise<O: Objective>(
             }
         } else {
             with_second = false;
-            damping = if damping == 0.0 { 1e-4 } else { damping * growth };
+            damping = if damping == 0.0 { first } else { damping * growth };
             growth *= 2.0;
             if damping > LARGEST_DAMPING {
                 outcome.status = Status::Stalled;
