@@ -40,7 +40,7 @@ build: $(MODULE) ## Compile the core and install the package, editable, into the
 
 test: test-rust test-python ## Make the environment, build, and pass every test
 
-test-rust: env ## The tests of the Rust core
+test-rust: ## The tests of the Rust core
 	cargo test --package scaling-core
 
 test-python: build ## The tests of the Python package, its docstrings and README

@@ -53,7 +53,7 @@ class _Terminal(click.Group):
         **extra: Any,
     ) -> NoReturn:
         """Run one verb and exit."""
-        words = list(sys.argv[1:] if args is None else args)
+        words = list(sys.argv[1:] if args is None else args) or ["--help"]
         output.tolerate_any_encoding()
         as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
         name = prog_name or "scaling-fast"
@@ -69,9 +69,6 @@ class _Terminal(click.Group):
             output.flush()
         except click.exceptions.Exit as ended:
             return _flushed(ended.exit_code, as_json=as_json)
-        except click.exceptions.NoArgsIsHelpError as error:
-            error.show()
-            return Exit.CANNOT_ASK
         except click.ClickException as error:
             output.refuse_usage(error, as_json=as_json)
             return Exit.CANNOT_ASK

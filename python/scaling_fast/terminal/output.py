@@ -124,7 +124,7 @@ def emit_table(
         rows = list(zip(frame.columns, rows[0], strict=True))
     else:
         names = frame.columns
-    table = Table(title=None if title is None else Text(clean(title)), title_justify="left")
+    table = Table()
     numeric = [
         all(one is None or isinstance(one, int | float) for one in column)
         for column in zip(*rows, strict=True)
@@ -133,7 +133,10 @@ def emit_table(
         table.add_column(Text(clean(name)), justify="right" if right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_coloured(_cell(one, digits=digits)) for one in row))
-    _console().print(table)
+    console = _console()
+    if title is not None:
+        console.print(Text(clean(title)))
+    console.print(table)
 
 
 def _coloured(text: str) -> Any:

@@ -34,9 +34,9 @@ impl Columns {
             if column.len() != n {
                 return Err(shape(name, column.len(), n));
             }
-            all(name, column, "is not finite", |v| v.is_finite())?;
+            all(name, column, "is not finite", f64::is_finite)?;
         }
-        all("target", &self.target, "is not finite", |v| v.is_finite())?;
+        all("target", &self.target, "is not finite", f64::is_finite)?;
         for (name, column) in [("weights", &self.weights), ("sigma", &self.sigma)] {
             if let Some(column) = column {
                 if column.len() != n {

@@ -27,12 +27,8 @@ pub fn rows(question: &Question, g: usize, params: &[f64]) -> NaturalRows {
     program.fill(&group.inputs, &mut slots);
     let mut workspace = program.workspace();
     program.bind(params, &mut workspace);
-    let mut out = NaturalRows {
-        residual: vec![0.0; n],
-        psi: vec![0.0; n],
-        curvature: vec![0.0; n],
-        jacobian: vec![0.0; n * p],
-    };
+    let mut out =
+        NaturalRows { residual: vec![0.0; n], psi: vec![0.0; n], curvature: vec![0.0; n], jacobian: vec![0.0; n * p] };
     let (mut value, mut jacobian) = (vec![0.0; BLOCK], vec![0.0; p * BLOCK]);
     let mut row = 0;
     while row < n {

@@ -28,10 +28,11 @@ pub fn pool(threads: usize) -> Result<Arc<ThreadPool>, Error> {
     }
     let process = std::process::id();
     let mut held = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(keyed) = held.as_ref() {
-        if keyed.process == process && keyed.threads == threads {
-            return Ok(Arc::clone(&keyed.pool));
-        }
+    if let Some(keyed) = held.as_ref()
+        && keyed.process == process
+        && keyed.threads == threads
+    {
+        return Ok(Arc::clone(&keyed.pool));
     }
     let pool = ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -40,11 +41,11 @@ pub fn pool(threads: usize) -> Result<Arc<ThreadPool>, Error> {
         .map_err(|cause| refused(format!("{threads} ({cause})")))?;
     let pool = Arc::new(pool);
     let old = held.replace(Keyed { process, threads, pool: Arc::clone(&pool) });
-    if let Some(old) = old {
-        if old.process != process {
-            // The threads of the parent do not exist here; joining them would wait for ever.
-            std::mem::forget(old);
-        }
+    if let Some(old) = old
+        && old.process != process
+    {
+        // The threads of the parent do not exist here; joining them would wait for ever.
+        std::mem::forget(old);
     }
     Ok(pool)
 }

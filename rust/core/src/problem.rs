@@ -59,7 +59,13 @@ pub struct GroupRows<'a> {
 
 impl<'a> Problem<'a> {
     /// The problem of fitting `program` to `rows`.
-    pub fn new(program: &'a Program, rows: &GroupRows<'_>, specs: &[ParamSpec], loss: Loss, residual: Residual) -> Self {
+    pub fn new(
+        program: &'a Program,
+        rows: &GroupRows<'_>,
+        specs: &[ParamSpec],
+        loss: Loss,
+        residual: Residual,
+    ) -> Self {
         let space = Space::new(program, specs, &rows.inputs, rows.target, residual != Residual::Logit);
         let scaled: Vec<Vec<f64>> = rows
             .inputs
@@ -91,8 +97,7 @@ impl<'a> Problem<'a> {
             .filter(|(a, j)| program.linear().contains(j) && !space.log[*a])
             .map(|(a, j)| (a, *j))
             .collect();
-        let nonlinear: Vec<usize> =
-            (0..space.dimension()).filter(|a| linear.iter().all(|(l, _)| l != a)).collect();
+        let nonlinear: Vec<usize> = (0..space.dimension()).filter(|a| linear.iter().all(|(l, _)| l != a)).collect();
         let ranges = space.ranges(&nonlinear, &rows.inputs, specs);
         Self {
             program,

@@ -64,7 +64,13 @@ impl Space {
     /// The space of a law on one group of rows.
     ///
     /// `rescale_target` is false where the residual has a scale of its own (logit).
-    pub fn new(program: &Program, specs: &[ParamSpec], inputs: &[&[f64]], target: &[f64], rescale_target: bool) -> Self {
+    pub fn new(
+        program: &Program,
+        specs: &[ParamSpec],
+        inputs: &[&[f64]],
+        target: &[f64],
+        rescale_target: bool,
+    ) -> Self {
         let p = specs.len();
         let mut space = Self {
             free: (0..p).filter(|&j| specs[j].fixed.is_none()).collect(),
@@ -86,17 +92,15 @@ impl Space {
             if unit == 1.0 {
                 continue;
             }
-            if let Some(change) = program.unit_change(column) {
-                if change.shifts.iter().all(|shift| absorbs(shift, &specs[shift.param], p)) {
-                    accepted.push((column, unit, change.shifts.clone()));
-                }
+            if let Some(change) = program.unit_change(column)
+                && change.shifts.iter().all(|shift| absorbs(shift, &specs[shift.param], p))
+            {
+                accepted.push((column, unit, change.shifts.clone()));
             }
         }
         // An exponent may depend only on parameters that no unit touches; otherwise the map would need an order.
         let moved: Vec<usize> = accepted.iter().flat_map(|(_, _, s)| s.iter().map(|shift| shift.param)).collect();
-        accepted.retain(|(_, _, shifts)| {
-            shifts.iter().all(|shift| moved.iter().all(|&j| !depends(shift, j, p)))
-        });
+        accepted.retain(|(_, _, shifts)| shifts.iter().all(|shift| moved.iter().all(|&j| !depends(shift, j, p))));
         for (column, unit, shifts) in accepted {
             match column {
                 Some(c) => space.units[c] = unit,
@@ -195,13 +199,15 @@ impl Space {
                 }
                 let spread = |c: usize| log_spread(inputs[c], self.units[c]);
                 // The exponent of a column: one e-fold of the whole range is the natural size, and starts span 400 of it.
-                let exponent_of = (0..inputs.len()).find(|&c| {
-                    self.shifts_of(c).any(|shift| depends(shift, j, p))
-                });
+                let exponent_of = (0..inputs.len()).find(|&c| self.shifts_of(c).any(|shift| depends(shift, j, p)));
                 if let Some(c) = exponent_of {
                     let (low, high) = spread(c);
                     let width = (high - low).max(1e-3);
-                    return Range::Magnitude { smallest: 0.1 / width, largest: 20.0 / width, signed: specs[j].lower < 0.0 };
+                    return Range::Magnitude {
+                        smallest: 0.1 / width,
+                        largest: 20.0 / width,
+                        signed: specs[j].lower < 0.0,
+                    };
                 }
                 if self.log[a] {
                     // A scale of one column lies within the column or not far from it.

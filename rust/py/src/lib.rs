@@ -1,5 +1,7 @@
 //! The door between Python and `scaling-core`: values are converted, errors get their sentence, nothing is computed.
 
+#![expect(clippy::needless_pass_by_value, reason = "arguments arrive from Python as owned handles")]
+
 mod args;
 mod enter;
 mod error;

@@ -118,23 +118,24 @@ impl Program {
     /// Value and derivatives by each parameter of a formula without columns.
     fn gradient(&self, py: Python<'_>, params: Vec<f64>) -> PyResult<(f64, Vec<f64>)> {
         if !self.inner.columns().is_empty() || params.len() != self.inner.params().len() {
-            return Err(parameter(py, "params", "one value a parameter of a formula without columns", "something else"));
+            return Err(parameter(
+                py,
+                "params",
+                "one value a parameter of a formula without columns",
+                "something else",
+            ));
         }
         Ok(scaling_core::point::gradient(&self.inner, &params))
     }
 
     /// The target's transform of each value.
-    fn transform_target<'py>(
-        &self,
-        py: Python<'py>,
-        values: PyReadonlyArray1<'py, f64>,
-    ) -> Bound<'py, PyArray1<f64>> {
-        self.map_target(py, &values, |target, v| target.apply(v))
+    fn transform_target<'py>(&self, py: Python<'py>, values: PyReadonlyArray1<'py, f64>) -> Bound<'py, PyArray1<f64>> {
+        self.map_target(py, &values, scaling_core::expr::Target::apply)
     }
 
     /// The inverse of the target's transform of each value.
     fn invert_target<'py>(&self, py: Python<'py>, values: PyReadonlyArray1<'py, f64>) -> Bound<'py, PyArray1<f64>> {
-        self.map_target(py, &values, |target, v| target.inverse(v))
+        self.map_target(py, &values, scaling_core::expr::Target::inverse)
     }
 
     fn __repr__(&self) -> String {

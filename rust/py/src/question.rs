@@ -80,9 +80,7 @@ impl Question {
         let starts = args::starts(starts)?;
         let control = Control::default();
         let groups = self.inner.columns.groups();
-        let ran = enter(py, &control, groups, progress, || {
-            batch::fit_groups(&self.inner, &starts, threads, &control)
-        })?;
+        let ran = enter(py, &control, groups, progress, || batch::fit_groups(&self.inner, &starts, threads, &control))?;
         Ok((fit_table(py, &ran.value, self.inner.params.len())?, ran.interrupted))
     }
 
@@ -175,9 +173,7 @@ impl Question {
 fn fit_table<'py>(py: Python<'py>, rows: &[FitRow], p: usize) -> PyResult<Bound<'py, PyDict>> {
     let table = PyDict::new(py);
     let numbers = |f: &dyn Fn(&FitRow) -> f64| PyArray1::from_vec(py, rows.iter().map(f).collect());
-    let counts = |f: &dyn Fn(&FitRow) -> usize| {
-        PyArray1::from_vec(py, rows.iter().map(|row| f(row) as i64).collect())
-    };
+    let counts = |f: &dyn Fn(&FitRow) -> usize| PyArray1::from_vec(py, rows.iter().map(|row| f(row) as i64).collect());
     table.set_item("status", PyArray1::from_vec(py, rows.iter().map(|r| r.status as u8).collect()))?;
     table.set_item("objective", numbers(&|r| r.objective))?;
     table.set_item("gradient", numbers(&|r| r.certificate.gradient))?;

@@ -30,9 +30,7 @@ pub(crate) fn interval(
         ("basic", _) => Method::Basic,
         ("normal", _) => Method::Normal,
         ("bc", _) => Method::BiasCorrected,
-        ("bca", Some(values)) => {
-            Method::Accelerated { acceleration: stats::acceleration(&values.as_array().to_vec()) }
-        }
+        ("bca", Some(values)) => Method::Accelerated { acceleration: stats::acceleration(&values.as_array().to_vec()) },
         (other, _) => return Err(parameter(py, "method", "a method of intervals", other)),
     };
     Ok(stats::interval(method, level, estimate, &draws.as_array().to_vec()))
@@ -41,13 +39,7 @@ pub(crate) fn interval(
 /// `count` raw numbers of the stream of a replicate: those of numpy's Philox with key (seed, 1) and counter
 /// (0, 0, replicate, group).
 #[pyfunction]
-pub(crate) fn philox<'py>(
-    py: Python<'py>,
-    seed: u64,
-    replicate: u64,
-    group: u64,
-    count: usize,
-) -> Bound<'py, PyArray1<u64>> {
+pub(crate) fn philox(py: Python<'_>, seed: u64, replicate: u64, group: u64, count: usize) -> Bound<'_, PyArray1<u64>> {
     let mut stream = Stream::new(seed, Purpose::Rows, replicate, group);
     PyArray1::from_vec(py, (0..count).map(|_| stream.next_u64()).collect())
 }

@@ -19,7 +19,12 @@ const CAREFUL: f64 = 10.0;
 ///
 /// # Errors
 /// [`Error::Parameter`] for a number of threads that cannot be had.
-pub fn fit_groups(question: &Question, starts: &Starts, threads: usize, control: &Control) -> Result<Vec<FitRow>, Error> {
+pub fn fit_groups(
+    question: &Question,
+    starts: &Starts,
+    threads: usize,
+    control: &Control,
+) -> Result<Vec<FitRow>, Error> {
     let groups = question.columns.groups();
     let fit = |g: usize| {
         let row = if control.is_cancelled() {
@@ -81,8 +86,7 @@ fn run(
                 effort = Effort { scanned: *count, refined: *count };
             }
             let given: Vec<Vec<f64>> = if question.params.iter().all(|s| s.start.is_some() || s.fixed.is_some()) {
-                let theta: Vec<f64> =
-                    question.params.iter().map(|s| s.fixed.or(s.start).unwrap_or(f64::NAN)).collect();
+                let theta: Vec<f64> = question.params.iter().map(|s| s.fixed.or(s.start).unwrap_or(f64::NAN)).collect();
                 vec![coordinates(&theta)]
             } else {
                 Vec::new()

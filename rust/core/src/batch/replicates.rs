@@ -257,8 +257,7 @@ impl<'a> Worker<'a> {
         if starts == 0 {
             if smooth {
                 self.fitter.with_metric = false;
-                let warm =
-                    Options { damping: 0.0, second_order: false, max_evaluations: WARM_EVALUATIONS, ..options };
+                let warm = Options { damping: 0.0, second_order: false, max_evaluations: WARM_EVALUATIONS, ..options };
                 let outcome = minimise(&mut self.fitter, &mut self.x, Some(&refits.metric), warm, &mut self.scratch);
                 self.fitter.with_metric = true;
                 if outcome.status == Status::Converged {
@@ -277,15 +276,8 @@ impl<'a> Worker<'a> {
             count => Effort { scanned: count.max(2) * 8, refined: count },
         };
         let given = [refits.warm.clone()];
-        let found = search(
-            &mut self.fitter,
-            refits.problem.ranges(),
-            &given,
-            effort,
-            options,
-            &mut self.x,
-            &mut self.scratch,
-        );
+        let found =
+            search(&mut self.fitter, refits.problem.ranges(), &given, effort, options, &mut self.x, &mut self.scratch);
         (found.outcome.value, found.outcome.status)
     }
 
@@ -313,10 +305,8 @@ impl<'a> Worker<'a> {
     fn draw(&mut self, resampling: &Resampling, g: usize, replicate: usize) {
         let n = self.weights.len();
         let mut stream = Stream::new(resampling.seed, Purpose::Rows, replicate as u64, g as u64);
-        let index = |table: &'a Vec<u32>| Clusters {
-            index: &table[self.refits.rows.clone()],
-            count: self.refits.clusters,
-        };
+        let index =
+            |table: &'a Vec<u32>| Clusters { index: &table[self.refits.rows.clone()], count: self.refits.clusters };
         match self.refits.scheme {
             Scheme::Pairs => {
                 rows::pairs(&mut stream, &mut self.counts);

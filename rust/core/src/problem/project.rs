@@ -111,7 +111,8 @@ impl Fitter<'_> {
                     }
                 };
                 let scale = unit * view.inverse_sigma.map_or(1.0, |s| s[i]);
-                let robustness = if robust && block.residual[i].is_finite() { loss.weight(block.residual[i]) } else { 1.0 };
+                let robustness =
+                    if robust && block.residual[i].is_finite() { loss.weight(block.residual[i]) } else { 1.0 };
                 row_weight[i] = view.weight[i] * scale * scale * robustness;
                 offset[i] = natural - block.value[i];
             }

@@ -48,10 +48,16 @@ impl Status {
     /// What happened and what to try.
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::Converged => "the certificate holds: the gradient is zero to tolerance and no step lowers the objective",
-            Self::Stalled => "no step lowers the objective although its gradient is not zero to tolerance; try other starts, wider bounds or a larger delta",
+            Self::Converged => {
+                "the certificate holds: the gradient is zero to tolerance and no step lowers the objective"
+            }
+            Self::Stalled => {
+                "no step lowers the objective although its gradient is not zero to tolerance; try other starts, wider bounds or a larger delta"
+            }
             Self::IterationLimit => "the iteration limit was reached; try other starts or a simpler law",
-            Self::NotIdentified => "the rows do not determine every parameter; fix one, add rows at other scales, or use a smaller law",
+            Self::NotIdentified => {
+                "the rows do not determine every parameter; fix one, add rows at other scales, or use a smaller law"
+            }
             Self::TooFewRows => "fewer rows than free parameters; add rows or fix parameters",
             Self::NotFinite => "the law is not finite at any start; give starts or bounds inside its domain",
             Self::Unfinished => "cancelled before it ran; run again to finish it",

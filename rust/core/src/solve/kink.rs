@@ -12,8 +12,7 @@ const MOST_STEPS: usize = 12;
 /// Minimise a kinked objective from `x`.
 pub fn minimise<O: Separable>(objective: &mut O, x: &mut [f64], options: Options, s: &mut Scratch) -> Outcome {
     let value = objective.value(x);
-    let mut outcome =
-        Outcome { value, status: Status::NotFinite, certificate: Certificate::UNKNOWN, evaluations: 1 };
+    let mut outcome = Outcome { value, status: Status::NotFinite, certificate: Certificate::UNKNOWN, evaluations: 1 };
     if !value.is_finite() {
         return outcome;
     }
@@ -24,7 +23,7 @@ pub fn minimise<O: Separable>(objective: &mut O, x: &mut [f64], options: Options
     // Each stage narrows the smooth zone tenfold; the exact step is tried as soon as few rows are left in it.
     for _ in 0..14 {
         width *= 0.1;
-        if !(width > f64::MIN_POSITIVE) {
+        if width.is_nan() || width <= f64::MIN_POSITIVE {
             break;
         }
         objective.soften(Some(width));
@@ -90,9 +89,8 @@ fn exact<O: Separable>(objective: &mut O, x: &mut [f64], width: f64, s: &mut Scr
     let mut trial = vec![0.0; p];
     for _ in 0..MOST_STEPS {
         // Slopes of the rows off the kink are their one-sided ones, of the rows on it the current multipliers.
-        let mut slopes: Vec<f64> = (0..n)
-            .map(|i| rows.weight[i] * if rows.residual[i] > 0.0 { high } else { low })
-            .collect();
+        let mut slopes: Vec<f64> =
+            (0..n).map(|i| rows.weight[i] * if rows.residual[i] > 0.0 { high } else { low }).collect();
         for (k, &i) in zero.iter().enumerate() {
             slopes[i] = rows.weight[i] * multipliers[k];
         }
@@ -137,10 +135,7 @@ fn exact<O: Separable>(objective: &mut O, x: &mut [f64], width: f64, s: &mut Scr
             break;
         }
     }
-    let multiplier = multipliers
-        .iter()
-        .map(|&mu| if mu >= 0.0 { mu / high } else { mu / low })
-        .fold(0.0_f64, f64::max);
+    let multiplier = multipliers.iter().map(|&mu| if mu >= 0.0 { mu / high } else { mu / low }).fold(0.0_f64, f64::max);
     let gradient = stationarity(&rows, &zero, &multipliers, &free, (low, high));
     s.rows = rows;
     // With q zero rows the vertex is pinned: no step is left. With fewer, the Newton step above was the last one.

@@ -14,8 +14,7 @@ pub fn cholesky(a: &mut [f64], p: usize) -> bool {
                 sum -= a[i * p + k] * a[j * p + k];
             }
             if i == j {
-                // The comparison is written so that a NaN pivot is refused too.
-                if !(sum > PIVOT * diagonal.abs()) {
+                if sum.is_nan() || sum <= PIVOT * diagonal.abs() {
                     return false;
                 }
                 a[i * p + i] = sum.sqrt();
@@ -108,7 +107,8 @@ pub fn solve_general(a: &mut [f64], p: usize, b: &mut [f64]) -> bool {
                 pivot = i;
             }
         }
-        if !(a[pivot * p + k].abs() > 0.0) {
+        let largest = a[pivot * p + k].abs();
+        if largest.is_nan() || largest == 0.0 {
             return false;
         }
         if pivot != k {

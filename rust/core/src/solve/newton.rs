@@ -21,13 +21,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            max_evaluations: 400,
-            damping: 1e-3,
-            second_order: true,
-            rounding: 0.0,
-            decrease: DECREASE_TOLERANCE,
-        }
+        Self { max_evaluations: 400, damping: 1e-3, second_order: true, rounding: 0.0, decrease: DECREASE_TOLERANCE }
     }
 }
 
@@ -118,7 +112,8 @@ pub fn minimise<O: Objective>(
     let p = objective.dimension();
     clamp_into_box(x, objective.lower(), objective.upper());
     let mut value = objective.model(x, &mut s.here);
-    let mut outcome = Outcome { value, status: Status::IterationLimit, certificate: Certificate::UNKNOWN, evaluations: 1 };
+    let mut outcome =
+        Outcome { value, status: Status::IterationLimit, certificate: Certificate::UNKNOWN, evaluations: 1 };
     if !value.is_finite() {
         outcome.status = Status::NotFinite;
         return outcome;

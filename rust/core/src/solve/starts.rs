@@ -40,11 +40,7 @@ impl Range {
                 0.5 * (lower + upper) + half * (t.clamp(-1.0, 1.0) + t.signum() * beyond)
             }
             Self::Magnitude { smallest, largest, signed } => {
-                let (v, sign) = if signed {
-                    ((2.0 * u).fract(), if u < 0.5 { 1.0 } else { -1.0 })
-                } else {
-                    (u, 1.0)
-                };
+                let (v, sign) = if signed { ((2.0 * u).fract(), if u < 0.5 { 1.0 } else { -1.0 }) } else { (u, 1.0) };
                 sign * smallest * (largest / smallest).powf(v)
             }
         }
@@ -170,20 +166,21 @@ pub fn descend<O: Separable>(
     if width == 0.0 {
         return kink::minimise(objective, x, options, s);
     }
-    if staged && width.is_finite() {
-        if let Some((_, largest)) = objective.spread(x) {
-            let scout = Options { decrease: 1e-4, max_evaluations: 60, ..options };
-            let mut wide = largest.min(width * 1e12);
-            while wide > 3.0 * width {
-                objective.soften(Some(wide));
-                minimise(objective, x, None, scout, s);
-                if let Some((_, now)) = objective.spread(x) {
-                    wide = wide.min(now);
-                }
-                wide *= 0.1;
+    if staged
+        && width.is_finite()
+        && let Some((_, largest)) = objective.spread(x)
+    {
+        let scout = Options { decrease: 1e-4, max_evaluations: 60, ..options };
+        let mut wide = largest.min(width * 1e12);
+        while wide > 3.0 * width {
+            objective.soften(Some(wide));
+            minimise(objective, x, None, scout, s);
+            if let Some((_, now)) = objective.spread(x) {
+                wide = wide.min(now);
             }
-            objective.soften(None);
+            wide *= 0.1;
         }
+        objective.soften(None);
     }
     minimise(objective, x, None, options, s)
 }
