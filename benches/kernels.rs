@@ -3,11 +3,20 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use scaling_core::expr::{BLOCK, Program};
 use scaling_core::loss::Loss;
+use scaling_core::problem::{Fitter, GroupRows, Problem, Residual};
 use scaling_core::resample::{Purpose, Stream, rows};
 use scaling_core::simd::{Kernel, LANES, dispatch, math};
+use scaling_core::solve::objective::{Model, Objective};
+use scaling_core::space::ParamSpec;
 
 const ROWS: usize = 1024;
+
+const CHINCHILLA: &str = "E + A/N**alpha + B/D**beta";
+
+/// E, A, alpha, B, beta: near the optimum of the reference problem.
+const OPTIMUM: [f64; 5] = [1.817, 478.0, 0.347, 2143.0, 0.367];
 
 /// One function over a column, a block of lanes in registers at a time, as the tape does it.
 struct Map<'a, F> {
@@ -126,5 +135,91 @@ fn draws(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(kernels, functions, losses, draws);
+/// Model sizes and tokens of a Chinchilla-like design, on a lattice that looks random.
+fn design(n: usize) -> [Vec<f64>; 2] {
+    let spread = |low: f64, high: f64, step: f64| -> Vec<f64> {
+        (0..n).map(|i| (low + (high - low) * (step * (i as f64 + 1.0)).fract()).exp()).collect()
+    };
+    [spread(17.5, 23.5, 0.618_033_988_749_895), spread(19.0, 26.0, 0.754_877_666_246_693)]
+}
+
+fn chinchilla() -> Program {
+    Program::compile(CHINCHILLA, &["N".to_owned(), "D".to_owned()]).expect("the law compiles")
+}
+
+/// The law by its tape, a row: value, then value and five derivatives.
+fn tape(criterion: &mut Criterion) {
+    let program = chinchilla();
+    let columns = design(ROWS);
+    let mut slots = vec![Vec::new(); program.slots()];
+    program.fill(&columns.each_ref().map(Vec::as_slice), &mut slots);
+    let mut workspace = program.workspace();
+    let (mut value, mut jacobian) = (vec![0.0; BLOCK], vec![0.0; BLOCK * program.params().len()]);
+    let mut group = criterion.benchmark_group("tape");
+    group.throughput(Throughput::Elements(ROWS as u64));
+    group.bench_function("chinchilla value", |bencher| {
+        bencher.iter(|| {
+            program.bind(black_box(&OPTIMUM), &mut workspace);
+            for row in (0..ROWS).step_by(BLOCK) {
+                program.value(&slots, row, BLOCK, &mut workspace, black_box(&mut value));
+            }
+        });
+    });
+    group.bench_function("chinchilla value and jacobian", |bencher| {
+        bencher.iter(|| {
+            program.bind(black_box(&OPTIMUM), &mut workspace);
+            for row in (0..ROWS).step_by(BLOCK) {
+                program.value_jacobian(
+                    &slots,
+                    row,
+                    BLOCK,
+                    &mut workspace,
+                    black_box(&mut value),
+                    black_box(&mut jacobian),
+                );
+            }
+        });
+    });
+    group.finish();
+}
+
+/// A problem the size of the reference one (240 rows, Huber, log residual): all a Newton step asks for, and the
+/// gathering of a replicate's rows before it.
+fn model(criterion: &mut Criterion) {
+    let program = chinchilla();
+    let [size, tokens] = design(240);
+    // Residuals of the size of the data's, most of them beyond the bend of the loss.
+    let target: Vec<f64> = (size.iter().zip(&tokens).enumerate())
+        .map(|(i, (n, d))| {
+            let noise = 0.02 * ((0.569_840_290_998_053 * (i as f64 + 1.0)).fract() - 0.5);
+            (OPTIMUM[0] + OPTIMUM[1] / n.powf(OPTIMUM[2]) + OPTIMUM[3] / d.powf(OPTIMUM[4])) * noise.exp()
+        })
+        .collect();
+    let rows = GroupRows { inputs: vec![&size, &tokens], target: &target, weights: None, sigma: None };
+    let specs = [ParamSpec { lower: 0.0, ..ParamSpec::default() }; 5];
+    let problem = Problem::new(&program, &rows, &specs, Loss::Huber { delta: 1e-3 }, Residual::Log);
+    let mut fitter = Fitter::new(&problem);
+    let mut x = vec![0.0; problem.space.dimension()];
+    problem.space.coordinates(&OPTIMUM, &mut x);
+    let mut model = Model::new(x.len());
+    let mut group = criterion.benchmark_group("problem");
+    group.throughput(Throughput::Elements(240));
+    group.bench_function("model of 240 rows", |bencher| {
+        bencher.iter(|| fitter.model(black_box(&x), &mut model));
+    });
+    fitter.with_metric = false;
+    group.bench_function("model of 240 rows without metric", |bencher| {
+        bencher.iter(|| fitter.model(black_box(&x), &mut model));
+    });
+    group.bench_function("value of 240 rows", |bencher| {
+        bencher.iter(|| fitter.value(black_box(&x)));
+    });
+    // As many rows as a pairs bootstrap keeps: 1 - 1/e of them.
+    group.bench_function("select 152 of 240 rows", |bencher| {
+        bencher.iter(|| fitter.select(black_box(|i| if i % 30 < 19 { 1.5 } else { 0.0 })));
+    });
+    group.finish();
+}
+
+criterion_group!(kernels, functions, losses, draws, tape, model);
 criterion_main!(kernels);

@@ -162,9 +162,9 @@ def test_a_rust_module_uses_only_what_stands_to_its_left(path):
     assert not wrong, f"{path.relative_to(CORE)} uses {sorted(wrong)}"
 
 
-def test_the_core_declares_its_modules_in_the_order():
+def test_every_module_of_the_core_has_a_place_in_the_order():
     declared = re.findall(r"^pub mod ([a-z_]+);", (CORE / "lib.rs").read_text("utf-8"), flags=re.M)
-    assert declared == RUST_ORDER
+    assert sorted(declared) == sorted(RUST_ORDER)
 
 
 @pytest.mark.parametrize("order", [PYTHON_ORDER[:-1], RUST_ORDER], ids=["python", "rust"])

@@ -5,6 +5,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 __version__: str
+__all__ = [
+    "Program",
+    "Question",
+    "__version__",
+    "interval",
+    "names",
+    "philox",
+    "quantiles",
+    "statuses",
+    "vector_unit",
+]
 
 def names(formula: str) -> tuple[str | None, str | None, list[str]]: ...
 def statuses() -> list[tuple[str, str]]: ...
@@ -17,6 +28,8 @@ def interval(
 ) -> tuple[float, float]: ...
 def quantiles(values: NDArray[np.float64], levels: Sequence[float]) -> list[float]: ...
 def philox(seed: int, replicate: int, group: int, count: int) -> NDArray[np.uint64]: ...
+def vector_unit() -> str: ...
+
 @final
 class Program:
     def __new__(cls, formula: str, columns: Sequence[str]) -> Program: ...

@@ -41,7 +41,18 @@ def of_fit(
             )
         return tuple(found)
     names = request.names
-    if status[0] == "not_identified":
+    level = [one for one, on in zip(names, numbers["level"][0], strict=True) if on]
+    if level:
+        found.append(
+            _finding(
+                "level_optimum",
+                "red",
+                f"the optimum is not one point: along {shown(level, 200)} the loss stays the same",
+                advice="use a smoother loss (a larger delta, or Squared), or add rows",
+                evidence={"parameters": level},
+            )
+        )
+    if status[0] == "not_identified" and numbers["unidentified"][0].any():
         lost = [one for one, gone in zip(names, numbers["unidentified"][0], strict=True) if gone]
         found.append(
             _finding(
@@ -52,7 +63,7 @@ def of_fit(
                 evidence={"parameters": lost},
             )
         )
-    elif status[0] != "converged":
+    elif status[0] not in ("converged", "not_identified"):
         found.append(_finding("not_converged", "red", status_sentence(status[0])))
     bound = [one for one, on in zip(names, numbers["at_bound"][0], strict=True) if on]
     if bound:
@@ -83,7 +94,9 @@ def _rows(request: Request) -> list[Finding]:
     table, found = request.table, []
     if table.dropped:
         found.append(
-            _finding("rows_dropped", "amber", f"{table.dropped} rows with a null or NaN were dropped")
+            _finding(
+                "rows_dropped", "amber", f"{table.dropped} rows with a null or NaN were dropped"
+            )
         )
     if table.zero_weight:
         found.append(

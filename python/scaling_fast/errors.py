@@ -76,7 +76,7 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     folded: dict[str, str] = {}
     for candidate in candidates:
         folded.setdefault(candidate.casefold(), candidate)
-    match = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    match = difflib.get_close_matches(str(name).casefold(), folded, n=1, cutoff=0.6)
     return folded[match[0]] if match else None
 
 

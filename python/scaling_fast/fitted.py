@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from scaling_fast.errors import DataError, ParameterError, shown, suggestion
 from scaling_fast.request import formula_gradient, status_sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -254,11 +253,15 @@ class Fit:
         kind = kind or ("hessian" if self.loss.name == "squared" else "sandwich")
         if kind not in ("hessian", "sandwich"):
             raise ParameterError(
-                f'kind must be "hessian" or "sandwich", got {shown(kind)}', code="kind", param="kind"
+                f'kind must be "hessian" or "sandwich", got {shown(kind)}',
+                code="kind",
+                param="kind",
             )
         if noise not in ("estimated", "given"):
             raise ParameterError(
-                f'noise must be "estimated" or "given", got {shown(noise)}', code="noise", param="noise"
+                f'noise must be "estimated" or "given", got {shown(noise)}',
+                code="noise",
+                param="noise",
             )
         if self.loss.name in ("absolute", "pinball"):
             raise ParameterError(
@@ -299,7 +302,9 @@ class Fit:
                 sums = np.zeros((int(labels.max()) + 1, len(free)))
                 np.add.at(sums, labels, scores)
                 if len(sums) < 2:
-                    raise DataError("a clustered covariance needs at least two clusters", code="clusters")
+                    raise DataError(
+                        "a clustered covariance needs at least two clusters", code="clusters"
+                    )
                 scores, correction = sums, len(sums) / (len(sums) - 1)
             elif table.weights is not None:
                 scores = scores / np.sqrt(weights)[:, None]
@@ -390,7 +395,9 @@ class Fit:
             if group is not None:
                 point = self._point(group)
                 columns = [wanted.arrays[one][rows] for one in self.request.program.columns]
-                values = self.request.program.evaluate(columns, [point[one] for one in self.request.names])
+                values = self.request.program.evaluate(
+                    columns, [point[one] for one in self.request.names]
+                )
                 out[rows] = self.request.program.invert_target(np.asarray(values))
         back = np.argsort(wanted.order, kind="stable")
         sizes = pl.Series(np.repeat(np.arange(wanted.groups), np.diff(wanted.offsets))[back])
@@ -410,7 +417,9 @@ class Fit:
         for one in names:
             source = table.sources.get(one, one)
             mapped[one] = source if one not in has.columns and source in has.columns else one
-        return read(has, names=names, target=mapped[names[0]], columns=mapped, by=table.keys.columns or None)
+        return read(
+            has, names=names, target=mapped[names[0]], columns=mapped, by=table.keys.columns or None
+        )
 
     def _point(self, group: int) -> dict[str, float]:
         row = self.table.row(group, named=True)
@@ -450,7 +459,9 @@ class Fit:
             f"target     {table.target_name}, {self.request.residual} residuals, {self.loss!r}",
         ]
         if self.table.height == 1 and not table.keys.width:
-            verdict = "global" if self.is_global else ("converged" if self.converged else self.status)
+            verdict = (
+                "global" if self.is_global else ("converged" if self.converged else self.status)
+            )
             lines.append(f"rows       {self.n}   objective {self.objective:.12g}   {verdict}")
             lines += [f"  {one:<12} {value:.8g}" for one, value in self.params.items()]
             lines += [f"  {one:<12} {value:.8g}   (derived)" for one, value in self.derived.items()]
@@ -485,7 +496,9 @@ def checked_level(level: object) -> float:
         For anything else, with the value that was probably meant.
     """
     if isinstance(level, bool) or not isinstance(level, int | float | np.floating | np.integer):
-        raise ParameterError(f"level must be a number, got {shown(level)}", code="level", param="level")
+        raise ParameterError(
+            f"level must be a number, got {shown(level)}", code="level", param="level"
+        )
     value = float(level)
     if not 0.0 < value < 1.0:
         meant = f"; did you mean {value / 100:g}?" if 1.0 < value < 100.0 else ""

@@ -23,6 +23,7 @@ from scaling_fast.errors import (
 )
 from scaling_fast.fitted import AGREEMENT_NEEDED, DIAGNOSTICS, Fit, column_name
 from scaling_fast.laws import Law, Param, as_law
+from scaling_fast.laws.param import number
 from scaling_fast.losses import Absolute, Huber
 from scaling_fast.options import checked_seed, checked_threads, whole_number
 from scaling_fast.progress import watched
@@ -62,7 +63,7 @@ class Grid:
     6
     """
 
-    values: Mapping[str, Sequence[float]]
+    values: Any
 
     def __post_init__(self) -> None:
         if not isinstance(self.values, Mapping) or not self.values:
@@ -71,10 +72,14 @@ class Grid:
                 code="grid",
                 param="starts",
             )
-        object.__setattr__(self, "values", {k: [float(v) for v in one] for k, one in self.values.items()})
+        object.__setattr__(
+            self, "values", {k: [float(v) for v in one] for k, one in self.values.items()}
+        )
         if self.size == 0 or self.size > MOST_STARTS:
             raise ParameterError(
-                f"a Grid needs 1 to {MOST_STARTS:,} starts, got {self.size:,}", code="grid", param="starts"
+                f"a Grid needs 1 to {MOST_STARTS:,} starts, got {self.size:,}",
+                code="grid",
+                param="starts",
             )
 
     @property
@@ -165,7 +170,7 @@ def fit(
     law = _with_params(as_law(law), params)
     whole = as_frame(frame, ())
     law = _bound(law, columns, whole, target)
-    target, residual = _target(law, target, residual)
+    target, scale_of_residual = _target(law, target, residual)
     if target in (law.columns or ()) and target not in (columns or {}):
         raise FormulaError(
             f"the target {shown(target)} stands on the right side of the formula {shown(law.formula, 80)}",
@@ -186,16 +191,22 @@ def fit(
     _refuse_key_clash(law, table.keys.columns)
     scale = None
     if isinstance(loss, Huber) and loss.scale == "mad":
-        scale = _mad(Request(law, table, Absolute(), residual), workers)
+        scale = _mad(Request(law, table, Absolute(), scale_of_residual), workers)
         loss = Huber(loss.delta * scale)
-    request = Request(law, table, loss, residual)
-    require(table, _requirements(request), residual)
-    wanted = _starts(starts, request, table.groups)
+    request = Request(law, table, loss, scale_of_residual)
+    require(table, _requirements(request), scale_of_residual)
+    wanted = _starts(starts, request)
     with watched(None, "fitting") as progress:
         numbers, interrupted = request.fit(wanted, threads=workers, progress=progress)
     if interrupted:
         raise KeyboardInterrupt
-    return _assemble(request, numbers, scale, seed, searched=not isinstance(wanted, np.ndarray) or len(wanted) > 1)
+    return _assemble(
+        request,
+        numbers,
+        scale,
+        seed,
+        searched=not isinstance(wanted, np.ndarray) or len(wanted) > 1,
+    )
 
 
 def _with_params(law: Law, params: Mapping[str, Param] | None) -> Law:
@@ -203,10 +214,12 @@ def _with_params(law: Law, params: Mapping[str, Param] | None) -> Law:
         return law
     if not isinstance(params, Mapping):
         raise ParameterError(
-            f"params must be a mapping of name to Param, got {shown(params)}", code="params", param="params"
+            f"params must be a mapping of name to Param, got {shown(params)}",
+            code="params",
+            param="params",
         )
     for one in params:
-        if one not in law.params:
+        if not isinstance(one, str) or one not in law.params:
             raise ParameterError(
                 f"params names {shown(one)}, which is no parameter of the law"
                 f"{suggestion(one, law.params, kind='parameters')}",
@@ -217,7 +230,9 @@ def _with_params(law: Law, params: Mapping[str, Param] | None) -> Law:
     return replace(law, params=declared | dict(params))
 
 
-def _bound(law: Law, columns: Mapping[str, Any] | None, whole: pl.DataFrame, target: str | None) -> Law:
+def _bound(
+    law: Law, columns: Mapping[str, Any] | None, whole: pl.DataFrame, target: str | None
+) -> Law:
     """Return the law with its columns: those `columns` names, or those the frame has."""
     if law.columns is not None:
         return law
@@ -231,7 +246,9 @@ def _bound(law: Law, columns: Mapping[str, Any] | None, whole: pl.DataFrame, tar
 def _target(law: Law, target: str | None, residual: str | None) -> tuple[str, str]:
     if law.target is not None and target is not None and target != law.target:
         raise ParameterError(
-            f"target is {shown(target)}, but the formula explains {shown(law.target)}", code="target", param="target"
+            f"target is {shown(target)}, but the formula explains {shown(law.target)}",
+            code="target",
+            param="target",
         )
     if target is not None and not isinstance(target, str):
         raise ParameterError(
@@ -239,7 +256,9 @@ def _target(law: Law, target: str | None, residual: str | None) -> tuple[str, st
         )
     if residual not in (None, "log", "raw", "logit"):
         raise ParameterError(
-            f'residual must be "log", "raw" or "logit", got {shown(residual)}', code="residual", param="residual"
+            f'residual must be "log", "raw" or "logit", got {shown(residual)}',
+            code="residual",
+            param="residual",
         )
     if law.transform is not None:
         if residual not in (None, "raw"):
@@ -256,9 +275,11 @@ def _target(law: Law, target: str | None, residual: str | None) -> tuple[str, st
 def _checked_loss(loss: Any) -> Loss:
     if loss is None:
         return Huber(1e-3)
-    if getattr(loss, "name", None) not in LOSSES or not hasattr(loss, "spec"):
+    if isinstance(loss, type) or getattr(loss, "name", None) not in LOSSES:
         raise ParameterError(
-            f"loss must be a loss such as Huber(1e-3) or Squared(), got {shown(loss)}", code="loss", param="loss"
+            f"loss must be a loss such as Huber(1e-3) or Squared(), got {shown(loss)}",
+            code="loss",
+            param="loss",
         )
     return loss  # type: ignore[no-any-return]
 
@@ -277,7 +298,13 @@ def _requirements(request: Request) -> list[tuple[str, str, str]]:
     """Return what the law asks of its columns and, through its transform, of its target."""
     needs = [(column, kind, because) for column, kind, because in request.program.requirements]
     if request.program.transform in ("log", "ln", "log2", "log10"):
-        needs.append((request.table.target_name, "positive", f"{request.program.transform}({request.table.target_name})"))
+        needs.append(
+            (
+                request.table.target_name,
+                "positive",
+                f"{request.program.transform}({request.table.target_name})",
+            )
+        )
     return needs
 
 
@@ -285,17 +312,21 @@ def _mad(request: Request, threads: int) -> float:
     """Return the scale of the residuals: 1.4826 x median |r| of the least-absolute fit."""
     numbers, _ = request.fit(None, threads=threads)
     if request.table.groups != 1:
-        raise ParameterError('scale="mad" belongs to one fit; it has no meaning with by=', code="scale", param="loss")
+        raise ParameterError(
+            'scale="mad" belongs to one fit; it has no meaning with by=', code="scale", param="loss"
+        )
     point = dict(zip(request.names, numbers["params"][0].tolist(), strict=True))
     if not all(math.isfinite(one) for one in point.values()):
         raise ConvergenceError(status_sentence("not_finite"), code="not_finite")
     scale = MAD_TO_SIGMA * float(np.median(np.abs(request.rows(0, point)[0])))
     if scale <= 0.0:
-        raise DataError('the residuals have no scale, so scale="mad" cannot be used', code="no_scale")
+        raise DataError(
+            'the residuals have no scale, so scale="mad" cannot be used', code="no_scale"
+        )
     return scale
 
 
-def _starts(starts: Any, request: Request, groups: int) -> int | NDArray[np.float64] | None:
+def _starts(starts: Any, request: Request) -> int | NDArray[np.float64] | None:
     """Return None for automatic starts, their number, or one row a start."""
     if isinstance(starts, str):
         if starts != "auto":
@@ -313,7 +344,7 @@ def _starts(starts: Any, request: Request, groups: int) -> int | NDArray[np.floa
     if isinstance(starts, Mapping) and all(np.ndim(one) == 0 for one in starts.values()):
         _same_names(starts, free)
         for one in free:
-            Param(start=starts[one])  # refuses text, NaN and infinities by name
+            number(starts[one], one, f"the start of {shown(one)}")  # refuses text, None and NaN by name
         return _points(np.array([[float(starts[one]) for one in free]]), free, request)
     if isinstance(starts, pl.DataFrame | Mapping):
         table = as_frame(starts, free)
@@ -323,13 +354,15 @@ def _starts(starts: Any, request: Request, groups: int) -> int | NDArray[np.floa
         return _points(table.select(pl.col(free).cast(pl.Float64)).to_numpy(), free, request)
     count = whole_number(starts, "starts", 1)
     if count > MOST_STARTS:
-        raise ParameterError(f"starts must be at most {MOST_STARTS:,}, got `{count}`", code="starts", param="starts")
+        raise ParameterError(
+            f"starts must be at most {MOST_STARTS:,}, got `{count}`", code="starts", param="starts"
+        )
     return count
 
 
 def _same_names(given: Mapping[str, Any], free: Sequence[str]) -> None:
     for one in given:
-        if one not in free:
+        if not isinstance(one, str) or one not in free:
             raise ParameterError(
                 f"starts names {shown(one)}, which is no free parameter{suggestion(one, free, kind='parameters')}",
                 code="unknown_name",
@@ -344,7 +377,9 @@ def _same_names(given: Mapping[str, Any], free: Sequence[str]) -> None:
             )
 
 
-def _points(free_values: NDArray[np.float64], free: Sequence[str], request: Request) -> NDArray[np.float64]:
+def _points(
+    free_values: NDArray[np.float64], free: Sequence[str], request: Request
+) -> NDArray[np.float64]:
     """Return starts in the law's order, fixed parameters filled in; each checked against the bounds."""
     out = np.empty((len(free_values), len(request.names)))
     positive = set(request.program.positive)
@@ -370,11 +405,18 @@ def _points(free_values: NDArray[np.float64], free: Sequence[str], request: Requ
 
 
 def _assemble(
-    request: Request, numbers: dict[str, NDArray[Any]], scale: float | None, seed: int, *, searched: bool
+    request: Request,
+    numbers: dict[str, NDArray[Any]],
+    scale: float | None,
+    seed: int,
+    *,
+    searched: bool,
 ) -> Fit:
     """Return the Fit of the core's columns; a single fit without an answer is an error."""
     law, table = request.law, request.table
-    values = {one: np.ascontiguousarray(numbers["params"][:, j]) for j, one in enumerate(request.names)}
+    values = {
+        one: np.ascontiguousarray(numbers["params"][:, j]) for j, one in enumerate(request.names)
+    }
     derived = {label: evaluate(text, values) for label, text in law.derived.items()}
     taken = [*table.keys.columns, *values, *derived]
     status = status_column(numbers["status"])
@@ -390,8 +432,12 @@ def _assemble(
     single = table.groups == 1 and not table.keys.width
     if single:
         _refuse_useless(request, numbers, status[0])
-    certificates = np.column_stack([numbers["gradient"], numbers["decrease"], numbers["multiplier"]])
-    agreed = (numbers["agreement"] >= AGREEMENT_NEEDED) & searched & (status == "converged").to_numpy()
+    certificates = np.column_stack(
+        [numbers["gradient"], numbers["decrease"], numbers["multiplier"]]
+    )
+    agreed = (
+        (numbers["agreement"] >= AGREEMENT_NEEDED) & searched & (status == "converged").to_numpy()
+    )
     findings = advice.of_fit(request, numbers, status, single=single)
     return Fit(request, frame, findings, scale, seed, certificates, agreed)
 
@@ -412,7 +458,9 @@ def _refuse_useless(request: Request, numbers: dict[str, NDArray[Any]], status: 
             f"{shown(free, 200)}; add rows or fix parameters",
             code="too_few_rows",
         )
-    lost = [one for one, gone in zip(request.names, numbers["unidentified"][0], strict=True) if gone]
+    lost = [
+        one for one, gone in zip(request.names, numbers["unidentified"][0], strict=True) if gone
+    ]
     if status == "not_identified" and set(free) <= set(lost):
         raise DataError(
             f"the rows identify none of the parameters {shown(free, 200)}: a column that does not vary, or "

@@ -18,7 +18,8 @@ PATIENCE = 1.0
 
 @contextmanager
 def watched(
-    progress: bool | Callable[[int, int], object] | None, what: str
+    progress: bool | Callable[[int, int], object] | None,  # noqa: FBT001 (three kinds of one option)
+    what: str,
 ) -> Iterator[Callable[[int, int], object] | None]:
     """Give the function to call with (done, total), or None.
 

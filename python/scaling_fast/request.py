@@ -13,7 +13,7 @@ from scaling_fast import _core
 from scaling_fast.errors import ParameterError, shown, suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -193,9 +193,7 @@ class Request:
 
     def rows(
         self, group: int, params: Mapping[str, float]
-    ) -> tuple[
-        NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]
-    ]:
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Return residual, psi, psi' and Jacobian (rows x parameters) of one group at a point."""
         answer: tuple[
             NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]

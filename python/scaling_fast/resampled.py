@@ -13,13 +13,12 @@ import numpy as np
 import polars as pl
 
 from scaling_fast import _core
-from scaling_fast.columns import as_frame, read
 from scaling_fast.errors import ConvergenceError, ParameterError, shown
-from scaling_fast.fitted import checked_level, extrapolation, named_formulas
+from scaling_fast.fitted import checked_level, named_formulas
 from scaling_fast.request import evaluate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -84,8 +83,10 @@ class Bootstrap:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 over group index, replicate (both u64), status code (u8), objective and parameters in the law's
-        order (f64): whole columns one after the other, little-endian, every NaN the same.
+        """sha256 of the draws, equal for equal draws whatever computed them.
+
+        Over group index and replicate (u64), status code (u8), objective and the parameters in the
+        law's order (f64): whole columns one after the other, little-endian, every NaN the same.
         """
         table = self.fit.request.table
         hasher = hashlib.sha256()
@@ -93,7 +94,11 @@ class Bootstrap:
         groups = np.repeat(np.arange(table.groups, dtype="<u8"), per_group)
         if len(groups) != self.draws.height:
             order = table.keys.with_row_index("__group")
-            groups = self.draws.join(order, on=table.keys.columns, how="left")["__group"].to_numpy().astype("<u8")
+            groups = (
+                self.draws.join(order, on=table.keys.columns, how="left")["__group"]
+                .to_numpy()
+                .astype("<u8")
+            )
         hasher.update(groups.tobytes())
         hasher.update(self.draws[self._column("replicate")].to_numpy().astype("<u8").tobytes())
         codes = self.draws[self._column("status")].to_physical().to_numpy()
@@ -161,7 +166,11 @@ class Bootstrap:
             for name, formula in formulas.items():
                 estimate = float(evaluate(formula, point)[0])
                 values = evaluate(formula, draws)
-                left_out = None if jackknife is None else evaluate(formula, jackknife._usable(group, max_failures))
+                left_out = (
+                    None
+                    if jackknife is None
+                    else evaluate(formula, jackknife._usable(group, max_failures))
+                )
                 ends = self._ends(method, level, estimate, values, left_out)
                 rows.append((name, estimate, *ends))
         frame = pl.DataFrame(rows, schema=["name", "estimate", "lower", "upper"], orient="row")
@@ -205,34 +214,43 @@ class Bootstrap:
             Share of unusable replicates that is still accepted.
         """
         if self.fit.groups != 1:
-            raise ParameterError("cov() belongs to one fit; filter `.draws` by group", code="grouped", param="cov")
+            raise ParameterError(
+                "cov() belongs to one fit; filter `.draws` by group", code="grouped", param="cov"
+            )
         draws = self._usable(0, max_failures)
         if log:
             for one, values in draws.items():
                 if not (values > 0).all():
                     raise ParameterError(
-                        f"{shown(one)} is not positive in every draw, so it has no logarithm", code="log", param=one
+                        f"{shown(one)} is not positive in every draw, so it has no logarithm",
+                        code="log",
+                        param=one,
                     )
             draws = {one: np.log(values) for one, values in draws.items()}
         matrix = np.atleast_2d(np.cov(np.array(list(draws.values())), ddof=1))
         if self.scheme.name == "jackknife":
             count = len(next(iter(draws.values())))
             matrix = matrix * (count - 1) ** 2 / count
-        return pl.DataFrame({"parameter": list(draws)} | {one: matrix[:, j] for j, one in enumerate(draws)})
+        return pl.DataFrame(
+            {"parameter": list(draws)} | {one: matrix[:, j] for j, one in enumerate(draws)}
+        )
 
     def _usable(self, group: int, max_failures: float) -> dict[str, NDArray[np.float64]]:
         """Return parameter -> values over the usable replicates of one group."""
         keys = self.fit.request.table.keys
         part = self.draws
         if keys.width:
-            same = [pl.col(one).eq_missing(value) for one, value in zip(keys.columns, keys.row(group), strict=True)]
+            same = [
+                pl.col(one).eq_missing(value)
+                for one, value in zip(keys.columns, keys.row(group), strict=True)
+            ]
             part = part.filter(pl.all_horizontal(same))
         good = part.filter(pl.col(self._column("status")) == "converged")
         failed = part.height - good.height
         if part.height == 0 or failed > max_failures * part.height or good.height < 2:
             raise ConvergenceError(
                 f"{failed} of {part.height} replicates are unusable (see `.failures`), more than max_failures="
-                f"{max_failures:g} allows; the design may not identify the law: try starts=\"multi\", fix a "
+                f'{max_failures:g} allows; the design may not identify the law: try starts="multi", fix a '
                 "parameter, or pass a larger max_failures and report the count",
                 code="failures",
             )
@@ -268,7 +286,9 @@ class Bootstrap:
                 param="interval",
             )
         if self.fit.groups != 1:
-            raise ParameterError("predict() of a bootstrap belongs to one fit", code="grouped", param="predict")
+            raise ParameterError(
+                "predict() of a bootstrap belongs to one fit", code="grouped", param="predict"
+            )
         base = self.fit.predict(frame)
         request = self.fit.request
         draws = self._usable(0, max_failures)
@@ -281,19 +301,27 @@ class Bootstrap:
         ends = np.empty((base.height, 2))
         for row in range(base.height):
             # One row of columns against every draw: the law's formula with parameters as columns.
-            values = self._curve({one: float(values[row]) for one, values in columns.items()}, draws)
+            values = self._curve(
+                {one: float(values[row]) for one, values in columns.items()}, draws
+            )
             if interval == "prediction":
                 values = self._with_noise(values, noise)
             ends[row] = _core.quantiles(np.ascontiguousarray(values), [tail, 1.0 - tail])
-        return base.with_columns(pl.Series("lower", ends[:, 0]), pl.Series("upper", ends[:, 1])).select(
-            *request.program.columns, "prediction", "lower", "upper", "decades_beyond"
-        )
+        return base.with_columns(
+            pl.Series("lower", ends[:, 0]), pl.Series("upper", ends[:, 1])
+        ).select(*request.program.columns, "prediction", "lower", "upper", "decades_beyond")
 
-    def _curve(self, at: dict[str, float], draws: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    def _curve(
+        self, at: dict[str, float], draws: dict[str, NDArray[np.float64]]
+    ) -> NDArray[np.float64]:
         program = self.fit.request.program
-        everything = draws | {one: np.full(len(next(iter(draws.values()))), value) for one, value in at.items()}
+        everything = draws | {
+            one: np.full(len(next(iter(draws.values()))), value) for one, value in at.items()
+        }
         swapped = _core.Program(self.fit.law.formula, list(everything))
-        values = swapped.evaluate([np.ascontiguousarray(everything[one]) for one in swapped.columns], [])
+        values = swapped.evaluate(
+            [np.ascontiguousarray(everything[one]) for one in swapped.columns], []
+        )
         return np.asarray(program.invert_target(np.asarray(values)))
 
     def _noise(self, count: int) -> NDArray[np.float64]:
@@ -304,11 +332,15 @@ class Bootstrap:
         rng = np.random.Generator(np.random.Philox(key=[self.seed, 2]))
         return inflate * rng.choice(residuals - residuals.mean(), size=count)
 
-    def _with_noise(self, values: NDArray[np.float64], noise: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _with_noise(
+        self, values: NDArray[np.float64], noise: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         """Return new runs: residuals are fitted minus observed on the residual's own scale."""
         program, residual = self.fit.request.program, self.fit.request.residual
         if program.transform is not None:
-            return np.asarray(program.invert_target(np.asarray(program.transform_target(values)) - noise))
+            return np.asarray(
+                program.invert_target(np.asarray(program.transform_target(values)) - noise)
+            )
         if residual == "log":
             return values * np.exp(-noise)
         if residual == "logit":
@@ -333,7 +365,9 @@ class Bootstrap:
                 lines.append(str(error))
             else:
                 lines.append(f"95 % {method} intervals")
-                lines += [f"  {n:<12} {e:>14.6g}  [{a:.6g}, {b:.6g}]" for n, e, a, b in table.iter_rows()]
+                lines += [
+                    f"  {n:<12} {e:>14.6g}  [{a:.6g}, {b:.6g}]" for n, e, a, b in table.iter_rows()
+                ]
         return "\n".join(lines)
 
     def __repr__(self) -> str:

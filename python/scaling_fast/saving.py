@@ -28,7 +28,9 @@ SCHEMA = "scaling-fast/1"
 MOST_BYTES = 2**34
 """Unpacked size above which a file is refused: a small file that unpacks to more is no result of ours."""
 
-LOSSES = {one.name: one for one in (losses.Squared, losses.Huber, losses.Absolute, losses.SoftL1)}
+LOSSES: dict[str, Any] = {
+    one.name: one for one in (losses.Squared, losses.Huber, losses.Absolute, losses.SoftL1)
+}
 LOSSES |= {one.name: one for one in (losses.Cauchy, losses.Tukey, losses.LogCosh, losses.Pinball)}
 
 
@@ -101,9 +103,13 @@ def to_bytes(result: Fit | Bootstrap) -> bytes:
         "findings": [one.as_dict() for one in fit.findings],
         "table_findings": [one.as_dict() for one in table.findings],
     }
-    rows = {f"x:{name}": values for name, values in table.arrays.items()}
+    rows: dict[str, Any] = {f"x:{name}": values for name, values in table.arrays.items()}
     rows |= {"target": table.target, "order": table.order}
-    rows |= {name: values for name in ("weights", "sigma") if (values := getattr(table, name)) is not None}
+    rows |= {
+        name: values
+        for name in ("weights", "sigma")
+        if (values := getattr(table, name)) is not None
+    }
     proof = {f"c{j}": fit._certificates[:, j] for j in range(3)} | {"global": fit._global}
     frames = {
         "rows": pl.DataFrame(rows),
@@ -114,7 +120,11 @@ def to_bytes(result: Fit | Bootstrap) -> bytes:
         "proof": pl.DataFrame(proof),
     }
     if isinstance(result, Bootstrap):
-        entry |= {"scheme": _scheme_entry(result.scheme), "boot_seed": result.seed, "n": result.requested}
+        entry |= {
+            "scheme": _scheme_entry(result.scheme),
+            "boot_seed": result.seed,
+            "n": result.requested,
+        }
         frames["draws"] = result.draws
         if isinstance(result.scheme, schemes.Indices | schemes.Weights):
             array = np.asarray(result.scheme.array)
@@ -147,10 +157,14 @@ def from_bytes(raw: bytes, name: str) -> Fit | Bootstrap:
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             if sum(one.file_size for one in archive.infolist()) > MOST_BYTES:
-                raise CheckpointError(f"{shown(name)} unpacks to more than {MOST_BYTES:,} bytes", code="size")
+                raise CheckpointError(
+                    f"{shown(name)} unpacks to more than {MOST_BYTES:,} bytes", code="size"
+                )
             damaged = archive.testzip()
             if damaged is not None:
-                raise CheckpointError(f"{shown(name)} is damaged in {shown(damaged)}", code="damaged")
+                raise CheckpointError(
+                    f"{shown(name)} is damaged in {shown(damaged)}", code="damaged"
+                )
             entry = json.loads(archive.read("result.json"))
             if entry.get("schema") != SCHEMA:
                 raise CheckpointError(
@@ -158,7 +172,9 @@ def from_bytes(raw: bytes, name: str) -> Fit | Bootstrap:
                     code="schema",
                 )
             frames = {
-                one.filename.removesuffix(".arrow"): pl.read_ipc(io.BytesIO(archive.read(one.filename)))
+                one.filename.removesuffix(".arrow"): pl.read_ipc(
+                    io.BytesIO(archive.read(one.filename))
+                )
                 for one in archive.infolist()
                 if one.filename.endswith(".arrow")
             }
@@ -210,15 +226,25 @@ def _rebuilt(entry: dict[str, Any], frames: dict[str, pl.DataFrame]) -> Fit | Bo
     if entry["kind"] == "fit":
         return fit
     return Bootstrap(
-        fit, _scheme(entry["scheme"], frames), entry["boot_seed"], _with_status(frames["draws"], law), entry["n"]
+        fit,
+        _scheme(entry["scheme"], frames),
+        entry["boot_seed"],
+        _with_status(frames["draws"], law),
+        entry["n"],
     )
 
 
 def _with_status(frame: pl.DataFrame, law: Law) -> pl.DataFrame:
     """Return a frame whose status words are of this version's type."""
     taken = [*law.params, *law.derived]
-    names = [one for one in ("status", "fit_status", "draw_status") if one in frame.columns and one not in taken]
-    return frame.with_columns(pl.col(names).cast(pl.String).cast(status_dtype())) if names else frame
+    names = [
+        one
+        for one in ("status", "fit_status", "draw_status")
+        if one in frame.columns and one not in taken
+    ]
+    return (
+        frame.with_columns(pl.col(names).cast(pl.String).cast(status_dtype())) if names else frame
+    )
 
 
 def _scheme(entry: dict[str, Any], frames: dict[str, pl.DataFrame]) -> Any:
@@ -236,4 +262,6 @@ def _scheme(entry: dict[str, Any], frames: dict[str, pl.DataFrame]) -> Any:
         case "weights":
             return schemes.Weights(frames["scheme"].to_numpy())
         case other:
-            raise CheckpointError(f"the scheme {shown(other)} is unknown to this version", code="scheme")
+            raise CheckpointError(
+                f"the scheme {shown(other)} is unknown to this version", code="scheme"
+            )

@@ -16,17 +16,37 @@ import pytest
 
 import scaling_fast as sf
 
-PROBLEMS = (
-    "Chwirut1 Chwirut2 DanWood ENSO Gauss1 Gauss2 Gauss3 Hahn1 Kirby2 Lanczos1 Lanczos2 Lanczos3 "
-    "MGH17 Misra1a Misra1b Misra1c Misra1d Nelson Roszman1"
-).split()
+PROBLEMS = [
+    "Chwirut1",
+    "Chwirut2",
+    "DanWood",
+    "ENSO",
+    "Gauss1",
+    "Gauss2",
+    "Gauss3",
+    "Hahn1",
+    "Kirby2",
+    "Lanczos1",
+    "Lanczos2",
+    "Lanczos3",
+    "MGH17",
+    "Misra1a",
+    "Misra1b",
+    "Misra1c",
+    "Misra1d",
+    "Nelson",
+    "Roszman1",
+]
 CASES = [(name, start) for name in PROBLEMS for start in (1, 2)]
 
 SOLVED = 9.0
-"""Log relative error (correct digits) from which a problem counts as solved: numerics.md section 5."""
+"""Correct digits (log relative error) from which a problem counts as solved."""
 
 KNOWN_UNSOLVED = {
-    ("MGH17", 1): "the far start leads to the flat region where b4 = b5; status not_identified says so",
+    (
+        "MGH17",
+        1,
+    ): "the far start leads to the flat region where b4 = b5; status not_identified says so",
 }
 """The ratchet of parameters: entries may only leave it."""
 
@@ -101,14 +121,16 @@ def test_parameters_have_nine_digits(solved, name, start):
     """numerics.md section 5: LRE >= 9. A case that becomes solved has to leave KNOWN_UNSOLVED."""
     reached = parameter_digits(*solved(name, start))
     if (name, start) in KNOWN_UNSOLVED:
-        assert reached < SOLVED, f"{name} from start {start} is solved now: remove it from KNOWN_UNSOLVED"
+        assert reached < SOLVED, (
+            f"{name} from start {start} is solved now: remove it from KNOWN_UNSOLVED"
+        )
     else:
         assert reached >= SOLVED, f"{reached:.2f} digits"
 
 
 @pytest.mark.parametrize(("name", "start"), CASES)
 def test_nothing_wrong_is_called_converged(solved, name, start):
-    """numerics.md section 5: `converged` on none with LRE < 4; issue 2: a false one is a failure now."""
+    """numerics.md section 5: `converged` on none with LRE < 4."""
     problem, fit = solved(name, start)
     if fit.converged:
         assert parameter_digits(problem, fit) >= 4
@@ -118,7 +140,7 @@ def test_nothing_wrong_is_called_converged(solved, name, start):
 
 @pytest.mark.parametrize(("name", "start"), CASES)
 def test_the_residual_sum_of_squares_is_the_certified_one(solved, name, start):
-    """The published RSS has 11 digits; Lanczos1's is below print precision (numerics.md section 5)."""
+    """The published RSS has 11 digits; Lanczos1's is below print precision."""
     problem, fit = solved(name, start)
     if (name, start) in KNOWN_UNSOLVED or name == "Lanczos1":
         return
@@ -130,7 +152,9 @@ def test_standard_deviations_have_nine_digits(solved, name, start):
     """numerics.md section 5: LRE >= 9, from `fit.cov()`; a ratchet as the parameters'."""
     reached = deviation_digits(*solved(name, start))
     if (name, start) in KNOWN_UNSOLVED_DEVIATIONS:
-        assert reached < SOLVED, f"{name} from start {start}: remove it from KNOWN_UNSOLVED_DEVIATIONS"
+        assert reached < SOLVED, (
+            f"{name} from start {start}: remove it from KNOWN_UNSOLVED_DEVIATIONS"
+        )
     else:
         assert reached >= SOLVED, f"{reached:.2f} digits"
 
@@ -143,5 +167,7 @@ def test_the_mean_over_solved_problems(solved):
 
 def test_every_solved_case_is_certified(solved):
     """A right answer that is not certified is of no use: its status says `converged`."""
-    refused = [case for case in CASES if case not in KNOWN_UNSOLVED and not solved(*case)[1].converged]
+    refused = [
+        case for case in CASES if case not in KNOWN_UNSOLVED and not solved(*case)[1].converged
+    ]
     assert refused == []

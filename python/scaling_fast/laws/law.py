@@ -113,6 +113,14 @@ class Law:
                 f"{type(self.formula).__name__}",
                 code="not_text",
             )
+        try:
+            self.formula.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise FormulaError(
+                f"character {error.start} of the formula is half a character (a lone surrogate)",
+                code="surrogate",
+                position=error.start,
+            ) from error
         # The core is imported where it is used, so that describing laws needs no compiled module.
         from scaling_fast import _core
 

@@ -86,6 +86,8 @@ pub struct FitRow {
     pub at_bound: Vec<bool>,
     /// Whether the rows leave each parameter undetermined.
     pub unidentified: Vec<bool>,
+    /// Whether the loss is level along a direction in which each parameter takes part.
+    pub level: Vec<bool>,
 }
 
 impl FitRow {
@@ -103,6 +105,7 @@ impl FitRow {
             evaluations: 0,
             at_bound: vec![false; parameters],
             unidentified: vec![false; parameters],
+            level: vec![false; parameters],
         }
     }
 }

@@ -2,19 +2,19 @@
 //!
 //! Modules stand in dependency order; each uses only what stands above it.
 
-pub mod batch;
-pub mod columns;
 pub mod error;
+pub mod simd;
+pub mod tape;
 pub mod expr;
 pub mod loss;
-pub mod point;
-pub mod pool;
-pub mod problem;
-pub mod resample;
-pub mod simd;
 pub mod solve;
 pub mod space;
+pub mod columns;
+pub mod problem;
+pub mod resample;
 pub mod stats;
-pub mod tape;
+pub mod pool;
+pub mod batch;
+pub mod point;
 
 pub use error::Error;

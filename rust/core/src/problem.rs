@@ -6,7 +6,7 @@ use crate::simd::{LANES, math};
 use crate::solve::objective::{Model, Objective, Rows};
 use crate::solve::separable::BoxLeastSquares;
 use crate::solve::starts::Range;
-use crate::space::{ParamSpec, Space};
+use crate::space::{ParamSpec, Space, unit_of};
 
 pub mod accumulate;
 mod project;
@@ -36,7 +36,11 @@ pub struct Problem<'a> {
     slots: Vec<Vec<f64>>,
     target: Vec<f64>,
     inverse_sigma: Option<Vec<f64>>,
+    /// Weights in a unit near their median, and that unit.
     weights: Option<Vec<f64>>,
+    weight_unit: f64,
+    /// Median of the targets, and the distance from it beyond which a row starts a robust fit with less weight.
+    bulk: (f64, f64),
     /// Coordinates in which the law is not linear.
     nonlinear: Vec<usize>,
     /// Coordinates in which it is, with their program indices.
@@ -77,7 +81,7 @@ impl<'a> Problem<'a> {
         let mut slots = vec![Vec::new(); program.slots()];
         program.fill(&borrowed, &mut slots);
         let unit = space.target_unit;
-        let target = rows
+        let target: Vec<f64> = rows
             .target
             .iter()
             .map(|y| match residual {
@@ -97,6 +101,8 @@ impl<'a> Problem<'a> {
             .filter(|(a, j)| program.linear().contains(j) && !space.log[*a])
             .map(|(a, j)| (a, *j))
             .collect();
+        let weight_unit = rows.weights.map_or(1.0, unit_of);
+        let bulk = bulk(&target);
         let nonlinear: Vec<usize> = (0..space.dimension()).filter(|a| linear.iter().all(|(l, _)| l != a)).collect();
         let ranges = space.ranges(&nonlinear, &rows.inputs, specs);
         Self {
@@ -107,7 +113,9 @@ impl<'a> Problem<'a> {
             slots,
             target,
             inverse_sigma: rows.sigma.map(|s| s.iter().map(|v| 1.0 / v).collect()),
-            weights: rows.weights.map(<[f64]>::to_vec),
+            weights: rows.weights.map(|w| w.iter().map(|v| v / weight_unit).collect()),
+            weight_unit,
+            bulk,
             nonlinear,
             linear,
             ranges,
@@ -126,7 +134,7 @@ impl<'a> Problem<'a> {
 
     /// What an objective in solver units must be multiplied by to become the caller's.
     pub fn factor(&self) -> f64 {
-        self.loss.1
+        self.loss.1 * self.weight_unit
     }
 
     /// Where to scan the nonlinear coordinates.
@@ -139,6 +147,11 @@ impl<'a> Problem<'a> {
         let mut square = 0.0;
         for i in 0..fitter.n {
             let y = match self.residual {
+                // A wild target is no measure of the rounding of the others, unless the loss takes it at its word.
+                Residual::Raw if self.loss.0 != Loss::Squared => {
+                    let (centre, reach) = self.bulk;
+                    fitter.target[i].clamp(centre - reach, centre + reach)
+                }
                 Residual::Raw => fitter.target[i],
                 // The logarithm carries the relative error of its argument: one unit a row.
                 Residual::Log | Residual::Logit => fitter.target[i].abs().max(1.0),
@@ -357,4 +370,25 @@ impl Objective for Fitter<'_> {
 /// An objective that is not a number is one that no step may enter.
 fn finite(value: f64) -> f64 {
     if value.is_finite() { value } else { f64::INFINITY }
+}
+
+/// Distances from the median, in median absolute deviations, within which every target is taken at its word at first.
+const BULK: f64 = 100.0;
+
+/// Median of the targets and [`BULK`] times their median absolute deviation (infinite where that vanishes).
+fn bulk(target: &[f64]) -> (f64, f64) {
+    let median = |values: &mut [f64]| {
+        let middle = values.len() / 2;
+        *values.select_nth_unstable_by(middle, f64::total_cmp).1
+    };
+    if target.is_empty() {
+        return (0.0, f64::INFINITY);
+    }
+    let mut values = target.to_vec();
+    let centre = median(&mut values);
+    for v in &mut values {
+        *v = (*v - centre).abs();
+    }
+    let deviation = median(&mut values);
+    (centre, if deviation > 0.0 { BULK * deviation } else { f64::INFINITY })
 }

@@ -263,20 +263,15 @@ fn absorbs(shift: &Shift, spec: &ParamSpec, p: usize) -> bool {
     }
 }
 
-/// The power of two nearest the geometric mean of the magnitudes; 1 for columns that are all zero.
-fn unit_of(values: &[f64]) -> f64 {
-    let (mut sum, mut count) = (0.0, 0.0);
-    for v in values {
-        if *v != 0.0 {
-            sum += v.abs().ln();
-            count += 1.0;
-        }
-    }
-    if count == 0.0 {
+/// The power of two nearest the median magnitude, which one wild value does not move; 1 for columns that are all zero.
+pub(crate) fn unit_of(values: &[f64]) -> f64 {
+    let mut magnitudes: Vec<f64> = values.iter().map(|v| v.abs()).filter(|v| *v > 0.0).collect();
+    if magnitudes.is_empty() {
         return 1.0;
     }
-    let exponent = (sum / count / std::f64::consts::LN_2).round().clamp(-1000.0, 1000.0);
-    exponent.exp2()
+    let middle = magnitudes.len() / 2;
+    let (_, median, _) = magnitudes.select_nth_unstable_by(middle, f64::total_cmp);
+    median.log2().round().clamp(-1000.0, 1000.0).exp2()
 }
 
 /// Ends of ln(column / unit); a column with non-positive values spans [-1, 1].

@@ -17,7 +17,7 @@ mod _core {
     #[pymodule_export]
     use super::question::{Question, statuses};
     #[pymodule_export]
-    use super::statistics::{interval, philox, quantiles};
+    use super::statistics::{interval, philox, quantiles, vector_unit};
 
     use pyo3::prelude::*;
 

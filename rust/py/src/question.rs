@@ -193,5 +193,6 @@ fn fit_table<'py>(py: Python<'py>, rows: &[FitRow], p: usize) -> PyResult<Bound<
     };
     table.set_item("at_bound", flags(&|r| r.at_bound.clone())?)?;
     table.set_item("unidentified", flags(&|r| r.unidentified.clone())?)?;
+    table.set_item("level", flags(&|r| r.level.clone())?)?;
     Ok(table)
 }

@@ -43,3 +43,9 @@ pub(crate) fn philox(py: Python<'_>, seed: u64, replicate: u64, group: u64, coun
     let mut stream = Stream::new(seed, Purpose::Rows, replicate, group);
     PyArray1::from_vec(py, (0..count).map(|_| stream.next_u64()).collect())
 }
+
+/// The vector instructions this processor runs the kernels with; results do not depend on it.
+#[pyfunction]
+pub(crate) fn vector_unit() -> &'static str {
+    scaling_core::simd::unit()
+}

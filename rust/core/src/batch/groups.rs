@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::identify::identify;
+use super::identify::{flat, identify};
 use super::{Control, FitRow, Question, Starts};
 use crate::error::Error;
 use crate::pool::pool;
@@ -55,7 +55,7 @@ fn fit_group(question: &Question, g: usize, starts: &Starts) -> FitRow {
     let options = Options { rounding: problem.rounding(&fitter), ..Options::default() };
     let mut x = vec![0.0; q];
     let found = run(&problem, &mut fitter, question, starts, options, &mut x, &mut scratch);
-    report(&problem, &mut fitter, &found, &x)
+    report(&problem, &mut fitter, &found, &x, options.rounding)
 }
 
 fn run(
@@ -110,7 +110,7 @@ fn local(fitter: &mut Fitter<'_>, start: &[f64], options: Options, x: &mut [f64]
         let options = Options { damping, ..options };
         let outcome = descend(fitter, &mut point, options, false, scratch);
         let outcome = polish::polish(fitter, &mut point, outcome, options, scratch);
-        let sound = outcome.status == Status::Converged && !identify(fitter, &point).1.contains(&true);
+        let sound = outcome.status == Status::Converged && !identify(fitter, &point, options.rounding).1.contains(&true);
         if sound || best.is_none_or(|b| outcome.value < b.value) {
             best = Some(outcome);
             x.copy_from_slice(&point);
@@ -124,7 +124,7 @@ fn local(fitter: &mut Fitter<'_>, start: &[f64], options: Options, x: &mut [f64]
 }
 
 /// The table row of a finished fit.
-fn report(problem: &Problem<'_>, fitter: &mut Fitter<'_>, found: &Found, x: &[f64]) -> FitRow {
+fn report(problem: &Problem<'_>, fitter: &mut Fitter<'_>, found: &Found, x: &[f64], rounding: f64) -> FitRow {
     let space = &problem.space;
     let mut row = FitRow::empty(space.parameters(), fitter.rows_selected(), found.outcome.status);
     row.starts = found.starts;
@@ -139,13 +139,16 @@ fn report(problem: &Problem<'_>, fitter: &mut Fitter<'_>, found: &Found, x: &[f6
     for (a, &j) in space.free.iter().enumerate() {
         row.at_bound[j] = x[a] <= space.lower[a] || x[a] >= space.upper[a];
     }
-    let (condition, null) = identify(fitter, x);
+    let (condition, null) = identify(fitter, x, rounding);
     row.condition = condition;
+    let settled = fitter.width() > 0.0 && found.outcome.status == Status::Converged;
+    let level = if settled { flat(fitter, x) } else { vec![false; x.len()] };
     for (a, &j) in space.free.iter().enumerate() {
         row.unidentified[j] = null[a];
+        row.level[j] = level[a];
     }
     // On a bound a parameter is determined by the bound, so its flat direction is no defect of the design.
-    if (0..row.params.len()).any(|j| row.unidentified[j] && !row.at_bound[j]) {
+    if (0..row.params.len()).any(|j| (row.unidentified[j] || row.level[j]) && !row.at_bound[j]) {
         row.status = Status::NotIdentified;
     }
     row

@@ -2,6 +2,7 @@
 
 use crate::problem::Fitter;
 use crate::solve::linalg::{norm2, qr, singular};
+use crate::solve::newton::frozen_curvature;
 use crate::solve::{Objective, Rows};
 
 /// Smallest singular value of the column-scaled Jacobian, relative to the largest, that still identifies a parameter.
@@ -14,7 +15,10 @@ const RANK: f64 = 1e-13;
 const SHARE: f64 = 1e-3;
 
 /// Condition number of the column-scaled J'J, and the coordinates that take part in its null space.
-pub(super) fn identify(fitter: &mut Fitter<'_>, x: &[f64]) -> (f64, Vec<bool>) {
+///
+/// A coordinate that could change by its own size (or by one) and move no residual by more than `rounding` takes part too:
+/// alpha in A*x**(-alpha) when A has gone to zero.
+pub(super) fn identify(fitter: &mut Fitter<'_>, x: &[f64], rounding: f64) -> (f64, Vec<bool>) {
     let q = x.len();
     let mut rows = Rows::default();
     let mut null = vec![false; q];
@@ -29,8 +33,9 @@ pub(super) fn identify(fitter: &mut Fitter<'_>, x: &[f64]) -> (f64, Vec<bool>) {
             *v *= w.sqrt();
         }
         let norm = norm2(column);
-        if norm == 0.0 {
+        if norm * x[a].abs().max(1.0) <= rounding {
             null[a] = true;
+            column.fill(0.0);
         } else {
             for v in column.iter_mut() {
                 *v /= norm;
@@ -52,5 +57,75 @@ pub(super) fn identify(fitter: &mut Fitter<'_>, x: &[f64]) -> (f64, Vec<bool>) {
             }
         }
     }
-    ((largest / smallest).powi(2), null)
+    (if smallest > 0.0 { (largest / smallest).powi(2) } else { f64::INFINITY }, null)
+}
+
+/// Curvature of the objective along a direction, relative to that of the metric, below which the direction is flat.
+const FLAT: f64 = 1e-7;
+
+/// Coordinates along which the optimum is not unique although the rows would determine them: a loss with straight parts can
+/// balance on a whole segment, each of whose points has the same objective.
+pub(super) fn flat(fitter: &mut Fitter<'_>, x: &[f64]) -> Vec<bool> {
+    let q = x.len();
+    let mut rows = Rows::default();
+    let mut flat = vec![false; q];
+    if q == 0 || !fitter.rows(x, &mut rows) {
+        return flat;
+    }
+    let n = rows.residual.len();
+    if rows.curvature.iter().all(|c| *c > 0.0) {
+        return flat;
+    }
+    let slopes: Vec<f64> = rows.weight.iter().zip(&rows.psi).map(|(w, psi)| w * psi).collect();
+    let mut curvature = vec![0.0; q * q];
+    let mut pulled = [vec![0.0; q], vec![0.0; q]];
+    if !frozen_curvature(fitter, x, &slopes, &mut vec![0.0; q], &mut pulled, &mut curvature) {
+        return flat;
+    }
+    // In the coordinates of the metric J' W (psi/r) J = R'R the curvature of a well-posed direction is of order one.
+    let mut pull = vec![0.0; n * q];
+    for i in 0..n {
+        let r = rows.residual[i];
+        let strength = if r == 0.0 { rows.curvature[i] } else { rows.psi[i] / r };
+        let root = (rows.weight[i] * strength.max(0.0)).sqrt();
+        for a in 0..q {
+            pull[a * n + i] = root * rows.jacobian[a * n + i];
+            for b in 0..q {
+                curvature[a * q + b] +=
+                    rows.weight[i] * rows.curvature[i] * rows.jacobian[a * n + i] * rows.jacobian[b * n + i];
+            }
+        }
+    }
+    let mut r = vec![0.0; q * q];
+    qr(&mut pull, n, q, &mut r);
+    if (0..q).any(|a| r[a * q + a] == 0.0) {
+        return flat;
+    }
+    whiten(&mut curvature, &r, q);
+    let mut vectors = vec![0.0; q * q];
+    let values = singular(&mut curvature, &mut vectors, q);
+    for (k, value) in values.iter().enumerate() {
+        if *value <= FLAT {
+            for a in 0..q {
+                flat[a] |= vectors[a * q + k].abs() > SHARE;
+            }
+        }
+    }
+    flat
+}
+
+/// Replace the symmetric `a` by R^-T a R^-1.
+fn whiten(a: &mut [f64], r: &[f64], q: usize) {
+    for pass in 0..2 {
+        for j in 0..q {
+            for i in 0..q {
+                let at = |i: usize| if pass == 0 { i * q + j } else { j * q + i };
+                let mut sum = a[at(i)];
+                for k in 0..i {
+                    sum -= r[k * q + i] * a[at(k)];
+                }
+                a[at(i)] = sum / r[i * q + i];
+            }
+        }
+    }
 }

@@ -296,7 +296,7 @@ impl<'a> Worker<'a> {
         if cholesky(&mut scaled, q) {
             return true;
         }
-        let (_, null) = identify(&mut self.fitter, &self.x);
+        let (_, null) = identify(&mut self.fitter, &self.x, self.refits.rounding);
         let space = &self.refits.problem.space;
         (0..q).all(|a| !null[a] || self.x[a] <= space.lower[a] || self.x[a] >= space.upper[a])
     }

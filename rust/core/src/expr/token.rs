@@ -130,6 +130,11 @@ fn name(text: &str, start: usize) -> Result<(Kind, usize), Error> {
     if end - start <= SHOWN && KEYWORDS.contains(&&text[start..end]) {
         return Err(fault(FormulaProblem::Keyword { name: text[start..end].into() }, start, end));
     }
+    // Whoever writes them means the value, not a parameter of that name.
+    if matches!(text[start..end].to_ascii_lowercase().as_str(), "inf" | "infinity" | "nan") {
+        let value = if text[start..end].eq_ignore_ascii_case("nan") { f64::NAN } else { f64::INFINITY };
+        return Err(fault(FormulaProblem::NotFinite { text: text[start..end].into(), value }, start, end));
+    }
     Ok((Kind::Name, end))
 }
 

@@ -111,8 +111,15 @@ impl Fitter<'_> {
                     }
                 };
                 let scale = unit * view.inverse_sigma.map_or(1.0, |s| s[i]);
-                let robustness =
-                    if robust && block.residual[i].is_finite() { loss.weight(block.residual[i]) } else { 1.0 };
+                let distance = (y - problem.bulk.0).abs();
+                let robustness = if robust && block.residual[i].is_finite() {
+                    loss.weight(block.residual[i])
+                } else if loss != Loss::Squared && distance > problem.bulk.1 {
+                    // Nothing is known of residuals yet: a target far outside the others may only hint.
+                    (problem.bulk.1 / distance).powi(2)
+                } else {
+                    1.0
+                };
                 row_weight[i] = view.weight[i] * scale * scale * robustness;
                 offset[i] = natural - block.value[i];
             }

@@ -24,6 +24,15 @@ pub trait Kernel {
     fn run(self) -> Self::Output;
 }
 
+/// The instruction set that [`dispatch`] uses here, in a word.
+pub fn unit() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        return "AVX2 and FMA";
+    }
+    "portable"
+}
+
 /// Runs `kernel` on the widest instruction set this processor has; the result does not depend on which.
 #[inline]
 pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {

@@ -114,9 +114,9 @@ impl BoxLeastSquares {
         let mut ridge = 1e-14;
         loop {
             for (a, &i) in self.free.iter().enumerate() {
-                let di = self.gram[i * k + i].sqrt().max(f64::MIN_POSITIVE);
+                let di = scale(self.gram[i * k + i]);
                 for (b, &j) in self.free.iter().enumerate().take(a + 1) {
-                    let dj = self.gram[j * k + j].sqrt().max(f64::MIN_POSITIVE);
+                    let dj = scale(self.gram[j * k + j]);
                     self.factor[a * q + b] = self.gram[i * k + j] / (di * dj) + if a == b { ridge } else { 0.0 };
                 }
                 let mut right = self.right[i];
@@ -137,10 +137,15 @@ impl BoxLeastSquares {
         }
         cholesky_solve(&self.factor[..q * q], q, &mut self.work[..q]);
         for (a, &i) in self.free.iter().enumerate() {
-            self.work[a] /= self.gram[i * k + i].sqrt().max(f64::MIN_POSITIVE);
+            self.work[a] /= scale(self.gram[i * k + i]);
         }
         true
     }
+}
+
+/// Length of a column; 1 for one that vanishes, which any value solves.
+fn scale(square: f64) -> f64 {
+    if square > 0.0 { square.sqrt() } else { 1.0 }
 }
 
 #[cfg(test)]

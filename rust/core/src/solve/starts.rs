@@ -90,7 +90,7 @@ pub fn search<O: Separable>(
     s: &mut Scratch,
 ) -> Found {
     let p = objective.dimension();
-    let mut candidates: Vec<(f64, Vec<f64>)> = Vec::with_capacity(effort.scanned + given.len());
+    let mut candidates: Vec<(f64, Vec<f64>)> = Vec::new();
     let nonlinear = objective.nonlinear().to_vec();
     let fractions = kronecker(nonlinear.len());
     for index in 0..effort.scanned {
@@ -168,10 +168,10 @@ pub fn descend<O: Separable>(
     }
     if staged
         && width.is_finite()
-        && let Some((_, largest)) = objective.spread(x)
+        && let Some((median, largest)) = objective.spread(x)
     {
         let scout = Options { decrease: 1e-4, max_evaluations: 60, ..options };
-        let mut wide = largest.min(width * 1e12);
+        let mut wide = largest.min(30.0 * median);
         while wide > 3.0 * width {
             objective.soften(Some(wide));
             minimise(objective, x, None, scout, s);

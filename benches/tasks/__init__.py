@@ -1,0 +1,1 @@
+"""The tasks of peers.py, each with its own data, contenders and judge."""
