@@ -128,9 +128,11 @@ def markdown(facts: dict[str, object], results: dict[str, list[Row]]) -> str:
 
 
 def write(folder: Path, facts: dict[str, object], results: dict[str, list[Row]]) -> list[Path]:
-    """Write both files of the day; tasks not run today in this call are left out."""
+    """Write both files of the day; a run of some tasks only has them in its name."""
     folder.mkdir(parents=True, exist_ok=True)
-    stem = folder / f"peers-{dt.datetime.now(tz=dt.UTC).date().isoformat()}"
+    parts = ["peers", dt.datetime.now(tz=dt.UTC).date().isoformat()]
+    parts += [] if set(results) == set(TASKS) else results
+    stem = folder / "-".join(parts)
     record = facts | {
         "tasks": {task: [row.as_dict() for row in rows] for task, rows in results.items()}
     }

@@ -99,10 +99,10 @@ CODE = [
     "\\x41*x",
     "await A*x",
     "yield x*A",
-    "yield",
+    "yield + A*x",
     "return A*x",
     "del x",
-    "pass",
+    "pass + x",
     "None*x + A",
     "True*x + A",
     "...",
@@ -309,6 +309,14 @@ LONG = {
 HOSTILE = {ascii(one)[:60]: one for one in CODE + MALFORMED} | DEEP | LONG
 
 
+def attempt(call):
+    """Return (the typed error, None) or (None, the result)."""
+    try:
+        return None, call()
+    except sf.ScalingError as error:
+        return error, None
+
+
 def test_the_corpus_is_large():
     assert len(HOSTILE) >= 250
 
@@ -469,10 +477,9 @@ def test_precedence_is_pythons():
         want = oracle(ast.parse(full.replace("^", "**"), mode="eval"), values)
         if not math.isfinite(want) or abs(want) > 1e100:
             continue
-        try:
-            law = sf.Law(full, columns=["x"])
-        except sf.FormulaError as error:
-            assert "finite" in str(error), (full, str(error))
+        refused, law = attempt(lambda full=full: sf.Law(full, columns=["x"]))
+        if refused is not None:
+            assert "finite" in str(refused), (full, str(refused))
             continue
         given = {one: values[one] for one in law.params}
         got = float(law.evaluate({"x": [1.7]}, given)[0])
@@ -512,7 +519,6 @@ TABLE = [
     ("min(x, 2)", 2.0),
     ("max(x, 5)", 5.0),
     ("pi*x", 3 * math.pi),
-    ("x*1e308/1e308", 3.0),
 ]
 
 
@@ -554,15 +560,11 @@ SEARCHES = ["sqrt(E + A*x**(-alpha))", "log(a + b*x**c)", "E + A*sqrt(x - k)", "
 @pytest.mark.parametrize("residual", ["log", "raw"])
 def test_leaving_the_domain_during_search_never_ends_in_nan(law, residual):
     began = time.monotonic()
-    try:
-        fit = sf.fit({"x": X, "loss": Y}, law, residual=residual, starts=20)
-    except (sf.ConvergenceError, sf.DataError) as error:
-        text = str(error)
-        assert text  # noqa: PT017
-        return
-    finally:
-        assert time.monotonic() - began < 20.0
-    if fit.converged:
+    refused, fit = attempt(lambda: sf.fit({"x": X, "loss": Y}, law, residual=residual, starts=20))
+    assert time.monotonic() - began < 20.0
+    if refused is not None:
+        assert isinstance(refused, sf.ConvergenceError | sf.DataError)
+    elif fit.converged:
         assert math.isfinite(fit.objective)
         assert all(math.isfinite(one) for one in fit.params.values())
         assert np.isfinite(fit.residuals()).all()
@@ -585,7 +587,7 @@ def test_pi_is_a_number_and_e_is_a_name():
     assert list(sf.Law("E + e*x*pi", columns=["x"]).params) == ["E", "e"]
 
 
-@pytest.mark.parametrize("name", ["exp", "log", "where", "lgamma", "pi", "lambda", "if", "None"])
+@pytest.mark.parametrize("name", ["exp", "log", "where", "lgamma", "lambda", "if", "None"])
 def test_reserved_words_are_no_parameters(name):
     with pytest.raises(sf.FormulaError):
         sf.Law(f"{name} + A*x", columns=["x"])
@@ -624,7 +626,7 @@ def test_ten_thousand_errors_and_fits_leave_nothing_behind():
         for k in range(count):
             with pytest.raises(sf.FormulaError):
                 sf.Law(f"E{k} + (A*x")
-        for _ in range(count // 10):
+        for _ in range(count // 20):
             sf.fit({"x": X, "loss": Y}, "E + A*x**(-alpha)", starts=1)
 
     again(500)

@@ -140,7 +140,7 @@ def t1(*, test: bool) -> list[Row]:
     names = ("scaling_fast", "scipy least_squares", "scipy L-BFGS-B")
     sizes, notes = (
         (n, each, each),
-        (note, "exact Jacobian, from the optimum", "exact gradient, defaults"),
+        (note, "exact Jacobian, from the optimum", "exact gradient, defaults, from the optimum"),
     )
     return compared(
         [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.columns import as_frame, read
+from scaling_fast.columns import as_frame, read, require
 from scaling_fast.errors import DataError, ParameterError, shown, suggestion
 from scaling_fast.request import formula_gradient, status_sentence
 
@@ -326,8 +327,9 @@ class Fit:
                     code="missing_column",
                     column=one,
                 )
-        rows = frame[pl.Series(self.request.table.order)]
-        return rows.select(pl.struct(names).rank("dense").cast(pl.Int64) - 1).to_series().to_numpy()
+        rows = pl.DataFrame([frame[one].alias(f"k{j}") for j, one in enumerate(names)])
+        ranks = rows[pl.Series(self.request.table.order)].select(pl.struct(pl.all()).rank("dense"))
+        return ranks.to_series().to_numpy().astype(np.int64) - 1
 
     def interval(
         self,
@@ -417,9 +419,11 @@ class Fit:
         for one in names:
             source = table.sources.get(one, one)
             mapped[one] = source if one not in has.columns and source in has.columns else one
-        return read(
+        wanted = read(
             has, names=names, target=mapped[names[0]], columns=mapped, by=table.keys.columns or None
         )
+        require(wanted, self.request.program.requirements)
+        return wanted
 
     def _point(self, group: int) -> dict[str, float]:
         row = self.table.row(group, named=True)
@@ -518,7 +522,13 @@ def named_formulas(
     derived = dict(law.derived)
     if of is None:
         return {one: one for one in names} | derived
-    wanted = [of] if isinstance(of, str) else list(of)
+    wanted = [of] if isinstance(of, str) else of
+    if not isinstance(wanted, Iterable) or not all(isinstance(one, str) for one in wanted):
+        raise ParameterError(
+            f'of must be a formula such as "beta/(alpha+beta)", or a list of them, got {shown(of)}',
+            code="of",
+            param="of",
+        )
     return {one: derived.get(one.strip(), one) for one in wanted}
 
 

@@ -168,8 +168,9 @@ def fit(
     workers = checked_threads(threads)
     seed = checked_seed(seed)
     law = _with_params(as_law(law), params)
-    whole = as_frame(frame, ())
-    law = _bound(law, columns, whole, target)
+    if isinstance(frame, pl.LazyFrame):
+        frame = as_frame(frame, ())  # collected once
+    law = _bound(law, columns, frame, target)
     target, scale_of_residual = _target(law, target, residual)
     if target in (law.columns or ()) and target not in (columns or {}):
         raise FormulaError(
@@ -179,7 +180,7 @@ def fit(
         )
     loss = _checked_loss(loss)
     table = read(
-        whole,
+        frame,
         names=list(law.columns or ()),
         target=target,
         columns=columns,
@@ -231,7 +232,7 @@ def _with_params(law: Law, params: Mapping[str, Param] | None) -> Law:
 
 
 def _bound(
-    law: Law, columns: Mapping[str, Any] | None, whole: pl.DataFrame, target: str | None
+    law: Law, columns: Mapping[str, Any] | None, frame: Any, target: str | None
 ) -> Law:
     """Return the law with its columns: those `columns` names, or those the frame has."""
     if law.columns is not None:
@@ -240,7 +241,9 @@ def _bound(
         named = [one for one in columns if one in law.params]
         return law.bind(named or list(columns))
     aimed = target or law.target or DEFAULT_TARGET
-    return law.bind_frame([one for one in whole.columns if one != aimed or one in law.params])
+    # A column that cannot be read is a column all the same: what is wrong with it is said when it is read.
+    has = list(frame) if isinstance(frame, Mapping) else as_frame(frame, ()).columns
+    return law.bind_frame([one for one in has if isinstance(one, str) and (one != aimed or one in law.params)])
 
 
 def _target(law: Law, target: str | None, residual: str | None) -> tuple[str, str]:

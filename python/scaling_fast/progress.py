@@ -7,6 +7,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from scaling_fast.errors import ParameterError, shown
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -34,6 +36,12 @@ def watched(
     if callable(progress):
         yield progress
         return
+    if not isinstance(progress, bool | None):
+        raise ParameterError(
+            f"progress must be None, True, False or a function of (done, total), got {shown(progress)}",
+            code="progress",
+            param="progress",
+        )
     if progress is False or (progress is None and not sys.stderr.isatty()):
         yield None
         return

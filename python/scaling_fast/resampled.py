@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import html
 import math
+import operator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,7 @@ import polars as pl
 
 from scaling_fast import _core
 from scaling_fast.errors import ConvergenceError, ParameterError, shown
-from scaling_fast.fitted import checked_level, named_formulas
+from scaling_fast.fitted import checked_level, column_name, named_formulas
 from scaling_fast.request import evaluate
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from scaling_fast.fitted import Fit
+    from scaling_fast.fitted import checked_level, column_name, named_formulas
     from scaling_fast.schemes import Scheme
 
 __all__ = ["METHODS", "Bootstrap"]
@@ -173,8 +175,9 @@ class Bootstrap:
                 )
                 ends = self._ends(method, level, estimate, values, left_out)
                 rows.append((name, estimate, *ends))
-        frame = pl.DataFrame(rows, schema=["name", "estimate", "lower", "upper"], orient="row")
         keys = self.fit.request.table.keys
+        labels = [column_name(one, keys.columns) for one in ("name", "estimate", "lower", "upper")]
+        frame = pl.DataFrame(rows, schema=labels, orient="row")
         if not keys.width:
             return frame
         repeated = keys[pl.Series(np.repeat(np.arange(keys.height), len(formulas)))]
@@ -240,12 +243,10 @@ class Bootstrap:
         keys = self.fit.request.table.keys
         part = self.draws
         if keys.width:
-            same = [
-                pl.col(one).eq_missing(value)
-                for one, value in zip(keys.columns, keys.row(group), strict=True)
-            ]
-            part = part.filter(pl.all_horizontal(same))
-        good = part.filter(pl.col(self._column("status")) == "converged")
+            # By place, not by name: polars takes some names for patterns.
+            same = [part[one].eq_missing(value) for one, value in zip(keys.columns, keys.row(group), strict=True)]
+            part = part.filter(functools.reduce(operator.and_, same))
+        good = part.filter(part[self._column("status")] == "converged")
         failed = part.height - good.height
         if part.height == 0 or failed > max_failures * part.height or good.height < 2:
             raise ConvergenceError(
@@ -329,7 +330,7 @@ class Bootstrap:
         residuals = self.fit.residuals()
         freedom = len(residuals) - len(self.fit.request.names)
         inflate = math.sqrt(len(residuals) / freedom) if freedom > 0 else math.nan
-        rng = np.random.Generator(np.random.Philox(key=[self.seed, 2]))
+        rng = np.random.Generator(np.random.Philox(key=np.array([self.seed, 2], dtype=np.uint64)))
         return inflate * rng.choice(residuals - residuals.mean(), size=count)
 
     def _with_noise(

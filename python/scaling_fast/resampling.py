@@ -279,18 +279,19 @@ def _clusters(fit: Fit, by: Sequence[str]) -> NDArray[np.uint32]:
                 code="missing_column",
                 column=one,
             )
-    rows = table.frame.select(by)[pl.Series(table.order)]
     for one in by:
-        if rows[one].null_count():
+        if table.frame[one].gather(pl.Series(table.order)).null_count():
             raise DataError(
                 f"column {shown(one)} holds a null, which belongs to no cluster",
                 code="null",
                 column=one,
             )
     group = np.repeat(np.arange(table.groups), np.diff(table.offsets))
-    key = pl.struct(by).rank("dense").over(pl.col("__group"))
-    ranked = rows.with_columns(pl.Series("__group", group)).select(key.cast(pl.UInt32) - 1)
-    return np.ascontiguousarray(ranked.to_series().to_numpy(), dtype=np.uint32)
+    # Under names of our own: polars takes some of the caller's for patterns.
+    keys = [table.frame[one].gather(pl.Series(table.order)).alias(f"k{j}") for j, one in enumerate(by)]
+    key = pl.struct(one.name for one in keys).rank("dense").over("group")
+    ranked = pl.DataFrame([*keys, pl.Series("group", group)]).select(key)
+    return np.ascontiguousarray(ranked.to_series().to_numpy().astype(np.int64) - 1, dtype=np.uint32)
 
 
 def _table(

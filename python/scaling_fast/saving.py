@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -24,6 +25,9 @@ from scaling_fast.resampled import Bootstrap
 __all__ = ["load", "save"]
 
 SCHEMA = "scaling-fast/1"
+
+MAGIC = b"scaling_fast 1\n"
+"""What a file begins with, before the sha256 of the rest."""
 
 MOST_BYTES = 2**34
 """Unpacked size above which a file is refused: a small file that unpacks to more is no result of ours."""
@@ -136,7 +140,8 @@ def to_bytes(result: Fit | Bootstrap) -> bytes:
             held = io.BytesIO()
             frame.write_ipc(held)
             archive.writestr(_member(f"{name}.arrow"), held.getvalue())
-    return buffer.getvalue()
+    payload = buffer.getvalue()
+    return MAGIC + hashlib.sha256(payload).digest() + payload
 
 
 def _member(name: str) -> zipfile.ZipInfo:
@@ -154,16 +159,19 @@ def _scheme_entry(scheme: Any) -> dict[str, Any]:
 
 def from_bytes(raw: bytes, name: str) -> Fit | Bootstrap:
     """Return the result held by the bytes of a file called `name`."""
+    head = len(MAGIC)
+    payload = raw[head + 32 :]
+    if raw[:head] != MAGIC:
+        raise CheckpointError(f"{shown(name)} is not a result of scaling_fast", code="foreign")
+    if hashlib.sha256(payload).digest() != raw[head : head + 32]:
+        raise CheckpointError(
+            f"{shown(name)} was cut short or altered: its sha256 does not agree", code="damaged"
+        )
     try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        with zipfile.ZipFile(io.BytesIO(payload)) as archive:
             if sum(one.file_size for one in archive.infolist()) > MOST_BYTES:
                 raise CheckpointError(
                     f"{shown(name)} unpacks to more than {MOST_BYTES:,} bytes", code="size"
-                )
-            damaged = archive.testzip()
-            if damaged is not None:
-                raise CheckpointError(
-                    f"{shown(name)} is damaged in {shown(damaged)}", code="damaged"
                 )
             entry = json.loads(archive.read("result.json"))
             if entry.get("schema") != SCHEMA:

@@ -48,7 +48,9 @@ def as_frame(frame: Any, used: Collection[str]) -> pl.DataFrame:
         try:
             frame = frame.collect()
         except (pl.exceptions.PolarsError, OSError) as error:
-            raise DataError(f"the lazy frame cannot be collected: {error}", code="lazy") from error
+            raise DataError(
+                f"the lazy frame cannot be collected: {shown(str(error), 300)}", code="lazy"
+            ) from error
     if isinstance(frame, pl.DataFrame):
         _require_names(frame.columns, used)
         return frame.clone()

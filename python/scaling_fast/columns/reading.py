@@ -103,8 +103,9 @@ def read(
         _SIGMA: sigma if isinstance(sigma, str) else "sigma"
     }
     numbers = {name: to_float64(series, said[name]) for name, series in raw.items()}
-    keys = whole.select(by_names)
-    others = whole.select(extra_names)
+    # By place, not by name: polars takes some names for patterns.
+    keys = pl.DataFrame([whole[one] for one in by_names])
+    others = pl.DataFrame([whole[one] for one in extra_names])
     kept, dropped = _complete(numbers, said, keys, others, kept, nulls)
 
     rows = np.flatnonzero(kept).astype(np.int64)

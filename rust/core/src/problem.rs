@@ -35,7 +35,10 @@ pub struct Problem<'a> {
     loss: (Loss, f64),
     slots: Vec<Vec<f64>>,
     target: Vec<f64>,
+    /// What each residual is multiplied by: one over sigma, in a unit near its median.
     inverse_sigma: Option<Vec<f64>>,
+    /// What pulled-in targets took from the loss of each row; none when every target stands as given.
+    excess: Option<Vec<f64>>,
     /// Weights in a unit near their median, and that unit.
     weights: Option<Vec<f64>>,
     weight_unit: f64,
@@ -81,7 +84,7 @@ impl<'a> Problem<'a> {
         let mut slots = vec![Vec::new(); program.slots()];
         program.fill(&borrowed, &mut slots);
         let unit = space.target_unit;
-        let target: Vec<f64> = rows
+        let mut target: Vec<f64> = rows
             .target
             .iter()
             .map(|y| match residual {
@@ -90,10 +93,12 @@ impl<'a> Problem<'a> {
                 Residual::Logit => math::ln(y / (1.0 - y)),
             })
             .collect();
+        let sigma_unit = rows.sigma.map_or(1.0, unit_of);
         let loss = match residual {
-            Residual::Raw => loss.scaled(unit),
-            Residual::Log | Residual::Logit => (loss, 1.0),
+            Residual::Raw => loss.scaled(unit / sigma_unit),
+            Residual::Log | Residual::Logit => loss.scaled(1.0 / sigma_unit),
         };
+        let inverse_sigma: Option<Vec<f64>> = rows.sigma.map(|s| s.iter().map(|v| sigma_unit / v).collect());
         let linear: Vec<(usize, usize)> = space
             .free
             .iter()
@@ -103,6 +108,7 @@ impl<'a> Problem<'a> {
             .collect();
         let weight_unit = rows.weights.map_or(1.0, unit_of);
         let bulk = bulk(&target);
+        let excess = pull_in(&mut target, inverse_sigma.as_deref(), loss.0, bulk);
         let nonlinear: Vec<usize> = (0..space.dimension()).filter(|a| linear.iter().all(|(l, _)| l != a)).collect();
         let ranges = space.ranges(&nonlinear, &rows.inputs, specs);
         Self {
@@ -112,7 +118,8 @@ impl<'a> Problem<'a> {
             loss,
             slots,
             target,
-            inverse_sigma: rows.sigma.map(|s| s.iter().map(|v| 1.0 / v).collect()),
+            inverse_sigma,
+            excess,
             weights: rows.weights.map(|w| w.iter().map(|v| v / weight_unit).collect()),
             weight_unit,
             bulk,
@@ -183,6 +190,7 @@ pub struct Fitter<'a> {
     target: Vec<f64>,
     inverse_sigma: Vec<f64>,
     weight: Vec<f64>,
+    excess: f64,
     n: usize,
     primed: Vec<f64>,
     tape: Workspace,
@@ -205,6 +213,7 @@ impl<'a> Fitter<'a> {
             target: Vec::with_capacity(capacity),
             inverse_sigma: Vec::with_capacity(capacity),
             weight: Vec::with_capacity(capacity),
+            excess: 0.0,
             n: 0,
             primed: vec![0.0; p],
             tape: problem.program.workspace(),
@@ -227,6 +236,7 @@ impl<'a> Fitter<'a> {
         self.target.clear();
         self.inverse_sigma.clear();
         self.weight.clear();
+        self.excess = 0.0;
         for i in 0..problem.len() {
             let weight = count(i) * problem.weights.as_ref().map_or(1.0, |w| w[i]);
             if weight == 0.0 {
@@ -240,6 +250,9 @@ impl<'a> Fitter<'a> {
                 self.inverse_sigma.push(sigma[i]);
             }
             self.weight.push(weight);
+            if let Some(excess) = &problem.excess {
+                self.excess += weight * excess[i];
+            }
         }
         self.n = self.target.len();
         // Pad to whole lanes with copies of the last row that weigh nothing.
@@ -255,6 +268,11 @@ impl<'a> Fitter<'a> {
         }
         self.weight.resize(padded, 0.0);
         self.n
+    }
+
+    /// The caller's objective for a value of this one.
+    pub fn natural(&self, value: f64) -> f64 {
+        (value + self.excess) * self.problem.factor()
     }
 
     /// Number of rows selected.
@@ -391,4 +409,33 @@ fn bulk(target: &[f64]) -> (f64, f64) {
     }
     let deviation = median(&mut values);
     (centre, if deviation > 0.0 { BULK * deviation } else { f64::INFINITY })
+}
+
+/// Distances from the median, in units of [`BULK`], beyond which a target is pulled in under a loss with straight tails.
+const FAR: f64 = 1e4;
+
+/// Pull targets that lie absurdly far out to where they are merely far out, and say what that took from each loss.
+///
+/// On a straight tail only the side of a residual matters, so the optimum stays where it is; but a sum that holds one
+/// 1e300 has no digit left for the other rows.
+fn pull_in(
+    target: &mut [f64],
+    inverse_sigma: Option<&[f64]>,
+    loss: Loss,
+    (centre, reach): (f64, f64),
+) -> Option<Vec<f64>> {
+    let (below, above) = loss.tails()?;
+    let far = FAR * reach.max(loss.width());
+    if target.iter().all(|y| (y - centre).abs() <= far) {
+        return None;
+    }
+    let excess = target.iter_mut().enumerate().map(|(i, y)| {
+        let near = y.clamp(centre - far, centre + far);
+        // A residual is fitted minus observed: a target far above leaves one far below zero.
+        let slope = if *y > near { below } else { above };
+        let taken = slope * (*y - near).abs() * inverse_sigma.map_or(1.0, |s| s[i]);
+        *y = near;
+        taken
+    });
+    Some(excess.collect())
 }

@@ -133,7 +133,7 @@ fn report(problem: &Problem<'_>, fitter: &mut Fitter<'_>, found: &Found, x: &[f6
     if !found.outcome.value.is_finite() {
         return row;
     }
-    row.objective = found.outcome.value * problem.factor();
+    row.objective = fitter.natural(found.outcome.value);
     row.certificate = found.outcome.certificate;
     space.natural(x, &mut row.params);
     for (a, &j) in space.free.iter().enumerate() {

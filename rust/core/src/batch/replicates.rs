@@ -245,7 +245,7 @@ impl<'a> Worker<'a> {
             status = Status::NotIdentified;
         }
         row[0] = f64::from(status as u8);
-        row[1] = value * self.refits.problem.factor();
+        row[1] = self.fitter.natural(value);
         self.refits.problem.space.natural(&self.x, &mut row[2..]);
     }
 

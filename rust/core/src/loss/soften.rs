@@ -15,6 +15,17 @@ impl Loss {
         }
     }
 
+    /// Slopes of the straight tails, below and above zero, of the losses that have them: there only the side of a residual
+    /// matters, not its size.
+    pub fn tails(self) -> Option<(f64, f64)> {
+        match self {
+            Self::Huber { delta } => Some((delta, delta)),
+            Self::Absolute => Some((1.0, 1.0)),
+            Self::Pinball { tau } => Some((tau, 1.0 - tau)),
+            _ => None,
+        }
+    }
+
     /// A loss whose quadratic zone reaches at least `width`, and the factor that keeps its slopes far out those of `self`;
     /// the redescending losses are widened to Huber's, which has no false minima far out. None gives back `self`.
     pub fn softened(self, width: Option<f64>) -> (Self, f64) {
