@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,11 @@ import polars as pl
 
 from scaling_fast.columns import as_frame, read, require
 from scaling_fast.errors import DataError, ParameterError, shown, suggestion
+from scaling_fast.laws.param import number
 from scaling_fast.request import formula_gradient, status_sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -318,7 +319,12 @@ class Fit:
         return self.law.params[name].fixed is None and name not in bound
 
     def _clusters(self, by: str | Sequence[str]) -> NDArray[np.int64]:
-        names = [by] if isinstance(by, str) else list(by)
+        names = [by] if isinstance(by, str) else by
+        if not isinstance(names, Iterable) or not all(isinstance(one, str) for one in names):
+            raise ParameterError(
+                f"cluster must name columns, got {shown(by)}", code="cluster", param="cluster"
+            )
+        names = list(names)
         frame = self.request.table.frame
         for one in names:
             if one not in frame.columns:
@@ -435,6 +441,10 @@ class Fit:
         return [self._point(group) for group in range(self.table.height)]
 
     def _complete(self, params: Mapping[str, float]) -> Mapping[str, float]:
+        if not isinstance(params, Mapping):
+            raise ParameterError(
+                f"params must be a mapping of name to value, got {shown(params)}", code="params"
+            )
         for one in params:
             if one not in self.law.params:
                 raise ParameterError(
@@ -449,7 +459,7 @@ class Fit:
                 code="missing_parameter",
                 param=missing[0],
             )
-        return params
+        return {one: number(params[one], one, f"parameter {shown(one)}") for one in self.request.names}
 
     # -- showing --------------------------------------------------------------------------------
 

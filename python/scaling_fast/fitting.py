@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from scaling_fast import advice
-from scaling_fast.columns import as_frame, read, require
+from scaling_fast.columns import as_frame, read, require, to_float64
 from scaling_fast.errors import (
     ConvergenceError,
     DataError,
@@ -272,7 +272,8 @@ def _target(law: Law, target: str | None, residual: str | None) -> tuple[str, st
                 param="residual",
             )
         residual = "raw"
-    return target or law.target or DEFAULT_TARGET, residual or "log"
+    named = target if target is not None else law.target
+    return named if named is not None else DEFAULT_TARGET, residual or "log"
 
 
 def _checked_loss(loss: Any) -> Loss:
@@ -354,7 +355,13 @@ def _starts(starts: Any, request: Request) -> int | NDArray[np.float64] | None:
         if table.height == 0:
             raise ParameterError("the frame of starts has no rows", code="starts", param="starts")
         _same_names(dict.fromkeys(table.columns), free)
-        return _points(table.select(pl.col(free).cast(pl.Float64)).to_numpy(), free, request)
+        try:
+            columns = [to_float64(table[one], one).to_numpy() for one in free]
+        except DataError as error:
+            raise ParameterError(
+                f"a start is no number: {error}", code="starts", param=error.column
+            ) from error
+        return _points(np.column_stack(columns), free, request)
     count = whole_number(starts, "starts", 1)
     if count > MOST_STARTS:
         raise ParameterError(

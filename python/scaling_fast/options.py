@@ -27,7 +27,12 @@ def whole_number(value: object, name: str, lowest: int) -> int:
             code="not_whole",
             param=name,
         )
-    number = int(index(value))
+    try:
+        number = int(index(value))
+    except TypeError as error:
+        raise ParameterError(
+            f"{name} must be one whole number, got {shown(value)}", code="not_whole", param=name
+        ) from error
     if number < lowest:
         raise ParameterError(
             f"{name} must be at least {lowest}, got `{number}`", code="too_small", param=name
@@ -93,9 +98,13 @@ def require_memory(what: str, needed: int) -> None:
     limit = _available()
     if needed > limit:
         raise ResourceError(
-            f"{what} needs {needed:,} bytes and {limit:,} are available; ask for less",
+            f"{shown(what, 80)} needs {_bytes(needed)} bytes and {_bytes(limit)} are available; ask for less",
             code="memory",
         )
+
+
+def _bytes(count: int) -> str:
+    return f"{count:,}" if count < 10**15 else f"about 1e{len(str(count)) - 1}"
 
 
 def _available() -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from scaling_fast import _core
-from scaling_fast.errors import ParameterError, shown, suggestion
+from scaling_fast.errors import FormulaError, ParameterError, shown, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,6 +65,7 @@ def evaluate(formula: str, values: Mapping[str, NDArray[np.float64]]) -> NDArray
         For a name that is none of the parameters.
     """
     program = _core.Program(formula, list(values))
+    _refuse_target(program, formula)
     if program.params:
         unknown = program.params[0]
         raise ParameterError(
@@ -84,6 +85,7 @@ def formula_gradient(
 ) -> tuple[float, NDArray[np.float64]]:
     """Return a formula of parameters and its derivatives, in the order of `params`, at one point."""
     program = _core.Program(formula, [])
+    _refuse_target(program, formula)
     for one in program.params:
         if one not in params:
             raise ParameterError(
@@ -95,6 +97,15 @@ def formula_gradient(
     value, inner = program.gradient([params[one] for one in program.params])
     slopes = dict(zip(program.params, inner, strict=True))
     return value, np.array([slopes.get(one, 0.0) for one in params], dtype=np.float64)
+
+
+def _refuse_target(program: _core.Program, formula: str) -> None:
+    if program.target is not None:
+        raise FormulaError(
+            f"the formula {shown(formula, 80)} names a target; a quantity of parameters has none",
+            code="target",
+            position=formula.index("~"),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -194,13 +194,7 @@ def _scheme(fit: Fit, scheme: Any) -> tuple[str, NDArray[Any] | None, int | None
         case Pairs():
             return "pairs", None, None
         case Clusters():
-            clusters = _clusters(fit, scheme.by)
-            if table.groups == 1 and int(clusters.max()) == 0:
-                raise DataError(
-                    f"{scheme!r} has one cluster only, so there is nothing to resample",
-                    code="one_cluster",
-                )
-            return "clusters", clusters, None
+            return "clusters", _several_clusters(fit, scheme, scheme.by), None
         case Bayesian():
             return (
                 "bayesian",
@@ -211,7 +205,7 @@ def _scheme(fit: Fit, scheme: Any) -> tuple[str, NDArray[Any] | None, int | None
             _single(fit, scheme)
             if scheme.cluster is None:
                 return "jackknife", None, table.rows
-            clusters = _clusters(fit, scheme.cluster)
+            clusters = _several_clusters(fit, scheme, scheme.cluster)
             return "jackknife", clusters, int(clusters.max()) + 1
         case Indices():
             _single(fit, scheme)
@@ -267,6 +261,15 @@ def _places(fit: Fit, rows: NDArray[np.int64]) -> NDArray[np.uint32]:
             row=lost,
         )
     return np.ascontiguousarray(moved, dtype=np.uint32)
+
+
+def _several_clusters(fit: Fit, scheme: Scheme, by: Sequence[str]) -> NDArray[np.uint32]:
+    clusters = _clusters(fit, by)
+    if fit.request.table.groups == 1 and int(clusters.max()) == 0:
+        raise DataError(
+            f"{scheme!r} has one cluster only, so there is nothing to resample", code="one_cluster"
+        )
+    return clusters
 
 
 def _clusters(fit: Fit, by: Sequence[str]) -> NDArray[np.uint32]:

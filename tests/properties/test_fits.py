@@ -13,7 +13,7 @@ import functools
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import scaling_fast as sf
@@ -22,7 +22,7 @@ settings.register_profile(
     "fits",
     deadline=None,
     derandomize=True,
-    max_examples=15,
+    max_examples=20,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -271,6 +271,8 @@ def test_p13_a_nested_law_never_fits_better(one):
 
 
 @given(problems(), st.floats(0.9, 1.1), st.booleans())
+@example(problem("power", 1, sf.Absolute(), "log"), 1.0, False)
+@example(problem("power_offset", 1, sf.Squared(), "log"), 1.0, True)
 @fits
 def test_p14_bounds_never_lower_the_objective(one, share, above):
     base = one.fit()
@@ -461,6 +463,7 @@ def test_p29_names_and_unused_columns_change_nothing(one):
 
 
 @given(problems())
+@example(problem("power", 0, sf.Absolute(), "log"))
 @fits
 def test_p30_repeated_data(one):
     """Three times the rows: parameters same, SE' = SE sqrt((n - p)/(3n - p))."""

@@ -2,6 +2,7 @@
 
 mod groups;
 mod identify;
+mod order;
 mod replicates;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -181,6 +181,9 @@ struct View<'v> {
 #[derive(Debug)]
 pub struct Fitter<'a> {
     problem: &'a Problem<'a>,
+    /// The loss to be minimised; the problem's, or its kinked limit.
+    base: Loss,
+    /// The loss in force: the base, or a softened form of it.
     loss: Loss,
     /// What the softened loss is multiplied by, so that slopes far out stay the same.
     loss_factor: f64,
@@ -206,6 +209,7 @@ impl<'a> Fitter<'a> {
         let capacity = problem.len().next_multiple_of(LANES);
         let mut fitter = Self {
             problem,
+            base: problem.loss.0,
             loss: problem.loss.0,
             loss_factor: 1.0,
             with_metric: true,

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::identify::{flat, identify};
-use super::{Control, FitRow, Question, Starts};
+use super::{Control, FitRow, Question, Starts, order};
 use crate::error::Error;
 use crate::pool::pool;
 use crate::problem::{Fitter, Problem};
@@ -55,7 +55,12 @@ fn fit_group(question: &Question, g: usize, starts: &Starts) -> FitRow {
     let options = Options { rounding: problem.rounding(&fitter), ..Options::default() };
     let mut x = vec![0.0; q];
     let found = run(&problem, &mut fitter, question, starts, options, &mut x, &mut scratch);
-    report(&problem, &mut fitter, &found, &x, options.rounding)
+    let mut row = report(&problem, &mut fitter, &found, &x, options.rounding);
+    // One given start is a local fit from exactly there: it keeps the places the caller chose.
+    if !matches!(starts, Starts::Points(points) if points.len() == 1) {
+        order::canonical(&question.program, &question.params, &mut row);
+    }
+    row
 }
 
 fn run(
@@ -78,12 +83,12 @@ fn run(
             if queue.len() == 1 {
                 return local(fitter, &queue[0], options, x, scratch);
             }
-            refine(fitter, &queue, queue.len(), options, x, scratch)
+            refine(fitter, &queue, Effort::every(queue.len()), options, x, scratch)
         }
         Starts::Auto | Starts::Count(_) => {
             let mut effort = Effort::automatic(problem.ranges().len());
             if let Starts::Count(count) = starts {
-                effort = Effort { scanned: *count, refined: *count };
+                effort = Effort::every(*count);
             }
             let given: Vec<Vec<f64>> = if question.params.iter().all(|s| s.start.is_some() || s.fixed.is_some()) {
                 let theta: Vec<f64> = question.params.iter().map(|s| s.fixed.or(s.start).unwrap_or(f64::NAN)).collect();

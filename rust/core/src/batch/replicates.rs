@@ -273,7 +273,7 @@ impl<'a> Worker<'a> {
         }
         let effort = match starts {
             0 => Effort::automatic(refits.problem.ranges().len()),
-            count => Effort { scanned: count.max(2) * 8, refined: count },
+            count => Effort { scanned: count.max(2) * 8, refined: count, until_agreed: true },
         };
         let given = [refits.warm.clone()];
         let found =

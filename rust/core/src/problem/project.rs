@@ -42,17 +42,22 @@ impl Separable for Fitter<'_> {
     }
 
     fn soften(&mut self, width: Option<f64>) {
-        let (loss, factor) = self.problem.loss.0.softened(width);
+        let (loss, factor) = self.base.softened(width);
         self.loss = loss;
         self.loss_factor = factor;
     }
 
+    fn sharpen(&mut self, on: bool) {
+        self.base = if on { Loss::Absolute } else { self.problem.loss.0 };
+        self.soften(None);
+    }
+
     fn width(&self) -> f64 {
-        self.problem.loss.0.width()
+        self.base.width()
     }
 
     fn kink(&self) -> Option<(f64, f64)> {
-        self.problem.loss.0.kink()
+        self.base.kink()
     }
 
     fn spread(&mut self, x: &[f64]) -> Option<(f64, f64)> {

@@ -14,6 +14,9 @@ pub trait Separable: Objective {
     /// Replace the loss by one whose quadratic zone reaches at least `width`, with the same slopes far out; None restores it.
     fn soften(&mut self, width: Option<f64>);
 
+    /// Put the absolute loss in place of the true one, or take it away again.
+    fn sharpen(&mut self, on: bool);
+
     /// Half-width of the quadratic zone of the true loss: infinite for least squares, 0 for kinked losses.
     fn width(&self) -> f64;
 

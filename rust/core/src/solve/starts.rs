@@ -54,17 +54,25 @@ pub struct Effort {
     pub scanned: usize,
     /// Candidates refined at most.
     pub refined: usize,
+    /// Stop as soon as enough of them agree on the best.
+    pub until_agreed: bool,
 }
 
 impl Effort {
     /// The effort of `starts="auto"` for a law with `d` nonlinear coordinates.
     pub fn automatic(d: usize) -> Self {
-        match d {
-            0 => Self { scanned: 1, refined: 3 },
-            1 => Self { scanned: 24, refined: 8 },
-            2 => Self { scanned: 48, refined: 10 },
-            _ => Self { scanned: (64 * d).min(640), refined: 24 },
-        }
+        let (scanned, refined) = match d {
+            0 => (1, 3),
+            1 => (24, 8),
+            2 => (48, 10),
+            _ => ((64 * d).min(640), 24),
+        };
+        Self { scanned, refined, until_agreed: true }
+    }
+
+    /// Every one of `count` starts.
+    pub fn every(count: usize) -> Self {
+        Self { scanned: count, refined: count, until_agreed: false }
     }
 }
 
@@ -112,14 +120,15 @@ pub fn search<O: Separable>(
     candidates.sort_by(|a, b| a.0.total_cmp(&b.0));
     // Points a user gives come first: whoever gives a start wants it tried.
     let queue: Vec<Vec<f64>> = given.iter().cloned().chain(candidates.into_iter().map(|c| c.1)).collect();
-    refine(objective, &queue, effort.refined.max(given.len()), options, x, s)
+    let effort = Effort { refined: effort.refined.max(given.len()), ..effort };
+    refine(objective, &queue, effort, options, x, s)
 }
 
 /// Refine the points of `queue` in order until enough of them agree on the best.
 pub fn refine<O: Separable>(
     objective: &mut O,
     queue: &[Vec<f64>],
-    limit: usize,
+    effort: Effort,
     options: Options,
     x: &mut [f64],
     s: &mut Scratch,
@@ -127,7 +136,7 @@ pub fn refine<O: Separable>(
     let mut best = Outcome::FAILED;
     let mut values: Vec<f64> = Vec::new();
     let mut starts = 0;
-    for point in queue.iter().take(limit) {
+    for point in queue.iter().take(effort.refined) {
         starts += 1;
         let mut trial = point.clone();
         let outcome = descend(objective, &mut trial, options, true, s);
@@ -144,7 +153,7 @@ pub fn refine<O: Separable>(
             best = outcome;
             x.copy_from_slice(&trial);
         }
-        if best.status == Status::Converged && agreement(&values, best.value, options.rounding) >= AGREEMENT_NEEDED {
+        if effort.until_agreed && best.status == Status::Converged && agreement(&values, best.value, options.rounding) >= AGREEMENT_NEEDED {
             break;
         }
     }
@@ -153,6 +162,9 @@ pub fn refine<O: Separable>(
     }
     Found { outcome: best, starts, agreement: agreement(&values, best.value, options.rounding) }
 }
+
+/// Width of the quadratic zone, in median residuals, below which a loss is approached through its kinked limit.
+const NARROW: f64 = 1e-4;
 
 /// One local fit: wide losses first when `staged`, then the true one, then its kinks exactly.
 pub fn descend<O: Separable>(
@@ -165,6 +177,13 @@ pub fn descend<O: Separable>(
     let width = objective.width();
     if width == 0.0 {
         return kink::minimise(objective, x, options, s);
+    }
+    if objective.spread(x).is_some_and(|(median, _)| width < NARROW * median) {
+        // The few rows in the quadratic zone change with every step; the corner of the absolute loss shows which they are.
+        objective.sharpen(true);
+        kink::minimise(objective, x, options, s);
+        objective.sharpen(false);
+        return minimise(objective, x, None, options, s);
     }
     if staged
         && width.is_finite()
