@@ -353,14 +353,25 @@ def test_scaled_x(power, loss):
 @pytest.mark.parametrize("power", DECADES)
 @pytest.mark.parametrize("loss", [sf.Huber(1e-3), sf.Squared()], ids=repr)
 def test_scaled_x_of_a_law_without_floor(power, loss):
+    """Eleven rows: with twelve on a geometric grid the loss is flat along a line of optima."""
     c = 10.0**power
-    want = fit(law="A*x**(-alpha)", loss=loss)
+    x, y = X[:11], Y[:11]
+    want = fit(y, x, law="A*x**(-alpha)", loss=loss)
     assert want.converged
     honest(
-        lambda: fit(x=X * c, law="A*x**(-alpha)", loss=loss),
+        lambda: fit(y, x * c, law="A*x**(-alpha)", loss=loss),
         want,
         {"A": c ** want.params["alpha"]},
     )
+
+
+def test_a_line_of_optima_is_no_optimum():
+    """Signs - - - + + + + + + - - - balance on a geometric grid: checked by hand on 12 rows."""
+    got = fit(law="A*x**(-alpha)")
+    assert not got.converged
+    assert {"A", "alpha"} <= {
+        name for one in got.findings for name in one.evidence.get("parameters", ())
+    }
 
 
 @pytest.mark.parametrize("px", [-250, -8, 25, 250])

@@ -380,7 +380,11 @@ def test_pinball_levels(value):
 def test_extreme_deltas_never_lie(delta):
     """A tiny delta is least absolute deviations, a huge one least squares; else an honest status."""
     want = fit(loss=sf.Absolute() if delta < 1 else sf.Squared())
-    got = fit(loss=sf.Huber(delta))
+    try:
+        loss = sf.Huber(delta)
+    except sf.ParameterError:
+        return  # beyond what a double can square: refused by name
+    got = fit(loss=loss)
     if got.converged:
         for name, value in want.params.items():
             assert got.params[name] == pytest.approx(value, rel=1e-8)

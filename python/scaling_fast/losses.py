@@ -87,6 +87,10 @@ class Absolute:
         return (self.name, 0.0)
 
 
+NARROWEST, WIDEST = 1e-30, 1e150
+"""Beyond these a Huber loss is the absolute or the squared one to every digit."""
+
+
 @dataclass(frozen=True, slots=True)
 class Huber:
     """The loss r²/2 for |r| <= delta and delta(|r| - delta/2) beyond.
@@ -122,6 +126,13 @@ class Huber:
 
     def __post_init__(self) -> None:
         _positive(self, "delta")
+        if not NARROWEST <= self.delta <= WIDEST:
+            other = "Absolute()" if self.delta < 1 else "Squared()"
+            raise ParameterError(
+                f"delta must lie between {NARROWEST:g} and {WIDEST:g}, got `{self.delta:g}`; use {other}",
+                code="delta",
+                param="delta",
+            )
         if self.scale not in (None, "mad"):
             raise ParameterError(
                 f'scale must be None or "mad", got {shown(self.scale)}',

@@ -198,7 +198,7 @@ def _scheme(fit: Fit, scheme: Any) -> tuple[str, NDArray[Any] | None, int | None
         case Bayesian():
             return (
                 "bayesian",
-                None if scheme.cluster is None else _clusters(fit, scheme.cluster),
+                None if scheme.cluster is None else _several_clusters(fit, scheme, scheme.cluster),
                 None,
             )
         case Jackknife():

@@ -131,7 +131,11 @@ def _from_mapping(frame: Mapping[Any, Any], used: Collection[str]) -> pl.DataFra
             if height is None or len(series) == height:
                 read[name] = series
                 height = len(series)
-    return pl.DataFrame([read[name] for name in frame if name in read])
+    named = [name for name in frame if name in read]
+    whole = pl.DataFrame([read[name].alias(f"c{place}") for place, name in enumerate(named)])
+    # Afterwards, because polars would give a column without a name one of its own.
+    whole.columns = named
+    return whole
 
 
 def _from_narwhals(frame: Any, used: Collection[str]) -> pl.DataFrame:

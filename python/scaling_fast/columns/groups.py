@@ -56,12 +56,17 @@ def group_rows(keys: pl.DataFrame) -> Groups:
                 code="dtype",
                 column=name,
             )
-    if not _descends(keys):
-        runs, starts = _runs(keys)
-        return Groups(None, _with_end(starts, keys.height), runs)
-    order = keys.select(pl.arg_sort_by(keys.columns, maintain_order=True)).to_series()
-    runs, starts = _runs(keys[order])
-    return Groups(order.to_numpy().astype(np.int64), _with_end(starts, keys.height), runs)
+    names = keys.columns
+    keys = keys.clone()
+    # Polars takes some names for patterns; these are only ours.
+    keys.columns = [f"k{place}" for place in range(len(names))]
+    order = None
+    if _descends(keys):
+        order = keys.select(pl.arg_sort_by(keys.columns, maintain_order=True)).to_series()
+    runs, starts = _runs(keys if order is None else keys[order])
+    runs.columns = names
+    places = None if order is None else order.to_numpy().astype(np.int64)
+    return Groups(places, _with_end(starts, keys.height), runs)
 
 
 def _descends(keys: pl.DataFrame) -> bool:

@@ -96,9 +96,10 @@ def read(
         raise DataError("the frame has no rows", code="empty")
 
     kept, weight, zero_weight = _weighted(whole, weights)
-    raw = {name: _evaluated(whole, source, name) for name, source in wanted.items()}
+    # Under a name of our own: polars takes some of the caller's for patterns.
+    raw = {name: _evaluated(whole, source, name).alias("v") for name, source in wanted.items()}
     if sigma is not None:
-        raw[_SIGMA] = _vector(whole, sigma, "sigma")
+        raw[_SIGMA] = _vector(whole, sigma, "sigma").alias("v")
     said = {name: _said(source, name) for name, source in wanted.items()} | {
         _SIGMA: sigma if isinstance(sigma, str) else "sigma"
     }
@@ -209,7 +210,7 @@ def _vector(whole: pl.DataFrame, value: Any, param: str) -> pl.Series:
     """Return weights or sigma: a column's name, an expression, or an array of one value a row."""
     if isinstance(value, str | pl.Expr):
         return _evaluated(whole, value, param)
-    series = as_series(value, param)
+    series = as_series(value, param).alias("v")
     if len(series) != whole.height:
         raise DataError(
             f"{param} has {len(series)} values and the frame {whole.height} rows",
@@ -226,7 +227,7 @@ def _weighted(
     if weights is None:
         return np.ones(whole.height, dtype=bool), None, 0
     said = weights if isinstance(weights, str) else "weights"
-    values = to_float64(_vector(whole, weights, "weights"), said).to_numpy()
+    values = to_float64(_vector(whole, weights, "weights").alias("v"), said).to_numpy()
     bad = ~(np.isfinite(values) & (values >= 0))
     if bad.any():
         row = int(np.argmax(bad))
@@ -259,7 +260,7 @@ def _complete(
     counting = pl.Series(kept)
     never = pl.Series(np.zeros(kept.size, dtype=bool))
     looked_at = [(said[name], series) for name, series in numbers.items()]
-    looked_at += [(one.name, one) for one in (*keys.get_columns(), *others.get_columns())]
+    looked_at += [(one.name, one.alias("v")) for one in (*keys.get_columns(), *others.get_columns())]
     bad: list[tuple[str, pl.Series, pl.Series]] = []
     for column, series in looked_at:
         nan = series.is_nan().fill_null(value=False) if series.dtype.is_float() else never

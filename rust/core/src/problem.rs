@@ -199,6 +199,7 @@ pub struct Fitter<'a> {
     tape: Workspace,
     block: Block,
     least_squares: BoxLeastSquares,
+    normal: Vec<f64>,
     absolute: Vec<f64>,
 }
 
@@ -223,6 +224,7 @@ impl<'a> Fitter<'a> {
             tape: problem.program.workspace(),
             block: Block::new(p, problem.space.dimension()),
             least_squares: BoxLeastSquares::new(problem.linear.len()),
+            normal: Vec::new(),
             absolute: Vec::new(),
         };
         fitter.select(|_| 1.0);

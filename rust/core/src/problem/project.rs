@@ -1,11 +1,12 @@
 //! The linear parameters of a law given its nonlinear ones: the half of a global search that needs no search.
 
-use super::{Fitter, Residual};
+use super::accumulate::Block;
+use super::{Fitter, Problem, Residual, View};
 use crate::expr::BLOCK;
 use crate::loss::Loss;
-use crate::simd::{lanes, math};
+use crate::simd::{Kernel, dispatch, lanes, math};
 use crate::solve::objective::Objective;
-use crate::solve::separable::Separable;
+use crate::solve::separable::{BoxLeastSquares, Separable};
 
 /// Reweighted passes under a robust loss: a start needs to ignore outliers, not to be exact.
 const PASSES: usize = 3;
@@ -87,8 +88,7 @@ impl Fitter<'_> {
     /// A log residual is linearised as (f - y)/y, which makes its problem linear too.
     fn normal_equations(&mut self, x: &[f64], robust: bool) -> bool {
         let problem = self.problem;
-        let (residual, loss) = (problem.residual, self.loss);
-        let k = problem.linear.len();
+        let loss = self.loss;
         let mut system = std::mem::take(&mut self.least_squares);
         system.gram.fill(0.0);
         system.right.fill(0.0);
@@ -96,57 +96,89 @@ impl Fitter<'_> {
             self.bind(x);
             problem.linear.iter().map(|&(_, j)| self.primed[j]).collect()
         };
-        let mut row_weight = vec![0.0; BLOCK];
-        let mut work = vec![0.0; BLOCK];
-        let mut offset = vec![0.0; BLOCK];
+        let mut buffers = std::mem::take(&mut self.normal);
+        buffers.resize(3 * BLOCK, 0.0);
         let mut sound = true;
         self.sweep(x, true, |block, view| {
-            let n = view.weight.len();
-            for i in 0..n {
-                let y = view.target[i];
-                let (natural, unit) = match residual {
-                    Residual::Raw => (y, 1.0),
-                    Residual::Log => {
-                        let natural = math::exp(y);
-                        (natural, 1.0 / natural)
-                    }
-                    Residual::Logit => {
-                        let natural = math::sigmoid(y);
-                        (natural, 1.0 / (natural * (1.0 - natural)))
-                    }
-                };
-                let scale = unit * view.inverse_sigma.map_or(1.0, |s| s[i]);
-                let distance = (y - problem.bulk.0).abs();
-                let robustness = if robust && block.residual[i].is_finite() {
-                    loss.weight(block.residual[i])
-                } else if loss != Loss::Squared && distance > problem.bulk.1 {
-                    // Nothing is known of residuals yet: a target far outside the others may only hint.
-                    (problem.bulk.1 / distance).powi(2)
-                } else {
-                    1.0
-                };
-                row_weight[i] = view.weight[i] * scale * scale * robustness;
-                offset[i] = natural - block.value[i];
-            }
-            for (a, &(_, j)) in problem.linear.iter().enumerate() {
-                let basis = &block.raw[j * BLOCK..j * BLOCK + n];
-                for i in 0..n {
-                    offset[i] = basis[i].mul_add(coefficients[a], offset[i]);
-                }
-            }
-            for (a, &(_, j)) in problem.linear.iter().enumerate() {
-                let basis = &block.raw[j * BLOCK..j * BLOCK + n];
-                for i in 0..n {
-                    work[i] = row_weight[i] * basis[i];
-                }
-                system.right[a] += lanes::dot(&work[..n], &offset[..n]);
-                for (b, &(_, l)) in problem.linear.iter().enumerate() {
-                    system.gram[a * k + b] += lanes::dot(&work[..n], &block.raw[l * BLOCK..l * BLOCK + n]);
-                }
-            }
+            dispatch(NormalKernel {
+                block,
+                view,
+                problem,
+                loss: robust.then_some(loss),
+                coefficients: &coefficients,
+                buffers: &mut buffers,
+                system: &mut system,
+            });
             sound &= system.right.iter().all(|v| v.is_finite());
         });
+        self.normal = buffers;
         self.least_squares = system;
         sound
+    }
+}
+
+/// One block's part of the normal equations.
+struct NormalKernel<'a, 'b> {
+    block: &'a Block,
+    view: &'a View<'b>,
+    problem: &'a Problem<'a>,
+    /// The loss whose weights psi/r enter; none on a first pass, when nothing is known of the residuals.
+    loss: Option<Loss>,
+    coefficients: &'a [f64],
+    buffers: &'a mut [f64],
+    system: &'a mut BoxLeastSquares,
+}
+
+impl Kernel for NormalKernel<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { block, view, problem, loss, coefficients, buffers, system } = self;
+        let n = view.weight.len();
+        let k = problem.linear.len();
+        let (row_weight, rest) = buffers.split_at_mut(BLOCK);
+        let (work, offset) = rest.split_at_mut(BLOCK);
+        let (row_weight, work, offset) = (&mut row_weight[..n], &mut work[..n], &mut offset[..n]);
+        let (value, residual) = (&block.value[..n], &block.residual[..n]);
+        let (centre, reach) = problem.bulk;
+        let bounded = problem.loss.0 != Loss::Squared;
+        for i in 0..n {
+            let y = view.target[i];
+            let (natural, unit) = match problem.residual {
+                Residual::Raw => (y, 1.0),
+                Residual::Log => (math::exp(y), math::exp(-y)),
+                Residual::Logit => {
+                    let natural = math::sigmoid(y);
+                    (natural, 1.0 / (natural * (1.0 - natural)))
+                }
+            };
+            let scale = unit * view.inverse_sigma.map_or(1.0, |s| s[i]);
+            let distance = (y - centre).abs();
+            let robustness = match loss {
+                Some(loss) if residual[i].is_finite() => loss.weight(residual[i]),
+                // Nothing is known of residuals yet: a target far outside the others may only hint.
+                _ if bounded && distance > reach => (reach / distance) * (reach / distance),
+                _ => 1.0,
+            };
+            row_weight[i] = view.weight[i] * scale * scale * robustness;
+            offset[i] = natural - value[i];
+        }
+        for (a, &(_, j)) in problem.linear.iter().enumerate() {
+            let basis = &block.raw[j * BLOCK..j * BLOCK + n];
+            for i in 0..n {
+                offset[i] = basis[i].mul_add(coefficients[a], offset[i]);
+            }
+        }
+        for (a, &(_, j)) in problem.linear.iter().enumerate() {
+            let basis = &block.raw[j * BLOCK..j * BLOCK + n];
+            for i in 0..n {
+                work[i] = row_weight[i] * basis[i];
+            }
+            system.right[a] += lanes::dot(work, offset);
+            for (b, &(_, l)) in problem.linear.iter().enumerate() {
+                system.gram[a * k + b] += lanes::dot(work, &block.raw[l * BLOCK..l * BLOCK + n]);
+            }
+        }
     }
 }

@@ -17,7 +17,7 @@ pub fn minimise<O: Separable>(objective: &mut O, x: &mut [f64], options: Options
         return outcome;
     }
     outcome.status = Status::Stalled;
-    let Some((_, largest)) = objective.spread(x) else { return outcome };
+    let Some((median, largest)) = objective.spread(x) else { return outcome };
     let mut best = x.to_vec();
     // Wide enough to be least squares: data without noise are recovered here, and no kink is left to look for.
     objective.soften(Some(10.0 * largest));
@@ -31,7 +31,7 @@ pub fn minimise<O: Separable>(objective: &mut O, x: &mut [f64], options: Options
         return outcome;
     }
     x.copy_from_slice(&best);
-    let mut width = largest;
+    let mut width = largest.min(30.0 * median.max(options.rounding));
     // Each stage narrows the smooth zone tenfold; the exact step is tried as soon as few rows are left in it.
     for _ in 0..14 {
         width *= 0.1;

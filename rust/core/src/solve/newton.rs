@@ -163,7 +163,9 @@ pub fn minimise<O: Objective>(
             damping = 0.0;
             continue;
         }
-        if options.decrease > DECREASE_TOLERANCE && outcome.certificate.decrease <= options.decrease {
+        // A scout is done when a nearly free step promises little; a heavily damped one always does.
+        let little = damping <= 1e-3 && outcome.certificate.decrease <= options.decrease;
+        if options.decrease > DECREASE_TOLERANCE && little {
             outcome.status = Status::Stalled;
             break;
         }
