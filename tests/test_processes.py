@@ -418,6 +418,15 @@ def test_random_questions_end_in_an_answer_or_a_typed_error():
     assert sf.fit({"x": X, "loss": Y}, LAW).converged
 
 
+FOUND = (35, 472, 716, 951, 952, 1309, 2033, 2102, 2604, 3520, 8419, 9443, 10294)
+"""Questions that once gave a numpy warning, or "converged" with a number that is not finite."""
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_questions_that_were_answered_wrongly_once(seed):
+    ask(seed)
+
+
 def test_every_replicate_is_accounted_for():
     rng = random.Random(5)
     frame = pl.DataFrame(

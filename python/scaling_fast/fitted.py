@@ -242,7 +242,8 @@ class Fit:
         DataError
             When no degree of freedom is left.
         """
-        matrix = self._covariance(kind, cluster, noise)
+        with np.errstate(all="ignore"):  # what overflows is shown as it is
+            matrix = self._covariance(kind, cluster, noise)
         return pl.DataFrame(
             {"parameter": self.request.names}
             | {one: matrix[:, j] for j, one in enumerate(self.request.names)}
@@ -363,7 +364,8 @@ class Fit:
         from scipy.special import stdtrit
 
         level = checked_level(level)
-        matrix = self._covariance(kind, cluster, "estimated")
+        with np.errstate(all="ignore"):
+            matrix = self._covariance(kind, cluster, "estimated")
         freedom = float(self._weight_sum() - sum(self._moves(one) for one in self.request.names))
         if cluster is not None:
             freedom = float(self._clusters(cluster).max())
@@ -459,7 +461,9 @@ class Fit:
                 code="missing_parameter",
                 param=missing[0],
             )
-        return {one: number(params[one], one, f"parameter {shown(one)}") for one in self.request.names}
+        return {
+            one: number(params[one], one, f"parameter {shown(one)}") for one in self.request.names
+        }
 
     # -- showing --------------------------------------------------------------------------------
 

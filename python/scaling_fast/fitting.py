@@ -25,7 +25,12 @@ from scaling_fast.fitted import AGREEMENT_NEEDED, DIAGNOSTICS, Fit, column_name
 from scaling_fast.laws import Law, Param, as_law
 from scaling_fast.laws.param import number
 from scaling_fast.losses import Absolute, Huber
-from scaling_fast.options import checked_seed, checked_threads, whole_number
+from scaling_fast.options import (
+    checked_seed,
+    checked_threads,
+    require_usable_process,
+    whole_number,
+)
 from scaling_fast.progress import watched
 from scaling_fast.request import Request, evaluate, status_column, status_sentence
 
@@ -165,6 +170,7 @@ def fit(
     >>> {name: round(value, 6) for name, value in fit.params.items()}
     {'E': 1.0, 'A': 2.0, 'alpha': 0.30103}
     """
+    require_usable_process()
     workers = checked_threads(threads)
     seed = checked_seed(seed)
     law = _with_params(as_law(law), params)
@@ -231,9 +237,7 @@ def _with_params(law: Law, params: Mapping[str, Param] | None) -> Law:
     return replace(law, params=declared | dict(params))
 
 
-def _bound(
-    law: Law, columns: Mapping[str, Any] | None, frame: Any, target: str | None
-) -> Law:
+def _bound(law: Law, columns: Mapping[str, Any] | None, frame: Any, target: str | None) -> Law:
     """Return the law with its columns: those `columns` names, or those the frame has."""
     if law.columns is not None:
         return law
@@ -243,7 +247,9 @@ def _bound(
     aimed = target or law.target or DEFAULT_TARGET
     # A column that cannot be read is a column all the same: what is wrong with it is said when it is read.
     has = list(frame) if isinstance(frame, Mapping) else as_frame(frame, ()).columns
-    return law.bind_frame([one for one in has if isinstance(one, str) and (one != aimed or one in law.params)])
+    return law.bind_frame(
+        [one for one in has if isinstance(one, str) and (one != aimed or one in law.params)]
+    )
 
 
 def _target(law: Law, target: str | None, residual: str | None) -> tuple[str, str]:
@@ -348,7 +354,9 @@ def _starts(starts: Any, request: Request) -> int | NDArray[np.float64] | None:
     if isinstance(starts, Mapping) and all(np.ndim(one) == 0 for one in starts.values()):
         _same_names(starts, free)
         for one in free:
-            number(starts[one], one, f"the start of {shown(one)}")  # refuses text, None and NaN by name
+            number(
+                starts[one], one, f"the start of {shown(one)}"
+            )  # refuses text, None and NaN by name
         return _points(np.array([[float(starts[one]) for one in free]]), free, request)
     if isinstance(starts, pl.DataFrame | Mapping):
         table = as_frame(starts, free)

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 
 from scaling_fast.errors import ParameterError, ResourceError, shown
 
-__all__ = ["checked_seed", "checked_threads", "require_memory", "whole_number"]
+__all__ = [
+    "checked_seed",
+    "checked_threads",
+    "require_memory",
+    "require_usable_process",
+    "whole_number",
+]
 
 MOST_THREADS = 1024
 
@@ -85,6 +92,42 @@ def checked_seed(seed: object) -> int:
             f"seed must be below 2**64, got {shown(value)}", code="too_large", param="seed"
         )
     return value
+
+
+_usable = {os.getpid()}
+"""Processes in which frames are known to work."""
+
+PATIENCE = 2.0
+"""Seconds after which a frame operation that takes microseconds is taken to hang."""
+
+
+def require_usable_process() -> None:
+    """Return None when frames can be used in this process.
+
+    The threads of polars do not survive a fork: in a child forked after they were started its
+    operations wait for ever. The first call of a child asks one, with a time limit. (The threads
+    of this package are started anew in every process.)
+
+    Raises
+    ------
+    ResourceError
+        In such a child, instead of a hang.
+    """
+    process = os.getpid()
+    if process in _usable:
+        return
+    import polars as pl
+
+    probe = threading.Thread(target=lambda: pl.select(pl.lit(1)), daemon=True)
+    probe.start()
+    probe.join(PATIENCE)
+    if probe.is_alive():
+        raise ResourceError(
+            "this process was forked after polars had started its threads, which do not survive a "
+            'fork; start workers with multiprocessing\'s "spawn" or "forkserver" method',
+            code="forked",
+        )
+    _usable.add(process)
 
 
 def require_memory(what: str, needed: int) -> None:

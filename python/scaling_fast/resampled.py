@@ -244,7 +244,10 @@ class Bootstrap:
         part = self.draws
         if keys.width:
             # By place, not by name: polars takes some names for patterns.
-            same = [part[one].eq_missing(value) for one, value in zip(keys.columns, keys.row(group), strict=True)]
+            same = [
+                part[one].eq_missing(value)
+                for one, value in zip(keys.columns, keys.row(group), strict=True)
+            ]
             part = part.filter(functools.reduce(operator.and_, same))
         good = part.filter(part[self._column("status")] == "converged")
         failed = part.height - good.height

@@ -10,7 +10,13 @@ import polars as pl
 
 from scaling_fast.errors import DataError, ParameterError, shown, suggestion
 from scaling_fast.fitted import Fit
-from scaling_fast.options import checked_seed, checked_threads, require_memory, whole_number
+from scaling_fast.options import (
+    checked_seed,
+    checked_threads,
+    require_memory,
+    require_usable_process,
+    whole_number,
+)
 from scaling_fast.progress import watched
 from scaling_fast.request import evaluate, status_column
 from scaling_fast.resampled import Bootstrap
@@ -108,6 +114,7 @@ def bootstrap(
     >>> boot.draws.height, boot.failures.height
     (100, 0)
     """
+    require_usable_process()
     if not isinstance(fit, Fit):
         return [
             bootstrap(
@@ -183,7 +190,9 @@ def _starts(starts: Any) -> int:
         return 0 if starts == "warm" else MULTI_STARTS
     count = whole_number(starts, "starts", 1)
     if count > MOST_STARTS:
-        raise ParameterError(f"starts must be at most {MOST_STARTS}, got `{count}`", code="starts", param="starts")
+        raise ParameterError(
+            f"starts must be at most {MOST_STARTS}, got `{count}`", code="starts", param="starts"
+        )
     return count
 
 
@@ -291,7 +300,9 @@ def _clusters(fit: Fit, by: Sequence[str]) -> NDArray[np.uint32]:
             )
     group = np.repeat(np.arange(table.groups), np.diff(table.offsets))
     # Under names of our own: polars takes some of the caller's for patterns.
-    keys = [table.frame[one].gather(pl.Series(table.order)).alias(f"k{j}") for j, one in enumerate(by)]
+    keys = [
+        table.frame[one].gather(pl.Series(table.order)).alias(f"k{j}") for j, one in enumerate(by)
+    ]
     key = pl.struct(one.name for one in keys).rank("dense").over("group")
     ranked = pl.DataFrame([*keys, pl.Series("group", group)]).select(key)
     return np.ascontiguousarray(ranked.to_series().to_numpy().astype(np.int64) - 1, dtype=np.uint32)

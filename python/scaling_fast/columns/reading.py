@@ -260,7 +260,9 @@ def _complete(
     counting = pl.Series(kept)
     never = pl.Series(np.zeros(kept.size, dtype=bool))
     looked_at = [(said[name], series) for name, series in numbers.items()]
-    looked_at += [(one.name, one.alias("v")) for one in (*keys.get_columns(), *others.get_columns())]
+    looked_at += [
+        (one.name, one.alias("v")) for one in (*keys.get_columns(), *others.get_columns())
+    ]
     bad: list[tuple[str, pl.Series, pl.Series]] = []
     for column, series in looked_at:
         nan = series.is_nan().fill_null(value=False) if series.dtype.is_float() else never

@@ -15,6 +15,19 @@ use crate::solve::{Status, polish};
 /// Damping of a second attempt: the first step is then a short one downhill.
 const CAREFUL: f64 = 10.0;
 
+/// Rows above which starts are searched on a sample.
+const MANY_ROWS: usize = 20_000;
+
+/// Rows of that sample.
+const SCOUT_ROWS: usize = 4_000;
+
+/// Whether row `i` of `n` belongs to the sample: a multiplicative hash (Knuth), so that no order of the rows can hide a part
+/// of the design from it.
+fn is_scout(i: usize, n: usize) -> bool {
+    let hash = (i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    (hash as usize).wrapping_mul(n) >> 32 < SCOUT_ROWS
+}
+
 /// Fit every group; the order of the answer is the order of the groups.
 ///
 /// # Errors
@@ -83,7 +96,7 @@ fn run(
             if queue.len() == 1 {
                 return local(fitter, &queue[0], options, x, scratch);
             }
-            refine(fitter, &queue, Effort::every(queue.len()), options, x, scratch)
+            refine(fitter, &queue, 0, Effort::every(queue.len()), options, x, scratch)
         }
         Starts::Auto | Starts::Count(_) => {
             let mut effort = Effort::automatic(problem.ranges().len());
@@ -96,7 +109,16 @@ fn run(
             } else {
                 Vec::new()
             };
-            search(fitter, problem.ranges(), &given, effort, options, x, scratch)
+            if problem.len() <= MANY_ROWS {
+                return search(fitter, problem.ranges(), &given, effort, options, x, scratch);
+            }
+            // The basin is found on a few thousand rows; all of them only say where in it the optimum lies.
+            fitter.select(|i| f64::from(u8::from(is_scout(i, problem.len()))));
+            let scouted = search(fitter, problem.ranges(), &given, effort, options, x, scratch);
+            fitter.select(|_| 1.0);
+            let found = refine(fitter, &[x.to_vec()], 1, Effort::every(1), options, x, scratch);
+            let agreement = if found.outcome.status == Status::Converged { scouted.agreement } else { 0 };
+            Found { agreement, starts: scouted.starts, ..found }
         }
     }
 }
@@ -115,7 +137,8 @@ fn local(fitter: &mut Fitter<'_>, start: &[f64], options: Options, x: &mut [f64]
         let options = Options { damping, ..options };
         let outcome = descend(fitter, &mut point, options, false, scratch);
         let outcome = polish::polish(fitter, &mut point, outcome, options, scratch);
-        let sound = outcome.status == Status::Converged && !identify(fitter, &point, options.rounding).1.contains(&true);
+        let sound =
+            outcome.status == Status::Converged && !identify(fitter, &point, options.rounding).1.contains(&true);
         if sound || best.is_none_or(|b| outcome.value < b.value) {
             best = Some(outcome);
             x.copy_from_slice(&point);
@@ -141,6 +164,10 @@ fn report(problem: &Problem<'_>, fitter: &mut Fitter<'_>, found: &Found, x: &[f6
     row.objective = fitter.natural(found.outcome.value);
     row.certificate = found.outcome.certificate;
     space.natural(x, &mut row.params);
+    if !row.objective.is_finite() || row.params.iter().any(|v| !v.is_finite()) {
+        row.status = Status::NotFinite;
+        return row;
+    }
     for (a, &j) in space.free.iter().enumerate() {
         row.at_bound[j] = x[a] <= space.lower[a] || x[a] >= space.upper[a];
     }

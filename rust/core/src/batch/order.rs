@@ -36,7 +36,8 @@ fn exchange(terms: &[PowerTerm], i: usize, k: usize, specs: &[ParamSpec]) -> Opt
         && first.exponents[0].1.coefficients[0].1 == second.exponents[0].1.coefficients[0].1;
     let same_limits = pairs.iter().all(|&(a, b)| specs[a] == specs[b] && specs[a].fixed.is_none());
     let alone = pairs.iter().all(|&(a, b)| {
-        a != b && terms.iter().enumerate().all(|(t, term)| t == i || t == k || !(mentions(term, a) || mentions(term, b)))
+        a != b
+            && terms.iter().enumerate().all(|(t, term)| t == i || t == k || !(mentions(term, a) || mentions(term, b)))
     });
     (same_shape && same_limits && alone).then_some(pairs)
 }

@@ -244,9 +244,12 @@ impl<'a> Worker<'a> {
         if status == Status::Converged && !self.is_determined() {
             status = Status::NotIdentified;
         }
-        row[0] = f64::from(status as u8);
         row[1] = self.fitter.natural(value);
         self.refits.problem.space.natural(&self.x, &mut row[2..]);
+        if status == Status::Converged && row[1..].iter().any(|v| !v.is_finite()) {
+            status = Status::NotFinite;
+        }
+        row[0] = f64::from(status as u8);
     }
 
     fn minimise(&mut self, starts: usize) -> (f64, Status) {

@@ -121,13 +121,14 @@ pub fn search<O: Separable>(
     // Points a user gives come first: whoever gives a start wants it tried.
     let queue: Vec<Vec<f64>> = given.iter().cloned().chain(candidates.into_iter().map(|c| c.1)).collect();
     let effort = Effort { refined: effort.refined.max(given.len()), ..effort };
-    refine(objective, &queue, effort, options, x, s)
+    refine(objective, &queue, given.len(), effort, options, x, s)
 }
 
-/// Refine the points of `queue` in order until enough of them agree on the best.
+/// Refine the points of `queue` in order, the first `exact` of them straight down from where they are, until enough of them agree on the best.
 pub fn refine<O: Separable>(
     objective: &mut O,
     queue: &[Vec<f64>],
+    exact: usize,
     effort: Effort,
     options: Options,
     x: &mut [f64],
@@ -136,10 +137,10 @@ pub fn refine<O: Separable>(
     let mut best = Outcome::FAILED;
     let mut values: Vec<f64> = Vec::new();
     let mut starts = 0;
-    for point in queue.iter().take(effort.refined) {
+    for (index, point) in queue.iter().take(effort.refined).enumerate() {
         starts += 1;
         let mut trial = point.clone();
-        let outcome = descend(objective, &mut trial, options, true, s);
+        let outcome = descend(objective, &mut trial, options, index >= exact, s);
         if !outcome.value.is_finite() {
             continue;
         }
@@ -153,7 +154,10 @@ pub fn refine<O: Separable>(
             best = outcome;
             x.copy_from_slice(&trial);
         }
-        if effort.until_agreed && best.status == Status::Converged && agreement(&values, best.value, options.rounding) >= AGREEMENT_NEEDED {
+        if effort.until_agreed
+            && best.status == Status::Converged
+            && agreement(&values, best.value, options.rounding) >= AGREEMENT_NEEDED
+        {
             break;
         }
     }
