@@ -17,6 +17,7 @@ import polars as pl
 from scaling_fast import _core
 from scaling_fast.errors import ConvergenceError, ParameterError, shown
 from scaling_fast.fitted import checked_level, column_name, named_formulas
+from scaling_fast.fitted import checked_level, column_name, named_formulas
 from scaling_fast.request import evaluate
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from scaling_fast.fitted import checked_level, column_name, named_formulas
+    from scaling_fast.fitted import Fit
     from scaling_fast.schemes import Scheme
 
 __all__ = ["METHODS", "Bootstrap"]

@@ -66,7 +66,7 @@ def bootstrap(
 ) -> list[Bootstrap]: ...
 def bootstrap(
     fit: Fit | Sequence[Fit],
-    scheme: Scheme = Pairs(),
+    scheme: Scheme = Pairs(),  # noqa: B008 (a frozen value)
     *,
     n: int | None = None,
     starts: str | int = "warm",

@@ -225,7 +225,7 @@ def bootstrap(
     import scaling_fast as sf
 
     drawn = words.scheme(scheme)
-    begin = words.starts(starts, ["warm", "multi"])
+    begin: Any = words.starts(starts, ["warm", "multi"])
     kind = method or ("normal" if drawn.name == "jackknife" else "percentile")
     if written is not None:
         files.refuse_unwritable(written, force=asked["force"], suffixes=files.WRITTEN)

@@ -8,6 +8,9 @@ use crate::simd::{Kernel, dispatch, lanes, math};
 use crate::solve::objective::Objective;
 use crate::solve::separable::{BoxLeastSquares, Separable};
 
+/// Rows up to which a robust loss may choose between subsets of them.
+const FEW_ROWS: usize = 64;
+
 /// Reweighted passes under a robust loss: a start needs to ignore outliers, not to be exact.
 const PASSES: usize = 3;
 
@@ -55,6 +58,16 @@ impl Separable for Fitter<'_> {
 
     fn width(&self) -> f64 {
         self.base.width()
+    }
+
+    fn least_starts(&self) -> usize {
+        // Few rows under a loss that forgives outliers can be fitted well in more than one way: by one subset or another.
+        match (self.problem.loss.0.is_convex(), self.n <= FEW_ROWS) {
+            _ if self.problem.loss.0 == Loss::Squared => 3,
+            (true, false) => 3,
+            (true, true) => 6,
+            (false, _) => 12,
+        }
     }
 
     fn kink(&self) -> Option<(f64, f64)> {

@@ -4,7 +4,10 @@ use super::certificate::{Certificate, Status};
 use super::linalg::solve_general;
 use super::newton::{self, Options, Outcome, Scratch, frozen_curvature};
 use super::objective::Rows;
-use super::separable::Separable;
+use super::separable::{BoxLeastSquares, Separable};
+
+/// Zero-residual rows beyond the free coordinates that are still looked at: repeated rows, or a parameter held at its optimum.
+const MOST_SURPLUS: usize = 64;
 
 /// Newton steps on one set of zero-residual rows: convergence is quadratic, so this is generous.
 const MOST_STEPS: usize = 12;
@@ -57,7 +60,7 @@ pub fn minimise<O: Separable>(objective: &mut O, x: &mut [f64], options: Options
             width = width.min(now);
         }
         let mut vertex = x.to_vec();
-        if let Some(certificate) = exact(objective, &mut vertex, width, s) {
+        if let Some(certificate) = exact(objective, &mut vertex, width, options.rounding, s) {
             let value = objective.value(&vertex);
             if value <= outcome.value * (1.0 + 1e-13) {
                 outcome.value = value;
@@ -76,7 +79,13 @@ pub fn minimise<O: Separable>(objective: &mut O, x: &mut [f64], options: Options
 }
 
 /// Newton on the rows whose residual is zero at the optimum, taken to be those within `width`; None when they cannot be it.
-fn exact<O: Separable>(objective: &mut O, x: &mut [f64], width: f64, s: &mut Scratch) -> Option<Certificate> {
+fn exact<O: Separable>(
+    objective: &mut O,
+    x: &mut [f64],
+    width: f64,
+    rounding: f64,
+    s: &mut Scratch,
+) -> Option<Certificate> {
     let mut rows = Rows::default();
     if !objective.rows(x, &mut rows) {
         return None;
@@ -90,8 +99,15 @@ fn exact<O: Separable>(objective: &mut O, x: &mut [f64], width: f64, s: &mut Scr
     let zero: Vec<usize> =
         (0..n).filter(|&i| rows.residual[i] >= low * width && rows.residual[i] <= high * width).collect();
     let m = zero.len();
-    if m == 0 || m > q {
+    if m == 0 || m > q + MOST_SURPLUS {
         return None;
+    }
+    if m > q {
+        let certificate = crowded(objective, x, &zero, &free, (low, high), &mut rows)?;
+        // Rows that were merely close do not meet in one point.
+        let met = zero.iter().all(|&i| rows.residual[i].abs() <= rounding);
+        s.rows = rows;
+        return met.then_some(certificate);
     }
     let p = x.len();
     let size = q + m;
@@ -152,6 +168,70 @@ fn exact<O: Separable>(objective: &mut O, x: &mut [f64], width: f64, s: &mut Scr
     s.rows = rows;
     // With q zero rows the vertex is pinned: no step is left. With fewer, the Newton step above was the last one.
     Some(Certificate { gradient, decrease: 0.0, multiplier })
+}
+
+/// The same where more rows are zero than coordinates are free: the rows agree on the point, and its multipliers are one
+/// choice of many, the one nearest zero inside their interval.
+fn crowded<O: Separable>(
+    objective: &mut O,
+    x: &mut [f64],
+    zero: &[usize],
+    free: &[usize],
+    kink: (f64, f64),
+    rows: &mut Rows,
+) -> Option<Certificate> {
+    let n = rows.residual.len();
+    let (q, m) = (free.len(), zero.len());
+    let unbounded = (vec![f64::NEG_INFINITY; q], vec![f64::INFINITY; q]);
+    for _ in 0..MOST_STEPS {
+        let mut step = vec![0.0; q];
+        let mut fit = BoxLeastSquares::new(q);
+        for (a, &j) in free.iter().enumerate() {
+            fit.right[a] = -zero.iter().map(|&i| rows.jacobian[j * n + i] * rows.residual[i]).sum::<f64>();
+            for (b, &l) in free.iter().enumerate() {
+                fit.gram[a * q + b] =
+                    zero.iter().map(|&i| rows.jacobian[j * n + i] * rows.jacobian[l * n + i]).sum::<f64>();
+            }
+        }
+        fit.solve(&unbounded.0, &unbounded.1, &mut step);
+        let mut moved = 0.0_f64;
+        for (a, &j) in free.iter().enumerate() {
+            x[j] += step[a];
+            if x[j] < objective.lower()[j] || x[j] > objective.upper()[j] {
+                return None;
+            }
+            moved = moved.max(step[a].abs() / x[j].abs().max(f64::MIN_POSITIVE));
+        }
+        if !objective.rows(x, rows) {
+            return None;
+        }
+        if moved <= 1e-14 {
+            break;
+        }
+    }
+    let length: Vec<f64> = free
+        .iter()
+        .map(|&j| rows.jacobian[j * n..(j + 1) * n].iter().map(|v| v * v).sum::<f64>().sqrt().max(f64::MIN_POSITIVE))
+        .collect();
+    let slope = |i: usize| if rows.residual[i] > 0.0 { kink.1 } else { kink.0 };
+    let mut pull = vec![0.0; q];
+    for i in (0..n).filter(|i| !zero.contains(i)) {
+        for (a, &j) in free.iter().enumerate() {
+            pull[a] += rows.weight[i] * slope(i) * rows.jacobian[j * n + i] / length[a];
+        }
+    }
+    let entry = |k: usize, a: usize| rows.weight[zero[k]] * rows.jacobian[free[a] * n + zero[k]] / length[a];
+    let mut balance = BoxLeastSquares::new(m);
+    for k in 0..m {
+        balance.right[k] = -(0..q).map(|a| entry(k, a) * pull[a]).sum::<f64>();
+        for l in 0..m {
+            balance.gram[k * m + l] = (0..q).map(|a| entry(k, a) * entry(l, a)).sum();
+        }
+    }
+    let mut multipliers = vec![0.0; m];
+    balance.solve(&vec![kink.0; m], &vec![kink.1; m], &mut multipliers);
+    let gradient = stationarity(rows, zero, &multipliers, free, kink);
+    Some(Certificate { gradient, decrease: 0.0, multiplier: 0.0 })
 }
 
 /// Largest |`J_j`' slopes| / (||`J_j`|| ||slopes||) with the multipliers in place of the slopes on the kink.

@@ -20,6 +20,9 @@ pub trait Separable: Objective {
     /// Half-width of the quadratic zone of the true loss: infinite for least squares, 0 for kinked losses.
     fn width(&self) -> f64;
 
+    /// Starts to refine before their agreement is believed.
+    fn least_starts(&self) -> usize;
+
     /// The interval of slopes at a zero residual, for losses with a kink.
     fn kink(&self) -> Option<(f64, f64)>;
 

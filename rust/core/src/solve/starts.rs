@@ -63,8 +63,8 @@ impl Effort {
     pub fn automatic(d: usize) -> Self {
         let (scanned, refined) = match d {
             0 => (1, 3),
-            1 => (24, 8),
-            2 => (48, 10),
+            1 => (24, 16),
+            2 => (48, 16),
             _ => ((64 * d).min(640), 24),
         };
         Self { scanned, refined, until_agreed: true }
@@ -134,6 +134,7 @@ pub fn refine<O: Separable>(
     x: &mut [f64],
     s: &mut Scratch,
 ) -> Found {
+    let least = objective.least_starts();
     let mut best = Outcome::FAILED;
     let mut values: Vec<f64> = Vec::new();
     let mut starts = 0;
@@ -155,6 +156,7 @@ pub fn refine<O: Separable>(
             x.copy_from_slice(&trial);
         }
         if effort.until_agreed
+            && starts >= least
             && best.status == Status::Converged
             && agreement(&values, best.value, options.rounding) >= AGREEMENT_NEEDED
         {
