@@ -202,7 +202,8 @@ class Fit:
             rows = slice(int(table.offsets[group]), int(table.offsets[group + 1]))
             out[rows] = self.request.rows(group, point)[0]
         if table.sigma is not None:
-            out *= table.sigma
+            with np.errstate(all="ignore"):
+                out *= table.sigma
         return out[np.argsort(table.order, kind="stable")]
 
     def jacobian(self, params: Mapping[str, float] | None = None) -> NDArray[np.float64]:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from scaling_fast.columns import Table
     from scaling_fast.losses import Loss
 
 __all__ = ["Grid", "fit"]
@@ -196,6 +197,7 @@ def fit(
         nulls=nulls,
     )
     _refuse_key_clash(law, table.keys.columns)
+    _refuse_extreme_sigma(table)
     scale = None
     if isinstance(loss, Huber) and loss.scale == "mad":
         scale = _mad(Request(law, table, Absolute(), scale_of_residual), workers)
@@ -302,6 +304,24 @@ def _refuse_key_clash(law: Law, keys: Sequence[str]) -> None:
                 code="name_clash",
                 param=one,
             )
+
+
+SIGMA_RANGE = (1e-140, 1e140)
+"""Beyond it the squares of residuals over sigma leave double precision."""
+
+
+def _refuse_extreme_sigma(table: Table) -> None:
+    if table.sigma is None:
+        return
+    low, high = float(table.sigma.min()), float(table.sigma.max())
+    if low < SIGMA_RANGE[0] or high > SIGMA_RANGE[1]:
+        worst = low if low < SIGMA_RANGE[0] else high
+        raise DataError(
+            f"sigma must lie between {SIGMA_RANGE[0]:g} and {SIGMA_RANGE[1]:g}, got `{worst:g}`; "
+            "measure the target and sigma in other units",
+            code="sigma",
+            column="sigma",
+        )
 
 
 def _requirements(request: Request) -> list[tuple[str, str, str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import threading
 
 from scaling_fast.errors import ParameterError, ResourceError, shown
 
@@ -94,19 +93,15 @@ def checked_seed(seed: object) -> int:
     return value
 
 
-_usable = {os.getpid()}
-"""Processes in which frames are known to work."""
-
-PATIENCE = 2.0
-"""Seconds after which a frame operation that takes microseconds is taken to hang."""
+_first: list[int] = []
+"""The process in which frames were first used, here or in an ancestor that this one was forked from."""
 
 
 def require_usable_process() -> None:
     """Return None when frames can be used in this process.
 
     The threads of polars do not survive a fork: in a child forked after they were started its
-    operations wait for ever. The first call of a child asks one, with a time limit. (The threads
-    of this package are started anew in every process.)
+    operations wait for ever. (The threads of this package are started anew in every process.)
 
     Raises
     ------
@@ -114,20 +109,14 @@ def require_usable_process() -> None:
         In such a child, instead of a hang.
     """
     process = os.getpid()
-    if process in _usable:
-        return
-    import polars as pl
-
-    probe = threading.Thread(target=lambda: pl.select(pl.lit(1)), daemon=True)
-    probe.start()
-    probe.join(PATIENCE)
-    if probe.is_alive():
+    if not _first:
+        _first.append(process)
+    if _first[0] != process:
         raise ResourceError(
             "this process was forked after polars had started its threads, which do not survive a "
             'fork; start workers with multiprocessing\'s "spawn" or "forkserver" method',
             code="forked",
         )
-    _usable.add(process)
 
 
 def require_memory(what: str, needed: int) -> None:

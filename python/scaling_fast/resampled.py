@@ -231,7 +231,8 @@ class Bootstrap:
                         param=one,
                     )
             draws = {one: np.log(values) for one, values in draws.items()}
-        matrix = np.atleast_2d(np.cov(np.array(list(draws.values())), ddof=1))
+        with np.errstate(all="ignore"):
+            matrix = np.atleast_2d(np.cov(np.array(list(draws.values())), ddof=1))
         if self.scheme.name == "jackknife":
             count = len(next(iter(draws.values())))
             matrix = matrix * (count - 1) ** 2 / count
@@ -246,7 +247,7 @@ class Bootstrap:
         if keys.width:
             # By place, not by name: polars takes some names for patterns.
             same = [
-                part[one].eq_missing(value)
+                part[one].alias("v").eq_missing(value)
                 for one, value in zip(keys.columns, keys.row(group), strict=True)
             ]
             part = part.filter(functools.reduce(operator.and_, same))
@@ -390,4 +391,5 @@ class Bootstrap:
 
 def _jackknife_error(values: NDArray[np.float64]) -> float:
     count = len(values)
-    return math.sqrt((count - 1) / count * float(np.sum((values - values.mean()) ** 2)))
+    with np.errstate(all="ignore"):
+        return math.sqrt((count - 1) / count * float(np.sum((values - values.mean()) ** 2)))

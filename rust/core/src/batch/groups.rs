@@ -164,10 +164,6 @@ fn report(problem: &Problem<'_>, fitter: &mut Fitter<'_>, found: &Found, x: &[f6
     row.objective = fitter.natural(found.outcome.value);
     row.certificate = found.outcome.certificate;
     space.natural(x, &mut row.params);
-    if !row.objective.is_finite() || row.params.iter().any(|v| !v.is_finite()) {
-        row.status = Status::NotFinite;
-        return row;
-    }
     for (a, &j) in space.free.iter().enumerate() {
         row.at_bound[j] = x[a] <= space.lower[a] || x[a] >= space.upper[a];
     }
@@ -182,6 +178,10 @@ fn report(problem: &Problem<'_>, fitter: &mut Fitter<'_>, found: &Found, x: &[f6
     // On a bound a parameter is determined by the bound, so its flat direction is no defect of the design.
     if (0..row.params.len()).any(|j| (row.unidentified[j] || row.level[j]) && !row.at_bound[j]) {
         row.status = Status::NotIdentified;
+    }
+    let finite = row.objective.is_finite() && row.params.iter().all(|v| v.is_finite());
+    if row.status == Status::Converged && !finite {
+        row.status = Status::NotFinite;
     }
     row
 }

@@ -252,36 +252,51 @@ impl<'a> Worker<'a> {
         row[0] = f64::from(status as u8);
     }
 
+    /// The best of the warm refit and, when asked for or when that fails, of searched starts; its point is left in `x`.
     fn minimise(&mut self, starts: usize) -> (f64, Status) {
         let refits = self.refits;
         let options = Options { rounding: refits.rounding, ..Options::default() };
+        let (value, status) = self.warm(options);
+        if starts == 0 && status == Status::Converged {
+            return (value, status);
+        }
+        let effort = match starts {
+            0 => Effort::automatic(refits.problem.ranges().len()),
+            count => Effort { scanned: count.max(2) * 8, refined: count, until_agreed: false },
+        };
+        let warm = self.x.clone();
+        let (fitter, scratch) = (&mut self.fitter, &mut self.scratch);
+        let found = search(fitter, refits.problem.ranges(), &[], effort, options, &mut self.x, scratch).outcome;
+        let better = found.status == Status::Converged && (status != Status::Converged || found.value < value);
+        if better {
+            return (found.value, found.status);
+        }
+        self.x = warm;
+        // The scratch still describes the last searched point; what follows reads the model of this one.
+        self.fitter.with_metric = false;
+        let again = Options { damping: 0.0, second_order: false, max_evaluations: 1, ..options };
+        minimise(&mut self.fitter, &mut self.x.clone(), Some(&refits.metric), again, &mut self.scratch);
+        self.fitter.with_metric = true;
+        (value, status)
+    }
+
+    /// Refit from the optimum of the fit.
+    fn warm(&mut self, options: Options) -> (f64, Status) {
+        let refits = self.refits;
         self.x.copy_from_slice(&refits.warm);
-        let smooth = self.fitter.width() > 0.0;
-        if starts == 0 {
-            if smooth {
-                self.fitter.with_metric = false;
-                let warm = Options { damping: 0.0, second_order: false, max_evaluations: WARM_EVALUATIONS, ..options };
-                let outcome = minimise(&mut self.fitter, &mut self.x, Some(&refits.metric), warm, &mut self.scratch);
-                self.fitter.with_metric = true;
-                if outcome.status == Status::Converged {
-                    return (outcome.value, outcome.status);
-                }
-            }
-            // A hard replicate gets what a single fit gets, from the same warm point.
-            self.x.copy_from_slice(&refits.warm);
-            let outcome = descend(&mut self.fitter, &mut self.x, options, false, &mut self.scratch);
+        if self.fitter.width() > 0.0 {
+            self.fitter.with_metric = false;
+            let bold = Options { damping: 0.0, second_order: false, max_evaluations: WARM_EVALUATIONS, ..options };
+            let outcome = minimise(&mut self.fitter, &mut self.x, Some(&refits.metric), bold, &mut self.scratch);
+            self.fitter.with_metric = true;
             if outcome.status == Status::Converged {
                 return (outcome.value, outcome.status);
             }
         }
-        let effort = match starts {
-            0 => Effort::automatic(refits.problem.ranges().len()),
-            count => Effort { scanned: count.max(2) * 8, refined: count, until_agreed: true },
-        };
-        let given = [refits.warm.clone()];
-        let found =
-            search(&mut self.fitter, refits.problem.ranges(), &given, effort, options, &mut self.x, &mut self.scratch);
-        (found.outcome.value, found.outcome.status)
+        // A hard replicate gets what a single fit gets, from the same warm point.
+        self.x.copy_from_slice(&refits.warm);
+        let outcome = descend(&mut self.fitter, &mut self.x, options, false, &mut self.scratch);
+        (outcome.value, outcome.status)
     }
 
     /// Whether the drawn rows determine every coordinate that is off its bounds.

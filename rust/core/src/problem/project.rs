@@ -65,8 +65,8 @@ impl Separable for Fitter<'_> {
         match (self.problem.loss.0.is_convex(), self.n <= FEW_ROWS) {
             _ if self.problem.loss.0 == Loss::Squared => 3,
             (true, false) => 3,
-            (true, true) => 6,
-            (false, _) => 12,
+            (true, true) => 12,
+            (false, _) => 16,
         }
     }
 

@@ -135,13 +135,18 @@ pub fn refine<O: Separable>(
     s: &mut Scratch,
 ) -> Found {
     let least = objective.least_starts();
+    // What an objective of rounding noise amounts to: a sum of absolutes, or of squares.
+    let perfect = if objective.width() == 0.0 { 10.0 * options.rounding } else { options.rounding * options.rounding };
     let mut best = Outcome::FAILED;
     let mut values: Vec<f64> = Vec::new();
     let mut starts = 0;
     for (index, point) in queue.iter().take(effort.refined).enumerate() {
         starts += 1;
         let mut trial = point.clone();
-        let outcome = descend(objective, &mut trial, options, index >= exact, s);
+        // Coming down through wide losses forgives a bad start, and leads many starts to one place; every other start goes
+        // straight down, so that a second basin is seen.
+        let staged = index >= exact && (index - exact) % 2 == 0;
+        let outcome = descend(objective, &mut trial, options, staged, s);
         if !outcome.value.is_finite() {
             continue;
         }
@@ -158,7 +163,7 @@ pub fn refine<O: Separable>(
         if effort.until_agreed
             && starts >= least
             && best.status == Status::Converged
-            && agreement(&values, best.value, options.rounding) >= AGREEMENT_NEEDED
+            && agreement(&values, best.value, perfect) >= AGREEMENT_NEEDED
         {
             break;
         }
@@ -166,7 +171,7 @@ pub fn refine<O: Separable>(
     if best.value.is_finite() {
         best = polish::polish(objective, x, best, options, s);
     }
-    Found { outcome: best, starts, agreement: agreement(&values, best.value, options.rounding) }
+    Found { outcome: best, starts, agreement: agreement(&values, best.value, perfect) }
 }
 
 /// Width of the quadratic zone, in median residuals, below which a loss is approached through its kinked limit.
@@ -184,7 +189,7 @@ pub fn descend<O: Separable>(
     if width == 0.0 {
         return kink::minimise(objective, x, options, s);
     }
-    if objective.spread(x).is_some_and(|(median, _)| width < NARROW * median) {
+    if staged && objective.spread(x).is_some_and(|(median, _)| width < NARROW * median) {
         // The few rows in the quadratic zone change with every step; the corner of the absolute loss shows which they are.
         objective.sharpen(true);
         kink::minimise(objective, x, options, s);
@@ -211,8 +216,7 @@ pub fn descend<O: Separable>(
 }
 
 /// Values within the agreement tolerance of `best`; a perfect fit agrees with every other perfect fit.
-fn agreement(values: &[f64], best: f64, rounding: f64) -> usize {
-    let perfect = rounding * rounding;
+fn agreement(values: &[f64], best: f64, perfect: f64) -> usize {
     values.iter().filter(|&&v| v <= best + AGREEMENT_TOLERANCE * best.abs() || v <= perfect).count()
 }
 
