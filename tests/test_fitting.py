@@ -1,6 +1,6 @@
 """`sf.fit` and what a Fit answers: groups, weights, starts, bounds, predictions, covariances.
 
-References: api.md (Laws, Fit); covariances against written-out formulas and scipy's curve_fit.
+Covariances against written-out formulas and scipy's curve_fit.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def curves():
 
 @pytest.mark.parametrize("loss", [sf.Squared(), sf.Huber(1e-3), sf.Absolute()])
 def test_groups_are_the_separate_fits(curves, loss):
-    """api.md: one fit a group, one row a group, in sorted order of the key; 1e-12."""
+    """One fit a group, one row a group, in sorted order of the key; 1e-12."""
     grouped = sf.fit(curves, LAW, columns=COLUMNS, by="key", loss=loss)
     assert grouped.table["key"].to_list() == ["a", "b", "c"]
     assert grouped.groups == 3
@@ -89,7 +89,7 @@ def test_several_keys(curves):
 
 
 def test_a_failing_group_has_a_status_and_disturbs_no_other(curves):
-    """api.md: a status for a group where one fit would raise."""
+    """A status for a group where one fit would raise."""
     short = pl.DataFrame(
         {"x": [1e8, 1e9], "loss": [2.0, 1.9], "run": [0, 0], "key": "aa", "part": 1}
     )
@@ -112,7 +112,7 @@ def test_a_failing_group_has_a_status_and_disturbs_no_other(curves):
 
 
 def test_scalar_answers_of_a_grouped_fit_name_the_table(curves):
-    """api.md: on a grouped fit the scalar ones raise and name `.table`."""
+    """On a grouped fit the scalar ones raise and name `.table`."""
     grouped = sf.fit(curves, LAW, columns=COLUMNS, by="key")
     for name in (
         "params",
@@ -156,7 +156,7 @@ def test_a_key_the_fit_has_not_seen_predicts_nothing(curves):
 
 
 def test_residuals_follow_the_callers_rows_where_some_are_left_out(runs):
-    """api.md: a row of weight 0 is absent before anything else sees it."""
+    """A row of weight 0 is absent before anything else sees it."""
     weights = np.ones(30)
     weights[[3, 20]] = 0
     order = np.random.default_rng(1).permutation(30)
@@ -175,7 +175,7 @@ def test_residuals_follow_the_callers_rows_where_some_are_left_out(runs):
 
 
 def test_sigma_divides_the_residual_before_the_loss(runs):
-    """api.md: sum of w rho(r / sigma); for squares sigma is weight 1/sigma^2, and scipy's sigma."""
+    """Sum of w rho(r / sigma); for squares sigma is weight 1/sigma^2, and scipy's sigma."""
     sigma = np.linspace(0.5, 2, 30)
     by_sigma = sf.fit(runs, LAW, columns=COLUMNS, loss=sf.Squared(), sigma=sigma)
     by_weight = sf.fit(runs, LAW, columns=COLUMNS, loss=sf.Squared(), weights=sigma**-2)
@@ -203,7 +203,7 @@ def test_weights_and_sigma_as_columns_or_arrays(runs):
 
 
 def test_a_mapping_is_a_local_fit_from_exactly_there():
-    """api.md: all its values used. Two valleys: each start ends in its own, neither is global."""
+    """All its values used. Two valleys: each start ends in its own, neither is global."""
     x = np.linspace(0, 6, 60)
     data = {"x": x, "y": np.sin(2.0 * x) + 3}
     law = "3 + sin(w*x)"
@@ -244,7 +244,7 @@ def test_a_start_at_the_optimum_stays(runs, fit):
     ],
 )
 def test_every_kind_of_starts_reaches_the_optimum(runs, fit, starts, count):
-    """api.md: a Grid, a frame of starts (columns in any order), a number of automatic ones."""
+    """A Grid, a frame of starts (columns in any order), a number of automatic ones."""
     other = sf.fit(runs, LAW, columns=COLUMNS, loss=sf.Squared(), starts=starts)
     assert other.converged
     assert other.table["n_starts"].item() == count
@@ -268,7 +268,7 @@ def test_every_kind_of_starts_reaches_the_optimum(runs, fit, starts, count):
     ],
 )
 def test_malformed_starts_are_refused_by_name(runs, starts, param):
-    """reliability.md O4: the user's parameter is named."""
+    """The user's parameter is named."""
     with pytest.raises(sf.ParameterError) as caught:
         sf.fit(runs, LAW, columns=COLUMNS, starts=starts, params={"E": sf.Param(lower=0)})
     if param is not None:
@@ -292,7 +292,7 @@ def test_a_fixed_parameter_is_fixed(runs, fit):
 
 
 def test_bounds_hold_and_are_reported(runs, fit):
-    """P14; certificate: box KKT at bounds (numerics.md section 2)."""
+    """P14; certificate: box KKT at bounds ."""
     cap = fit.params["alpha"] - 0.05
     bounded = sf.fit(
         runs,
@@ -347,7 +347,6 @@ def test_params_override_those_of_a_catalogue_law(runs):
     "bad", [{"lower": 2, "upper": 1}, {"fixed": 1, "lower": 2}, {"start": 5, "upper": 1}]
 )
 def test_contradictory_params_are_refused(runs, bad):
-    """reliability.md O4."""
     with pytest.raises(sf.ParameterError):
         sf.fit(runs, LAW, columns=COLUMNS, params={"E": sf.Param(**bad)})
 
@@ -356,7 +355,7 @@ def test_contradictory_params_are_refused(runs, bad):
 
 
 def test_a_transformed_target_is_fitted_raw_and_predicts_in_its_own_units(runs):
-    """api.md: g(column) ~ ...; log(y) ~ log(f) raw is f with log residuals."""
+    """G(column) ~ ...; log(y) ~ log(f) raw is f with log residuals."""
     plain = sf.fit(runs, LAW, columns=COLUMNS, loss=sf.Squared())
     logged = sf.fit(runs, f"log(loss) ~ log({LAW})", columns=COLUMNS, loss=sf.Squared())
     assert logged.objective == pytest.approx(plain.objective, rel=1e-12)
@@ -399,7 +398,7 @@ def test_other_transforms_of_the_target(runs, transform, inverse):
 
 
 def test_the_split_of_a_formula_is_shown(runs):
-    """api.md: `.law.columns`, `.law.params` and `summary()` show it."""
+    """`.law.columns`, `.law.params` and `summary()` show it."""
     fit = sf.fit(runs, LAW, columns=COLUMNS)
     assert fit.law.columns == ("x",)
     assert list(fit.law.params) == NAMES
@@ -424,13 +423,13 @@ def test_the_split_of_a_formula_is_shown(runs):
     ],
 )
 def test_formulas_that_ask_nothing_are_refused(runs, law, options):
-    """api.md: no column, no parameter, the target on the right side."""
+    """No column, no parameter, the target on the right side."""
     with pytest.raises(sf.FormulaError):
         sf.fit(runs.select("x", "loss"), law, **options)
 
 
 def test_columns_may_be_expressions(runs):
-    """api.md: `columns={"N": "params", "D": pl.col("tokens")/1e9}`; P7 says what units do."""
+    """`columns={"N": "params", "D": pl.col("tokens")/1e9}`; P7 says what units do."""
     plain = sf.fit(runs, LAW, columns=COLUMNS, loss=sf.Squared())
     scaled = sf.fit(runs, LAW, columns={"x": pl.col("x") / 1e6}, loss=sf.Squared())
     alpha = plain.params["alpha"]
@@ -442,7 +441,7 @@ def test_columns_may_be_expressions(runs):
 
 
 def test_decades_beyond_is_the_largest_distance_outside(runs):
-    """api.md: outside the fitted range of any column, in log10 units."""
+    """Outside the fitted range of any column, in log10 units."""
     runs = runs.with_columns(D=10 ** pl.Series(np.random.default_rng(0).uniform(9, 11, 30)))
     fit = sf.fit(runs, "E + A/x**alpha + B/D**beta", columns={"x": "x", "D": "D"})
     low, high = runs["D"].min(), runs["D"].max()
@@ -471,7 +470,7 @@ def test_derived_quantities(runs):
 
 
 def test_the_columns_of_the_table(fit):
-    """api.md: keys, parameters, derived, objective, status, n, n_starts, agreement, gradient ..."""
+    """Keys, parameters, derived, objective, status, n, n_starts, agreement, gradient ..."""
     assert fit.table.columns == [
         *NAMES,
         *("objective", "status", "n", "n_starts", "agreement", "gradient", "condition", "at_bound"),
@@ -481,7 +480,7 @@ def test_the_columns_of_the_table(fit):
 
 
 def test_a_fit_keeps_the_frame_it_was_given(runs):
-    """api.md: the caller's data is copied once, on entry."""
+    """The caller's data is copied once, on entry."""
     x, y = runs["x"].to_numpy().copy(), runs["loss"].to_numpy().copy()
     fit = sf.fit({"x": x, "loss": y}, LAW, loss=sf.Squared())
     before = fit.residuals()
@@ -499,7 +498,7 @@ def test_a_fit_cannot_be_changed(fit):
 
 
 def test_exchangeable_terms_come_back_in_ascending_order():
-    """api.md and P17: same-variable sums in ascending order of their exponent, whatever the start."""
+    """Same-variable sums in ascending order of their exponent, whatever the start."""
     x = np.geomspace(1, 1e4, 60)
     y = 3 * x**-0.2 + 5 * x**-0.9
     law = "A*x**(-a) + B*x**(-b)"
@@ -623,7 +622,7 @@ def test_frequency_weights_have_the_covariance_of_repeated_rows(runs):
 
 
 def test_the_default_covariance_is_honest(runs):
-    """numerics.md section 6: sandwich under a robust loss; none at a kink."""
+    """Sandwich under a robust loss; none at a kink."""
     huber = sf.fit(runs, LAW, columns=COLUMNS, loss=sf.Huber(0.01))
     assert huber.cov().equals(huber.cov("sandwich"))
     with pytest.raises(sf.ParameterError, match="sandwich"):
@@ -641,7 +640,7 @@ def test_clusters_of_one_row_are_the_plain_sandwich(runs):
 
 
 def test_delta_method_intervals(runs, fit):
-    """api.md: t with n - p degrees of freedom; of any formula of parameters."""
+    """T with n - p degrees of freedom; of any formula of parameters."""
     table = fit.interval(0.9)
     error = np.sqrt(np.diag(matrix(fit.cov())))
     half = stats.t.ppf(0.95, 27) * error
@@ -659,7 +658,6 @@ def test_delta_method_intervals(runs, fit):
 
 
 def test_no_degree_of_freedom_is_an_error():
-    """reliability.md D9."""
     x = np.array([1.0, 10.0, 100.0])
     fit = sf.fit({"x": x, "loss": 1 + 2 * x**-0.4}, LAW, loss=sf.Squared())
     assert fit.converged
@@ -693,7 +691,6 @@ def test_the_jacobian_is_that_of_the_residual(runs, fit):
     ],
 )
 def test_absurd_options_are_refused_by_name(runs, options, param):
-    """reliability.md O3-O6."""
     with pytest.raises(sf.ParameterError) as caught:
         sf.fit(runs, LAW, columns=COLUMNS, **options)
     assert caught.value.param == param
@@ -706,7 +703,7 @@ def test_a_key_that_is_a_parameter_is_refused(curves):
 
 
 def test_dropped_rows_are_counted(runs):
-    """reliability.md D1: the fit without them, 1e-12, and a finding with the count."""
+    """The fit without them, 1e-12, and a finding with the count."""
     holed = runs.with_columns(loss=pl.when(pl.col("run") == 2).then(float("nan")).otherwise("loss"))
     with pytest.raises(sf.DataError) as caught:
         sf.fit(holed, LAW, columns=COLUMNS)

@@ -36,13 +36,12 @@ EVERY_NAME = [*laws.names(), "bnsl(breaks=2)", "bnsl(3)"]
     ],
 )
 def test_a_param_says_what_is_wrong_with_it(fields, said):
-    """reliability.md O4."""
     with pytest.raises(ParameterError, match=said):
         Param(**fields)
 
 
 def test_a_start_on_a_bound_is_legal():
-    """reliability.md O4: scipy gh-19103."""
+    """Scipy gh-19103."""
     assert Param(start=0, lower=0).start == 0.0
     assert Param(fixed=1, upper=1).fixed == 1.0
 
@@ -64,7 +63,7 @@ def test_a_law_names_its_parameters_in_order_of_appearance():
 
 
 def test_a_law_waits_for_its_columns():
-    """api.md: without columns= the names the frame has are the columns."""
+    """Without columns= the names the frame has are the columns."""
     law = Law(CHINCHILLA, params={"alpha": Param(lower=0)}, derived={"a": "beta/(alpha+beta)"})
     assert law.columns is None
     for bound in (law.bind(["N", "D"]), law.bind_frame(["loss", "D", "N", "run"])):
@@ -248,7 +247,7 @@ def test_kaplans_values_are_those_of_the_formula():
 @settings(deadline=None, max_examples=50)
 @given(st.integers(1, 3), st.integers(0, 2**32))
 def test_the_stable_form_of_bnsl_is_the_published_product(breaks, seed):
-    """laws.md 1.2: both forms of the law, where the product does not overflow."""
+    """Both forms of the law, where the product does not overflow."""
     draw = np.random.default_rng(seed)
     law = laws.bnsl(breaks=breaks)
     p = {"E": 0.3, "B": 2.0, "c0": draw.uniform(0, 0.5)}
@@ -263,7 +262,7 @@ def test_the_stable_form_of_bnsl_is_the_published_product(breaks, seed):
 
 
 def test_a_published_bnsl_predicts_its_held_out_points():
-    """laws.md 1.2: predictions at x = 800, 864, 928 with the parameters given there."""
+    """Predictions at x = 800, 864, 928 with the parameters given there."""
     law = laws.bnsl()
     point = law.published["caballero2023_addition"]["params"]
     got = law.evaluate({"x": [800.0, 864.0, 928.0]}, point)
@@ -271,7 +270,7 @@ def test_a_published_bnsl_predicts_its_held_out_points():
 
 
 def test_a_published_bnsl_fits_the_points_it_was_fitted_to(reference):
-    """laws.md 1.2: RMSLE 5.98487e-4 on the first 14 points, 1.09157e-2 beyond."""
+    """RMSLE 5.98487e-4 on the first 14 points, 1.09157e-2 beyond."""
     import polars as pl
 
     runs = pl.read_csv(reference("bnsl_4digit_addition.csv"))
@@ -293,7 +292,7 @@ def test_the_published_cerebras_law_is_the_printed_one():
 
 
 def test_the_rounded_chinchilla_is_the_rounding_of_the_source():
-    """laws.md 3: e .5267228, a 6.0073404, b 6.0179186 in the source of the paper."""
+    """E .5267228, a 6.0073404, b 6.0179186 in the source of the paper."""
     published = laws.chinchilla().published
     source = published["hoffmann2022_source"]["params"]
     for name, log in (("E", 0.5267228), ("A", 6.0073404), ("B", 6.0179186)):
@@ -303,7 +302,7 @@ def test_the_rounded_chinchilla_is_the_rounding_of_the_source():
 
 
 def test_the_derived_quantities_of_chinchilla_are_the_optimum():
-    """laws.md 3: N* = G (C/6)^a minimises the loss under C = 6 N D."""
+    """N* = G (C/6)^a minimises the loss under C = 6 N D."""
     law = laws.chinchilla()
     point = law.published["besiroglu2024"]["params"]
     derived = law.derive(point)
@@ -317,7 +316,7 @@ def test_the_derived_quantities_of_chinchilla_are_the_optimum():
 
 
 def test_the_derived_exponents_of_kaplan_are_the_optimum():
-    """laws.md 2, K4: exponent alpha_D/(alpha_N + alpha_D), .5754 for the values there."""
+    """K4: exponent alpha_D/(alpha_N + alpha_D), .5754 for the values there."""
     law = laws.kaplan()
     point = {"Nc": 6.4e13, "alpha_N": 0.076, "alpha_D": 0.103, "Dc": 1.8e13}
     assert law.derive(point)["a"] == pytest.approx(0.5754, abs=5e-5)
@@ -344,7 +343,7 @@ def test_the_slope_beyond_a_break_is_the_sum_of_the_changes():
 
 
 def test_a_transformed_target_comes_back_in_its_own_units():
-    """api.md: predictions of g(column) ~ ... are in the target's units."""
+    """Predictions of g(column) ~ ... are in the target's units."""
     law = Law("log(y) ~ a - b*log(x)", columns=["x"])
     assert (law.target, law.transform) == ("y", "log")
     got = law.evaluate({"x": [1.0, 100.0]}, {"a": 1.0, "b": 0.5})

@@ -51,7 +51,7 @@ def test_losses_are_frozen_equal_by_value_and_travel(loss, spec):
 @pytest.mark.parametrize("kind", POSITIVE)
 @pytest.mark.parametrize("bad", [0, -1, float("nan"), float("inf"), True, "1", None, [1.0]])
 def test_a_scale_must_be_a_positive_finite_number(kind, bad):
-    """reliability.md O5: delta <= 0 and NaN are refused by name."""
+    """Delta <= 0 and NaN are refused by name."""
     with pytest.raises(ParameterError) as caught:
         kind(bad)
     assert caught.value.param == POSITIVE[kind]
@@ -69,7 +69,7 @@ def test_a_quantile_lies_strictly_between_0_and_1(bad):
 
 
 def test_a_quantile_in_per_cent_is_recognised():
-    """reliability.md O5: "95 -> did you mean 0.95?"."""
+    """"95 -> did you mean 0.95?"."""
     with pytest.raises(ParameterError, match=r"did you mean `0\.95`"):
         losses.Pinball(95)
 

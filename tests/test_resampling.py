@@ -1,6 +1,6 @@
 """Bootstraps: the same bits however they are run, failures counted, intervals as documented.
 
-References: api.md (Resampling), reliability.md section 1 (B4, B7-B10) and section 3 (P22-P26).
+The oracle of the random numbers is numpy.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def same_bits(one, other):
 
 
 def numpys_philox(seed, replicate, group):
-    """The generator api.md defines: key (seed, 1), counter (block, 0, replicate, group)."""
+    """The generator: key (seed, 1), counter (block, 0, replicate, group)."""
     key = np.array([seed, 1], dtype=np.uint64)
     return np.random.Philox(key=key, counter=np.array([0, 0, replicate, group], dtype=np.uint64))
 
@@ -93,7 +93,7 @@ def test_a_replicate_does_not_depend_on_how_many_there_are(huber, scheme):
 
 
 def test_given_weights_do_not_depend_on_their_neighbours(huber):
-    """api.md: nothing learned from neighbours may change a replicate's bits."""
+    """Nothing learned from neighbours may change a replicate's bits."""
     rows = numpys_indices(4, 60, ROWS)
     together = sf.bootstrap(huber, sf.Indices(rows))
     reversed_ = sf.bootstrap(huber, sf.Indices(rows[::-1]))
@@ -104,7 +104,7 @@ def test_given_weights_do_not_depend_on_their_neighbours(huber):
 
 @pytest.mark.parametrize("seed", [0, 5, 2**32 + 1, 2**64 - 1])
 def test_pairs_are_numpys_philox(huber, seed):
-    """api.md and issue 2: numpy's `Philox` is the oracle; every replicate again through Indices."""
+    """Numpy's `Philox` is the oracle; every replicate again through Indices."""
     pairs = sf.bootstrap(huber, sf.Pairs(), n=40, seed=seed)
     same_bits(pairs, sf.bootstrap(huber, sf.Indices(numpys_indices(seed, 40, ROWS))))
 
@@ -113,7 +113,7 @@ def test_pairs_are_numpys_philox(huber, seed):
     ("seed", "replicate", "group"), [(0, 0, 0), (7, 3, 2), (2**64 - 1, 2**40, 9)]
 )
 def test_the_words_are_numpys(seed, replicate, group):
-    """api.md: Philox4x64-10, key (seed, 1), counter (block, 0, replicate, group)."""
+    """Philox4x64-10, key (seed, 1), counter (block, 0, replicate, group)."""
     words = numpys_philox(seed, replicate, group).random_raw(37)
     assert np.asarray(_core.philox(seed, replicate, group, 37)).tolist() == words.tolist()
 
@@ -132,7 +132,7 @@ def test_bayesian_clusters_of_one_row_are_rows(huber):
 
 
 def test_counts_as_weights_are_indices(huber):
-    """api.md: a replicate is a table of weights; P2, bitwise."""
+    """A replicate is a table of weights; P2, bitwise."""
     rows = numpys_indices(1, 100, ROWS)
     counts = np.array([np.bincount(one, minlength=ROWS) for one in rows])
     assert (
@@ -150,7 +150,7 @@ def test_the_order_within_a_set_of_indices_is_no_matter(huber):
 
 
 def test_clusters_draw_whole_clusters_as_many_as_there_are(squared):
-    """api.md: each replicate again from numpy's draws of the six clusters."""
+    """Each replicate again from numpy's draws of the six clusters."""
     drawn = sf.bootstrap(squared, sf.Clusters("budget"), n=30, seed=6)
     rows = [
         np.concatenate([np.arange(4 * one, 4 * one + 4) for one in clusters])
@@ -160,7 +160,7 @@ def test_clusters_draw_whole_clusters_as_many_as_there_are(squared):
 
 
 def test_each_group_draws_by_its_place_in_sorted_key_order(runs):
-    """api.md: counter (block, 0, replicate, group in sorted key order); group 0 as if it were alone."""
+    """Counter (block, 0, replicate, group in sorted key order); group 0 as if it were alone."""
     both = pl.concat(
         [runs_of(1).with_columns(key=pl.lit("b")), runs_of(2).with_columns(key=pl.lit("a"))]
     )
@@ -177,7 +177,7 @@ def test_each_group_draws_by_its_place_in_sorted_key_order(runs):
 
 
 def test_the_digest_is_the_documented_one(boot):
-    """api.md: sha256 of group, replicate, status, objective, parameters; little-endian."""
+    """Sha256 of group, replicate, status, objective, parameters; little-endian."""
     hasher = hashlib.sha256()
     hasher.update(np.zeros(boot.n, "<u8").tobytes())
     hasher.update(np.arange(boot.n, dtype="<u8").tobytes())
@@ -188,7 +188,7 @@ def test_the_digest_is_the_documented_one(boot):
 
 
 def test_seeds(squared):
-    """api.md: same seed, same draws; None draws one and remembers it for replay (O6)."""
+    """Same seed, same draws; None draws one and remembers it for replay (O6)."""
     one = sf.bootstrap(squared, n=20, seed=1)
     assert one.digest == sf.bootstrap(squared, n=20, seed=1).digest
     assert one.digest != sf.bootstrap(squared, n=20, seed=2).digest
@@ -224,7 +224,7 @@ def test_resampling_multiplies_the_weights_of_the_fit(runs):
 
 
 def test_indices_are_rows_of_the_callers_frame(runs):
-    """api.md: rows that the fit left out or sorted by group keep their numbers."""
+    """Rows that the fit left out or sorted by group keep their numbers."""
     weights = np.ones(ROWS)
     weights[[0, 7]] = 0
     fit = sf.fit(runs, LAW, columns={"x": "x"}, loss=sf.Squared(), weights=weights)
@@ -268,7 +268,7 @@ def test_the_jackknife_of_clusters_leaves_out_each(runs, squared):
 
 
 def test_a_row_of_weight_zero_is_no_part_of_the_jackknife(runs, huber):
-    """P26 and api.md: absent before anything else sees it."""
+    """P26: absent before anything else sees it."""
     more = pl.concat([runs, runs.head(1).with_columns(loss=pl.lit(99.0))])
     weights = np.r_[np.ones(ROWS), 0]
     fit = sf.fit(more, LAW, columns={"x": "x"}, loss=sf.Huber(5e-3), weights=weights)
@@ -327,7 +327,7 @@ def test_weights_have_mean_one_and_their_known_variance(scheme, variance):
 
 
 def test_a_list_of_fits_shares_its_draws(squared, huber):
-    """api.md: common draws, one Bootstrap a fit."""
+    """Common draws, one Bootstrap a fit."""
     both = sf.bootstrap([squared, huber], n=100, seed=5)
     assert [one.fit for one in both] == [squared, huber]
     assert [one.digest for one in both] == [
@@ -347,7 +347,7 @@ def test_common_draws_need_as_many_rows(squared):
 
 @pytest.mark.parametrize("starts", ["multi", 3])
 def test_more_starts_never_end_higher(huber, starts):
-    """numerics.md section 3: replicates re-solved from several starts agree on a design like this."""
+    """Replicates re-solved from several starts agree on a design like this."""
     warm = sf.bootstrap(huber, n=60, seed=1).draws["objective"].to_numpy()
     more = sf.bootstrap(huber, n=60, seed=1, starts=starts).draws["objective"].to_numpy()
     assert (more <= warm * (1 + 1e-9)).all()
@@ -380,7 +380,7 @@ def test_failures_are_counted_and_kept(poor):
 
 @pytest.mark.parametrize("question", ["interval", "cov", "predict"])
 def test_too_many_failures_refuse_an_answer(poor, question):
-    """api.md: more than 5 % unusable replicates refuse an interval unless told otherwise."""
+    """More than 5 % unusable replicates refuse an interval unless told otherwise."""
     with pytest.raises(sf.ConvergenceError, match="max_failures"):
         getattr(poor, question)()
     assert getattr(poor, question)(max_failures=1.0).height >= 3
@@ -415,7 +415,7 @@ def test_percentile_intervals_follow_monotone_maps(boot):
 
 
 def test_intervals_are_those_of_the_draws(squared, boot):
-    """api.md: type 7, as numpy; normal is estimate -+ z sd."""
+    """Type 7, as numpy; normal is estimate -+ z sd."""
     draws, point = boot.draws["alpha"].to_numpy(), squared.params["alpha"]
     low, high = np.quantile(draws, [0.05, 0.95])
     half = stats.norm.ppf(0.95) * draws.std(ddof=1)
@@ -433,7 +433,7 @@ def test_intervals_are_those_of_the_draws(squared, boot):
 
 
 def test_an_interval_of_any_formula(boot):
-    """api.md: `of` is any formula of parameters."""
+    """`of` is any formula of parameters."""
     table = boot.interval(0.9, of="E + A*1e12**(-alpha)")
     draws = boot.draws
     curve = (draws["E"] + draws["A"] * 1e12 ** (-draws["alpha"])).to_numpy()
@@ -470,7 +470,7 @@ def test_logarithms_of_draws_that_are_not_positive_are_refused():
 
 
 def test_predictions_have_ordered_ends_and_new_runs_vary_more(boot):
-    """api.md: the law's columns, prediction, lower, upper, decades_beyond."""
+    """The law's columns, prediction, lower, upper, decades_beyond."""
     new = {"x": [1e6, 1e8, 1e10, 1e12]}
     curve = boot.predict(new)
     run = boot.predict(new, interval="prediction")
@@ -491,7 +491,7 @@ def test_predictions_have_ordered_ends_and_new_runs_vary_more(boot):
 
 @pytest.mark.parametrize("seed", [0, 2**63 - 1, 2**63, 2**64 - 1])
 def test_prediction_intervals_work_for_every_seed(squared, seed):
-    """api.md: a seed is below 2**64; neighbouring large seeds are different seeds."""
+    """A seed is below 2**64; neighbouring large seeds are different seeds."""
     wide = sf.bootstrap(squared, n=200, seed=seed).predict({"x": [1e8]}, interval="prediction")
     assert np.isfinite(wide["upper"].item())
 
@@ -563,7 +563,7 @@ def test_a_missing_cluster_column_is_named(squared):
     "scheme", [sf.Jackknife(), sf.Indices([[0, 1, 2, 3]]), sf.Weights(np.ones((3, 24)))]
 )
 def test_n_that_conflicts_with_the_scheme_is_refused(squared, scheme):
-    """api.md: for Jackknife, Indices and Weights n follows; a conflicting n raises."""
+    """For Jackknife, Indices and Weights n follows; a conflicting n raises."""
     with pytest.raises(sf.ParameterError) as caught:
         sf.bootstrap(squared, scheme, n=1_000)
     assert caught.value.param == "n"
@@ -587,7 +587,7 @@ def test_n_that_conflicts_with_the_scheme_is_refused(squared, scheme):
     ],
 )
 def test_absurd_options_are_refused_before_work(squared, options, error):
-    """reliability.md O1, O3, O6."""
+    """O3, O6."""
     with pytest.raises(error):
         sf.bootstrap(squared, **options)
 

@@ -1,6 +1,6 @@
 """Files of results: equal results are equal bytes, what comes back is what was saved, damage is refused.
 
-References: api.md (`.save`, `sf.load`), reliability.md X10-X12 and X14.
+What is saved comes back whole or not at all.
 """
 
 from __future__ import annotations

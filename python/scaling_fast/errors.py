@@ -22,7 +22,7 @@ __all__ = [
     "suggestion",
 ]
 
-LISTED_NAMES = 20  # reliability.md D24: at most this many names in a message
+LISTED_NAMES = 20  # At most this many names in a message
 
 
 def _printable(text: str, *, keep: str = "") -> str:

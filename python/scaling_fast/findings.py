@@ -16,7 +16,7 @@ __all__ = ["Finding", "Severity", "worst"]
 
 Severity = Literal["green", "amber", "red", "grey"]
 
-# A check that could not be made outranks a doubt and a pass, never a failure (api.md, Audit).
+# A check that could not be made outranks a doubt and a pass, never a failure.
 PRECEDENCE: tuple[Severity, ...] = ("red", "grey", "amber", "green")
 
 

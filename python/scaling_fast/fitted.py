@@ -228,7 +228,7 @@ class Fit:
         ----------
         kind
             "hessian": s² (J'WJ)⁻¹, for least squares. "sandwich": A⁻¹ B A⁻¹ with A = Σ w psi' JJ'
-            and B = Σ (w psi)² JJ', times n/(n - p), or G/(G - 1) over clusters. The default is
+            and B = Σ w psi² JJ', times n/(n - p), or G/(G - 1) over clusters. The default is
             "hessian" for `Squared` and "sandwich" otherwise. Near a kink (Absolute, Pinball, a
             Huber delta far inside the noise) neither is to be trusted: resample instead.
         cluster
@@ -294,7 +294,7 @@ class Fit:
                 code="no_dof",
             )
         out = np.zeros((len(self.request.names),) * 2)
-        bread = _inverse_gram(jacobian[:, free], weights * np.maximum(curvature, 0.0))
+        bread = _inverse_gram(jacobian[:, free], weights * curvature)
         if kind == "hessian":
             variance = 1.0 if noise == "given" else float(np.sum(weights * residual**2)) / spare
             inner = variance * bread
@@ -350,7 +350,9 @@ class Fit:
         """Return delta-method intervals: columns name, estimate, lower, upper.
 
         The half-width is a t quantile with n - p degrees of freedom (G - 1 with clusters) times
-        the standard error of `cov(kind)`.
+        the standard error of `cov(kind)`. Under a loss that is nearly absolute (Huber with a delta
+        far inside the noise, as 1e-3 is for published losses) that error is off by tens of per
+        cent: use `scaling_fast.bootstrap(fit).interval()`.
 
         Parameters
         ----------
@@ -412,11 +414,22 @@ class Fit:
                 out[rows] = self.request.program.invert_target(np.asarray(values))
         back = np.argsort(wanted.order, kind="stable")
         sizes = pl.Series(np.repeat(np.arange(wanted.groups), np.diff(wanted.offsets))[back])
-        beyond = extrapolation(wanted.arrays, table.arrays)
+        beyond = np.zeros(wanted.rows)
+        for place in range(wanted.groups):
+            rows = slice(int(wanted.offsets[place]), int(wanted.offsets[place + 1]))
+            group = lookup.get(wanted.keys.row(place)) if keys else 0
+            ours = slice(0, 0) if group is None else self._rows_of(group)
+            beyond[rows] = extrapolation(
+                {one: wanted.arrays[one][rows] for one in names},
+                {one: table.arrays[one][ours] for one in names},
+            )
         return pl.DataFrame(
             [*(wanted.keys[sizes].get_columns() if keys else [])]
             + [pl.Series(one, wanted.arrays[one][back]) for one in names]
-            + [pl.Series("prediction", out[back]), pl.Series("decades_beyond", beyond[back])]
+            + [
+                pl.Series(column_name("prediction", [*keys, *names]), out[back]),
+                pl.Series(column_name("decades_beyond", [*keys, *names]), beyond[back]),
+            ]
         )
 
     def _read(self, frame: Any) -> Table:
@@ -424,15 +437,29 @@ class Fit:
         table = self.request.table
         names = list(self.law.columns or ())
         has = as_frame(frame, ())
-        mapped = {}
+        mapped: dict[str, Any] = {}
         for one in names:
-            source = table.sources.get(one, one)
-            mapped[one] = source if one not in has.columns and source in has.columns else one
-        wanted = read(
-            has, names=names, target=mapped[names[0]], columns=mapped, by=table.keys.columns or None
-        )
+            source = self.request.columns.get(one, table.sources.get(one, one))
+            roots = source.meta.root_names() if isinstance(source, pl.Expr) else [source]
+            # As in the fit where its sources are there; else under the law's own names.
+            mapped[one] = source if all(root in has.columns for root in roots) else one
+        source = mapped[names[0]]
+        first = source.meta.root_names()[0] if isinstance(source, pl.Expr) else source
+        wanted = read(has, names=names, target=first, columns=mapped, by=table.keys.columns or None)
         require(wanted, self.request.program.requirements)
+        for one in table.keys.columns:
+            if wanted.keys[one].dtype != table.keys[one].dtype:
+                raise DataError(
+                    f"column {shown(one)} has dtype {wanted.keys[one].dtype} and the groups of the fit "
+                    f"{table.keys[one].dtype}; cast it",
+                    code="dtype",
+                    column=one,
+                )
         return wanted
+
+    def _rows_of(self, group: int) -> slice:
+        offsets = self.request.table.offsets
+        return slice(int(offsets[group]), int(offsets[group + 1]))
 
     def _point(self, group: int) -> dict[str, float]:
         row = self.table.row(group, named=True)
@@ -554,6 +581,8 @@ def extrapolation(
     rows = len(next(iter(columns.values())))
     beyond = np.zeros(rows)
     for name, values in columns.items():
+        if not len(fitted[name]):
+            return np.full(rows, np.nan)  # a group that was never fitted
         low, high = float(fitted[name].min()), float(fitted[name].max())
         if low <= 0.0:
             # Without a logarithm, outside is outside by an unknown number of decades.
@@ -571,6 +600,8 @@ def _inverse_gram(
     jacobian: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return (J'WJ)⁻¹ by a QR of the scaled columns, which squares no condition number."""
+    if (weights < 0).any():
+        return _inverse_signed(jacobian, weights)
     rows = jacobian * np.sqrt(weights)[:, None]
     scale = np.linalg.norm(rows, axis=0)
     if not np.all(np.isfinite(scale)) or np.any(scale == 0.0):
@@ -580,3 +611,16 @@ def _inverse_gram(
         return np.full((rows.shape[1],) * 2, np.nan)
     inverse = np.linalg.solve(triangle, np.eye(len(scale)))
     return (inverse @ inverse.T) / np.outer(scale, scale)
+
+
+def _inverse_signed(
+    jacobian: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return (J'WJ)⁻¹ where rows of a redescending loss curve downwards; NaN unless positive definite."""
+    matrix = jacobian.T @ (jacobian * weights[:, None])
+    scale = np.sqrt(np.abs(np.diag(matrix)))
+    try:
+        np.linalg.cholesky(matrix / np.outer(scale, scale))
+        return np.asarray(np.linalg.inv(matrix / np.outer(scale, scale)) / np.outer(scale, scale))
+    except np.linalg.LinAlgError:
+        return np.full(matrix.shape, np.nan)

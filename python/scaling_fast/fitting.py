@@ -202,7 +202,7 @@ def fit(
     if isinstance(loss, Huber) and loss.scale == "mad":
         scale = _mad(Request(law, table, Absolute(), scale_of_residual), workers)
         loss = Huber(loss.delta * scale)
-    request = Request(law, table, loss, scale_of_residual)
+    request = Request(law, table, loss, scale_of_residual, dict(columns or {}))
     require(table, _requirements(request), scale_of_residual)
     wanted = _starts(starts, request)
     with watched(None, "fitting") as progress:
@@ -241,12 +241,21 @@ def _with_params(law: Law, params: Mapping[str, Param] | None) -> Law:
 
 def _bound(law: Law, columns: Mapping[str, Any] | None, frame: Any, target: str | None) -> Law:
     """Return the law with its columns: those `columns` names, or those the frame has."""
+    aimed = target if target is not None else law.target
+    aimed = aimed if aimed is not None else DEFAULT_TARGET
+    names = law.columns if law.columns is not None else tuple(law.params)
+    for one in columns or ():
+        if one not in names and one != aimed:
+            raise ParameterError(
+                f"columns names {shown(one)}, which the formula does not have"
+                f"{suggestion(str(one), names, kind='names')}",
+                code="unknown_name",
+                param=str(one),
+            )
     if law.columns is not None:
         return law
     if columns:
-        named = [one for one in columns if one in law.params]
-        return law.bind(named or list(columns))
-    aimed = target or law.target or DEFAULT_TARGET
+        return law.bind([one for one in columns if one in law.params])
     # A column that cannot be read is a column all the same: what is wrong with it is said when it is read.
     has = list(frame) if isinstance(frame, Mapping) else as_frame(frame, ()).columns
     return law.bind_frame(
@@ -378,7 +387,7 @@ def _starts(starts: Any, request: Request) -> int | NDArray[np.float64] | None:
                 starts[one], one, f"the start of {shown(one)}"
             )  # refuses text, None and NaN by name
         return _points(np.array([[float(starts[one]) for one in free]]), free, request)
-    if isinstance(starts, pl.DataFrame | Mapping):
+    if isinstance(starts, Mapping) or hasattr(starts, "columns"):
         table = as_frame(starts, free)
         if table.height == 0:
             raise ParameterError("the frame of starts has no rows", code="starts", param="starts")

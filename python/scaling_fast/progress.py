@@ -18,6 +18,14 @@ PATIENCE = 1.0
 """Seconds before a bar appears: shorter work needs none."""
 
 
+def _watches(stream: Any) -> bool:
+    """Return whether somebody looks at a stream; a process may have none."""
+    try:
+        return bool(stream is not None and stream.isatty())
+    except ValueError:  # closed
+        return False
+
+
 @contextmanager
 def watched(
     progress: bool | Callable[[int, int], object] | None,  # noqa: FBT001 (three kinds of one option)
@@ -42,7 +50,7 @@ def watched(
             code="progress",
             param="progress",
         )
-    if progress is False or (progress is None and not sys.stderr.isatty()):
+    if progress is False or (progress is None and not _watches(sys.stderr)):
         yield None
         return
     bar = _Bar(what)

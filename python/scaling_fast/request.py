@@ -122,12 +122,15 @@ class Request:
         The loss whose constants are those of the fit (a `scale="mad"` already resolved).
     residual
         "raw", "log" or "logit".
+    columns
+        Where the law's columns came from, as the caller said it: names or expressions.
     """
 
     law: Law
     table: Table
     loss: Loss
     residual: str
+    columns: Mapping[str, Any] = field(default_factory=dict, repr=False)
     program: Any = field(init=False, repr=False)
     question: Any = field(init=False, repr=False)
 
@@ -151,7 +154,7 @@ class Request:
         object.__setattr__(self, "question", question)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (Request, (self.law, self.table, self.loss, self.residual))
+        return (Request, (self.law, self.table, self.loss, self.residual, dict(self.columns)))
 
     def _spec(self, name: str) -> tuple[float | None, float, float, float | None]:
         param = self.law.params[name]

@@ -17,7 +17,6 @@ import polars as pl
 from scaling_fast import _core
 from scaling_fast.errors import ConvergenceError, ParameterError, shown
 from scaling_fast.fitted import checked_level, column_name, named_formulas
-from scaling_fast.fitted import checked_level, column_name, named_formulas
 from scaling_fast.request import evaluate
 
 if TYPE_CHECKING:
@@ -202,9 +201,11 @@ class Bootstrap:
 
     def _jackknife(self) -> Bootstrap:
         from scaling_fast.resampling import bootstrap
-        from scaling_fast.schemes import Clusters, Jackknife
+        from scaling_fast.schemes import Bayesian, Clusters, Jackknife
 
         cluster = self.scheme.by if isinstance(self.scheme, Clusters) else None
+        if isinstance(self.scheme, Bayesian):
+            cluster = self.scheme.cluster
         return bootstrap(self.fit, Jackknife(cluster), progress=False)
 
     def cov(self, *, log: bool = False, max_failures: float = MOST_FAILURES) -> pl.DataFrame:
@@ -253,6 +254,12 @@ class Bootstrap:
             part = part.filter(functools.reduce(operator.and_, same))
         good = part.filter(part[self._column("status")] == "converged")
         failed = part.height - good.height
+        if failed == 0 and part.height < 2:
+            raise ParameterError(
+                f"an interval needs at least 2 replicates, got {part.height}; ask for a larger n",
+                code="too_few",
+                param="n",
+            )
         if part.height == 0 or failed > max_failures * part.height or good.height < 2:
             raise ConvergenceError(
                 f"{failed} of {part.height} replicates are unusable (see `.failures`), more than max_failures="
@@ -278,7 +285,7 @@ class Bootstrap:
             Any frame with the law's columns; the fitted one by default.
         interval
             "confidence": percentile interval of the curve. "prediction": of a new run, the curve's
-            draws plus residuals of the fit drawn at random.
+            draws plus residuals of the fit drawn at random, widened by sqrt(n/(n - p)).
         level
             Between 0 and 1.
         max_failures
@@ -313,9 +320,15 @@ class Bootstrap:
             if interval == "prediction":
                 values = self._with_noise(values, noise)
             ends[row] = _core.quantiles(np.ascontiguousarray(values), [tail, 1.0 - tail])
-        return base.with_columns(
-            pl.Series("lower", ends[:, 0]), pl.Series("upper", ends[:, 1])
-        ).select(*request.program.columns, "prediction", "lower", "upper", "decades_beyond")
+        taken = base.columns
+        return pl.DataFrame(
+            [
+                *base.get_columns()[:-1],
+                pl.Series(column_name("lower", taken), ends[:, 0]),
+                pl.Series(column_name("upper", taken), ends[:, 1]),
+                base.get_columns()[-1],
+            ]
+        )
 
     def _curve(
         self, at: dict[str, float], draws: dict[str, NDArray[np.float64]]
@@ -331,12 +344,29 @@ class Bootstrap:
         return np.asarray(program.invert_target(np.asarray(values)))
 
     def _noise(self, count: int) -> NDArray[np.float64]:
-        """Residuals of the fit, centred and drawn at random; numpy's Philox keyed by the seed."""
+        """Residuals of the fit drawn at random by their weights; numpy's Philox keyed by the seed.
+
+        They are not centred: where zero lies among them is what the loss decided.
+        """
+        table = self.fit.request.table
+        if table.sigma is not None:
+            raise ParameterError(
+                "a fit with sigma= says how precise each of its rows is, and nothing of a new run's "
+                'precision; use interval="confidence"',
+                code="sigma",
+                param="interval",
+            )
         residuals = self.fit.residuals()
-        freedom = len(residuals) - len(self.fit.request.names)
-        inflate = math.sqrt(len(residuals) / freedom) if freedom > 0 else math.nan
+        weights = None
+        total = float(len(residuals))
+        if table.weights is not None:
+            weights = table.weights[np.argsort(table.order, kind="stable")]
+            total = float(weights.sum())
+            weights = weights / total
+        free = sum(param.fixed is None for param in self.fit.law.params.values())
+        inflate = math.sqrt(total / (total - free)) if total > free else math.nan
         rng = np.random.Generator(np.random.Philox(key=np.array([self.seed, 2], dtype=np.uint64)))
-        return inflate * rng.choice(residuals - residuals.mean(), size=count)
+        return inflate * rng.choice(residuals, size=count, p=weights)
 
     def _with_noise(
         self, values: NDArray[np.float64], noise: NDArray[np.float64]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -48,8 +49,12 @@ def save(result: Fit | Bootstrap, path: str | Path, *, force: bool = False) -> N
     CheckpointError
         For an existing file, or one that cannot be written.
     """
-    path = Path(path)
-    if path.exists() and not force:
+    try:
+        path = Path(path)
+        exists = path.exists()
+    except (TypeError, ValueError, OSError) as error:
+        raise CheckpointError(f"{shown(path)} is no path: {error}", code="path") from error
+    if exists and not force:
         raise CheckpointError(f"{shown(path)} exists; pass force=True to replace it", code="exists")
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -59,7 +64,8 @@ def save(result: Fit | Bootstrap, path: str | Path, *, force: bool = False) -> N
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
         raise CheckpointError(f"{shown(path)} cannot be written: {error}", code="write") from error
 
 
@@ -83,7 +89,7 @@ def load(path: str | Path) -> Fit | Bootstrap:
     """
     try:
         raw = Path(path).read_bytes()
-    except OSError as error:
+    except (TypeError, ValueError, OSError) as error:
         raise CheckpointError(f"{shown(path)} cannot be read: {error}", code="read") from error
     return from_bytes(raw, str(path))
 

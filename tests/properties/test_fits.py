@@ -1,4 +1,4 @@
-"""Properties that hold for every fit: reliability.md section 3, P1 to P30, on random problems.
+"""Properties that hold for every fit: P1 to P30, on random problems.
 
 Three laws, three losses. The tolerance is 1e-9 of a parameter's own standard scale unless a
 comment says why not. Absolute is checked by its objective: its optimum can be a flat edge.
@@ -480,7 +480,7 @@ def test_p30_repeated_data(one):
 @given(problems())
 @fits
 def test_every_fit_of_an_identified_design_is_certified_and_global(one):
-    """api.md: "auto" finds the global optimum on every design that identifies the law."""
+    """"auto" finds the global optimum on every design that identifies the law."""
     fit = one.fit()
     assert fit.converged
     assert fit.is_global
@@ -501,7 +501,7 @@ NARROW = {
 @pytest.mark.parametrize("residual", ["log", "raw"])
 @pytest.mark.parametrize("loss", NARROW)
 def test_a_global_optimum_is_not_contradicted_by_scipy(loss, residual):
-    """api.md: `is_global`. Fifteen short noisy curves, eight bounded scipy starts each.
+    """`is_global`. Fifteen short noisy curves, eight bounded scipy starts each.
 
     Where scipy ends lower, the point it found is shown to our own objective.
     """
@@ -571,7 +571,7 @@ def test_a_global_optimum_is_not_contradicted_by_scipy(loss, residual):
     ],
 )
 def test_a_global_optimum_is_not_above_a_known_point(seed, residual, point):
-    """api.md: `is_global`. Short noisy curves where scipy's best of forty starts ended lower.
+    """`is_global`. Short noisy curves where scipy's best of forty starts ended lower.
 
     Two of 520 random curves, kept because a search that stops at three agreeing starts missed them.
     """

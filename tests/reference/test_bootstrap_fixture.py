@@ -1,6 +1,6 @@
 """Replicates and intervals against scipy's, on given index sets; seeds against wide bands.
 
-reliability.md B1, B2 and numerics.md sections 5 and 8.
+The fixture was computed with scipy; the seeds are numpy's.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TYPE_7_E_90 = {
     "basic": (1.448470, 1.523690),
     "bca": (1.444300, 1.518323),
 }
-"""reliability.md B2, E at 90 % in the type-7 convention, as printed."""
+"""E at 90 % in the type-7 convention, as printed."""
 
 SEED_42 = {
     "A": 124.494,
@@ -39,10 +39,10 @@ SEED_42 = {
     "beta": 0.0205942,
     "a": 0.0199731,
 }
-"""numerics.md section 8: standard deviations (ddof 1) of 4,000 legacy draws, to 1e-5 relative."""
+"""Standard deviations (ddof 1) of 4,000 legacy draws, to 1e-5 relative."""
 
 ANY_SEED = {"A": 0.254, "B": 0.424, "E": 0.0140, "alpha": 0.0151, "beta": 0.0208}
-"""numerics.md section 8: those of (a, b, e, alpha, beta), within 6 % for any draws."""
+"""Those of (a, b, e, alpha, beta), within 6 % for any draws."""
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +167,7 @@ def test_the_figures_of_the_type_7_convention(boot, method):
 
 @pytest.mark.parametrize("tail", [0.0, 0.001, 0.025, 0.1, 0.5, 0.9, 0.975, 1.0])
 def test_quantiles_are_type_7(replicates, tail):
-    """api.md: as numpy and scipy."""
+    """As numpy and scipy."""
     values = np.ascontiguousarray(replicates[:, 1])
     assert _core.quantiles(values, [tail])[0] == pytest.approx(np.quantile(values, tail), rel=1e-14)
 
@@ -220,20 +220,20 @@ def seed_42(chinchilla):
 
 
 def test_standard_deviations_of_the_seed_42_draws(seed_42):
-    """numerics.md section 8, ddof 1, 1e-5 relative."""
+    """Ddof 1, 1e-5 relative."""
     assert seed_42.failures.height == 0
     got = {name: seed_42.draws[name].std(ddof=1) for name in SEED_42}
     assert got == pytest.approx(SEED_42, rel=1e-5)
 
 
 def test_the_80_per_cent_interval_of_converged_refits_is_05_wide(seed_42):
-    """numerics.md section 2: converged refits give beta/(alpha+beta) a width of .051."""
+    """Converged refits give beta/(alpha+beta) a width of .051."""
     table = seed_42.interval(0.8, of="beta/(alpha+beta)")
     assert table["upper"].item() - table["lower"].item() == pytest.approx(0.051, abs=0.001)
 
 
 def test_every_replicate_is_within_1e_9_of_its_own_optimum(chinchilla, seed_42):
-    """numerics.md section 4, T1: refit 100 of the 4,000 from many starts and compare objectives."""
+    """T1: refit 100 of the 4,000 from many starts and compare objectives."""
     rng = np.random.RandomState(42)
     rows = np.array([rng.choice(240, 240, replace=True) for _ in range(4_000)])[::40]
     many = sf.bootstrap(chinchilla, sf.Indices(rows), starts="multi")
@@ -244,7 +244,7 @@ def test_every_replicate_is_within_1e_9_of_its_own_optimum(chinchilla, seed_42):
 
 @pytest.mark.parametrize("seed", [0, 1, 2**63 + 5])
 def test_standard_deviations_of_any_seed(chinchilla, seed):
-    """numerics.md section 8: (a, b, e, alpha, beta) within 6 % for any draws."""
+    """(a, b, e, alpha, beta) within 6 % for any draws."""
     boot = sf.bootstrap(chinchilla, sf.Pairs(), n=4_000, seed=seed)
     logs = boot.draws.with_columns(pl.col("A", "B", "E").log())
     got = {name: logs[name].std(ddof=1) for name in ANY_SEED}
@@ -257,7 +257,7 @@ def test_standard_deviations_of_any_seed(chinchilla, seed):
 
 @pytest.fixture(scope="module")
 def kinked(chinchilla):
-    """Fits of the same runs whose replicates have real local minima: numerics.md section 3."""
+    """Fits of the same runs whose replicates have real local minima."""
     runs, columns = chinchilla.request.table.frame, {"N": "params", "D": "tokens"}
     losses = {"1e-4": sf.Huber(1e-4), "1e-5": sf.Huber(1e-5), "absolute": sf.Absolute()}
     return {
@@ -271,7 +271,7 @@ def test_a_search_that_includes_the_warm_start_never_ends_above_it(kinked, name)
     warm = sf.bootstrap(kinked[name], n=300, seed=1).draws["objective"].to_numpy()
     multi = sf.bootstrap(kinked[name], n=300, seed=1, starts="multi").draws["objective"].to_numpy()
     assert (multi <= warm * (1 + 1e-9)).all()
-    # 0.8 % of warm replicates in a local minimum at 1e-4, 8 % at 1e-6 (numerics.md section 3)
+    # 0.8 % of warm replicates in a local minimum at 1e-4, 8 % at 1e-6
     assert (warm > multi * (1 + 1e-9)).mean() <= 0.08
 
 

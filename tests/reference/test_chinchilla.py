@@ -1,6 +1,6 @@
 """The reference problem: Huber(1e-3) of log residuals on the 240 runs of Besiroglu et al. (2024).
 
-The figures are those of numerics.md section 1 (50-digit arithmetic) and of
+The figures were polished in 50-digit arithmetic, and are those of
 chinchilla_reference.json; each test says which it cites and within what.
 """
 
@@ -16,14 +16,14 @@ import pytest
 import scaling_fast as sf
 
 OBJECTIVE = 1.018274017800603736e-3
-"""numerics.md section 1, polished in 50-digit arithmetic."""
+"""Polished in 50-digit arithmetic."""
 
 LOGS = {"A": 6.16924637372317949, "B": 7.67015673309542644, "E": 0.597306814687365498}
 EXPONENTS = {"alpha": 0.347310498881754934, "beta": 0.367172432627762663}
 OPTIMUM = {name: math.exp(value) for name, value in LOGS.items()} | EXPONENTS
 
 QUADRATIC_ROWS = 39
-"""Rows within delta of the curve at the optimum (numerics.md section 1)."""
+"""Rows within delta of the curve at the optimum ."""
 
 FORMULA = "E + A/N**alpha + B/D**beta"
 COLUMNS = {"N": "params", "D": "tokens"}
@@ -59,14 +59,14 @@ def assert_params(fit, expected, relative):
 
 
 def test_the_objective_is_that_of_fifty_digit_arithmetic(runs, best):
-    """numerics.md section 1: 1.018274017800603736e-3 to 1e-12 relative."""
+    """1.018274017800603736e-3 to 1e-12 relative."""
     assert best.n == runs.height == 240
     assert best.objective == pytest.approx(OBJECTIVE, rel=1e-12, abs=0)
     assert best.objective_at(OPTIMUM) == pytest.approx(OBJECTIVE, rel=1e-12, abs=0)
 
 
 def test_the_parameters_are_those_of_fifty_digit_arithmetic(best):
-    """numerics.md section 1: a, b, e, alpha, beta to 1e-7."""
+    """A, b, e, alpha, beta to 1e-7."""
     for name, value in LOGS.items():
         assert math.log(best.params[name]) == pytest.approx(value, abs=1e-7), name
     assert_params(best, EXPONENTS, 1e-7)
@@ -75,12 +75,11 @@ def test_the_parameters_are_those_of_fifty_digit_arithmetic(best):
 
 
 def test_39_of_240_rows_lie_in_the_quadratic_zone(best):
-    """numerics.md section 1."""
     assert int((np.abs(best.residuals()) <= 1e-3).sum()) == QUADRATIC_ROWS
 
 
 def test_the_optimum_is_certified_and_global(best):
-    """numerics.md section 2: gradient 1e-8, decrease 1e-14, multipliers 1, 3 starts."""
+    """Gradient 1e-8, decrease 1e-14, multipliers 1, 3 starts."""
     assert best.converged
     assert best.is_global
     assert 0 <= best.certificate.gradient <= 1e-8
@@ -91,7 +90,7 @@ def test_the_optimum_is_certified_and_global(best):
 
 
 def test_the_certificates_gradient_is_the_one_of_the_definition(best):
-    """numerics.md section 2: |J_j' psi| / (||J_j|| ||psi||), recomputed here from the rows."""
+    """|J_j' psi| / (||J_j|| ||psi||), recomputed here from the rows."""
     jacobian, residual = best.jacobian(), best.residuals()
     psi = np.clip(residual, -1e-3, 1e-3)
     size = np.linalg.norm(jacobian, axis=0) * np.linalg.norm(psi)
@@ -100,7 +99,7 @@ def test_the_certificates_gradient_is_the_one_of_the_definition(best):
 
 @pytest.mark.parametrize("factor", [1e6, 1 / 240, 1e-6])
 def test_the_scale_of_the_objective_changes_nothing(runs, best, factor):
-    """numerics.md section 2: sum, mean or times 1e6; parameters to 1e-9, objective to 1e-12."""
+    """Sum, mean or times 1e6; parameters to 1e-9, objective to 1e-12."""
     scaled = fitted(runs, weights=np.full(240, factor))
     assert scaled.converged
     assert scaled.is_global
@@ -158,7 +157,7 @@ def test_the_least_absolute_optimum_passes_through_its_rows(published, lad):
 
 
 def test_the_least_absolute_optimum_is_certified_by_its_multipliers(lad):
-    """numerics.md section 2: kinks are certified by multipliers within [-1, 1]."""
+    """Kinks are certified by multipliers within [-1, 1]."""
     assert lad.is_global
     assert lad.certificate.multiplier <= 1
     # Independently: the other rows' pull is a combination of the five rows of the vertex.
@@ -171,7 +170,7 @@ def test_the_least_absolute_optimum_is_certified_by_its_multipliers(lad):
 
 
 def test_the_published_besiroglu_point_is_the_least_absolute_one(best, lad, published):
-    """numerics.md section 1: the published point is the LAD optimum, not the Huber(1e-3) one."""
+    """The published point is the LAD optimum, not the Huber(1e-3) one."""
     point = {name: published["published"]["besiroglu2024"][name] for name in OPTIMUM}
     assert lad.params["A"] == pytest.approx(point["A"], abs=0.01)
     assert abs(best.params["A"] - point["A"]) > 4
@@ -190,7 +189,7 @@ def test_the_published_besiroglu_point_is_the_least_absolute_one(best, lad, publ
     ],
 )
 def test_a_users_formula_gives_the_same_numbers(runs, best, formula, logged):
-    """reliability.md P12: rewritten forms have the same optimum, its objective to 1e-12."""
+    """Rewritten forms have the same optimum, its objective to 1e-12."""
     fit = sf.fit(runs, formula, columns=COLUMNS)
     assert fit.converged
     assert fit.objective == pytest.approx(OBJECTIVE, rel=1e-12, abs=0)
@@ -221,7 +220,7 @@ def test_the_objective_at_published_points(every_run, published, rows):
 
 @pytest.mark.parametrize("rows", [240, 245])
 def test_the_objective_at_the_published_besiroglu_point(every_run, published, rows):
-    """`epoch_published`: the point is known to the digits of numerics.md section 1.
+    """`epoch_published`: the point is known to the digits that were printed.
 
     The tolerance is what half a unit of each last digit moves the objective by.
     """
@@ -237,7 +236,7 @@ def test_the_objective_at_the_published_besiroglu_point(every_run, published, ro
 
 
 def test_one_given_start_is_local_and_never_global(runs):
-    """api.md: one given start is a local fit; `is_global` needs a search."""
+    """One given start is a local fit; `is_global` needs a search."""
     fit = fitted(runs, starts=OPTIMUM)
     assert fit.converged
     assert not fit.is_global
@@ -246,7 +245,7 @@ def test_one_given_start_is_local_and_never_global(runs):
 
 
 def test_early_stopping_at_the_published_values_is_not_repeated(runs):
-    """numerics.md section 2: scipy's L-BFGS-B stops 14 % above from here and says success."""
+    """Scipy's L-BFGS-B stops 14 % above from here and says success."""
     start = {"A": 406.4, "B": 410.7, "E": 1.69, "alpha": 0.34, "beta": 0.28}
     fit = fitted(runs, starts=start)
     assert fit.converged
@@ -254,7 +253,7 @@ def test_early_stopping_at_the_published_values_is_not_repeated(runs):
 
 
 def test_no_start_of_the_published_grid_is_converged_where_it_is_not_stationary(runs, best):
-    """numerics.md section 5: no `converged` where the gradient does not vanish."""
+    """No `converged` where the gradient does not vanish."""
     rng = np.random.default_rng(2022)
     grid = [
         np.arange(0, 26, 5),
@@ -281,7 +280,7 @@ def test_no_start_of_the_published_grid_is_converged_where_it_is_not_stationary(
 
 
 def test_the_objective_is_the_loss_of_the_residuals(best):
-    """api.md: the sum of rho of ln f - ln y, r^2/2 inside and delta(|r| - delta/2) outside."""
+    """The sum of rho of ln f - ln y, r^2/2 inside and delta(|r| - delta/2) outside."""
     size = np.abs(best.residuals())
     rho = np.where(size <= 1e-3, size**2 / 2, 1e-3 * (size - 5e-4))
     assert best.objective == pytest.approx(math.fsum(rho), rel=1e-12, abs=0)

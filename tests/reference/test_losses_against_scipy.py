@@ -1,6 +1,6 @@
 """Losses against scipy: the same objective at given points, and no worse an optimum.
 
-numerics.md section 6: the objective of squared, Huber, soft L1 and Cauchy is the `cost` of
+The objective of squared, Huber, soft L1 and Cauchy is the `cost` of
 `scipy.optimize.least_squares(loss=..., f_scale=delta)`.
 """
 
@@ -102,7 +102,7 @@ def points(residual):
 @pytest.mark.parametrize("residual", ["raw", "log", "logit"])
 @pytest.mark.parametrize("kind", SCIPY)
 def test_the_objective_is_scipys_cost(kind, residual):
-    """numerics.md section 6, at five points, 1e-12 relative."""
+    """At five points, 1e-12 relative."""
     fit = fitted(kind, residual)
     for theta in points(residual):
         there = scipys(kind, residual, theta, max_nfev=1)  # one evaluation: the cost of the start
@@ -114,7 +114,7 @@ def test_the_objective_is_scipys_cost(kind, residual):
 @pytest.mark.parametrize("residual", ["raw", "log", "logit"])
 @pytest.mark.parametrize("kind", RHO)
 def test_the_objective_is_the_definitions(kind, residual):
-    """api.md and the docstrings of the losses scipy lacks, at five points, 1e-12 relative."""
+    """By the docstrings of the losses scipy lacks, at five points, 1e-12 relative."""
     fit = fitted(kind, residual)
     for theta in points(residual):
         got = fit.objective_at(dict(zip(NAMES, theta, strict=True)))
@@ -124,7 +124,7 @@ def test_the_objective_is_the_definitions(kind, residual):
 @pytest.mark.parametrize("residual", ["raw", "log", "logit"])
 @pytest.mark.parametrize("kind", SCIPY)
 def test_the_optimum_is_not_above_scipys_best_of_six_starts(kind, residual):
-    """numerics.md section 1: never above a converged objective, 1e-9 relative."""
+    """Never above a converged objective, 1e-9 relative."""
     fit = fitted(kind, residual)
     starts = [*points(residual), np.array(list(fit.params.values()))]
     tight = {"xtol": 1e-15, "ftol": 1e-15, "gtol": 1e-15, "x_scale": "jac"}
@@ -158,7 +158,7 @@ def test_the_optimum_is_not_above_nelder_meads_best(kind, residual):
 @pytest.mark.parametrize("tau", [0.1, 0.25, 0.5, 0.8])
 @pytest.mark.parametrize("residual", ["raw", "log"])
 def test_pinball_leaves_the_share_tau_of_observations_below(tau, residual):
-    """api.md: f is the tau-quantile of y: at most n tau below, at least n tau below or on."""
+    """F is the tau-quantile of y: at most n tau below, at least n tau below or on."""
     rng = np.random.default_rng(5)
     x = np.geomspace(1, 1e5, 203)
     y = (1.8 + 4 * x**-0.3) * np.exp(0.05 * rng.standard_normal(203))
@@ -202,7 +202,7 @@ def test_a_huber_in_units_of_the_mad_is_the_huber_of_that_delta():
 
 @pytest.mark.parametrize("kind", EVERY)
 def test_every_loss_has_its_minimum_at_noise_free_data(kind):
-    """reliability.md P9: exact recovery whatever the loss, 1e-9."""
+    """Exact recovery whatever the loss, 1e-9."""
     x = np.geomspace(1, 1e4, 20)
     truth = {"E": 1.5, "A": 3.0, "alpha": 0.35}
     y = curve(list(truth.values()), x)

@@ -1,6 +1,6 @@
 """NIST StRD nonlinear regression: certified problems, each from both given starts, as a ratchet.
 
-Called as numerics.md section 5 says: `loss=Squared(), residual="raw", starts=<the given start>` and
+Called with `loss=Squared(), residual="raw", starts=<the given start>` and
 nothing else. The references are the 20-digit re-solutions of nist_strd.json.
 """
 
@@ -58,7 +58,7 @@ KNOWN_UNSOLVED_DEVIATIONS = {
 """The ratchet of standard deviations: entries may only leave it."""
 
 MEAN_DIGITS = 10.5
-"""numerics.md section 5, over the solved ones."""
+"""Over the solved ones."""
 
 
 @pytest.fixture(scope="session")
@@ -118,7 +118,7 @@ def test_the_table_covers_every_problem_of_the_file(strd):
 
 @pytest.mark.parametrize(("name", "start"), CASES)
 def test_parameters_have_nine_digits(solved, name, start):
-    """numerics.md section 5: LRE >= 9. A case that becomes solved has to leave KNOWN_UNSOLVED."""
+    """LRE >= 9. A case that becomes solved has to leave KNOWN_UNSOLVED."""
     reached = parameter_digits(*solved(name, start))
     if (name, start) in KNOWN_UNSOLVED:
         assert reached < SOLVED, (
@@ -130,12 +130,12 @@ def test_parameters_have_nine_digits(solved, name, start):
 
 @pytest.mark.parametrize(("name", "start"), CASES)
 def test_nothing_wrong_is_called_converged(solved, name, start):
-    """numerics.md section 5: `converged` on none with LRE < 4."""
+    """`converged` on none with LRE < 4."""
     problem, fit = solved(name, start)
     if fit.converged:
         assert parameter_digits(problem, fit) >= 4
         assert fit.certificate.gradient <= 1e-8
-    assert not fit.is_global, "one given start is never global (api.md)"
+    assert not fit.is_global, "one given start is never global "
 
 
 @pytest.mark.parametrize(("name", "start"), CASES)
@@ -149,7 +149,7 @@ def test_the_residual_sum_of_squares_is_the_certified_one(solved, name, start):
 
 @pytest.mark.parametrize(("name", "start"), CASES)
 def test_standard_deviations_have_nine_digits(solved, name, start):
-    """numerics.md section 5: LRE >= 9, from `fit.cov()`; a ratchet as the parameters'."""
+    """LRE >= 9, from `fit.cov()`; a ratchet as the parameters'."""
     reached = deviation_digits(*solved(name, start))
     if (name, start) in KNOWN_UNSOLVED_DEVIATIONS:
         assert reached < SOLVED, (
@@ -160,7 +160,7 @@ def test_standard_deviations_have_nine_digits(solved, name, start):
 
 
 def test_the_mean_over_solved_problems(solved):
-    """numerics.md section 5: mean LRE >= 10.5."""
+    """Mean LRE >= 10.5."""
     reached = [parameter_digits(*solved(*case)) for case in CASES if case not in KNOWN_UNSOLVED]
     assert np.mean(reached) >= MEAN_DIGITS
 

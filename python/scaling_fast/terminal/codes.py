@@ -10,9 +10,13 @@ if TYPE_CHECKING:
 
     from scaling_fast.findings import Finding
 
-__all__ = ["SEVERITIES", "Exit", "after_findings"]
+__all__ = ["FAIL_ON", "SEVERITIES", "Exit", "after_findings"]
 
 SEVERITIES = ("red", "grey", "amber")  # what --fail-on takes, worst first
+FAIL_ON = (
+    "Exit 1 on a finding of this severity or a worse one. Worst first: red (fails), grey (could "
+    "not be assessed), amber (doubtful)."
+)
 
 
 class Exit(IntEnum):

@@ -6,6 +6,7 @@ import re
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, get_args
 
+from scaling_fast import losses, schemes
 from scaling_fast.errors import ParameterError, nearest, shown
 
 if TYPE_CHECKING:
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from scaling_fast.laws import Param
     from scaling_fast.losses import Loss
     from scaling_fast.schemes import Scheme
+
+KNOWN_LOSSES: dict[str, Any] = {one.name: one for one in get_args(losses.Loss)}
+# Indices and Weights hold arrays and cannot be said in words.
+KNOWN_SCHEMES: dict[str, Any] = {
+    one.name: one for one in (schemes.Pairs, schemes.Clusters, schemes.Bayesian, schemes.Jackknife)
+}
+RESIDUALS = ("log", "raw", "logit")
 
 _SCALED = re.compile(r"(?P<column>.+?)\s*(?P<operator>[*/])\s*(?P<number>[^*/]+)")
 _PARAM_FIELDS = ("start", "lower", "upper", "fixed")
@@ -77,18 +85,56 @@ def columns(given: Sequence[str], frame: pl.DataFrame) -> dict[str, Any] | None:
     if not given:
         return None
     pairs = [_pair(one, "=", "--column", "N=params") for one in given]
-    return _once(((name, _column(text, frame)) for name, text in pairs), "--column")
+    return _once(((name, _column(name, text, frame)) for name, text in pairs), "--column")
 
 
-def _column(text: str, frame: pl.DataFrame) -> Any:
+def _column(name: str, text: str, frame: pl.DataFrame) -> Any:
     import polars as pl
 
+    if text not in frame.columns and re.search(r",\s*[^\W\d]\w*\s*=", text):
+        apart = [one.strip() for one in f"{name}={text}".split(",")]
+        said = " ".join(f"--column {one}" for one in apart)
+        raise ParameterError(
+            f"--column takes one name at a time; repeat it: {shown(said, 200)}",
+            code="form",
+            param="--column",
+        )
     scaled = _SCALED.fullmatch(text)
     if text in frame.columns or scaled is None or scaled["column"] not in frame.columns:
         return text
     number = _number(scaled["number"], "--column")
     column = pl.col(scaled["column"])
     return column / number if scaled["operator"] == "/" else column * number
+
+
+def _loss_form(name: str) -> str:
+    return ":".join([name, *(one.name.upper() for one in fields(KNOWN_LOSSES[name])[:1])])
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names as a sentence lists them.
+
+    Examples
+    --------
+    >>> listed(["a", "b", "c"])
+    'a, b or c'
+    """
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def loss_forms() -> str:
+    """Return how each loss is written, for a help text."""
+    return listed(_loss_form(one) for one in KNOWN_LOSSES)
+
+
+def scheme_forms() -> str:
+    """Return how each scheme is written: a column in brackets may be left out."""
+    forms = []
+    for name, made in KNOWN_SCHEMES.items():
+        column = ":COLUMN" if made is schemes.Clusters else "[:COLUMN]"
+        forms.append(name + (column if fields(made) else ""))
+    return "|".join(forms)
 
 
 def loss(text: str) -> Loss:
@@ -99,18 +145,17 @@ def loss(text: str) -> Loss:
     ParameterError
         For an unknown loss, a missing or superfluous number.
     """
-    from scaling_fast import losses
-
-    known = {one.name: one for one in get_args(losses.Loss)}
+    known = KNOWN_LOSSES
     word, *given = (one.strip() for one in text.split(":"))
     name = word.lower().replace("-", "_")
     if name not in known:
         raise _unknown(word, list(known), "--loss")
     wanted = [one.name for one in fields(known[name])]
     if len(given) > len(wanted) or (wanted and not given):
-        form = ":".join([name, *(one.upper() for one in wanted[:1])])
         raise ParameterError(
-            f"--loss {name} is written {shown(form)}, got {shown(text)}", code="form", param="loss"
+            f"--loss {name} is written {shown(_loss_form(name))}, got {shown(text)}",
+            code="form",
+            param="loss",
         )
     values = [_number(one, "--loss") if i == 0 else one for i, one in enumerate(given)]
     made: Loss = known[name](*values)
@@ -171,11 +216,7 @@ def scheme(text: str) -> Scheme:
     ParameterError
         For an unknown scheme, a missing or superfluous column.
     """
-    from scaling_fast import schemes
-
-    # Indices and Weights hold arrays and cannot be said in words.
-    spoken = (schemes.Pairs, schemes.Clusters, schemes.Bayesian, schemes.Jackknife)
-    known = {one.name: one for one in spoken}
+    known = KNOWN_SCHEMES
     word, found, column = text.partition(":")
     name = word.strip().lower()
     if name not in known:
@@ -191,3 +232,63 @@ def scheme(text: str) -> Scheme:
             "--scheme clusters wants a column: write `clusters:run`", code="form", param="scheme"
         )
     return made(column) if column else made()  # type: ignore[no-any-return]
+
+
+# What the library's sentences call its arguments, and an option is called here.
+_ARGUMENTS = ("kind", "level", "method", "n", "nulls", "residual", "scheme", "seed", "starts")
+_ARGUMENTS += ("loss", "sigma", "target", "threads", "weights")
+_ASSIGNED = re.compile(rf"""(?<![\w-])({"|".join(_ARGUMENTS)})=(["'])([\w.:-]+)\2""")
+_LIST = re.compile(r"`\[('[^']*'(?:, '[^']*')*)\]`")
+# Columns that runs are often recorded in, by what papers call them.
+_USUAL = {
+    "N": ("params", "parameters", "n_params", "model_size"),
+    "D": ("tokens", "n_tokens", "training_tokens", "dataset_size"),
+    "C": ("flops", "compute", "training_flops"),
+}
+
+
+def spoken(message: str, param: str | None = None) -> str:
+    """Return a sentence of the library in the words of a command line.
+
+    Parameters
+    ----------
+    message
+        What an exception says.
+    param
+        The argument it is about; where the sentence begins with it, it is written as the option.
+
+    Examples
+    --------
+    >>> spoken('mend the data, or leave such rows out with nulls="drop"')
+    'mend the data, or leave such rows out with --nulls drop'
+    >>> spoken("level must be between 0 and 1", "level")
+    '--level must be between 0 and 1'
+    >>> spoken("the free parameters are `['E', 'alpha']`")
+    'the free parameters are `E`, `alpha`'
+    """
+    message = _ASSIGNED.sub(r"--\1 \3", message)
+    message = re.sub(r"\b(?:pass )?force=True", "--force", message)
+    message = _LIST.sub(lambda found: found[1].replace("'", "`"), message)
+    if param in _ARGUMENTS and message.startswith(f"{param} "):
+        message = f"--{message}"
+    return message
+
+
+def placed(message: str, row: int, first_line: int | None) -> str:
+    """Return a sentence with its row as a line of the file, or with where counting begins.
+
+    Examples
+    --------
+    >>> placed("column `y` holds NaN in row 2", 2, 2)
+    'column `y` holds NaN in line 4'
+    >>> placed("column `y` holds NaN in row 2", 2, None)
+    'column `y` holds NaN in row 2 (the first is row 0)'
+    """
+    told = f"row {row} (the first is row 0)" if first_line is None else f"line {row + first_line}"
+    return re.sub(rf"\brow {row}\b", told, message, count=1)
+
+
+def which_column(name: str, frame: pl.DataFrame) -> str:
+    """Return how to say which column a name of the law is, with one of the frame where it is plain."""
+    usual = [one for one in _USUAL.get(name, ()) if one in frame.columns]
+    return f"; say which column `{name}` is: --column {name}={usual[0] if usual else 'COLUMN'}"

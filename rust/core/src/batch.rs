@@ -5,6 +5,7 @@ mod identify;
 mod order;
 mod replicates;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::columns::Columns;
@@ -114,7 +115,7 @@ impl FitRow {
 /// How a running batch is watched and stopped from another thread.
 #[derive(Debug, Default)]
 pub struct Control {
-    cancelled: AtomicBool,
+    cancelled: Arc<AtomicBool>,
     done: AtomicUsize,
 }
 
@@ -122,6 +123,11 @@ impl Control {
     /// Ask the batch to stop after the rows it is working on.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// The flag that [`cancel`](Self::cancel) sets, for work that looks at it itself.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.cancelled)
     }
 
     /// Whether it was asked to stop.

@@ -189,44 +189,45 @@ impl Space {
 
     /// Where to scan each of the given coordinates for starts.
     pub fn ranges(&self, nonlinear: &[usize], inputs: &[&[f64]], specs: &[ParamSpec]) -> Vec<Range> {
-        let p = specs.len();
         nonlinear
             .iter()
             .map(|&a| {
-                let j = self.free[a];
-                if self.lower[a].is_finite() && self.upper[a].is_finite() {
-                    return Range::Span { lower: self.lower[a], upper: self.upper[a], reach: 0.0 };
-                }
-                let spread = |c: usize| log_spread(inputs[c], self.units[c]);
-                // The exponent of a column: one e-fold of the whole range is the natural size, and starts span 400 of it.
-                let exponent_of = (0..inputs.len()).find(|&c| self.shifts_of(c).any(|shift| depends(shift, j, p)));
-                if let Some(c) = exponent_of {
-                    let (low, high) = spread(c);
-                    let width = (high - low).max(1e-3);
-                    return Range::Magnitude {
-                        smallest: 0.1 / width,
-                        largest: 20.0 / width,
-                        signed: specs[j].lower < 0.0,
-                    };
-                }
-                if self.log[a] {
-                    // A scale of one column lies within the column or not far from it.
-                    let scale_of = (0..inputs.len()).find(|&c| self.shifts_of(c).any(|shift| shift.param == j));
-                    if let Some(c) = scale_of {
-                        let (low, high) = spread(c);
-                        let ones = vec![1.0; p];
-                        let e = self
-                            .shifts_of(c)
-                            .find(|shift| shift.param == j)
-                            .map_or(1.0, |shift| shift.exponent(&ones, &mut []));
-                        let (from, to) = if e < 0.0 { (high * e, low * e) } else { (low * e, high * e) };
-                        return Range::Span { lower: from, upper: to, reach: 2.0 };
-                    }
-                    return Range::Span { lower: -3.5, upper: 2.5, reach: 1.0 };
-                }
-                Range::Magnitude { smallest: 0.03, largest: 30.0, signed: self.lower[a] < 0.0 }
+                // Narrow bounds say where to look; wide ones only forbid.
+                let natural = self.range(a, inputs, specs);
+                let (lower, upper) = (self.lower[a], self.upper[a]);
+                if upper - lower <= natural.width() { Range::Span { lower, upper, reach: 0.0 } } else { natural }
             })
             .collect()
+    }
+
+    /// Where coordinate `a` lies by its role in the law.
+    fn range(&self, a: usize, inputs: &[&[f64]], specs: &[ParamSpec]) -> Range {
+        let p = specs.len();
+        let j = self.free[a];
+        let spread = |c: usize| log_spread(inputs[c], self.units[c]);
+        // The exponent of a column: one e-fold of the whole range is the natural size, and starts span 400 of it.
+        let exponent_of = (0..inputs.len()).find(|&c| self.shifts_of(c).any(|shift| depends(shift, j, p)));
+        if let Some(c) = exponent_of {
+            let (low, high) = spread(c);
+            let width = (high - low).max(1e-3);
+            return Range::Magnitude { smallest: 0.1 / width, largest: 20.0 / width, signed: specs[j].lower < 0.0 };
+        }
+        if self.log[a] {
+            // A scale of one column lies within the column or not far from it.
+            let scale_of = (0..inputs.len()).find(|&c| self.shifts_of(c).any(|shift| shift.param == j));
+            if let Some(c) = scale_of {
+                let (low, high) = spread(c);
+                let ones = vec![1.0; p];
+                let e = self
+                    .shifts_of(c)
+                    .find(|shift| shift.param == j)
+                    .map_or(1.0, |shift| shift.exponent(&ones, &mut []));
+                let (from, to) = if e < 0.0 { (high * e, low * e) } else { (low * e, high * e) };
+                return Range::Span { lower: from, upper: to, reach: 2.0 };
+            }
+            return Range::Span { lower: -3.5, upper: 2.5, reach: 1.0 };
+        }
+        Range::Magnitude { smallest: 0.03, largest: 30.0, signed: self.lower[a] < 0.0 }
     }
 
     /// Shifts in force for column `c`.

@@ -43,7 +43,7 @@ pub fn fit_groups(
         let row = if control.is_cancelled() {
             FitRow::empty(question.params.len(), question.group(g).target.len(), Status::Unfinished)
         } else {
-            fit_group(question, g, starts)
+            fit_group(question, g, starts, control)
         };
         control.finished(1);
         row
@@ -55,7 +55,7 @@ pub fn fit_groups(
 }
 
 /// Fit one group.
-fn fit_group(question: &Question, g: usize, starts: &Starts) -> FitRow {
+fn fit_group(question: &Question, g: usize, starts: &Starts, control: &Control) -> FitRow {
     let rows = question.group(g);
     let parameters = question.params.len();
     if rows.target.len() < question.free() || rows.target.is_empty() {
@@ -64,7 +64,7 @@ fn fit_group(question: &Question, g: usize, starts: &Starts) -> FitRow {
     let problem = Problem::new(&question.program, &rows, &question.params, question.loss, question.residual);
     let mut fitter = Fitter::new(&problem);
     let q = problem.space.dimension();
-    let mut scratch = Scratch::new(q);
+    let mut scratch = Scratch::new(q).until(control.flag());
     let options = Options { rounding: problem.rounding(&fitter), ..Options::default() };
     let mut x = vec![0.0; q];
     let found = run(&problem, &mut fitter, question, starts, options, &mut x, &mut scratch);

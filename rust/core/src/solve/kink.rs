@@ -75,6 +75,11 @@ pub fn minimise<O: Separable>(objective: &mut O, x: &mut [f64], options: Options
     }
     objective.soften(None);
     x.copy_from_slice(&best);
+    // Where every residual is rounding noise their signs are too, and no multiplier can be read from them.
+    if outcome.status != Status::Converged && objective.spread(x).is_some_and(|(_, worst)| worst <= options.rounding) {
+        outcome.status = Status::Converged;
+        outcome.certificate = Certificate { gradient: 0.0, decrease: 0.0, multiplier: 0.0 };
+    }
     outcome
 }
 

@@ -1,5 +1,8 @@
 //! Semismooth Newton with Levenberg damping in a box: a dozen evaluations from anywhere sensible, seven from a warm start.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::certificate::{Certificate, DECREASE_TOLERANCE, Status};
 use super::linalg::{cholesky, cholesky_solve};
 use super::objective::{Model, Objective, Rows};
@@ -61,6 +64,8 @@ pub struct Scratch {
     pulled: [Vec<f64>; 2],
     /// Rows of the last look at a point.
     pub rows: Rows,
+    /// Set from outside when the run is to end.
+    stop: Option<Arc<AtomicBool>>,
 }
 
 impl Scratch {
@@ -80,7 +85,19 @@ impl Scratch {
             slopes: Vec::new(),
             pulled: [vec![0.0; p], vec![0.0; p]],
             rows: Rows::default(),
+            stop: None,
         }
+    }
+
+    /// The same buffers, for a run that ends when `stop` is set.
+    #[must_use]
+    pub fn until(self, stop: Arc<AtomicBool>) -> Self {
+        Self { stop: Some(stop), ..self }
+    }
+
+    /// Whether the run was asked to end.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 
     /// The model at the point where the last minimisation ended.
@@ -131,6 +148,10 @@ pub fn minimise<O: Objective>(
     let mut with_second = false;
     let mut failures = 0;
     while outcome.evaluations < options.max_evaluations {
+        if s.is_stopped() {
+            outcome.status = Status::Unfinished;
+            break;
+        }
         if s.here.square.sqrt() <= options.rounding {
             outcome.certificate = Certificate { gradient: 0.0, decrease: 0.0, multiplier: 0.0 };
             outcome.status = Status::Converged;

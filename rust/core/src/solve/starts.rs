@@ -29,6 +29,14 @@ pub enum Range {
 }
 
 impl Range {
+    /// From end to end, without what reaches beyond.
+    pub fn width(self) -> f64 {
+        match self {
+            Self::Span { lower, upper, .. } => upper - lower,
+            Self::Magnitude { largest, signed, .. } => largest * if signed { 2.0 } else { 1.0 },
+        }
+    }
+
     /// The point of the range that belongs to `u` in (0, 1).
     fn at(self, u: f64) -> f64 {
         match self {
@@ -102,6 +110,9 @@ pub fn search<O: Separable>(
     let nonlinear = objective.nonlinear().to_vec();
     let fractions = kronecker(nonlinear.len());
     for index in 0..effort.scanned {
+        if s.is_stopped() {
+            break;
+        }
         let mut point = vec![0.0; p];
         for j in 0..p {
             point[j] = 1.0_f64.clamp(objective.lower()[j], objective.upper()[j]);
@@ -141,6 +152,9 @@ pub fn refine<O: Separable>(
     let mut values: Vec<f64> = Vec::new();
     let mut starts = 0;
     for (index, point) in queue.iter().take(effort.refined).enumerate() {
+        if s.is_stopped() {
+            break;
+        }
         starts += 1;
         let mut trial = point.clone();
         // Coming down through wide losses forgives a bad start, and leads many starts to one place; every other start goes
