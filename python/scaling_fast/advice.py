@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,7 @@ def of_fit(
     """Return the findings of a fit, in the order in which they matter."""
     found = list(request.table.findings)
     found += _rows(request)
+    found += _mistyped(request)
     if not single:
         failed = int((status != "converged").sum())
         if failed:
@@ -88,6 +90,30 @@ def of_fit(
         )
     found += _zone(request, numbers)
     return tuple(found)
+
+
+SHORTEST = 3
+"""Length below which a parameter's name is a symbol that resembles too many columns."""
+
+
+def _mistyped(request: Request) -> list[Finding]:
+    """Say which parameters look like columns of the frame that the law does not use."""
+    used = set(request.table.sources.values()) | set(request.law.columns or ())
+    unused = {one.casefold(): one for one in request.table.frame.columns if one not in used}
+    found = []
+    for name in request.names:
+        close = difflib.get_close_matches(name.casefold(), unused, n=1, cutoff=0.8)
+        if len(name) >= SHORTEST and close:
+            found.append(
+                _finding(
+                    "parameter_like_column",
+                    "amber",
+                    f"{shown(name)} is taken for a parameter; did you mean the column {shown(unused[close[0]])}?",
+                    advice="write the column's name, or say which name is which column with columns=",
+                    evidence={"parameter": name, "column": unused[close[0]]},
+                )
+            )
+    return found
 
 
 def _rows(request: Request) -> list[Finding]:

@@ -321,7 +321,7 @@ class Fit:
         return self.law.params[name].fixed is None and name not in bound
 
     def _clusters(self, by: str | Sequence[str]) -> NDArray[np.int64]:
-        names = [by] if isinstance(by, str) else by
+        names: Any = [by] if isinstance(by, str) else by
         if not isinstance(names, Iterable) or not all(isinstance(one, str) for one in names):
             raise ParameterError(
                 f"cluster must name columns, got {shown(by)}", code="cluster", param="cluster"
@@ -561,17 +561,17 @@ def named_formulas(
 
     A derived quantity may be named, alone; within a formula only parameters may stand.
     """
-    derived = dict(law.derived)
+    derived: dict[str, Any] = dict(law.derived)
     if of is None:
         return {one: one for one in names} | derived
-    wanted = [of] if isinstance(of, str) else of
+    wanted: Any = [of] if isinstance(of, str) else of
     if not isinstance(wanted, Iterable) or not all(isinstance(one, str) for one in wanted):
         raise ParameterError(
             f'of must be a formula such as "beta/(alpha+beta)", or a list of them, got {shown(of)}',
             code="of",
             param="of",
         )
-    return {one: derived.get(one.strip(), one) for one in wanted}
+    return {one: str(derived.get(one.strip(), one)) for one in wanted}
 
 
 def extrapolation(

@@ -218,7 +218,7 @@ def fit(
     )
 
 
-def _with_params(law: Law, params: Mapping[str, Param] | None) -> Law:
+def _with_params(law: Law, params: Any) -> Law:
     if not params:
         return law
     if not isinstance(params, Mapping):
@@ -407,7 +407,7 @@ def _starts(starts: Any, request: Request) -> int | NDArray[np.float64] | None:
     return count
 
 
-def _same_names(given: Mapping[str, Any], free: Sequence[str]) -> None:
+def _same_names(given: Mapping[Any, Any], free: Sequence[str]) -> None:
     for one in given:
         if not isinstance(one, str) or one not in free:
             raise ParameterError(

@@ -29,6 +29,20 @@ if TYPE_CHECKING:
     )
 
 SCHEMA = "scaling-claim/1"
+# What to write where a required key is missing.
+EXAMPLES = {
+    "paper": 'a section [paper] with id = "arXiv:..." and title = "..."',
+    "fit": 'a section [fit] with law = "chinchilla", or a formula in quotes',
+    "paper.id": 'id = "arXiv:..." or another identifier in quotes',
+    "fit.law": 'law = "chinchilla", or a formula in quotes',
+    "of": 'of = "beta/(alpha+beta)" or the name of a parameter',
+    "level": "level = 0.8",
+    "huber": "huber = 1e-3",
+    "kind": 'kind = "exponent", "optimum", "extrapolation", "equality" or "fit"',
+    "value": 'value = "0.34", in quotes and with the digits as printed',
+    "lower": 'lower = "0.454", in quotes and with the digits as printed',
+    "upper": 'upper = "0.455", in quotes and with the digits as printed',
+}
 MAX_BYTES = 1 << 20  # a reviewer types a few kilobytes; more than 1 MiB is a mistake
 
 
@@ -134,7 +148,12 @@ def parse_paper(content: bytes, *, name: str, folder: Path | None = None) -> Pap
         table = tomllib.loads(content.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise DataError(f"{where} is not TOML: {error}") from error
-    if table.get("schema") != SCHEMA:
+    if "schema" not in table:
+        raise DataError(
+            f'{where}: the key `schema` is missing; write schema = "{SCHEMA}" as the first line, '
+            "before any [section]"
+        )
+    if table["schema"] != SCHEMA:
         raise DataError(
             f'{where}: `schema` must be "{SCHEMA}", got `{_safe(str(table.get("schema")))}`'
         )
@@ -230,9 +249,12 @@ def _answer(value: Any) -> str:
 
 def _no_such_paper(name: str) -> str:
     names = paper_names()
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean `{_safe(near[0])}`? " if near else ""
+    listed = ", ".join(f"`{item}`" for item in names)
     return (
-        f"no claim file `{_safe(name)}`: neither an embedded paper nor a file; "
-        f"{_suggest(name, names)}"
+        f"no claim file `{_safe(name)}`: neither an embedded paper nor a file; {hint}"
+        f"the embedded papers are {listed}"
     )
 
 
@@ -252,6 +274,10 @@ def _explain(message: str) -> str:
         legal = [field.name for field in msgspec.structs.fields(section)] if section else []
         place = f"[{path}]" if path else "the top level"
         return f"unknown key `{_safe(unknown[1])}` in {place}; {_suggest(unknown[1], legal)}"
+    missing = re.search(r"missing required field `(.*)`", text, re.DOTALL)
+    if missing:
+        place = f"[{_safe(path)}]" if path else "the top level"
+        return f"{place} lacks the key `{missing[1]}`; {_how_to_write(missing[1], path)}"
     if "Expected `str" in text and ("`float`" in text or "`int`" in text):
         return (
             f'`{_safe(path)}` must be text, with the digits as printed (value = "0.34"), '
@@ -260,6 +286,12 @@ def _explain(message: str) -> str:
     legal = _choices(path) if "Invalid enum value" in text else []
     listed = f"; legal: {', '.join(f'`{item}`' for item in legal)}" if legal else ""
     return f"`{_safe(path) or 'file'}`: {_safe(text)}{listed}"
+
+
+def _how_to_write(key: str, path: str) -> str:
+    """Return what to write for a key that is missing."""
+    example = EXAMPLES.get(f"{path}.{key}".lstrip("."), EXAMPLES.get(key))
+    return f"write {example}" if example else f'write {key} = "..."'
 
 
 def _choices(path: str) -> list[str]:

@@ -60,6 +60,7 @@ class Case:
     alternatives: tuple[View, ...]
     absent: str | None
     why_absent: str
+    unavailable: bool
     notes: tuple[Note, ...]
     rows_read: int
     data_sha256: str | None
@@ -138,6 +139,7 @@ def gather(
         alternatives=tuple(others),
         absent=source.absent,
         why_absent=source.why,
+        unavailable=source.unavailable,
         notes=tuple(notes),
         rows_read=0 if source.frame is None else source.frame.height,
         data_sha256=digest,
@@ -223,12 +225,12 @@ def _objective(paper: Paper) -> tuple[str, Any, str, list[Note]]:
     choice = settings.loss if stated.loss == "unstated" else stated.loss
     loss: Any
     if isinstance(choice, HuberLoss):
-        loss, words = losses.Huber(choice.huber), f"Huber({choice.huber:g}) loss"
+        loss, words = losses.Huber(choice.huber), f"Huber({choice.huber:g}) losses of"
     elif choice == "absolute":
-        loss, words = losses.Absolute(), "absolute loss"
+        loss, words = losses.Absolute(), "absolute"
     else:
-        loss, words = losses.Squared(), "squared loss"
-    words = f"sum of {words} of {'log' if residual == 'log' else 'raw'} residuals"
+        loss, words = losses.Squared(), "squared"
+    words = f"sum of {words} {residual} residuals"
     notes = []
     if open_words:
         notes.append(

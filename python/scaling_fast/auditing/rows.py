@@ -44,6 +44,7 @@ class Source:
     absent: str | None = None
     why: str = ""
     notes: tuple[Note, ...] = ()
+    unavailable: bool = False  # named or released, but not within this audit's reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +76,18 @@ def find(paper: Paper, data: Any) -> Source:
         try:
             return Source(datasets.load(name), f"data set {name}")
         except (ScalingError, OSError) as error:
-            return Source(None, "none", f"the data set `{name}` cannot be found", str(error))
+            absent = f"the data set `{name}` is not available to this audit"
+            return Source(None, "none", absent, str(error), unavailable=True)
     if paper.data.file is not None:
         path = Path(paper.data.file)
         path = path if path.is_absolute() or paper.folder is None else paper.folder / path
         if not path.is_file():
-            return Source(None, "none", f"the file `{paper.data.file}` cannot be found")
+            absent = f"the file `{paper.data.file}` is not available to this audit"
+            return Source(None, "none", absent, unavailable=True)
         frame, notes = _read(path, paper.data.sha256)
         return Source(frame, f"file {path.name}", notes=notes)
-    return Source(None, "none", "the claim file names no data")
+    released = paper.disclosure.get("data_released", "").strip().lower() == "yes"
+    return Source(None, "none", "the claim file names no rows", unavailable=released)
 
 
 def _read(path: Path, sha256: str | None) -> tuple[pl.DataFrame, tuple[Note, ...]]:
@@ -147,9 +151,11 @@ def name_columns(paper: Paper, law: LawView, frame: pl.DataFrame) -> pl.DataFram
         elif symbol in needed and symbol not in derived:
             near = difflib.get_close_matches(source, frame.columns, n=1)
             hint = f"did you mean `{near[0]}`? " if near else ""
+            example = near[0] if near else "the column's name"
             raise DataError(
                 f"column `{source}` (the claim's {symbol}) not found in the data; {hint}"
-                f"the columns are {', '.join(frame.columns[:20])}",
+                f"the columns are {', '.join(frame.columns[:20])}; say which is which in the claim "
+                f'file: under [data], columns = {{ {symbol} = "{example}" }}',
                 column=source,
             )
     for symbol, formula in derived.items():

@@ -13,6 +13,7 @@ import polars as pl
 
 from scaling_fast.auditing.checks import CHECKS
 from scaling_fast.auditing.checks.outcome import Cell, Outcome, joined
+from scaling_fast.auditing.checks.thresholds import ADVISORY
 from scaling_fast.auditing.claims import Paper, load_paper
 from scaling_fast.auditing.evidence import Case, gather
 from scaling_fast.auditing.pictures import pictures
@@ -21,7 +22,7 @@ from scaling_fast.errors import DataError, ParameterError, shown
 from scaling_fast.findings import Finding, Severity
 from scaling_fast.reporting import letter as letters
 from scaling_fast.reporting import page
-from scaling_fast.reporting.files import json_ready, write_text
+from scaling_fast.reporting.files import is_json, is_page, json_ready, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,22 +93,26 @@ class Audit:
     def write_html(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the report as one self-contained page and return its path.
 
+        An earlier page of this package is replaced; any other file needs `force`.
+
         Raises
         ------
         DataError
-            If the file exists and `force` is false, or cannot be written.
+            If another file stands there and `force` is false, or the path cannot be written.
         """
-        return write_text(path, page.render(self.report), force=force)
+        return write_text(path, page.render(self.report), force=force or is_page(path))
 
     def write_json(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the report as JSON (RFC 8259; numbers round-trip) and return its path.
 
+        An earlier report of this package is replaced; any other file needs `force`.
+
         Raises
         ------
         DataError
-            If the file exists and `force` is false, or cannot be written.
+            If another file stands there and `force` is false, or the path cannot be written.
         """
-        return write_text(path, self.to_json(), force=force)
+        return write_text(path, self.to_json(), force=force or is_json(path))
 
     save = write_json
 
@@ -227,13 +232,14 @@ def audit(
 def _report(case: Case, outcome: Outcome) -> dict[str, Any]:
     findings = outcome.findings
     paper = case.paper
-    severities = [finding.severity for finding in findings]
+    severities = [finding.severity for finding in findings if finding.check not in ADVISORY]
     view = case.headline
     return {
         "schema": SCHEMA,
         "name": paper.name,
         "verdict": verdict(findings),
         "counts": {s: severities.count(s) for s in ("red", "grey", "amber", "green")},
+        "advisory": sorted(ADVISORY),  # checks whose findings are advice and not counted
         "paper": {
             "id": paper.identity.id,
             "title": paper.identity.title,
@@ -250,6 +256,10 @@ def _report(case: Case, outcome: Outcome) -> dict[str, Any]:
         "objective": case.objective,
         "quantity": case.quantity,
         "views": [one.label for one in case.views],
+        "intervals": [
+            {"of": i.of, "level": i.level, "lower": i.lower, "upper": i.upper, "method": i.method}
+            for i in paper.reported.intervals
+        ],
         "scopes": scopes(findings),
         "findings": [finding.as_dict() for finding in findings],
         "table": _table(case, outcome.cells),
@@ -262,6 +272,7 @@ def _report(case: Case, outcome: Outcome) -> dict[str, Any]:
         "data": {
             "words": case.data_words,
             "absent": case.absent,
+            "unavailable": case.unavailable,
             "source": paper.data.source,
             "rows_read": case.rows_read,
             "rows_used": None if view is None else view.n,

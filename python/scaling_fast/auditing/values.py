@@ -157,3 +157,11 @@ def quantile_interval(values: Floats, level: float) -> tuple[float, float]:
         return float("nan"), float("nan")
     low, high = np.quantile(values, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
     return float(low), float(high)
+
+
+def coordinates(name: str, values: Floats) -> tuple[str, Floats]:
+    """Return ln of a scale (E, A, B: positive, capitals by convention), others as they are."""
+    values = np.asarray(values, dtype=np.float64)
+    if name[:1].isupper() and bool(np.all(values > 0)):
+        return f"ln {name}", np.log(values)
+    return name, values

@@ -37,11 +37,13 @@ ANSWERS: Final = {
     },
 }
 UNKNOWN: Final = "Cannot be assessed with what was disclosed."
+NO_ROWS: Final = "Cannot be assessed without the rows."
+ROWLESS: Final = ("unavailable", "no_data")  # how a code ends when rows are all that is wanted
 ORDER: Final = {"red": 0, "grey": 1, "amber": 2, "green": 3}
 
 
 def verdict(findings: Iterable[Finding]) -> Severity:
-    """Return the verdict of an audit (audit.md section 8; precedence red, grey, amber, green).
+    """Return the verdict of an audit (precedence red, grey, amber, green).
 
     Red if a decisive check (R2, R4, R6, R7) is red; grey if more than a third of what applies
     could not be assessed; amber with two ambers or any other red; else green. Advisory checks
@@ -80,7 +82,8 @@ def scopes(findings: Iterable[Finding]) -> list[dict[str, Any]]:
         severity = worst(inside)
         if key == "extrapolation" and severity == "green":
             severity = "grey"  # wide inputs are needed for a horizon and do not make one
-        answer = ANSWERS[key].get(severity, UNKNOWN)
+        rowless = leading is not None and leading.code.rpartition(".")[2] in ROWLESS
+        answer = NO_ROWS if rowless else ANSWERS[key].get(severity, UNKNOWN)
         out.append(
             {
                 "scope": key,

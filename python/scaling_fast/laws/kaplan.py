@@ -41,7 +41,7 @@ def kaplan() -> Law:
         published={
             "kaplan2020": {
                 "params": {"Nc": 6.4e13, "alpha_N": 0.076, "alpha_D": 0.103, "Dc": 1.8e13},
-                "cite": "Kaplan et al. 2020, arXiv:2001.08361, table 2, from memory",
+                "cite": "Kaplan et al. 2020, arXiv:2001.08361, table 2; not checked against the paper",
                 "verified": False,
             }
         },

@@ -134,8 +134,8 @@ def _statements(data: Mapping[str, Any]) -> dict[str, str]:
     ax.set_xlabel(_short(data["quantity"], 80))
     return {
         "title": f"What is said of {plain(data['quantity'])}",
-        "caption": "Diamonds and ranges in the first colour are the paper's own numbers; dots and "
-        "ranges in the second are refits of this audit.",
+        "caption": "Orange diamonds and ranges are the paper's own numbers; blue dots and ranges "
+        "are refits of this audit.",
         "svg": _svg(figure),
     }
 
@@ -173,7 +173,8 @@ def _draws(data: Mapping[str, Any]) -> dict[str, str]:
     ax.legend(loc="upper right")
     return {
         "title": f"Refits of {plain(data['quantity'])}",
-        "caption": "Each replicate is refitted to a certified optimum on resampled rows. A "
+        "caption": "Blue and green are refits, orange is what the paper reports. Each replicate "
+        "is refitted to a certified optimum on resampled rows. A "
         "reported interval much narrower than this spread asks for far more rows than there were.",
         "svg": _svg(figure),
     }
@@ -225,7 +226,10 @@ def _fit(data: Mapping[str, Any], *, several: bool) -> dict[str, str]:
         rest.set_ylabel(unit)
         rest.set_title("Residuals")
         rest.legend()
-        caption = "Left, the rows with both curves; right, what each leaves over."
+        caption = (
+            "Left, the rows with both curves; right, what each leaves over: "
+            "blue the refit, orange the reported law."
+        )
     else:
         panels = [("reported parameters", reported, PAPER)] if reported else []
         panels.append(("refit", data["refitted"], OURS))
@@ -242,6 +246,7 @@ def _fit(data: Mapping[str, Any], *, several: bool) -> dict[str, str]:
         axes[0].set_ylabel(unit)
         axes[0].legend(loc="best")
         caption = (
+            "Orange is the reported point, blue the refit. "
             "A running median away from zero is a law that is wrong in a direction. "
             f"{data['rows']} rows" + (f", {size.size} drawn." if size.size < data["rows"] else ".")
         )

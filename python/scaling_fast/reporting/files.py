@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import secrets
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ from typing import Any
 import numpy as np
 
 from scaling_fast.errors import DataError, shown
+
+PAGE_MARK = b'name="generator" content="scaling_fast'
+JSON_MARK = b'"schema": "scaling-audit/'
+HEAD = 4096  # bytes of a file that are looked at for a mark
 
 
 def json_ready(value: Any) -> Any:
@@ -26,6 +31,26 @@ def json_ready(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value
+
+
+def is_page(path: str | Path) -> bool:
+    """Return whether a regular file, not a link, begins like a page of this package."""
+    return PAGE_MARK in _head(path)
+
+
+def is_json(path: str | Path) -> bool:
+    """Return whether a regular file, not a link, begins like a JSON report of this package."""
+    return _head(path).lstrip().removeprefix(b"{").lstrip().startswith(JSON_MARK)
+
+
+def _head(path: str | Path) -> bytes:
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return b""
+        with Path(path).open("rb") as file:
+            return file.read(HEAD)
+    except (OSError, ValueError):
+        return b""
 
 
 def write_text(path: str | Path, text: str, *, force: bool) -> Path:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
-from scaling_fast.reporting.words import SEVERITY, UNAVAILABLE, VERDICT, markdown, number, plain
+from scaling_fast.reporting.words import (
+    UNAVAILABLE,
+    badge,
+    markdown,
+    number,
+    ordered,
+    plain,
+    titled,
+    verdict_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,9 +39,12 @@ QUESTIONS: Final = {
     "filter.ties": "Which rows exactly were left out?",
     "no_interval": "What interval do you give your estimate, at which level, by which method?",
     "no_data": "Could you publish the rows?",
-    "bias": "Could you publish the rows?",
     "incomplete": "Could you report every parameter of the law?",
 }
+OUT_OF_REACH: Final = "unavailable"  # how a code ends when only this audit lacks the rows
+RESAMPLING: Final = re.compile(
+    r"bootstrap|resampl|jackknife|bagg|percentile|BCa|cross-valid", re.IGNORECASE
+)
 UNEXPLAINED: Final = "Can you explain this, or show where we went wrong?"
 DISCLOSED: Final = frozenset({"no", "none", "unstated", "unknown", ""})
 
@@ -41,7 +54,7 @@ def questions(report: Mapping[str, Any]) -> list[dict[str, str]]:
     asked: dict[tuple[str, str], dict[str, str]] = {}
     for severity in ORDER:
         for finding in report["findings"]:
-            if finding["severity"] != severity or finding["check"] in UNASKED:
+            if finding["severity"] != severity or not _askable(report, finding):
                 continue
             question = _question(finding["code"])
             # What cannot be assessed for one reason is asked once.
@@ -51,11 +64,24 @@ def questions(report: Mapping[str, Any]) -> list[dict[str, str]]:
                 {
                     "severity": severity,
                     "check": plain(finding["check"]),
+                    "title": titled(plain(finding["check"])),
                     "observation": plain(finding["sentence"]),
                     "question": question,
                 },
             )
     return list(asked.values())
+
+
+def _askable(report: Mapping[str, Any], finding: Mapping[str, Any]) -> bool:
+    """Return whether the authors could answer: not for what only this audit lacks."""
+    if finding["check"] in UNASKED or finding["code"].rpartition(".")[2] == OUT_OF_REACH:
+        return False
+    return finding["check"] != "failures" or _resampled(report)
+
+
+def _resampled(report: Mapping[str, Any]) -> bool:
+    """Return whether the paper reports an interval of resampling, and so has refits of its own."""
+    return any(RESAMPLING.search(one["method"]) for one in report.get("intervals", ()))
 
 
 def _question(code: str) -> str:
@@ -87,7 +113,7 @@ def render(report: Mapping[str, Any]) -> str:
         "",
         "we audited the scaling law of your paper with scaling_fast "
         f"{markdown(report['versions']['scaling_fast'])}. "
-        f"The verdict is **{markdown(report['verdict'])}**: {VERDICT[report['verdict']]}",
+        f"The verdict is **{markdown(report['verdict'])}**: {verdict_words(report)}",
         "We may have misread something; the questions below are meant to find out.",
         "",
         "## Questions",
@@ -96,11 +122,11 @@ def render(report: Mapping[str, Any]) -> str:
     asked = questions(report)
     for k, item in enumerate(asked, 1):
         lines += [
-            f"{k}. **{markdown(item['check'])}.** {markdown(item['observation'])}",
+            f"{k}. **{markdown(item['title'])}.** {markdown(item['observation'])}",
             f"   *{markdown(item['question'])}*",
         ]
     if not asked:
-        lines.append("None: every check that could be run holds.")
+        lines.append("None: no check that could be run leaves anything to ask.")
     missing = undisclosed(report)
     if missing:
         lines += [
@@ -114,8 +140,7 @@ def render(report: Mapping[str, Any]) -> str:
         "",
         "## How to repeat this",
         "",
-        f"- rows: {markdown(data['words'])}, {number(data['rows_used'])} used "
-        f"({markdown(data['rule'] or data['absent'] or UNAVAILABLE)})",
+        f"- rows: {_rows(data)}",
         f"- objective: {markdown(report['objective'])}",
         f"- replicates: {number(settings['n'])}, seed {settings['seed']}",
         f"- sha256 of the rows: {markdown(data['sha256'] or UNAVAILABLE)}",
@@ -125,17 +150,25 @@ def render(report: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _rows(data: Mapping[str, Any]) -> str:
+    if data["rows_used"] is None:
+        return f"none used ({markdown(data['absent'] or UNAVAILABLE)})"
+    rule = markdown(data["rule"] or UNAVAILABLE)
+    return f"{markdown(data['words'])}, {number(data['rows_used'])} used ({rule})"
+
+
 def summary(report: Mapping[str, Any]) -> str:
     """Return verdict, scopes and findings as lines of plain text."""
     paper = report["paper"]
     lines = [
         f"{plain(paper['title'])} ({plain(paper['id'])})",
-        f"verdict: {report['verdict']}. {VERDICT[report['verdict']]}",
+        f"verdict: {report['verdict']}. {verdict_words(report)}",
         "",
     ]
     lines += [f"{plain(s['question'])} {plain(s['answer'])}" for s in report["scopes"]]
     lines.append("")
-    for finding in report["findings"]:
-        mark, word = SEVERITY[finding["severity"]]
-        lines.append(f"{mark} {word:<15}{plain(finding['check']):<11}{plain(finding['sentence'])}")
+    for finding in ordered(report):
+        mark, word = badge(report, finding)
+        check = titled(plain(finding["check"]))
+        lines.append(f"{mark} {word:<15}{check}: {plain(finding['sentence'])}")
     return "\n".join(lines)

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from scaling_fast.reporting import letter
 from scaling_fast.reporting.figures import draw
-from scaling_fast.reporting.words import SEVERITY, UNAVAILABLE, VERDICT, number, plain, power_of_ten
+from scaling_fast.reporting.words import (
+    SEVERITY,
+    TITLES,
+    UNAVAILABLE,
+    badge,
+    number,
+    ordered,
+    plain,
+    power_of_ten,
+    verdict_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,21 +29,6 @@ POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
     "form-action 'none'"
 )
-CHECKS: Final = {
-    "R1": "Re-optimised",
-    "R2": "Do the reported parameters fit?",
-    "R4": "Rounding and the claimed decision",
-    "R6": "Implied sample size",
-    "R7": "Own interval, own point",
-    "rows": "Rows per parameter",
-    "decades": "Decades of scale",
-    "data": "Rows read",
-    "failures": "Refits that failed",
-    "H8": "Choice of rows",
-    "disclosure": "Disclosure",
-    "filter": "Filters",
-}
-ORDER: Final = {"red": 0, "amber": 1, "grey": 2, "green": 3}
 
 
 def render(report: Mapping[str, Any]) -> str:
@@ -49,14 +44,14 @@ def render(report: Mapping[str, Any]) -> str:
         report=report,
         policy=POLICY,
         figures=draw(report["figures"]),
-        findings=sorted(report["findings"], key=lambda f: ORDER[f["severity"]]),
+        findings=_findings(report),
         sections=_sections(report),
         severity=SEVERITY,
-        verdict=VERDICT[report["verdict"]],
+        verdict=verdict_words(report),
         questions=letter.questions(report),
         undisclosed=letter.undisclosed(report),
         unavailable=UNAVAILABLE,
-        checks=CHECKS,
+        advisory=sum(f["advisory"] for f in _findings(report)),
     )
 
 
@@ -65,10 +60,24 @@ def fragment(report: Mapping[str, Any]) -> str:
     template = _environment().get_template("fragment.html.j2")
     return template.render(
         report=report,
-        findings=sorted(report["findings"], key=lambda f: ORDER[f["severity"]]),
+        findings=_findings(report),
         severity=SEVERITY,
-        verdict=VERDICT[report["verdict"]],
+        verdict=verdict_words(report),
     )
+
+
+def _findings(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the findings as the page lists them: sign, word, tone and title of each."""
+    advice = report.get("advisory", ())
+    found = []
+    for finding in ordered(report):
+        advisory = finding["check"] in advice
+        mark, word = badge(report, finding)
+        tone = "grey" if advisory else finding["severity"]
+        title = TITLES.get(finding["check"], "")
+        more = {"mark": mark, "word": word, "tone": tone, "title": title, "advisory": advisory}
+        found.append({**finding, **more})
+    return found
 
 
 def _environment() -> Environment:
@@ -118,6 +127,6 @@ def _sections(report: Mapping[str, Any]) -> list[dict[str, Any]]:
         shown["view"] = "" if views == [row["view"]] else row["view"]
         sections.setdefault(row["check"], []).append(shown)
     return [
-        {"check": check, "title": CHECKS.get(check, check), "rows": rows}
+        {"check": check, "title": TITLES.get(check, check), "rows": rows}
         for check, rows in sections.items()
     ]

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 UNAVAILABLE: Final = "not available"
 SEVERITY: Final = {
@@ -18,10 +21,64 @@ VERDICT: Final = {
     "red": "A decisive check fails: the claim does not follow from what is disclosed.",
     "amber": "Nothing decisive fails, but there are doubts the authors could settle.",
     "green": "What could be checked holds. Compatible is not replicated.",
-    "grey": "Too little is disclosed to judge the claim.",
+    "grey": "Too little is disclosed, or can be assessed, to judge the claim.",
 }
+GREY_WITHOUT_ROWS: Final = (
+    "The rows are not available to this audit; too little can be assessed without them."
+)
+ADVISORY: Final = ("i", "Advisory")  # sign and word of advice, whatever its severity
+TITLES: Final = {
+    "R1": "Re-optimised",
+    "R2": "Do the reported parameters fit?",
+    "R4": "Rounding and the claimed decision",
+    "R6": "Implied sample size",
+    "R7": "Own interval, own point",
+    "rows": "Rows per parameter",
+    "decades": "Decades of scale",
+    "data": "Rows read",
+    "failures": "Refits that failed",
+    "H8": "Choice of rows",
+    "disclosure": "Disclosure",
+    "filter": "Filters",
+}
+ORDER: Final = {"red": 0, "amber": 1, "grey": 2, "green": 3}  # as findings are listed
 HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 SUPERSCRIPT: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def verdict_words(report: Mapping[str, Any]) -> str:
+    """Return what the verdict of a report means."""
+    if report["verdict"] == "grey" and report["data"].get("unavailable"):
+        return GREY_WITHOUT_ROWS
+    return VERDICT[report["verdict"]]
+
+
+def badge(report: Mapping[str, Any], finding: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the sign and the word of a finding; advice is called advice."""
+    if finding["check"] in report.get("advisory", ()):
+        return ADVISORY
+    return SEVERITY[finding["severity"]]
+
+
+def ordered(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the findings, the severest first and advice last."""
+    advice = report.get("advisory", ())
+    return sorted(report["findings"], key=lambda f: (f["check"] in advice, ORDER[f["severity"]]))
+
+
+def titled(check: str) -> str:
+    """Return a check's code with its title.
+
+    Examples
+    --------
+    >>> titled("R6"), titled("decades")
+    ('R6, implied sample size', 'decades of scale')
+    """
+    title = TITLES.get(check)
+    if title is None:
+        return plain(check)
+    low = title[:1].lower() + title[1:]
+    return low if check[:1].islower() else f"{check}, {low}"
 
 
 def plain(value: Any) -> str:

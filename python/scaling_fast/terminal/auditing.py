@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from scaling_fast.errors import DataError
+from scaling_fast.errors import DataError, ScalingError
+from scaling_fast.findings import PRECEDENCE
 from scaling_fast.terminal import files, output
-from scaling_fast.terminal.codes import SEVERITIES, after_findings
+from scaling_fast.terminal.codes import FAIL_ON, SEVERITIES, after_findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from scaling_fast.findings import Finding
+
+VERDICTS = {
+    "red": "a decisive check fails, so the claim does not follow from what is disclosed",
+    "grey": "too little is disclosed to judge the claim",
+    "amber": "nothing decisive fails, but there are doubts the authors could settle",
+    "green": "what could be checked holds; compatible is not replicated",
+}
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
 
@@ -22,6 +31,7 @@ def _output(flag: str, name: str, what: str) -> Callable[[Function], Function]:
 
 
 @click.command(
+    short_help="Audit a published scaling law: verdict, findings, a report.",
     epilog="""\b
 Examples:
   scaling-fast audit                                   writes ./audit-cerebras2023.html
@@ -30,7 +40,7 @@ Examples:
   scaling-fast audit hoffmann2022 --json > audit.json
 \b
 The default file is replaced when it is an earlier report; any other file needs --force.
-"""
+""",
 )
 @click.argument("paper", default="cerebras2023")
 @click.option("--data", metavar="FILE", help="Rows to use instead of those the claim names.")
@@ -41,9 +51,7 @@ The default file is replaced when it is an earlier report; any other file needs 
 @_output("--json-report", "json_report", "the report as JSON")
 @_output("--letter", "letter", "the letter to the authors (Markdown)")
 @click.option("--force", is_flag=True, help="Replace files that are there already.")
-@click.option(
-    "--fail-on", type=click.Choice(SEVERITIES), help="Exit 1 on such a finding or a worse one."
-)
+@click.option("--fail-on", type=click.Choice(SEVERITIES), help=FAIL_ON)
 @click.option("--json", "as_json", is_flag=True, help="The whole report as JSON on stdout.")
 @click.pass_context
 def audit(
@@ -66,7 +74,14 @@ def audit(
     page, replace = (html, force) if html is not None else _default_page(paper, force=force)
     frame = None if data is None else files.read_frame(data)
     with watched(None, "auditing") as bar:
-        done = sf.audit(paper, data=frame, n=n, seed=seed, threads=threads, progress=_per_cent(bar))
+        try:
+            done = sf.audit(
+                paper, data=frame, n=n, seed=seed, threads=threads, progress=_per_cent(bar)
+            )
+        except ScalingError as error:
+            if data is not None and frame is not None:
+                files.place(error, data, frame.height)
+            raise
     if page is not None:
         done.write_html(page, force=replace)
     if json_report is not None:
@@ -76,12 +91,35 @@ def audit(
     if as_json:
         output.emit_json(done.report)
     else:
-        output.emit_table(output.findings_frame(done.findings), title=f"verdict: {done.verdict}")
-        output.note(f"verdict: {done.verdict}")
+        if output.on_terminal():
+            _show(done)
+        else:
+            output.emit_table(output.findings_frame(done.findings))
+            output.note(f"verdict: {done.verdict}")
         for what, path in (("report", page), ("JSON", json_report), ("letter", letter)):
             if path is not None:
                 output.note(f"{what}: {path.resolve()}")
     context.exit(after_findings(done.findings, fail_on))
+
+
+def _show(done: Any) -> None:
+    """Show a person the verdict, the answers, and what does not hold, worst first."""
+    output.say(f"verdict: {done.verdict}: {VERDICTS[done.verdict]}", colour=done.verdict)
+    answers = [(one["question"], one["answer"], one["severity"]) for one in done.report["scopes"]]
+    output.print_table(("question", "answer", ""), answers)
+    doubts = sorted(
+        (one for one in done.findings if one.severity != "green"),
+        key=lambda one: PRECEDENCE.index(one.severity),
+    )
+    if doubts:
+        output.print_table(("severity", "check", "what was found"), [_row(one) for one in doubts])
+    output.say(f"{len(done.findings) - len(doubts)} hold; see the report")
+
+
+def _row(finding: Finding) -> tuple[str, str, tuple[str, ...]]:
+    advisory = output.ADVISORY.strip() in finding.sentence
+    said = (finding.sentence, f"To do: {finding.advice}") if finding.advice else (finding.sentence,)
+    return finding.severity + output.ADVISORY * advisory, finding.check, said
 
 
 def _per_cent(bar: Callable[[int, int], object] | None) -> Callable[[str, float], None] | None:

@@ -22,12 +22,13 @@ def _two_columns(pairs: list[tuple[str, Any]]) -> pl.DataFrame:
 
 
 @click.command(
+    short_help="List the laws of the catalogue, or show one.",
     epilog="""\b
 Examples:
   scaling-fast laws
   scaling-fast laws chinchilla
   scaling-fast laws "bnsl(breaks=2)" --json
-"""
+""",
 )
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
@@ -79,12 +80,13 @@ def _param(param: Any) -> str:
 
 
 @click.command(
+    short_help="List the datasets, or show one.",
     epilog="""\b
 Examples:
   scaling-fast datasets
   scaling-fast datasets chinchilla
   scaling-fast datasets chinchilla --csv chinchilla.csv
-"""
+""",
 )
 @click.argument("name", required=False)
 @click.option("--download", is_flag=True, help="Fetch it into the cache, for work without network.")

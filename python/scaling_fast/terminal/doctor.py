@@ -31,11 +31,12 @@ def package_version() -> str:
 
 
 @click.command(
+    short_help="Show versions and settings, and test the installation.",
     epilog="""\b
 Examples:
   scaling-fast doctor
   scaling-fast doctor --json > doctor.json
-"""
+""",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @click.pass_context

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scaling_fast.errors import DataError, nearest, shown
+from scaling_fast.terminal import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import polars as pl
+
+    from scaling_fast.errors import ScalingError
 
 READ = (
     ".csv",
@@ -69,6 +72,22 @@ def read_frame(name: str) -> pl.DataFrame:
             code="unknown_dataset",
         )
     return datasets.load(name)
+
+
+def place(error: ScalingError, name: str, height: int) -> None:
+    """Turn the row in an error's sentence into a line of the file it was read from.
+
+    A row is left a row where lines and rows differ: other formats, stdin, breaks inside quotes.
+    """
+    if error.row is None:
+        return
+    first = None
+    if Path(name).suffix.lower() in {".csv", ".tsv"}:
+        with contextlib.suppress(OSError):
+            content = Path(name).read_bytes()
+            lines = content.count(b"\n") + (not content.endswith(b"\n"))
+            first = 2 if lines == height + 1 else None  # line 1 is the header
+    error.args = (words.placed(str(error), error.row, first),)
 
 
 def _files_here() -> list[str]:

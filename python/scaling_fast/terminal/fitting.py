@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from scaling_fast.terminal import files, output, words
-from scaling_fast.terminal.codes import SEVERITIES, Exit, after_findings
+from scaling_fast.errors import ScalingError
+from scaling_fast.resampled import METHODS
+from scaling_fast.terminal import files, fits, output, words
+from scaling_fast.terminal.codes import FAIL_ON, SEVERITIES, Exit, after_findings
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,11 +29,10 @@ OPTIONS = (
     ),
     click.option(
         "--loss", default="huber:1e-3", show_default=True, metavar="LOSS",
-        help="squared, absolute, huber:DELTA, soft_l1:DELTA, cauchy:DELTA, tukey:C, "
-        "log_cosh:SCALE or pinball:TAU.",
+        help=f"{words.loss_forms()}. huber:DELTA:mad measures DELTA in median absolute deviations.",
     ),
     click.option(
-        "--residual", default="log", show_default=True, metavar="log|raw|logit",
+        "--residual", default="log", show_default=True, metavar="|".join(words.RESIDUALS),
         help="What the loss sees, fitted minus observed.",
     ),
     click.option("--weights", metavar="COLUMN", help="How often each row counts."),
@@ -48,9 +49,7 @@ OPTIONS = (
     click.option("--seed", type=int, default=0, show_default=True, help="Seed of what is drawn."),
     click.option("--threads", type=int, help="[default: SCALING_FAST_THREADS, else all cores]"),
     click.option("--force", is_flag=True, help="Replace an output file that is there already."),
-    click.option(
-        "--fail-on", type=click.Choice(SEVERITIES), help="Exit 1 on such a finding or a worse one."
-    ),
+    click.option("--fail-on", type=click.Choice(SEVERITIES), help=FAIL_ON),
     click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout."),
 )  # fmt: skip
 
@@ -67,50 +66,63 @@ def _fitted(asked: dict[str, Any], starts: str) -> Any:
     import scaling_fast as sf
 
     frame = files.read_frame(asked["file"])
-    return sf.fit(
-        frame,
-        asked["law"],
-        target=asked["target"],
-        columns=words.columns(asked["columns"], frame),
-        loss=words.loss(asked["loss"]),
-        residual=asked["residual"],
-        weights=asked["weights"],
-        sigma=asked["sigma"],
-        by=list(asked["by"]) or None,
-        starts=words.starts(starts, ["auto"]),
-        params=words.params(asked["params"]),
-        seed=asked["seed"],
-        threads=asked["threads"],
-        nulls=asked["nulls"],
-    )
-
-
-def _usable(table: pl.DataFrame) -> int:
-    """Return the number of fits whose certificate holds."""
-    return int((table["status"].cast(str) == "converged").sum())
-
-
-def _ending(fit: Any, fail_on: str | None, *, as_json: bool) -> Exit:
-    """Return the exit code of a fit and say how many groups failed."""
-    table = fit.table
-    usable = _usable(table)
-    if usable < table.height and not as_json:
-        states = sorted(set(table["status"].cast(str)) - {"converged"})
-        output.note(
-            f"{table.height - usable:,} of {table.height:,} fits did not converge "
-            f"({', '.join(states)})"
+    columns = words.columns(asked["columns"], frame)
+    try:
+        return sf.fit(
+            frame,
+            asked["law"],
+            target=asked["target"],
+            columns=columns,
+            loss=words.loss(asked["loss"]),
+            residual=asked["residual"],
+            weights=asked["weights"],
+            sigma=asked["sigma"],
+            by=list(asked["by"]) or None,
+            starts=words.starts(starts, ["auto"]),
+            params=words.params(asked["params"]),
+            seed=asked["seed"],
+            threads=asked["threads"],
+            nulls=asked["nulls"],
         )
+    except ScalingError as error:
+        _retell(error, asked, frame)
+        raise
+
+
+def _retell(error: ScalingError, asked: dict[str, Any], frame: pl.DataFrame) -> None:
+    """Say an error where a user of a terminal looks: in a line of the file, or in `--column`."""
+    files.place(error, asked["file"], frame.height)
+    named = {asked["target"], asked["weights"], asked["sigma"], *asked["by"]}
+    named |= {one.partition("=")[2] for one in asked["columns"]}
+    if error.code == "missing_column" and error.column and error.column not in named:
+        error.args = (f"{error}{words.which_column(error.column, frame)}",)
+
+
+def _ending(fit: Any, keys: tuple[str, ...], fail_on: str | None, *, as_json: bool) -> Exit:
+    """Return the exit code of a fit and say how many groups failed."""
+    states = fits.statuses(fit, keys)
+    failed = [one for one in states if one != "converged"]
+    if failed and not as_json:
+        output.note(
+            f"{len(failed):,} of {len(states):,} fits did not converge "
+            f"({', '.join(sorted(set(failed)))})"
+        )
+    usable = len(states) - len(failed)
     return Exit.NO_USABLE_FIT if usable == 0 else after_findings(fit.findings, fail_on)
 
 
 @click.command(
+    short_help="Fit a law to a file: one row a fit, with its certificate.",
     epilog="""\b
 Examples:
   scaling-fast fit runs.csv chinchilla --column N=params --column D=tokens
   scaling-fast fit runs.parquet "E + A/N**alpha" --column N=params --param "alpha:lower=0,upper=2"
   scaling-fast fit curves.csv power_offset --column x=steps --by task --output fits.parquet
   scaling-fast fit chinchilla chinchilla --column N=params --column D=tokens --json
+\b
+What stands beside the parameters:
 """
+    + "\n".join(f"  {name:<10} {said}" for name, said in fits.MEANINGS.items()),
 )
 @_questions
 @click.option(
@@ -138,35 +150,36 @@ def fit(
         files.refuse_unwritable(written, force=asked["force"], suffixes=files.WRITTEN)
     fitted = _fitted(asked, starts)
     if written is not None:
-        files.write_frame(fitted.table, written, force=asked["force"])
+        files.write_frame(fits.table(fitted, asked["by"]), written, force=asked["force"])
     if as_json:
         output.emit_json(
             {
                 "law": fitted.law.to_dict(),
-                "table": fitted.table,
+                "table": fits.table(fitted, asked["by"]),
                 "findings": list(fitted.findings),
             }
         )
     else:
-        output.emit_table(fitted.table, title=fitted.law.formula, sideways=True)
+        fits.emit(fitted, asked["by"])
         output.note_findings(fitted.findings)
-    context.exit(_ending(fitted, asked["fail_on"], as_json=as_json))
+    context.exit(_ending(fitted, asked["by"], asked["fail_on"], as_json=as_json))
 
 
 @click.command(
+    short_help="Refit a law on resampled rows: one interval a quantity.",
     epilog="""\b
 Examples:
   scaling-fast bootstrap runs.csv chinchilla --column N=params --column D=tokens --of a
   scaling-fast bootstrap runs.csv chinchilla --column N=params --column D=tokens \\
       --scheme clusters:run --n 4000 --level 0.9 --draws draws.parquet
-"""
+""",
 )
 @_questions
 @click.option(
     "--scheme",
     default="pairs",
     show_default=True,
-    metavar="pairs|clusters:COLUMN|bayesian[:COLUMN]|jackknife[:COLUMN]",
+    metavar=words.scheme_forms(),
     help="What a replicate draws.",
 )
 @click.option("--n", type=int, help="Replicates. [default: 10000, or what the scheme says]")
@@ -188,8 +201,7 @@ Examples:
 @click.option(
     "--method",
     metavar="METHOD",
-    help="percentile, basic, normal, bc, bca or studentized. "
-    "[default: percentile; normal after jackknife]",
+    help=f"{words.listed(METHODS)}. [default: percentile; normal after jackknife]",
 )
 @click.option(
     "--of",
@@ -230,9 +242,9 @@ def bootstrap(
     if written is not None:
         files.refuse_unwritable(written, force=asked["force"], suffixes=files.WRITTEN)
     fitted = _fitted(asked, fit_starts)
-    if _usable(fitted.table) == 0:
+    if "converged" not in fits.statuses(fitted, asked["by"]):
         # A refit around a fit that failed would only repeat the failure.
-        context.exit(_ending(fitted, None, as_json=as_json))
+        context.exit(_ending(fitted, asked["by"], None, as_json=as_json))
     try:
         boot = sf.bootstrap(
             fitted,
@@ -256,7 +268,7 @@ def bootstrap(
             {
                 "scheme": scheme, "n": boot.n, "seed": asked["seed"], "level": level,
                 "method": kind, "digest": boot.digest, "failures": boot.failures,
-                "intervals": intervals, "fit": fitted.table, "findings": list(fitted.findings),
+                "intervals": intervals, "fit": fits.table(fitted, asked["by"]), "findings": list(fitted.findings),
             }
         )  # fmt: skip
     else:
@@ -264,4 +276,4 @@ def bootstrap(
         output.emit_table(intervals, title=title)
         output.note_findings(fitted.findings)
         output.note(f"digest {boot.digest}")
-    context.exit(_ending(fitted, asked["fail_on"], as_json=as_json))
+    context.exit(_ending(fitted, asked["by"], asked["fail_on"], as_json=as_json))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scaling_fast.terminal import words
 from scaling_fast.terminal.codes import Exit
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 SIGNIFICANT = 6  # digits a terminal shows; a pipe gets all 17
 WORDS = {"green": "green", "amber": "yellow", "red": "red", "grey": "bright_black"}
+ADVISORY = " (advisory)"  # follows the severity of a finding that does not count in the verdict
 # Controls, format characters (bidirectional overrides among them), surrogates, line separators.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _WHERE = ("code", "column", "row", "param", "position")
@@ -84,19 +86,28 @@ def emit_json(value: Any) -> None:
     click.echo(json.dumps(json_ready(value), allow_nan=False, indent=1))
 
 
-def _cell(value: Any, *, digits: int | None) -> str:
+def cell(value: Any, digits: int | None = SIGNIFICANT) -> str:
+    """Return a value as a table shows it; None for `digits` keeps all of them."""
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, float):
         return repr(value) if digits is None else f"{value:.{digits}g}"
-    if isinstance(value, list | tuple):
-        return clean(", ".join(_cell(one, digits=digits) for one in value))
+    if isinstance(value, list):
+        return clean(", ".join(cell(one, digits) for one in value))
+    if isinstance(value, tuple):  # the lines of one cell; a frame holds none
+        return "\n".join(cell(one, digits) for one in value)
     return clean(value)
 
 
 def emit_table(
-    frame: pl.DataFrame, *, title: str | None = None, sideways: bool = False, digits: int = 6
-) -> None:
+    frame: pl.DataFrame,
+    *,
+    title: str | None = None,
+    essential: Sequence[str] = (),
+    keys: Sequence[str] = (),
+) -> list[str]:
     """Print a frame: aligned on a terminal, tab-separated with all digits elsewhere.
 
     Parameters
@@ -105,45 +116,93 @@ def emit_table(
         What to print; one row a line.
     title
         Shown above the table on a terminal only.
-    sideways
-        On a terminal, turn a table of a single row on its side.
-    digits
-        Significant digits on a terminal.
+    essential
+        Columns that a terminal shows which is too narrow for all of them; in several tables
+        where even these do not fit beside each other.
+    keys
+        Columns that each of several tables repeats.
+
+    Returns
+    -------
+    list
+        The columns that were left out.
     """
-    rows = frame.rows()
     if not on_terminal():
         click.echo("\t".join(clean(name) for name in frame.columns))
-        for row in rows:
-            click.echo("\t".join(_cell(one, digits=None) for one in row))
-        return
+        for row in frame.iter_rows():
+            click.echo("\t".join(cell(one, None) for one in row))
+        return []
+    names = list(frame.columns)
+    if not essential or _width(frame, names) <= _console().width:
+        print_table(names, frame.rows(), title=title)
+        return []
+    for part in _parts(frame, [one for one in names if one in essential], keys):
+        print_table(part, frame.select(part).rows(), title=title)
+        title = None
+    return [one for one in names if one not in essential]
+
+
+def _width(frame: pl.DataFrame, names: Sequence[str]) -> int:
+    """Return the characters a table of these columns takes: a bar and two blanks a column."""
+    from rich.cells import cell_len
+
+    widest = [
+        max(cell_len(text) for text in (clean(name), *map(cell, frame[name].to_list())))
+        for name in names
+    ]
+    return sum(widest) + 3 * len(widest) + 1
+
+
+def _parts(frame: pl.DataFrame, names: Sequence[str], keys: Sequence[str]) -> list[list[str]]:
+    """Return the columns in parts that fit the terminal, the keys in each."""
+    first = [one for one in names if one in keys]
+    parts = [list(first)]
+    for name in (one for one in names if one not in keys):
+        if len(parts[-1]) > len(first) and _width(frame, [*parts[-1], name]) > _console().width:
+            parts.append(list(first))
+        parts[-1].append(name)
+    return parts
+
+
+def print_table(
+    names: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None
+) -> None:
+    """Print an aligned table for a person; a number is never broken over two lines."""
     from rich.table import Table
     from rich.text import Text
 
-    if sideways and len(rows) == 1:
-        names = ["name", "value"]
-        rows = list(zip(frame.columns, rows[0], strict=True))
-    else:
-        names = frame.columns
     table = Table()
     numeric = [
         all(one is None or isinstance(one, int | float) for one in column)
         for column in zip(*rows, strict=True)
     ] or [False] * len(names)
-    for name, right in zip(names, numeric, strict=True):
-        table.add_column(Text(clean(name)), justify="right" if right else "left", overflow="fold")
+    for name, number in zip(names, numeric, strict=True):
+        table.add_column(
+            Text(clean(name)),
+            justify="right" if number else "left",
+            no_wrap=number,
+            overflow="fold",
+        )
     for row in rows:
-        table.add_row(*(_coloured(_cell(one, digits=digits)) for one in row))
+        table.add_row(*(coloured(cell(one)) for one in row))
     console = _console()
     if title is not None:
         console.print(Text(clean(title)))
     console.print(table)
 
 
-def _coloured(text: str) -> Any:
+def say(sentence: str, *, colour: str = "") -> None:
+    """Print a sentence on stdout, in the colour of a severity on a terminal."""
+    from rich.text import Text
+
+    _console().print(Text(clean(sentence), style=WORDS.get(colour, "")))
+
+
+def coloured(text: str) -> Any:
     """Return a cell; the four severities carry a colour besides their word."""
     from rich.text import Text
 
-    return Text(text, style=WORDS.get(text, ""))
+    return Text(text, style=WORDS.get(text.removesuffix(ADVISORY), ""))
 
 
 def _console(*, stderr: bool = False) -> Any:
@@ -174,7 +233,7 @@ def note_findings(findings: Iterable[Finding]) -> None:
     """Say the findings of a fit on stderr, one a line, its severity as a word."""
     for one in findings:
         advice = f" ({one.advice})" if one.advice else ""
-        note(f"{one.severity}: {one.sentence}{advice}")
+        note(f"{one.severity}: {words.spoken(one.sentence)}{words.spoken(advice)}")
 
 
 def refuse_usage(error: click.ClickException, *, as_json: bool) -> None:
@@ -199,6 +258,8 @@ def refuse(error: Exception, *, as_json: bool) -> Exit:
     expected = isinstance(error, ScalingError | OSError)
     where = {name: getattr(error, name, None) for name in _WHERE}
     message = str(error) or type(error).__name__
+    if isinstance(error, ScalingError):
+        message = words.spoken(message, error.param)
     if isinstance(error, OSError):
         where["code"] = "file"
         place = f"`{error.filename}`: " if error.filename else ""

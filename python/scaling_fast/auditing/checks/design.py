@@ -6,27 +6,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaling_fast.auditing.checks.outcome import Cell, Outcome, grey, joined
+from scaling_fast.auditing.checks.outcome import Cell, Outcome, grey, joined, no_rows
 from scaling_fast.auditing.checks.thresholds import (
     DECADES_GREEN,
     DECADES_RED,
     ROWS_GREEN,
-    ROWS_RED,
     falling,
 )
 from scaling_fast.findings import Finding
 
 if TYPE_CHECKING:
     from scaling_fast.auditing.evidence import Case
+    from scaling_fast.findings import Severity
 
 
 def rows_per_parameter(case: Case) -> Outcome:
     """Return rows, and clusters, over parameters; advice that never moves the verdict."""
     view, k = case.headline, len(case.law.params)
     if view is None:
-        return grey("rows", "no_data", f"Rows per parameter cannot be counted: {case.absent}.")
+        return no_rows(case, "rows")
     ratio = view.n / k
-    severity = falling(ratio, ROWS_GREEN, ROWS_RED)
+    # Advice cannot fail a claim, so it is a doubt at worst.
+    severity: Severity = "green" if ratio >= ROWS_GREEN else "amber"
     clusters = f" in {view.groups} clusters" if view.groups else ""
     cells = [
         Cell("rows", "rows fitted", counted=float(view.n), source=view.rule, view=view.label),
@@ -60,7 +61,7 @@ def decades(case: Case) -> Outcome:
     """Return log10(largest / smallest) of each input."""
     view = case.headline
     if view is None:
-        return grey("decades", "no_data", f"Decades of scale cannot be measured: {case.absent}.")
+        return no_rows(case, "decades")
     return joined([_column(name, values) for name, values in view.x.items()])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scaling_fast.auditing.checks.outcome import Cell, Outcome, grey, joined
+from scaling_fast.auditing.checks.outcome import FIND_ROWS, Cell, Outcome, grey, joined
 from scaling_fast.auditing.checks.thresholds import FAILURES_GREEN, FAILURES_RED, rising
 from scaling_fast.auditing.values import evaluate, quantile_interval
 from scaling_fast.findings import Finding
@@ -39,7 +39,7 @@ def hygiene(case: Case) -> Outcome:
                     "data",
                     "absent",
                     f"Table-only audit: {case.absent}{why}.",
-                    "Pass data=, set SCALING_FAST_DATA, or go online once.",
+                    FIND_ROWS,
                 ),
             ]
         )

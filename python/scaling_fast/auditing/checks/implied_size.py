@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scaling_fast.auditing.checks.outcome import Cell, Outcome, grey, joined
+from scaling_fast.auditing.checks.outcome import Cell, Outcome, grey, joined, no_rows
 from scaling_fast.auditing.checks.thresholds import IMPLIED_GREEN, IMPLIED_RED, rising
 from scaling_fast.auditing.printed import Printed
 from scaling_fast.auditing.values import evaluate, quantile_interval
@@ -28,9 +28,7 @@ def implied_size(case: Case) -> Outcome:
         )
     view = case.headline
     if view is None:
-        return grey(
-            "R6", "no_data", f"The width of the reported interval cannot be judged: {case.absent}."
-        )
+        return no_rows(case, "R6")
     if not view.resamples or not any(r.usable for r in view.resamples):
         return grey("R6", "no_refits", "No resample to compare the reported interval with.")
     return joined([_interval(case, view, interval) for interval in intervals])

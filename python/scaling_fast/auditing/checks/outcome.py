@@ -10,6 +10,13 @@ from scaling_fast.findings import Finding
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from scaling_fast.auditing.evidence import Case
+
+FIND_ROWS = (
+    "Pass the rows with `--data FILE` (`data=` in Python), or set SCALING_FAST_DATA to the folder "
+    "that holds them."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -54,3 +61,15 @@ def joined(outcomes: Sequence[Outcome]) -> Outcome:
 def grey(check: str, code: str, sentence: str, advice: str = "") -> Outcome:
     """Return the finding that something could not be assessed."""
     return Outcome((Finding(f"{check}.{code}", check, "grey", sentence, advice=advice),))
+
+
+def no_rows(case: Case, check: str) -> Outcome:
+    """Return the finding that a check wants rows: undisclosed, or only out of reach here.
+
+    What this audit could not reach is no fault of the paper: its code ends in ``unavailable`` and
+    the letter to the authors leaves it out.
+    """
+    code, advice = (
+        ("unavailable", FIND_ROWS) if case.unavailable else ("no_data", "Publish the rows.")
+    )
+    return grey(check, code, f"Cannot be assessed without the rows: {case.absent}.", advice)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_fast.auditing.checks.outcome import Cell, Outcome, grey, joined
+from scaling_fast.auditing.checks.outcome import Cell, Outcome, grey, joined, no_rows
 from scaling_fast.auditing.checks.thresholds import OBJECTIVE_GAP_GREEN, SHIFT_GREEN, rising
-from scaling_fast.auditing.values import claim_values, evaluate
+from scaling_fast.auditing.printed import Printed
+from scaling_fast.auditing.values import claim_values, coordinates, evaluate
 from scaling_fast.findings import Finding
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def reoptimise(case: Case) -> Outcome:
     """Return the gap of the objective, the shift of parameters and of the claimed quantities."""
     if not case.views:
-        return grey("R1", "no_data", f"Not re-optimised: {case.absent}.", "Publish the rows.")
+        return no_rows(case, "R1")
     return joined([_view(case, view) for view in case.views])
 
 
@@ -55,22 +56,29 @@ def _view(case: Case, view: View) -> Outcome:
         )
     )
     quantity = case.quantity
-    cells.append(
-        Cell(
-            "R1",
-            f"refitted {quantity}",
-            computed=float(evaluate(quantity, hat)),
-            reported=_expression(case, quantity),
-            source=source,
-            view=view.label,
+    if quantity not in law.params:
+        cells.append(
+            Cell(
+                "R1",
+                f"refitted {quantity}",
+                computed=float(evaluate(quantity, hat)),
+                reported=_expression(case, quantity),
+                source=source,
+                view=view.label,
+            )
         )
-    )
-    for claim, value in claim_values(law, case.paper.claims, hat).items():
+    # An exponent that is a parameter or the headline quantity has its row already.
+    shown = {quantity, *law.params}
+    claims = [c for c in case.paper.claims if c.kind != "exponent" or c.expr not in shown]
+    printed = {claim.id: claim.value for claim in claims}
+    for claim, value in claim_values(law, claims, hat).items():
+        said = printed[claim]
         cells.append(
             Cell(
                 "R1",
                 f"refitted claim `{claim}`",
                 computed=float(value[0]),
+                reported=None if said is None else Printed(said).value,
                 source=source,
                 view=view.label,
             )
@@ -171,12 +179,22 @@ def _kind(case: Case, view: View) -> str:
 
 
 def _shifts(view: View, best: dict[str, float]) -> dict[str, float]:
-    """Return (reported - refitted) / standard deviation over refits, in natural units."""
+    """Return (reported - refitted) / standard deviation over refits.
+
+    Scales (E, A, B, C0) are compared by their logarithms, as in the Wald test: a few refits that
+    run off would otherwise make the deviation, and not the shift, astronomical.
+    """
     source = view.clusters or view.pairs
     if source is None or source.usable < 2:
         return {}
-    spread = {name: float(np.std(values, ddof=1)) for name, values in source.draws.items()}
-    return {k: (best[k] - view.hat[k]) / s for k, s in spread.items() if s > 0 and np.isfinite(s)}
+    shifts = {}
+    for name, values in source.draws.items():
+        together = np.concatenate([values, [best[name], view.hat[name]]])
+        shown, moved = coordinates(name, together)
+        spread = float(np.std(moved[:-2], ddof=1))
+        if spread > 0 and np.isfinite(spread):
+            shifts[shown] = float(moved[-2] - moved[-1]) / spread
+    return shifts
 
 
 def _shown(case: Case, name: str) -> float | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_fast.auditing.checks.outcome import Cell, Outcome, grey, joined
+from scaling_fast.auditing.checks.outcome import Cell, Outcome, grey, joined, no_rows
 from scaling_fast.auditing.checks.thresholds import (
     ROUNDING_GREEN,
     ROUNDING_RED,
@@ -49,9 +49,7 @@ def rounding(case: Case) -> Outcome:
         if case.views:
             outcomes = [_bias(case, view, points, centre) for view in case.views] + outcomes
         else:
-            outcomes.append(
-                grey("R4", "bias", f"Bias by rounding is measured on the rows: {case.absent}.")
-            )
+            outcomes.append(no_rows(case, "R4"))
     return joined(outcomes)
 
 
@@ -155,7 +153,7 @@ def _significant(printed: Printed) -> int:
 
 
 def digits_needed(case: Case, view: View, spread: float) -> dict[str, int]:
-    """Return the significant digits each parameter needs (ruling 15).
+    """Return the significant digits each parameter needs.
 
     d_j = floor(log10|theta_j|) + 1 + ceil(-log10(.2 sd(r) / (k max_i |d f_i / d theta_j|))), f the
     law on the residual scale.

@@ -95,6 +95,13 @@ impl Scratch {
         Self { stop: Some(stop), ..self }
     }
 
+    /// Put the point one step from `x`, inside the box, into `trial`.
+    fn place_trial(&mut self, x: &[f64], lower: &[f64], upper: &[f64]) {
+        for j in 0..x.len() {
+            self.trial[j] = (x[j] + self.step[j]).clamp(lower[j], upper[j]);
+        }
+    }
+
     /// Whether the run was asked to end.
     pub fn is_stopped(&self) -> bool {
         self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
@@ -190,9 +197,7 @@ pub fn minimise<O: Objective>(
             outcome.status = Status::Stalled;
             break;
         }
-        for j in 0..p {
-            s.trial[j] = (x[j] + s.step[j]).clamp(objective.lower()[j], objective.upper()[j]);
-        }
+        s.place_trial(x, objective.lower(), objective.upper());
         if s.trial[..] == *x {
             outcome.status = if certified { Status::Converged } else { Status::Stalled };
             break;

@@ -159,7 +159,7 @@ pub fn refine<O: Separable>(
         let mut trial = point.clone();
         // Coming down through wide losses forgives a bad start, and leads many starts to one place; every other start goes
         // straight down, so that a second basin is seen.
-        let staged = index >= exact && (index - exact) % 2 == 0;
+        let staged = index >= exact && (index - exact).is_multiple_of(2);
         let outcome = descend(objective, &mut trial, options, staged, s);
         if !outcome.value.is_finite() {
             continue;
