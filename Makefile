@@ -38,7 +38,7 @@ $(MODULE): $(VENV)/.ready $(RUST_SOURCES) pyproject.toml README.md
 
 build: $(MODULE) ## Compile the core and install the package, editable, into the environment
 
-test: test-rust test-python ## Make the environment, build, and pass every test
+test: test-rust test-python ## Make the environment, build, and pass every test (may take several minutes)
 
 test-rust: ## The tests of the Rust core
 	cargo test --package scaling-core

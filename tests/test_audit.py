@@ -130,12 +130,96 @@ def test_rows_that_cannot_be_found_make_a_table_only_audit(tmp_path):
     result = audit(claim(tmp_path, data='file = "missing.csv"'))
     codes = {f.code: f.severity for f in result.findings}
     assert codes["data.absent"] == "grey"
-    assert codes["R2.no_data"] == "grey"
+    assert codes["R2.unavailable"] == "grey"
     assert codes["R7.rounded"] == "green"
     assert codes["R4.target"] == "green"
     assert result.table["computed"].null_count() == result.table.height
     assert result.verdict == "grey"
     assert "missing.csv" in result.summary()
+    assert "Cannot be assessed without the rows." in result.summary()
+    assert "SCALING_FAST_DATA" in next(f.advice for f in result.findings if f.check == "R2")
+    assert "publish the rows" not in result.letter()
+    assert "rows: none used" in result.letter()
+
+
+def test_rows_no_claim_file_names_are_asked_of_the_authors(tmp_path):
+    result = audit(claim(tmp_path))
+    assert {"R1.no_data", "R2.no_data", "R6.no_data"} <= {f.code for f in result.findings}
+    assert result.letter().count("publish the rows") == 1
+
+
+def test_released_rows_that_are_not_named_are_not_asked_for(tmp_path):
+    path = claim(tmp_path)
+    path.write_text(path.read_text() + '[disclosure]\ndata_released = "yes"\n')
+    assert "publish the rows" not in audit(path).letter()
+
+
+def test_failed_refits_are_asked_about_only_of_those_who_refitted(tmp_path):
+    import copy
+
+    result = audit(claim(tmp_path), data=rows(), n=FEW)
+    report = copy.deepcopy(result.report)
+    failures = next(f for f in report["findings"] if f["check"] == "failures")
+    failures["severity"] = "red"
+    assert "refits failed" not in Audit(report).letter()
+    report["intervals"][0]["method"] = "bootstrap"
+    assert "refits failed" in Audit(report).letter()
+
+
+def test_advice_is_neither_counted_nor_called_a_failure():
+    result = audit("cerebras2023", n=FEW)
+    advice = next(f for f in result.findings if f.check == "rows")
+    assert advice.severity == "amber"
+    counted = [f.severity for f in result.findings if f.check != "rows"]
+    assert result.report["counts"]["amber"] == counted.count("amber")
+    line = next(x for x in result.summary().splitlines() if "rows per parameter" in x)
+    assert "Advisory" in line
+    assert not any(word in line for word in ("Fails", "Doubtful"))
+
+
+def test_a_summary_lists_the_severest_first(tmp_path):
+    result = audit(claim(tmp_path, lower="0.4101", upper="0.4102"), data=rows(), n=FEW)
+    words = ["Fails", "Doubtful", "Not assessable", "Holds", "Advisory"]
+    order = [
+        words.index(word)
+        for line in result.summary().splitlines()
+        for word in words
+        if line[2:].startswith(word)
+    ]
+    assert order == sorted(order)
+    assert len(order) == len(result.findings)
+
+
+def test_shifts_of_scales_are_measured_by_their_logarithms():
+    table = audit("cerebras2023", n=200).table.filter(pl.col("unit") == "standard errors")
+    # Some refits have a negative offset, so E is compared as it is.
+    assert {"shift of ln C0", "shift of alpha", "shift of E"} == set(table["quantity"])
+    assert table["computed"].abs().min() > 1e-6
+
+
+def test_no_number_of_the_refit_stands_twice(tmp_path):
+    for table in (audit("cerebras2023", n=FEW).table, audit(claim(tmp_path), data=rows()).table):
+        refitted = table.filter(pl.col("quantity").str.starts_with("refitted"))
+        assert refitted.select(KEYS).is_unique().all()
+        assert refitted.select("view", "computed").is_unique().all()
+
+
+def test_an_earlier_report_is_replaced_and_nothing_else(tmp_path):
+    result = audit(claim(tmp_path), data=rows(), n=FEW)
+    for write, name in ((result.write_html, "a.html"), (result.write_json, "a.json")):
+        path = write(tmp_path / name)
+        assert write(path) == path
+        path.write_text("mine")
+        with pytest.raises(DataError, match="force"):
+            write(path)
+        assert write(path, force=True) == path
+    with pytest.raises(DataError, match="force"):
+        result.write_html(tmp_path / "a.json")
+
+
+def test_objectives_read_as_english(tmp_path):
+    assert audit("cerebras2023", n=FEW).report["objective"] == "sum of squared raw residuals"
+    assert audit(claim(tmp_path)).report["objective"] == "sum of squared log residuals"
 
 
 def test_hoffmann_without_rows_is_still_red_by_its_own_numbers(monkeypatch):
@@ -147,7 +231,7 @@ def test_hoffmann_without_rows_is_still_red_by_its_own_numbers(monkeypatch):
     codes = {f.code: f.severity for f in result.findings}
     assert codes["R7.unrounded"] == "red"
     assert codes["R7.rounded"] == "grey"
-    assert codes["R6.no_data"] == "grey"
+    assert codes["R6.unavailable"] == "grey"
     assert result.verdict == "red"
 
 
@@ -234,7 +318,10 @@ def _written(write, path):
 @pytest.mark.parametrize(
     ("frame", "words"),
     [
-        (pl.DataFrame({"size": [1.0], "los": [2.0]}), ["`loss`", "did you mean `los`"]),
+        (
+            pl.DataFrame({"size": [1.0], "los": [2.0]}),
+            ["`loss`", "did you mean `los`", "[data]", 'columns = { y = "los" }'],
+        ),
         (pl.DataFrame({"size": [1.0, 2.0], "loss": ["a", "b"]}), ["`"]),
         (pl.DataFrame({"size": [1.0, None], "loss": [1.0, 2.0]}), ["null", "row 1"]),
         (object(), ["not a frame"]),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from scaling_fast.auditing import audit
+from scaling_fast.auditing.checks import thresholds
 from scaling_fast.auditing.checks.thresholds import falling, rising
 from scaling_fast.auditing.values import LawView, box_points, evaluate, optimum
 from scaling_fast.auditing.verdict import scopes, verdict
@@ -206,3 +208,24 @@ def test_every_scope_has_an_answer_even_without_findings():
 def test_wide_inputs_alone_certify_no_horizon():
     answer = next(s for s in scopes([finding("decades", "green")]) if s["scope"] == "extrapolation")
     assert answer["severity"] == "grey"
+
+
+def test_the_documented_table_holds_the_thresholds_of_the_code():
+    text = (Path(__file__).parents[1] / "docs" / "checks.md").read_text(encoding="utf-8")
+    rows = [[c.strip() for c in line.split("|")[1:-1]] for line in text.splitlines()
+            if line.startswith("| ")][1:]  # fmt: skip
+    weights = {row[0]: row[4] for row in rows}
+    assert {c for c, w in weights.items() if w == "decisive"} == thresholds.DECISIVE
+    assert {c for c, w in weights.items() if w == "advisory"} == thresholds.ADVISORY
+    for code, *ends in (
+        ("R2", thresholds.P_GREEN, thresholds.P_RED),
+        ("R6", thresholds.IMPLIED_GREEN, thresholds.IMPLIED_RED),
+        ("failures", thresholds.FAILURES_GREEN, thresholds.FAILURES_RED),
+        ("decades", thresholds.DECADES_GREEN, thresholds.DECADES_RED),
+        ("rows", thresholds.ROWS_GREEN),
+        ("R4", thresholds.ROUNDING_GREEN, thresholds.ROUNDING_RED),
+        ("R1", thresholds.OBJECTIVE_GAP_GREEN, thresholds.SHIFT_GREEN),
+    ):
+        said = next(row[3] for row in rows if row[0] == code)
+        for end in ends:
+            assert f"{end:.4f}".rstrip("0").rstrip(".") in said, (code, said)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 import pickle
+from pathlib import Path
+from typing import get_args
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scaling_fast.auditing import Printed, load_paper, paper_names
 from scaling_fast.auditing.claims import parse_paper
+from scaling_fast.auditing.schema import Claim
 from scaling_fast.errors import DataError
 
 CLAIM = """
@@ -125,6 +129,10 @@ def test_what_is_no_finite_decimal_is_refused(text):
         ('expr = "alpha"\n', "", ["claims[0]", "needs `expr`"]),
         ("scaling-claim/1", "scaling-claim/9", ["`schema`", "scaling-claim/1"]),
         ("[fit]", "[fit", ["not TOML"]),
+        ('schema = "scaling-claim/1"', "", ["`schema`", 'write schema = "scaling-claim/1"']),
+        ('id = "x:1"\n', "", ["[paper]", "`id`", 'id = "arXiv:']),
+        ('law = "power_offset"\n', "", ["[fit]", "`law`", 'law = "chinchilla"']),
+        ('kind = "exponent"\n', "", ["claims[0]", "`kind`", '"extrapolation"']),
     ],
 )
 def test_a_broken_claim_file_is_told_which_key_and_what_is_legal(old, new, words):
@@ -154,7 +162,8 @@ def test_control_characters_never_reach_a_terminal():
 def test_an_unknown_paper_is_answered_with_the_names_there_are(name):
     with pytest.raises(DataError) as caught:
         load_paper(name)
-    assert name == "x\x00y" or "hoffmann2022" in str(caught.value)
+    if name != "x\x00y":
+        assert "the embedded papers are `cerebras2023`, `hoffmann2022`" in str(caught.value)
 
 
 def test_a_claim_file_of_another_size_class_is_refused(tmp_path):
@@ -168,3 +177,12 @@ def test_papers_survive_pickling_and_show_themselves():
     paper = parse(CLAIM)
     assert pickle.loads(pickle.dumps(paper)) == paper
     assert "x:1" in repr(paper)
+
+
+def test_the_documented_example_is_a_claim_file_and_names_every_kind():
+    text = (Path(__file__).parents[1] / "docs" / "claims.md").read_text(encoding="utf-8")
+    example = text.split("```toml\n")[1].split("```")[0]
+    paper = parse(example)
+    assert paper.reported == load_paper("hoffmann2022").reported
+    for kind in get_args(msgspec.structs.fields(Claim)[1].type):
+        assert f"| `{kind}` |" in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -117,6 +118,28 @@ def test_options_of_a_fit_reach_the_library(runs, frame):
     )  # fmt: skip
     assert [row["A"] for row in entry["table"]] == fit.table["A"].to_list()
     assert len(entry["table"]) == 12
+
+
+def test_whether_the_optimum_is_global_stands_beside_the_status(runs, frame):
+    import scaling_fast as sf
+
+    fit = sf.fit(frame, "chinchilla", columns={"N": "params", "D": "tokens"})
+    row = strict_json(call("fit", runs, "chinchilla", *COLUMNS, "--json").stdout)["table"][0]
+    assert row["is_global"] is fit.is_global is True
+    names, line = call("fit", runs, "chinchilla", *COLUMNS).stdout.splitlines()
+    assert dict(zip(names.split("\t"), line.split("\t"), strict=True))["is_global"] == "true"
+    local = [*COLUMNS, "--starts", "E=1.8,A=480,alpha=0.35,B=2000,beta=0.37"]
+    row = strict_json(call("fit", runs, "chinchilla", *local, "--json").stdout)["table"][0]
+    assert row["is_global"] is False
+
+
+def test_a_law_may_call_its_parameters_what_a_table_calls_its_columns(runs):
+    words = ["fit", runs, "status + is_global/N**0.3", "--column", "N=params", "--loss", "squared"]
+    row = strict_json(call(*words, "--json").stdout)["table"][0]
+    assert row["fit_status"] == "converged"
+    assert isinstance(row["fit_is_global"], bool)
+    assert isinstance(row["status"], float)
+    assert "did not converge" not in call(*words).stderr
 
 
 def test_a_unit_can_be_changed_on_the_way_in(runs):
@@ -244,6 +267,30 @@ def test_version_and_help():
     assert "Commands:" in call().stdout
 
 
+def test_help_offers_what_the_library_takes_and_nothing_else():
+    from typing import get_args
+
+    import scaling_fast as sf
+    from scaling_fast.losses import Loss
+    from scaling_fast.resampled import METHODS
+    from scaling_fast.terminal import fits, words
+
+    text = " ".join(call("bootstrap", "--help").stdout.split())
+    assert f"{', '.join(METHODS[:-1])} or {METHODS[-1]}" in text
+    assert "studentized" not in text
+    for loss in get_args(Loss):
+        assert loss.name in text
+    hint = sf.fitting.fit.__annotations__["residual"]  # Literal["log", ...] | None, not evaluated
+    assert sorted(words.RESIDUALS) == sorted(re.findall(r"'(\w+)'", hint))
+    assert "log|raw|logit" in text
+    assert set(sf.fitted.DIAGNOSTICS) <= set(fits.MEANINGS)
+    glossary = (Path(__file__).parents[1] / "docs/terminal.md").read_text("utf-8")
+    for name in fits.MEANINGS:
+        assert f"`{name}`" in glossary, name
+        assert name in call("fit", "--help").stdout
+    assert "..." not in call("--help").stdout.partition("Commands:")[2]  # as click cuts them
+
+
 # --- exit codes and errors ------------------------------------------------------------------
 
 
@@ -313,6 +360,28 @@ def test_an_error_names_the_place_of_the_fault(runs):
     frame.write_csv("negative.csv")
     data = error_of(call("fit", "negative.csv", "chinchilla", *COLUMNS, "--json", code=2))
     assert (data["column"], data["row"]) == ("loss", 0)
+
+
+def test_errors_are_said_in_the_words_of_a_terminal(runs):
+    Path("gap.csv").write_text("params,tokens,loss\n1e8,1e9,3.1\n2e8,,3.0\n4e8,4e9,2.9\n")
+    Path("gap.jsonl").write_text(pl.read_csv("gap.csv").write_ndjson())
+    for words, says in (
+        (["gap.csv", *COLUMNS], ("in line 3 (", "--nulls drop")),
+        (["gap.jsonl", *COLUMNS], ("in row 1 (the first is row 0)",)),
+        ([runs], ("--column N=params",)),
+        ([runs, "--column", "N=params,D=tokens"], ("`--column N=params --column D=tokens`",)),
+        (["gap.csv", *COLUMNS, "--nulls", "drop"], ("`E`, `A`, `alpha`",)),
+        ([runs, *COLUMNS, "--threads", "0"], ("--threads must",)),
+    ):
+        message = error_of(call("fit", words[0], "chinchilla", *words[1:], "--json", code=2))
+        for one in says:
+            assert one in message["message"]
+        assert "['" not in message["message"]
+        assert 'nulls="' not in message["message"]
+    quoted = 'note,params,tokens,loss\n"a\nb",1e8,1e9,3.1\nc,2e8,,3.0\n'
+    Path("quoted.csv").write_text(quoted)
+    stderr = call("fit", "quoted.csv", "chinchilla", *COLUMNS, code=2).stderr
+    assert "row 1 (the first is row 0)" in stderr
 
 
 def test_groups_that_fail_are_counted_and_no_usable_fit_exits_3(runs, frame):
@@ -454,6 +523,49 @@ def watched(*words, **environment):
     assert running.wait(timeout=60) == 0, running.stderr.read().decode()
     running.stderr.close()
     return seen.decode()
+
+
+def test_a_terminal_shows_one_fit_as_names_values_and_intervals(runs):
+    words = ("fit", runs, "chinchilla", *COLUMNS)
+    seen = watched(*words, COLUMNS="100")
+    assert "95 %, delta method" in seen
+    assert "is_global" in seen
+    kinked = watched(*words, "--loss", "absolute", COLUMNS="100")
+    assert "delta method" not in kinked
+    assert "alpha" in kinked
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 300])
+def test_a_narrow_terminal_breaks_no_number(runs, width):
+    words = ["fit", runs, "E + A/N**alpha", "--column", "N=tokens", "--by", "run"]
+    words += ["--param", "alpha:fixed=0.3"]
+    rows = strict_json(call(*words, "--json").stdout)["table"]
+    seen = watched(*words, COLUMNS=str(width), NO_COLOR="1")
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", seen)
+    assert max(len(line) for line in plain.split("\r\n")) <= width
+    for row in rows:
+        for name in ("E", "A"):
+            assert f"{row[name]:.6g} " in seen
+    assert "status" in seen
+    assert ("gradient" in seen) == (width == 300)
+
+
+def test_a_terminal_shows_the_verdict_the_answers_and_what_does_not_hold(tmp_path, monkeypatch):
+    import scaling_fast as sf
+
+    monkeypatch.chdir(tmp_path)
+    seen = watched("audit", *QUICK, COLUMNS="120", NO_COLOR="1")
+    done = sf.audit("cerebras2023", n=60)
+    assert seen.startswith(f"verdict: {done.verdict}: ")
+    for one in done.report["scopes"]:
+        assert one["question"] in seen
+    held = sum(one.severity == "green" for one in done.findings)
+    assert f"{held} hold; see the report" in seen
+    shown = [line.split("│")[1].split()[:1] for line in seen.splitlines() if line.startswith("│")]
+    order = [one[0] for one in shown if one and one[0] in ("red", "grey", "amber")]
+    assert order == sorted(order, key=["red", "grey", "amber"].index)
+    assert len(order) == len(done.findings) - held
+    assert "(advisory)" in seen
 
 
 def test_a_terminal_gets_an_aligned_table_and_no_colour_when_asked():

@@ -8,6 +8,7 @@ import tomllib
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -18,9 +19,8 @@ CORE = ROOT / "rust" / "core" / "src"
 # One line a stage, so that a new module shows as a word in a diff.
 PYTHON_ORDER = [
     *("_core", "errors", "findings", "options", "progress", "losses", "schemes", "laws"),
-    *("columns", "request", "advice", "fitted", "fitting", "executors", "resampled", "resampling"),
-    *("saving", "arrow", "expr", "profiles", "allocation", "datasets", "stress", "comparison"),
-    *("plot", "reporting", "auditing", "terminal", "cli", "__main__"),
+    *("columns", "request", "advice", "fitted", "fitting", "resampled", "resampling", "saving"),
+    *("datasets", "reporting", "auditing", "terminal", "cli", "__main__"),
 ]
 RUST_ORDER = [
     *("error", "simd", "tape", "expr", "loss", "solve", "space", "columns", "problem"),
@@ -69,9 +69,9 @@ def imported(path: Path) -> list[tuple[int, str, bool]]:
     return found
 
 
-def test_every_python_module_has_a_place_in_the_order():
-    modules = {layer(path, PACKAGE) for path in python_files()} - {"__init__"}
-    assert modules <= set(PYTHON_ORDER), sorted(modules - set(PYTHON_ORDER))
+def test_the_python_order_names_every_module_and_no_other():
+    modules = {layer(path, PACKAGE) for path in python_files()} - {"__init__"} | {"_core"}
+    assert modules == set(PYTHON_ORDER), sorted(modules ^ set(PYTHON_ORDER))
 
 
 @pytest.mark.parametrize("path", python_files(), ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -228,6 +228,41 @@ def test_no_registry_is_named_in_the_tree():
         if path.is_file() and path.suffix in suffixes:
             text = path.read_text("utf-8", errors="replace")
             named += [f"{path.name}: {host}" for host in hosts if host in text]
+    assert not named
+
+
+def test_every_loss_is_known_wherever_losses_are_listed():
+    import scaling_fast as sf
+    from scaling_fast import fitting, losses, saving
+
+    union = {one.name: one for one in get_args(losses.Loss)}
+    assert set(fitting.LOSSES) == set(union)
+    assert union == saving.LOSSES
+    assert {one.__name__ for one in union.values()} <= set(sf.__all__)
+    assert {one.__name__ for one in union.values()} <= set(losses.__all__)
+    core = (CORE.parents[1] / "py/src/args.rs").read_text("utf-8")
+    assert not [name for name in union if f'"{name}" =>' not in core]
+
+
+def test_every_file_of_checks_is_in_the_list_of_checks():
+    checks = PACKAGE / "auditing" / "checks"
+    listed = (checks / "__init__.py").read_text("utf-8")
+    helpers = {"__init__", "outcome", "thresholds"}
+    files = {path.stem for path in checks.glob("*.py")} - helpers
+    assert not [one for one in files if f"checks.{one} import" not in listed]
+
+
+def test_no_document_is_named_that_the_repository_does_not_hold():
+    own = {path.name for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))}
+    # Paths of these files alone: other names in the tree are what a user may call a file.
+    ours = [*(PACKAGE / "terminal").glob("*.py"), PACKAGE / "cli.py", ROOT / "CONTRIBUTING.md"]
+    ours += [ROOT / "CHANGELOG.md", ROOT / "Makefile", ROOT / ".ci/run", ROOT / "docs/terminal.md"]
+    named = {
+        f"{path.name}: {name}"
+        for path in ours
+        for name in re.findall(r"\b([A-Za-z]+\.md)\b", path.read_text("utf-8"))
+        if name not in own | {"letter.md"}
+    }
     assert not named
 
 

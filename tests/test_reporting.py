@@ -140,6 +140,25 @@ def test_severity_is_said_in_words_and_signs_not_in_colour_alone():
         assert f"Verdict: {severity}" in shown
 
 
+def test_advice_is_called_advice_and_checks_are_named():
+    given = {**report(), "advisory": ["rows"]}
+    given["findings"] = [{**given["findings"][0], "check": "rows"}]
+    shown = page.render(given)
+    listed = shown[shown.index('aria-label="findings"') : shown.index('aria-label="numbers"')]
+    assert "Advisory" in listed
+    assert "Fails" not in listed
+    for text in (listed, page.fragment(given)):
+        assert "Rows per parameter" in text
+    assert "rows per parameter" in letter.summary(given)
+
+
+def test_captions_name_the_colours():
+    figures = page.render(report())
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", figures)
+    assert len(captions) == 4
+    assert all("orange" in c.lower() and "blue" in c.lower() for c in captions)
+
+
 def test_missing_numbers_are_said_to_be_missing():
     shown = page.render(report())
     assert "not available" in shown

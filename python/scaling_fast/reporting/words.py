@@ -29,7 +29,7 @@ GREY_WITHOUT_ROWS: Final = (
 ADVISORY: Final = ("i", "Advisory")  # sign and word of advice, whatever its severity
 TITLES: Final = {
     "R1": "Re-optimised",
-    "R2": "Do the reported parameters fit?",
+    "R2": "Fit of the reported parameters",
     "R4": "Rounding and the claimed decision",
     "R6": "Implied sample size",
     "R7": "Own interval, own point",

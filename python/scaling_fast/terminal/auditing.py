@@ -111,13 +111,14 @@ def _show(done: Any) -> None:
         (one for one in done.findings if one.severity != "green"),
         key=lambda one: PRECEDENCE.index(one.severity),
     )
-    if doubts:
-        output.print_table(("severity", "check", "what was found"), [_row(one) for one in doubts])
+    advisory = done.report.get("advisory", ())
+    rows = [_row(one, advisory=one.check in advisory) for one in doubts]
+    if rows:
+        output.print_table(("severity", "check", "what was found"), rows)
     output.say(f"{len(done.findings) - len(doubts)} hold; see the report")
 
 
-def _row(finding: Finding) -> tuple[str, str, tuple[str, ...]]:
-    advisory = output.ADVISORY.strip() in finding.sentence
+def _row(finding: Finding, *, advisory: bool) -> tuple[str, str, tuple[str, ...]]:
     said = (finding.sentence, f"To do: {finding.advice}") if finding.advice else (finding.sentence,)
     return finding.severity + output.ADVISORY * advisory, finding.check, said
 

@@ -245,6 +245,7 @@ def bootstrap(
     if "converged" not in fits.statuses(fitted, asked["by"]):
         # A refit around a fit that failed would only repeat the failure.
         context.exit(_ending(fitted, asked["by"], None, as_json=as_json))
+    count: dict[str, Any] = {} if n is None else {"n": n}
     try:
         boot = sf.bootstrap(
             fitted,
@@ -252,7 +253,7 @@ def bootstrap(
             starts=begin,
             seed=asked["seed"],
             threads=asked["threads"],
-            **({} if n is None else {"n": n}),
+            **count,
         )
     except KeyboardInterrupt as stop:
         finished = getattr(getattr(stop, "partial", None), "draws", None)

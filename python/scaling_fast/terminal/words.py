@@ -235,8 +235,10 @@ def scheme(text: str) -> Scheme:
 
 
 # What the library's sentences call its arguments, and an option is called here.
-_ARGUMENTS = ("kind", "level", "method", "n", "nulls", "residual", "scheme", "seed", "starts")
-_ARGUMENTS += ("loss", "sigma", "target", "threads", "weights")
+_ARGUMENTS = (
+    *("level", "loss", "method", "n", "nulls", "residual", "scheme", "seed", "sigma", "starts"),
+    *("target", "threads", "weights"),
+)
 _ASSIGNED = re.compile(rf"""(?<![\w-])({"|".join(_ARGUMENTS)})=(["'])([\w.:-]+)\2""")
 _LIST = re.compile(r"`\[('[^']*'(?:, '[^']*')*)\]`")
 # Columns that runs are often recorded in, by what papers call them.

@@ -72,4 +72,4 @@ def no_rows(case: Case, check: str) -> Outcome:
     code, advice = (
         ("unavailable", FIND_ROWS) if case.unavailable else ("no_data", "Publish the rows.")
     )
-    return grey(check, code, f"Cannot be assessed without the rows: {case.absent}.", advice)
+    return grey(check, code, f"Needs the rows: {case.absent}.", advice)
