@@ -15,13 +15,14 @@ from scaling_fast.errors import (
 )
 from scaling_fast.findings import Finding
 from scaling_fast.fitted import Certificate, Fit
-from scaling_fast.fitting import Grid, fit
+from scaling_fast.fitting import fit
 from scaling_fast.laws import Law, Param
 from scaling_fast.losses import Absolute, Cauchy, Huber, LogCosh, Pinball, SoftL1, Squared, Tukey
 from scaling_fast.resampled import Bootstrap
 from scaling_fast.resampling import bootstrap
 from scaling_fast.saving import load
 from scaling_fast.schemes import Bayesian, Clusters, Indices, Jackknife, Pairs, Weights
+from scaling_fast.starts import Grid
 
 __all__ = [
     "Absolute",

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.columns import as_frame, read, require
+from scaling_fast.asking import checked_level, column_name, named_formulas
+from scaling_fast.covariance import covariance
 from scaling_fast.errors import DataError, ParameterError, shown, suggestion
 from scaling_fast.laws.param import number
+from scaling_fast.predictions import extrapolation, read_alike
 from scaling_fast.request import formula_gradient, status_sentence
 
 if TYPE_CHECKING:
@@ -23,13 +25,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from scaling_fast.columns import Table
     from scaling_fast.findings import Finding
     from scaling_fast.laws import Law
     from scaling_fast.losses import Loss
     from scaling_fast.request import Request
 
-__all__ = ["DIAGNOSTICS", "Certificate", "Fit", "column_name", "extrapolation"]
+__all__ = ["DIAGNOSTICS", "Certificate", "Fit"]
 
 DIAGNOSTICS = (
     "objective",
@@ -44,11 +45,6 @@ DIAGNOSTICS = (
 """The columns of `Fit.table` that describe the fit rather than the law."""
 
 AGREEMENT_NEEDED = 3
-
-
-def column_name(diagnostic: str, taken: Sequence[str]) -> str:
-    """Return the column of a table that holds a diagnostic: its name, or `fit_...` where the law uses it."""
-    return f"fit_{diagnostic}" if diagnostic in taken else diagnostic
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,38 +278,16 @@ class Fit:
                 param="kind",
             )
         table = self.request.table
-        residual, psi, curvature, jacobian = self.request.rows(0, self.params)
-        weights = np.ones(table.rows) if table.weights is None else table.weights
         free = [j for j, one in enumerate(self.request.names) if self._moves(one)]
-        count = float(weights.sum())
-        spare = count - len(free)
-        if spare <= 0 and noise == "estimated":
-            raise DataError(
-                f"{table.rows} rows leave no degree of freedom for {len(free)} free parameters, so "
-                "the noise cannot be estimated; add rows or fix parameters",
-                code="no_dof",
-            )
         out = np.zeros((len(self.request.names),) * 2)
-        bread = _inverse_gram(jacobian[:, free], weights * curvature)
-        if kind == "hessian":
-            variance = 1.0 if noise == "given" else float(np.sum(weights * residual**2)) / spare
-            inner = variance * bread
-        else:
-            scores = jacobian[:, free] * (weights * psi)[:, None]
-            correction = count / spare if spare > 0 else math.nan
-            if cluster is not None:
-                labels = self._clusters(cluster)
-                sums = np.zeros((int(labels.max()) + 1, len(free)))
-                np.add.at(sums, labels, scores)
-                if len(sums) < 2:
-                    raise DataError(
-                        "a clustered covariance needs at least two clusters", code="clusters"
-                    )
-                scores, correction = sums, len(sums) / (len(sums) - 1)
-            elif table.weights is not None:
-                scores = scores / np.sqrt(weights)[:, None]
-            inner = correction * bread @ (scores.T @ scores) @ bread
-        out[np.ix_(free, free)] = inner
+        out[np.ix_(free, free)] = covariance(
+            *self.request.rows(0, self.params),
+            free=free,
+            weights=table.weights,
+            kind=kind,
+            clusters=None if cluster is None else self._clusters(cluster),
+            given=noise == "given",
+        )
         return out
 
     def _moves(self, name: str) -> bool:
@@ -398,7 +372,7 @@ class Fit:
         """
         table = self.request.table
         names = list(self.law.columns or ())
-        wanted = table if frame is None else self._read(frame)
+        wanted = table if frame is None else read_alike(self.request, frame)
         keys = table.keys.columns
         out = np.full(wanted.rows, np.nan)
         lookup = {key: group for group, key in enumerate(table.keys.iter_rows())} if keys else {}
@@ -431,31 +405,6 @@ class Fit:
                 pl.Series(column_name("decades_beyond", [*keys, *names]), beyond[back]),
             ]
         )
-
-    def _read(self, frame: Any) -> Table:
-        """Return another frame's columns, under the law's names or those of the fitted frame."""
-        table = self.request.table
-        names = list(self.law.columns or ())
-        has = as_frame(frame, ())
-        mapped: dict[str, Any] = {}
-        for one in names:
-            source = self.request.columns.get(one, table.sources.get(one, one))
-            roots = source.meta.root_names() if isinstance(source, pl.Expr) else [source]
-            # As in the fit where its sources are there; else under the law's own names.
-            mapped[one] = source if all(root in has.columns for root in roots) else one
-        source = mapped[names[0]]
-        first = source.meta.root_names()[0] if isinstance(source, pl.Expr) else source
-        wanted = read(has, names=names, target=first, columns=mapped, by=table.keys.columns or None)
-        require(wanted, self.request.program.requirements)
-        for one in table.keys.columns:
-            if wanted.keys[one].dtype != table.keys[one].dtype:
-                raise DataError(
-                    f"column {shown(one)} has dtype {wanted.keys[one].dtype} and the groups of the fit "
-                    f"{table.keys[one].dtype}; cast it",
-                    code="dtype",
-                    column=one,
-                )
-        return wanted
 
     def _rows_of(self, group: int) -> slice:
         offsets = self.request.table.offsets
@@ -531,96 +480,3 @@ class Fit:
         from scaling_fast.saving import save
 
         save(self, path, force=force)
-
-
-def checked_level(level: object) -> float:
-    """Return a level between 0 and 1.
-
-    Raises
-    ------
-    ParameterError
-        For anything else, with the value that was probably meant.
-    """
-    if isinstance(level, bool) or not isinstance(level, int | float | np.floating | np.integer):
-        raise ParameterError(
-            f"level must be a number, got {shown(level)}", code="level", param="level"
-        )
-    value = float(level)
-    if not 0.0 < value < 1.0:
-        meant = f"; did you mean {value / 100:g}?" if 1.0 < value < 100.0 else ""
-        raise ParameterError(
-            f"level must lie between 0 and 1, got `{value:g}`{meant}", code="level", param="level"
-        )
-    return value
-
-
-def named_formulas(
-    law: Law, names: Sequence[str], of: str | Sequence[str] | None
-) -> dict[str, str]:
-    """Return name -> formula of parameters for what is asked of a fit or its replicates.
-
-    A derived quantity may be named, alone; within a formula only parameters may stand.
-    """
-    derived: dict[str, Any] = dict(law.derived)
-    if of is None:
-        return {one: one for one in names} | derived
-    wanted: Any = [of] if isinstance(of, str) else of
-    if not isinstance(wanted, Iterable) or not all(isinstance(one, str) for one in wanted):
-        raise ParameterError(
-            f'of must be a formula such as "beta/(alpha+beta)", or a list of them, got {shown(of)}',
-            code="of",
-            param="of",
-        )
-    return {one: str(derived.get(one.strip(), one)) for one in wanted}
-
-
-def extrapolation(
-    columns: Mapping[str, NDArray[np.float64]], fitted: Mapping[str, NDArray[np.float64]]
-) -> NDArray[np.float64]:
-    """Return the largest distance outside the fitted range of any column, in log10 units, shape (rows,)."""
-    rows = len(next(iter(columns.values())))
-    beyond = np.zeros(rows)
-    for name, values in columns.items():
-        if not len(fitted[name]):
-            return np.full(rows, np.nan)  # a group that was never fitted
-        low, high = float(fitted[name].min()), float(fitted[name].max())
-        if low <= 0.0:
-            # Without a logarithm, outside is outside by an unknown number of decades.
-            outside = (values < low) | (values > high)
-            beyond = np.maximum(beyond, np.where(outside, np.inf, 0.0))
-            continue
-        with np.errstate(divide="ignore", invalid="ignore"):
-            over = np.log10(values / high)
-            under = np.log10(low / values)
-        beyond = np.fmax(beyond, np.fmax(over, under))
-    return np.maximum(beyond, 0.0)
-
-
-def _inverse_gram(
-    jacobian: NDArray[np.float64], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return (J'WJ)⁻¹ by a QR of the scaled columns, which squares no condition number."""
-    if (weights < 0).any():
-        return _inverse_signed(jacobian, weights)
-    rows = jacobian * np.sqrt(weights)[:, None]
-    scale = np.linalg.norm(rows, axis=0)
-    if not np.all(np.isfinite(scale)) or np.any(scale == 0.0):
-        return np.full((rows.shape[1],) * 2, np.nan)
-    triangle = np.linalg.qr(rows / scale, mode="r")
-    if np.any(np.abs(np.diag(triangle)) < 1e-14):
-        return np.full((rows.shape[1],) * 2, np.nan)
-    inverse = np.linalg.solve(triangle, np.eye(len(scale)))
-    return (inverse @ inverse.T) / np.outer(scale, scale)
-
-
-def _inverse_signed(
-    jacobian: NDArray[np.float64], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return (J'WJ)⁻¹ where rows of a redescending loss curve downwards; NaN unless positive definite."""
-    matrix = jacobian.T @ (jacobian * weights[:, None])
-    scale = np.sqrt(np.abs(np.diag(matrix)))
-    try:
-        np.linalg.cholesky(matrix / np.outer(scale, scale))
-        return np.asarray(np.linalg.inv(matrix / np.outer(scale, scale)) / np.outer(scale, scale))
-    except np.linalg.LinAlgError:
-        return np.full(matrix.shape, np.nan)

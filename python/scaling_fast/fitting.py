@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
 
 from scaling_fast import advice
-from scaling_fast.columns import as_frame, read, require, to_float64
+from scaling_fast.asking import column_name
+from scaling_fast.columns import as_frame, read, require
 from scaling_fast.errors import (
     ConvergenceError,
     DataError,
@@ -21,18 +21,17 @@ from scaling_fast.errors import (
     shown,
     suggestion,
 )
-from scaling_fast.fitted import AGREEMENT_NEEDED, DIAGNOSTICS, Fit, column_name
+from scaling_fast.fitted import AGREEMENT_NEEDED, DIAGNOSTICS, Fit
 from scaling_fast.laws import Law, Param, as_law
-from scaling_fast.laws.param import number
 from scaling_fast.losses import Absolute, Huber
 from scaling_fast.options import (
     checked_seed,
     checked_threads,
     require_usable_process,
-    whole_number,
 )
 from scaling_fast.progress import watched
 from scaling_fast.request import Request, evaluate, status_column, status_sentence
+from scaling_fast.starts import starting_points
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from scaling_fast.columns import Table
     from scaling_fast.losses import Loss
 
-__all__ = ["Grid", "fit"]
+__all__ = ["fit"]
 
 DEFAULT_TARGET = "loss"
 
@@ -50,48 +49,6 @@ MAD_TO_SIGMA = 1.4826
 """1 / (the normal quantile of 3/4): the median absolute deviation of normal noise times this is its sd."""
 
 LOSSES = ("squared", "huber", "absolute", "soft_l1", "cauchy", "tukey", "log_cosh", "pinball")
-
-MOST_STARTS = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """Starts on the product of given values, such as the 4,500 of Hoffmann et al. (2022).
-
-    Parameters
-    ----------
-    values
-        Parameter -> its values, for every parameter of the law that is not fixed.
-
-    Examples
-    --------
-    >>> Grid({"A": [1.0, 10.0], "alpha": [0.1, 0.5, 1.0]}).size
-    6
-    """
-
-    values: Any
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.values, Mapping) or not self.values:
-            raise ParameterError(
-                "a Grid is a mapping of parameter to values, such as Grid({'alpha': [0.1, 0.5]})",
-                code="grid",
-                param="starts",
-            )
-        object.__setattr__(
-            self, "values", {k: [float(v) for v in one] for k, one in self.values.items()}
-        )
-        if self.size == 0 or self.size > MOST_STARTS:
-            raise ParameterError(
-                f"a Grid needs 1 to {MOST_STARTS:,} starts, got {self.size:,}",
-                code="grid",
-                param="starts",
-            )
-
-    @property
-    def size(self) -> int:
-        """The number of starts."""
-        return math.prod(len(one) for one in self.values.values())
 
 
 def fit(
@@ -204,7 +161,7 @@ def fit(
         loss = Huber(loss.delta * scale)
     request = Request(law, table, loss, scale_of_residual, dict(columns or {}))
     require(table, _requirements(request), scale_of_residual)
-    wanted = _starts(starts, request)
+    wanted = starting_points(starts, request)
     with watched(None, "fitting") as progress:
         numbers, interrupted = request.fit(wanted, threads=workers, progress=progress)
     if interrupted:
@@ -363,92 +320,6 @@ def _mad(request: Request, threads: int) -> float:
             'the residuals have no scale, so scale="mad" cannot be used', code="no_scale"
         )
     return scale
-
-
-def _starts(starts: Any, request: Request) -> int | NDArray[np.float64] | None:
-    """Return None for automatic starts, their number, or one row a start."""
-    if isinstance(starts, str):
-        if starts != "auto":
-            raise ParameterError(
-                f'starts must be "auto", a number, a mapping, a Grid or a frame, got {shown(starts)}',
-                code="starts",
-                param="starts",
-            )
-        return None
-    free = [one for one in request.names if request.law.params[one].fixed is None]
-    if isinstance(starts, Grid):
-        _same_names(starts.values, free)
-        product = itertools.product(*(starts.values[one] for one in free))
-        return _points(np.array(list(product), dtype=np.float64), free, request)
-    if isinstance(starts, Mapping) and all(np.ndim(one) == 0 for one in starts.values()):
-        _same_names(starts, free)
-        for one in free:
-            number(
-                starts[one], one, f"the start of {shown(one)}"
-            )  # refuses text, None and NaN by name
-        return _points(np.array([[float(starts[one]) for one in free]]), free, request)
-    if isinstance(starts, Mapping) or hasattr(starts, "columns"):
-        table = as_frame(starts, free)
-        if table.height == 0:
-            raise ParameterError("the frame of starts has no rows", code="starts", param="starts")
-        _same_names(dict.fromkeys(table.columns), free)
-        try:
-            columns = [to_float64(table[one], one).to_numpy() for one in free]
-        except DataError as error:
-            raise ParameterError(
-                f"a start is no number: {error}", code="starts", param=error.column
-            ) from error
-        return _points(np.column_stack(columns), free, request)
-    count = whole_number(starts, "starts", 1)
-    if count > MOST_STARTS:
-        raise ParameterError(
-            f"starts must be at most {MOST_STARTS:,}, got `{count}`", code="starts", param="starts"
-        )
-    return count
-
-
-def _same_names(given: Mapping[Any, Any], free: Sequence[str]) -> None:
-    for one in given:
-        if not isinstance(one, str) or one not in free:
-            raise ParameterError(
-                f"starts names {shown(one)}, which is no free parameter{suggestion(one, free, kind='parameters')}",
-                code="unknown_name",
-                param=one,
-            )
-    for one in free:
-        if one not in given:
-            raise ParameterError(
-                f"starts gives no value for {shown(one)}; give all of {shown(list(free), 200)}",
-                code="missing_parameter",
-                param=one,
-            )
-
-
-def _points(
-    free_values: NDArray[np.float64], free: Sequence[str], request: Request
-) -> NDArray[np.float64]:
-    """Return starts in the law's order, fixed parameters filled in; each checked against the bounds."""
-    out = np.empty((len(free_values), len(request.names)))
-    positive = set(request.program.positive)
-    for j, one in enumerate(request.names):
-        param = request.law.params[one]
-        if param.fixed is not None:
-            out[:, j] = param.fixed
-            continue
-        values = free_values[:, list(free).index(one)]
-        bad = ~np.isfinite(values) | (values < param.lower) | (values > param.upper)
-        legal = f"between {param.lower:g} and {param.upper:g}"
-        if one in positive:
-            bad |= values <= 0.0
-            legal = f"positive and {legal}"
-        if bad.any():
-            raise ParameterError(
-                f"the start of {shown(one)} must be {legal}, got `{values[int(np.argmax(bad))]:g}`",
-                code="start",
-                param=one,
-            )
-        out[:, j] = values
-    return out
 
 
 def _assemble(

@@ -15,8 +15,8 @@ import numpy as np
 import polars as pl
 
 from scaling_fast import _core
+from scaling_fast.asking import checked_level, column_name, named_formulas
 from scaling_fast.errors import ConvergenceError, ParameterError, shown
-from scaling_fast.fitted import checked_level, column_name, named_formulas
 from scaling_fast.request import evaluate
 
 if TYPE_CHECKING:

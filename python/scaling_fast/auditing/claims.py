@@ -187,8 +187,16 @@ def _check(paper: Paper) -> None:
     for place, numbers in (("params", reported.params), ("log_params", reported.log_params)):
         for key, text in numbers.items():
             _printed(text, f"reported.{place}.{key}")
-    if reported.n is not None:
-        _printed(reported.n, "reported.n")
+    for key in reported.params.keys() & reported.log_params.keys():
+        rounded, sharp = Printed(reported.params[key]), Printed(reported.log_params[key])
+        if sharp.upper < rounded.lower or sharp.lower > rounded.upper:
+            raise DataError(
+                f"`reported.params.{_safe(key)}` is {rounded.text} and "
+                f"`reported.log_params.{_safe(key)}` is {sharp.text}: one parameter has one value; "
+                "a logarithm is named in lower case"
+            )
+    if reported.n is not None and not _printed(reported.n, "reported.n").value > 0:
+        raise DataError(f"`reported.n` must be a positive number of rows, got {reported.n}")
     for i, interval in enumerate(reported.intervals):
         lower = _printed(interval.lower, f"reported.intervals[{i}].lower")
         upper = _printed(interval.upper, f"reported.intervals[{i}].upper")
@@ -198,6 +206,9 @@ def _check(paper: Paper) -> None:
                 f"lower {lower.text}, upper {upper.text}"
             )
     names = [rule.name for rule in paper.data.filters]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"`data.filters` has two filters named `{_safe(twice)}`; rename one")
     for i, rule in enumerate(paper.data.filters):
         if (rule.drop_largest is None) != (rule.column is None):
             raise DataError(f"`data.filters[{i}]` needs both `drop_largest` and `column`, or none")
@@ -234,6 +245,15 @@ def _check_claim(claim: Claim, place: str) -> None:
             text = getattr(side, key)
             if text is not None:
                 _printed(text, f"{place}.between[{j}].{key}")
+        if (
+            side.lower is not None
+            and side.upper is not None
+            and Printed(side.lower).value > Printed(side.upper).value
+        ):
+            raise DataError(
+                f"`{place}.between[{j}]` ends before it begins: "
+                f"lower {side.lower}, upper {side.upper}"
+            )
 
 
 def _printed(text: str, place: str) -> Printed:

@@ -24,6 +24,8 @@ TARGET = "observed"
 PAIRS, CLUSTERS = 1, 2  # second word of a stream's key: which resampling asks
 SMALL_N = 30  # below it pairs degenerate; Exp(1) weights instead (Rubin 1981)
 CHUNK_CELLS = 2_000_000  # rows times replicates at a time: 16 MB an array
+NOISE_FREE_RSS = 1e-20  # residual over total sum of squares that is rounding, not noise
+NOISE_FREE_SD = 1e-12  # residual deviation over the observations' size, likewise
 NEAR_L1_SHARE = 0.5  # a Huber fit with half its rows in the linear zone is judged as Laplace
 
 
@@ -115,6 +117,15 @@ class View:
         """Fitted minus observed on the residual scale."""
         return residuals(law, self.x, self.y, self.residual, params)
 
+    def noise_free(self, law: LawView) -> bool:
+        """Whether the refit leaves nothing over but rounding: no spread to judge by."""
+        r = self.residuals(law, self.hat)
+        seen = np.log(self.y) if self.residual == "log" else self.y
+        unit = 1.0 if self.residual == "log" else float(np.max(np.abs(seen)))
+        total = float(np.sum((seen - np.mean(seen)) ** 2))
+        rms = float(np.sqrt(np.mean(r * r)))
+        return bool(np.sum(r * r) <= NOISE_FREE_RSS * total or rms < NOISE_FREE_SD * unit)
+
     def size(self, r: Floats) -> float:
         """Sum of absolute or squared residuals: what the likelihood compares."""
         return float(np.sum(np.abs(r) if self.near_l1 else r * r))
@@ -168,8 +179,8 @@ def refit(
     absolute = fit(frame, law.question, loss=losses.Absolute(), **ask) if near else None
     boxed = None
     if box is not None and centre is not None:
-        bounds = {k: Param(lower=low, upper=high) for k, (low, high) in box.items()}
         try:
+            bounds = {k: Param(lower=low, upper=high) for k, (low, high) in box.items()}
             inside = fit(frame, law.question, loss=loss, params=bounds, starts=dict(centre), **ask)
             found = {name: float(value) for name, value in inside.params.items()}
             boxed = found if _within(found, box) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import polars as pl
 
 from scaling_fast.auditing.schema import Filter
 from scaling_fast.auditing.values import LawView, evaluate
-from scaling_fast.errors import DataError, ScalingError
+from scaling_fast.errors import DataError, ScalingError, shown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,8 +65,8 @@ def find(paper: Paper, data: Any) -> Source:
     if data is not None:
         if isinstance(data, (str, Path)):
             path = Path(data)
-            if not path.is_file():
-                raise DataError(f"data file `{path}` not found")
+            if not _is_file(path):
+                raise DataError(f"data file {shown(path, 200)} not found")
             frame, notes = _read(path, None)
             return Source(frame, f"file {path.name}", notes=notes)
         return Source(as_polars(data), "a frame given by the caller")
@@ -75,14 +76,14 @@ def find(paper: Paper, data: Any) -> Source:
         name = paper.data.dataset
         try:
             return Source(datasets.load(name), f"data set {name}")
-        except (ScalingError, OSError) as error:
+        except (ScalingError, OSError, ValueError) as error:
             absent = f"the data set `{name}` is not available to this audit"
             return Source(None, "none", absent, str(error), unavailable=True)
     if paper.data.file is not None:
         path = Path(paper.data.file)
         path = path if path.is_absolute() or paper.folder is None else paper.folder / path
-        if not path.is_file():
-            absent = f"the file `{paper.data.file}` is not available to this audit"
+        if not _is_file(path):
+            absent = f"the file {shown(paper.data.file, 200)} is not available to this audit"
             return Source(None, "none", absent, unavailable=True)
         frame, notes = _read(path, paper.data.sha256)
         return Source(frame, f"file {path.name}", notes=notes)
@@ -90,11 +91,21 @@ def find(paper: Paper, data: Any) -> Source:
     return Source(None, "none", "the claim file names no rows", unavailable=released)
 
 
+def _is_file(path: Path) -> bool:
+    """Return whether a path leads to a file; a path no system can hold leads to none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def _read(path: Path, sha256: str | None) -> tuple[pl.DataFrame, tuple[Note, ...]]:
+    """Return the rows in the very bytes whose digest was compared: the path is read once."""
     notes: tuple[Note, ...] = ()
     try:
+        content = path.read_bytes()
         if sha256 is not None:
-            found = hashlib.sha256(path.read_bytes()).hexdigest()
+            found = hashlib.sha256(content).hexdigest()
             if found != sha256.lower():
                 notes = (
                     Note(
@@ -106,10 +117,10 @@ def _read(path: Path, sha256: str | None) -> tuple[pl.DataFrame, tuple[Note, ...
                     ),
                 )
         if path.suffix == ".parquet":
-            return pl.read_parquet(path), notes
+            return pl.read_parquet(io.BytesIO(content)), notes
         if path.suffix in {".arrow", ".feather", ".ipc"}:
-            return pl.read_ipc(path), notes
-        return pl.read_csv(path, infer_schema_length=None), notes
+            return pl.read_ipc(io.BytesIO(content)), notes
+        return pl.read_csv(io.BytesIO(content), infer_schema_length=None), notes
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(f"data file `{path}` cannot be read: {error}") from error
 
@@ -265,7 +276,7 @@ def _apply(rule: Filter, frame: pl.DataFrame) -> tuple[str, pl.DataFrame | None,
             "grey",
             f"Filter `{rule.name}` is not applied: rows {k} and {k + 1} by {rule.column} tie at "
             f"{order[k]:g}, so which rows are the {k} largest is not determined.",
-            "Ask which rows were dropped, and list them.",
+            "Choose a filter of the claim file whose cut falls between two rows.",
         )
         return words, None, note
     return words, frame.filter(pl.Series(values < order[k - 1])), None

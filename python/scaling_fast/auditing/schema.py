@@ -33,6 +33,7 @@ class Filter(_Section, frozen=True):
     name: Text
     drop_largest: Count | None = None
     column: Text | None = None
+    source: Text | None = None
 
 
 class ClusterRule(_Section, frozen=True):
@@ -121,6 +122,7 @@ class Claim(_Section, frozen=True):
     at: dict[Text, float] = {}
     between: list[Side] = []
     y: Text | None = None
+    across: bool = False  # said of several approaches together: never decisive against one
 
 
 class Reference(_Section, frozen=True):

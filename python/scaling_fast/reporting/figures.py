@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
@@ -13,7 +14,7 @@ import numpy as np
 from scaling_fast.reporting.words import plain, power_of_ten
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -70,22 +71,39 @@ def draw(figures: Mapping[str, Any]) -> list[dict[str, str]]:
     """
     import matplotlib as mpl
 
-    drawn = []
+    drawn: list[dict[str, str]] = []
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(SETTINGS)
         exponent = figures.get("exponent") or {}
         if exponent.get("rows"):
-            drawn.append(_statements(exponent))
+            drawn.append(_drawn(lambda: _statements(exponent)))
         if figures.get("draws"):
-            drawn.append(_draws(figures["draws"]))
+            drawn.append(_drawn(lambda: _draws(figures["draws"])))
         several = len(figures.get("fits") or []) > 1
-        drawn += [_fit(fit, several=several) for fit in figures.get("fits") or []]
+        drawn += [
+            _drawn(lambda fit=fit: _fit(fit, several=several))  # type: ignore[misc]
+            for fit in figures.get("fits") or []
+        ]
     for k, figure in enumerate(drawn):
         label = escape(figure["title"], {'"': "&quot;"})
         named = figure["svg"].replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
         figure["svg"] = _prefixed(named, f"f{k}-")
     return drawn
+
+
+def _drawn(make: Callable[[], dict[str, str]]) -> dict[str, str]:
+    """Return a figure, or words in its place: numbers no plot can hold must not lose a report."""
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return make()
+    except Exception:
+        return {
+            "title": "A figure that cannot be drawn",
+            "caption": "Its numbers are beyond what a plot can show; the table holds them.",
+            "svg": "",
+        }
 
 
 def _figure(height: float, columns: int = 1, *, sharey: bool = False) -> tuple[Figure, list[Axes]]:

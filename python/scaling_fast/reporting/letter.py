@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ORDER: Final = ("red", "amber", "grey")
-UNASKED: Final = frozenset({"rows", "data", "decades"})  # ours to mend, not the authors'
+UNASKED: Final = frozenset({"rows", "data", "decades", "filter"})  # ours to mend, not the authors'
 QUESTIONS: Final = {
     "R1.objective_gap": "Which optimiser, tolerance and starts gave the reported parameters?",
     "R2.likelihood_ratio": "Are these the rows and the objective of the reported fit, and could "
@@ -29,14 +29,14 @@ QUESTIONS: Final = {
     "R2.sign_score": "Why do the residuals at the reported point lean to one side?",
     "R4.bias": "Could you print the parameters with the digits needed, or their logarithms?",
     "R4.target": "Which parameters was this decision made with?",
+    "R4.across": "Which approaches stand behind this recommendation, and how were they weighed?",
     "R6.implied_size": "How many refits, from which starts and to which tolerance, stand behind "
     "the interval?",
     "R7.unrounded": "Are point and interval of the same fit?",
     "R7.rounded": "Could you give the parameters with more digits?",
-    "H8.filter": "Which rows did you leave out, by which rule, and what do all rows give?",
+    "H8.filter": "The choice of rows is ours: is it a fair one, and what do you find either way?",
     "disclosure.objective": "What did the fit minimise: which loss, residuals and weights?",
     "failures.share": "How many of your own refits failed, and what became of them?",
-    "filter.ties": "Which rows exactly were left out?",
     "no_interval": "What interval do you give your estimate, at which level, by which method?",
     "no_data": "Could you publish the rows?",
     "incomplete": "Could you report every parameter of the law?",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scaling_fast.advice import LARGE_CONDITION
+from scaling_fast.asking import column_name
 from scaling_fast.errors import ScalingError
-from scaling_fast.fitted import AGREEMENT_NEEDED, column_name
+from scaling_fast.fitted import AGREEMENT_NEEDED
 from scaling_fast.terminal import output
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_fast.auditing.checks.outcome import Cell, Outcome, grey, joined, no_rows
+from scaling_fast.auditing.checks.outcome import Cell, Outcome, grey, joined, no_rows, unjudged
 from scaling_fast.auditing.checks.thresholds import P_GREEN, P_RED, falling
 from scaling_fast.auditing.values import coordinates
 from scaling_fast.findings import Finding
@@ -38,6 +38,8 @@ def goodness(case: Case) -> Outcome:
                     "R2", "uncertified", f"No certified optimum{case.where(view)} to test against."
                 )
             )
+        elif (why := unjudged(case, view, "R2")) is not None:
+            outcomes.append(why)
         else:
             outcomes += [
                 _ratio(case, view, point),
@@ -108,6 +110,8 @@ def _ratio(case: Case, view: View, point: dict[str, float]) -> Outcome:
     )
     judged: list[tuple[float, str]] = []
     for resampled in view.resamples:
+        if np.sum(np.isfinite(resampled.ratio)) < 2:
+            continue
         p, tail, count, more = _reference(resampled, stated, label)
         cells += more
         decided = tail if count == 0 else p
@@ -117,13 +121,14 @@ def _ratio(case: Case, view: View, point: dict[str, float]) -> Outcome:
             else f"{count} of {resampled.usable} replicates reach it"
         )
         judged.append((decided, f"{resampled.words} refits: {how}"))
-    if not judged:
-        return joined(
-            [
-                Outcome(cells=tuple(cells)),
-                grey("R2", "likelihood_ratio", "No resample to judge the likelihood ratio by."),
-            ]
+    judged = [one for one in judged if np.isfinite(one[0])]
+    if np.isnan(stated) or not judged:
+        why = (
+            "The reported parameters give no finite law on the rows, so no likelihood ratio."
+            if np.isnan(stated)
+            else "No resample to judge the likelihood ratio by."
         )
+        return joined([Outcome(cells=tuple(cells)), grey("R2", "likelihood_ratio", why)])
     p, how = max(judged)
     if not view.near_l1 and view.n > k:
         ratio = (np.exp(stated / view.n) - 1.0) * (view.n - k) / k
@@ -138,12 +143,15 @@ def _ratio(case: Case, view: View, point: dict[str, float]) -> Outcome:
             )
         )
     severity = falling(p, P_GREEN, P_RED)
+    digitised = case.paper.data.source == "digitised"
+    rows = "the digitised rows" if digitised else "the rows they are said to fit"
+    open_ = " Digitisation error is not included." if digitised else ""
     sentence = (
         f"The reported parameters{case.where(view)} are compatible with the rows "
-        f"(likelihood ratio {stated:.3g}, p = {p:.2g}); compatible is not replicated."
+        f"(likelihood ratio {stated:.3g}, p = {p:.2g}); compatible is not replicated.{open_}"
         if severity == "green"
-        else f"The reported parameters{case.where(view)} do not fit the rows they are said to fit: "
-        f"likelihood ratio {stated:.4g}, p = {p:.1g} ({how})."
+        else f"The reported parameters{case.where(view)} do not fit {rows}: "
+        f"likelihood ratio {stated:.4g}, p = {p:.1g} ({how}).{open_}"
     )
     finding = Finding(
         "R2.likelihood_ratio",
@@ -249,7 +257,8 @@ def _wald(case: Case, view: View, point: dict[str, float]) -> Outcome:
             ),
             Cell("R2", f"Wald p, {resampled.kind}", computed=p, source=source, view=view.label),
         ]
-        judged.append((p, statistic, f"{resampled.words} refits", law_of))
+        if np.isfinite(p):
+            judged.append((p, statistic, f"{resampled.words} refits", law_of))
     if not judged:
         return joined(
             [
@@ -293,7 +302,8 @@ def _score(case: Case, view: View, point: dict[str, float]) -> Outcome:
             ),
             Cell("R2", f"sign-score p, {kind}", computed=p, source=source, view=view.label),
         ]
-        judged.append((p, statistic, kind, law_of))
+        if np.isfinite(p):
+            judged.append((p, statistic, kind, law_of))
     cells.append(
         Cell(
             "R2",

@@ -128,12 +128,20 @@ def _filter(case: Case, other: View) -> Outcome:
         "green" if inside else "amber",
         f"{quantity} is {ours:.3f} {view.rule} and {value:.3f} with {other.rule}: "
         + ("within" if inside else "outside")
-        + f" the {100 * LEVEL:g} % interval [{low:.3f}, {high:.3f}].",
+        + f" the {100 * LEVEL:g} % interval [{low:.3f}, {high:.3f}]. {_chosen(case)}",
         statistic=value,
         evidence={"headline": ours, "other": value, "interval": [low, high]},
-        advice="" if inside else "Say which rows were left out and why, and show both.",
+        advice="" if inside else "Show the answer under both choices of rows.",
     )
     return Outcome((finding,), tuple(cells))
+
+
+def _chosen(case: Case) -> str:
+    """Return who chose the rows: the audit, by a filter of the claim file."""
+    label = "" if case.headline is None else case.headline.label
+    rule = next((one for one in case.paper.data.filters if one.name == label), None)
+    after = f" after {rule.source}" if rule is not None and rule.source else ""
+    return f"The choice of rows is this audit's own{after}."
 
 
 def _absolute(view: View) -> dict[str, float]:

@@ -99,6 +99,9 @@ def _interval(case: Case, view: View, interval: ReportedInterval) -> Outcome:
             source=f"against n {reported_n or view.n}",
         )
     )
+    if ratio != ratio:
+        why = f"{interval.of} has no finite width over the refits, or none as reported."
+        return joined([Outcome(cells=tuple(cells)), grey("R6", "not_finite", why)])
     severity = rising(ratio, IMPLIED_GREEN, IMPLIED_RED)
     said = f"the reported {reported_n}" if reported_n is not None else f"{view.n}"
     sentence = (

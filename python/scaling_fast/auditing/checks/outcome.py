@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from scaling_fast.auditing.evidence import Case
+    from scaling_fast.auditing.refits import View
 
 FIND_ROWS = (
     "Pass the rows with `--data FILE` (`data=` in Python), or set SCALING_FAST_DATA to the folder "
@@ -61,6 +62,27 @@ def joined(outcomes: Sequence[Outcome]) -> Outcome:
 def grey(check: str, code: str, sentence: str, advice: str = "") -> Outcome:
     """Return the finding that something could not be assessed."""
     return Outcome((Finding(f"{check}.{code}", check, "grey", sentence, advice=advice),))
+
+
+def unjudged(case: Case, view: View, check: str) -> Outcome | None:
+    """Return why a refit cannot be held against a reported point, or None if it can."""
+    where = case.where(view)
+    if not view.stated.is_global:
+        return grey(
+            check,
+            "local",
+            f"The optimum{where} is certified only locally, so nothing is held against it.",
+            "Give bounds or starts, or more rows.",
+        )
+    if view.noise_free(case.law):
+        return grey(
+            check,
+            "noise_free",
+            f"The refit{where} leaves nothing over but rounding: these rows carry no noise, so "
+            "there is no spread to judge the reported point by.",
+            "Check that the rows are measurements and not values of the law itself.",
+        )
+    return None
 
 
 def no_rows(case: Case, check: str) -> Outcome:

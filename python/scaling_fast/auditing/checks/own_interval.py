@@ -39,6 +39,8 @@ def _interval(case: Case, interval: ReportedInterval) -> Outcome:
     exact, box = case.reported.exact, case.reported.box
     if exact is not None:
         value = float(evaluate(interval.of, exact))
+        if not np.isfinite(value):
+            return _nowhere(interval)
         severity, words = _sharp(value, lower, upper)
         cell = Cell(
             "R7",
@@ -63,6 +65,8 @@ def _interval(case: Case, interval: ReportedInterval) -> Outcome:
     points = box_points(box) if box is not None else None
     if points is not None:
         values = evaluate(interval.of, points)
+        if not np.all(np.isfinite(values)):
+            return joined([*outcomes, _nowhere(interval)])
         low, high = float(np.min(values)), float(np.max(values))
         severity, words = _rounded(low, high, lower, upper)
         cells = tuple(
@@ -86,6 +90,14 @@ def _interval(case: Case, interval: ReportedInterval) -> Outcome:
         )
         outcomes.append(Outcome((finding,), cells))
     return joined(outcomes)
+
+
+def _nowhere(interval: ReportedInterval) -> Outcome:
+    return grey(
+        "R7",
+        "not_finite",
+        f"{interval.of} has no finite value at the reported parameters, so no interval can hold it.",
+    )
 
 
 def _sharp(value: float, lower: Printed, upper: Printed) -> tuple[Severity, str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_fast.auditing.checks.outcome import Cell, Outcome, grey, joined, no_rows
+from scaling_fast.auditing.checks.outcome import Cell, Outcome, grey, joined, no_rows, unjudged
 from scaling_fast.auditing.checks.thresholds import OBJECTIVE_GAP_GREEN, SHIFT_GREEN, rising
 from scaling_fast.auditing.printed import Printed
 from scaling_fast.auditing.values import claim_values, coordinates, evaluate
@@ -94,7 +94,8 @@ def _view(case: Case, view: View) -> Outcome:
                 ),
             ]
         )
-    return joined([Outcome(cells=tuple(cells)), _compare(case, view, best)])
+    compared = unjudged(case, view, "R1") or _compare(case, view, best)
+    return joined([Outcome(cells=tuple(cells)), compared])
 
 
 def _compare(case: Case, view: View, best: dict[str, float]) -> Outcome:
@@ -106,7 +107,7 @@ def _compare(case: Case, view: View, best: dict[str, float]) -> Outcome:
     largest = float(np.max(np.abs(change)))
     shifts = _shifts(view, best)
     worst = max(shifts, key=lambda name: abs(shifts[name])) if shifts else None
-    kind = _kind(case, view)
+    kind, where = _kind(case, view), case.where(view)
     source = f"{case.objective} at the {kind}"
     unit = "log units" if view.residual == "log" else "units of the loss"
     cells = [
@@ -142,6 +143,13 @@ def _compare(case: Case, view: View, best: dict[str, float]) -> Outcome:
     if severity == "amber" and worst and abs(shifts[worst]) <= SHIFT_GREEN:
         severity = "green"
     moved = f"; {worst} is {abs(shifts[worst]):.1f} standard errors away" if worst else ""
+    if severity == "grey":
+        return joined(
+            [
+                Outcome(cells=tuple(cells)),
+                grey("R1", "objective_gap", f"The {kind}{where} has no finite objective."),
+            ]
+        )
     sentence = (
         f"The {kind}{case.where(view)} leaves the {case.whose} objective {_percent(gap)} above its "
         f"optimum{moved}."

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from scaling_fast.auditing.evidence import Case
     from scaling_fast.auditing.refits import View
     from scaling_fast.auditing.schema import Claim
+    from scaling_fast.findings import Severity
 
     Floats = NDArray[np.float64]
 
@@ -58,6 +59,20 @@ def _bias(case: Case, view: View, points: dict[str, Floats], centre: dict[str, f
     if not view.stated.converged:
         return grey("R4", "bias", f"No certified refit{case.where(view)} to scale the bias by.")
     law, label = case.law, view.label
+    if view.n <= len(law.params):
+        return grey(
+            "R4",
+            "bias",
+            f"{view.n} rows{case.where(view)} for {len(law.params)} parameters leave no spread to "
+            "scale the bias by.",
+        )
+    if view.noise_free(law):
+        return grey(
+            "R4",
+            "noise_free",
+            f"The refit{case.where(view)} leaves nothing over but rounding: these rows carry no "
+            "noise to scale the bias by.",
+        )
     spread = float(np.std(view.residuals(law, view.hat), ddof=len(law.params)))
     x = {name: values[None, :] for name, values in view.x.items()}
     moved = law_values(law, x, {name: values[:, None] for name, values in points.items()})
@@ -66,6 +81,8 @@ def _bias(case: Case, view: View, points: dict[str, Floats], centre: dict[str, f
         change = np.log(moved) - np.log(still) if view.residual == "log" else moved - still
     worst = float(np.max(np.abs(change)))
     ratio = worst / spread if spread > 0 else float("nan")
+    if np.isnan(ratio):
+        return grey("R4", "bias", f"The law{case.where(view)} is not finite over the box.")
     unit = "log units" if view.residual == "log" else "units of the loss"
     corners = f"largest over {next(iter(points.values())).size} points of the box and the rows"
     cells = [
@@ -172,6 +189,8 @@ def digits_needed(case: Case, view: View, spread: float) -> dict[str, int]:
         slope = float(np.max(np.abs(high - low))) / (2 * step)
         if slope > 0 and math.isfinite(slope):
             room = ROUNDING_SHARE * spread / (len(case.law.params) * slope)
+            if not 0 < room < math.inf:
+                continue
             needed[name] = math.floor(math.log10(abs(value))) + 1 + math.ceil(-math.log10(room))
     return needed
 
@@ -226,6 +245,7 @@ def _target(case: Case, claim: Claim, points: dict[str, Floats] | None) -> Outco
             ]
         )
     low, high = (sharp, sharp) if sharp is not None else image or (math.nan, math.nan)
+    severity: Severity
     inside = low <= wanted[1] and high >= wanted[0]
     gives = f"{sharp:.4g}" if sharp is not None else f"{low:.4g} to {high:.4g}"
     if sharp is not None and image is not None:
@@ -237,10 +257,20 @@ def _target(case: Case, claim: Claim, points: dict[str, Floats] | None) -> Outco
         else f"The reported parameters cannot give the claimed `{claim.id}` = {span}: "
         f"they give {gives}."
     )
+    code, severity = "R4.target", "green" if inside else "red"
+    if claim.across:
+        # Said of several fits together: one of them alone cannot break it.
+        code, severity = "R4.across", "green" if inside else "amber"
+        whose = "unrounded" if sharp is not None else "printed"
+        sentence = (
+            f"The {whose} parameters of this approach give `{claim.id}` = {gives}, while the "
+            f"paper's recommendation, from all its approaches, was {span}: judged as a statement "
+            "of all approaches, which are not compared here yet."
+        )
     finding = Finding(
-        "R4.target",
+        code,
         "R4",
-        "green" if inside else "red",
+        severity,
         sentence,
         statistic=sharp if sharp is not None else (low + high) / 2,
         threshold=Printed(str(claim.value)).value,

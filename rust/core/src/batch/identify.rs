@@ -1,8 +1,8 @@
 //! Which parameters the rows determine: the null space of the scaled Jacobian.
 
 use crate::problem::Fitter;
+use crate::solve::curvature::frozen_curvature;
 use crate::solve::linalg::{norm2, qr, singular};
-use crate::solve::newton::frozen_curvature;
 use crate::solve::{Objective, Rows};
 
 /// Smallest singular value of the column-scaled Jacobian, relative to the largest, that still identifies a parameter.

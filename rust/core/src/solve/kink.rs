@@ -1,8 +1,9 @@
 //! Losses with a kink (absolute, pinball): a smoothed descent finds the zero-residual rows, Newton on them is exact.
 
 use super::certificate::{Certificate, Status};
+use super::curvature::frozen_curvature;
 use super::linalg::solve_general;
-use super::newton::{self, Options, Outcome, Scratch, frozen_curvature};
+use super::newton::{self, Options, Outcome, Scratch};
 use super::objective::Rows;
 use super::separable::{BoxLeastSquares, Separable};
 

@@ -1,6 +1,7 @@
 //! Minimise an [`Objective`]: damped semismooth Newton, starts by variable projection, exact kinks, and the certificate.
 
 pub mod certificate;
+pub mod curvature;
 pub mod kink;
 pub mod linalg;
 pub mod newton;

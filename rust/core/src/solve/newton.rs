@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::certificate::{Certificate, DECREASE_TOLERANCE, Status};
+use super::curvature::frozen_curvature;
 use super::linalg::{cholesky, cholesky_solve};
 use super::objective::{Model, Objective, Rows};
 
@@ -354,9 +355,6 @@ fn box_step<O: Objective>(
     Some(predicted)
 }
 
-/// Relative displacement of the differences below; the term is a correction, three digits of it are plenty.
-const DIFFERENCE: f64 = 1e-4;
-
 /// Sum of w psi times the second derivatives of the residuals, by central differences of J' psi with psi held fixed, so
 /// that kinks of the loss do not disturb it; false where the law is undefined nearby.
 fn second_derivatives<O: Objective>(objective: &mut O, x: &[f64], s: &mut Scratch) -> bool {
@@ -367,37 +365,4 @@ fn second_derivatives<O: Objective>(objective: &mut O, x: &[f64], s: &mut Scratc
     s.slopes.clear();
     s.slopes.extend(s.rows.weight.iter().zip(&s.rows.psi).map(|(w, psi)| w * psi));
     frozen_curvature(objective, x, &s.slopes, &mut s.trial, &mut s.pulled, &mut s.second) && p > 0
-}
-
-/// Fill `second` (p x p) with the derivative of J' slopes at `x`, slopes held fixed.
-pub fn frozen_curvature<O: Objective>(
-    objective: &mut O,
-    x: &[f64],
-    slopes: &[f64],
-    trial: &mut [f64],
-    pulled: &mut [Vec<f64>; 2],
-    second: &mut [f64],
-) -> bool {
-    let p = x.len();
-    for j in 0..p {
-        let h = DIFFERENCE * x[j].abs().max(1e-2);
-        for (side, sign) in [(0, 1.0), (1, -1.0)] {
-            trial.copy_from_slice(x);
-            trial[j] += sign * h;
-            if !objective.pull_back(trial, slopes, &mut pulled[side]) {
-                return false;
-            }
-        }
-        for i in 0..p {
-            second[i * p + j] = (pulled[0][i] - pulled[1][i]) / (2.0 * h);
-        }
-    }
-    for i in 0..p {
-        for j in 0..i {
-            let mean = 0.5 * (second[i * p + j] + second[j * p + i]);
-            second[i * p + j] = mean;
-            second[j * p + i] = mean;
-        }
-    }
-    second.iter().all(|v| v.is_finite())
 }

@@ -1,0 +1,61 @@
+"""What is asked of every result: a level, quantities of parameters, columns whose names are still free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scaling_fast.errors import ParameterError, shown
+
+if TYPE_CHECKING:
+    from scaling_fast.laws import Law
+
+__all__ = ["checked_level", "column_name", "named_formulas"]
+
+
+def column_name(diagnostic: str, taken: Sequence[str]) -> str:
+    """Return the column of a table that holds a diagnostic: its name, or `fit_...` where the law uses it."""
+    return f"fit_{diagnostic}" if diagnostic in taken else diagnostic
+
+
+def checked_level(level: object) -> float:
+    """Return a level between 0 and 1.
+
+    Raises
+    ------
+    ParameterError
+        For anything else, with the value that was probably meant.
+    """
+    if isinstance(level, bool) or not isinstance(level, int | float | np.floating | np.integer):
+        raise ParameterError(
+            f"level must be a number, got {shown(level)}", code="level", param="level"
+        )
+    value = float(level)
+    if not 0.0 < value < 1.0:
+        meant = f"; did you mean {value / 100:g}?" if 1.0 < value < 100.0 else ""
+        raise ParameterError(
+            f"level must lie between 0 and 1, got `{value:g}`{meant}", code="level", param="level"
+        )
+    return value
+
+
+def named_formulas(
+    law: Law, names: Sequence[str], of: str | Sequence[str] | None
+) -> dict[str, str]:
+    """Return name -> formula of parameters for what is asked of a fit or its replicates.
+
+    A derived quantity may be named, alone; within a formula only parameters may stand.
+    """
+    derived: dict[str, Any] = dict(law.derived)
+    if of is None:
+        return {one: one for one in names} | derived
+    wanted: Any = [of] if isinstance(of, str) else of
+    if not isinstance(wanted, Iterable) or not all(isinstance(one, str) for one in wanted):
+        raise ParameterError(
+            f'of must be a formula such as "beta/(alpha+beta)", or a list of them, got {shown(of)}',
+            code="of",
+            param="of",
+        )
+    return {one: str(derived.get(one.strip(), one)) for one in wanted}

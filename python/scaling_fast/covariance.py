@@ -1,0 +1,109 @@
+"""Covariances of estimates from the rows of a fit: least squares' own, and the sandwich for every other loss."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scaling_fast.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["covariance"]
+
+
+def covariance(
+    residual: NDArray[np.float64],
+    psi: NDArray[np.float64],
+    curvature: NDArray[np.float64],
+    jacobian: NDArray[np.float64],
+    *,
+    free: Sequence[int],
+    weights: NDArray[np.float64] | None,
+    kind: str,
+    clusters: NDArray[np.int64] | None,
+    given: bool,
+) -> NDArray[np.float64]:
+    """Return the covariance of the free parameters, shape (free, free).
+
+    Parameters
+    ----------
+    residual, psi, curvature
+        r, rho'(r) and rho''(r) of each row.
+    jacobian
+        d residual / d parameter, shape (rows, parameters).
+    free
+        Which parameters may move.
+    weights
+        Frequencies of the rows; None for one each.
+    kind
+        "hessian": s² (J'WJ)⁻¹. "sandwich": A⁻¹BA⁻¹, A = Σ w psi' JJ', B = Σ w psi² JJ'.
+    clusters
+        Label of each row, from 0; B then sums the scores of a cluster first.
+    given
+        Whether the noise has variance one instead of being estimated (hessian only).
+
+    Raises
+    ------
+    DataError
+        When no degree of freedom is left, or there is one cluster only.
+    """
+    counts = np.ones(len(residual)) if weights is None else weights
+    total = float(counts.sum())
+    spare = total - len(free)
+    if spare <= 0 and not given:
+        raise DataError(
+            f"{len(residual)} rows leave no degree of freedom for {len(free)} free parameters, so "
+            "the noise cannot be estimated; add rows or fix parameters",
+            code="no_dof",
+        )
+    moving = jacobian[:, list(free)]
+    bread = _inverse_gram(moving, counts * curvature)
+    if kind == "hessian":
+        variance = 1.0 if given else float(np.sum(counts * residual**2)) / spare
+        return variance * bread
+    if clusters is not None:
+        scores = np.zeros((int(clusters.max()) + 1, len(free)))
+        np.add.at(scores, clusters, moving * (counts * psi)[:, None])
+        if len(scores) < 2:
+            raise DataError("a clustered covariance needs at least two clusters", code="clusters")
+        correction = len(scores) / (len(scores) - 1)
+    else:
+        scores = moving * (np.sqrt(counts) * psi)[:, None]
+        correction = total / spare if spare > 0 else math.nan
+    return np.asarray(correction * bread @ (scores.T @ scores) @ bread)
+
+
+def _inverse_gram(
+    jacobian: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return (J'WJ)⁻¹ by a QR of the scaled columns, which squares no condition number."""
+    if (weights < 0).any():
+        return _inverse_signed(jacobian, weights)
+    rows = jacobian * np.sqrt(weights)[:, None]
+    scale = np.linalg.norm(rows, axis=0)
+    if not np.all(np.isfinite(scale)) or np.any(scale == 0.0):
+        return np.full((rows.shape[1],) * 2, np.nan)
+    triangle = np.linalg.qr(rows / scale, mode="r")
+    if np.any(np.abs(np.diag(triangle)) < 1e-14):
+        return np.full((rows.shape[1],) * 2, np.nan)
+    inverse = np.linalg.solve(triangle, np.eye(len(scale)))
+    return (inverse @ inverse.T) / np.outer(scale, scale)
+
+
+def _inverse_signed(
+    jacobian: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return (J'WJ)⁻¹ where rows of a redescending loss curve downwards; NaN unless positive definite."""
+    matrix = jacobian.T @ (jacobian * weights[:, None])
+    scale = np.sqrt(np.abs(np.diag(matrix)))
+    try:
+        np.linalg.cholesky(matrix / np.outer(scale, scale))
+        return np.asarray(np.linalg.inv(matrix / np.outer(scale, scale)) / np.outer(scale, scale))
+    except np.linalg.LinAlgError:
+        return np.full(matrix.shape, np.nan)

@@ -1,0 +1,75 @@
+"""Where a law is predicted: other frames read as the fitted one was, and how far beyond it they lie."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from scaling_fast.columns import as_frame, read, require
+from scaling_fast.errors import DataError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from scaling_fast.columns import Table
+    from scaling_fast.request import Request
+
+__all__ = ["extrapolation", "read_alike"]
+
+
+def read_alike(request: Request, frame: Any) -> Table:
+    """Return another frame's columns, from where the fit took its own or under the law's names.
+
+    Raises
+    ------
+    DataError
+        For rows the law cannot take, or group keys of another type than the fit's.
+    """
+    table = request.table
+    names = list(request.law.columns or ())
+    has = as_frame(frame, ())
+    mapped: dict[str, Any] = {}
+    for one in names:
+        source = request.columns.get(one, table.sources.get(one, one))
+        roots = source.meta.root_names() if isinstance(source, pl.Expr) else [source]
+        # As in the fit where its sources are there; else under the law's own names.
+        mapped[one] = source if all(root in has.columns for root in roots) else one
+    source = mapped[names[0]]
+    first = source.meta.root_names()[0] if isinstance(source, pl.Expr) else source
+    wanted = read(has, names=names, target=first, columns=mapped, by=table.keys.columns or None)
+    require(wanted, request.program.requirements)
+    for one in table.keys.columns:
+        if wanted.keys[one].dtype != table.keys[one].dtype:
+            raise DataError(
+                f"column {shown(one)} has dtype {wanted.keys[one].dtype} and the groups of the fit "
+                f"{table.keys[one].dtype}; cast it",
+                code="dtype",
+                column=one,
+            )
+    return wanted
+
+
+def extrapolation(
+    columns: Mapping[str, NDArray[np.float64]], fitted: Mapping[str, NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Return the largest distance outside the fitted range of any column, in log10 units, shape (rows,)."""
+    rows = len(next(iter(columns.values())))
+    beyond = np.zeros(rows)
+    for name, values in columns.items():
+        if not len(fitted[name]):
+            return np.full(rows, np.nan)  # a group that was never fitted
+        low, high = float(fitted[name].min()), float(fitted[name].max())
+        if low <= 0.0:
+            # Without a logarithm, outside is outside by an unknown number of decades.
+            outside = (values < low) | (values > high)
+            beyond = np.maximum(beyond, np.where(outside, np.inf, 0.0))
+            continue
+        with np.errstate(divide="ignore", invalid="ignore"):
+            over = np.log10(values / high)
+            under = np.log10(low / values)
+        beyond = np.fmax(beyond, np.fmax(over, under))
+    return np.maximum(beyond, 0.0)
