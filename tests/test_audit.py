@@ -375,3 +375,89 @@ def test_an_audit_shows_itself(tmp_path):
     assert result.verdict in repr(result)
     assert "A law" in result._repr_html_()
     assert all(math.isfinite(v) for v in result.table["computed"].drop_nulls())
+
+
+def test_a_file_is_read_by_its_name_and_not_by_a_pattern(tmp_path):
+    import hashlib
+
+    rows(seed=3).write_csv(tmp_path / "runs[1].csv")
+    rows(seed=9).write_csv(tmp_path / "runs1.csv")
+    digest = hashlib.sha256((tmp_path / "runs[1].csv").read_bytes()).hexdigest()
+    data = f'file = "runs[1].csv"\nsha256 = "{digest}"'
+    found = audit(claim(tmp_path, data=data), n=FEW)
+    wanted = audit(claim(tmp_path), data=rows(seed=3), n=FEW)
+    assert found.report["data"]["sha256"] == wanted.report["data"]["sha256"]
+    assert "data.sha256" not in {f.code for f in found.findings}
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-15])
+@pytest.mark.parametrize("alpha", ["0.400", "0.390"])
+def test_rows_without_noise_are_grey_and_said_to_be(tmp_path, noise, alpha):
+    result = audit(claim(tmp_path, alpha=alpha), data=rows(noise=noise), n=FEW)
+    judged = [f for f in result.findings if f.code.endswith("noise_free")]
+    assert {f.check for f in judged} == {"R1", "R2", "R4"}
+    assert {f.severity for f in judged} == {"grey"}
+    assert all("no noise" in f.sentence for f in judged)
+    text = result.summary()
+    assert "nan" not in text
+    assert not [f for f in result.findings if "e+" in f.sentence and f.check in {"R1", "R2", "R4"}]
+
+
+def test_an_interval_of_what_is_not_finite_is_grey(tmp_path):
+    path = claim(tmp_path)
+    text = path.read_text()
+    for of in ("E/0", "log(-E)"):
+        path.write_text(text.replace('of = "alpha"', f'of = "{of}"'))
+        for data in (rows(), None):
+            result = audit(path, data=data, n=FEW)
+            said = [f for f in result.findings if f.check in {"R6", "R7"}]
+            assert {f.severity for f in said} == {"grey"}, said
+            assert "R7.not_finite" in {f.code for f in said}
+            result.write_html(tmp_path / "page.html")
+
+
+@pytest.mark.parametrize("n", [3, 4])
+def test_as_many_rows_as_parameters_are_audited(tmp_path, n):
+    result = audit(claim(tmp_path), data=rows(n), n=FEW)
+    assert "nan" not in " ".join(f.sentence for f in result.findings)
+    assert result.to_json()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"E": "1e308"},
+        {"A": "1e308"},
+        {"E": "1e308", "A": "1.7e308"},
+        {"alpha": "1e308"},
+        {"alpha": "-300"},
+        {"lower": "1e308", "upper": "1.1e308"},
+        {"upper": "1e308"},
+        {"large": "1e308"},
+        {"E": "5e-324", "A": "1e-4000"},
+    ],
+)
+def test_a_huge_reported_number_never_loses_the_report(tmp_path, given):
+    result = audit(claim(tmp_path, **given), data=rows(), n=FEW)
+    said = " ".join(f.sentence for f in result.findings)
+    assert "nan" not in said
+    assert " inf " not in said
+    assert "<h1>" in result.write_html(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert Audit.from_json(result.to_json()).letter()
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\\u0000b", "a/" * 3000])
+def test_a_file_no_system_can_hold_is_a_file_that_is_not_there(tmp_path, name):
+    result = audit(claim(tmp_path, data=f'file = "{name}"'))
+    assert "data.absent" in {f.code for f in result.findings}
+    assert max(len(f.sentence) for f in result.findings) < 600
+
+
+def test_an_optimum_certified_only_locally_is_held_against_nothing(tmp_path, monkeypatch):
+    from scaling_fast.fitted import Fit
+
+    monkeypatch.setattr(Fit, "is_global", property(lambda self: False))
+    result = audit(claim(tmp_path), data=rows(), n=FEW)
+    found = {f.code: f for f in result.findings if f.check in {"R1", "R2"}}
+    assert set(found) == {"R1.local", "R2.local"}
+    assert all("certified only locally" in f.sentence for f in found.values())

@@ -127,10 +127,28 @@ def test_findings_have_the_severities_of_the_published_audit(hoffmann):
     assert found["R2.likelihood_ratio"] == ["red"]
     assert found["R2.wald"] == ["red"]
     assert found["R4.bias"] == ["red"]
+    assert found["R4.target"] == ["green"]
+    assert found["R4.across"] == ["amber"]
     assert found["R6.implied_size"] == ["red"]
     assert found["R7.unrounded"] == ["red"]
     assert found["R7.rounded"] == ["grey"]
     assert hoffmann.verdict == "red"
+
+
+def test_a_recommendation_of_all_approaches_is_not_held_against_one(hoffmann):
+    found = next(f for f in hoffmann.findings if f.code == "R4.across")
+    for words in ("unrounded", "58.9", "all its approaches", "was 20"):
+        assert words in found.sentence
+
+
+def test_digitised_rows_and_the_audits_own_filter_are_called_so(hoffmann):
+    ratio = next(f for f in hoffmann.findings if f.code == "R2.likelihood_ratio")
+    assert "the digitised rows" in ratio.sentence
+    assert "Digitisation error is not included" in ratio.sentence
+    assert "said to fit" not in ratio.sentence
+    choice = next(f for f in hoffmann.findings if f.code == "H8.filter")
+    assert "this audit's own after Besiroglu et al. 2024" in choice.sentence
+    assert "did you leave out" not in hoffmann.letter()
 
 
 def test_clusters_are_the_forty_two_sizes(cells):

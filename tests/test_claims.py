@@ -133,6 +133,19 @@ def test_what_is_no_finite_decimal_is_refused(text):
         ('id = "x:1"\n', "", ["[paper]", "`id`", 'id = "arXiv:']),
         ('law = "power_offset"\n', "", ["[fit]", "`law`", 'law = "chinchilla"']),
         ('kind = "exponent"\n', "", ["claims[0]", "`kind`", '"extrapolation"']),
+        ('name = "kept"', 'name = "all"', ["`data.filters`", "`all`"]),
+        ('n = ">7"', 'n = "0"', ["`reported.n`", "positive"]),
+        ('n = ">7"', 'n = "-7"', ["`reported.n`", "positive"]),
+        (
+            "intervals = [",
+            'log_params = { E = "0.5267" }\nintervals = [',
+            ["`reported.params.E`", "`reported.log_params.E`"],
+        ),
+        (
+            'expr = "alpha"\n',
+            'between = [{ approach = 1, value = "1", lower = "2", upper = "0" }]\nexpr = "alpha"\n',
+            ["`claims[0].between[0]`", "ends before it begins"],
+        ),
     ],
 )
 def test_a_broken_claim_file_is_told_which_key_and_what_is_legal(old, new, words):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import pty
@@ -401,7 +402,9 @@ def test_findings_fail_only_when_asked(tmp_path, monkeypatch):
     import scaling_fast as sf
 
     monkeypatch.chdir(tmp_path)
-    severities = {one.severity for one in sf.audit("cerebras2023", n=60).findings}
+    done = sf.audit("cerebras2023", n=60)
+    advisory = done.report["advisory"]
+    severities = {one.severity for one in done.findings if one.check not in advisory}
     for asked, counted in (
         ("red", {"red"}),
         ("grey", {"red", "grey"}),
@@ -409,6 +412,18 @@ def test_findings_fail_only_when_asked(tmp_path, monkeypatch):
     ):
         call("audit", *QUICK, "--fail-on", asked, code=int(bool(severities & counted)))
     call("audit", *QUICK)
+
+
+def test_advisory_findings_are_called_so_and_fail_nothing(tmp_path, monkeypatch):
+    import scaling_fast as sf
+
+    monkeypatch.chdir(tmp_path)
+    done = sf.audit("cerebras2023", n=60)
+    done.report["advisory"] = sorted({one.check for one in done.findings})
+    monkeypatch.setattr(sf, "audit", lambda *_, **__: done)
+    lines = call("audit", "--fail-on", "amber").stdout.splitlines()[1:]
+    assert all(line.partition("\t")[0].endswith(" (advisory)") for line in lines)
+    assert any("\tR6, implied sample size\t" in line for line in lines)
 
 
 def test_a_bug_of_ours_is_no_finding(monkeypatch):
@@ -474,6 +489,77 @@ def test_an_audit_works_where_nothing_can_be_written(tmp_path, monkeypatch):
     assert "verdict: " in result.stderr
     assert not list(tmp_path.iterdir())
     call("audit", *QUICK, "--html", "a.html", code=2)
+
+
+def test_the_name_of_a_file_is_no_pattern(runs, frame):
+    for suffix, write in (
+        ("csv", "write_csv"), ("parquet", "write_parquet"), ("arrow", "write_ipc"),
+        ("json", "write_json"), ("jsonl", "write_ndjson"),
+    ):  # fmt: skip
+        getattr(frame, write)(f"r1.{suffix}")
+        words = ["chinchilla", *COLUMNS, "--json"]
+        for name in (f"r[1].{suffix}", f"r*.{suffix}"):
+            assert "does not exist" in error_of(call("fit", name, *words, code=2))["message"]
+        getattr(frame.head(40), write)(f"r[1].{suffix}")
+        table = strict_json(call("fit", f"r[1].{suffix}", *words).stdout)["table"]
+        assert table[0]["n"] == 40
+
+
+def test_a_column_named_twice_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = "\n1,2,3\n4,5,6\n"
+    Path("a.csv").write_text("N,N,loss" + rows)
+    Path("b.tsv").write_text(("N,loss,loss" + rows).replace(",", "\t"))
+    Path("c.csv").write_text('\ufeffN,loss,"N"' + rows)
+    Path("d.csv").write_bytes(gzip.compress(Path("a.csv").read_bytes()))
+    for name, column in (("a.csv", "N"), ("b.tsv", "loss"), ("c.csv", "N"), ("d.csv", "N")):
+        entry = error_of(call("fit", name, "power", "--json", code=2))
+        assert (entry["code"], entry["column"]) == ("duplicate_column", column)
+        assert name in entry["message"]
+    entry = error_of(call("fit", "-", "power", "--json", code=2, input="N,N,loss" + rows))
+    assert entry["code"] == "duplicate_column"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv"])
+def test_text_in_a_csv_is_no_formula(runs, frame, suffix):
+    keys = ["=1+1", "+1", "-x", "@x", "\tx", "\rx", "x=1", "'x"]
+    key = pl.Series("=key", keys).repeat_by(6).explode()
+    frame.with_columns(key).write_parquet("k.parquet")
+    words = ["fit", "k.parquet", "a + b*x", "--column", "x=run", "--by", "=key", "--force"]
+    words += ["--param", "b:fixed=0", "--loss", "squared"]
+    written = f"o.{suffix}"
+    call(*words, "--output", written)
+    read = pl.read_csv(written, separator="," if suffix == "csv" else "\t")
+    assert sorted(read["'=key"]) == sorted([*(f"'{one}" for one in keys[:6]), *keys[6:]])
+    assert read["a"].dtype == read["b"].dtype == pl.Float64
+    call(*words, "--output", written, "--raw-cells")
+    read = pl.read_csv(written, separator="," if suffix == "csv" else "\t")
+    assert sorted(read["=key"]) == sorted(keys)
+
+
+def test_two_outputs_of_one_path_are_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("d").mkdir()
+    for words, says in (
+        (["--html", "r", "--json-report", "r", "--letter", "r"], "--html and --json-report"),
+        (["--json-report", "r", "--letter", "d/../r"], "--json-report and --letter"),
+        (["--letter", "audit-cerebras2023.html"], "--html and --letter"),
+    ):
+        message = error_of(call("audit", *words, "--json", code=2))["message"]
+        assert says in message
+    assert [one.name for one in Path().iterdir()] == ["d"]
+
+
+def test_an_audit_replaces_only_an_earlier_report_of_its_kind(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["audit", *QUICK, "--html", "a.html", "--json-report", "a.json"]
+    call(*words)
+    call(*words)
+    swapped = ["audit", *QUICK, "--html", "a.json", "--json-report", "b.json"]
+    assert "--force" in call(*swapped, code=2).stderr
+    Path("a.json").write_text("{}")
+    assert "--force" in call(*words, code=2).stderr
+    assert Path("a.json").read_text() == "{}"
 
 
 # --- hostile names, streams and signals -----------------------------------------------------
@@ -622,7 +708,18 @@ def test_a_closed_stream_is_survived(closed):
         timeout=120,
         check=False,
     )
-    assert run.returncode == 0, run.stderr
+    assert run.returncode == (2 if closed == "1>&-" else 0), run.stderr
+    assert run.stderr == ("error: stdout is closed, so the answer is lost\n" * bool(run.returncode))
+
+
+@pytest.mark.parametrize("stream", ["2>&-", "2>/dev/full", "1>&- 2>&-", "2</dev/null"])
+def test_an_error_that_cannot_be_said_keeps_its_code(stream):
+    for verb in (["laws", "nonsense"], ["nonsense"], ["laws", "nonsense", "--json"]):
+        run = subprocess.run(
+            ["bash", "-c", f"{' '.join(command(*verb))} {stream}"],
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert (run.returncode, run.stdout, run.stderr) == (2, "", "")
 
 
 def test_closed_stdin_is_said_when_data_were_to_come_from_it():

@@ -278,3 +278,22 @@ def test_what_is_missing_for_one_reason_is_asked_once():
         for check in ("R1", "R2", "R6")
     ]
     assert [q["question"] for q in letter.questions(given)] == ["Could you publish the rows?"]
+
+
+@pytest.mark.parametrize("value", [1e308, -1e308, 5e-324, None])
+def test_numbers_no_plot_can_hold_leave_the_report_standing(value):
+    given = report()
+    figures = given["figures"]
+    figures["exponent"]["rows"][0].update(lower=value, upper=value)
+    figures["draws"].update(estimate=value, reported_interval=[value, value])
+    figures["fits"][0].update(size=[1e-300, 1.0, 1e308], reported=[value, 0.0, value])
+    shown = page.render(given)
+    assert "<h1>" in shown
+    assert shown.count("<figcaption>") == 4
+
+
+def test_powers_beyond_a_float_are_left_as_they_are():
+    shown = page.render(report("3e+400 and 5e-324 and 2e+22"))
+    assert "3e+400" in shown
+    assert "5e-324" in shown
+    assert "2×10²²" in shown

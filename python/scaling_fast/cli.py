@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -54,6 +53,7 @@ class _Terminal(click.Group):
     ) -> NoReturn:
         """Run one verb and exit."""
         words = list(sys.argv[1:] if args is None else args) or ["--help"]
+        output.hold_streams()
         output.tolerate_any_encoding()
         as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
         name = prog_name or "scaling-fast"
@@ -66,7 +66,6 @@ class _Terminal(click.Group):
         try:
             with self.make_context(name, words) as context:
                 self.invoke(context)
-            output.flush()
         except click.exceptions.Exit as ended:
             return _flushed(ended.exit_code, as_json=as_json)
         except click.ClickException as error:
@@ -79,11 +78,16 @@ class _Terminal(click.Group):
             return _reader_left()
         except Exception as error:
             return output.refuse(error, as_json=as_json)
-        return Exit.FINE
+        return _flushed(Exit.FINE, as_json=as_json)
 
 
 def _flushed(code: int, *, as_json: bool) -> int:
-    """Return the code, unless what was printed cannot be written out."""
+    """Return the code, unless what was printed cannot be written out.
+
+    Where stdout is closed a code that says more than fine is kept.
+    """
+    if code != Exit.FINE and (sys.stdout is None or sys.stdout.closed):
+        return code
     try:
         output.flush()
     except BrokenPipeError:
@@ -94,9 +98,7 @@ def _flushed(code: int, *, as_json: bool) -> int:
 
 
 def _reader_left() -> int:
-    """Point stdout at nothing, so that the interpreter's last flush says nothing either."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    output.abandon(sys.stdout)
     return Exit.READER_LEFT
 
 

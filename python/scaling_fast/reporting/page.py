@@ -113,7 +113,10 @@ def _prose(text: str) -> Markup:
 
 
 def _power(match: re.Match[str]) -> str:
-    return f"{match[1]}\u00d7{power_of_ten(10.0 ** int(match[2]))}"
+    exponent = int(match[2][:6])
+    if abs(exponent) > 300:  # beyond what a float holds, or nearly
+        return match[0]
+    return f"{match[1]}\u00d7{power_of_ten(10.0**exponent)}"
 
 
 def _sections(report: Mapping[str, Any]) -> list[dict[str, Any]]:

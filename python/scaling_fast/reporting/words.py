@@ -130,7 +130,9 @@ def power_of_ten(value: float) -> str:
     >>> power_of_ten(1e21), power_of_ten(3.0)
     ('10²¹', '3')
     """
-    exponent = math.log10(value) if value > 0 else math.nan
+    if not 0 < value < math.inf:
+        return f"{value:g}"
+    exponent = math.log10(value)
     if abs(exponent - round(exponent)) > 1e-9:
         return f"{value:g}"
     return f"10{str(round(exponent)).translate(SUPERSCRIPT)}"

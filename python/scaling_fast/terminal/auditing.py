@@ -39,7 +39,7 @@ Examples:
   scaling-fast audit claim.toml --data runs.csv --fail-on red
   scaling-fast audit hoffmann2022 --json > audit.json
 \b
-The default file is replaced when it is an earlier report; any other file needs --force.
+A page or JSON report of an earlier audit is replaced; any other file needs --force.
 """,
 )
 @click.argument("paper", default="cerebras2023")
@@ -66,11 +66,15 @@ def audit(
     """
     import scaling_fast as sf
     from scaling_fast.progress import watched
-    from scaling_fast.reporting.files import write_text
+    from scaling_fast.reporting.files import is_json, is_page, write_text
 
-    for chosen in (html, json_report, letter):
+    for chosen, ours in ((html, is_page), (json_report, is_json), (letter, None)):
         if chosen is not None:
-            files.refuse_unwritable(chosen, force=force)
+            earlier = ours is not None and ours(chosen)
+            files.refuse_unwritable(chosen, force=force or earlier)
+    files.refuse_equal(
+        {"--html": html or _page(paper), "--json-report": json_report, "--letter": letter}
+    )
     page, replace = (html, force) if html is not None else _default_page(paper, force=force)
     frame = None if data is None else files.read_frame(data)
     with watched(None, "auditing") as bar:
@@ -88,18 +92,20 @@ def audit(
         done.write_json(json_report, force=force)
     if letter is not None:
         write_text(letter, done.letter(), force=force)
+    advisory = done.report.get("advisory", ())
     if as_json:
         output.emit_json(done.report)
     else:
         if output.on_terminal():
             _show(done)
         else:
-            output.emit_table(output.findings_frame(done.findings))
+            output.emit_table(output.findings_frame(done.findings, advisory))
             output.note(f"verdict: {done.verdict}")
         for what, path in (("report", page), ("JSON", json_report), ("letter", letter)):
             if path is not None:
                 output.note(f"{what}: {path.resolve()}")
-    context.exit(after_findings(done.findings, fail_on))
+    counted = [one for one in done.findings if one.check not in advisory]
+    context.exit(after_findings(counted, fail_on))
 
 
 def _show(done: Any) -> None:
@@ -119,8 +125,10 @@ def _show(done: Any) -> None:
 
 
 def _row(finding: Finding, *, advisory: bool) -> tuple[str, str, tuple[str, ...]]:
+    from scaling_fast.reporting.words import titled
+
     said = (finding.sentence, f"To do: {finding.advice}") if finding.advice else (finding.sentence,)
-    return finding.severity + output.ADVISORY * advisory, finding.check, said
+    return finding.severity + output.ADVISORY * advisory, titled(finding.check), said
 
 
 def _per_cent(bar: Callable[[int, int], object] | None) -> Callable[[str, float], None] | None:
@@ -134,14 +142,20 @@ def _per_cent(bar: Callable[[int, int], object] | None) -> Callable[[str, float]
     return show
 
 
+def _page(paper: str) -> Path:
+    name = Path(paper).stem if paper.endswith(".toml") else paper
+    return Path(f"audit-{Path(name).name}.html")
+
+
 def _default_page(paper: str, *, force: bool) -> tuple[Path | None, bool]:
     """Return ./audit-NAME.html and whether it may be replaced: only a report of ours may.
 
     A directory that cannot be written to costs the page, not the audit.
     """
-    name = Path(paper).stem if paper.endswith(".toml") else paper
-    page = Path(f"audit-{Path(name).name}.html")
-    replace = force or files.is_report(page)
+    from scaling_fast.reporting.files import is_page
+
+    page = _page(paper)
+    replace = force or is_page(page)
     try:
         files.refuse_unwritable(page, force=replace)
     except DataError as error:

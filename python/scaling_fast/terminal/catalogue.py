@@ -92,9 +92,16 @@ Examples:
 @click.option("--download", is_flag=True, help="Fetch it into the cache, for work without network.")
 @click.option("--csv", "csv", type=Path, metavar="PATH", help="Write its rows to PATH.")
 @click.option("--force", is_flag=True, help="Replace a file that is there already.")
+@click.option("--raw-cells", is_flag=True, help=files.RAW_CELLS)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def datasets(
-    *, name: str | None, download: bool, csv: Path | None, force: bool, as_json: bool
+    *,
+    name: str | None,
+    download: bool,
+    csv: Path | None,
+    force: bool,
+    raw_cells: bool,
+    as_json: bool,
 ) -> None:
     """List the datasets, or show one: source, licence, units."""
     from scaling_fast import datasets as sets
@@ -111,7 +118,7 @@ def datasets(
         frame = sets.load(name)
         about["rows"] = frame.height
         if csv is not None:
-            files.write_frame(frame, csv, force=force)
+            files.write_frame(frame, csv, force=force, raw=raw_cells)
             about["csv"] = str(csv.resolve())
     if as_json:
         output.emit_json(about)

@@ -15,7 +15,7 @@ __all__ = ["FAIL_ON", "SEVERITIES", "Exit", "after_findings"]
 SEVERITIES = ("red", "grey", "amber")  # what --fail-on takes, worst first
 FAIL_ON = (
     "Exit 1 on a finding of this severity or a worse one. Worst first: red (fails), grey (could "
-    "not be assessed), amber (doubtful)."
+    "not be assessed), amber (doubtful). Advisory findings do not count."
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import secrets
 import stat
 import sys
@@ -34,8 +35,10 @@ READ = (
     ".ndjson",
 )
 WRITTEN = (".csv", ".tsv", ".parquet", ".arrow", ".ipc", ".feather", ".json", ".jsonl", ".ndjson")
-REPORT_MARK = b'name="generator" content="scaling_fast'
-HEAD = 4096  # bytes of a file that are looked at for the mark
+RAW_CELLS = (
+    "In CSV, no apostrophe before text that begins with = + - @, which a spreadsheet may run."
+)
+FORMULA = r"^[=+\-@\t\r]"  # what a spreadsheet may run when a cell of text begins with it
 
 
 def read_frame(name: str) -> pl.DataFrame:
@@ -51,7 +54,7 @@ def read_frame(name: str) -> pl.DataFrame:
     path = Path(name)
     suffix = path.suffix.lower()
     if suffix in READ:
-        return _parsed(name, _reader(suffix, path))
+        return _parsed(name, suffix, path.read_bytes)
     if path.exists() or suffix or os.sep in name:
         problem = "is a directory" if path.is_dir() else "is not a kind of file that can be read"
         if not path.exists():
@@ -96,31 +99,66 @@ def _files_here() -> list[str]:
     return []
 
 
-def _reader(suffix: str, source: Path | io.BytesIO) -> Callable[[], pl.DataFrame]:
+def _frame(suffix: str, content: bytes) -> pl.DataFrame:
+    """Return the frame in a file's bytes; polars would take a path for a pattern of names."""
     import polars as pl
 
+    source = io.BytesIO(content)
     if suffix in {".csv", ".tsv"}:
         separator = "\t" if suffix == ".tsv" else ","
-        return lambda: pl.read_csv(source, separator=separator, infer_schema_length=None)
+        frame = pl.read_csv(source, separator=separator, infer_schema_length=None)
+        _refuse_duplicates(content, separator)
+        return frame
     if suffix in {".parquet", ".pq"}:
-        return lambda: pl.read_parquet(source)
+        return pl.read_parquet(source)
     if suffix in {".arrow", ".ipc", ".feather"}:
-        return lambda: pl.read_ipc(source)
+        return pl.read_ipc(source)
     if suffix == ".json":
-        return lambda: pl.read_json(source, infer_schema_length=None)
-    return lambda: pl.read_ndjson(source, infer_schema_length=None)
+        return pl.read_json(source, infer_schema_length=None)
+    return pl.read_ndjson(source, infer_schema_length=None)
 
 
-def _parsed(name: str, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+def _refuse_duplicates(content: bytes, separator: str) -> None:
+    """Refuse a header that names a column twice, whose second polars renames in silence.
+
+    The header is read as a row by the parser that reads the rows, which also unpacks it.
+    """
+    import polars as pl
+
+    header = pl.read_csv(
+        io.BytesIO(content),
+        separator=separator,
+        has_header=False,
+        infer_schema=False,
+        n_rows=1,
+        truncate_ragged_lines=True,
+    )
+    seen: set[str] = set()
+    for one in header.row(0):
+        if one in seen:
+            raise DataError(
+                f"the header names column {shown(one)} twice; rename one of them",
+                code="duplicate_column",
+                column=one,
+            )
+        if one:
+            seen.add(one)
+
+
+def _parsed(name: str, suffix: str, read: Callable[[], bytes]) -> pl.DataFrame:
     """Read, with the file's name in the sentence of whatever goes wrong."""
     import polars as pl
 
     try:
-        frame = read()
+        frame = _frame(suffix, read())
+    except DataError as error:
+        error.args = (f"file {shown(name, 200)}: {error}",)
+        raise
     except FileNotFoundError as error:
         raise DataError(f"file {shown(name, 200)} does not exist", code="file") from error
     except (pl.exceptions.PolarsError, OSError, ValueError, UnicodeError) as error:
-        reason = str(error).strip().split("\n", 1)[0] or type(error).__name__
+        said = getattr(error, "strerror", None) or str(error)
+        reason = said.strip().split("\n", 1)[0] or type(error).__name__
         raise DataError(f"file {shown(name, 200)} cannot be read: {reason}", code="file") from error
     if frame.width == 1 and ";" in frame.columns[0]:
         raise DataError(
@@ -133,8 +171,7 @@ def _parsed(name: str, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
 def _read_stdin() -> pl.DataFrame:
     if sys.stdin is None or sys.stdin.closed:
         raise DataError("stdin is closed, so `-` names no data; give a file", code="file")
-    content = sys.stdin.buffer.read()
-    return _parsed("-", _reader(".csv", io.BytesIO(content)))
+    return _parsed("-", ".csv", sys.stdin.buffer.read)
 
 
 def refuse_unwritable(path: Path, *, force: bool, suffixes: tuple[str, ...] = ()) -> None:
@@ -168,20 +205,47 @@ def refuse_unwritable(path: Path, *, force: bool, suffixes: tuple[str, ...] = ()
         )
 
 
-def is_report(path: Path) -> bool:
-    """Return whether a regular file begins like a report of ours."""
-    try:
-        if not stat.S_ISREG(path.lstat().st_mode):
-            return False
-        with path.open("rb") as file:
-            head = file.read(HEAD)
-    except OSError:
-        return False
-    return REPORT_MARK in head
+def refuse_equal(named: dict[str, Path | None]) -> None:
+    """Refuse two outputs of one path, the later of which would replace the earlier.
+
+    Raises
+    ------
+    DataError
+        Naming both options.
+    """
+    seen: dict[str, str] = {}
+    for option, path in named.items():
+        if path is None:
+            continue
+        first = seen.setdefault(os.path.normcase(path.resolve()), option)
+        if first != option:
+            raise DataError(
+                f"{first} and {option} name the same file {shown(path, 200)}; "
+                "give each a path of its own",
+                code="output",
+            )
 
 
-def write_frame(frame: pl.DataFrame, path: Path, *, force: bool) -> None:
+def inert(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with an apostrophe before each text that a spreadsheet would run."""
+    import polars as pl
+    import polars.selectors as cs
+
+    texts = cs.string() | cs.categorical() | cs.enum()
+    cells = texts.cast(pl.String()).str.replace(f"({FORMULA})", "'$1")
+    names: dict[str, str] = {}
+    for one in frame.columns:
+        if re.match(FORMULA, one):
+            names[one] = f"'{one}"
+            while names[one] in frame.columns:
+                names[one] = f"'{names[one]}"
+    return frame.with_columns(cells).rename(names)
+
+
+def write_frame(frame: pl.DataFrame, path: Path, *, force: bool, raw: bool = False) -> None:
     """Write a frame by the suffix of its path; CSV numbers carry all digits, lists become text.
+
+    In CSV and TSV a text that a spreadsheet would run begins with an apostrophe, unless `raw`.
 
     Raises
     ------
@@ -195,7 +259,8 @@ def write_frame(frame: pl.DataFrame, path: Path, *, force: bool) -> None:
     content = io.BytesIO()
     if suffix in {".csv", ".tsv"}:
         flat = frame.with_columns(cs.list().list.join(", "))
-        flat.write_csv(content, separator="\t" if suffix == ".tsv" else ",")
+        safe = flat if raw else inert(flat)
+        safe.write_csv(content, separator="\t" if suffix == ".tsv" else ",")
     elif suffix == ".parquet":
         frame.write_parquet(content)
     elif suffix in {".arrow", ".ipc", ".feather"}:

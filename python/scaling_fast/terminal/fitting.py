@@ -49,6 +49,7 @@ OPTIONS = (
     click.option("--seed", type=int, default=0, show_default=True, help="Seed of what is drawn."),
     click.option("--threads", type=int, help="[default: SCALING_FAST_THREADS, else all cores]"),
     click.option("--force", is_flag=True, help="Replace an output file that is there already."),
+    click.option("--raw-cells", is_flag=True, help=files.RAW_CELLS),
     click.option("--fail-on", type=click.Choice(SEVERITIES), help=FAIL_ON),
     click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout."),
 )  # fmt: skip
@@ -150,7 +151,9 @@ def fit(
         files.refuse_unwritable(written, force=asked["force"], suffixes=files.WRITTEN)
     fitted = _fitted(asked, starts)
     if written is not None:
-        files.write_frame(fits.table(fitted, asked["by"]), written, force=asked["force"])
+        files.write_frame(
+            fits.table(fitted, asked["by"]), written, force=asked["force"], raw=asked["raw_cells"]
+        )
     if as_json:
         output.emit_json(
             {
@@ -258,11 +261,11 @@ def bootstrap(
     except KeyboardInterrupt as stop:
         finished = getattr(getattr(stop, "partial", None), "draws", None)
         if written is not None and finished is not None:
-            files.write_frame(finished, written, force=asked["force"])
+            files.write_frame(finished, written, force=asked["force"], raw=asked["raw_cells"])
             output.note(f"the finished replicates are in {written.resolve()}")
         raise
     if written is not None:
-        files.write_frame(boot.draws, written, force=asked["force"])
+        files.write_frame(boot.draws, written, force=asked["force"], raw=asked["raw_cells"])
     intervals = boot.interval(level=level, method=kind, of=list(quantities) or None)
     if as_json:
         output.emit_json(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import math
+import os
 import sys
 import traceback
 import unicodedata
@@ -50,14 +53,45 @@ def tolerate_any_encoding() -> None:
 
 
 def flush() -> None:
-    """Write out what is buffered, while a failure can still be said."""
-    if sys.stdout is not None:
-        sys.stdout.flush()
+    """Write out what is buffered, while a failure can still be said.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, or stdout is closed.
+    """
+    if sys.stdout is None or sys.stdout.closed:
+        raise OSError(errno.EBADF, "stdout is closed, so the answer is lost")
+    sys.stdout.flush()
+
+
+def hold_streams() -> None:
+    """Open closed standard descriptors to nothing, so that no file opened later becomes one."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.open(os.devnull, os.O_RDWR)  # the lowest that is free
+
+
+def abandon(stream: Any) -> None:
+    """Point a stream at nothing, so that the interpreter's last flush says nothing either."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def complain(text: str) -> None:
+    """Print to stderr; where nobody can read it the exit code says it alone."""
+    try:
+        click.echo(text, err=True)
+    except (OSError, ValueError):
+        abandon(sys.stderr)
 
 
 def note(sentence: str) -> None:
     """Print a note to stderr."""
-    click.echo(clean(sentence), err=True)
+    complain(clean(sentence))
 
 
 def json_ready(value: Any) -> Any:
@@ -220,12 +254,22 @@ def on_terminal(*, stderr: bool = False) -> bool:
         return False
 
 
-def findings_frame(findings: Iterable[Finding]) -> pl.DataFrame:
+def findings_frame(findings: Iterable[Finding], advisory: Sequence[str] = ()) -> pl.DataFrame:
     """Return the findings as a table: severity, check, what was found, what to do."""
     import polars as pl
 
+    from scaling_fast.reporting.words import titled
+
     names = ("severity", "check", "sentence", "advice")
-    rows = [[getattr(one, name) for name in names] for one in findings]
+    rows = [
+        [
+            one.severity + ADVISORY * (one.check in advisory),
+            titled(one.check),
+            one.sentence,
+            one.advice,
+        ]
+        for one in findings
+    ]
     return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String()), orient="row")
 
 
@@ -245,7 +289,7 @@ def refuse_usage(error: click.ClickException, *, as_json: bool) -> None:
         return
     context = getattr(error, "ctx", None)
     if context is not None:
-        click.echo(clean(context.get_usage()), err=True)
+        complain(clean(context.get_usage()))
     note(f"error: {message}")
     if context is not None:
         note(f"try: {context.command_path} --help")
@@ -271,7 +315,7 @@ def refuse(error: Exception, *, as_json: bool) -> Exit:
         _error_object({"message": message, **where, "code": where["code"] or _kind(error)})
     else:
         if not expected:
-            click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+            complain("".join(traceback.format_exception(error)).rstrip("\n"))
         note(f"error: {message}")
     if isinstance(error, ConvergenceError) or not expected:
         return Exit.NO_USABLE_FIT
@@ -284,7 +328,7 @@ def _kind(error: Exception) -> str:
 
 def _error_object(entry: Mapping[str, Any]) -> None:
     full = {"code": None, "message": "", **dict.fromkeys(_WHERE[1:]), **entry}
-    click.echo(json.dumps({"error": json_ready(full)}, allow_nan=False), err=True)
+    complain(json.dumps({"error": json_ready(full)}, allow_nan=False))
 
 
 def interruption(error: BaseException) -> str:

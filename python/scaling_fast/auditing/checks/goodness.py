@@ -143,6 +143,7 @@ def _ratio(case: Case, view: View, point: dict[str, float]) -> Outcome:
             )
         )
     severity = falling(p, P_GREEN, P_RED)
+    size = f"{stated:.4g}" if stated < np.inf else "infinite"
     digitised = case.paper.data.source == "digitised"
     rows = "the digitised rows" if digitised else "the rows they are said to fit"
     open_ = " Digitisation error is not included." if digitised else ""
@@ -151,7 +152,7 @@ def _ratio(case: Case, view: View, point: dict[str, float]) -> Outcome:
         f"(likelihood ratio {stated:.3g}, p = {p:.2g}); compatible is not replicated.{open_}"
         if severity == "green"
         else f"The reported parameters{case.where(view)} do not fit {rows}: "
-        f"likelihood ratio {stated:.4g}, p = {p:.1g} ({how}).{open_}"
+        f"likelihood ratio {size}, p = {p:.1g} ({how}).{open_}"
     )
     finding = Finding(
         "R2.likelihood_ratio",
@@ -274,6 +275,9 @@ def _score(case: Case, view: View, point: dict[str, float]) -> Outcome:
     k = len(case.law.params)
     sign = np.sign(view.residuals(case.law, point))
     jacobian = _jacobian(case, view, point)
+    if not np.all(np.isfinite(jacobian)):
+        why = "The law has no finite gradient at the reported point."
+        return grey("R2", "sign_score", why)
     score = jacobian.T @ sign
     cells, judged = [], []
     forms = [("rows", jacobian.T @ jacobian, 0)]
@@ -369,5 +373,6 @@ def _jacobian(case: Case, view: View, point: dict[str, float]) -> Floats:
         step = STEP * max(abs(point[name]), 1e-8)
         high = view.residuals(case.law, {**point, name: point[name] + step})
         low = view.residuals(case.law, {**point, name: point[name] - step})
-        columns.append((high - low) / (2 * step))
+        with np.errstate(over="ignore", invalid="ignore"):
+            columns.append((high - low) / (2 * step))
     return np.column_stack(columns)

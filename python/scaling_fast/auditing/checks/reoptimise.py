@@ -201,7 +201,9 @@ def _shifts(view: View, best: dict[str, float]) -> dict[str, float]:
         shown, moved = coordinates(name, together)
         spread = float(np.std(moved[:-2], ddof=1))
         if spread > 0 and np.isfinite(spread):
-            shifts[shown] = float(moved[-2] - moved[-1]) / spread
+            shift = float(moved[-2] - moved[-1]) / spread
+            if np.isfinite(shift):
+                shifts[shown] = shift
     return shifts
 
 
@@ -219,4 +221,6 @@ def _expression(case: Case, quantity: str) -> float | None:
 
 def _percent(share: float) -> str:
     """Return a share in per cent, two digits where they are few."""
+    if share == float("inf"):
+        return "infinitely far"
     return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"

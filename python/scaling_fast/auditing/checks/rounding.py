@@ -141,9 +141,10 @@ def _bias(case: Case, view: View, points: dict[str, Floats], centre: dict[str, f
         if given < needed:
             short.append(f"{name} to {needed}")
     severity = rising(ratio, ROUNDING_GREEN, ROUNDING_RED)
+    far = f"{ratio:.2g}" if ratio < math.inf else "any number of"
     need = f"; print {', '.join(short)} significant digits" if short else ""
     sentence = (
-        f"Rounding of the printed parameters{case.where(view)} can move the law by {ratio:.2g} "
+        f"Rounding of the printed parameters{case.where(view)} can move the law by {far} "
         f"residual standard deviations on the rows{need if severity != 'green' else ''}."
     )
     mend = "Print parameters with the digits needed, or their logarithms unrounded."
@@ -186,7 +187,10 @@ def digits_needed(case: Case, view: View, spread: float) -> dict[str, int]:
         step = STEP * abs(value)
         high = view.residuals(case.law, {**point, name: value + step})
         low = view.residuals(case.law, {**point, name: value - step})
-        slope = float(np.max(np.abs(high - low))) / (2 * step)
+        if step == 0:
+            continue
+        with np.errstate(over="ignore", invalid="ignore"):
+            slope = float(np.max(np.abs(high - low))) / (2 * step)
         if slope > 0 and math.isfinite(slope):
             room = ROUNDING_SHARE * spread / (len(case.law.params) * slope)
             if not 0 < room < math.inf:
