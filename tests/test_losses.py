@@ -69,7 +69,7 @@ def test_a_quantile_lies_strictly_between_0_and_1(bad):
 
 
 def test_a_quantile_in_per_cent_is_recognised():
-    """ "95 -> did you mean 0.95?"."""
+    """A level of 95 was meant as 0.95."""
     with pytest.raises(ParameterError, match=r"did you mean `0\.95`"):
         losses.Pinball(95)
 

@@ -480,7 +480,7 @@ def test_p30_repeated_data(one):
 @given(problems())
 @fits
 def test_every_fit_of_an_identified_design_is_certified_and_global(one):
-    """ "auto" finds the global optimum on every design that identifies the law."""
+    """Searched starts ("auto") find the global optimum on every design that identifies the law."""
     fit = one.fit()
     assert fit.converged
     assert fit.is_global
