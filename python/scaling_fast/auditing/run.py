@@ -63,8 +63,8 @@ class Audit:
 
     Examples
     --------
-    >>> audit("hoffmann2022", data=None, n=20).verdict  # doctest: +SKIP
-    'red'
+    >>> {one.check for one in audit("cerebras2023", n=50).findings} >= {"R1", "R2", "R4"}
+    True
     """
 
     report: Mapping[str, Any]
@@ -205,8 +205,11 @@ def audit(
 
     Examples
     --------
-    >>> result = audit("cerebras2023", n=200)  # doctest: +SKIP
-    >>> result.write_html("audit.html")  # doctest: +SKIP
+    >>> result = audit("cerebras2023", n=50)
+    >>> result.verdict in ("green", "amber", "red", "grey")
+    True
+    >>> result.letter().startswith("#")
+    True
     """
     claim = load_paper(paper)
     replicates: Any = claim.settings.n if n is None else n
