@@ -3,7 +3,6 @@
 //! Every function writes its whole output and depends on nothing but its arguments.
 
 use super::Stream;
-use crate::Error;
 use crate::simd::lanes;
 
 /// Rows that stand and fall together: row `i` belongs to cluster `index[i]`, from 0 to `count - 1`. A row of any other
@@ -82,27 +81,9 @@ pub fn jackknife(left_out: usize, clusters: Option<Clusters<'_>>, weights: &mut 
     }
 }
 
-/// How often each row appears in `rows`.
-///
-/// # Errors
-/// [`Error::Parameter`] for a number that is not a row; `counts` is then partly filled.
-pub fn indices(rows: &[i64], counts: &mut [u32]) -> Result<(), Error> {
-    counts.fill(0);
-    for &row in rows {
-        let count = usize::try_from(row).ok().and_then(|row| counts.get_mut(row));
-        let Some(count) = count else {
-            let legal = "a row number, from 0 to one below the number of rows";
-            return Err(Error::Parameter { name: "index".to_owned(), legal, got: row.to_string() });
-        };
-        *count += 1;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Clusters, bayesian, clusters, indices, jackknife, pairs};
-    use crate::Error;
+    use super::{Clusters, bayesian, clusters, jackknife, pairs};
     use crate::resample::{Purpose, Stream};
 
     fn stream() -> Stream {
@@ -160,17 +141,6 @@ mod tests {
         assert_eq!(weights, [1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
         jackknife(2, Some(Clusters { index: &INDEX, count: 4 }), &mut weights);
         assert_eq!(weights, [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
-    }
-
-    #[test]
-    fn given_indices_are_counted_and_strangers_refused() {
-        let mut counts = [9; 3];
-        assert!(indices(&[2, 0, 2, 2], &mut counts).is_ok());
-        assert_eq!(counts, [1, 0, 3]);
-        for bad in [3, -1] {
-            let error = indices(&[0, bad], &mut counts).unwrap_err();
-            assert!(matches!(error, Error::Parameter { ref got, .. } if *got == bad.to_string()));
-        }
     }
 
     #[test]

@@ -63,11 +63,6 @@ impl Status {
             Self::Unfinished => "cancelled before it ran; run again to finish it",
         }
     }
-
-    /// Whether parameters of this row may be used.
-    pub fn is_usable(self) -> bool {
-        matches!(self, Self::Converged)
-    }
 }
 
 /// |`J_j`' psi| <= this x ||`J_j`|| ||psi|| for every free parameter.
