@@ -9,6 +9,7 @@ import _thread
 import hashlib
 import itertools
 import threading
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -622,3 +623,13 @@ def test_ctrl_c_keeps_the_finished_replicates(huber):
     known = partial.draws.filter(pl.col("replicate") < 200)
     assert known.equals(head.draws.filter(pl.col("replicate").is_in(known["replicate"].implode())))
     assert partial.interval(0.9).height == 3
+
+
+def test_what_an_early_interrupt_left_can_be_shown(squared):
+    """Fewer than two replicates make no interval; the summary says so instead of failing."""
+    whole = sf.bootstrap(squared, n=4, seed=1)
+    for kept in (0, 1):
+        part = replace(whole, draws=whole.draws.head(kept))
+        assert f"replicates {kept} of 4" in part.summary()
+        assert "at least 2 replicates" in part.summary()
+        assert len(part.digest) == 64

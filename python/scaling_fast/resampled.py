@@ -397,7 +397,8 @@ class Bootstrap:
             method = "normal" if self.scheme.name == "jackknife" else "percentile"
             try:
                 table = self.interval(method=method)
-            except ConvergenceError as error:
+            except (ConvergenceError, ParameterError) as error:
+                # What an interrupted run left may be too little for an interval; the summary says so.
                 lines.append(str(error))
             else:
                 lines.append(f"95 % {method} intervals")

@@ -109,6 +109,13 @@ class View:
         return {name: float(value) for name, value in self.stated.params.items()}
 
     @property
+    def best(self) -> dict[str, float]:
+        """The optimum that likelihoods compare: of absolute residuals where the loss is near them."""
+        if self.absolute is None or not self.absolute.converged:
+            return self.hat
+        return {name: float(value) for name, value in self.absolute.params.items()}
+
+    @property
     def resamples(self) -> tuple[Resampled, ...]:
         """What was resampled, rows first."""
         return tuple(r for r in (self.pairs, self.clusters) if r is not None)

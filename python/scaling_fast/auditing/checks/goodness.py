@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 STEP = 6e-6  # cube root of the rounding unit: step of a central difference, relative
 
+TAIL_SHARE = 0.1
+"""Share of the replicates, the largest, that the fitted tail is drawn through."""
+
 
 def goodness(case: Case) -> Outcome:
     """Return three tests of the reported point; green means compatible, not replicated."""
@@ -62,9 +65,8 @@ def _ratio(case: Case, view: View, point: dict[str, float]) -> Outcome:
     density = "Laplace" if view.near_l1 else "Gauss"
     cells = []
     best = stated
-    if view.absolute is not None and view.absolute.converged:
-        absolute = {name: float(value) for name, value in view.absolute.params.items()}
-        best = view.ratio(law, point, absolute)
+    if view.best != view.hat:
+        best = view.ratio(law, point, view.best)
         cells.append(
             Cell(
                 "R2",
@@ -86,15 +88,12 @@ def _ratio(case: Case, view: View, point: dict[str, float]) -> Outcome:
     )
     centre = case.reported.centre
     if centre is not None and centre != point:
-        reference = view.hat
-        if view.absolute is not None and view.absolute.converged:
-            reference = {name: float(value) for name, value in view.absolute.params.items()}
         cells.append(
             Cell(
                 "R2",
                 "likelihood ratio of the rounded parameters",
                 view=label,
-                computed=view.ratio(law, centre, reference),
+                computed=view.ratio(law, centre, view.best),
                 source="the same, at the parameters as printed",
             )
         )
@@ -172,17 +171,21 @@ def _ratio(case: Case, view: View, point: dict[str, float]) -> Outcome:
 def _reference(
     resampled: Resampled, observed: float, label: str
 ) -> tuple[float, float, int, list[Cell]]:
-    """Return the resampled p, its fitted tail, the exceedances, and their cells."""
-    from scipy import special
+    """Return the resampled p, its fitted tail, the exceedances, and their cells.
 
+    Beyond the largest replicate the tail goes on as an exponential through the exceedances of the
+    upper tenth. For the digitised Chinchilla rows 200,000 refits put 2e-5 beyond 83.6; from 4,000
+    the exponential says 1e-6 to 8e-6, and a c chi-square(nu) with their mean and variance 1e-6.
+    """
     values = resampled.ratio[np.isfinite(resampled.ratio)]
     count = int(np.sum(values >= observed))
     p = (1 + count) / (values.size + 1)
-    mean, variance = float(np.mean(values)), float(np.var(values, ddof=1))
+    mean = float(np.mean(values))
+    start = float(np.quantile(values, 1.0 - TAIL_SHARE))
+    beyond = values[values > start] - start
     tail = float("nan")
-    if mean > 0 and variance > 0:
-        # c chi-square(nu) with the replicates' mean and variance (Satterthwaite 1946).
-        tail = float(special.chdtrc(2 * mean**2 / variance, observed * 2 * mean / variance))
+    if beyond.size and observed > start:
+        tail = TAIL_SHARE * float(np.exp(-(observed - start) / np.mean(beyond)))
     kind = resampled.kind
     why = (
         f"likelihood ratio of {values.size} {resampled.words} refits against the full-data optimum"
@@ -219,14 +222,17 @@ def _reference(
                 f"fitted tail p, {kind}",
                 computed=tail,
                 view=label,
-                source="c chi-square(nu) with the replicates' mean and variance",
+                source="exponential through the upper tenth of the replicates; an order of magnitude",
             ),
         ],
     )
 
 
 def _wald(case: Case, view: View, point: dict[str, float]) -> Outcome:
-    """Return the distance of the reported point in the covariance of the refits."""
+    """Return the distance of the reported point in the covariance of the refits.
+
+    Measured from the least-absolute optimum where the stated loss is near it, as the ratio is.
+    """
     k = len(case.law.params)
     cells, judged = [], []
     for resampled in view.resamples:
@@ -234,7 +240,7 @@ def _wald(case: Case, view: View, point: dict[str, float]) -> Outcome:
             continue
         columns, gaps, names = [], [], []
         for name in case.law.params:
-            together = np.concatenate([resampled.draws[name], [point[name], view.hat[name]]])
+            together = np.concatenate([resampled.draws[name], [point[name], view.best[name]]])
             shown, moved = coordinates(name, together)
             columns.append(moved[:-2])
             gaps.append(moved[-2] - moved[-1])
