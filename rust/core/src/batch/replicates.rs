@@ -9,6 +9,7 @@ use crate::pool::pool;
 use crate::problem::{Fitter, Problem};
 use crate::resample::rows::{self, Clusters};
 use crate::resample::stream::{Purpose, Stream};
+use crate::solve::certificate::DECREASE_TOLERANCE;
 use crate::solve::linalg::cholesky;
 use crate::solve::newton::{Options, Scratch, minimise};
 use crate::solve::separable::Separable;
@@ -289,12 +290,19 @@ impl<'a> Worker<'a> {
         self.x.copy_from_slice(&refits.warm);
         if self.fitter.width() > 0.0 {
             self.fitter.with_metric = false;
-            let bold =
-                Options { damping: WARM_DAMPING, second_order: false, max_evaluations: WARM_EVALUATIONS, ..options };
+            let bold = Options {
+                damping: WARM_DAMPING,
+                second_order: false,
+                max_evaluations: WARM_EVALUATIONS,
+                finish: DECREASE_TOLERANCE,
+                ..options
+            };
             let outcome = minimise(&mut self.fitter, &mut self.x, Some(&refits.metric), bold, &mut self.scratch);
             self.fitter.with_metric = true;
             if outcome.status == Status::Converged {
-                return (outcome.value, outcome.status);
+                let space = &refits.problem.space;
+                let gained = self.scratch.last_step(&mut self.x, &space.lower, &space.upper, &outcome);
+                return (outcome.value - gained, outcome.status);
             }
         }
         // A hard replicate gets what a single fit gets, from the same warm point.

@@ -60,9 +60,9 @@ impl Block {
             psi: one.clone(),
             curvature: one.clone(),
             slope: one.clone(),
-            work: one,
+            work: vec![0.0; 2 * BLOCK],
             packed: vec![0.0; q.max(1) * BLOCK],
-            curved: Vec::with_capacity(BLOCK),
+            curved: vec![0; BLOCK + 1],
         }
     }
 
@@ -153,26 +153,21 @@ impl Kernel for AccumulateKernel<'_> {
         let q = model.gradient.len();
         let Block { jacobian, residual, rho, psi, curvature, work, packed, curved, .. } = block;
         let (residual, psi, curvature) = (&residual[..n], &psi[..n], &curvature[..n]);
-        model.value += lanes::dot(&rho[..n], weight);
-        model.square += weighted_square(weight, residual, &mut work[..n]);
-        model.slope += weighted_square(weight, psi, &mut work[..n]);
+        let [value, square, slope] = sums(weight, &rho[..n], residual, psi, &mut work[..n]);
+        model.value += value;
+        model.square += square;
+        model.slope += slope;
         // `work` now holds weight x psi.
         for a in 0..q {
-            model.gradient[a] += lanes::dot(&work[..n], &jacobian[a * BLOCK..a * BLOCK + n]);
-        }
-        for a in 0..q {
             let column = &jacobian[a * BLOCK..a * BLOCK + n];
-            model.column[a] += weighted_square(weight, column, &mut work[..n]);
+            let [gradient, square] = moments(weight, &work[..n], column);
+            model.gradient[a] += gradient;
+            model.column[a] += square;
         }
         // Near-L1 losses leave few rows with curvature: only those are multiplied out. Negative curvature would make the
         // model indefinite; redescending losses rely on their metric there.
-        curved.clear();
-        for i in 0..n {
-            if curvature[i] > 0.0 && weight[i] > 0.0 {
-                curved.push(i);
-            }
-        }
-        if 2 * curved.len() > n {
+        let m = find_curved(weight, curvature, curved);
+        if 2 * m > n {
             let (left, right) = (&mut work[..n], weight);
             for a in 0..q {
                 let column = &jacobian[a * BLOCK..a * BLOCK + n];
@@ -183,23 +178,29 @@ impl Kernel for AccumulateKernel<'_> {
                     model.hessian[a * q + b] += lanes::dot(left, &jacobian[b * BLOCK..b * BLOCK + n]);
                 }
             }
-        } else {
-            let m = curved.len();
+        } else if m > 0 {
+            // Whole lanes, the last filled up with zeros, which add nothing.
+            let padded = m.next_multiple_of(LANES);
             for a in 0..q {
                 let column = &jacobian[a * BLOCK..a * BLOCK + n];
-                for (to, &i) in packed[a * BLOCK..a * BLOCK + m].iter_mut().zip(curved.iter()) {
+                let packed = &mut packed[a * BLOCK..a * BLOCK + padded];
+                for (to, &i) in packed.iter_mut().zip(&curved[..m]) {
                     *to = column[i];
                 }
+                packed[m..].fill(0.0);
             }
+            let (weighted, left) = work[..2 * BLOCK].split_at_mut(BLOCK);
+            let (weighted, left) = (&mut weighted[..padded], &mut left[..padded]);
+            for (to, &i) in weighted.iter_mut().zip(&curved[..m]) {
+                *to = weight[i] * curvature[i];
+            }
+            weighted[m..].fill(0.0);
             for a in 0..q {
-                for (to, &i) in work[..m].iter_mut().zip(curved.iter()) {
-                    *to = weight[i] * curvature[i];
-                }
-                for (to, from) in work[..m].iter_mut().zip(&packed[a * BLOCK..a * BLOCK + m]) {
-                    *to *= from;
+                for ((to, w), v) in left.iter_mut().zip(weighted.iter()).zip(&packed[a * BLOCK..a * BLOCK + padded]) {
+                    *to = w * v;
                 }
                 for b in 0..=a {
-                    model.hessian[a * q + b] += lanes::dot(&work[..m], &packed[b * BLOCK..b * BLOCK + m]);
+                    model.hessian[a * q + b] += lanes::dot(left, &packed[b * BLOCK..b * BLOCK + padded]);
                 }
             }
         }
@@ -219,13 +220,51 @@ impl Kernel for AccumulateKernel<'_> {
     }
 }
 
-/// Sum of weight x value^2; `work` holds weight x value afterwards.
+/// Sums of weight x rho, weight x residual^2 and weight x psi^2 in one pass; `weighted` then holds weight x psi.
 #[inline(always)]
-fn weighted_square(weight: &[f64], value: &[f64], work: &mut [f64]) -> f64 {
-    for ((to, w), v) in work.iter_mut().zip(weight).zip(value) {
-        *to = w * v;
+fn sums(weight: &[f64], rho: &[f64], residual: &[f64], psi: &[f64], weighted: &mut [f64]) -> [f64; 3] {
+    let mut lane = [[0.0; LANES]; 3];
+    let rows = weight.chunks_exact(LANES).zip(rho.chunks_exact(LANES));
+    let slopes = residual.chunks_exact(LANES).zip(psi.chunks_exact(LANES)).zip(weighted.chunks_exact_mut(LANES));
+    for ((w, rho), ((r, psi), to)) in rows.zip(slopes) {
+        for i in 0..LANES {
+            lane[0][i] = rho[i].mul_add(w[i], lane[0][i]);
+            lane[1][i] = (w[i] * r[i]).mul_add(r[i], lane[1][i]);
+        }
+        let mut product = [0.0; LANES];
+        for i in 0..LANES {
+            product[i] = w[i] * psi[i];
+            lane[2][i] = product[i].mul_add(psi[i], lane[2][i]);
+        }
+        to.copy_from_slice(&product);
     }
-    lanes::dot(work, value)
+    lane.map(lanes::reduce)
+}
+
+/// Sums of weight psi x column and weight x column^2 in one pass.
+#[inline(always)]
+fn moments(weight: &[f64], weighted: &[f64], column: &[f64]) -> [f64; 2] {
+    let mut lane = [[0.0; LANES]; 2];
+    let rows = weight.chunks_exact(LANES).zip(weighted.chunks_exact(LANES)).zip(column.chunks_exact(LANES));
+    for ((w, psi), v) in rows {
+        for i in 0..LANES {
+            lane[0][i] = psi[i].mul_add(v[i], lane[0][i]);
+            lane[1][i] = (w[i] * v[i]).mul_add(v[i], lane[1][i]);
+        }
+    }
+    lane.map(lanes::reduce)
+}
+
+/// Put the rows that weigh and curve upwards at the head of `curved` and return how many they are.
+#[inline(always)]
+fn find_curved(weight: &[f64], curvature: &[f64], curved: &mut [usize]) -> usize {
+    let mut m = 0;
+    for (i, (w, c)) in weight.iter().zip(curvature).enumerate() {
+        // Without a branch: which rows curve is as good as random.
+        curved[m] = i;
+        m += usize::from(c * w > 0.0);
+    }
+    m
 }
 
 /// Sum of weight x rho of a block, for objectives without a model.
