@@ -10,7 +10,8 @@ use crate::problem::{Fitter, Problem};
 use crate::solve::newton::{Options, Outcome, Scratch};
 use crate::solve::separable::Separable;
 use crate::solve::starts::{Effort, Found, descend, refine, search};
-use crate::solve::{Status, polish, trust};
+use crate::solve::trust::{self, Linear};
+use crate::solve::{Status, polish};
 
 /// Damping of a second attempt: the first step is then a short one downhill.
 const CAREFUL: f64 = 10.0;
@@ -132,19 +133,19 @@ fn local(fitter: &mut Fitter<'_>, start: &[f64], options: Options, x: &mut [f64]
     let mut best: Option<Outcome> = None;
     let mut projected = start.to_vec();
     let mut attempts = vec![
-        (start.to_vec(), options.damping, false),
-        (start.to_vec(), options.damping, true),
-        (start.to_vec(), CAREFUL, false),
+        (start.to_vec(), options.damping, None),
+        (start.to_vec(), options.damping, Some(Linear::Stepped)),
+        (start.to_vec(), CAREFUL, None),
     ];
     if fitter.project(&mut projected) {
-        attempts.push((projected.clone(), options.damping, false));
-        attempts.push((projected.clone(), options.damping, true));
-        attempts.push((projected, CAREFUL, false));
+        attempts.push((projected.clone(), options.damping, None));
+        attempts.push((projected.clone(), options.damping, Some(Linear::Projected)));
+        attempts.push((projected, CAREFUL, None));
     }
     for (mut point, damping, guided) in attempts {
         let options = Options { damping, ..options };
-        if guided && fitter.width() > 0.0 {
-            trust::follow(fitter, &mut point, MOST_GUIDED, scratch);
+        if let Some(linear) = guided.filter(|_| fitter.width() > 0.0) {
+            trust::follow(fitter, &mut point, linear, MOST_GUIDED, scratch);
         }
         let outcome = descend(fitter, &mut point, options, false, scratch);
         let outcome = polish::polish(fitter, &mut point, outcome, options, scratch);

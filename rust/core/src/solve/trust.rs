@@ -6,6 +6,7 @@
 use super::linalg::{back_substitute, norm2, qr};
 use super::newton::Scratch;
 use super::objective::{Objective, Rows};
+use super::separable::Separable;
 
 /// First radius, in units of the scaled start (Moré 1978).
 const FIRST_RADIUS: f64 = 100.0;
@@ -31,6 +32,16 @@ const LITTLE: f64 = 1e-13;
 /// Radius, relative to the scaled point, at which steps have become rounding.
 const SMALLEST_RADIUS: f64 = 1e-15;
 
+/// What becomes of the coordinates in which the law is linear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Linear {
+    /// They move like all others.
+    Stepped,
+    /// They are solved for after every step and do not count in its length: variable projection (Kaufman 1975), which
+    /// takes an amplitude through a hundred decades at no cost.
+    Projected,
+}
+
 /// Residuals and Jacobian of the coordinates that move, weighted so that half the sum of squares has the objective's gradient.
 #[derive(Debug, Default)]
 struct System {
@@ -39,17 +50,23 @@ struct System {
     root: Vec<f64>,
     /// Upper triangle with Q' r as its last column, stride `movable + 1`.
     r: Vec<f64>,
-    /// Largest column norm so far, one a coordinate of the objective.
+    /// Largest column norm so far, one a coordinate of the objective; 0 for those that are solved for.
     scale: Vec<f64>,
+    /// Coordinates that are solved for.
+    projected: Vec<bool>,
 }
 
 /// Move `x` downhill for at most `most` evaluations; returns how many were spent.
 ///
 /// Not a certificate: what comes out is a better start for [`minimise`](super::newton::minimise).
-pub fn follow<O: Objective>(objective: &mut O, x: &mut [f64], most: usize, s: &mut Scratch) -> usize {
+pub fn follow<O: Separable>(objective: &mut O, x: &mut [f64], linear: Linear, most: usize, s: &mut Scratch) -> usize {
     let mut rows = Rows::default();
     let mut probe = Rows::default();
-    let mut system = System { scale: vec![0.0; x.len()], ..System::default() };
+    let mut projected = vec![linear == Linear::Projected; x.len()];
+    for &j in objective.nonlinear() {
+        projected[j] = false;
+    }
+    let mut system = System { scale: vec![0.0; x.len()], projected, ..System::default() };
     let mut value = objective.value(x);
     let mut spent = 1;
     let mut radius = None;
@@ -73,8 +90,16 @@ pub fn follow<O: Objective>(objective: &mut O, x: &mut [f64], most: usize, s: &m
                 let moved = step[k] + bend.as_ref().map_or(0.0, |a| 0.5 * a[k]);
                 trial[j] = (x[j] + moved).clamp(objective.lower()[j], objective.upper()[j]);
             }
-            let there = objective.value(&trial);
+            let mut there = objective.value(&trial);
             spent += 2;
+            if linear == Linear::Projected {
+                let mut solved = trial.clone();
+                let lower = if objective.project(&mut solved) { objective.value(&solved) } else { f64::INFINITY };
+                spent += 1;
+                if lower < there || there.is_nan() {
+                    (trial, there) = (solved, lower);
+                }
+            }
             let gain = (value - there) / predicted;
             let done = predicted <= LITTLE * value && (value - there).abs() <= LITTLE * value;
             if gain < 0.25 || gain.is_nan() {
@@ -128,7 +153,9 @@ impl System {
             for i in 0..n {
                 a[k * n + i] = self.root[i] * rows.jacobian[j * n + i];
             }
-            self.scale[j] = self.scale[j].max(norm2(&a[k * n..(k + 1) * n]));
+            if !self.projected[j] {
+                self.scale[j] = self.scale[j].max(norm2(&a[k * n..(k + 1) * n]));
+            }
         }
         for i in 0..n {
             a[q * n + i] = self.root[i] * rows.residual[i];
@@ -169,9 +196,8 @@ impl System {
             return best;
         }
         let gradient: Vec<f64> = self.pulled();
-        let mut upper = norm2(
-            &self.movable.iter().zip(&gradient).map(|(&j, g)| g / self.scale[j]).collect::<Vec<f64>>(),
-        ) / radius;
+        let scaled = self.movable.iter().zip(&gradient).filter(|(j, _)| self.scale[**j] > 0.0);
+        let mut upper = norm2(&scaled.map(|(&j, g)| g / self.scale[j]).collect::<Vec<f64>>()) / radius;
         let mut damping = if length.is_finite() { self.newton(0.0, length, radius, &best) } else { 1e-3 * upper };
         for _ in 0..PASSES {
             if !(damping > lower && damping < upper) {
