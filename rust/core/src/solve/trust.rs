@@ -9,7 +9,7 @@ use super::objective::{Objective, Rows};
 use super::separable::Separable;
 
 /// First radius, in units of the scaled start (Moré 1978).
-const FIRST_RADIUS: f64 = 100.0;
+const FIRST_RADIUS: f64 = 0.1;
 
 /// Gain ratio above which a step is accepted.
 const ACCEPT: f64 = 1e-4;
