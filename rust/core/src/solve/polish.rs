@@ -11,6 +11,9 @@ const MOST_ROWS: usize = 50_000;
 /// Steps at most: without the law's second derivatives convergence is linear, each step a few bits.
 const MOST_STEPS: usize = 30;
 
+/// Share of the rounding norm (1e3 eps ||y||) by which a residual norm is uncertain.
+const ROUNDING_SHARE: f64 = 1e-2;
+
 /// Improve `x` by QR steps; a step is kept only when it lowers the gradient, or is followed by a shorter one, and
 /// does not raise the objective.
 pub fn polish<O: Objective>(
@@ -36,14 +39,16 @@ pub fn polish<O: Objective>(
             break;
         }
         let value = objective.value(&trial);
-        let acceptable = value <= best.value * (1.0 + 1e-12) || value <= options.rounding * options.rounding;
+        // Values cannot tell points apart that differ by less than the rounding of the law in every row.
+        let noise = ROUNDING_SHARE * options.rounding * (2.0 * best.value).sqrt();
+        let acceptable = value <= best.value * (1.0 + 1e-12) + noise || value <= options.rounding * options.rounding;
         if !acceptable {
             break;
         }
         plan = self::plan(objective, &trial, &mut rows);
         let Some(there) = &plan else { break };
         // Along a sloppy direction the gradient is rounding long before the parameters are: there the next step tells.
-        let shorter = there.cosine <= 0.1 * GRADIENT_TOLERANCE && there.length < 0.5 * here.length;
+        let shorter = there.cosine <= GRADIENT_TOLERANCE && there.length < 0.5 * here.length;
         if there.cosine >= here.cosine && !shorter {
             break;
         }
