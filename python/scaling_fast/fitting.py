@@ -48,6 +48,9 @@ DEFAULT_TARGET = "loss"
 MAD_TO_SIGMA = 1.4826
 """1 / (the normal quantile of 3/4): the median absolute deviation of normal noise times this is its sd."""
 
+MOST_ROUNDS, SCALE_TOLERANCE = 100, 1e-12
+"""Rounds of `scale="mad"` at most, and the relative change of the scale that ends them."""
+
 LOSSES = ("squared", "huber", "absolute", "soft_l1", "cauchy", "tukey", "log_cosh", "pinball")
 
 
@@ -157,7 +160,7 @@ def fit(
     _refuse_extreme_sigma(table)
     scale = None
     if isinstance(loss, Huber) and loss.scale == "mad":
-        scale = _mad(Request(law, table, Absolute(), scale_of_residual), workers)
+        scale = _mad(Request(law, table, Absolute(), scale_of_residual), loss.delta, workers)
         loss = Huber(loss.delta * scale)
     request = Request(law, table, loss, scale_of_residual, dict(columns or {}))
     require(table, _requirements(request), scale_of_residual)
@@ -304,13 +307,23 @@ def _requirements(request: Request) -> list[tuple[str, str, str]]:
     return needs
 
 
-def _mad(request: Request, threads: int) -> float:
-    """Return the scale of the residuals: 1.4826 x median |r| of the least-absolute fit."""
-    numbers, _ = request.fit(None, threads=threads)
+def _mad(request: Request, delta: float, threads: int) -> float:
+    """Return 1.4826 x median |r| of the very Huber fit that it gives its delta, reached from the least-absolute fit."""
     if request.table.groups != 1:
         raise ParameterError(
             'scale="mad" belongs to one fit; it has no meaning with by=', code="scale", param="loss"
         )
+    scale = _scale(request, threads)
+    # Each round is one more of the alternation of nlrob in R's robustbase, which contracts.
+    for _ in range(MOST_ROUNDS):
+        last, scale = scale, _scale(replace(request, loss=Huber(delta * scale)), threads)
+        if abs(scale - last) <= SCALE_TOLERANCE * scale:
+            break
+    return scale
+
+
+def _scale(request: Request, threads: int) -> float:
+    numbers, _ = request.fit(None, threads=threads)
     point = dict(zip(request.names, numbers["params"][0].tolist(), strict=True))
     if not all(math.isfinite(one) for one in point.values()):
         raise ConvergenceError(status_sentence("not_finite"), code="not_finite")

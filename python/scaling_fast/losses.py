@@ -106,7 +106,8 @@ class Huber:
         Where the loss turns from a parabola to a line, in units of the residual. With
         `scale="mad"`, in units of the residuals' scale.
     scale
-        None, or "mad": delta is multiplied by 1.4826 times the median absolute residual.
+        None, or "mad": delta is multiplied by 1.4826 times the median absolute residual of the fit
+        itself, as nlrob of R's robustbase iterates it.
 
     Raises
     ------

@@ -181,12 +181,12 @@ def test_pinball_at_one_half_is_half_the_absolute_loss():
 
 
 def test_a_huber_in_units_of_the_mad_is_the_huber_of_that_delta():
-    """losses.Huber: delta times 1.4826 x the median absolute residual of the least-absolute fit."""
+    """losses.Huber: delta times 1.4826 x the median absolute residual of the fit itself."""
     x, y = design("log")
     runs = {"x": x, "y": y}
     lad = sf.fit(runs, FORMULA, target="y", loss=sf.Absolute())
-    scale = 1.4826 * np.median(np.abs(lad.residuals()))
     relative = sf.fit(runs, FORMULA, target="y", loss=sf.Huber(1.345, scale="mad"))
+    scale = 1.4826 * np.median(np.abs(relative.residuals()))
     given = sf.fit(runs, FORMULA, target="y", loss=sf.Huber(1.345 * scale))
     assert relative.scale == pytest.approx(scale, rel=1e-9)
     assert given.scale is None

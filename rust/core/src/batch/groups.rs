@@ -10,10 +10,14 @@ use crate::problem::{Fitter, Problem};
 use crate::solve::newton::{Options, Outcome, Scratch};
 use crate::solve::separable::Separable;
 use crate::solve::starts::{Effort, Found, descend, refine, search};
+use crate::solve::trust::{self, Linear};
 use crate::solve::{Status, polish};
 
 /// Damping of a second attempt: the first step is then a short one downhill.
 const CAREFUL: f64 = 10.0;
+
+/// Evaluations of a trust region run; the worst certified problem of the NIST suite needs a tenth.
+const MOST_GUIDED: usize = 3_000;
 
 /// Rows above which starts are searched on a sample.
 const MANY_ROWS: usize = 20_000;
@@ -123,18 +127,26 @@ fn run(
     }
 }
 
-/// A local fit from exactly one point. Should it fail or run off to where parameters stop to matter, it is tried again more
-/// carefully, and at last with the linear parameters re-solved at the start.
+/// A local fit from exactly one point. Should it fail or run off to where parameters stop to matter, it is tried again along
+/// a trust region, and at last more carefully and with the linear parameters re-solved at the start.
 fn local(fitter: &mut Fitter<'_>, start: &[f64], options: Options, x: &mut [f64], scratch: &mut Scratch) -> Found {
     let mut best: Option<Outcome> = None;
     let mut projected = start.to_vec();
-    let mut attempts = vec![(start.to_vec(), options.damping), (start.to_vec(), CAREFUL)];
+    let mut attempts = vec![
+        (start.to_vec(), options.damping, None),
+        (start.to_vec(), options.damping, Some(Linear::Stepped)),
+        (start.to_vec(), CAREFUL, None),
+    ];
     if fitter.project(&mut projected) {
-        attempts.push((projected.clone(), options.damping));
-        attempts.push((projected, CAREFUL));
+        attempts.push((projected.clone(), options.damping, None));
+        attempts.push((projected.clone(), options.damping, Some(Linear::Projected)));
+        attempts.push((projected, CAREFUL, None));
     }
-    for (mut point, damping) in attempts {
+    for (mut point, damping, guided) in attempts {
         let options = Options { damping, ..options };
+        if let Some(linear) = guided.filter(|_| fitter.width() > 0.0) {
+            trust::follow(fitter, &mut point, linear, MOST_GUIDED, scratch);
+        }
         let outcome = descend(fitter, &mut point, options, false, scratch);
         let outcome = polish::polish(fitter, &mut point, outcome, options, scratch);
         let sound =

@@ -265,23 +265,22 @@ impl<'a> Worker<'a> {
             return (value, status);
         }
         let effort = match starts {
-            0 => Effort::automatic(refits.problem.ranges().len()),
-            count => Effort { scanned: count.max(2) * 8, refined: count, until_agreed: false },
+            0 => Effort { further: 0, ..Effort::automatic(refits.problem.ranges().len()) },
+            count => Effort { scanned: count.max(2) * 8, refined: count, until_agreed: false, further: 0 },
         };
         let warm = self.x.clone();
         let (fitter, scratch) = (&mut self.fitter, &mut self.scratch);
         let found = search(fitter, refits.problem.ranges(), &[], effort, options, &mut self.x, scratch).outcome;
         let better = found.status == Status::Converged && (status != Status::Converged || found.value < value);
-        if better {
-            return (found.value, found.status);
+        if !better {
+            self.x = warm;
         }
-        self.x = warm;
         // The scratch still describes the last searched point; what follows reads the model of this one.
         self.fitter.with_metric = false;
         let again = Options { damping: 0.0, second_order: false, max_evaluations: 1, ..options };
         minimise(&mut self.fitter, &mut self.x.clone(), Some(&refits.metric), again, &mut self.scratch);
         self.fitter.with_metric = true;
-        (value, status)
+        if better { (found.value, found.status) } else { (value, status) }
     }
 
     /// Refit from the optimum of the fit.

@@ -9,6 +9,7 @@ pub mod objective;
 pub mod polish;
 pub mod separable;
 pub mod starts;
+pub mod trust;
 
 pub use certificate::{Certificate, Status};
 pub use newton::{Options, Outcome, Scratch, minimise};

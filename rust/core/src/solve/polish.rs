@@ -1,6 +1,6 @@
 //! Last digits: Newton steps from a QR factorisation of the rows, which squares no condition number.
 
-use super::certificate::Status;
+use super::certificate::{GRADIENT_TOLERANCE, Status};
 use super::linalg::{back_substitute, qr};
 use super::newton::{Options, Outcome, Scratch};
 use super::objective::{Objective, Rows};
@@ -11,7 +11,11 @@ const MOST_ROWS: usize = 50_000;
 /// Steps at most: without the law's second derivatives convergence is linear, each step a few bits.
 const MOST_STEPS: usize = 30;
 
-/// Improve `x` by QR steps; a step is kept only when it lowers the gradient and does not raise the objective.
+/// Share of the rounding norm (1e3 eps ||y||) by which a residual norm is uncertain.
+const ROUNDING_SHARE: f64 = 1e-2;
+
+/// Improve `x` by QR steps; a step is kept only when it lowers the gradient, or is followed by a shorter one, and
+/// does not raise the objective.
 pub fn polish<O: Objective>(
     objective: &mut O,
     x: &mut [f64],
@@ -19,39 +23,39 @@ pub fn polish<O: Objective>(
     options: Options,
     s: &mut Scratch,
 ) -> Outcome {
-    let p = objective.dimension();
     let mut best = outcome;
-    if best.status == Status::NotFinite || p == 0 || best.certificate.multiplier > 0.0 {
+    if best.status == Status::NotFinite || objective.dimension() == 0 || best.certificate.multiplier > 0.0 {
         return best;
     }
     let mut rows = std::mem::take(&mut s.rows);
+    let mut plan = plan(objective, x, &mut rows);
     for _ in 0..MOST_STEPS {
-        if !objective.rows(x, &mut rows) || rows.residual.len() > MOST_ROWS {
-            break;
-        }
-        let movable = movable(objective, x, &rows);
-        let Some(step) = step(&rows, &movable, p) else { break };
+        let Some(here) = plan else { break };
         let mut trial = x.to_vec();
-        for (a, &j) in movable.iter().enumerate() {
-            trial[j] = (trial[j] + step[a]).clamp(objective.lower()[j], objective.upper()[j]);
+        for (&j, v) in here.movable.iter().zip(&here.step) {
+            trial[j] = (trial[j] + v).clamp(objective.lower()[j], objective.upper()[j]);
         }
         if trial == x {
             break;
         }
-        let before = cosine(&rows, &movable);
         let value = objective.value(&trial);
-        let acceptable = value <= best.value * (1.0 + 1e-12) || value <= options.rounding * options.rounding;
-        if !acceptable || !objective.rows(&trial, &mut rows) {
+        // Values cannot tell points apart that differ by less than the rounding of the law in every row.
+        let noise = ROUNDING_SHARE * options.rounding * (2.0 * best.value).sqrt();
+        let acceptable = value <= best.value * (1.0 + 1e-12) + noise || value <= options.rounding * options.rounding;
+        if !acceptable {
             break;
         }
-        let after = cosine(&rows, &movable);
-        if after >= before {
+        plan = self::plan(objective, &trial, &mut rows);
+        let Some(there) = &plan else { break };
+        // Along a sloppy direction the gradient is rounding long before the parameters are: there the next step tells.
+        let shorter = there.cosine <= GRADIENT_TOLERANCE && there.length < 0.5 * here.length;
+        if there.cosine >= here.cosine && !shorter {
             break;
         }
         x.copy_from_slice(&trial);
         best.value = value;
-        best.certificate.gradient = best.certificate.gradient.min(after);
-        if after > 0.7 * before {
+        best.certificate.gradient = if shorter { there.cosine } else { best.certificate.gradient.min(there.cosine) };
+        if there.cosine > 0.7 * here.cosine && !shorter {
             break;
         }
     }
@@ -60,6 +64,26 @@ pub fn polish<O: Objective>(
         best.status = Status::Converged;
     }
     best
+}
+
+/// A step from one point, and what says whether it is needed.
+struct Plan {
+    movable: Vec<usize>,
+    step: Vec<f64>,
+    /// Largest cosine between psi and a column.
+    cosine: f64,
+    /// Largest part of the step, relative to its coordinate or to one.
+    length: f64,
+}
+
+fn plan<O: Objective>(objective: &mut O, x: &[f64], rows: &mut Rows) -> Option<Plan> {
+    if !objective.rows(x, rows) || rows.residual.len() > MOST_ROWS {
+        return None;
+    }
+    let movable = movable(objective, x, rows);
+    let step = step(rows, &movable, x.len())?;
+    let relative = movable.iter().zip(&step).map(|(&j, v)| v.abs() / x[j].abs().max(1.0));
+    Some(Plan { cosine: cosine(rows, &movable), length: relative.fold(0.0, f64::max), movable, step })
 }
 
 /// Coordinates off their bounds.

@@ -3,6 +3,7 @@
 use super::certificate::{AGREEMENT_NEEDED, AGREEMENT_TOLERANCE, Status};
 use super::newton::{Options, Outcome, Scratch, minimise};
 use super::separable::Separable;
+use super::trust::{self, Linear};
 use super::{kink, polish};
 
 /// Where to look for one nonlinear coordinate.
@@ -55,6 +56,15 @@ impl Range {
     }
 }
 
+/// How many times as many points are scanned again where the first did not agree.
+const FURTHER: usize = 4;
+
+/// Evaluations along a trust region that a start of the second scan gets.
+const GUIDED: usize = 300;
+
+/// Evaluations along a trust region that a search gets which ended without a certificate.
+const LAST_RESORT: usize = 3_000;
+
 /// How many points are scanned and how many of them refined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effort {
@@ -64,6 +74,8 @@ pub struct Effort {
     pub refined: usize,
     /// Stop as soon as enough of them agree on the best.
     pub until_agreed: bool,
+    /// Points scanned further where these do not agree.
+    pub further: usize,
 }
 
 impl Effort {
@@ -75,12 +87,12 @@ impl Effort {
             2 => (48, 16),
             _ => ((64 * d).min(640), 24),
         };
-        Self { scanned, refined, until_agreed: true }
+        Self { scanned, refined, until_agreed: true, further: FURTHER * scanned }
     }
 
     /// Every one of `count` starts.
     pub fn every(count: usize) -> Self {
-        Self { scanned: count, refined: count, until_agreed: false }
+        Self { scanned: count, refined: count, until_agreed: false, further: 0 }
     }
 }
 
@@ -105,11 +117,61 @@ pub fn search<O: Separable>(
     x: &mut [f64],
     s: &mut Scratch,
 ) -> Found {
+    let candidates = scan(objective, ranges, 0..effort.scanned, s);
+    // Points a user gives come first: whoever gives a start wants it tried.
+    let queue: Vec<Vec<f64>> = given.iter().cloned().chain(candidates).collect();
+    let effort = Effort { refined: effort.refined.max(given.len()), ..effort };
+    let first = refine(objective, &queue, given.len(), effort, options, x, s);
+    if is_settled(&first) || effort.further == 0 {
+        return first;
+    }
+    // Long valleys and shy basins: more starts, each led some way along a trust region before it is refined.
+    let mut queue = scan(objective, ranges, effort.scanned..effort.scanned + effort.further, s);
+    queue.truncate(effort.refined);
+    for (index, point) in queue.iter_mut().enumerate() {
+        let linear = if index.is_multiple_of(2) { Linear::Stepped } else { Linear::Projected };
+        if objective.width() > 0.0 {
+            trust::follow(objective, point, linear, GUIDED, s);
+        }
+    }
+    if first.outcome.value.is_finite() {
+        queue.insert(0, x.to_vec());
+    }
+    let mut second = refine(objective, &queue, 1, Effort { refined: queue.len(), ..effort }, options, x, s);
+    second.starts += first.starts;
+    if first.outcome.value <= second.outcome.value * (1.0 + AGREEMENT_TOLERANCE) {
+        second.agreement += first.agreement.saturating_sub(1);
+    }
+    if second.outcome.status != Status::Converged && second.outcome.value.is_finite() && objective.width() > 0.0 {
+        let mut point = x.to_vec();
+        trust::follow(objective, &mut point, Linear::Stepped, LAST_RESORT, s);
+        let outcome = minimise(objective, &mut point, None, options, s);
+        let outcome = polish::polish(objective, &mut point, outcome, options, s);
+        if outcome.value < second.outcome.value || outcome.status == Status::Converged {
+            x.copy_from_slice(&point);
+            second = Found { outcome, agreement: 1, ..second };
+        }
+    }
+    second
+}
+
+/// Whether enough starts agree on a certified optimum.
+fn is_settled(found: &Found) -> bool {
+    found.outcome.status == Status::Converged && found.agreement >= AGREEMENT_NEEDED
+}
+
+/// The points of the scan that have these numbers, linear coordinates solved for, best first.
+fn scan<O: Separable>(
+    objective: &mut O,
+    ranges: &[Range],
+    numbers: std::ops::Range<usize>,
+    s: &Scratch,
+) -> Vec<Vec<f64>> {
     let p = objective.dimension();
     let mut candidates: Vec<(f64, Vec<f64>)> = Vec::new();
     let nonlinear = objective.nonlinear().to_vec();
     let fractions = kronecker(nonlinear.len());
-    for index in 0..effort.scanned {
+    for index in numbers {
         if s.is_stopped() {
             break;
         }
@@ -129,10 +191,7 @@ pub fn search<O: Separable>(
         }
     }
     candidates.sort_by(|a, b| a.0.total_cmp(&b.0));
-    // Points a user gives come first: whoever gives a start wants it tried.
-    let queue: Vec<Vec<f64>> = given.iter().cloned().chain(candidates.into_iter().map(|c| c.1)).collect();
-    let effort = Effort { refined: effort.refined.max(given.len()), ..effort };
-    refine(objective, &queue, given.len(), effort, options, x, s)
+    candidates.into_iter().map(|c| c.1).collect()
 }
 
 /// Refine the points of `queue` in order, the first `exact` of them straight down from where they are, until enough of them agree on the best.
