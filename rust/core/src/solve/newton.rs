@@ -162,19 +162,16 @@ pub fn minimise<O: Objective>(
     let p = objective.dimension();
     clamp_into_box(x, objective.lower(), objective.upper());
     let mut value = objective.model(x, &mut s.here);
+    if !value.is_finite() {
+        return Outcome { evaluations: 1, ..Outcome::FAILED };
+    }
     let mut outcome =
         Outcome { value, status: Status::IterationLimit, certificate: Certificate::UNKNOWN, evaluations: 1 };
-    if !value.is_finite() {
-        outcome.status = Status::NotFinite;
-        return outcome;
-    }
     let mut damping = options.damping;
-    let mut growth = 4.0;
     // A full metric has the scale of the curvature itself; a diagonal one must start small to leave ridges alone.
     let first = if metric.is_some() { 0.05 } else { 1e-4 };
-    let mut previous = f64::INFINITY;
-    let mut slow = 0;
-    let mut with_second = false;
+    let (mut growth, mut previous, mut slow) = (4.0, f64::INFINITY, 0);
+    let (mut with_second, mut curved) = (false, false);
     let mut failures = 0;
     while outcome.evaluations < options.max_evaluations {
         if s.is_stopped() {
@@ -227,10 +224,10 @@ pub fn minimise<O: Objective>(
         let there = objective.model(&s.trial, &mut s.there);
         outcome.evaluations += 1;
         let gain = (value - there) / predicted;
+        // Values cannot tell such a step from rounding; gradients can.
         let at_rounding = predicted <= 1e-11 * value
             && there <= value * (1.0 + 1e-13)
-            && largest_cosine(&s.there, &s.trial, objective.lower(), objective.upper())
-                < 0.5 * outcome.certificate.gradient;
+            && cosine_there(objective, s) < 0.5 * outcome.certificate.gradient;
         if there.is_finite() && predicted > 0.0 && (gain >= ACCEPT || at_rounding) {
             x.copy_from_slice(&s.trial);
             std::mem::swap(&mut s.here, &mut s.there);
@@ -248,6 +245,10 @@ pub fn minimise<O: Objective>(
                 with_second = second_derivatives(objective, x, s);
                 outcome.evaluations += 2 * p;
             }
+        } else if certified && options.second_order && !std::mem::replace(&mut curved, true) {
+            // Steps without the law's curvature may shrink the gradient too slowly to be told from rounding.
+            with_second = second_derivatives(objective, x, s);
+            outcome.evaluations += 2 * p;
         } else if certified {
             // The certificate holds and rounding forbids a better point.
             outcome.status = Status::Converged;
@@ -264,6 +265,10 @@ pub fn minimise<O: Objective>(
     }
     outcome.value = value;
     outcome
+}
+
+fn cosine_there<O: Objective>(objective: &O, s: &Scratch) -> f64 {
+    largest_cosine(&s.there, &s.trial, objective.lower(), objective.upper())
 }
 
 /// Largest cosine over the coordinates that are free to move against their gradient.
