@@ -367,7 +367,8 @@ def _assemble(
         [numbers["gradient"], numbers["decrease"], numbers["multiplier"]]
     )
     agreed = (
-        (numbers["agreement"] >= AGREEMENT_NEEDED) & searched & (status == "converged").to_numpy()
+        ((numbers["agreement"] >= AGREEMENT_NEEDED) & searched | numbers["exhaustive"])
+        & (status == "converged").to_numpy()
     )
     findings = advice.of_fit(request, numbers, status, single=single)
     return Fit(request, frame, findings, scale, seed, certificates, agreed)

@@ -80,6 +80,8 @@ pub struct FitRow {
     pub starts: usize,
     /// Starts that agree with the best one.
     pub agreement: usize,
+    /// Whether the search saw every valley there is, so that no agreement is needed.
+    pub exhaustive: bool,
     /// Condition number of the column-scaled J'J in solver coordinates.
     pub condition: f64,
     /// Evaluations of the model.
@@ -103,6 +105,7 @@ impl FitRow {
             rows,
             starts: 0,
             agreement: 0,
+            exhaustive: false,
             condition: f64::NAN,
             evaluations: 0,
             at_bound: vec![false; parameters],

@@ -5,13 +5,14 @@ use rayon::prelude::*;
 use super::identify::{flat, identify};
 use super::{Control, FitRow, Question, Starts, order};
 use crate::error::Error;
+use crate::loss::Loss;
 use crate::pool::pool;
-use crate::problem::{Fitter, Problem};
+use crate::problem::{Fitter, Problem, Residual};
 use crate::solve::newton::{Options, Outcome, Scratch};
 use crate::solve::separable::Separable;
 use crate::solve::starts::{Effort, Found, descend, refine, search};
 use crate::solve::trust::{self, Linear};
-use crate::solve::{Status, polish};
+use crate::solve::{Status, polish, valley};
 
 /// Damping of a second attempt: the first step is then a short one downhill.
 const CAREFUL: f64 = 10.0;
@@ -113,6 +114,15 @@ fn run(
             } else {
                 Vec::new()
             };
+            // Where projection is exact, one nonlinear coordinate can be walked from end to end.
+            if matches!(starts, Starts::Auto)
+                && given.is_empty()
+                && (question.loss, question.residual) == (Loss::Squared, Residual::Raw)
+                && let [range] = *problem.ranges()
+                && let Some(found) = valley::search(fitter, range, options, x, scratch)
+            {
+                return found;
+            }
             if problem.len() <= MANY_ROWS {
                 return search(fitter, problem.ranges(), &given, effort, options, x, scratch);
             }
@@ -160,7 +170,7 @@ fn local(fitter: &mut Fitter<'_>, start: &[f64], options: Options, x: &mut [f64]
         }
     }
     let outcome = best.unwrap_or(Outcome::FAILED);
-    Found { outcome, starts: 1, agreement: usize::from(outcome.value.is_finite()) }
+    Found { outcome, starts: 1, agreement: usize::from(outcome.value.is_finite()), exhaustive: false }
 }
 
 /// The table row of a finished fit.
@@ -169,6 +179,7 @@ fn report(problem: &Problem<'_>, fitter: &mut Fitter<'_>, found: &Found, x: &[f6
     let mut row = FitRow::empty(space.parameters(), fitter.rows_selected(), found.outcome.status);
     row.starts = found.starts;
     row.agreement = found.agreement;
+    row.exhaustive = found.exhaustive;
     row.evaluations = found.outcome.evaluations;
     if !found.outcome.value.is_finite() {
         return row;

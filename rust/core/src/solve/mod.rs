@@ -10,6 +10,7 @@ pub mod polish;
 pub mod separable;
 pub mod starts;
 pub mod trust;
+pub mod valley;
 
 pub use certificate::{Certificate, Status};
 pub use newton::{Options, Outcome, Scratch, minimise};

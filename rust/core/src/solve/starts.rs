@@ -39,7 +39,7 @@ impl Range {
     }
 
     /// The point of the range that belongs to `u` in (0, 1).
-    fn at(self, u: f64) -> f64 {
+    pub(super) fn at(self, u: f64) -> f64 {
         match self {
             Self::Span { lower, upper, reach } => {
                 // The middle eight tenths of the points lie inside the ends, the rest beyond them.
@@ -105,6 +105,8 @@ pub struct Found {
     pub starts: usize,
     /// Refinements that ended within 1e-8 relative of the best objective.
     pub agreement: usize,
+    /// Whether every valley of the only nonlinear coordinate was seen, so that no agreement is needed.
+    pub exhaustive: bool,
 }
 
 /// Search from the scan of `ranges` (one a nonlinear coordinate) and from the `given` points, best point into `x`.
@@ -244,7 +246,7 @@ pub fn refine<O: Separable>(
     if best.value.is_finite() {
         best = polish::polish(objective, x, best, options, s);
     }
-    Found { outcome: best, starts, agreement: agreement(&values, best.value, perfect) }
+    Found { outcome: best, starts, agreement: agreement(&values, best.value, perfect), exhaustive: false }
 }
 
 /// Width of the quadratic zone, in median residuals, below which a loss is approached through its kinked limit.
