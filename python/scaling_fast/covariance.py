@@ -56,10 +56,14 @@ def covariance(
     counts = np.ones(len(residual)) if weights is None else weights
     total = float(counts.sum())
     spare = total - len(free)
-    if spare <= 0 and not given:
+    if spare <= 0 and not given and clusters is None:
+        counted = f"{len(residual)} rows" if weights is None else f"weights that sum to {total:g}"
+        mend = "add rows or fix parameters"
+        if weights is not None:
+            mend = "weights are frequencies: give the number of times each row counts, or sigma="
         raise DataError(
-            f"{len(residual)} rows leave no degree of freedom for {len(free)} free parameters, so "
-            "the noise cannot be estimated; add rows or fix parameters",
+            f"{counted} leave no degree of freedom for {len(free)} free parameters, so the noise "
+            f"cannot be estimated; {mend}",
             code="no_dof",
         )
     moving = jacobian[:, list(free)]

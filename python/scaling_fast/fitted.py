@@ -225,7 +225,7 @@ class Fit:
         kind
             "hessian": s² (J'WJ)⁻¹, for least squares. "sandwich": A⁻¹ B A⁻¹ with A = Σ w psi' JJ'
             and B = Σ w psi² JJ', times n/(n - p), or G/(G - 1) over clusters. The default is
-            "hessian" for `Squared` and "sandwich" otherwise. Near a kink (Absolute, Pinball, a
+            "hessian" for `Squared` without `cluster` and "sandwich" otherwise. Near a kink (Absolute, Pinball, a
             Huber delta far inside the noise) neither is to be trusted: resample instead.
         cluster
             Column, or columns, whose equal values form a cluster; sandwich only.
@@ -250,12 +250,20 @@ class Fit:
         self, kind: str | None, cluster: str | Sequence[str] | None, noise: str
     ) -> NDArray[np.float64]:
         self._single("cov")
-        kind = kind or ("hessian" if self.loss.name == "squared" else "sandwich")
+        plain = self.loss.name == "squared" and cluster is None
+        kind = kind or ("hessian" if plain else "sandwich")
         if kind not in ("hessian", "sandwich"):
             raise ParameterError(
                 f'kind must be "hessian" or "sandwich", got {shown(kind)}',
                 code="kind",
                 param="kind",
+            )
+        if kind == "hessian" and cluster is not None:
+            raise ParameterError(
+                'kind="hessian" takes the rows as independent and knows no clusters; leave kind out, or '
+                'use kind="sandwich"',
+                code="kind",
+                param="cluster",
             )
         if noise not in ("estimated", "given"):
             raise ParameterError(
@@ -307,6 +315,12 @@ class Fit:
                 raise DataError(
                     f"column {shown(one)} not found{suggestion(one, frame.columns, kind='columns')}",
                     code="missing_column",
+                    column=one,
+                )
+            if frame[one].gather(pl.Series(self.request.table.order)).null_count():
+                raise DataError(
+                    f"column {shown(one)} holds a null, which belongs to no cluster",
+                    code="null",
                     column=one,
                 )
         rows = pl.DataFrame([frame[one].alias(f"k{j}") for j, one in enumerate(names)])

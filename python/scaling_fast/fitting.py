@@ -308,7 +308,7 @@ def _requirements(request: Request) -> list[tuple[str, str, str]]:
 
 
 def _mad(request: Request, delta: float, threads: int) -> float:
-    """Return 1.4826 x median |r| of the very Huber fit that it gives its delta, reached from the least-absolute fit."""
+    """Return 1.4826 x median |r| of the very Huber fit that it gives its delta, from the least-absolute fit on."""
     if request.table.groups != 1:
         raise ParameterError(
             'scale="mad" belongs to one fit; it has no meaning with by=', code="scale", param="loss"
@@ -366,10 +366,9 @@ def _assemble(
     certificates = np.column_stack(
         [numbers["gradient"], numbers["decrease"], numbers["multiplier"]]
     )
-    agreed = (
-        ((numbers["agreement"] >= AGREEMENT_NEEDED) & searched | numbers["exhaustive"])
-        & (status == "converged").to_numpy()
-    )
+    agreed = ((numbers["agreement"] >= AGREEMENT_NEEDED) & searched | numbers["exhaustive"]) & (
+        status == "converged"
+    ).to_numpy()
     findings = advice.of_fit(request, numbers, status, single=single)
     return Fit(request, frame, findings, scale, seed, certificates, agreed)
 

@@ -302,6 +302,13 @@ class Bootstrap:
             raise ParameterError(
                 "predict() of a bootstrap belongs to one fit", code="grouped", param="predict"
             )
+        if self.scheme.name == "jackknife":
+            raise ParameterError(
+                "jackknife replicates are not draws of a curve, so they have no quantiles; use Pairs(), "
+                'or interval(method="normal") for a parameter',
+                code="method",
+                param="scheme",
+            )
         base = self.fit.predict(frame)
         request = self.fit.request
         draws = self._usable(0, max_failures)
@@ -363,7 +370,7 @@ class Bootstrap:
             weights = table.weights[np.argsort(table.order, kind="stable")]
             total = float(weights.sum())
             weights = weights / total
-        free = sum(param.fixed is None for param in self.fit.law.params.values())
+        free = sum(self.fit._moves(one) for one in self.fit.law.params)
         inflate = math.sqrt(total / (total - free)) if total > free else math.nan
         rng = np.random.Generator(np.random.Philox(key=np.array([self.seed, 2], dtype=np.uint64)))
         return inflate * rng.choice(residuals, size=count, p=weights)

@@ -73,7 +73,9 @@ def _bias(case: Case, view: View, points: dict[str, Floats], centre: dict[str, f
             f"The refit{case.where(view)} leaves nothing over but rounding: these rows carry no "
             "noise to scale the bias by.",
         )
-    spread = float(np.std(view.residuals(law, view.hat), ddof=len(law.params)))
+    # About zero, not about their mean: a robust fit leaves a mean, and it is part of what the law misses.
+    squares = float(np.sum(view.residuals(law, view.hat) ** 2))
+    spread = float(np.sqrt(squares / (view.n - len(law.params))))
     x = {name: values[None, :] for name, values in view.x.items()}
     moved = law_values(law, x, {name: values[:, None] for name, values in points.items()})
     still = law_values(law, view.x, centre)
