@@ -133,7 +133,7 @@ def _ratio(case: Case, view: View, point: dict[str, float]) -> Outcome:
         )
         return joined([Outcome(cells=tuple(cells)), grey("R2", "likelihood_ratio", why)])
     if not view.near_l1 and view.n > k:
-        # Refits of few rows scatter too little: of 12, their p is below .05 in 11 of 100 true claims, this one in 5.
+        # Refits of few rows scatter too little: of 12, p is below .05 in 11 of 100 true claims, this one in 5.
         ratio = (np.exp(stated / view.n) - 1.0) * (view.n - k) / k
         p_exact = float(special.fdtrc(k, view.n - k, ratio))
         judged.append((p_exact, f"F({k}, {view.n - k}), normal residuals"))
