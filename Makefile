@@ -70,10 +70,12 @@ bench: build ## Measure: kernels of the core, and the package beside its peers
 	$(BIN)/maturin develop --release
 	cargo bench --package scaling-core
 	@if [ -f benches/peers.py ]; then $(BIN)/python benches/peers.py; fi
+	$(BIN)/python benches/league.py
 
 bench-test: build ## Run every benchmark once, unmeasured, so that none rots
 	cargo test --package scaling-core --benches
 	@if [ -f benches/peers.py ]; then $(BIN)/python benches/peers.py --test; fi
+	$(BIN)/python benches/league.py --test
 
 docs-check: build ## Every example of the docstrings and of README
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
