@@ -19,7 +19,7 @@ PY_SOURCES := python tests $(wildcard benches/*.py)
 MODULE := $(VENV)/.module
 
 .DEFAULT_GOAL := help
-.PHONY: help env build test test-rust test-python lint lint-rust lint-python fmt bench bench-test docs-check audit clean
+.PHONY: help env build test test-rust test-python deep lint lint-rust lint-python fmt bench bench-test docs-check audit clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test-rust: ## The tests of the Rust core
 test-python: build ## The tests of the Python package, its docstrings and README
 	$(BIN)/python -m pytest --doctest-modules tests python/scaling_fast
 
+deep: build ## The properties and basins at length: fifty truths a law, 300 examples a property (half an hour)
+	SCALING_FAST_DEEP=1 $(BIN)/python -m pytest --override-ini=timeout=3600 tests/properties
+
 lint: lint-rust lint-python ## Formatters, linters, type checkers; warnings are errors
 
 lint-rust:
@@ -70,10 +73,12 @@ bench: build ## Measure: kernels of the core, and the package beside its peers
 	$(BIN)/maturin develop --release
 	cargo bench --package scaling-core
 	@if [ -f benches/peers.py ]; then $(BIN)/python benches/peers.py; fi
+	$(BIN)/python benches/league.py
 
 bench-test: build ## Run every benchmark once, unmeasured, so that none rots
 	cargo test --package scaling-core --benches
 	@if [ -f benches/peers.py ]; then $(BIN)/python benches/peers.py --test; fi
+	$(BIN)/python benches/league.py --test
 
 docs-check: build ## Every example of the docstrings and of README
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
