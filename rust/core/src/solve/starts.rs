@@ -1,6 +1,8 @@
 //! Global search: a low-discrepancy scan of the nonlinear coordinates, linear ones projected out, best candidates refined.
 
-use super::certificate::{AGREEMENT_NEEDED, AGREEMENT_TOLERANCE, Status};
+use super::certificate::{
+    AGREEMENT_NEEDED, AGREEMENT_TOLERANCE, Certificate, DECREASE_TOLERANCE, GRADIENT_TOLERANCE, Status,
+};
 use super::newton::{Options, Outcome, Scratch, minimise};
 use super::separable::Separable;
 use super::{kink, polish};
@@ -199,16 +201,25 @@ pub fn descend<O: Separable>(
     staged: bool,
     s: &mut Scratch,
 ) -> Outcome {
+    objective.settle(x);
     let width = objective.width();
     if width == 0.0 {
         return kink::minimise(objective, x, options, s);
     }
-    if staged && objective.spread(x).is_some_and(|(median, _)| width < NARROW * median) {
+    let cornered = staged || objective.has_scale();
+    if cornered && objective.spread(x).is_some_and(|(median, _)| width < NARROW * median) {
         // The few rows in the quadratic zone change with every step; the corner of the absolute loss shows which they are.
         objective.sharpen(true);
-        kink::minimise(objective, x, options, s);
+        let corner = kink::minimise(objective, x, options, s);
         objective.sharpen(false);
-        return minimise(objective, x, None, options, s);
+        let mut outcome = minimise(objective, x, None, options, s);
+        // A zone so narrow that rounding decides where in it a residual lies is a corner, and has a corner's certificate.
+        let resolved = outcome.certificate.gradient <= GRADIENT_TOLERANCE;
+        if corner.status == Status::Converged && !resolved && outcome.certificate.decrease <= DECREASE_TOLERANCE {
+            outcome.status = Status::Converged;
+            outcome.certificate = Certificate { decrease: outcome.certificate.decrease, ..corner.certificate };
+        }
+        return outcome;
     }
     if staged
         && width.is_finite()
