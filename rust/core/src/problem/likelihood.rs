@@ -9,6 +9,7 @@ use super::{Fitter, accumulate};
 use crate::expr::BLOCK;
 use crate::loss::Density;
 use crate::solve::certificate::ROUNDING_FACTOR;
+use crate::solve::linalg::cholesky;
 use crate::solve::objective::{Model, Objective};
 
 impl Fitter<'_> {
@@ -83,6 +84,7 @@ impl Fitter<'_> {
         let (loss, factor, with_metric) = (self.loss, self.loss_factor, self.with_metric);
         let mut mixed = vec![0.0; q];
         let mut bend = 0.0;
+        let mut falling = vec![0.0; q * q];
         let mut work = vec![0.0; BLOCK];
         self.sweep(x, true, |block, view| {
             block.accumulate(view.weight, loss, with_metric, model);
@@ -97,17 +99,42 @@ impl Fitter<'_> {
             for (a, sum) in mixed.iter_mut().enumerate() {
                 *sum += accumulate::weighted_sum(&work[..len], &block.jacobian[a * BLOCK..a * BLOCK + len]);
             }
+            for i in (0..len).filter(|&i| block.curvature[i] < 0.0) {
+                let weight = view.weight[i] * block.curvature[i];
+                for a in 0..q {
+                    let left = weight * block.jacobian[a * BLOCK + i];
+                    for b in 0..q {
+                        falling[a * q + b] = left.mul_add(block.jacobian[b * BLOCK + i], falling[a * q + b]);
+                    }
+                }
+            }
         });
         model.finish(factor);
         model.value = value;
-        // The value is an exponential of the likelihood, which adds gg'; the scale gives way, which takes cc'/d.
-        for a in 0..q {
-            for b in 0..q {
-                let grown = model.gradient[a] * model.gradient[b] / value;
-                let given = if bend > 0.0 { factor * mixed[a] * mixed[b] / bend } else { 0.0 };
-                model.hessian[a * q + b] += grown - given;
+        // The value is an exponential of the likelihood, which adds gg'; the scale gives way, which takes cc'/d; and rows far
+        // out curve downwards. What is taken makes the last steps quadratic, but may leave no model to step with far away.
+        for taken in [true, false] {
+            let mut hessian = model.hessian.clone();
+            for a in 0..q {
+                for b in 0..q {
+                    hessian[a * q + b] += model.gradient[a] * model.gradient[b] / value;
+                    if taken && bend > 0.0 {
+                        hessian[a * q + b] += factor * (falling[a * q + b] - mixed[a] * mixed[b] / bend);
+                    }
+                }
+            }
+            if !taken || is_definite(&hessian, q) {
+                model.hessian = hessian;
+                break;
             }
         }
         value
     }
+}
+
+/// Whether a symmetric matrix is positive definite, whatever the units of its coordinates.
+fn is_definite(matrix: &[f64], q: usize) -> bool {
+    let scale: Vec<f64> = (0..q).map(|a| matrix[a * q + a].sqrt()).collect();
+    let mut scaled: Vec<f64> = (0..q * q).map(|k| matrix[k] / (scale[k / q] * scale[k % q])).collect();
+    scale.iter().all(|s| *s > 0.0) && cholesky(&mut scaled, q)
 }

@@ -193,6 +193,10 @@ pub fn refine<O: Separable>(
 /// Width of the quadratic zone, in median residuals, below which a loss is approached through its kinked limit.
 const NARROW: f64 = 1e-4;
 
+/// The same for a loss that follows the scale of the residuals: it is as narrow far out as at the optimum, where wider losses
+/// lead to its few curved rows but seldom onto them.
+const NARROW_OF_SCALE: f64 = 0.05;
+
 /// One local fit: wide losses first when `staged`, then the true one, then its kinks exactly.
 pub fn descend<O: Separable>(
     objective: &mut O,
@@ -206,8 +210,10 @@ pub fn descend<O: Separable>(
     if width == 0.0 {
         return kink::minimise(objective, x, options, s);
     }
-    let cornered = staged || objective.has_scale();
-    if cornered && objective.spread(x).is_some_and(|(median, _)| width < NARROW * median) {
+    // A scale that follows the residuals stays narrow or wide wherever a start lies, so every start comes down alike.
+    let staged = staged || objective.has_scale();
+    let narrow = if objective.has_scale() { NARROW_OF_SCALE } else { NARROW };
+    if staged && objective.spread(x).is_some_and(|(median, _)| width < narrow * median) {
         // The few rows in the quadratic zone change with every step; the corner of the absolute loss shows which they are.
         objective.sharpen(true);
         let corner = kink::minimise(objective, x, options, s);
