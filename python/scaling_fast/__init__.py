@@ -17,9 +17,21 @@ from scaling_fast.findings import Finding
 from scaling_fast.fitted import Certificate, Fit
 from scaling_fast.fitting import fit
 from scaling_fast.laws import Law, Param
-from scaling_fast.losses import Absolute, Cauchy, Huber, LogCosh, Pinball, SoftL1, Squared, Tukey
+from scaling_fast.losses import (
+    Absolute,
+    Cauchy,
+    Huber,
+    LogCosh,
+    Pinball,
+    ScaledHuber,
+    SoftL1,
+    Squared,
+    StudentT,
+    Tukey,
+)
 from scaling_fast.resampled import Bootstrap
 from scaling_fast.resampling import bootstrap
+from scaling_fast.residuals import LogExcess
 from scaling_fast.saving import load
 from scaling_fast.schemes import Bayesian, Clusters, Indices, Jackknife, Pairs, Weights
 from scaling_fast.starts import Grid
@@ -44,14 +56,17 @@ __all__ = [
     "Jackknife",
     "Law",
     "LogCosh",
+    "LogExcess",
     "Pairs",
     "Param",
     "ParameterError",
     "Pinball",
     "ResourceError",
+    "ScaledHuber",
     "ScalingError",
     "SoftL1",
     "Squared",
+    "StudentT",
     "Tukey",
     "Weights",
     "__version__",

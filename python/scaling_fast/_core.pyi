@@ -72,6 +72,7 @@ class Question:
         params: Sequence[tuple[float | None, float, float, float | None]],
         loss: tuple[str, float],
         residual: str,
+        offset: tuple[int, bool] | None = None,
     ) -> Question: ...
     def fit(
         self,

@@ -65,6 +65,15 @@ def of_fit(
                 evidence={"parameters": lost},
             )
         )
+    elif status[0] == "degenerate":
+        found.append(
+            _finding(
+                "no_scale",
+                "red",
+                "the residuals have no scale: the likelihood grows without end as the scale goes to 0",
+                advice="use Squared() or Huber(delta), a larger nu, or add rows",
+            )
+        )
     elif status[0] not in ("converged", "not_identified"):
         found.append(_finding("not_converged", "red", status_sentence(status[0])))
     bound = [one for one, on in zip(names, numbers["at_bound"][0], strict=True) if on]

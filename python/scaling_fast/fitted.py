@@ -34,6 +34,7 @@ __all__ = ["DIAGNOSTICS", "Certificate", "Fit"]
 
 DIAGNOSTICS = (
     "objective",
+    "scale",
     "status",
     "n",
     "n_starts",
@@ -42,7 +43,7 @@ DIAGNOSTICS = (
     "condition",
     "at_bound",
 )
-"""The columns of `Fit.table` that describe the fit rather than the law."""
+"""The columns of `Fit.table` that describe the fit rather than the law; `scale` where it is estimated."""
 
 AGREEMENT_NEEDED = 3
 
@@ -76,12 +77,11 @@ class Fit:
         The question: law, rows, loss, residual.
     table
         One row a group: keys, parameters, derived quantities, objective, status, n, n_starts,
-        agreement, gradient, condition, at_bound. A diagnostic whose name the law uses itself is
+        agreement, gradient, condition, at_bound; and scale, where it is estimated with the law. A
+        diagnostic whose name the law uses itself is
         called `fit_...`.
     findings
         What is worth knowing before the numbers are used.
-    scale
-        What a relative `delta` was multiplied by, or None.
     seed
         The seed of the starts.
     """
@@ -89,7 +89,7 @@ class Fit:
     request: Request
     table: pl.DataFrame
     findings: tuple[Finding, ...]
-    scale: float | None
+    _scale: float | None
     seed: int
     _certificates: NDArray[np.float64]
     _global: NDArray[np.bool_]
@@ -148,8 +148,20 @@ class Fit:
 
     @property
     def objective(self) -> float:
-        """The sum over rows of weight x rho(residual / sigma)."""
+        """The sum over rows of weight x rho(residual / sigma), or the negative log-likelihood.
+
+        Under `ScaledHuber` and `StudentT` it is the sum of w (-ln p(r/(sigma s)) + ln s), constants
+        included; under `LogExcess(jacobian=True)` the sum of w ln(y - E) is added, and with
+        `Squared` the rest is n/2 ln(RSS) without constants.
+        """
         return float(self._diagnostic("objective"))
+
+    @property
+    def scale(self) -> float | None:
+        """The scale of the residuals where it was estimated (or measured, by `scale="mad"`), else None."""
+        if self.request.is_likelihood:
+            self._single("scale")
+        return self._scale
 
     @property
     def status(self) -> str:
@@ -465,13 +477,15 @@ class Fit:
             f"law        {law.name or 'formula'}: {law.formula}",
             f"columns    {', '.join(law.columns or ())}",
             f"parameters {', '.join(law.params)}",
-            f"target     {table.target_name}, {self.request.residual} residuals, {self.loss!r}",
+            f"target     {table.target_name}, {self._residual_words()}, {self.loss!r}",
         ]
         if self.table.height == 1 and not table.keys.width:
             verdict = (
                 "global" if self.is_global else ("converged" if self.converged else self.status)
             )
             lines.append(f"rows       {self.n}   objective {self.objective:.12g}   {verdict}")
+            if self.scale is not None:
+                lines.append(f"scale      {self.scale:.8g}")
             lines += [f"  {one:<12} {value:.8g}" for one, value in self.params.items()]
             lines += [f"  {one:<12} {value:.8g}   (derived)" for one, value in self.derived.items()]
             if not self.converged:
@@ -482,6 +496,10 @@ class Fit:
             lines += [f"  {word:<16} {count}" for word, count in counts.iter_rows()]
         lines += [f"{one.severity:<10} {one.sentence}" for one in self.findings]
         return "\n".join(lines)
+
+    def _residual_words(self) -> str:
+        residual = self.request.residual
+        return f"{residual} residuals" if isinstance(residual, str) else f"{residual!r} residuals"
 
     def __repr__(self) -> str:
         return f"<Fit>\n{self.summary()}"

@@ -23,7 +23,7 @@ from scaling_fast.errors import (
 )
 from scaling_fast.fitted import AGREEMENT_NEEDED, DIAGNOSTICS, Fit
 from scaling_fast.laws import Law, Param, as_law
-from scaling_fast.losses import Absolute, Huber
+from scaling_fast.losses import WITH_SCALE, Absolute, Huber
 from scaling_fast.options import (
     checked_seed,
     checked_threads,
@@ -31,6 +31,7 @@ from scaling_fast.options import (
 )
 from scaling_fast.progress import watched
 from scaling_fast.request import Request, evaluate, status_column, status_sentence
+from scaling_fast.residuals import ALLOWED, LogExcess, residual_word
 from scaling_fast.starts import starting_points
 
 if TYPE_CHECKING:
@@ -51,7 +52,10 @@ MAD_TO_SIGMA = 1.4826
 MOST_ROUNDS, SCALE_TOLERANCE = 100, 1e-12
 """Rounds of `scale="mad"` at most, and the relative change of the scale that ends them."""
 
-LOSSES = ("squared", "huber", "absolute", "soft_l1", "cauchy", "tukey", "log_cosh", "pinball")
+LOSSES = (
+    *("squared", "huber", "absolute", "soft_l1", "cauchy", "tukey", "log_cosh", "pinball"),
+    *WITH_SCALE,
+)
 
 
 def fit(
@@ -61,7 +65,7 @@ def fit(
     target: str | None = None,
     columns: Mapping[str, str | pl.Expr] | None = None,
     loss: Loss | None = None,
-    residual: Literal["log", "raw", "logit"] | None = None,
+    residual: Literal["log", "raw", "logit"] | LogExcess | None = None,
     weights: Any = None,
     sigma: Any = None,
     by: str | Sequence[str] | None = None,
@@ -74,7 +78,8 @@ def fit(
     """Return the certified optimum of a law on a frame, one a group.
 
     The objective is the sum over rows of weight x rho(residual / sigma); residuals are fitted
-    minus observed.
+    minus observed. Under `ScaledHuber` and `StudentT` it is the negative log-likelihood of
+    residual / sigma, each row counted with its weight, at the scale that fits best.
 
     Parameters
     ----------
@@ -89,7 +94,8 @@ def fit(
     loss
         `Huber(1e-3)` by default; see `scaling_fast.losses`.
     residual
-        "log" (ln f - ln y, the default), "raw" (f - y) or "logit". A formula with a transformed
+        "log" (ln f - ln y, the default), "raw" (f - y), "logit", or `LogExcess("E")`
+        (ln(f - E) - ln(y - E)). A formula with a transformed
         target, "log(y) ~ ...", has raw residuals on the transformed scale.
     weights
         Column or array of what each row counts; a row of weight 0 is absent.
@@ -146,6 +152,8 @@ def fit(
             column=target,
         )
     loss = _checked_loss(loss)
+    if isinstance(scale_of_residual, LogExcess):
+        _check_excess(law, loss, scale_of_residual)
     table = read(
         frame,
         names=list(law.columns or ()),
@@ -163,7 +171,9 @@ def fit(
         scale = _mad(Request(law, table, Absolute(), scale_of_residual), loss.delta, workers)
         loss = Huber(loss.delta * scale)
     request = Request(law, table, loss, scale_of_residual, dict(columns or {}))
-    require(table, _requirements(request), scale_of_residual)
+    require(table, _requirements(request), residual_word(scale_of_residual))
+    if isinstance(scale_of_residual, LogExcess):
+        _require_floor(law, table, scale_of_residual)
     wanted = starting_points(starts, request)
     with watched(None, "fitting") as progress:
         numbers, interrupted = request.fit(wanted, threads=workers, progress=progress)
@@ -223,7 +233,9 @@ def _bound(law: Law, columns: Mapping[str, Any] | None, frame: Any, target: str 
     )
 
 
-def _target(law: Law, target: str | None, residual: str | None) -> tuple[str, str]:
+def _target(
+    law: Law, target: str | None, residual: str | LogExcess | None
+) -> tuple[str, str | LogExcess]:
     if law.target is not None and target is not None and target != law.target:
         raise ParameterError(
             f"target is {shown(target)}, but the formula explains {shown(law.target)}",
@@ -234,9 +246,9 @@ def _target(law: Law, target: str | None, residual: str | None) -> tuple[str, st
         raise ParameterError(
             f"target must be a column's name, got {shown(target)}", code="target", param="target"
         )
-    if residual not in (None, "log", "raw", "logit"):
+    if not isinstance(residual, LogExcess) and residual not in (None, "log", "raw", "logit"):
         raise ParameterError(
-            f'residual must be "log", "raw" or "logit", got {shown(residual)}',
+            f'residual must be "log", "raw", "logit" or LogExcess("E"), got {shown(residual)}',
             code="residual",
             param="residual",
         )
@@ -251,6 +263,43 @@ def _target(law: Law, target: str | None, residual: str | None) -> tuple[str, st
         residual = "raw"
     named = target if target is not None else law.target
     return named if named is not None else DEFAULT_TARGET, residual or "log"
+
+
+def _check_excess(law: Law, loss: Loss, residual: LogExcess) -> None:
+    """Refuse a log-excess residual of a name that is no parameter, or under a loss that has no likelihood."""
+    if residual.param not in law.params:
+        raise ParameterError(
+            f"LogExcess names {shown(residual.param)}, which is no parameter of the law"
+            f"{suggestion(residual.param, law.params, kind='parameters')}",
+            code="unknown_name",
+            param=residual.param,
+        )
+    if loss.name not in ALLOWED:
+        raise ParameterError(
+            f"{residual!r} wants loss=Squared(), ScaledHuber(delta) or StudentT(nu), got {loss!r}: "
+            "the target is transformed by a parameter, and only a likelihood can be corrected for it",
+            code="loss",
+            param="loss",
+        )
+
+
+def _require_floor(law: Law, table: Table, residual: LogExcess) -> None:
+    """Refuse targets that do not lie above every legal value of the floor."""
+    param = law.params[residual.param]
+    least = param.lower if param.fixed is None else param.fixed
+    bad = table.target <= least
+    if bad.any():
+        row = int(table.order[bad].min())
+        said = "lower bound" if param.fixed is None else "fixed value"
+        raise DataError(
+            f"column {shown(table.target_name)} must lie above the {said} {least:g} of "
+            f"{shown(residual.param)}, because LogExcess takes the logarithm of their difference; "
+            f"row {row} does not",
+            code="domain",
+            column=table.target_name,
+            param=residual.param,
+            row=row,
+        )
 
 
 def _checked_loss(loss: Any) -> Loss:
@@ -356,13 +405,21 @@ def _assemble(
         for name in ("objective", "n", "n_starts", "agreement", "gradient", "condition")
     }
     diagnostics["status"] = status
+    if request.is_likelihood:
+        diagnostics["scale"] = pl.Series(numbers["scale"])
     diagnostics["at_bound"] = _bounds(numbers["at_bound"], request.names)
     columns = [pl.Series(one, column) for one, column in (values | derived).items()]
-    columns += [diagnostics[name].alias(column_name(name, taken)) for name in DIAGNOSTICS]
+    columns += [
+        diagnostics[name].alias(column_name(name, taken))
+        for name in DIAGNOSTICS
+        if name in diagnostics
+    ]
     frame = pl.DataFrame([*table.keys.get_columns(), *columns])
     single = table.groups == 1 and not table.keys.width
     if single:
         _refuse_useless(request, numbers, status[0])
+        if request.is_likelihood:
+            scale = float(numbers["scale"][0])
     certificates = np.column_stack(
         [numbers["gradient"], numbers["decrease"], numbers["multiplier"]]
     )

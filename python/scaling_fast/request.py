@@ -11,6 +11,7 @@ import polars as pl
 
 from scaling_fast import _core
 from scaling_fast.errors import FormulaError, ParameterError, shown, suggestion
+from scaling_fast.residuals import LogExcess, is_likelihood, residual_word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,7 +122,7 @@ class Request:
     loss
         The loss whose constants are those of the fit (a `scale="mad"` already resolved).
     residual
-        "raw", "log" or "logit".
+        "raw", "log", "logit" or a `LogExcess`.
     columns
         Where the law's columns came from, as the caller said it: names or expressions.
     """
@@ -129,7 +130,7 @@ class Request:
     law: Law
     table: Table
     loss: Loss
-    residual: str
+    residual: str | LogExcess
     columns: Mapping[str, Any] = field(default_factory=dict, repr=False)
     program: Any = field(init=False, repr=False)
     question: Any = field(init=False, repr=False)
@@ -147,14 +148,31 @@ class Request:
             sigma=self.table.sigma,
             offsets=self.table.offsets.tolist(),
             params=[self._spec(one) for one in program.params],
-            loss=self.loss.spec(),
-            residual=self.residual,
+            loss=self._criterion(),
+            residual=residual_word(self.residual),
+            offset=self._offset(program.params),
         )
         object.__setattr__(self, "program", program)
         object.__setattr__(self, "question", question)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Request, (self.law, self.table, self.loss, self.residual, dict(self.columns)))
+
+    @property
+    def is_likelihood(self) -> bool:
+        """Whether the objective is a negative log-likelihood, its scale estimated with the law."""
+        return is_likelihood(self.loss.name, self.residual)
+
+    def _criterion(self) -> tuple[str, float]:
+        # Least squares whose target is transformed by a parameter is a normal likelihood.
+        if self.is_likelihood and self.loss.name == "squared":
+            return ("normal", 0.0)
+        return self.loss.spec()
+
+    def _offset(self, names: Sequence[str]) -> tuple[int, bool] | None:
+        if not isinstance(self.residual, LogExcess):
+            return None
+        return list(names).index(self.residual.param), self.residual.jacobian
 
     def _spec(self, name: str) -> tuple[float | None, float, float, float | None]:
         param = self.law.params[name]

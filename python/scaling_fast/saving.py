@@ -22,6 +22,7 @@ from scaling_fast.fitted import Fit
 from scaling_fast.laws import Law
 from scaling_fast.request import Request, status_dtype
 from scaling_fast.resampled import Bootstrap
+from scaling_fast.residuals import LogExcess
 
 __all__ = ["load", "save"]
 
@@ -37,6 +38,7 @@ LOSSES: dict[str, Any] = {
     one.name: one for one in (losses.Squared, losses.Huber, losses.Absolute, losses.SoftL1)
 }
 LOSSES |= {one.name: one for one in (losses.Cauchy, losses.Tukey, losses.LogCosh, losses.Pinball)}
+LOSSES |= {one.name: one for one in (losses.ScaledHuber, losses.StudentT)}
 
 
 def save(result: Fit | Bootstrap, path: str | Path, *, force: bool = False) -> None:
@@ -103,7 +105,7 @@ def to_bytes(result: Fit | Bootstrap) -> bytes:
         "kind": "bootstrap" if isinstance(result, Bootstrap) else "fit",
         "law": request.law.to_dict(),
         "loss": list(request.loss.spec()),
-        "residual": request.residual,
+        "residual": _residual_entry(request.residual),
         "scale": fit.scale,
         "seed": fit.seed,
         "target": table.target_name,
@@ -153,6 +155,14 @@ def to_bytes(result: Fit | Bootstrap) -> bytes:
 def _member(name: str) -> zipfile.ZipInfo:
     """Return an archive entry without a date, so that equal results are equal files."""
     return zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+
+
+def _residual_entry(residual: str | LogExcess) -> str | list[Any]:
+    return residual if isinstance(residual, str) else [residual.param, residual.jacobian]
+
+
+def _residual(entry: str | list[Any]) -> str | LogExcess:
+    return entry if isinstance(entry, str) else LogExcess(entry[0], jacobian=entry[1])
 
 
 def _scheme_entry(scheme: Any) -> dict[str, Any]:
@@ -229,7 +239,7 @@ def _rebuilt(entry: dict[str, Any], frames: dict[str, pl.DataFrame]) -> Fit | Bo
     loss = LOSSES[kind]() if kind in ("squared", "absolute") else LOSSES[kind](value)
     proof = frames["proof"]
     fit = Fit(
-        Request(law, table, loss, entry["residual"]),
+        Request(law, table, loss, _residual(entry["residual"])),
         _with_status(frames["table"], law),
         tuple(Finding(**one) for one in entry["findings"]),
         entry["scale"],

@@ -32,7 +32,8 @@ def require(
         (column, "positive" | "non-negative" | "non-zero", the part of the formula that asks for
         it), as the compiled law lists them; a column that the table does not have is passed over.
     residual
-        "log" asks for a positive target, "logit" for one strictly between 0 and 1.
+        "log" asks for a positive target, "logit" for one strictly between 0 and 1, the others for
+        nothing.
 
     Raises
     ------

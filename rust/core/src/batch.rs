@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::columns::Columns;
 use crate::error::Error;
 use crate::expr::Program;
-use crate::loss::Loss;
+use crate::loss::Criterion;
 use crate::problem::{GroupRows, Residual};
 use crate::solve::{Certificate, Status};
 use crate::space::ParamSpec;
@@ -28,8 +28,8 @@ pub struct Question {
     pub columns: Columns,
     /// What is known of each parameter.
     pub params: Vec<ParamSpec>,
-    /// The loss.
-    pub loss: Loss,
+    /// What is minimised.
+    pub criterion: Criterion,
     /// The scale of the residual.
     pub residual: Residual,
 }
@@ -70,6 +70,8 @@ pub struct FitRow {
     pub params: Vec<f64>,
     /// The objective in the caller's units.
     pub objective: f64,
+    /// The scale of the residuals, where it is estimated with the law; NaN elsewhere.
+    pub scale: f64,
     /// How it ended.
     pub status: Status,
     /// The proof.
@@ -100,6 +102,7 @@ impl FitRow {
         Self {
             params: vec![f64::NAN; parameters],
             objective: f64::NAN,
+            scale: f64::NAN,
             status,
             certificate: Certificate::UNKNOWN,
             rows,

@@ -3,12 +3,14 @@
 //! A residual is fitted minus observed. Every loss equals `r^2/2` near zero (except the two with a kink), and has the
 //! value of scipy's `least_squares(loss=..., f_scale=delta)` cost where both have it.
 
+mod density;
 mod shapes;
 mod soften;
 
 use crate::Error;
 use shapes::Shape;
 
+pub use density::{Criterion, Density};
 pub use shapes::LARGEST_WEIGHT;
 
 /// A loss and its constants, in units of the residual.

@@ -2,7 +2,8 @@
 
 use crate::batch::Question;
 use crate::expr::{BLOCK, Program};
-use crate::problem::Residual;
+use crate::loss::Criterion;
+use crate::problem::{GroupRows, Residual};
 use crate::simd::{lanes, math};
 
 /// Residuals and their Jacobian in natural units.
@@ -16,6 +17,8 @@ pub struct NaturalRows {
     pub curvature: Vec<f64>,
     /// Row-major, rows x parameters.
     pub jacobian: Vec<f64>,
+    /// The scale of the residuals, where it is estimated; psi and psi' are then those of the negative log-likelihood.
+    pub scale: Option<f64>,
 }
 
 /// The rows of group `g` at `params`.
@@ -27,8 +30,13 @@ pub fn rows(question: &Question, g: usize, params: &[f64]) -> NaturalRows {
     program.fill(&group.inputs, &mut slots);
     let mut workspace = program.workspace();
     program.bind(params, &mut workspace);
-    let mut out =
-        NaturalRows { residual: vec![0.0; n], psi: vec![0.0; n], curvature: vec![0.0; n], jacobian: vec![0.0; n * p] };
+    let mut out = NaturalRows {
+        residual: vec![0.0; n],
+        psi: vec![0.0; n],
+        curvature: vec![0.0; n],
+        jacobian: vec![0.0; n * p],
+        scale: None,
+    };
     let (mut value, mut jacobian) = (vec![0.0; BLOCK], vec![0.0; p * BLOCK]);
     let mut row = 0;
     while row < n {
@@ -41,26 +49,66 @@ pub fn rows(question: &Question, g: usize, params: &[f64]) -> NaturalRows {
                 Residual::Raw => (f - y, 1.0),
                 Residual::Log => (math::ln(f) - math::ln(y), 1.0 / f),
                 Residual::Logit => (math::ln(f / (1.0 - f)) - math::ln(y / (1.0 - y)), 1.0 / (f * (1.0 - f))),
+                Residual::LogExcess { param, .. } => {
+                    let left = f - params[param];
+                    (math::ln(left) - math::ln(y - params[param]), 1.0 / left)
+                }
             };
             out.residual[row + i] = residual * inverse;
-            out.psi[row + i] = question.loss.psi(residual * inverse);
-            out.curvature[row + i] = question.loss.curvature(residual * inverse);
             for j in 0..p {
                 out.jacobian[(row + i) * p + j] = jacobian[j * BLOCK + i] * slope * inverse;
+            }
+            if let Residual::LogExcess { param, .. } = question.residual {
+                out.jacobian[(row + i) * p + param] += (1.0 / (y - params[param]) - slope) * inverse;
             }
         }
         row += len;
     }
+    let (loss, strength) = match question.criterion {
+        Criterion::Sum(loss) => (loss, 1.0),
+        Criterion::Likelihood(density) => {
+            let scale = density.scale(&out.residual, &weights(&group));
+            out.scale = Some(scale);
+            (density.at(scale), density.strength(scale))
+        }
+    };
+    for i in 0..n {
+        out.psi[i] = strength * loss.psi(out.residual[i]);
+        out.curvature[i] = strength * loss.curvature(out.residual[i]);
+    }
     out
 }
 
-/// The objective of group `g` at `params`.
+/// The weights of a group, one each where none are given.
+fn weights(group: &GroupRows<'_>) -> Vec<f64> {
+    group.weights.map_or_else(|| vec![1.0; group.target.len()], <[f64]>::to_vec)
+}
+
+/// The objective of group `g` at `params`; of a likelihood, with the scale that is best there.
 pub fn objective(question: &Question, g: usize, params: &[f64]) -> f64 {
     let rows = rows(question, g, params);
-    let rho: Vec<f64> = rows.residual.iter().map(|r| question.loss.rho(*r)).collect();
-    match question.group(g).weights {
-        Some(weights) => lanes::dot(&rho, weights),
-        None => lanes::sum(&rho),
+    let group = question.group(g);
+    let weight = weights(&group);
+    match question.criterion {
+        Criterion::Sum(loss) => {
+            let rho: Vec<f64> = rows.residual.iter().map(|r| loss.rho(*r)).collect();
+            lanes::dot(&rho, &weight)
+        }
+        Criterion::Likelihood(density) => {
+            let scale = density.scale(&rows.residual, &weight);
+            if scale == 0.0 {
+                return f64::NEG_INFINITY;
+            }
+            let total = lanes::sum(&weight);
+            let ln_size = scale.ln() + density.mean_cost(&rows.residual, &weight, scale);
+            let change: f64 = match question.residual {
+                Residual::LogExcess { param, jacobian: true } => {
+                    group.target.iter().zip(&weight).map(|(y, w)| w * math::ln(y - params[param])).sum()
+                }
+                _ => 0.0,
+            };
+            density.objective(ln_size, total) + change
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! One fit: a law, a loss and the rows of a group, seen by the solver as an [`Objective`].
 
 use crate::expr::{BLOCK, Program, Workspace};
-use crate::loss::Loss;
+use crate::loss::{Criterion, Density, Loss};
 use crate::simd::{LANES, math};
 use crate::solve::objective::{Model, Objective, Rows};
 use crate::solve::separable::BoxLeastSquares;
@@ -9,10 +9,14 @@ use crate::solve::starts::Range;
 use crate::space::{ParamSpec, Space, unit_of};
 
 pub mod accumulate;
+mod excess;
+mod likelihood;
 mod project;
 mod targets;
 
 use accumulate::{Block, Prepare};
+pub use excess::largest_offset;
+use excess::offset_range;
 use targets::{bulk, pull_in};
 
 /// The scale on which residuals are taken, always fitted minus observed.
@@ -24,6 +28,24 @@ pub enum Residual {
     Log,
     /// logit f - logit y.
     Logit,
+    /// ln(f - E) - ln(y - E).
+    LogExcess {
+        /// Which parameter of the law E is.
+        param: usize,
+        /// Whether the residual is multiplied by the geometric mean of y - E, which makes a likelihood of it one of y
+        /// (Box and Cox 1964): the sum of ln(y - E) enters the negative log-likelihood.
+        jacobian: bool,
+    },
+}
+
+impl Residual {
+    /// The parameter that is subtracted before logarithms are taken.
+    fn offset(self) -> Option<usize> {
+        match self {
+            Self::LogExcess { param, .. } => Some(param),
+            Self::Raw | Self::Log | Self::Logit => None,
+        }
+    }
 }
 
 /// The rows of one group in solver units; shared by every thread that refits them.
@@ -33,8 +55,13 @@ pub struct Problem<'a> {
     /// The map between natural parameters and coordinates.
     pub space: Space,
     residual: Residual,
-    /// The loss for residuals in solver units, and what its values must be multiplied by.
+    /// The loss for residuals in solver units, and what its values must be multiplied by; of a likelihood, the loss at scale 1
+    /// and the unit of residuals.
     loss: (Loss, f64),
+    /// The density of the residuals, where their scale is estimated with the law.
+    density: Option<Density>,
+    /// Coordinate of the offset of a log-excess residual, unless it is fixed.
+    offset: Option<usize>,
     slots: Vec<Vec<f64>>,
     target: Vec<f64>,
     /// What each residual is multiplied by: one over sigma, in a unit near its median.
@@ -72,10 +99,17 @@ impl<'a> Problem<'a> {
         program: &'a Program,
         rows: &GroupRows<'_>,
         specs: &[ParamSpec],
-        loss: Loss,
+        criterion: impl Into<Criterion>,
         residual: Residual,
     ) -> Self {
-        let space = Space::new(program, specs, &rows.inputs, rows.target, residual != Residual::Logit);
+        let criterion = criterion.into();
+        let mut specs = specs.to_vec();
+        if let Some(j) = residual.offset() {
+            specs[j].upper = specs[j].upper.min(largest_offset(rows.target));
+        }
+        let specs = &specs[..];
+        let rescale = matches!(residual, Residual::Raw | Residual::Log);
+        let space = Space::new(program, specs, &rows.inputs, rows.target, rescale, residual.offset());
         let scaled: Vec<Vec<f64>> = rows
             .inputs
             .iter()
@@ -93,31 +127,43 @@ impl<'a> Problem<'a> {
                 Residual::Raw => y / unit,
                 Residual::Log => math::ln(y / unit),
                 Residual::Logit => math::ln(y / (1.0 - y)),
+                Residual::LogExcess { .. } => *y,
             })
             .collect();
         let sigma_unit = rows.sigma.map_or(1.0, unit_of);
-        let loss = match residual {
-            Residual::Raw => loss.scaled(unit / sigma_unit),
-            Residual::Log | Residual::Logit => loss.scaled(1.0 / sigma_unit),
+        let unit_of_residual = if residual == Residual::Raw { unit / sigma_unit } else { 1.0 / sigma_unit };
+        let (loss, density) = match criterion {
+            Criterion::Sum(loss) => (loss.scaled(unit_of_residual), None),
+            Criterion::Likelihood(density) => ((density.at(1.0), unit_of_residual), Some(density)),
         };
         let inverse_sigma: Option<Vec<f64>> = rows.sigma.map(|s| s.iter().map(|v| sigma_unit / v).collect());
         let linear: Vec<(usize, usize)> = space
             .free
             .iter()
             .enumerate()
-            .filter(|(a, j)| program.linear().contains(j) && !space.log[*a])
+            .filter(|(a, j)| program.linear().contains(j) && !space.log[*a] && Some(**j) != residual.offset())
             .map(|(a, j)| (a, *j))
             .collect();
         let weight_unit = rows.weights.map_or(1.0, unit_of);
         let bulk = bulk(&target);
-        let excess = pull_in(&mut target, inverse_sigma.as_deref(), loss.0, bulk);
+        // A likelihood weighs how far out a target lies, not only on which side.
+        let excess = match density {
+            None => pull_in(&mut target, inverse_sigma.as_deref(), loss.0, bulk),
+            Some(_) => None,
+        };
         let nonlinear: Vec<usize> = (0..space.dimension()).filter(|a| linear.iter().all(|(l, _)| l != a)).collect();
-        let ranges = space.ranges(&nonlinear, &rows.inputs, specs);
+        let mut ranges = space.ranges(&nonlinear, &rows.inputs, specs);
+        let offset = residual.offset().and_then(|param| space.free.iter().position(|j| *j == param));
+        if let Some(place) = nonlinear.iter().position(|a| Some(*a) == offset) {
+            ranges[place] = offset_range(&space, nonlinear[place], rows.target);
+        }
         Self {
             program,
             space,
             residual,
             loss,
+            density,
+            offset,
             slots,
             target,
             inverse_sigma,
@@ -141,11 +187,6 @@ impl<'a> Problem<'a> {
         self.target.is_empty()
     }
 
-    /// What an objective in solver units must be multiplied by to become the caller's.
-    pub fn factor(&self) -> f64 {
-        self.loss.1 * self.weight_unit
-    }
-
     /// Where to scan the nonlinear coordinates.
     pub fn ranges(&self) -> &[Range] {
         &self.ranges
@@ -164,6 +205,7 @@ impl<'a> Problem<'a> {
                 Residual::Raw => fitter.target[i],
                 // The logarithm carries the relative error of its argument: one unit a row.
                 Residual::Log | Residual::Logit => fitter.target[i].abs().max(1.0),
+                Residual::LogExcess { .. } => 1.0,
             } * fitter.inverse_sigma.get(i).copied().unwrap_or(1.0);
             square += fitter.weight[i] * y * y;
         }
@@ -189,6 +231,12 @@ pub struct Fitter<'a> {
     loss: Loss,
     /// What the softened loss is multiplied by, so that slopes far out stay the same.
     loss_factor: f64,
+    /// Whether the scale of the residuals is estimated at every point: not for softened forms of a loss.
+    joint: bool,
+    /// The scale last estimated, in solver units.
+    scale: f64,
+    /// Residuals at the point last looked at, kept for the estimate of their scale.
+    kept: Vec<f64>,
     /// Whether models carry the damping metric; replicates take theirs from the fit.
     pub with_metric: bool,
     slots: Vec<Vec<f64>>,
@@ -215,6 +263,9 @@ impl<'a> Fitter<'a> {
             base: problem.loss.0,
             loss: problem.loss.0,
             loss_factor: 1.0,
+            joint: problem.density.is_some(),
+            scale: 1.0,
+            kept: Vec::new(),
             with_metric: true,
             slots: vec![Vec::with_capacity(capacity); problem.slots.len()],
             target: Vec::with_capacity(capacity),
@@ -280,7 +331,10 @@ impl<'a> Fitter<'a> {
 
     /// The caller's objective for a value of this one.
     pub fn natural(&self, value: f64) -> f64 {
-        (value + self.excess) * self.problem.factor()
+        match self.problem.density {
+            None => (value + self.excess) * self.problem.loss.1 * self.problem.weight_unit,
+            Some(density) => self.natural_likelihood(density, value),
+        }
     }
 
     /// Number of rows selected.
@@ -298,6 +352,7 @@ impl<'a> Fitter<'a> {
     fn sweep(&mut self, x: &[f64], with_jacobian: bool, mut each: impl FnMut(&mut Block, &View<'_>)) {
         self.bind(x);
         let problem = self.problem;
+        let excess = self.excess_at();
         let padded = self.weight.len();
         let mut row = 0;
         while row < padded {
@@ -317,6 +372,7 @@ impl<'a> Fitter<'a> {
             };
             block.prepare(&Prepare {
                 residual: problem.residual,
+                excess,
                 loss: self.loss,
                 target: view.target,
                 inverse_sigma: view.inverse_sigma,
@@ -334,12 +390,18 @@ impl Objective for Fitter<'_> {
     }
 
     fn value(&mut self, x: &[f64]) -> f64 {
+        if self.joint {
+            return self.settle_scale(x);
+        }
         let mut sum = 0.0;
         self.sweep(x, false, |block, view| sum += accumulate::weighted_sum(view.weight, &block.rho));
         finite(sum * self.loss_factor)
     }
 
     fn model(&mut self, x: &[f64], model: &mut Model) -> f64 {
+        if self.joint {
+            return self.joint_model(x, model);
+        }
         let (loss, factor, with_metric) = (self.loss, self.loss_factor, self.with_metric);
         model.clear();
         self.sweep(x, true, |block, view| block.accumulate(view.weight, loss, with_metric, model));
@@ -349,6 +411,9 @@ impl Objective for Fitter<'_> {
     }
 
     fn rows(&mut self, x: &[f64], rows: &mut Rows) -> bool {
+        if self.joint && !self.settle_scale(x).is_finite() {
+            return false;
+        }
         let (factor, n, q) = (self.loss_factor, self.n, self.dimension());
         rows.weight.clear();
         rows.weight.extend_from_slice(&self.weight[..n]);

@@ -63,13 +63,15 @@ pub struct Space {
 impl Space {
     /// The space of a law on one group of rows.
     ///
-    /// `rescale_target` is false where the residual has a scale of its own (logit).
+    /// `rescale_target` is false where the residual has a scale of its own (logit); the parameter `still` keeps its natural
+    /// value whatever the columns are measured in.
     pub fn new(
         program: &Program,
         specs: &[ParamSpec],
         inputs: &[&[f64]],
         target: &[f64],
         rescale_target: bool,
+        still: Option<usize>,
     ) -> Self {
         let p = specs.len();
         let mut space = Self {
@@ -94,6 +96,7 @@ impl Space {
             }
             if let Some(change) = program.unit_change(column)
                 && change.shifts.iter().all(|shift| absorbs(shift, &specs[shift.param], p))
+                && change.shifts.iter().all(|shift| Some(shift.param) != still)
             {
                 accepted.push((column, unit, change.shifts.clone()));
             }

@@ -3,14 +3,28 @@
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use scaling_core::batch::{Scheme, Starts};
-use scaling_core::loss::Loss;
+use scaling_core::loss::{Criterion, Density, Loss};
 use scaling_core::problem::Residual;
 use scaling_core::space::ParamSpec;
 
 use crate::error::{parameter, raise};
 
-/// (kind, parameter) to a loss.
-pub(crate) fn loss(py: Python<'_>, kind: &str, value: f64) -> PyResult<Loss> {
+/// (kind, parameter) to what is minimised.
+pub(crate) fn criterion(py: Python<'_>, kind: &str, value: f64) -> PyResult<Criterion> {
+    let density = match kind {
+        "normal" => Some(Density::Normal),
+        "scaled_huber" => Some(Density::Huber { delta: value }),
+        "student_t" => Some(Density::StudentT { nu: value }),
+        _ => None,
+    };
+    match density {
+        Some(density) => density.validate().map(Criterion::Likelihood).map_err(|error| raise(py, &error)),
+        None => loss(py, kind, value).map(Criterion::Sum),
+    }
+}
+
+/// (kind, parameter) to a loss without a scale of its own.
+fn loss(py: Python<'_>, kind: &str, value: f64) -> PyResult<Loss> {
     let loss = match kind {
         "squared" => Loss::Squared,
         "huber" => Loss::Huber { delta: value },
@@ -25,13 +39,17 @@ pub(crate) fn loss(py: Python<'_>, kind: &str, value: f64) -> PyResult<Loss> {
     loss.validate().map_err(|error| raise(py, &error))
 }
 
-/// The name of a residual scale.
-pub(crate) fn residual(py: Python<'_>, name: &str) -> PyResult<Residual> {
-    match name {
-        "raw" => Ok(Residual::Raw),
-        "log" => Ok(Residual::Log),
-        "logit" => Ok(Residual::Logit),
-        other => Err(parameter(py, "residual", "\"log\", \"raw\" or \"logit\"", other)),
+/// The name of a residual scale; of a log-excess one, the place of its offset among `count` parameters and whether the
+/// Jacobian counts.
+pub(crate) fn residual(py: Python<'_>, name: &str, offset: Option<(usize, bool)>, count: usize) -> PyResult<Residual> {
+    match (name, offset) {
+        ("raw", None) => Ok(Residual::Raw),
+        ("log", None) => Ok(Residual::Log),
+        ("logit", None) => Ok(Residual::Logit),
+        ("log_excess", Some((param, jacobian))) if param < count => Ok(Residual::LogExcess { param, jacobian }),
+        (other, _) => {
+            Err(parameter(py, "residual", "\"log\", \"raw\", \"logit\" or a log-excess with its parameter", other))
+        }
     }
 }
 

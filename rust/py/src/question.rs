@@ -33,7 +33,7 @@ fn vector(array: &PyReadonlyArray1<'_, f64>) -> Vec<f64> {
 #[pymethods]
 impl Question {
     #[new]
-    #[pyo3(signature = (program, columns, target, *, weights, sigma, offsets, params, loss, residual))]
+    #[pyo3(signature = (program, columns, target, *, weights, sigma, offsets, params, loss, residual, offset=None))]
     #[expect(clippy::too_many_arguments, reason = "the fields of one question, all by name")]
     fn new(
         py: Python<'_>,
@@ -46,6 +46,7 @@ impl Question {
         params: Vec<(Option<f64>, f64, f64, Option<f64>)>,
         loss: (String, f64),
         residual: &str,
+        offset: Option<(usize, bool)>,
     ) -> PyResult<Self> {
         if params.len() != program.inner.params().len() {
             return Err(parameter(py, "params", "one entry a parameter", &params.len().to_string()));
@@ -61,9 +62,9 @@ impl Question {
         let inner = batch::Question {
             program: program.inner.clone(),
             columns: columns.checked().map_err(|error| raise(py, &error))?,
+            residual: args::residual(py, residual, offset, params.len())?,
             params: args::specs(params),
-            loss: args::loss(py, &loss.0, loss.1)?,
-            residual: args::residual(py, residual)?,
+            criterion: args::criterion(py, &loss.0, loss.1)?,
         };
         Ok(Self { inner })
     }
@@ -176,6 +177,7 @@ fn fit_table<'py>(py: Python<'py>, rows: &[FitRow], p: usize) -> PyResult<Bound<
     let counts = |f: &dyn Fn(&FitRow) -> usize| PyArray1::from_vec(py, rows.iter().map(|row| f(row) as i64).collect());
     table.set_item("status", PyArray1::from_vec(py, rows.iter().map(|r| r.status as u8).collect()))?;
     table.set_item("objective", numbers(&|r| r.objective))?;
+    table.set_item("scale", numbers(&|r| r.scale))?;
     table.set_item("gradient", numbers(&|r| r.certificate.gradient))?;
     table.set_item("decrease", numbers(&|r| r.certificate.decrease))?;
     table.set_item("multiplier", numbers(&|r| r.certificate.multiplier))?;

@@ -66,7 +66,7 @@ fn fit_group(question: &Question, g: usize, starts: &Starts, control: &Control) 
     if rows.target.len() < question.free() || rows.target.is_empty() {
         return FitRow::empty(parameters, rows.target.len(), Status::TooFewRows);
     }
-    let problem = Problem::new(&question.program, &rows, &question.params, question.loss, question.residual);
+    let problem = Problem::new(&question.program, &rows, &question.params, question.criterion, question.residual);
     let mut fitter = Fitter::new(&problem);
     let q = problem.space.dimension();
     let mut scratch = Scratch::new(q).until(control.flag());
@@ -184,7 +184,11 @@ fn report(problem: &Problem<'_>, fitter: &mut Fitter<'_>, found: &Found, x: &[f6
     if !found.outcome.value.is_finite() {
         return row;
     }
+    // The scale is that of the last point looked at, so that must be this one.
+    fitter.settle(x);
     row.objective = fitter.natural(found.outcome.value);
+    row.scale = fitter.natural_scale().unwrap_or(f64::NAN);
+    let degenerate = fitter.is_degenerate();
     row.certificate = found.outcome.certificate;
     space.natural(x, &mut row.params);
     for (a, &j) in space.free.iter().enumerate() {
@@ -201,6 +205,9 @@ fn report(problem: &Problem<'_>, fitter: &mut Fitter<'_>, found: &Found, x: &[f6
     // On a bound a parameter is determined by the bound, so its flat direction is no defect of the design.
     if (0..row.params.len()).any(|j| (row.unidentified[j] || row.level[j]) && !row.at_bound[j]) {
         row.status = Status::NotIdentified;
+    }
+    if degenerate {
+        row.status = Status::Degenerate;
     }
     let finite = row.objective.is_finite() && row.params.iter().all(|v| v.is_finite());
     if row.status == Status::Converged && !finite {

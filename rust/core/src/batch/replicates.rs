@@ -165,8 +165,13 @@ impl<'a> Refits<'a> {
         if base.params.iter().any(|v| !v.is_finite()) {
             return None;
         }
-        let problem =
-            Problem::new(&question.program, &question.group(g), &question.params, question.loss, question.residual);
+        let problem = Problem::new(
+            &question.program,
+            &question.group(g),
+            &question.params,
+            question.criterion,
+            question.residual,
+        );
         let q = problem.space.dimension();
         let mut warm = vec![0.0; q];
         problem.space.coordinates(&base.params, &mut warm);
@@ -247,6 +252,10 @@ impl<'a> Worker<'a> {
         let (value, mut status) = self.minimise(resampling.starts);
         if status == Status::Converged && !self.is_determined() {
             status = Status::NotIdentified;
+        }
+        self.fitter.settle(&self.x);
+        if self.fitter.is_degenerate() {
+            status = Status::Degenerate;
         }
         row[1] = self.fitter.natural(value);
         self.refits.problem.space.natural(&self.x, &mut row[2..]);

@@ -1,6 +1,7 @@
 //! From law values to sums: residual, chain rule, loss and normal matrix of one block of rows.
 
 use super::Residual;
+use super::excess::Excess;
 use crate::expr::BLOCK;
 use crate::loss::Loss;
 use crate::simd::{Kernel, LANES, dispatch, lanes, math};
@@ -37,6 +38,8 @@ pub struct Block {
 pub struct Prepare<'a> {
     /// The scale of the residual.
     pub residual: Residual,
+    /// What a log-excess residual subtracts and is multiplied by.
+    pub excess: Excess,
     /// The loss.
     pub loss: Loss,
     /// Targets on that scale.
@@ -99,6 +102,13 @@ impl Kernel for PrepareKernel<'_, '_> {
                 let rest = 1.0 - f;
                 (math::ln(f) - math::ln(rest) - y, 1.0 / (f * rest))
             }),
+            Residual::LogExcess { .. } => {
+                let Excess { offset, factor, .. } = with.excess;
+                by_lanes(value, target, residual, slope, |f, y| {
+                    let left = f - offset;
+                    (factor * (math::ln(left) - math::ln(y - offset)), factor / left)
+                });
+            }
         }
         if let Some(inverse) = with.inverse_sigma {
             for ((r, s), inverse) in residual.iter_mut().zip(slope.iter_mut()).zip(inverse) {
@@ -114,6 +124,15 @@ impl Kernel for PrepareKernel<'_, '_> {
                 let to = &mut jacobian[a * BLOCK..a * BLOCK + n];
                 for ((to, from), slope) in to.iter_mut().zip(from).zip(slope.iter()) {
                     *to = from * (slope * factor);
+                }
+            }
+            if let Some(a) = with.excess.coordinate {
+                let Excess { offset, factor, growth, .. } = with.excess;
+                let chain = if space.log[a] { offset } else { 1.0 };
+                for i in 0..n {
+                    let inverse = with.inverse_sigma.map_or(1.0, |s| s[i]);
+                    let own = factor * inverse / (target[i] - offset) - slope[i] + growth * residual[i];
+                    jacobian[a * BLOCK + i] = own.mul_add(chain, jacobian[a * BLOCK + i]);
                 }
             }
         }

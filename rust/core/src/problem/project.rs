@@ -1,6 +1,7 @@
 //! The linear parameters of a law given its nonlinear ones: the half of a global search that needs no search.
 
 use super::accumulate::Block;
+use super::excess::Excess;
 use super::{Fitter, Problem, Residual, View};
 use crate::expr::BLOCK;
 use crate::loss::Loss;
@@ -29,6 +30,10 @@ impl Separable for Fitter<'_> {
         }
         let passes = if self.loss == Loss::Squared { 1 } else { PASSES };
         for pass in 0..passes {
+            if pass > 0 {
+                // The weights of this pass are those of the scale here, not of wherever the search was before.
+                self.settle(x);
+            }
             if !self.normal_equations(x, pass > 0) {
                 return pass > 0;
             }
@@ -49,6 +54,7 @@ impl Separable for Fitter<'_> {
         let (loss, factor) = self.base.softened(width);
         self.loss = loss;
         self.loss_factor = factor;
+        self.joint = width.is_none() && self.problem.density.is_some() && self.base == self.problem.loss.0;
     }
 
     fn sharpen(&mut self, on: bool) {
@@ -56,8 +62,21 @@ impl Separable for Fitter<'_> {
         self.soften(None);
     }
 
+    fn settle(&mut self, x: &[f64]) {
+        if self.joint {
+            self.settle_scale(x);
+        }
+    }
+
     fn width(&self) -> f64 {
-        self.base.width()
+        match self.problem.density {
+            Some(density) if self.joint => density.width() * self.scale,
+            _ => self.base.width(),
+        }
+    }
+
+    fn has_scale(&self) -> bool {
+        self.joint
     }
 
     fn least_starts(&self) -> usize {
@@ -111,12 +130,14 @@ impl Fitter<'_> {
         };
         let mut buffers = std::mem::take(&mut self.normal);
         buffers.resize(3 * BLOCK, 0.0);
+        let excess = self.excess_at();
         let mut sound = true;
         self.sweep(x, true, |block, view| {
             dispatch(NormalKernel {
                 block,
                 view,
                 problem,
+                excess: &excess,
                 loss: robust.then_some(loss),
                 coefficients: &coefficients,
                 buffers: &mut buffers,
@@ -135,6 +156,7 @@ struct NormalKernel<'a, 'b> {
     block: &'a Block,
     view: &'a View<'b>,
     problem: &'a Problem<'a>,
+    excess: &'a Excess,
     /// The loss whose weights psi/r enter; none on a first pass, when nothing is known of the residuals.
     loss: Option<Loss>,
     coefficients: &'a [f64],
@@ -147,7 +169,7 @@ impl Kernel for NormalKernel<'_, '_> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { block, view, problem, loss, coefficients, buffers, system } = self;
+        let Self { block, view, problem, excess, loss, coefficients, buffers, system } = self;
         let n = view.weight.len();
         let k = problem.linear.len();
         let (row_weight, rest) = buffers.split_at_mut(BLOCK);
@@ -156,6 +178,7 @@ impl Kernel for NormalKernel<'_, '_> {
         let (value, residual) = (&block.value[..n], &block.residual[..n]);
         let (centre, reach) = problem.bulk;
         let bounded = problem.loss.0 != Loss::Squared;
+        let excess = *excess;
         for i in 0..n {
             let y = view.target[i];
             let (natural, unit) = match problem.residual {
@@ -165,6 +188,7 @@ impl Kernel for NormalKernel<'_, '_> {
                     let natural = math::sigmoid(y);
                     (natural, 1.0 / (natural * (1.0 - natural)))
                 }
+                Residual::LogExcess { .. } => (y, excess.factor / (y - excess.offset)),
             };
             let scale = unit * view.inverse_sigma.map_or(1.0, |s| s[i]);
             let distance = (y - centre).abs();

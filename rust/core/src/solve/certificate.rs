@@ -18,11 +18,13 @@ pub enum Status {
     NotFinite = 5,
     /// Cancelled before it ran.
     Unfinished = 6,
+    /// The scale of the residuals went to zero, and the likelihood with it beyond every bound.
+    Degenerate = 7,
 }
 
 impl Status {
     /// Every status, in the order of its code.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Converged,
         Self::Stalled,
         Self::IterationLimit,
@@ -30,6 +32,7 @@ impl Status {
         Self::TooFewRows,
         Self::NotFinite,
         Self::Unfinished,
+        Self::Degenerate,
     ];
 
     /// The word a table shows.
@@ -42,6 +45,7 @@ impl Status {
             Self::TooFewRows => "too_few_rows",
             Self::NotFinite => "not_finite",
             Self::Unfinished => "unfinished",
+            Self::Degenerate => "degenerate",
         }
     }
 
@@ -61,6 +65,9 @@ impl Status {
             Self::TooFewRows => "fewer rows than free parameters; add rows or fix parameters",
             Self::NotFinite => "the law is not finite at any start; give starts or bounds inside its domain",
             Self::Unfinished => "cancelled before it ran; run again to finish it",
+            Self::Degenerate => {
+                "the curve passes through so many rows that the residuals have no scale and the likelihood no maximum; use Squared() or Huber(delta), a larger nu, or add rows"
+            }
         }
     }
 }

@@ -17,8 +17,14 @@ pub trait Separable: Objective {
     /// Put the absolute loss in place of the true one, or take it away again.
     fn sharpen(&mut self, on: bool);
 
+    /// Estimate the scale of the residuals at `x`, where the loss has one, so that [`width`](Self::width) is that of `x`.
+    fn settle(&mut self, x: &[f64]);
+
     /// Half-width of the quadratic zone of the true loss: infinite for least squares, 0 for kinked losses.
     fn width(&self) -> f64;
+
+    /// Whether the scale of the loss follows the residuals, so that no point is too far for its quadratic zone.
+    fn has_scale(&self) -> bool;
 
     /// Starts to refine before their agreement is believed.
     fn least_starts(&self) -> usize;

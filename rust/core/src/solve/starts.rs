@@ -1,6 +1,8 @@
 //! Global search: a low-discrepancy scan of the nonlinear coordinates, linear ones projected out, best candidates refined.
 
-use super::certificate::{AGREEMENT_NEEDED, AGREEMENT_TOLERANCE, Status};
+use super::certificate::{
+    AGREEMENT_NEEDED, AGREEMENT_TOLERANCE, Certificate, DECREASE_TOLERANCE, GRADIENT_TOLERANCE, Status,
+};
 use super::newton::{Options, Outcome, Scratch, minimise};
 use super::separable::Separable;
 use super::trust::{self, Linear};
@@ -252,6 +254,10 @@ pub fn refine<O: Separable>(
 /// Width of the quadratic zone, in median residuals, below which a loss is approached through its kinked limit.
 const NARROW: f64 = 1e-4;
 
+/// The same for a loss that follows the scale of the residuals: it is as narrow far out as at the optimum, where wider losses
+/// lead to its few curved rows but seldom onto them.
+const NARROW_OF_SCALE: f64 = 0.05;
+
 /// One local fit: wide losses first when `staged`, then the true one, then its kinks exactly.
 pub fn descend<O: Separable>(
     objective: &mut O,
@@ -260,16 +266,27 @@ pub fn descend<O: Separable>(
     staged: bool,
     s: &mut Scratch,
 ) -> Outcome {
+    objective.settle(x);
     let width = objective.width();
     if width == 0.0 {
         return kink::minimise(objective, x, options, s);
     }
-    if staged && objective.spread(x).is_some_and(|(median, _)| width < NARROW * median) {
+    // A scale that follows the residuals stays narrow or wide wherever a start lies, so every start comes down alike.
+    let staged = staged || objective.has_scale();
+    let narrow = if objective.has_scale() { NARROW_OF_SCALE } else { NARROW };
+    if staged && objective.spread(x).is_some_and(|(median, _)| width < narrow * median) {
         // The few rows in the quadratic zone change with every step; the corner of the absolute loss shows which they are.
         objective.sharpen(true);
-        kink::minimise(objective, x, options, s);
+        let corner = kink::minimise(objective, x, options, s);
         objective.sharpen(false);
-        return minimise(objective, x, None, options, s);
+        let mut outcome = minimise(objective, x, None, options, s);
+        // A zone so narrow that rounding decides where in it a residual lies is a corner, and has a corner's certificate.
+        let resolved = outcome.certificate.gradient <= GRADIENT_TOLERANCE;
+        if corner.status == Status::Converged && !resolved && outcome.certificate.decrease <= DECREASE_TOLERANCE {
+            outcome.status = Status::Converged;
+            outcome.certificate = Certificate { decrease: outcome.certificate.decrease, ..corner.certificate };
+        }
+        return outcome;
     }
     if staged
         && width.is_finite()
