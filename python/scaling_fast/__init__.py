@@ -16,7 +16,7 @@ from scaling_fast.errors import (
 from scaling_fast.findings import Finding
 from scaling_fast.fitted import Certificate, Fit
 from scaling_fast.fitting import fit
-from scaling_fast.laws import Law, Param
+from scaling_fast.laws import Law, Need, Param
 from scaling_fast.losses import Absolute, Cauchy, Huber, LogCosh, Pinball, SoftL1, Squared, Tukey
 from scaling_fast.resampled import Bootstrap
 from scaling_fast.resampling import bootstrap
@@ -44,6 +44,7 @@ __all__ = [
     "Jackknife",
     "Law",
     "LogCosh",
+    "Need",
     "Pairs",
     "Param",
     "ParameterError",
