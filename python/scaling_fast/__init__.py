@@ -16,7 +16,7 @@ from scaling_fast.errors import (
 from scaling_fast.findings import Finding
 from scaling_fast.fitted import Certificate, Fit
 from scaling_fast.fitting import fit
-from scaling_fast.laws import Law, Param
+from scaling_fast.laws import Law, Need, Param
 from scaling_fast.losses import (
     Absolute,
     Cauchy,
@@ -57,6 +57,7 @@ __all__ = [
     "Law",
     "LogCosh",
     "LogExcess",
+    "Need",
     "Pairs",
     "Param",
     "ParameterError",

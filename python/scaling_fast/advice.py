@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scaling_fast.design import shortfalls
 from scaling_fast.errors import shown
 from scaling_fast.findings import Finding
 from scaling_fast.request import status_sentence
@@ -30,6 +31,7 @@ def of_fit(
     found = list(request.table.findings)
     found += _rows(request)
     found += _mistyped(request)
+    found += shortfalls(request, numbers["params"])
     if not single:
         failed = int((status != "converged").sum())
         if failed:

@@ -8,11 +8,27 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from scaling_fast.errors import FormulaError, ParameterError, nearest, shown, suggestion
-from scaling_fast.laws.broken import bnsl
-from scaling_fast.laws.chinchilla import chinchilla
-from scaling_fast.laws.kaplan import kaplan
+from scaling_fast.laws.broken import bnsl, hinge_power
+from scaling_fast.laws.chinchilla import chinchilla, chinchilla_tied, gadre
+from scaling_fast.laws.downstream import coverage_power, exp_error, logistic, metric_artefact
+from scaling_fast.laws.experts import abnar, clark, krajewski, ludziejewski
+from scaling_fast.laws.farseer import farseer
+from scaling_fast.laws.kaplan import kaplan, kaplan_c, kaplan_d, kaplan_n, kaplan_steps
 from scaling_fast.laws.law import Law
-from scaling_fast.laws.powers import power, power_offset
+from scaling_fast.laws.logarithms import log_power, log_quadratic, logarithmic
+from scaling_fast.laws.powers import (
+    double_power,
+    m3,
+    power,
+    power_log,
+    power_offset,
+    shifted_power,
+)
+from scaling_fast.laws.precision import precision, precision_ptq
+from scaling_fast.laws.progress import algorithmic_progress
+from scaling_fast.laws.repetition import data_constrained
+from scaling_fast.laws.saturating import exp_saturation, hill, m4, stretched_exp
+from scaling_fast.laws.training import annealing, step_law_batch, step_law_lr, transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,14 +37,56 @@ __all__ = ["as_law", "get", "names"]
 
 CATALOGUE: Mapping[str, Callable[[], Law]] = MappingProxyType(
     {
-        "power": power,
-        "power_offset": power_offset,
-        "chinchilla": chinchilla,
-        "kaplan": kaplan,
-        "bnsl": bnsl,
+        law.__name__: law
+        for law in (
+            power,
+            power_offset,
+            m3,
+            m4,
+            shifted_power,
+            exp_saturation,
+            stretched_exp,
+            logarithmic,
+            log_power,
+            log_quadratic,
+            hill,
+            double_power,
+            power_log,
+            bnsl,
+            hinge_power,
+            kaplan_n,
+            kaplan_d,
+            kaplan_c,
+            kaplan,
+            kaplan_steps,
+            chinchilla,
+            chinchilla_tied,
+            gadre,
+            data_constrained,
+            clark,
+            krajewski,
+            ludziejewski,
+            abnar,
+            precision,
+            precision_ptq,
+            transfer,
+            annealing,
+            step_law_lr,
+            step_law_batch,
+            farseer,
+            exp_error,
+            logistic,
+            metric_artefact,
+            coverage_power,
+            algorithmic_progress,
+        )
     }
 )
-_BREAKS = re.compile(r"bnsl\(\s*(?:breaks\s*=\s*)?([0-9]{1,3})\s*\)", re.ASCII)
+BROKEN: Mapping[str, Callable[..., Law]] = MappingProxyType(
+    {"bnsl": bnsl, "hinge_power": hinge_power}
+)
+"""Laws with any number of breaks."""
+_BREAKS = re.compile(r"([a-z_]+)\(\s*(?:breaks\s*=\s*)?([0-9]{1,3})\s*\)", re.ASCII)
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
 
 
@@ -37,8 +95,8 @@ def names() -> list[str]:
 
     Examples
     --------
-    >>> names()
-    ['power', 'power_offset', 'chinchilla', 'kaplan', 'bnsl']
+    >>> names()[:4]
+    ['power', 'power_offset', 'm3', 'm4']
     """
     return list(CATALOGUE)
 
@@ -73,8 +131,8 @@ def get(name: str) -> Law:
 
 def _find(name: str) -> Law | None:
     broken = _BREAKS.fullmatch(name.strip())
-    if broken:
-        return bnsl(breaks=int(broken[1]))
+    if broken and broken[1] in BROKEN:
+        return BROKEN[broken[1]](breaks=int(broken[2]))
     return _built(name.strip()) if name.strip() in CATALOGUE else None
 
 
@@ -113,10 +171,12 @@ def as_law(law: Law | str) -> Law:
     if _IDENTIFIER.fullmatch(law.strip()):
         near = nearest(law.strip(), names())
         meant = f"; did you mean {shown(near)}?" if near else "."
-        listed = ", ".join(shown(one) for one in names())
+        few = ("power", "power_offset", "kaplan", "chinchilla", "bnsl")
+        listed = ", ".join(shown(one) for one in few)
         raise FormulaError(
             f"{shown(law)} is neither a law of the catalogue nor a formula{meant} "
-            f'The laws are {listed}; a formula looks like "E + A*x**(-alpha)"',
+            f"laws.names() lists {len(names())} laws, among them {listed}; "
+            'a formula looks like "E + A*x**(-alpha)"',
             code="unknown_law",
             position=0,
         )

@@ -1,11 +1,23 @@
-"""The loss of a language model of N parameters on D tokens, as Hoffmann et al. wrote it."""
+"""Loss from parameters and tokens over a floor, as Hoffmann et al. wrote it, and with tied exponents."""
 
 from __future__ import annotations
 
-from scaling_fast.laws.law import Law
-from scaling_fast.laws.param import Param
+import math
 
-__all__ = ["chinchilla"]
+from scaling_fast.errors import ParameterError, shown
+from scaling_fast.laws.law import Law
+from scaling_fast.laws.need import Need
+from scaling_fast.laws.param import number, positive
+
+__all__ = ["chinchilla", "chinchilla_tied", "gadre", "misallocation_cost"]
+
+DESIGN = (
+    Need("rows", 9, because="five parameters need more rows"),
+    Need("levels", 4, "N", because="A is not told from alpha"),
+    Need("levels", 4, "D", because="B is not told from beta"),
+    Need("decades", 1.5, "D/N", because="the terms of N and of D are not told apart"),
+)
+"""Besiroglu et al. 2024: at a fixed budget the exponents are known by the spread of D/N alone."""
 
 
 def chinchilla() -> Law:
@@ -23,7 +35,7 @@ def chinchilla() -> Law:
     return Law(
         "E + A/N**alpha + B/D**beta",
         columns=("N", "D"),
-        params={name: Param(lower=0) for name in ("E", "A", "alpha", "B", "beta")},
+        params=positive("E", "A", "alpha", "B", "beta"),
         derived={
             "a": "beta/(alpha + beta)",
             "b": "alpha/(alpha + beta)",
@@ -36,6 +48,7 @@ def chinchilla() -> Law:
         notes="(A, alpha) and (B, beta) are strongly correlated pairs: the exponent a is known far "
         "better than any of the four, where tokens per parameter vary at each budget.",
         cite="Hoffmann et al. 2022, arXiv:2203.15556 (approach 3)",
+        needs=DESIGN,
         published={
             "hoffmann2022": {
                 "params": {"E": 1.69, "A": 406.4, "alpha": 0.34, "B": 410.7, "beta": 0.28},
@@ -66,3 +79,112 @@ def chinchilla() -> Law:
             },
         },
     )
+
+
+def chinchilla_tied() -> Law:
+    """Return the law with one exponent for size and data, E + A/N^alpha + B/D^alpha.
+
+    The optimal size is then G (C/6)^(1/2) and tokens per parameter are the same at every budget.
+
+    Examples
+    --------
+    >>> chinchilla_tied().derived["tokens_per_parameter"]
+    '(B/A)**(1/alpha)'
+    """
+    return Law(
+        "E + A/N**alpha + B/D**alpha",
+        columns=("N", "D"),
+        params=positive("E", "A", "alpha", "B"),
+        derived={
+            "G": "(A/B)**(1/(2*alpha))",
+            "tokens_per_parameter": "(B/A)**(1/alpha)",
+            "gamma": "alpha/2",
+        },
+        name="chinchilla_tied",
+        description="Chinchilla's law with equal exponents: size and data grow in proportion.",
+        units={"N": "parameters", "D": "tokens", "E": "nats per token"},
+        notes="It assumes what chinchilla estimates: test alpha = beta there before using it here.",
+        cite="Muennighoff et al. 2023, arXiv:2305.16264; Gadre et al. 2024, arXiv:2403.08540",
+        needs=DESIGN[1:],
+        published={
+            "muennighoff2023": {
+                "params": {
+                    "E": 1.8691436784054858,  # exp(.6254804)
+                    "A": 520.8249516599187,  # exp(6.255414)
+                    "alpha": 0.3526596,
+                    "B": 1487.716093782861,  # exp(7.3049974)
+                },
+                "cite": "Muennighoff et al. 2023, arXiv:2305.16264, constants of their code",
+                "verified": True,
+            }
+        },
+    )
+
+
+def gadre() -> Law:
+    """Return the loss from compute and over-training, E + (A M^eta + B M^-eta) C^-eta.
+
+    M is tokens per parameter. It is chinchilla_tied in other variables.
+
+    Examples
+    --------
+    >>> gadre().derived["M_best"]
+    '(B/A)**(1/(2*eta))'
+    """
+    return Law(
+        "E + (A*M**eta + B*M**(-eta))*C**(-eta)",
+        columns=("C", "M"),
+        params=positive("E", "A", "eta", "B"),
+        derived={"M_best": "(B/A)**(1/(2*eta))"},
+        name="gadre",
+        description="Loss of over-trained models: equal exponents, so curves at any M are parallel.",
+        units={"C": "FLOP", "M": "tokens per parameter", "E": "nats per token"},
+        notes="M_best is the number of tokens per parameter that is optimal at every budget. The "
+        "authors fit four parameters to five runs, which leaves one residual degree of freedom.",
+        cite="Gadre et al. 2024, arXiv:2403.08540",
+        needs=(
+            Need("rows", 7, because="three residual degrees of freedom are the least"),
+            Need("levels", 3, "M", because="A is not told from B"),
+            Need("decades", 1.5, "C", because="E is not told from eta"),
+        ),
+    )
+
+
+def misallocation_cost(k: float, *, alpha: float, beta: float) -> float:
+    """Return the share of compute that training at k times the optimal size wastes.
+
+    The same loss could be had for (1 - share) of the compute at the optimal size. It depends on
+    the exponents of the law alone: with rho = (beta k^-alpha + alpha k^beta)/(alpha + beta) and
+    gamma = alpha beta/(alpha + beta) it is 1 - rho^(-1/gamma).
+
+    Parameters
+    ----------
+    k
+        Size trained over optimal size, at the same budget 6 N D.
+    alpha, beta
+        Exponents of size and data.
+
+    Returns
+    -------
+    float
+        At least 0, below 1.
+
+    Raises
+    ------
+    ParameterError
+        For a number that is not positive and finite.
+
+    Examples
+    --------
+    >>> round(100 * misallocation_cost(0.5, alpha=0.34, beta=0.28), 1)
+    14.5
+    """
+    for name, value in (("k", k), ("alpha", alpha), ("beta", beta)):
+        if not 0.0 < number(value, name, name) < math.inf:
+            raise ParameterError(
+                f"{name} must be positive and finite, got {shown(value)}",
+                code="positive",
+                param=name,
+            )
+    rho = (beta * k**-alpha + alpha * k**beta) / (alpha + beta)
+    return float(-math.expm1(-math.log(rho) * (1.0 / alpha + 1.0 / beta)))

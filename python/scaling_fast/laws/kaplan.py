@@ -1,17 +1,85 @@
-"""The loss of a language model of N parameters on D tokens, as Kaplan et al. wrote it."""
+"""The laws of Kaplan et al.: loss from size, data, compute or steps, without a floor."""
 
 from __future__ import annotations
 
 from scaling_fast.laws.law import Law
-from scaling_fast.laws.param import Param
+from scaling_fast.laws.need import Need
+from scaling_fast.laws.param import positive
 
-__all__ = ["kaplan"]
+__all__ = ["kaplan", "kaplan_c", "kaplan_d", "kaplan_n", "kaplan_steps"]
+
+PAPER = "Kaplan et al. 2020, arXiv:2001.08361"
+UNCHECKED = f"{PAPER}; not checked against the paper"
+NO_FLOOR = "No floor: the loss goes to 0. Fit power_offset beside it. "
+
+
+def _one(size: str, symbol: str, unit: str, scale: float, exponent: float, equation: str) -> Law:
+    """Return the law of one column in Kaplan's form, (size_c/size)^alpha."""
+    critical, alpha = f"{size}c", f"alpha_{size}"
+    return Law(
+        f"({critical}/{size})**{alpha}",
+        columns=(size,),
+        params=positive(critical, alpha),
+        derived={"doubling": f"2**(-{alpha})"},
+        name=f"kaplan_{size.lower()}",
+        description=f"Loss from {symbol} alone, the others not limiting; without a floor.",
+        units={size: unit, critical: unit},
+        notes=f"{NO_FLOOR}{critical} is where the line would reach a loss of 1, far outside any "
+        f"data, and trades off with {alpha}; doubling is what twice {size} does to the loss.",
+        cite=f"{PAPER}, equation {equation}",
+        needs=(
+            Need("rows", 3),
+            Need("levels", 2, size, because=f"{alpha} is not told from {critical}"),
+        ),
+        published={
+            "kaplan2020": {
+                "params": {critical: scale, alpha: exponent},
+                "cite": UNCHECKED,
+                "verified": False,
+            }
+        },
+    )
+
+
+def kaplan_n() -> Law:
+    """Return the loss of a converged model of N parameters, (Nc/N)^alpha_N.
+
+    Examples
+    --------
+    >>> kaplan_n().formula
+    '(Nc/N)**alpha_N'
+    """
+    return _one("N", "the size", "parameters without embeddings", 8.8e13, 0.076, "1.1")
+
+
+def kaplan_d() -> Law:
+    """Return the loss of a large model stopped early on D tokens, (Dc/D)^alpha_D.
+
+    Examples
+    --------
+    >>> kaplan_d().columns
+    ('D',)
+    """
+    return _one("D", "the data", "tokens", 5.4e13, 0.095, "1.2")
+
+
+def kaplan_c() -> Law:
+    """Return the loss of the best use of a compute C, (Cc/C)^alpha_C.
+
+    Examples
+    --------
+    >>> kaplan_c().units["C"]
+    'PF-days of 8.64e19 FLOP, at the smallest batch (C_min)'
+    """
+    unit = "PF-days of 8.64e19 FLOP, at the smallest batch (C_min)"
+    return _one("C", "compute", unit, 3.1e8, 0.050, "1.3")
 
 
 def kaplan() -> Law:
     """Return the law ((Nc/N)^(alpha_N/alpha_D) + Dc/D)^alpha_D with its optimal exponents.
 
-    Under a budget C = 6 N D the optimal size grows as C^a with a = alpha_D/(alpha_N + alpha_D).
+    Under a budget C = 6 N D the optimal size is G (C/6)^a and the optimal number of tokens
+    (C/6)^b / G, with a = alpha_D/(alpha_N + alpha_D).
 
     Examples
     --------
@@ -21,10 +89,11 @@ def kaplan() -> Law:
     return Law(
         "((Nc/N)**(alpha_N/alpha_D) + Dc/D)**alpha_D",
         columns=("N", "D"),
-        params={name: Param(lower=0) for name in ("Nc", "alpha_N", "alpha_D", "Dc")},
+        params=positive("Nc", "alpha_N", "alpha_D", "Dc"),
         derived={
             "a": "alpha_D/(alpha_N + alpha_D)",
             "b": "alpha_N/(alpha_N + alpha_D)",
+            "G": "(alpha_N/alpha_D*Nc**(alpha_N/alpha_D)/Dc)**(alpha_D/(alpha_N + alpha_D))",
             "gamma": "alpha_N*alpha_D/(alpha_N + alpha_D)",
         },
         name="kaplan",
@@ -37,11 +106,60 @@ def kaplan() -> Law:
         },
         notes="No floor: the loss goes to 0. The exponent a of this law differs from the paper's "
         "headline one, which comes from its law in size and steps. Count N as the source does.",
-        cite="Kaplan et al. 2020, arXiv:2001.08361, equation 1.5",
+        cite=f"{PAPER}, equation 1.5",
+        needs=(
+            Need("levels", 3, "N", because="Nc is not told from alpha_N"),
+            Need("levels", 3, "D", because="Dc is not told from alpha_D"),
+            Need(
+                "largest",
+                -1,
+                "-abs(alpha_N/alpha_D*log10(Nc/N) - log10(Dc/D))",
+                label="minus the decades between the terms of N and of D",
+                because="one of the two terms is never seen",
+            ),
+        ),
         published={
             "kaplan2020": {
                 "params": {"Nc": 6.4e13, "alpha_N": 0.076, "alpha_D": 0.103, "Dc": 1.8e13},
-                "cite": "Kaplan et al. 2020, arXiv:2001.08361, table 2; not checked against the paper",
+                "cite": f"{PAPER}, table 2; not checked against the paper",
+                "verified": False,
+            }
+        },
+    )
+
+
+def kaplan_steps() -> Law:
+    """Return the loss of N parameters after S steps, (Nc/N)^alpha_N + (Sc/S)^alpha_S.
+
+    Examples
+    --------
+    >>> kaplan_steps().columns
+    ('N', 'S')
+    """
+    return Law(
+        "(Nc/N)**alpha_N + (Sc/S)**alpha_S",
+        columns=("N", "S"),
+        params=positive("Nc", "alpha_N", "Sc", "alpha_S"),
+        name="kaplan_steps",
+        description="Loss along a training curve: a term for size, a term for steps.",
+        units={
+            "N": "parameters without embeddings",
+            "S": "steps at a large batch, S_min = S/(1 + B_crit/B)",
+            "Nc": "parameters",
+            "Sc": "steps",
+        },
+        notes="Each term trades its scale against its exponent. Rows of one curve are not "
+        "independent: resample curves, not rows.",
+        cite=f"{PAPER}, equation 1.6",
+        needs=(
+            Need("levels", 3, "N", because="Nc is not told from alpha_N"),
+            Need("levels", 4, "S", within="N", because="Sc is not told from alpha_S"),
+            Need("decades", 1, "S", because="Sc is not told from alpha_S"),
+        ),
+        published={
+            "kaplan2020": {
+                "params": {"Nc": 6.5e13, "alpha_N": 0.077, "Sc": 2.1e3, "alpha_S": 0.76},
+                "cite": UNCHECKED,
                 "verified": False,
             }
         },

@@ -13,11 +13,13 @@ import numpy as np
 from scaling_fast.errors import DataError, FormulaError, ParameterError, shown, suggestion
 from scaling_fast.laws.naming import (
     checked_derived,
+    checked_needs,
     ordered_columns,
     read_only,
     require_split,
     unknown_name,
 )
+from scaling_fast.laws.need import Need
 from scaling_fast.laws.param import Param, number
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ class Law:
         binds the law to its `columns=`, or to the names its frame has.
     units
         What the columns and parameters are measured in, by name.
+    needs
+        What a design must have for the law to be identified by it; a fit says what is missing.
 
     Attributes
     ----------
@@ -96,6 +100,7 @@ class Law:
     columns: tuple[str, ...] | None = field(default=None, kw_only=True)
     description: str = field(default="", kw_only=True)
     units: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    needs: tuple[Need, ...] = field(default=(), kw_only=True)
     target: str | None = field(init=False, default=None)
     transform: str | None = field(init=False, default=None)
     _declared: frozenset[str] = field(init=False, default=frozenset(), compare=False)
@@ -150,6 +155,7 @@ class Law:
             ("derived", checked_derived(self.derived, free, names)),
             ("published", read_only(self.published, "published")),
             ("units", read_only(self.units, "units")),
+            ("needs", checked_needs(self.needs, names)),
             ("_declared", frozenset(given)),
         ):
             object.__setattr__(self, known, value)
@@ -345,6 +351,7 @@ class Law:
             "published": _plain(self.published),
             "description": self.description,
             "units": dict(self.units),
+            "needs": [one.to_dict() for one in self.needs],
         }
 
     @classmethod
@@ -364,6 +371,8 @@ class Law:
             )
         said = {key: value for key, value in entry.items() if key not in ("schema", "formula")}
         said["params"] = {one: Param.from_dict(value) for one, value in said["params"].items()}
+        # Laws saved before there were needs have none.
+        said["needs"] = tuple(Need.from_dict(one) for one in said.get("needs", ()))
         if said.get("columns") is not None:
             said["columns"] = tuple(said["columns"])
         return cls(entry["formula"], **said)
@@ -374,12 +383,14 @@ class Law:
     def __repr__(self) -> str:
         name = "" if self.name is None else f", name={self.name!r}"
         split = "" if self.columns is None else f", columns={list(self.columns)!r}"
-        return f"Law({self.formula!r}{split}, params={dict(self.params)!r}{name})"
+        needs = f", needs={self.needs!r}" if self.needs else ""
+        return f"Law({self.formula!r}{split}, params={dict(self.params)!r}{name}{needs})"
 
     def _repr_html_(self) -> str:
         rows = [("formula", self.formula), ("columns", ", ".join(self.columns or ("not bound",)))]
         rows += [(one, repr(param)) for one, param in self.params.items()]
         rows += list(self.derived.items())
+        rows += [("needs", one.says) for one in self.needs]
         rows += [("source", self.cite)] if self.cite else []
         cells = "".join(
             f"<tr><th>{html.escape(label)}</th><td>{html.escape(text)}</td></tr>"

@@ -7,11 +7,19 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from scaling_fast.errors import FormulaError, ParameterError, shown, suggestion
+from scaling_fast.laws.need import Need
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["checked_derived", "ordered_columns", "read_only", "require_split", "unknown_name"]
+__all__ = [
+    "checked_derived",
+    "checked_needs",
+    "ordered_columns",
+    "read_only",
+    "require_split",
+    "unknown_name",
+]
 
 
 def read_only(entries: Any, what: str) -> Mapping[str, Any]:
@@ -101,6 +109,33 @@ def checked_derived(
             if one not in free:
                 raise unknown_name(one, free, f"derived[{label!r}]")
     return entries
+
+
+def checked_needs(needs: Iterable[Need] | Need, names: Sequence[str]) -> tuple[Need, ...]:
+    """Return the needs of a law, each a formula of its columns and parameters."""
+    from scaling_fast import _core
+
+    listed = (needs,) if isinstance(needs, Need) else tuple(needs)
+    for need in listed:
+        if not isinstance(need, Need):
+            raise ParameterError(
+                f'needs holds {shown(need)}; write Need("decades", 1.5, "x")',
+                code="not_a_need",
+                param="needs",
+            )
+        for text in need.formulas:
+            target, _, used = _core.names(text)
+            if target is not None:
+                raise FormulaError(
+                    f"the need {shown(text, 80)} must be a formula of columns and parameters, "
+                    "without ~",
+                    code="need_target",
+                    param="needs",
+                )
+            for one in used:
+                if one not in names:
+                    raise unknown_name(one, names, "needs")
+    return listed
 
 
 def unknown_name(name: object, names: Iterable[str], where: str) -> ParameterError:

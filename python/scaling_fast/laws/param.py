@@ -14,7 +14,7 @@ from scaling_fast.errors import ParameterError, shown
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Param", "number"]
+__all__ = ["Param", "number", "positive"]
 
 
 def number(value: object, param: str, what: str) -> float:
@@ -126,3 +126,14 @@ class Param:
             upper=math.inf if upper is None else upper,
             fixed=entry.get("fixed"),
         )
+
+
+def positive(*names: str) -> dict[str, Param]:
+    """Return parameters that may not be negative, by name.
+
+    Examples
+    --------
+    >>> positive("A", "alpha")
+    {'A': Param(lower=0), 'alpha': Param(lower=0)}
+    """
+    return {one: Param(lower=0) for one in names}

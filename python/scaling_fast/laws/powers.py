@@ -1,11 +1,15 @@
-"""Laws of one power: the straight line in log-log axes, and the same with a floor."""
+"""Laws of powers of one variable: straight lines in log-log axes, with floors, offsets and second terms."""
 
 from __future__ import annotations
 
 from scaling_fast.laws.law import Law
-from scaling_fast.laws.param import Param
+from scaling_fast.laws.need import Need
+from scaling_fast.laws.param import Param, positive
 
-__all__ = ["power", "power_offset"]
+__all__ = ["double_power", "m3", "power", "power_log", "power_offset", "shifted_power"]
+
+SIZE = "any size: parameters, tokens, FLOP"
+MODELS = "Alabdulmohsin, Neyshabur and Zhai 2022, arXiv:2209.06640"
 
 
 def power() -> Law:
@@ -23,10 +27,11 @@ def power() -> Law:
         derived={"doubling": "2**(-alpha)"},
         name="power",
         description="A straight line in log-log axes: every doubling of x changes y by one factor.",
-        units={"x": "any size: parameters, tokens, FLOP", "A": "y at x = 1"},
+        units={"x": SIZE, "A": "y at x = 1"},
         notes="No floor: it extrapolates to 0. Compare it with power_offset before believing it. "
         "doubling is the factor by which y changes when x doubles.",
-        cite="Alabdulmohsin, Neyshabur and Zhai 2022, arXiv:2209.06640 (their M1)",
+        cite=f"{MODELS} (their M1)",
+        needs=(Need("rows", 3), Need("levels", 2, "x", because="alpha is not told from A")),
     )
 
 
@@ -41,12 +46,23 @@ def power_offset() -> Law:
     return Law(
         "E + A*x**(-alpha)",
         columns=("x",),
-        params={"E": Param(lower=0), "A": Param(lower=0), "alpha": Param(lower=0)},
+        params=positive("E", "A", "alpha"),
         name="power_offset",
         description="A power law above a floor E that no scale removes.",
-        units={"x": "any size: parameters, tokens, FLOP", "E": "units of y"},
+        units={"x": SIZE, "E": "units of y"},
         notes="Five points over one decade do not identify E: the range counts, not the number.",
-        cite="Alabdulmohsin, Neyshabur and Zhai 2022, arXiv:2209.06640 (their M2)",
+        cite=f"{MODELS} (their M2)",
+        needs=(
+            Need("rows", 5),
+            Need("decades", 1.5, "x", because="E is not told from alpha"),
+            Need(
+                "ratio",
+                2,
+                "x**(-alpha)",
+                label="the reducible part",
+                because="E is not told from alpha",
+            ),
+        ),
         published={
             "dey2023": {
                 # (C/5.984e22)**-0.0737 in the form A*x**(-alpha), A = 5.984e22**0.0737.
@@ -55,4 +71,112 @@ def power_offset() -> Law:
                 "verified": True,
             }
         },
+    )
+
+
+def m3() -> Law:
+    """Return the power law that levels off at a finite size, A (1/x + gamma)^alpha.
+
+    Examples
+    --------
+    >>> m3().derived["limit"]
+    'A*gamma**alpha'
+    """
+    return Law(
+        "A*(1/x + gamma)**alpha",
+        columns=("x",),
+        params=positive("A", "gamma", "alpha"),
+        derived={"limit": "A*gamma**alpha"},
+        name="m3",
+        description="A power law that levels off beyond a size 1/gamma.",
+        units={"x": SIZE, "gamma": "1 / unit of x"},
+        notes="limit is what remains at any size. With gamma = 0 it is power.",
+        cite=f"{MODELS} (their M3)",
+        needs=(
+            Need("rows", 6),
+            Need(
+                "largest",
+                0.5,
+                "gamma*x",
+                label="gamma*x, the size in units of where it levels off,",
+                because="gamma and alpha trade off",
+            ),
+        ),
+    )
+
+
+def shifted_power() -> Law:
+    """Return the power law of a shifted size, E + A (x + s)^-alpha.
+
+    Examples
+    --------
+    >>> list(shifted_power().params)
+    ['E', 'A', 's', 'alpha']
+    """
+    return Law(
+        "E + A*(x + s)**(-alpha)",
+        columns=("x",),
+        params=positive("E", "A", "s", "alpha"),
+        name="shifted_power",
+        description="A power law that begins late: s is what x lacks at its origin, as after a warm-up.",
+        units={"x": SIZE, "E": "units of y", "s": "unit of x"},
+        notes="s and alpha trade off unless some x are smaller than s and others much larger. "
+        "For a negative s, above minus the smallest x, pass params={'s': Param(lower=...)}.",
+        cite="Hestness et al. 2017, arXiv:1712.00409, and the truncated power laws of statistics",
+        needs=(
+            Need("rows", 6),
+            Need("decades", 1.5, "x", because="E is not told from alpha"),
+            Need("decades", 1, "x + s", because="s is not told from alpha"),
+        ),
+    )
+
+
+def double_power() -> Law:
+    """Return the sum of two power laws over a floor, E + A1 x^-alpha1 + A2 x^-alpha2.
+
+    Examples
+    --------
+    >>> double_power().columns
+    ('x',)
+    """
+    return Law(
+        "E + A1*x**(-alpha1) + A2*x**(-alpha2)",
+        columns=("x",),
+        params=positive("E", "A1", "alpha1", "A2", "alpha2"),
+        derived={"alpha_ratio": "alpha2/alpha1"},
+        name="double_power",
+        description="Two power laws that add up: the slow one, alpha1, rules at large x.",
+        units={"x": SIZE, "E": "units of y"},
+        notes="The two come back in ascending order of the exponent. With alpha_ratio below 2 they "
+        "are hardly told apart at any noise.",
+        cite="a rival of the tests of power laws; compare Clauset et al. 2009, arXiv:0706.1062",
+        needs=(
+            Need("rows", 8),
+            Need("decades", 3, "x", because="two exponents are not told from one and a floor"),
+        ),
+    )
+
+
+def power_log() -> Law:
+    """Return the power law with a logarithmic correction, E + A x^-alpha (1 + ln(1 + x))^gamma.
+
+    Examples
+    --------
+    >>> list(power_log().params)
+    ['E', 'A', 'alpha', 'gamma']
+    """
+    return Law(
+        "E + A*x**(-alpha)*(1 + log(1 + x))**gamma",
+        columns=("x",),
+        params=positive("E", "A", "alpha") | {"gamma": Param(lower=-10, upper=10)},
+        name="power_log",
+        description="A power law whose local exponent drifts with ln x.",
+        units={"x": f"{SIZE}, in units in which 1 is small", "E": "units of y"},
+        notes="gamma and alpha trade off: over few decades the logarithm is a small power. The "
+        "formula knows an x of 1, so its parameters belong to the unit of x.",
+        cite="a rival of the tests of power laws, after corrections of kernel regression",
+        needs=(
+            Need("rows", 8),
+            Need("decades", 3, "x", because="gamma is not told from alpha"),
+        ),
     )

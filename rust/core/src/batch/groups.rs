@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::identify::{flat, identify};
 use super::{Control, FitRow, Question, Starts, order};
 use crate::error::Error;
-use crate::loss::Loss;
+use crate::loss::{Criterion, Loss};
 use crate::pool::pool;
 use crate::problem::{Fitter, Problem, Residual};
 use crate::solve::newton::{Options, Outcome, Scratch};
@@ -117,7 +117,7 @@ fn run(
             // Where projection is exact, one nonlinear coordinate can be walked from end to end.
             if matches!(starts, Starts::Auto)
                 && given.is_empty()
-                && (question.loss, question.residual) == (Loss::Squared, Residual::Raw)
+                && (question.criterion, question.residual) == (Criterion::Sum(Loss::Squared), Residual::Raw)
                 && let [range] = *problem.ranges()
                 && let Some(found) = valley::search(fitter, range, options, x, scratch)
             {

@@ -184,6 +184,37 @@ fn chain_two(g: &mut Graph, id: Id, binary: Binary, a: Id, b: Id, position: usiz
             let partial = g.one(Unary::Sigmoid, difference);
             g.mul(adjoint, partial)
         }
+        Binary::M4 => share(g, id, a, b, first, adjoint),
         Binary::Less | Binary::LessEqual | Binary::Equal | Binary::NotEqual => g.constant(0.0),
     }
+}
+
+/// Through v / (1 - v)^k = e^t: dv/dt = v u / (u + k v) with u = 1 - v, and dv/dk = ln(u) dv/dt. Near v = 1 the difference
+/// has no digits left; there u solves the same equation with -t/k and 1/k.
+fn share(g: &mut Graph, v: Id, t: Id, k: Id, first: bool, adjoint: Id) -> Id {
+    let (zero, half, one) = (g.constant(0.0), g.constant(0.5), g.constant(1.0));
+    let difference = g.sub(one, v);
+    let turned = g.div(t, k);
+    let turned = g.neg(turned);
+    let inverse = g.div(one, k);
+    let complement = g.two(Binary::M4, turned, inverse);
+    let small = g.two(Binary::Less, v, half);
+    let plain = g.two(Binary::Equal, k, zero);
+    let rest = g.select(small, difference, complement);
+    let rest = g.select(plain, difference, rest);
+    let weight = g.two(Binary::Mul, k, v);
+    let below = g.add(rest, weight);
+    let above = g.two(Binary::Mul, v, rest);
+    let slope = g.div(above, below);
+    let slope = g.select(plain, v, slope);
+    let slope = if first {
+        slope
+    } else {
+        // A share of 1 has nothing left to lose.
+        let some = g.two(Binary::Less, zero, rest);
+        let ln = g.one(Unary::Ln, rest);
+        let product = g.mul(slope, ln);
+        g.select(some, product, zero)
+    };
+    g.mul(adjoint, slope)
 }

@@ -41,7 +41,7 @@ pub(super) enum Function {
 }
 
 /// Every function by name, the first spelling of each being the canonical one.
-pub(super) const FUNCTIONS: [(&str, Function); 21] = [
+pub(super) const FUNCTIONS: [(&str, Function); 22] = [
     ("exp", Function::One(Unary::Exp)),
     ("log", Function::One(Unary::Ln)),
     ("ln", Function::One(Unary::Ln)),
@@ -55,6 +55,7 @@ pub(super) const FUNCTIONS: [(&str, Function); 21] = [
     ("sigmoid", Function::One(Unary::Sigmoid)),
     ("softplus", Function::One(Unary::Softplus)),
     ("logaddexp", Function::Two(Binary::LogAddExp)),
+    ("m4", Function::Two(Binary::M4)),
     ("lgamma", Function::One(Unary::Lgamma)),
     ("sin", Function::One(Unary::Sin)),
     ("cos", Function::One(Unary::Cos)),

@@ -58,6 +58,8 @@ pub enum Binary {
     Max,
     /// ln(e^a + e^b)
     LogAddExp,
+    /// The share v in (0, 1) with v / (1 - v)^b = e^a.
+    M4,
     /// 1 where a < b, else 0; likewise below.
     Less,
     /// a <= b
@@ -104,6 +106,7 @@ impl Binary {
             Binary::Min => minimum(a, b),
             Binary::Max => maximum(a, b),
             Binary::LogAddExp => math::log_add_exp(a, b),
+            Binary::M4 => math::m4(a, b),
             Binary::Less => less(a, b),
             Binary::LessEqual => less_equal(a, b),
             Binary::Equal => equal(a, b),

@@ -244,6 +244,7 @@ fn execute_binary(binary: Binary, a: Value<'_>, b: Value<'_>, to: &mut [f64]) {
         Binary::Min => zip(a, b, to, op::minimum),
         Binary::Max => zip(a, b, to, op::maximum),
         Binary::LogAddExp => zip(a, b, to, math::log_add_exp),
+        Binary::M4 => zip(a, b, to, math::m4),
         Binary::Less => zip(a, b, to, op::less),
         Binary::LessEqual => zip(a, b, to, op::less_equal),
         Binary::Equal => zip(a, b, to, op::equal),

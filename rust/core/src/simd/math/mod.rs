@@ -5,6 +5,7 @@
 //! Polynomial coefficients are our own: interpolation at Chebyshev nodes in 60 digits, rounded to double.
 
 mod exponential;
+mod implicit;
 mod logarithm;
 mod polynomial;
 mod power;
@@ -12,6 +13,7 @@ mod special;
 mod trigonometry;
 
 pub use exponential::{exp, exp_m1, sigmoid, tanh};
+pub use implicit::m4;
 pub use logarithm::{ln, ln_1p, log_add_exp, softplus};
 pub use power::powf;
 pub use special::{digamma, erf, erfc, erfcx, ln_gamma};

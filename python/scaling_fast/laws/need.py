@@ -1,0 +1,149 @@
+"""What a law needs of a design before its parameters can be told apart."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from scaling_fast.errors import ParameterError, shown, suggestion
+from scaling_fast.laws.param import number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Measure", "Need"]
+
+Measure = Literal["rows", "levels", "decades", "ratio", "largest", "positive", "independence"]
+
+ALONE: tuple[Measure, ...] = ("rows",)
+"""Measures of the rows themselves, without a formula."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """The least that a design must have for a law to be identified by it.
+
+    Every fit measures its rows against the needs of its law; what falls short is a finding with
+    the code "design". A need refuses nothing: the optimum is certified or not without it.
+
+    Parameters
+    ----------
+    measure
+        "rows": their number. Of the formula `of`, over the rows:
+        "levels", the number of different values (to 6 digits), or with `within` the median of
+        that number over the levels of `within`;
+        "decades", log10 of largest over smallest; "ratio", largest over smallest;
+        "largest", the largest value; "positive", the number of rows where it is above 0;
+        "independence", 1 - |correlation with `within`|.
+    least
+        The smallest value that will do.
+    of, within
+        Formulas of columns and parameters; parameters stand at their fitted values.
+    because
+        What the rows cannot say without it: "E is not told from alpha".
+    label
+        What `of` is, where the formula does not say it to a reader: "epochs".
+
+    Raises
+    ------
+    ParameterError
+        For an unknown measure, a measure without its formula, or a `least` that is no number.
+
+    Examples
+    --------
+    >>> Need("decades", 1.5, "D/N", because="A is not told from B").says
+    'at least 1.5 decades of D/N'
+    """
+
+    measure: Measure
+    least: float
+    of: str = ""
+    within: str = ""
+    because: str = ""
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        legal = get_args(Measure)
+        if self.measure not in legal:
+            raise ParameterError(
+                f"measure must be one of {shown(list(legal), 200)}, got {shown(self.measure)}"
+                f"{suggestion(str(self.measure), legal, kind='measures')}",
+                code="measure",
+                param="measure",
+            )
+        least = number(self.least, "least", "least")
+        if not math.isfinite(least):
+            raise ParameterError(
+                f"least must be finite, got `{least:g}`", code="not_finite", param="least"
+            )
+        object.__setattr__(self, "least", least)
+        for name in ("of", "within", "because", "label"):
+            if not isinstance(getattr(self, name), str):
+                raise ParameterError(
+                    f"{name} must be text, got {shown(getattr(self, name))}",
+                    code="not_text",
+                    param=name,
+                )
+        if (self.measure in ALONE) == bool(self.of):
+            what = "takes no formula" if self.of else "needs a formula: of="
+            raise ParameterError(f'the measure "{self.measure}" {what}', code="measure", param="of")
+        if bool(self.within) and self.measure not in ("levels", "independence"):
+            raise ParameterError(
+                f'the measure "{self.measure}" takes no within=', code="measure", param="within"
+            )
+        if self.measure == "independence" and not self.within:
+            raise ParameterError(
+                'the measure "independence" needs within=, what to be independent of',
+                code="measure",
+                param="within",
+            )
+
+    @property
+    def formulas(self) -> tuple[str, ...]:
+        """The formulas it measures."""
+        return tuple(one for one in (self.of, self.within) if one)
+
+    @property
+    def says(self) -> str:
+        """The need in words."""
+        what, least = self.label or self.of, f"{self.least:g}"
+        return {
+            "rows": f"at least {least} rows",
+            "levels": f"at least {least} values of {what}"
+            + (f" at the median {self.within}" if self.within else ""),
+            "decades": f"at least {least} decades of {what}",
+            "ratio": f"{what} varying by a factor of at least {least}",
+            "largest": f"{what} of at least {least} somewhere",
+            "positive": f"at least {least} rows {self.label or 'with ' + self.of + ' > 0'}",
+            "independence": f"{what} correlated with {self.within} by at most {1 - self.least:g}",
+        }[self.measure]
+
+    def shortfall(self, found: float) -> str:
+        """Return what a design has instead, in words: the beginning of a sentence."""
+        what = self.label or self.of
+        return {
+            "rows": f"the design has {found:g} rows",
+            "levels": f"the design has {found:g} values of {what}"
+            + (f" at the median {self.within}" if self.within else ""),
+            "decades": f"{what} spans {found:.3g} decades",
+            "ratio": f"{what} varies by a factor of {found:.3g}",
+            "largest": f"{what} is {found:.3g} at most",
+            "positive": f"{found:g} rows are there {self.label or 'with ' + self.of + ' > 0'}",
+            "independence": f"{what} and {self.within} are correlated by {1 - found:.3g}",
+        }[self.measure]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the need as JSON can hold it; `from_dict` reads it back."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> Need:
+        """Return the need that `to_dict` wrote."""
+        return cls(**entry)
+
+    def __repr__(self) -> str:
+        said = [repr(self.measure), f"{self.least:g}"]
+        said += [repr(self.of)] if self.of else []
+        said += [f"within={self.within!r}"] if self.within else []
+        return f"Need({', '.join(said)})"

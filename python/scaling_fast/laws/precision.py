@@ -1,0 +1,102 @@
+"""Loss of models trained, or rounded after training, with few bits."""
+
+from __future__ import annotations
+
+from scaling_fast.laws.law import Law
+from scaling_fast.laws.need import Need
+from scaling_fast.laws.param import Param, positive
+
+__all__ = ["precision", "precision_ptq"]
+
+PAPER = "Kumar et al. 2024, arXiv:2411.04330"
+PARTS = ("w", "a", "kv")
+EFFECTIVE = "N" + "".join(f"*(1 - exp(-P_{one}/gamma_{one}))" for one in PARTS)
+TRAINED = f"A*({EFFECTIVE})**(-alpha) + B*D**(-beta) + E"
+BITS = {
+    "P_w": "bits of the weights in training",
+    "P_a": "bits of the activations in training",
+    "P_kv": "bits of the key-value cache in training",
+}
+
+
+def _bits() -> dict[str, Param]:
+    """Return the bits over which each part loses its worth: 16 bits always suffice."""
+    return {f"gamma_{one}": Param(lower=0.05, upper=16) for one in PARTS}
+
+
+def _levels(columns: tuple[str, ...], least: int) -> tuple[Need, ...]:
+    return tuple(
+        Need("levels", least, one, because=f"{one.replace('P_', 'gamma_')} is not identified")
+        for one in columns
+    )
+
+
+def precision() -> Law:
+    """Return the loss of training in few bits: Chinchilla's law with an effective size.
+
+    The effective size is N (1 - e^(-P_w/gamma_w)) (1 - e^(-P_a/gamma_a)) (1 - e^(-P_kv/gamma_kv)).
+
+    Examples
+    --------
+    >>> precision().columns
+    ('N', 'P_w', 'P_a', 'P_kv', 'D')
+    """
+    return Law(
+        TRAINED,
+        columns=("N", "D", "P_w", "P_a", "P_kv"),
+        params=positive("A", "alpha", "B", "beta", "E") | _bits(),
+        derived={"a": "beta/(alpha + beta)", "gamma": "alpha*beta/(alpha + beta)"},
+        name="precision",
+        description="Loss from size, tokens and the bits of weights, activations and cache.",
+        units={"N": "parameters", "D": "tokens", **BITS, "E": "nats per token"},
+        notes="gamma_w, gamma_a and gamma_kv are in bits: at P = gamma a part keeps 63 % of the size. "
+        "They are told apart only where the three are varied separately. a and gamma are the "
+        "optimum at a fixed precision.",
+        cite=PAPER,
+        needs=(
+            Need("levels", 3, "N", because="A is not told from alpha"),
+            Need("levels", 3, "D", because="B is not told from beta"),
+            *_levels(tuple(BITS), 4),
+        ),
+    )
+
+
+def precision_ptq() -> Law:
+    """Return the loss of training in few bits and rounding to P_post bits afterwards.
+
+    To `precision` it adds C_T D^gamma_D / N_eff^gamma_N e^(-P_post/gamma_post) and a factor
+    1 - e^(-C_x (P_x - P_post)) for each part: the more a model was trained, the more it loses.
+
+    Examples
+    --------
+    >>> precision_ptq().columns[-1]
+    'P_post'
+    """
+    factors = "".join(f"*(1 - exp(-C_{one}*(P_{one} - P_post)))" for one in PARTS)
+    return Law(
+        f"{TRAINED} + C_T*D**gamma_D/({EFFECTIVE})**gamma_N*exp(-P_post/gamma_post){factors}",
+        columns=("N", "D", "P_w", "P_a", "P_kv", "P_post"),
+        params=positive("A", "alpha", "B", "beta", "E", "C_T", "gamma_D", "gamma_N")
+        | _bits()
+        | {"gamma_post": Param(lower=0.05, upper=16)}
+        | {f"C_{one}": Param(lower=1e-3, upper=10) for one in PARTS},
+        derived={"a": "beta/(alpha + beta)"},
+        name="precision_ptq",
+        description="The same after rounding the weights: more training can then raise the loss.",
+        units={
+            "N": "parameters",
+            "D": "tokens",
+            **BITS,
+            "P_post": "bits after rounding, at most those of training",
+            "E": "nats per token",
+        },
+        notes="A row without rounding has P_post = P_w. The loss has a minimum in D. Fit precision to "
+        "the rows without rounding first and give its values as starts.",
+        cite=PAPER,
+        needs=(
+            Need("rows", 45, because="fifteen parameters need more rows"),
+            Need("levels", 3, "N", because="gamma_N is not told from C_T"),
+            Need("levels", 3, "D", because="gamma_D is not told from C_T"),
+            *_levels((*BITS, "P_post"), 4),
+        ),
+    )
