@@ -1,7 +1,7 @@
 # The commands of the project. `make help` lists them; `make test` needs only Rust, Python 3.11 and a C linker.
 
 PYTHON ?= python3
-VENV ?= .venv
+VENV ?= .venv-dev
 BIN := $(VENV)/bin
 # Virtual environments and Cargo see these; nothing of the caller's environment is changed.
 export VIRTUAL_ENV := $(abspath $(VENV))

@@ -160,7 +160,9 @@ ZOO = {
     "ludziejewski": (
         {"a": 36.0, "delta": 0.25, "alpha": -0.18, "gamma": -0.01, "b": 30.0, "omega": -0.03}
         | {"beta": -0.15, "zeta": 0.003, "c": 1.3},
-        grid(N_act=sizes(1e7, 3e9, 5), D=sizes(1e9, 3e11, 5), E_hat=[1.0, 2.0, 4.0, 8.0, 16.0, 32.0]),
+        grid(
+            N_act=sizes(1e7, 3e9, 5), D=sizes(1e9, 3e11, 5), E_hat=[1.0, 2.0, 4.0, 8.0, 16.0, 32.0]
+        ),
     ),
     "abnar": (
         {"a": 20.0, "alpha": 0.2, "b": 900.0, "beta": 0.35, "c": 0.4, "lam": -0.3}

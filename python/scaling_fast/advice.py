@@ -13,21 +13,31 @@ from scaling_fast.findings import Finding
 from scaling_fast.request import status_sentence
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import polars as pl
     from numpy.typing import NDArray
 
     from scaling_fast.request import Request
 
-__all__ = ["of_fit"]
+__all__ = ["is_nearly_absolute", "of_fit"]
 
 LARGE_CONDITION = 1e12
 """Condition of the scaled J'J above which a direction of the parameters is determined by rounding."""
 
 
 def of_fit(
-    request: Request, numbers: dict[str, NDArray[Any]], status: pl.Series, *, single: bool
+    request: Request,
+    numbers: dict[str, NDArray[Any]],
+    status: pl.Series,
+    *,
+    single: bool,
+    disagreed: bool,
 ) -> tuple[Finding, ...]:
-    """Return the findings of a fit, in the order in which they matter."""
+    """Return the findings of a fit, in the order in which they matter.
+
+    `disagreed`: the automatic search of a single fit ended without starts that agree.
+    """
     found = list(request.table.findings)
     found += _rows(request)
     found += _mistyped(request)
@@ -78,6 +88,17 @@ def of_fit(
         )
     elif status[0] not in ("converged", "not_identified"):
         found.append(_finding("not_converged", "red", status_sentence(status[0])))
+    if disagreed and status[0] == "converged":
+        agreement, starts = int(numbers["agreement"][0]), int(numbers["n_starts"][0])
+        found.append(
+            _finding(
+                "not_global",
+                "amber",
+                f"{agreement} of {starts} starts ended at this optimum, too few to call it the global one",
+                advice='search more with starts=100, and resample with starts="multi"',
+                statistic=float(agreement),
+            )
+        )
     bound = [one for one, on in zip(names, numbers["at_bound"][0], strict=True) if on]
     if bound:
         found.append(
@@ -172,6 +193,20 @@ def _zone(request: Request, numbers: dict[str, NDArray[Any]]) -> list[Finding]:
         sentence = f"delta = {delta:g} is under 1/100 of the median residual: the loss acts as absolute deviations"
         return [_finding("delta_narrow", "green", sentence, statistic=share, evidence=evidence)]
     return []
+
+
+NEARLY = 0.5
+"""Share of rows in the linear zone from which on a Huber fit is, to its standard errors, an absolute one."""
+
+
+def is_nearly_absolute(request: Request, params: Mapping[str, float]) -> bool:
+    """Return whether most rows lie where the loss is straight, so that covariances from derivatives mislead."""
+    if request.loss.name == "absolute":
+        return True
+    if request.loss.name != "huber":
+        return False
+    size = np.abs(request.rows(0, params)[0])
+    return bool(np.mean(size > request.loss.spec()[1]) >= NEARLY)
 
 
 def _finding(code: str, severity: Any, sentence: str, **more: Any) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,13 @@ import numpy as np
 from scaling_fast.errors import ParameterError, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from scaling_fast.laws import Law
 
 __all__ = ["checked_level", "column_name", "named_formulas"]
+
+_NAME = re.compile(r"(?<![0-9.])[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 def column_name(diagnostic: str, taken: Sequence[str]) -> str:
@@ -46,7 +51,7 @@ def named_formulas(
 ) -> dict[str, str]:
     """Return name -> formula of parameters for what is asked of a fit or its replicates.
 
-    A derived quantity may be named, alone; within a formula only parameters may stand.
+    A derived quantity may be named, alone or within a formula of parameters.
     """
     derived: dict[str, Any] = dict(law.derived)
     if of is None:
@@ -58,4 +63,11 @@ def named_formulas(
             code="of",
             param="of",
         )
-    return {one: str(derived.get(one.strip(), one)) for one in wanted}
+    return {one: _expanded(one, derived) for one in wanted}
+
+
+def _expanded(formula: str, derived: Mapping[str, str]) -> str:
+    """Return a formula with every derived quantity written out."""
+    return _NAME.sub(
+        lambda found: f"({derived[found[0]]})" if found[0] in derived else found[0], formula
+    )

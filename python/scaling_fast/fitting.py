@@ -185,6 +185,7 @@ def fit(
         scale,
         seed,
         searched=not isinstance(wanted, np.ndarray) or len(wanted) > 1,
+        automatic=wanted is None,
     )
 
 
@@ -391,6 +392,7 @@ def _assemble(
     seed: int,
     *,
     searched: bool,
+    automatic: bool,
 ) -> Fit:
     """Return the Fit of the core's columns; a single fit without an answer is an error."""
     law, table = request.law, request.table
@@ -426,7 +428,8 @@ def _assemble(
     agreed = ((numbers["agreement"] >= AGREEMENT_NEEDED) & searched | numbers["exhaustive"]) & (
         status == "converged"
     ).to_numpy()
-    findings = advice.of_fit(request, numbers, status, single=single)
+    disagreed = automatic and not bool(agreed[0])
+    findings = advice.of_fit(request, numbers, status, single=single, disagreed=disagreed)
     return Fit(request, frame, findings, scale, seed, certificates, agreed)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scaling_fast.advice import LARGE_CONDITION
+from scaling_fast.advice import LARGE_CONDITION, is_nearly_absolute
 from scaling_fast.asking import column_name
 from scaling_fast.errors import ScalingError
 from scaling_fast.fitted import AGREEMENT_NEEDED
@@ -21,6 +21,7 @@ MEANINGS = {
     "objective": "what was minimised: the sum over rows of weight x loss",
     "status": "`converged` when the certificate of the optimum holds",
     "is_global": f"converged, and {AGREEMENT_NEEDED} searched starts or more agree on it",
+    "scale": "estimated scale of the residuals, where the loss has one",
     "n": "rows that count",
     "n_starts": "starts the search tried",
     "agreement": "how many of them ended at this optimum",
@@ -77,7 +78,13 @@ def _emit_one(fit: Fit, row: dict[str, Any], taken: Sequence[str]) -> None:
     ]
     output.print_table(("name", "value", ""), lines, title=fit.law.formula)
     if intervals:
-        output.note("`scaling-fast bootstrap` resamples the intervals, which assumes less")
+        caution = "`scaling-fast bootstrap` resamples the intervals, which assumes less"
+        if is_nearly_absolute(fit.request, fit.params):
+            caution = (
+                "under a loss that is nearly absolute these intervals are off by tens of per cent: use those "
+                "of `scaling-fast bootstrap`"
+            )
+        output.note(caution)
     elif row[column_name("status", taken)] == "converged":
         output.note("no delta-method intervals for this fit: `scaling-fast bootstrap` resamples it")
 

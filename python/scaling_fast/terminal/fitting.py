@@ -276,7 +276,7 @@ def bootstrap(
             }
         )  # fmt: skip
     else:
-        title = f"{level:.6g} {kind} intervals, {boot.n:,} {scheme} replicates"
+        title = f"{100 * level:.6g} % {kind} intervals, {boot.n:,} {scheme} replicates"
         output.emit_table(intervals, title=title)
         output.note_findings(fitted.findings)
         output.note(f"digest {boot.digest}")

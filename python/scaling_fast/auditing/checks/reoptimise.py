@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from scaling_fast.auditing.refits import View
 
 
+ROUNDING_GAP = 1e-11
+"""Relative difference of two sums of a few hundred losses that is rounding."""
+
+ADVICE = {
+    "stated": "Minimise to a certified optimum: scale the objective, tighten tolerances, restart.",
+    "assumed": "State the objective: the paper does not, and the one assumed here may not be the one that was "
+    "minimised.",
+}
+
+
 def reoptimise(case: Case) -> Outcome:
     """Return the gap of the objective, the shift of parameters and of the claimed quantities."""
     if not case.views:
@@ -103,6 +113,8 @@ def _compare(case: Case, view: View, best: dict[str, float]) -> Outcome:
     objective = float(view.stated.objective)
     at_reported = float(view.stated.objective_at(best))
     gap = at_reported / objective - 1.0 if objective > 0 else float("nan")
+    if abs(gap) <= ROUNDING_GAP:
+        gap = 0.0
     change = view.residuals(law, best) - view.residuals(law, hat)
     largest = float(np.max(np.abs(change)))
     shifts = _shifts(view, best)
@@ -150,12 +162,12 @@ def _compare(case: Case, view: View, best: dict[str, float]) -> Outcome:
                 grey("R1", "objective_gap", f"The {kind}{where} has no finite objective."),
             ]
         )
+    near = "at" if gap == 0.0 else f"within {_percent(gap)} of"
     sentence = (
         f"The {kind}{case.where(view)} leaves the {case.whose} objective {_percent(gap)} above its "
         f"optimum{moved}."
         if severity != "green"
-        else f"The {kind}{case.where(view)} is within {_percent(gap)} of the optimum of the "
-        f"{case.whose} objective."
+        else f"The {kind}{case.where(view)} is {near} the optimum of the {case.whose} objective."
     )
     finding = Finding(
         "R1.objective_gap",
@@ -171,9 +183,7 @@ def _compare(case: Case, view: View, best: dict[str, float]) -> Outcome:
             "largest_change": largest,
             **{f"shift_{k}": v for k, v in shifts.items()},
         },
-        advice=""
-        if severity == "green"
-        else "Minimise to a certified optimum: scale the objective, tighten tolerances, restart.",
+        advice="" if severity == "green" else ADVICE[case.whose],
     )
     return Outcome((finding,), tuple(cells))
 

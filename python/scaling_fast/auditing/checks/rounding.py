@@ -150,6 +150,8 @@ def _bias(case: Case, view: View, points: dict[str, Floats], centre: dict[str, f
         f"residual standard deviations on the rows{need if severity != 'green' else ''}."
     )
     mend = "Print parameters with the digits needed, or their logarithms unrounded."
+    if case.reported.exact is not None:
+        mend = "Print the unrounded parameters beside the law: whoever uses the rounded ones gets another law."
     advice = "" if severity == "green" else mend
     finding = Finding(
         "R4.bias",
