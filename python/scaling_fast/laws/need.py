@@ -123,8 +123,8 @@ class Need:
         """Return what a design has instead, in words: the beginning of a sentence."""
         what = self.label or self.of
         return {
-            "rows": f"the design has {found:g} rows",
-            "levels": f"the design has {found:g} values of {what}"
+            "rows": f"the design has {found:g} {'row' if found == 1 else 'rows'}",
+            "levels": f"the design has {found:g} {'value' if found == 1 else 'values'} of {what}"
             + (f" at the median {self.within}" if self.within else ""),
             "decades": f"{what} spans {found:.3g} decades",
             "ratio": f"{what} varies by a factor of {found:.3g}",
