@@ -120,6 +120,7 @@ def test_p1_the_order_of_rows_is_no_matter(one, random):
 
 
 @given(problems(), SEEDS)
+@example(problem("power", 530, sf.Absolute(), "raw"), 2333)
 @fits
 def test_p2_a_weight_of_k_is_k_rows(one, seed):
     weights = np.random.default_rng(seed).integers(1, 4, one.frame.height)
