@@ -358,7 +358,7 @@ def _requirements(request: Request) -> list[tuple[str, str, str]]:
 
 
 def _mad(request: Request, delta: float, threads: int) -> float:
-    """Return 1.4826 x median |r| of the very Huber fit that it gives its delta, from the least-absolute fit on."""
+    """Return 1.4826 x median |r| of the very Huber fit whose delta it gives."""
     if request.table.groups != 1:
         raise ParameterError(
             'scale="mad" belongs to one fit; it has no meaning with by=', code="scale", param="loss"

@@ -120,6 +120,7 @@ def test_p1_the_order_of_rows_is_no_matter(one, random):
 
 
 @given(problems(), SEEDS)
+@example(problem("power", 530, sf.Absolute(), "raw"), 2333)
 @fits
 def test_p2_a_weight_of_k_is_k_rows(one, seed):
     weights = np.random.default_rng(seed).integers(1, 4, one.frame.height)
@@ -401,17 +402,26 @@ def test_p22_replicates_are_a_prefix_and_do_not_see_threads(one, seed):
     assert moved.select(names).to_numpy() == pytest.approx(base.select(names).to_numpy(), rel=1e-9)
 
 
-@given(problems(losses=[sf.Squared()], noise=0.01, rows=30), st.sampled_from([4, 9]))
-@fits
-def test_p23_repeated_rows_narrow_an_interval(one, k):
-    """As 1/sqrt(k) in expectation: within 40 % for 199 replicates, whose own width varies by a sixth."""
+@pytest.mark.parametrize("residual", ["log", "raw"])
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("k", [4, 9])
+def test_p23_repeated_rows_narrow_an_interval(law, residual, k):
+    """As 1/sqrt(k) in expectation over data sets.
 
-    def width(frame):
-        ends = sf.bootstrap(one.fit(frame), n=199, seed=5).interval(0.8, of="alpha")
+    The mean of 30 ratios of widths varies by .02. It lies somewhat below 1: drawing 40 rows leaves
+    out the ends of the design more often than drawing 40 k, and so the smaller set's interval is
+    wider than asymptotics say, by terms of order p/n.
+    """
+
+    def width(one, frame):
+        ends = sf.bootstrap(one.fit(frame), n=199, seed=5).interval(0.8, of="alpha", max_failures=1)
         return ends["upper"][0] - ends["lower"][0]
 
-    ratio = width(pl.concat([one.frame] * k)) / width(one.frame)
-    assert 0.6 < ratio * np.sqrt(k) < 1.4
+    ratios = [
+        width(one, pl.concat([one.frame] * k)) / width(one, one.frame)
+        for one in (problem(law, seed, sf.Squared(), residual) for seed in range(30))
+    ]
+    assert 0.8 < np.exp(np.mean(np.log(ratios))) * np.sqrt(k) < 1.1
 
 
 @given(problems(losses=SMOOTH), SEEDS)

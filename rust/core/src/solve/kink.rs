@@ -7,7 +7,7 @@ use super::newton::{self, Options, Outcome, Scratch};
 use super::objective::Rows;
 use super::separable::{BoxLeastSquares, Separable};
 
-/// Zero-residual rows beyond the free coordinates that are still looked at: repeated rows, or a parameter held at its optimum.
+/// Zero-residual rows beyond the free coordinates that are still looked at: a parameter held at its optimum.
 const MOST_SURPLUS: usize = 64;
 
 /// Newton steps on one set of zero-residual rows: convergence is quadratic, so this is generous.
@@ -102,14 +102,16 @@ fn exact<O: Separable>(
     let q = free.len();
     let (low, high) = objective.kink()?;
     // The smoothed kink is curved from low x width to high x width: those are the rows its optimum holds near zero.
-    let zero: Vec<usize> =
+    let near: Vec<usize> =
         (0..n).filter(|&i| rows.residual[i] >= low * width && rows.residual[i] <= high * width).collect();
+    let (zero, ties) = distinct(&rows, &near, x.len());
+    merge(&mut rows, &ties);
     let m = zero.len();
     if m == 0 || m > q + MOST_SURPLUS {
         return None;
     }
     if m > q {
-        let certificate = crowded(objective, x, &zero, &free, (low, high), &mut rows)?;
+        let certificate = crowded(objective, x, (&zero, &ties), &free, (low, high), &mut rows)?;
         // Rows that were merely close do not meet in one point.
         let met = zero.iter().all(|&i| rows.residual[i].abs() <= rounding);
         s.rows = rows;
@@ -165,6 +167,7 @@ fn exact<O: Separable>(
         if !objective.rows(x, &mut rows) {
             return None;
         }
+        merge(&mut rows, &ties);
         if moved <= 1e-14 {
             break;
         }
@@ -176,12 +179,40 @@ fn exact<O: Separable>(
     Some(Certificate { gradient, decrease: 0.0, multiplier })
 }
 
+/// The rows of `near` that differ, and which of the others repeats which of them: a row that occurs three times is one
+/// condition, not three.
+fn distinct(rows: &Rows, near: &[usize], p: usize) -> (Vec<usize>, Vec<(usize, usize)>) {
+    let n = rows.residual.len();
+    let same = |i: usize, k: usize| {
+        rows.residual[i] == rows.residual[k] && (0..p).all(|j| rows.jacobian[j * n + i] == rows.jacobian[j * n + k])
+    };
+    let (mut zero, mut ties): (Vec<usize>, Vec<(usize, usize)>) = (Vec::new(), Vec::new());
+    for &i in near {
+        if zero.len() > p + MOST_SURPLUS {
+            break;
+        }
+        match zero.iter().find(|&&k| same(i, k)) {
+            Some(&k) => ties.push((k, i)),
+            None => zero.push(i),
+        }
+    }
+    (zero, ties)
+}
+
+/// Give the weight of every repeated row to the first of its kind.
+fn merge(rows: &mut Rows, ties: &[(usize, usize)]) {
+    for &(first, other) in ties {
+        rows.weight[first] += rows.weight[other];
+        rows.weight[other] = 0.0;
+    }
+}
+
 /// The same where more rows are zero than coordinates are free: the rows agree on the point, and its multipliers are one
 /// choice of many, the one nearest zero inside their interval.
 fn crowded<O: Separable>(
     objective: &mut O,
     x: &mut [f64],
-    zero: &[usize],
+    (zero, ties): (&[usize], &[(usize, usize)]),
     free: &[usize],
     kink: (f64, f64),
     rows: &mut Rows,
@@ -211,6 +242,7 @@ fn crowded<O: Separable>(
         if !objective.rows(x, rows) {
             return None;
         }
+        merge(rows, ties);
         if moved <= 1e-14 {
             break;
         }

@@ -302,3 +302,37 @@ fn forward_substitute(r: &[f64], stride: usize, b: &mut [f64]) {
         b[i] = sum / r[i * stride + i];
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two coordinates whose linearised rows are [2 1; 0 0.5], residuals (3, -1).
+    fn system() -> System {
+        System {
+            movable: vec![0, 1],
+            root: Vec::new(),
+            r: vec![2.0, 1.0, 3.0, 0.0, 0.5, -1.0, 0.0, 0.0, 0.0],
+            scale: vec![2.0, 1.25_f64.sqrt()],
+            projected: vec![false; 2],
+        }
+    }
+
+    #[test]
+    fn a_wide_radius_gives_the_free_step() {
+        let (_, step) = system().step(1e3);
+        // J s = -r
+        assert!((2.0 * step[0] + step[1] + 3.0).abs() < 1e-12 && (0.5 * step[1] - 1.0).abs() < 1e-12);
+        assert!((system().predicted(&step) - 5.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_narrow_radius_is_met() {
+        for radius in [1.0, 0.1, 1e-3, 1e-8] {
+            let (_, step) = system().step(radius);
+            let length = system().length(&step);
+            assert!((length / radius - 1.0).abs() <= SLACK, "{length} for {radius}");
+            assert!(system().predicted(&step) > 0.0);
+        }
+    }
+}
