@@ -146,7 +146,7 @@ ZOO = {
         grid(C=sizes(1e17, 1e22, 7), M=[2.0, 10.0, 40.0, 160.0, 640.0]),
     ),
     "data_constrained": (
-        sf.laws.data_constrained().published["muennighoff2023"]["params"],
+        {"E": 2.1, "A": 300.0, "alpha": 0.31, "B": 4000.0, "beta": 0.4, "R_N": 8.0, "R_D": 10.0},
         repeated(),
     ),
     "clark": (
@@ -184,7 +184,8 @@ ZOO = {
     "step_law_lr": ({"c": 1.79, "a": -0.713, "b": 0.307}, SIZE_AND_DATA),
     "step_law_batch": ({"c": 0.58, "b": 0.571}, line("D", 1e9, 1e12, 10)),
     "farseer": (
-        sf.laws.farseer().published["li2025"]["params"],
+        {"s": -0.04, "q": 0.15, "S": 0.2, "B": 150.0, "b": -0.16, "Q": -1.2}
+        | {"A": -1.5, "a": 0.05, "E": 3.1},
         grid(N=sizes(1e8, 2.5e10, 10), D=sizes(1e9, 1e12, 8)),
     ),
     "exp_error": ({"eps": 0.85, "k": 2.0, "gamma": 0.8}, {"L": np.linspace(2.0, 6.0, 24)}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scaling_fast.laws.law import Law
 from scaling_fast.laws.need import Need
-from scaling_fast.laws.param import positive
+from scaling_fast.laws.param import Param
 
 __all__ = ["data_constrained"]
 
@@ -32,7 +32,15 @@ def data_constrained() -> Law:
     return Law(
         f"E + A/({SIZE})**alpha + B/({DATA})**beta",
         columns=("N", "D", "U"),
-        params=positive("E", "A", "alpha", "B", "beta", "R_N", "R_D"),
+        params={
+            "E": Param(start=1.9, lower=0),
+            "A": Param(start=500, lower=0),
+            "alpha": Param(start=0.35, lower=0.01, upper=3),
+            "B": Param(start=1500, lower=0),
+            "beta": Param(start=0.35, lower=0.01, upper=3),
+            "R_N": Param(start=5, lower=0.05, upper=1e4),
+            "R_D": Param(start=15, lower=0.05, upper=1e4),
+        },
         derived={
             "a": "beta/(alpha + beta)",
             "G": G,

@@ -5,7 +5,7 @@
 //! problem from 48,000 to 1,100. Powers of two divide exactly, so no digit is lost. Positive scale-like parameters move in
 //! their logarithm. All of it is undone on output: callers only ever see the parameters their formula names.
 
-use crate::expr::{Program, Shift, ShiftKind};
+use crate::expr::{Location, Program, Shift, ShiftKind};
 use crate::solve::starts::Range;
 
 /// What a caller says of one parameter, in natural units.
@@ -56,6 +56,9 @@ pub struct Space {
     /// Unit of the target.
     pub target_unit: f64,
     fixed: Vec<Option<f64>>,
+    locations: Vec<Location>,
+    /// Parameters that are the logarithm of an amplitude: a change of the target's unit adds to them.
+    amplitudes: Vec<usize>,
     /// Column (None: the target), the parameter that absorbs its unit, and the logarithm of the unit.
     shifts: Vec<(Option<usize>, Shift, f64)>,
 }
@@ -82,6 +85,10 @@ impl Space {
             units: vec![1.0; inputs.len()],
             target_unit: 1.0,
             fixed: specs.iter().map(|s| s.fixed).collect(),
+            locations: program.locations().to_vec(),
+            amplitudes: program.unit_change(None).map_or_else(Vec::new, |change| {
+                change.shifts.iter().filter(|s| s.kind == ShiftKind::Additive).map(|s| s.param).collect()
+            }),
             shifts: Vec::new(),
         };
         let mut accepted: Vec<(Option<usize>, f64, Vec<Shift>)> = Vec::new();
@@ -228,7 +235,21 @@ impl Space {
                 let (from, to) = if e < 0.0 { (high * e, low * e) } else { (low * e, high * e) };
                 return Range::Span { lower: from, upper: to, reach: 2.0 };
             }
-            return Range::Span { lower: -3.5, upper: 2.5, reach: 1.0 };
+            return SCALE;
+        }
+        if self.amplitudes.contains(&j) {
+            return SCALE;
+        }
+        if let Some(at) = self.locations.iter().find(|at| at.param == j) {
+            let values = || inputs[at.column].iter().map(|v| v / self.units[at.column]);
+            let (low, high) = if at.logarithm {
+                spread(at.column)
+            } else {
+                (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max))
+            };
+            if low < high {
+                return Range::Span { lower: low, upper: high, reach: 0.5 };
+            }
         }
         Range::Magnitude { smallest: 0.03, largest: 30.0, signed: self.lower[a] < 0.0 }
     }
@@ -238,6 +259,9 @@ impl Space {
         self.shifts.iter().filter(move |(column, _, _)| *column == Some(c)).map(|(_, shift, _)| shift)
     }
 }
+
+/// Where the logarithm of a positive scale is looked for: in solver units it is near 1.
+const SCALE: Range = Range::Span { lower: -3.5, upper: 2.5, reach: 1.0 };
 
 /// A value moved by `amount` = exponent x ln(unit).
 fn moved(kind: ShiftKind, value: f64, amount: f64) -> f64 {

@@ -6,6 +6,7 @@ mod dimension;
 mod domain;
 mod graph;
 mod linear;
+mod location;
 mod lower;
 mod parse;
 mod power_sum;
@@ -17,6 +18,7 @@ mod units;
 
 pub use crate::tape::BLOCK;
 pub use domain::{Requirement, RequirementKind};
+pub use location::Location;
 pub use power_sum::{LinearForm, PowerSum, PowerTerm};
 pub use program::{Names, Program, Workspace, names};
 pub use target::{Target, Transform};

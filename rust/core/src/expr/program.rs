@@ -5,6 +5,7 @@ use super::differentiate::gradient;
 use super::domain::{Requirement, domain};
 use super::graph::Graph;
 use super::linear::linear;
+use super::location::{Location, locations};
 use super::lower::{Meaning, check_constants, lower};
 use super::parse::{Parsed, parse};
 use super::power_sum::{PowerSum, power_sum};
@@ -25,6 +26,7 @@ pub struct Program {
     requirements: Vec<Requirement>,
     linear: Vec<usize>,
     positive: Vec<usize>,
+    locations: Vec<Location>,
     power_sum: Option<PowerSum>,
     column_units: Vec<Option<UnitChange>>,
     target_unit: Option<UnitChange>,
@@ -99,6 +101,7 @@ impl Program {
         let target_unit = unit(None);
         let linear = linear(&graph, root, params.len());
         let power_sum = power_sum(&graph, root);
+        let locations = locations(&graph, root);
         let root = fuse(&mut graph, root);
         let gradient = gradient(&mut graph, root, params.len());
         let tapes = assemble(&graph, root, &gradient);
@@ -112,6 +115,7 @@ impl Program {
             requirements,
             linear,
             positive,
+            locations,
             power_sum,
             column_units,
             target_unit,
@@ -147,6 +151,11 @@ impl Program {
     /// A maximal set of parameters in which the formula is jointly affine, ascending.
     pub fn linear(&self) -> &[usize] {
         &self.linear
+    }
+
+    /// Parameters that are subtracted from a column or from its logarithm.
+    pub fn locations(&self) -> &[Location] {
+        &self.locations
     }
 
     /// Parameters that must be positive: factors of the base of a power or of the argument of a logarithm. Ascending.

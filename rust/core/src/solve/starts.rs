@@ -61,6 +61,9 @@ impl Range {
 /// How many times as many points are scanned again where the first did not agree.
 const FURTHER: usize = 4;
 
+/// Points of that second scan at most.
+const MOST_FURTHER: usize = 2_560;
+
 /// Evaluations along a trust region that a start of the second scan gets.
 const GUIDED: usize = 300;
 
@@ -74,6 +77,8 @@ pub struct Effort {
     pub scanned: usize,
     /// Candidates refined at most.
     pub refined: usize,
+    /// Candidates refined at least.
+    pub least: usize,
     /// Stop as soon as enough of them agree on the best.
     pub until_agreed: bool,
     /// Points scanned further where these do not agree.
@@ -83,18 +88,22 @@ pub struct Effort {
 impl Effort {
     /// The effort of `starts="auto"` for a law with `d` nonlinear coordinates.
     pub fn automatic(d: usize) -> Self {
-        let (scanned, refined) = match d {
-            0 => (1, 3),
-            1 => (24, 16),
-            2 => (48, 16),
-            _ => ((64 * d).min(640), 24),
+        let (scanned, refined, least) = match d {
+            0 => (1, 3, 1),
+            1 => (24, 16, 1),
+            2 => (48, 16, 1),
+            3 | 4 => (64 * d, 24, 1),
+            // Two breaks of a curve are six or seven coordinates: there several starts agree on a curve with one of them
+            // before the first finds both, in half of the fits with 450 points and 24 refinements.
+            _ => ((512 * d).min(8192), 96, 32),
         };
-        Self { scanned, refined, until_agreed: true, further: FURTHER * scanned }
+        let further = (FURTHER * scanned).min(MOST_FURTHER);
+        Self { scanned, refined, least, until_agreed: true, further }
     }
 
     /// Every one of `count` starts.
     pub fn every(count: usize) -> Self {
-        Self { scanned: count, refined: count, until_agreed: false, further: 0 }
+        Self { scanned: count, refined: count, least: count, until_agreed: false, further: 0 }
     }
 }
 
@@ -208,7 +217,7 @@ pub fn refine<O: Separable>(
     x: &mut [f64],
     s: &mut Scratch,
 ) -> Found {
-    let least = objective.least_starts();
+    let least = objective.least_starts().max(effort.least);
     // What an objective of rounding noise amounts to: a sum of absolutes, or of squares.
     let perfect = if objective.width() == 0.0 { 10.0 * options.rounding } else { options.rounding * options.rounding };
     let mut best = Outcome::FAILED;

@@ -1,6 +1,7 @@
 //! The one function of the tape that is defined by an equation: the share of a saturating power law.
 
 use super::{exp, sigmoid, softplus};
+use std::f64::consts::LN_2;
 
 /// Steps after which the bracket is as narrow as doubles allow; Newton needs 3 to 12.
 const MAX_STEPS: usize = 200;
@@ -25,7 +26,7 @@ pub fn m4(t: f64, k: f64) -> f64 {
     let residual = |z: f64| k * softplus(z) - softplus(-z) - t;
     let (mut low, mut high) = bracket(t, k);
     // The straight line that g approaches on the side where the root lies.
-    let mut z = if t < 0.0 { t } else { t / k }.clamp(low, high);
+    let mut z = if t < 0.0 { t } else { t / k }.max(low).min(high);
     for _ in 0..MAX_STEPS {
         let value = residual(z);
         if value == 0.0 {
@@ -38,7 +39,7 @@ pub fn m4(t: f64, k: f64) -> f64 {
         }
         let slope = k * sigmoid(z) + sigmoid(-z);
         let newton = z - value / slope;
-        let next = if newton > low && newton < high { newton } else { low + 0.5 * (high - low) };
+        let next = if newton > low && newton < high { newton } else { 0.5 * low + 0.5 * high };
         let moved = (next - z).abs();
         z = next;
         if moved <= f64::EPSILON * z.abs() || next == low || next == high {
@@ -50,14 +51,16 @@ pub fn m4(t: f64, k: f64) -> f64 {
     if k * share < 1.0 - share { exp(t - k * softplus(z)) } else { share }
 }
 
-/// Ends between which the root lies: softplus is at least max(0, z) and at most ln 2 more.
+/// Finite ends between which the root lies: softplus is at least max(0, z), and at most ln 2 more.
 fn bracket(t: f64, k: f64) -> (f64, f64) {
-    let slack = (1.0 + k) * std::f64::consts::LN_2;
-    // g(z) <= k max(0, z) + min(0, z) + k ln 2 - t, and >= the same with - ln 2 in place of k ln 2.
-    let inverse = |level: f64| if level < 0.0 { level } else { level / k };
-    let low = inverse(t - slack).max(-f64::MAX);
-    let high = inverse(t + slack).min(f64::MAX);
-    (low - 1.0 - low.abs() * 1e-12, high + 1.0 + high.abs() * 1e-12)
+    let slack = (1.0 + k) * LN_2;
+    // Where the largest and the smallest straight lines beside g vanish. A minimum or maximum with NaN is the other one.
+    let end = |sign: f64| {
+        let level = t + sign * slack;
+        if level < 0.0 { level } else { t / k + sign * (1.0 + 1.0 / k) * LN_2 }
+    };
+    let (low, high) = (end(-1.0).max(-f64::MAX), end(1.0).min(f64::MAX));
+    ((low - 1.0 - low.abs() * 1e-12).max(-f64::MAX), (high + 1.0 + high.abs() * 1e-12).min(f64::MAX))
 }
 
 #[cfg(test)]
@@ -108,6 +111,16 @@ mod tests {
                     let scale = t.abs() + ln_share.abs() + k * ln_rest.abs() + k.max(1.0);
                     assert!((ln_share - k * ln_rest - t).abs() < 1e-14 * scale, "t {t}, k {k}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_and_smallest_numbers_have_a_share_too() {
+        for k in [5e-324, 1e-308, 1e-200, 1.0, 1e200, f64::MAX] {
+            for t in [-f64::MAX, -1e300, -1.0, -5e-324, 0.0, 5e-324, 1.0, 1e300, f64::MAX] {
+                let share = m4(t, k);
+                assert!((0.0..=1.0).contains(&share), "t {t:e}, k {k:e}: {share:e}");
             }
         }
     }

@@ -1,0 +1,36 @@
+//! Parameters that lie among the values of a column: where to look for them is known from the data.
+
+use super::graph::{Graph, Id, Op};
+use crate::tape::{Binary, Unary};
+
+/// A parameter that lies among the values of a column, as x0 in x - x0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Location {
+    /// Index of the parameter.
+    pub param: usize,
+    /// Index of the column.
+    pub column: usize,
+    /// Whether it lies among the logarithms of the values.
+    pub logarithm: bool,
+}
+
+/// Differences of a column, or its logarithm, and a parameter that the value of `root` needs.
+pub(super) fn locations(graph: &Graph, root: Id) -> Vec<Location> {
+    let live = graph.reachable(&[root]);
+    let mut found = Vec::new();
+    for (op, _) in graph.ops.iter().zip(&live).filter(|(_, l)| **l) {
+        let Op::Two(Binary::Sub, a, b) = *op else {
+            continue;
+        };
+        for (place, param) in [(a, b), (b, a)] {
+            let (logarithm, inner) = match graph.op(place) {
+                Op::One(Unary::Ln, inner) => (true, inner),
+                _ => (false, place),
+            };
+            if let (Op::Column(column), Op::Param(param)) = (graph.op(inner), graph.op(param)) {
+                found.push(Location { param: param as usize, column: column as usize, logarithm });
+            }
+        }
+    }
+    found
+}
