@@ -18,7 +18,17 @@ CORE = ROOT / "rust" / "core" / "src"
 
 # One line a stage, so that a new module shows as a word in a diff.
 PYTHON_ORDER = [
-    *("_core", "errors", "findings", "options", "progress", "losses", "residuals", "schemes", "laws"),
+    *(
+        "_core",
+        "errors",
+        "findings",
+        "options",
+        "progress",
+        "losses",
+        "residuals",
+        "schemes",
+        "laws",
+    ),
     *("columns", "asking", "covariance", "request", "predictions", "starts", "advice", "fitted"),
     *("fitting", "resampled", "resampling", "saving", "profiles"),
     *("datasets", "reporting", "auditing", "terminal", "cli", "__main__"),

@@ -44,9 +44,7 @@ def negative_log_density(loss):
         math.sqrt(2 * math.pi) * (1 - 2 * stats.norm.sf(delta))
         + 2 * math.exp(-(delta**2) / 2) / delta
     )
-    return lambda u: (
-        np.where(np.abs(u) <= delta, u**2 / 2, delta * (np.abs(u) - delta / 2)) + norm
-    )
+    return lambda u: np.where(np.abs(u) <= delta, u**2 / 2, delta * (np.abs(u) - delta / 2)) + norm
 
 
 def joint(frame, loss, weights=None, sigma=1.0):
@@ -88,7 +86,10 @@ def test_scipy_finds_no_better_law_and_scale_together(loss):
     starts = [best, best * [1.01, 0.9, 1.05, 0.95], [*TRUTH.values(), math.log(0.01)]]
     for start in starts:
         found = optimize.minimize(
-            value, start, method="Nelder-Mead", options={"xatol": 1e-12, "fatol": 1e-13, "maxiter": 8000}
+            value,
+            start,
+            method="Nelder-Mead",
+            options={"xatol": 1e-12, "fatol": 1e-13, "maxiter": 8000},
         )
         assert found.fun >= at - 1e-9 * abs(at), start
 
@@ -100,7 +101,9 @@ def test_student_t_agrees_with_scipy_on_the_exact_likelihood(nu):
     fit = sf.fit(frame, FORMULA, loss=sf.StudentT(nu))
     value = joint(frame, sf.StudentT(nu))
     found = optimize.minimize(
-        value, [*TRUTH.values(), math.log(0.01)], method="Nelder-Mead",
+        value,
+        [*TRUTH.values(), math.log(0.01)],
+        method="Nelder-Mead",
         options={"xatol": 1e-10, "fatol": 1e-13, "maxiter": 20000, "maxfev": 20000},
     )
     found = optimize.minimize(value, found.x, method="BFGS", options={"gtol": 1e-9})
@@ -258,8 +261,10 @@ def numeric_hessian(value, point, steps):
         for j in range(n):
             di, dj = np.eye(n)[i] * steps[i], np.eye(n)[j] * steps[j]
             out[i, j] = (
-                value(point + di + dj) - value(point + di - dj)
-                - value(point - di + dj) + value(point - di - dj)
+                value(point + di + dj)
+                - value(point + di - dj)
+                - value(point - di + dj)
+                + value(point - di - dj)
             ) / (4 * steps[i] * steps[j])
     return out
 
@@ -295,14 +300,23 @@ def test_the_hessian_covariance_is_the_inverse_information_of_law_and_scale():
     sandwich = 50 / 48 * (bread @ scores.T @ scores @ bread)[:2, :2]
     assert fit.cov("sandwich").drop("parameter").to_numpy() == pytest.approx(sandwich, rel=1e-5)
     # Every row its own cluster differs by the correction alone.
-    alone = sf.fit(frame | {"run": np.arange(50)}, "a + b*x", columns={"x": "x"}, target="y", residual="raw", loss=loss)
+    alone = sf.fit(
+        frame | {"run": np.arange(50)},
+        "a + b*x",
+        columns={"x": "x"},
+        target="y",
+        residual="raw",
+        loss=loss,
+    )
     clustered = alone.cov(cluster="run").drop("parameter").to_numpy()
     assert clustered == pytest.approx(sandwich * (50 / 49) / (50 / 48), rel=1e-5)
 
 
 def test_a_wide_scaled_huber_has_the_covariance_of_least_squares():
     frame = runs()
-    wide = sf.fit(frame, FORMULA, loss=sf.ScaledHuber(1e3)).cov("hessian").drop("parameter").to_numpy()
+    wide = (
+        sf.fit(frame, FORMULA, loss=sf.ScaledHuber(1e3)).cov("hessian").drop("parameter").to_numpy()
+    )
     squares = sf.fit(frame, FORMULA, loss=sf.Squared()).cov().drop("parameter").to_numpy()
     assert wide * 40 / 37 == pytest.approx(squares, rel=1e-5)
 
@@ -328,6 +342,10 @@ def test_illegal_constants_are_refused_by_name(make, name, bad):
 def test_the_terminal_shows_the_scale(tmp_path):
     runs().write_csv(tmp_path / "runs.csv")
     command = [sys.executable, "-m", "scaling_fast", "fit", str(tmp_path / "runs.csv"), FORMULA]
-    ran = subprocess.run([*command, "--loss", "student_t:4", "--json"], capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        [*command, "--loss", "student_t:4", "--json"], capture_output=True, text=True, check=True
+    )
     row = json.loads(ran.stdout)["table"][0]
-    assert row["scale"] == pytest.approx(sf.fit(runs(), FORMULA, loss=sf.StudentT(4)).scale, rel=1e-9)
+    assert row["scale"] == pytest.approx(
+        sf.fit(runs(), FORMULA, loss=sf.StudentT(4)).scale, rel=1e-9
+    )

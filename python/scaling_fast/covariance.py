@@ -145,9 +145,7 @@ def likelihood_covariance(
         np.add.at(summed, clusters, scores * counts[:, None])
         if len(summed) < 2:
             raise DataError("a clustered covariance needs at least two clusters", code="clusters")
-        return np.asarray(
-            len(summed) / (len(summed) - 1) * inverse @ (summed.T @ summed) @ inverse
-        )
+        return np.asarray(len(summed) / (len(summed) - 1) * inverse @ (summed.T @ summed) @ inverse)
     spare = total - len(free)
     if spare <= 0:
         raise DataError(
