@@ -150,7 +150,7 @@ def test_other_losses_are_refused():
 def test_the_floor_is_a_parameter_below_every_target():
     with pytest.raises(sf.ParameterError, match="no parameter"):
         sf.fit(runs(), LAW, loss=sf.Squared(), residual=sf.LogExcess("F"))
-    with pytest.raises(sf.DataError, match="lower bound 1.7") as caught:
+    with pytest.raises(sf.DataError, match=r"lower bound 1\.7") as caught:
         sf.fit(
             {"x": [1.0, 2.0, 4.0, 8.0], "loss": [3.0, 2.0, 1.5, 1.8]},
             LAW,
