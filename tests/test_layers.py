@@ -30,7 +30,7 @@ PYTHON_ORDER = [
         "laws",
     ),
     *("columns", "asking", "covariance", "request", "predictions", "starts", "design", "advice"),
-    *("fitted", "fitting", "resampled", "resampling", "saving", "profiles"),
+    *("fitted", "fitting", "resampled", "resampling", "saving", "inversion", "profiles"),
     *("datasets", "reporting", "auditing", "terminal", "cli", "__main__"),
 ]
 RUST_ORDER = [

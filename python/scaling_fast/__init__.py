@@ -29,6 +29,7 @@ from scaling_fast.losses import (
     StudentT,
     Tukey,
 )
+from scaling_fast.profiles import Profile, profile
 from scaling_fast.resampled import Bootstrap
 from scaling_fast.resampling import bootstrap
 from scaling_fast.residuals import LogExcess
@@ -62,6 +63,7 @@ __all__ = [
     "Param",
     "ParameterError",
     "Pinball",
+    "Profile",
     "ResourceError",
     "ScaledHuber",
     "ScalingError",
@@ -77,4 +79,5 @@ __all__ = [
     "fit",
     "laws",
     "load",
+    "profile",
 ]

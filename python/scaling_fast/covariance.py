@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_fast.errors import DataError
+from scaling_fast.errors import DataError, ParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["covariance"]
+__all__ = ["covariance", "likelihood_covariance"]
 
 
 def covariance(
@@ -83,6 +83,98 @@ def covariance(
     return np.asarray(correction * bread @ (scores.T @ scores) @ bread)
 
 
+def likelihood_covariance(
+    residual: NDArray[np.float64],
+    psi: NDArray[np.float64],
+    curvature: NDArray[np.float64],
+    jacobian: NDArray[np.float64],
+    *,
+    free: Sequence[int],
+    weights: NDArray[np.float64] | None,
+    kind: str,
+    clusters: NDArray[np.int64] | None,
+    floor: tuple[int, NDArray[np.float64], NDArray[np.float64]] | None,
+) -> NDArray[np.float64]:
+    """Return the covariance of the free parameters of a likelihood whose scale s is estimated too.
+
+    Law and ln s are one vector of estimates, and what is returned is the law's block of its
+    covariance: the scale being unknown is paid for. The law's own second derivatives are left out,
+    as in every covariance here.
+
+    Parameters
+    ----------
+    residual, psi, curvature
+        r, and the first two derivatives of a row's negative log-likelihood by r.
+    jacobian
+        d residual / d parameter, shape (rows, parameters).
+    free, weights, clusters
+        As in `covariance`.
+    kind
+        "hessian": the inverse of the observed information. "sandwich": A⁻¹BA⁻¹ of the joint scores.
+    floor
+        Place of E, y - E and sigma of each row, where the sum of ln(y - E) is part of the likelihood.
+
+    Raises
+    ------
+    ParameterError
+        When so few rows curve (a scaled Huber near Laplace's) that no curvature can be read.
+    DataError
+        When no degree of freedom is left, or there is one cluster only.
+    """
+    counts = np.ones(len(residual)) if weights is None else weights
+    total, moving = float(counts.sum()), jacobian[:, list(free)]
+    curved = int(np.count_nonzero(curvature))
+    if curved < CURVED_ROWS * len(free):
+        raise ParameterError(
+            f"{curved} of {len(residual)} rows curve the likelihood of {len(free)} parameters, so its "
+            "covariance cannot be computed from derivatives; use bootstrap(fit).cov() or profile(fit)",
+            code="kink",
+            param="kind",
+        )
+    scores = moving * psi[:, None]
+    bread = moving.T @ (moving * (counts * curvature)[:, None])
+    if floor is not None and floor[0] in free:
+        place, left, sigma = list(free).index(floor[0]), *floor[1:]
+        scores[:, place] -= 1.0 / left
+        bread[place, place] += float(np.sum(counts * (psi / sigma - 1.0) / left**2))
+    mixed = -moving.T @ (counts * (curvature * residual + psi))
+    own = float(np.sum(counts * (curvature * residual**2 + psi * residual)))
+    # The scale's part taken out of both: what is left is the profile's curvature and its scores.
+    inverse = _inverse_definite(bread - np.outer(mixed, mixed) / own)
+    if kind == "hessian":
+        return inverse
+    scores -= np.outer(1.0 - psi * residual, mixed / own)
+    if clusters is not None:
+        summed = np.zeros((int(clusters.max()) + 1, len(free)))
+        np.add.at(summed, clusters, scores * counts[:, None])
+        if len(summed) < 2:
+            raise DataError("a clustered covariance needs at least two clusters", code="clusters")
+        return np.asarray(len(summed) / (len(summed) - 1) * inverse @ (summed.T @ summed) @ inverse)
+    spare = total - len(free)
+    if spare <= 0:
+        raise DataError(
+            f"{len(residual)} rows leave no degree of freedom for {len(free)} free parameters, so "
+            "the noise cannot be estimated; add rows or fix parameters",
+            code="no_dof",
+        )
+    meat = scores.T @ (scores * counts[:, None])
+    return np.asarray(total / spare * inverse @ meat @ inverse)
+
+
+CURVED_ROWS = 2
+"""Rows a parameter in the quadratic zone of a density, below which its curvature is chance."""
+
+
+def _inverse_definite(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the inverse of a symmetric matrix; NaN unless it is positive definite."""
+    scale = np.sqrt(np.abs(np.diag(matrix)))
+    try:
+        np.linalg.cholesky(matrix / np.outer(scale, scale))
+        return np.asarray(np.linalg.inv(matrix / np.outer(scale, scale)) / np.outer(scale, scale))
+    except np.linalg.LinAlgError:
+        return np.full(matrix.shape, np.nan)
+
+
 def _inverse_gram(
     jacobian: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
@@ -104,10 +196,4 @@ def _inverse_signed(
     jacobian: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return (J'WJ)⁻¹ where rows of a redescending loss curve downwards; NaN unless positive definite."""
-    matrix = jacobian.T @ (jacobian * weights[:, None])
-    scale = np.sqrt(np.abs(np.diag(matrix)))
-    try:
-        np.linalg.cholesky(matrix / np.outer(scale, scale))
-        return np.asarray(np.linalg.inv(matrix / np.outer(scale, scale)) / np.outer(scale, scale))
-    except np.linalg.LinAlgError:
-        return np.full(matrix.shape, np.nan)
+    return _inverse_definite(jacobian.T @ (jacobian * weights[:, None]))

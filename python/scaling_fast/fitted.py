@@ -13,11 +13,12 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.asking import checked_level, column_name, named_formulas
-from scaling_fast.covariance import covariance
+from scaling_fast.covariance import covariance, likelihood_covariance
 from scaling_fast.errors import DataError, ParameterError, shown, suggestion
 from scaling_fast.laws.param import number
 from scaling_fast.predictions import extrapolation, read_alike
 from scaling_fast.request import formula_gradient, status_sentence
+from scaling_fast.residuals import LogExcess
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -237,7 +238,9 @@ class Fit:
         kind
             "hessian": s² (J'WJ)⁻¹, for least squares. "sandwich": A⁻¹ B A⁻¹ with A = Σ w psi' JJ'
             and B = Σ w psi² JJ', times n/(n - p), or G/(G - 1) over clusters. The default is
-            "hessian" for `Squared` without `cluster` and "sandwich" otherwise. Near a kink (Absolute, Pinball, a
+            "hessian" for `Squared` without `cluster` and "sandwich" otherwise. Where the objective is a
+            likelihood with a scale of its own, "hessian" is the inverse of the observed information
+            of law and scale, and the "sandwich" is that of their joint scores. Near a kink (Absolute, Pinball, a
             Huber delta far inside the noise) neither is to be trusted: resample instead.
         cluster
             Column, or columns, whose equal values form a cluster; sandwich only.
@@ -290,6 +293,8 @@ class Fit:
                 code="kink",
                 param="kind",
             )
+        if self.request.is_likelihood:
+            return self._likelihood_covariance(kind, cluster, noise)
         if kind == "hessian" and self.loss.name != "squared":
             raise ParameterError(
                 'kind="hessian" assumes least squares; for this loss use kind="sandwich" or '
@@ -307,6 +312,39 @@ class Fit:
             kind=kind,
             clusters=None if cluster is None else self._clusters(cluster),
             given=noise == "given",
+        )
+        return out
+
+    def _likelihood_covariance(
+        self, kind: str, cluster: str | Sequence[str] | None, noise: str
+    ) -> NDArray[np.float64]:
+        if noise == "given":
+            raise ParameterError(
+                f'noise="given" contradicts {self.loss!r}, whose scale is estimated; use Squared() '
+                "with sigma=",
+                code="noise",
+                param="noise",
+            )
+        if self.scale == 0.0:
+            raise DataError(
+                "the residuals have no scale, so there is no noise to compute a covariance from",
+                code="no_scale",
+            )
+        request, floor = self.request, None
+        if isinstance(request.residual, LogExcess) and request.residual.jacobian:
+            name = request.residual.param
+            sigma = np.ones(self.n) if request.table.sigma is None else request.table.sigma
+            left = request.table.target - self.params[name]
+            floor = (request.names.index(name), left, sigma)
+        free = [j for j, one in enumerate(request.names) if self._moves(one)]
+        out = np.zeros((len(request.names),) * 2)
+        out[np.ix_(free, free)] = likelihood_covariance(
+            *request.rows(0, self.params),
+            free=free,
+            weights=request.table.weights,
+            kind=kind,
+            clusters=None if cluster is None else self._clusters(cluster),
+            floor=floor,
         )
         return out
 

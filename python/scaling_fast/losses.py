@@ -318,9 +318,10 @@ class ScaledHuber:
     The scale s is estimated together with the law and is `fit.scale`. The objective is the negative
     log-likelihood: the sum of rho(r/s) + ln s + ln Z, Z = sqrt(2 pi) (1 - 2 Phi(-delta)) +
     2 exp(-delta²/2)/delta. Besiroglu et al. (2024) fit with delta = 1e-3, which is Laplace's
-    likelihood to every digit: their law is that of `Absolute`. With delta near 1.345 it is a
-    robust fit that needs no scale from you. Two objectives of the same rows differ by a
-    log-likelihood ratio, also between ScaledHuber and StudentT.
+    likelihood to every digit: their law is that of `Absolute`. With delta near 1.345 outliers pull
+    with bounded force and no scale is asked of you; the estimated scale does follow gross ones, for
+    which `StudentT` is better. Two objectives of the same rows differ by a log-likelihood ratio,
+    also between ScaledHuber and StudentT.
 
     Parameters
     ----------

@@ -18,9 +18,10 @@ from scaling_fast import _core
 from scaling_fast.asking import checked_level, column_name, named_formulas
 from scaling_fast.errors import ConvergenceError, ParameterError, shown
 from scaling_fast.request import evaluate
+from scaling_fast.residuals import LogExcess
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -325,7 +326,7 @@ class Bootstrap:
                 {one: float(values[row]) for one, values in columns.items()}, draws
             )
             if interval == "prediction":
-                values = self._with_noise(values, noise)
+                values = self._with_noise(values, noise, draws)
             ends[row] = _core.quantiles(np.ascontiguousarray(values), [tail, 1.0 - tail])
         taken = base.columns
         return pl.DataFrame(
@@ -376,7 +377,10 @@ class Bootstrap:
         return inflate * rng.choice(residuals, size=count, p=weights)
 
     def _with_noise(
-        self, values: NDArray[np.float64], noise: NDArray[np.float64]
+        self,
+        values: NDArray[np.float64],
+        noise: NDArray[np.float64],
+        draws: Mapping[str, NDArray[np.float64]],
     ) -> NDArray[np.float64]:
         """Return new runs: residuals are fitted minus observed on the residual's own scale."""
         program, residual = self.fit.request.program, self.fit.request.residual
@@ -389,6 +393,9 @@ class Bootstrap:
         if residual == "logit":
             logit = np.log(values / (1.0 - values)) - noise
             return 1.0 / (1.0 + np.exp(-logit))
+        if isinstance(residual, LogExcess):
+            floor = draws[residual.param]
+            return np.asarray(floor + (values - floor) * np.exp(-noise))
         return values - noise
 
     # -- showing --------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from scaling_fast.errors import ParameterError, shown
 from scaling_fast.losses import WITH_SCALE
@@ -50,13 +51,14 @@ class LogExcess:
     jacobian: bool = True
 
     def __post_init__(self) -> None:
-        if not isinstance(self.param, str) or not self.param:
+        given: dict[str, Any] = {"param": self.param, "jacobian": self.jacobian}
+        if not isinstance(given["param"], str) or not self.param:
             raise ParameterError(
                 f'LogExcess wants the name of a parameter, such as "E", got {shown(self.param)}',
                 code="residual",
                 param="residual",
             )
-        if not isinstance(self.jacobian, bool):
+        if not isinstance(given["jacobian"], bool):
             raise ParameterError(
                 f"jacobian must be True or False, got {shown(self.jacobian)}",
                 code="jacobian",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MEANINGS = {
     "objective": "what was minimised: the sum over rows of weight x loss",
+    "scale": "the scale of the residuals, estimated with the law",
     "status": "`converged` when the certificate of the optimum holds",
     "is_global": f"converged, and {AGREEMENT_NEEDED} searched starts or more agree on it",
     "scale": "estimated scale of the residuals, where the loss has one",

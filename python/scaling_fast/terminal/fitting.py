@@ -33,7 +33,7 @@ OPTIONS = (
     ),
     click.option(
         "--residual", default="log", show_default=True, metavar="|".join(words.RESIDUALS),
-        help="What the loss sees, fitted minus observed.",
+        help="What the loss sees, fitted minus observed; log_excess is ln(f - E) - ln(y - E).",
     ),
     click.option("--weights", metavar="COLUMN", help="How often each row counts."),
     click.option("--sigma", metavar="COLUMN", help="Standard error of each row's residual."),
@@ -75,7 +75,7 @@ def _fitted(asked: dict[str, Any], starts: str) -> Any:
             target=asked["target"],
             columns=columns,
             loss=words.loss(asked["loss"]),
-            residual=asked["residual"],
+            residual=words.residual(asked["residual"]),
             weights=asked["weights"],
             sigma=asked["sigma"],
             by=list(asked["by"]) or None,

@@ -23,7 +23,7 @@ KNOWN_LOSSES: dict[str, Any] = {one.name: one for one in get_args(losses.Loss)}
 KNOWN_SCHEMES: dict[str, Any] = {
     one.name: one for one in (schemes.Pairs, schemes.Clusters, schemes.Bayesian, schemes.Jackknife)
 }
-RESIDUALS = ("log", "raw", "logit")
+RESIDUALS = ("log", "raw", "logit", "log_excess:E[:plain]")
 
 _SCALED = re.compile(r"(?P<column>.+?)\s*(?P<operator>[*/])\s*(?P<number>[^*/]+)")
 _PARAM_FIELDS = ("start", "lower", "upper", "fixed")
@@ -160,6 +160,28 @@ def loss(text: str) -> Loss:
     values = [_number(one, "--loss") if i == 0 else one for i, one in enumerate(given)]
     made: Loss = known[name](*values)
     return made
+
+
+def residual(text: str) -> Any:
+    """Return `log_excess:E` as a `LogExcess`, `log_excess:E:plain` without its Jacobian, and a word as it is.
+
+    Raises
+    ------
+    ParameterError
+        For a log_excess without its parameter, or with more than `plain` behind it.
+    """
+    word, *given = (one.strip() for one in text.split(":"))
+    if word.lower().replace("-", "_") != "log_excess":
+        return text
+    from scaling_fast.residuals import LogExcess
+
+    if not given or given[1:] not in ([], ["plain"]):
+        raise ParameterError(
+            f"--residual log_excess is written `log_excess:E` or `log_excess:E:plain`, got {shown(text)}",
+            code="form",
+            param="residual",
+        )
+    return LogExcess(given[0], jacobian=not given[1:])
 
 
 def params(given: Sequence[str]) -> dict[str, Param] | None:

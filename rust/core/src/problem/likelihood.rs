@@ -8,7 +8,6 @@
 use super::{Fitter, accumulate};
 use crate::expr::BLOCK;
 use crate::loss::Density;
-use crate::solve::certificate::ROUNDING_FACTOR;
 use crate::solve::linalg::cholesky;
 use crate::solve::objective::{Model, Objective};
 
@@ -41,9 +40,7 @@ impl Fitter<'_> {
     /// The scale of residuals that are rounding noise.
     fn least_scale(&self) -> f64 {
         let Some(density) = self.problem.density else { return 0.0 };
-        // The rounding of a residual, not yet the thousandfold of it that counts as a perfect fit.
-        let noise = self.problem.rounding(self) / ROUNDING_FACTOR;
-        10.0 * noise / self.total().sqrt() / density.typical()
+        self.problem.rounding(self) / self.total().sqrt() / density.typical()
     }
 
     /// Estimate the scale at `x`, put the loss of that scale in force and return the objective there.

@@ -1,0 +1,429 @@
+"""Profile likelihood: every other parameter refitted while one quantity is held, and how far that may go."""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from scaling_fast.asking import checked_level
+from scaling_fast.errors import DataError, ParameterError, ScalingError, shown
+from scaling_fast.findings import Finding
+from scaling_fast.fitted import Fit
+from scaling_fast.inversion import solved_for
+from scaling_fast.laws import Law, Param
+from scaling_fast.options import checked_threads, require_usable_process
+from scaling_fast.request import Request, evaluate, formula_gradient
+from scaling_fast.residuals import LogExcess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["Profile", "profile"]
+
+HELD = "held_value"
+"""The parameter that stands for the value of a formula while it is held."""
+
+MOST_STEPS = 60
+"""Doublings of a step after which an end counts as open: 1e18 times the first step."""
+
+BETTER = 1e-8
+"""Relative distance below the fit's objective at which a constrained refit has found another optimum."""
+
+REFERENCES = {
+    "F": "F = (RSS/RSS_min - 1)(n - p), F(1, n - p)",
+    "laplace": "2n ln(S/S_min) of Laplace's likelihood, chi-square(1)",
+    "likelihood": "twice the log-likelihood ratio, chi-square(1)",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Profile:
+    """The profile of one quantity and its likelihood interval.
+
+    Attributes
+    ----------
+    of
+        The parameter, derived quantity or formula.
+    level
+        Of the interval.
+    estimate, lower, upper
+        The fit's value and the ends; an end that the data leave open is infinite.
+    reference
+        The statistic and the distribution it is held against, in words.
+    threshold
+        What the statistic reaches at an end.
+    table
+        Columns value, objective, statistic: every value at which the fit was repeated, in order.
+    findings
+        Open ends, failed refits, a better optimum than the fit's.
+    """
+
+    of: str
+    level: float
+    estimate: float
+    lower: float
+    upper: float
+    reference: str
+    threshold: float
+    table: pl.DataFrame
+    findings: tuple[Finding, ...]
+
+    def summary(self) -> str:
+        """Return the interval, what it rests on, and the findings as text."""
+        lines = [
+            f"profile    {self.of}",
+            f"estimate   {self.estimate:.8g}",
+            f"{f'{100 * self.level:g} %':<10} {self.lower:.8g} to {self.upper:.8g}",
+            f"statistic  {self.reference}; {self.threshold:.6g} at an end",
+            f"refits     {self.table.height}",
+        ]
+        lines += [f"{one.severity:<10} {one.sentence}" for one in self.findings]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<Profile>\n{self.summary()}"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.summary())}</pre>"
+
+
+def profile(fit: Fit, of: str, *, level: float = 0.95, threads: int | None = None) -> Profile:
+    """Return the profile likelihood interval of a parameter or of a formula of parameters.
+
+    The quantity is held at one value after another, everything else is refitted, and an end is
+    where the statistic reaches its quantile. Least squares use F(1, n - p), which is exact for a
+    law that is linear in its parameters: the interval is then Student's. A likelihood with a scale
+    of its own (ScaledHuber, StudentT, LogExcess with its Jacobian) uses twice the log-likelihood
+    ratio and chi-square(1). `Absolute`, `Pinball` and a `Huber` whose delta lies inside the noise
+    use Laplace's likelihood, 2n ln(S/S_min); a `Huber` with every row inside delta is least
+    squares. Rows are taken to be independent: for clustered runs use `bootstrap`.
+
+    Parameters
+    ----------
+    fit
+        A single, converged fit.
+    of
+        A parameter, a derived quantity of the law, or a formula such as "beta/(alpha+beta)" that
+        can be solved for one of its parameters.
+    level
+        Between 0 and 1: 0.95, not 95.
+    threads
+        Threads; else SCALING_FAST_THREADS, else the cores of this process.
+
+    Raises
+    ------
+    ParameterError
+        For a loss without a likelihood, a fixed parameter, or a formula that no parameter can be
+        isolated in.
+    DataError
+        For a fit without residuals to measure anything by.
+
+    Examples
+    --------
+    >>> import scaling_fast as sf
+    >>> runs = {"x": [1.0, 2.0, 3.0, 4.0, 5.0], "y": [1.1, 1.9, 3.2, 3.9, 5.1]}
+    >>> fit = sf.fit(runs, "a + b*x", target="y", residual="raw", loss=sf.Squared())
+    >>> found = sf.profile(fit, "b")
+    >>> f"{found.lower:.4f} {found.upper:.4f}"
+    '0.8423 1.1577'
+    """
+    require_usable_process()
+    level = checked_level(level)
+    workers = checked_threads(threads)
+    if not isinstance(fit, Fit):
+        raise ParameterError(f"profile wants a Fit, got {shown(fit)}", code="fit", param="fit")
+    if not isinstance(of, str):
+        raise ParameterError(
+            f'of must be a formula such as "beta/(alpha+beta)", got {shown(of)}',
+            code="of",
+            param="of",
+        )
+    if fit.status == "degenerate" or not fit.objective - _floor(fit) > 0.0:
+        raise DataError(
+            "the curve passes through every row, so nothing is left to measure an interval by; add rows",
+            code="no_dof",
+        )
+    if not fit.converged:
+        raise ParameterError(
+            f"profile wants a converged fit, and this one is {shown(fit.status)}",
+            code="status",
+            param="fit",
+        )
+    formula = str(dict(fit.law.derived).get(of.strip(), of)).strip()
+    estimate, slope = formula_gradient(formula, fit.params)
+    kind, threshold, statistic = _reference(fit, level)
+    refit = _Refits(fit, formula, estimate, workers)
+    findings: list[Finding] = []
+    step = _first_step(fit, estimate, slope) * math.sqrt(threshold)
+    ends: list[float] = []
+    for side, name in ((-1.0, "lower"), (1.0, "upper")):
+        end = _end(refit, statistic, threshold, estimate, side * step)
+        if isinstance(end, str):
+            findings.append(_finding("open_end", f"the {name} end is open: {end}"))
+            ends.append(side * math.inf)
+        else:
+            ends.append(end)
+    values = sorted(refit.seen)
+    objectives = [refit.seen[one] for one in values]
+    lowest = min(objectives)
+    if lowest < fit.objective - BETTER * max(abs(fit.objective), 1e-300):
+        findings.append(
+            _finding(
+                "better_optimum",
+                f"a refit with {of} held reached {lowest:.9g}, below the fit's {fit.objective:.9g}; "
+                "fit again with more starts",
+                severity="red",
+            )
+        )
+    # Beyond the ends a value may simply be impossible; within them a failed refit is a hole.
+    failed = sum(
+        ends[0] < value < ends[1] and not math.isfinite(one) for value, one in refit.seen.items()
+    )
+    if failed:
+        findings.append(_finding("refits_failed", f"{failed} of {len(values)} refits failed"))
+    table = pl.DataFrame(
+        {
+            "value": values,
+            "objective": objectives,
+            "statistic": [statistic(one) for one in objectives],
+        },
+        schema=dict.fromkeys(("value", "objective", "statistic"), pl.Float64),
+    )
+    lower, upper = ends
+    return Profile(
+        of, level, estimate, lower, upper, REFERENCES[kind], threshold, table, tuple(findings)
+    )
+
+
+def _floor(fit: Fit) -> float:
+    """Return what the objective of a perfect fit is."""
+    return -math.inf if fit.request.is_likelihood else 0.0
+
+
+def _finding(code: str, sentence: str, severity: Any = "amber") -> Finding:
+    return Finding(code=code, check="profile", severity=severity, sentence=sentence)
+
+
+def _reference(fit: Fit, level: float) -> tuple[str, float, Callable[[float], float]]:
+    """Return the statistic of an objective, what it is called and its quantile."""
+    from scipy.special import chdtri, stdtrit
+
+    best, total = fit.objective, fit._weight_sum()
+    kind = _kind(fit)
+    chi_square = float(chdtri(1.0, 1.0 - level))
+    if kind == "likelihood":
+        return kind, chi_square, lambda value: max(2.0 * (value - best), 0.0)
+    if kind == "laplace":
+        return kind, chi_square, lambda value: max(2.0 * total * math.log(value / best), 0.0)
+    freedom = total - sum(fit._moves(one) for one in fit.request.names)
+    if freedom <= 0:
+        raise DataError(
+            f"{fit.n} rows leave no degree of freedom, so the noise cannot be estimated; add rows",
+            code="no_dof",
+        )
+    threshold = float(stdtrit(freedom, 0.5 + level / 2)) ** 2
+    return "F", threshold, lambda value: max((value / best - 1.0) * freedom, 0.0)
+
+
+def _kind(fit: Fit) -> str:
+    name = fit.loss.name
+    if fit.request.is_likelihood:
+        return "likelihood"
+    if name in ("squared", "absolute", "pinball"):
+        return "F" if name == "squared" else "laplace"
+    if name == "huber":
+        delta = fit.loss.spec()[1]
+        size = np.abs(fit.request.rows(0, fit.params)[0])
+        outside = float(np.average(size > delta, weights=fit.request.table.weights))
+        if outside == 0.0:
+            return "F"
+        if outside > 0.5:
+            return "laplace"
+    raise ParameterError(
+        f"{fit.loss!r} is no likelihood of these residuals; fit with ScaledHuber(delta) or "
+        "StudentT(nu), or use bootstrap(fit).interval()",
+        code="loss",
+        param="fit",
+    )
+
+
+def _first_step(fit: Fit, estimate: float, slope: Any) -> float:
+    """Return about one standard error: a guess that only saves refits."""
+    try:
+        with np.errstate(all="ignore"):
+            variance = float(slope @ fit._covariance(None, None, "estimated") @ slope)
+    except ScalingError:
+        variance = math.nan
+    error = math.sqrt(variance) if variance > 0.0 else math.nan
+    small, large = 1e-8 * abs(estimate), 0.5 * abs(estimate)
+    if math.isfinite(error) and error > small:
+        return error
+    return 0.1 * large if large > 0.0 else 0.1
+
+
+class _Refits:
+    """The objective of the best fit at held values, each reached from the nearest one before."""
+
+    def __init__(self, fit: Fit, formula: str, estimate: float, threads: int) -> None:
+        self.fit, self.threads = fit, threads
+        self.seen: dict[float, float] = {estimate: fit.objective}
+        self.points: dict[float, Mapping[str, float]] = {estimate: fit.params}
+        self.limits = (-math.inf, math.inf)
+        law = fit.law
+        self.ways: list[tuple[str | None, str, Law]] = []
+        if formula in law.params:
+            param = law.params[formula]
+            if param.fixed is not None:
+                raise ParameterError(
+                    f"{shown(formula)} is fixed, so it has no profile", code="fixed", param=formula
+                )
+            self.limits = (param.lower, param.upper)
+            self.ways.append((None, formula, law))
+            return
+        for name in law.params:
+            solution = self._solution(formula, name)
+            if solution is not None:
+                text = re.sub(rf"\b{name}\b", solution, law.formula)
+                params = {k: v for k, v in law.params.items() if k != name} | {HELD: Param()}
+                bound = Law(text, params=params, columns=law.columns)
+                self.ways.append((name, solution, bound))
+        if not self.ways:
+            raise ParameterError(
+                f"the formula {shown(formula, 80)} cannot be solved for one of its free parameters; "
+                "profile a parameter, or use bootstrap(fit).interval()",
+                code="of",
+                param="of",
+            )
+
+    def _solution(self, formula: str, name: str) -> str | None:
+        residual = self.fit.request.residual
+        floor = isinstance(residual, LogExcess) and residual.param == name
+        if self.fit.law.params[name].fixed is not None or floor:
+            return None
+        return solved_for(formula, name, HELD)
+
+    def objective(self, value: float) -> float:
+        """Return the objective with the quantity held at `value`; infinite where no fit is found."""
+        if value not in self.seen:
+            point, objective = self._best(value)
+            self.seen[value] = objective
+            if point is not None:
+                self.points[value] = point
+        return self.seen[value]
+
+    def _best(self, value: float) -> tuple[Mapping[str, float] | None, float]:
+        name, solution, law = self.ways[0]
+        point, objective = self._refit(law, name, solution, value, {})
+        if name is None or point is None:
+            return point, objective
+        param = self.fit.law.params[name]
+        bound = min(max(point[name], param.lower), param.upper)
+        if bound == point[name]:
+            return point, objective
+        # The eliminated parameter left its bounds: it stands on one, and another is eliminated.
+        for other, text, bounded in self.ways[1:]:
+            found = self._refit(bounded, other, text, value, {name: bound})
+            if found[0] is not None:
+                return found
+        return None, math.inf
+
+    def _refit(
+        self, law: Law, name: str | None, solution: str, value: float, at: Mapping[str, float]
+    ) -> tuple[Mapping[str, float] | None, float]:
+        held = {solution if name is None else HELD: value} | dict(at)
+        changed = {one: Param(fixed=number) for one, number in held.items()}
+        question = self.fit.request
+        params = {one: law.params[one] for one in law.params} | changed
+        try:
+            request = Request(
+                replace(law, params=params), question.table, question.loss, question.residual
+            )
+        except ScalingError:
+            return None, math.inf
+        near = sorted(self.points, key=lambda one: abs(one - value))[:2]
+        starts = [
+            [held.get(one, self.points[close].get(one, value)) for one in request.names]
+            for close in near
+        ]
+        if all(request.law.params[one].fixed is not None for one in request.names):
+            found = dict(zip(request.names, starts[0], strict=True))
+            return found, request.objective(0, found)
+        # One point alone would be a local fit from exactly there; two are refined and the better one kept.
+        starts = (starts * 2)[:2]
+        numbers, interrupted = request.fit(np.array(starts), threads=self.threads)
+        if interrupted:
+            raise KeyboardInterrupt
+        objective = float(numbers["objective"][0])
+        if not math.isfinite(objective):
+            return None, math.inf
+        found = dict(zip(request.names, numbers["params"][0].tolist(), strict=True))
+        if name is not None:
+            columns = {one: np.array([number]) for one, number in found.items()}
+            found[name] = float(evaluate(solution, columns)[0])
+            del found[HELD]
+        return found, objective
+
+
+def _end(
+    refit: _Refits,
+    statistic: Callable[[float], float],
+    threshold: float,
+    estimate: float,
+    step: float,
+) -> float | str:
+    """Return where the statistic reaches its threshold, or why it does not."""
+    from scipy.optimize import brentq
+
+    goal = math.sqrt(threshold)
+
+    def excess(value: float) -> float:
+        # The root of the statistic is nearly straight, which makes the search short.
+        return math.sqrt(min(statistic(refit.objective(value)), 1e300)) - goal
+
+    low, high = refit.limits
+    inside = estimate
+    for _ in range(MOST_STEPS):
+        outside = inside + step
+        bound = low if step < 0 else high
+        beyond = outside <= bound if step < 0 else outside >= bound
+        if beyond:
+            outside = bound
+            if inside == bound:
+                return f"the bound {bound:g} is reached before the statistic is {threshold:.4g}"
+        over = excess(outside)
+        if over >= 0.0:
+            if not math.isfinite(refit.objective(outside)):
+                outside, found = _nearest_finite(refit, inside, outside, excess)
+                if not found:
+                    return f"no fit is found beyond {outside:g}"
+            if excess(outside) == 0.0:
+                return outside
+            return float(
+                brentq(excess, inside, outside, xtol=1e-12 * max(abs(estimate), 1e-300), rtol=1e-10)
+            )
+        if beyond:
+            return f"the bound {bound:g} is reached before the statistic is {threshold:.4g}"
+        # A statistic that levels off is approached in ever longer steps, a regular one in the next.
+        inside, step = outside, step * (1.3 if over > -0.3 * goal else 2.0)
+    return f"the statistic stays below {threshold:.4g} as far as {inside:.4g}"
+
+
+def _nearest_finite(
+    refit: _Refits, inside: float, outside: float, excess: Callable[[float], float]
+) -> tuple[float, bool]:
+    """Return a value with a fit whose statistic is over the threshold, or the last one that has a fit."""
+    for _ in range(MOST_STEPS):
+        middle = 0.5 * (inside + outside)
+        if not math.isfinite(refit.objective(middle)):
+            outside = middle
+        elif excess(middle) >= 0.0:
+            return middle, True
+        else:
+            inside = middle
+    return inside, False
