@@ -20,7 +20,7 @@ CORE = ROOT / "rust" / "core" / "src"
 PYTHON_ORDER = [
     *("_core", "errors", "findings", "options", "progress", "losses", "schemes", "laws"),
     *("columns", "asking", "covariance", "request", "predictions", "starts", "advice", "fitted"),
-    *("fitting", "resampled", "resampling", "saving"),
+    *("fitting", "resampled", "resampling", "saving", "recipes", "frontier"),
     *("datasets", "reporting", "auditing", "terminal", "cli", "__main__"),
 ]
 RUST_ORDER = [
