@@ -25,6 +25,9 @@ __all__ = ["BetaBinomial", "beta_binomial", "expected_failure", "pass_at_k"]
 UNSOLVED_NEEDED = 0.1
 """Share of problems without a success below which the tail of hard problems is hardly seen."""
 
+ROUGH_GRADIENT = 1e-5
+"""Where the search by values ends, well above their rounding."""
+
 LEAST_GRADIENT = 1e-8
 """Largest gradient of the mean log-likelihood by ln alpha, ln beta that is still an optimum."""
 
@@ -186,7 +189,7 @@ def beta_binomial(
     >>> round(found.alpha, 2), round(found.beta, 2)
     (0.29, 0.91)
     """
-    from scipy.optimize import minimize
+    from scipy.optimize import minimize, root
 
     won, tried = _counts(frame, successes, attempts)
     mean = float(won.sum() / tried.sum())
@@ -212,16 +215,19 @@ def beta_binomial(
     def parts(theta: NDArray[np.float64]) -> Any:
         return _likelihood(theta, pairs[:, 0], pairs[:, 1], share)
 
-    start = np.log([mean, 1.0 - mean])
-    answer = minimize(
+    rough = minimize(
         lambda theta: -parts(theta)[0],
-        start,
+        np.log([mean, 1.0 - mean]),
         jac=lambda theta: -parts(theta)[1],
         hess=lambda theta: -parts(theta)[2],
         method="trust-exact",
-        options={"gtol": LEAST_GRADIENT / 10, "maxiter": 1000},
+        options={"gtol": ROUGH_GRADIENT, "maxiter": 1000},
     )
-    value, gradient, hessian = parts(answer.x)
+    # Values cannot tell two points this close apart; the gradient can, so its root ends the search.
+    best = root(
+        lambda theta: parts(theta)[1], rough.x, jac=lambda theta: parts(theta)[2], tol=1e-13
+    )
+    value, gradient, hessian = parts(best.x)
     if not np.abs(gradient).max() <= LEAST_GRADIENT or not (np.linalg.eigvalsh(-hessian) > 0).all():
         raise ConvergenceError(
             "the likelihood has no sharp optimum: the attempts are too few to tell how difficulty is "
@@ -230,7 +236,7 @@ def beta_binomial(
         )
     errors = np.sqrt(np.diag(np.linalg.inv(-hessian * len(won))))
     unsolved = float((won == 0).mean())
-    alpha, beta = (float(one) for one in np.exp(answer.x))
+    alpha, beta = (float(one) for one in np.exp(best.x))
     return BetaBinomial(
         alpha=alpha,
         beta=beta,
