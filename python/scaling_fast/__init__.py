@@ -1,6 +1,6 @@
 """Fit any scaling law robustly, refit it a million times, and audit what was claimed of it."""
 
-from scaling_fast import datasets, laws
+from scaling_fast import datasets, laws, recipes
 from scaling_fast._core import __version__
 from scaling_fast.auditing import audit
 from scaling_fast.errors import (
@@ -16,6 +16,7 @@ from scaling_fast.errors import (
 from scaling_fast.findings import Finding
 from scaling_fast.fitted import Certificate, Fit
 from scaling_fast.fitting import fit
+from scaling_fast.frontier import Approaches, approaches
 from scaling_fast.laws import Law, Need, Param
 from scaling_fast.losses import (
     Absolute,
@@ -39,6 +40,7 @@ from scaling_fast.starts import Grid
 
 __all__ = [
     "Absolute",
+    "Approaches",
     "Bayesian",
     "Bootstrap",
     "Cauchy",
@@ -73,6 +75,7 @@ __all__ = [
     "Tukey",
     "Weights",
     "__version__",
+    "approaches",
     "audit",
     "bootstrap",
     "datasets",
@@ -80,4 +83,5 @@ __all__ = [
     "laws",
     "load",
     "profile",
+    "recipes",
 ]
