@@ -22,7 +22,6 @@ MEANINGS = {
     "scale": "the scale of the residuals, estimated with the law",
     "status": "`converged` when the certificate of the optimum holds",
     "is_global": f"converged, and {AGREEMENT_NEEDED} searched starts or more agree on it",
-    "scale": "estimated scale of the residuals, where the loss has one",
     "n": "rows that count",
     "n_starts": "starts the search tried",
     "agreement": "how many of them ended at this optimum",
