@@ -334,3 +334,27 @@ def test_a_callback_of_another_shape_is_pythons_typeerror(good, bad):
     with pytest.raises(TypeError):
         sf.bootstrap(good, n=500_000, threads=2, progress=bad)
     assert sf.bootstrap(good, n=10).draws.height == 10
+
+
+def test_ctrl_c_is_heard_inside_a_replicate():
+    """One replicate of 200,000 rows from many starts takes seconds: it ends in the middle and is not kept."""
+    words = run(
+        """
+        many = {"x": np.geomspace(1.0, 1e4, 200_000)}
+        many["loss"] = (1.5 + 3 * many["x"]**-0.4) * np.exp(0.01*np.random.default_rng(2).normal(size=200_000))
+        big = sf.fit(many, "E + A*x**(-alpha)", threads=2)
+        sent, timer = interrupt_after(0.5)
+        try:
+            sf.bootstrap(big, n=400, starts="multi", seed=1, threads=2)
+        except KeyboardInterrupt as stop:
+            late = time.monotonic() - sent[0]
+            assert late < 10.0, late
+            part = stop.partial
+            assert not (part.draws["status"] == "unfinished").any()
+            print(f"{late:.3f}", part.draws.height)
+        else:
+            raise SystemExit("never interrupted")
+        """,
+        limit=120,
+    )
+    assert len(words) == 2

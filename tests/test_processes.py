@@ -452,3 +452,34 @@ def test_every_replicate_is_accounted_for():
     assert boot.failures.height > 0, "a resample of fewer than three distinct x identifies nothing"
     with pytest.raises(sf.ConvergenceError):
         boot.interval()
+
+
+@posix
+@pytest.mark.parametrize(
+    "call",
+    [
+        "lambda: str(fit.predict().height)",
+        "lambda: str(fit.cov().height)",
+        "lambda: str(fit.interval().height)",
+        "lambda: str(boot.interval().height)",
+        "lambda: str(boot.cov().height)",
+        "lambda: str(boot.predict().height)",
+        "lambda: str(boot.failures.height)",
+        "lambda: boot._repr_html_()[:5]",
+        "lambda: fit.save('/nonexistent/x')",
+        "lambda: str(sf.datasets.load('cerebras2023').height)",
+        "lambda: sf.audit('cerebras2023', n=20).verdict",
+    ],
+)
+def test_what_is_asked_of_a_result_in_a_forked_child_is_answered_or_refused(call):
+    run(
+        f"""
+        fit = sf.fit(frame, "E + A*x**(-alpha)", threads=2)
+        boot = sf.bootstrap(fit, n=200, seed=9, threads=2)
+        here = {call}
+        if "save" not in {call!r}:
+            assert forked(here) in (here(), REFUSED)
+        else:
+            assert forked(here) == REFUSED
+        """
+    )

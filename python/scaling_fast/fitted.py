@@ -16,6 +16,7 @@ from scaling_fast.asking import checked_level, column_name, named_formulas
 from scaling_fast.covariance import covariance, likelihood_covariance
 from scaling_fast.errors import DataError, ParameterError, shown, suggestion
 from scaling_fast.laws.param import number
+from scaling_fast.options import require_usable_process
 from scaling_fast.predictions import extrapolation, read_alike
 from scaling_fast.request import formula_gradient, status_sentence
 from scaling_fast.residuals import LogExcess
@@ -254,6 +255,7 @@ class Fit:
         DataError
             When no degree of freedom is left.
         """
+        require_usable_process()
         with np.errstate(all="ignore"):  # what overflows is shown as it is
             matrix = self._covariance(kind, cluster, noise)
         return pl.DataFrame(
@@ -402,6 +404,7 @@ class Fit:
         kind, cluster
             As in `cov`.
         """
+        require_usable_process()
         from scipy.special import stdtrit
 
         level = checked_level(level)
@@ -434,6 +437,7 @@ class Fit:
             Any frame with the law's columns under the names of the fit; the fitted frame by
             default.
         """
+        require_usable_process()
         table = self.request.table
         names = list(self.law.columns or ())
         wanted = table if frame is None else read_alike(self.request, frame)

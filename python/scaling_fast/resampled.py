@@ -17,6 +17,7 @@ import polars as pl
 from scaling_fast import _core
 from scaling_fast.asking import checked_level, column_name, named_formulas
 from scaling_fast.errors import ConvergenceError, ParameterError, shown
+from scaling_fast.options import require_usable_process
 from scaling_fast.request import evaluate
 from scaling_fast.residuals import LogExcess
 
@@ -72,6 +73,7 @@ class Bootstrap:
     @cached_property
     def failures(self) -> pl.DataFrame:
         """Unusable replicates: group keys, status, count. Empty when there are none."""
+        require_usable_process()
         keys = self.fit.request.table.keys.columns
         return (
             self.draws.filter(pl.col(self._column("status")) != "converged")
@@ -147,6 +149,7 @@ class Bootstrap:
         ParameterError
             For a level or method outside what is legal, or quantiles of a jackknife.
         """
+        require_usable_process()
         level = checked_level(level)
         if method not in METHODS:
             raise ParameterError(
@@ -219,6 +222,7 @@ class Bootstrap:
         max_failures
             Share of unusable replicates that is still accepted.
         """
+        require_usable_process()
         if self.fit.groups != 1:
             raise ParameterError(
                 "cov() belongs to one fit; filter `.draws` by group", code="grouped", param="cov"
@@ -292,6 +296,7 @@ class Bootstrap:
         max_failures
             Share of unusable replicates that is still accepted.
         """
+        require_usable_process()
         level = checked_level(level)
         if interval not in ("confidence", "prediction"):
             raise ParameterError(

@@ -20,6 +20,7 @@ from scaling_fast.errors import CheckpointError, shown
 from scaling_fast.findings import Finding
 from scaling_fast.fitted import Fit
 from scaling_fast.laws import Law
+from scaling_fast.options import require_usable_process
 from scaling_fast.request import Request, status_dtype
 from scaling_fast.resampled import Bootstrap
 from scaling_fast.residuals import LogExcess
@@ -51,6 +52,7 @@ def save(result: Fit | Bootstrap, path: str | Path, *, force: bool = False) -> N
     CheckpointError
         For an existing file, or one that cannot be written.
     """
+    require_usable_process()
     try:
         path = Path(path)
         exists = path.exists()
@@ -89,6 +91,7 @@ def load(path: str | Path) -> Fit | Bootstrap:
     >>> again.table.equals(fit.table)
     True
     """
+    require_usable_process()
     try:
         raw = Path(path).read_bytes()
     except (TypeError, ValueError, OSError) as error:

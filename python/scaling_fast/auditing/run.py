@@ -20,6 +20,7 @@ from scaling_fast.auditing.pictures import pictures
 from scaling_fast.auditing.verdict import scopes, verdict
 from scaling_fast.errors import DataError, ParameterError, shown
 from scaling_fast.findings import Finding, Severity
+from scaling_fast.options import require_usable_process
 from scaling_fast.reporting import letter as letters
 from scaling_fast.reporting import page
 from scaling_fast.reporting.files import is_json, is_page, json_ready, write_text
@@ -211,6 +212,7 @@ def audit(
     >>> result.letter().startswith("#")
     True
     """
+    require_usable_process()
     claim = load_paper(paper)
     replicates: Any = claim.settings.n if n is None else n
     number: Any = seed

@@ -13,6 +13,7 @@ import polars as pl
 
 from scaling_fast.datasets.index import about
 from scaling_fast.errors import DataError, ResourceError, shown
+from scaling_fast.options import require_usable_process
 
 if TYPE_CHECKING:
     from scaling_fast.datasets.index import About
@@ -50,6 +51,7 @@ def load(name: str, *, base_url: str | None = None) -> pl.DataFrame:
     >>> load("cerebras2023")["loss"].to_list()
     [2.608, 2.349, 2.181, 1.997, 1.834, 1.704, 1.572]
     """
+    require_usable_process()
     entry = about(name)
     if entry.embedded:
         found = resources.files("scaling_fast.datasets").joinpath(entry.file).read_bytes()

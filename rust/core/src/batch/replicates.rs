@@ -112,7 +112,7 @@ pub fn resample(
                         }
                         return;
                     }
-                    let mut worker = Worker::new(&refits);
+                    let mut worker = Worker::new(&refits, control);
                     for (i, row) in rows.chunks_mut(width).enumerate() {
                         let replicate = resampling.first + chunk * CHUNK + i;
                         worker.replicate(resampling, g, replicate, row);
@@ -225,13 +225,13 @@ struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    fn new(refits: &'a Refits<'a>) -> Self {
+    fn new(refits: &'a Refits<'a>, control: &Control) -> Self {
         let q = refits.problem.space.dimension();
         let n = refits.problem.len();
         Self {
             refits,
             fitter: Fitter::new(&refits.problem),
-            scratch: Scratch::new(q),
+            scratch: Scratch::new(q).until(control.flag()),
             x: vec![0.0; q],
             weights: vec![0.0; n],
             counts: vec![0; n],
@@ -240,6 +240,10 @@ impl<'a> Worker<'a> {
 
     /// Refit replicate `replicate` of group `g` into `row`: status, objective, parameters.
     fn replicate(&mut self, resampling: &Resampling, g: usize, replicate: usize, row: &mut [f64]) {
+        if self.scratch.is_stopped() {
+            row[0] = f64::from(Status::Unfinished as u8);
+            return;
+        }
         self.draw(resampling, g, replicate);
         let weights = std::mem::take(&mut self.weights);
         let rows = self.fitter.select(|i| weights[i]);
@@ -250,6 +254,11 @@ impl<'a> Worker<'a> {
             return;
         }
         let (value, mut status) = self.minimise(resampling.starts);
+        if self.scratch.is_stopped() {
+            // Cut short in the middle: whatever stands in `x` is no replicate.
+            row[0] = f64::from(Status::Unfinished as u8);
+            return;
+        }
         if status == Status::Converged && !self.is_determined() {
             status = Status::NotIdentified;
         }
