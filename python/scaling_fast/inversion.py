@@ -47,6 +47,8 @@ def _text(node: ast.AST) -> str:
 def _solve(node: ast.expr, name: str, value: str) -> str | None:
     if not _has(node, name):
         return None
+    if isinstance(node, ast.Name):
+        return value
     fraction = _fraction(node, name)
     if fraction is not None:
         p, q, r, s = fraction
