@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -174,3 +175,19 @@ def test_the_floor_is_a_parameter_below_every_target():
 def test_a_log_excess_wants_a_name(bad):
     with pytest.raises(sf.ParameterError):
         sf.LogExcess(bad)
+
+
+def test_the_terminal_takes_a_log_excess(tmp_path):
+    from click.testing import CliRunner
+
+    from scaling_fast.cli import main
+
+    runs().write_csv(tmp_path / "runs.csv")
+    command = ["fit", str(tmp_path / "runs.csv"), LAW, "--loss", "squared", "--json", "--residual"]
+    for word, jacobian in (("log_excess:E", True), ("log_excess:E:plain", False)):
+        ran = CliRunner().invoke(main, [*command, word])
+        assert ran.exit_code == 0, ran.output
+        row = json.loads(ran.stdout)["table"][0]
+        fit = sf.fit(runs(), LAW, loss=sf.Squared(), residual=sf.LogExcess("E", jacobian=jacobian))
+        assert row["objective"] == pytest.approx(fit.objective, rel=1e-9)
+    assert CliRunner().invoke(main, [*command, "log_excess"]).exit_code == 2

@@ -1,4 +1,4 @@
-"""A formula of parameters solved for one of them, as text: alpha in a = beta/(alpha + beta) is (beta - a*beta)/a."""
+"""A formula of parameters solved for one of them, as text: alpha in a = beta/(alpha + beta)."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def solved_for(formula: str, name: str, value: str) -> str | None:
 
     Examples
     --------
-    >>> solved_for("2**(-alpha)", "alpha", "v")
-    '(-(log((v))/log((2))))'
+    >>> solved_for("sqrt(alpha) - 1", "alpha", "v")
+    '((v+(1))**2)'
     """
     try:
         node = ast.parse(formula.replace("^", "**"), mode="eval").body
@@ -47,6 +47,8 @@ def _text(node: ast.AST) -> str:
 def _solve(node: ast.expr, name: str, value: str) -> str | None:
     if not _has(node, name):
         return None
+    if isinstance(node, ast.Name):
+        return value
     fraction = _fraction(node, name)
     if fraction is not None:
         p, q, r, s = fraction

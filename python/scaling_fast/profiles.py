@@ -131,7 +131,7 @@ def profile(fit: Fit, of: str, *, level: float = 0.95, threads: int | None = Non
     >>> fit = sf.fit(runs, "a + b*x", target="y", residual="raw", loss=sf.Squared())
     >>> found = sf.profile(fit, "b")
     >>> f"{found.lower:.4f} {found.upper:.4f}"
-    '0.8423 1.1577'
+    '0.8441 1.1559'
     """
     require_usable_process()
     level = checked_level(level)

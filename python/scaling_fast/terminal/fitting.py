@@ -33,7 +33,8 @@ OPTIONS = (
     ),
     click.option(
         "--residual", default="log", show_default=True, metavar="|".join(words.RESIDUALS),
-        help="What the loss sees, fitted minus observed; log_excess is ln(f - E) - ln(y - E).",
+        help="What the loss sees, fitted minus observed. log_excess:E is ln(f - E) - ln(y - E); "
+        "log_excess:E:plain leaves out its Jacobian.",
     ),
     click.option("--weights", metavar="COLUMN", help="How often each row counts."),
     click.option("--sigma", metavar="COLUMN", help="Standard error of each row's residual."),

@@ -23,7 +23,7 @@ KNOWN_LOSSES: dict[str, Any] = {one.name: one for one in get_args(losses.Loss)}
 KNOWN_SCHEMES: dict[str, Any] = {
     one.name: one for one in (schemes.Pairs, schemes.Clusters, schemes.Bayesian, schemes.Jackknife)
 }
-RESIDUALS = ("log", "raw", "logit", "log_excess:E[:plain]")
+RESIDUALS = ("log", "raw", "logit")
 
 _SCALED = re.compile(r"(?P<column>.+?)\s*(?P<operator>[*/])\s*(?P<number>[^*/]+)")
 _PARAM_FIELDS = ("start", "lower", "upper", "fixed")
