@@ -114,9 +114,11 @@ fn run(
             } else {
                 Vec::new()
             };
-            // Where projection is exact, one nonlinear coordinate can be walked from end to end.
+            // Where projection is exact, the exponent of a sum of powers can be walked from end to end; other laws (a period,
+            // a polynomial) may have valleys between any two points.
             if matches!(starts, Starts::Auto)
                 && given.is_empty()
+                && question.program.power_sum().is_some()
                 && (question.criterion, question.residual) == (Criterion::Sum(Loss::Squared), Residual::Raw)
                 && let [range] = *problem.ranges()
                 && let Some(found) = valley::search(fitter, range, options, x, scratch)
