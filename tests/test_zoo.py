@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
 
 import scaling_fast as sf
+from scaling_fast import _core
 
 NOISE = 0.002
 """Standard deviation of the log residual: seeds of one architecture differ by about as much."""
@@ -239,3 +241,57 @@ def test_the_automatic_fit_is_no_worse_than_the_truth_and_certified(name, fits):
 def test_a_design_that_identifies_a_law_meets_its_needs(name, fits):
     _, _, fit = fits(name)
     assert [one.sentence for one in fit.findings if one.code == "design"] == []
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_a_law_is_read_back_from_its_own_text(name):
+    law = sf.laws.get(name)
+    once = _core.Program(law.formula, list(law.columns))
+    again = _core.Program(once.formula, list(law.columns))
+    assert again.formula == once.formula
+    assert once.params == again.params == list(law.params)
+    truth, design = ZOO[name]
+    rewritten = sf.Law(once.formula, columns=law.columns)
+    np.testing.assert_array_equal(rewritten.evaluate(design, truth), law.evaluate(design, truth))
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_a_law_is_finite_inside_its_domain(name):
+    law = sf.laws.get(name)
+    truth, design = ZOO[name]
+    value = law.evaluate(design, truth)
+    assert np.isfinite(value).all()
+    assert (value > 0).all()
+    for one, param in law.params.items():
+        assert param.lower <= truth[one] <= param.upper
+    assert all(math.isfinite(one) for one in law.derive(truth).values())
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_derivatives_are_those_of_finite_differences(name):
+    law = sf.laws.get(name)
+    truth, design = ZOO[name]
+    runs = sf.datasets.simulate(law, truth, design, seed=0)
+    fit = sf.fit(runs, law, loss=sf.Squared(), residual="raw", starts=free(law, truth))
+    jacobian = fit.request.rows(0, truth)[3]
+    for j, one in enumerate(fit.request.names):
+        if law.params[one].fixed is not None:
+            continue
+        # Five points: truncation h^4/30 of the fifth derivative, rounding of 1e-16/h.
+        step = 1e-3 * abs(truth[one])
+        values = [
+            law.evaluate(fit.request.table.arrays, truth | {one: truth[one] + i * step})
+            for i in (-2, -1, 1, 2)
+        ]
+        slope = (values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * step)
+        kink = (
+            np.abs(values[0] - 2 * values[1] + 2 * values[2] - values[3])
+            > 1e-6 * np.abs(values[3] - values[0]).max()
+            if "max(" in law.formula
+            else np.zeros(slope.shape, dtype=bool)
+        )
+        scale = np.abs(slope).max()
+        assert scale > 0
+        np.testing.assert_allclose(
+            jacobian[~kink, j] / scale, slope[~kink] / scale, atol=2e-8, err_msg=one
+        )

@@ -102,8 +102,8 @@ def measured(
     if need.measure == "largest":
         return largest
     with np.errstate(all="ignore"):
-        ratio = largest / np.minimum.reduceat(of, starts)
-        ratio[~(ratio > 0.0)] = np.nan
+        smallest = np.minimum.reduceat(of, starts)
+        ratio = np.where(smallest >= 0.0, largest / smallest, np.nan)
         return np.log10(ratio) if need.measure == "decades" else ratio
 
 

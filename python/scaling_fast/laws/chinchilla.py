@@ -177,7 +177,7 @@ def misallocation_cost(k: float, *, alpha: float, beta: float) -> float:
     Examples
     --------
     >>> round(100 * misallocation_cost(0.5, alpha=0.34, beta=0.28), 1)
-    14.5
+    13.9
     """
     for name, value in (("k", k), ("alpha", alpha), ("beta", beta)):
         if not 0.0 < number(value, name, name) < math.inf:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+from scaling_fast.errors import ParameterError, shown
 from scaling_fast.laws.law import Law
 from scaling_fast.laws.need import Need
 from scaling_fast.laws.param import Param, number, positive
@@ -88,11 +91,16 @@ def metric_artefact(*, tokens: float = 1) -> Law:
     >>> metric_artefact(tokens=5).params["n"]
     Param(fixed=5)
     """
+    if not 0.0 < number(tokens, "tokens", "tokens") < math.inf:
+        raise ParameterError(
+            f"tokens must be positive and finite, got {shown(tokens)}",
+            code="positive",
+            param="tokens",
+        )
     return Law(
         "exp(-n*(N/c)**(-alpha))",
         columns=("N",),
-        params={"n": Param(lower=0, fixed=number(tokens, "tokens", "tokens"))}
-        | positive("c", "alpha"),
+        params={"n": Param(fixed=tokens)} | positive("c", "alpha"),
         derived={"N_half": "c*(n/log(2))**(1/alpha)"},
         name="metric_artefact",
         description="Accuracy on answers of n tokens from a power law of the loss per token.",

@@ -22,7 +22,7 @@ def m4() -> Law:
     --------
     >>> law = m4()
     >>> point = {"E": 1.0, "H": 9.0, "k": 0.7, "A": 5.0, "alpha": 0.4}
-    >>> y = law.evaluate({"x": [3.0]}, point)[0]
+    >>> y = float(law.evaluate({"x": [3.0]}, point)[0])
     >>> round((y - 1.0) / (9.0 - y) ** 0.7 / (5.0 * 3.0**-0.4), 12)
     1.0
     """

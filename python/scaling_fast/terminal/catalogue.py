@@ -46,11 +46,24 @@ def laws(*, name: str | None, as_json: bool) -> None:
     import polars as pl
 
     rows = [
-        (law.name, law.formula, ", ".join(law.columns or ()), ", ".join(law.params), law.cite)
+        (
+            law.name,
+            law.formula,
+            ", ".join(law.columns or ()),
+            law.description,
+            ", ".join(law.params),
+            law.cite,
+        )
         for law in found
     ]
-    names = ("name", "formula", "columns", "parameters", "source")
-    output.emit_table(pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String()), orient="row"))
+    names = ("name", "formula", "columns", "for", "parameters", "source")
+    table = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String()), orient="row")
+    if output.on_terminal():
+        # A person picks a law by what it is for; a script gets the formulas, up to 400 characters.
+        output.emit_table(table.select("name", "columns", "for"))
+        output.say("scaling-fast laws NAME shows one: its formula, parameters, needs and values")
+    else:
+        output.emit_table(table)
 
 
 def _one_law(law: Any, *, as_json: bool) -> None:
@@ -61,22 +74,42 @@ def _one_law(law: Any, *, as_json: bool) -> None:
         ("name", law.name),
         ("formula", law.formula),
         ("for", law.description),
-        ("columns", ", ".join(law.columns or ())),
-        ("source", law.cite),
-        ("notes", law.notes),
     ]
-    pairs += [(f"unit of {one}", unit) for one, unit in law.units.items()]
-    pairs += [(f"parameter {one}", _param(param)) for one, param in law.params.items()]
+    pairs += [(f"column {one}", law.units.get(one, "any unit")) for one in law.columns or ()]
+    pairs += [
+        (f"parameter {one}", _param(param, law.units.get(one))) for one, param in law.params.items()
+    ]
     pairs += [(f"derived {one}", formula) for one, formula in law.derived.items()]
+    pairs += [("needs", need.says + _otherwise(need.because)) for need in law.needs]
     for label, entry in law.published.items():
         values = ", ".join(f"{one}={value!r}" for one, value in entry["params"].items())
-        pairs.append((f"published {label}", f"{values} ({entry.get('cite', '')})"))
+        checked = "verified" if entry.get("verified") else "unverified"
+        pairs.append((f"published {label}", f"{values} ({checked}: {entry.get('cite', '')})"))
+    pairs += [("notes", law.notes), ("source", law.cite)]
     output.emit_table(_two_columns(pairs))
 
 
-def _param(param: Any) -> str:
-    said = [f"{one}={value:g}" for one, value in param.to_dict().items() if value is not None]
-    return ", ".join(said) or "unbounded"
+def _otherwise(because: str) -> str:
+    return f"; otherwise {because}" if because else ""
+
+
+def _param(param: Any, unit: str | None) -> str:
+    """Return the domain of a parameter in words, and its unit."""
+    said = param.to_dict()
+    lower, upper = said["lower"], said["upper"]
+    if said["fixed"] is not None:
+        domain = f"fixed at {said['fixed']:g}"
+    elif lower is None and upper is None:
+        domain = "any number"
+    elif upper is None:
+        domain = f"at least {lower:g}"
+    elif lower is None:
+        domain = f"at most {upper:g}"
+    else:
+        domain = f"from {lower:g} to {upper:g}"
+    if said["start"] is not None:
+        domain += f", one start at {said['start']:g}"
+    return domain + (f" ({unit})" if unit else "")
 
 
 @click.command(

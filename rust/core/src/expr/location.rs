@@ -34,3 +34,23 @@ pub(super) fn locations(graph: &Graph, root: Id) -> Vec<Location> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::expr::Program;
+
+    #[test]
+    fn a_parameter_beside_a_column_lies_among_its_values() {
+        let found = |formula: &str| {
+            let program = Program::compile(formula, &["x".into(), "t".into()]).unwrap();
+            program.locations().iter().map(|&l| (program.params()[l.param].clone(), l.column, l.logarithm)).collect()
+        };
+        let names = |all: &[(&str, usize, bool)]| -> Vec<(String, usize, bool)> {
+            all.iter().map(|&(n, c, l)| (n.into(), c, l)).collect()
+        };
+        let logistic: Vec<_> = found("b + a/(1 + exp(-k*(x - x0)))");
+        assert_eq!(logistic, names(&[("x0", 0, false)]));
+        assert_eq!(found("a*max(log(x) - d, 0) + abs(c - t)"), names(&[("d", 0, true), ("c", 1, false)]));
+        assert_eq!(found("A*x**(-alpha) - E"), names(&[]));
+    }
+}

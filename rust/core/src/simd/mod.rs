@@ -65,7 +65,7 @@ mod tests {
 
         #[inline(always)]
         fn run(self) {
-            let functions: [fn(f64) -> f64; 14] = [
+            let functions: [fn(f64) -> f64; 16] = [
                 math::exp,
                 math::ln,
                 math::exp_m1,
@@ -80,6 +80,8 @@ mod tests {
                 math::ln_gamma,
                 math::digamma,
                 |x| math::powf(x.abs(), 1.7),
+                |x| math::m4(x, 0.3),
+                |x| math::m4(0.1 * x, x.abs()),
             ];
             for f in functions {
                 self.out.extend(self.x.iter().map(|&x| f(x)));

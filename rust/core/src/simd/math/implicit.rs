@@ -13,8 +13,9 @@ const MAX_STEPS: usize = 200;
 ///
 /// The logit z of v solves g(z) = k softplus(z) - softplus(-z) - t = 0. The slope of g lies between 1 and k and its
 /// curvature has one sign, so Newton's steps close in from one side; each is held inside a bracket all the same.
+#[inline(always)]
 pub fn m4(t: f64, k: f64) -> f64 {
-    if t.is_nan() || !(k >= 0.0) || k == f64::INFINITY {
+    if t.is_nan() || k.is_nan() || k < 0.0 || k == f64::INFINITY {
         return f64::NAN;
     }
     if k == 0.0 {
@@ -23,19 +24,18 @@ pub fn m4(t: f64, k: f64) -> f64 {
     if t.is_infinite() {
         return if t > 0.0 { 1.0 } else { 0.0 };
     }
-    let residual = |z: f64| k * softplus(z) - softplus(-z) - t;
     let (mut low, mut high) = bracket(t, k);
     // The straight line that g approaches on the side where the root lies.
     let mut z = if t < 0.0 { t } else { t / k }.max(low).min(high);
     for _ in 0..MAX_STEPS {
-        let value = residual(z);
+        let value = residual(z, t, k);
         if value == 0.0 {
             break;
         }
         if value < 0.0 {
-            low = z
+            low = z;
         } else {
-            high = z
+            high = z;
         }
         let slope = k * sigmoid(z) + sigmoid(-z);
         let newton = z - value / slope;
@@ -51,7 +51,14 @@ pub fn m4(t: f64, k: f64) -> f64 {
     if k * share < 1.0 - share { exp(t - k * softplus(z)) } else { share }
 }
 
+/// g(z): increasing, and straight far out.
+#[inline(always)]
+fn residual(z: f64, t: f64, k: f64) -> f64 {
+    k * softplus(z) - softplus(-z) - t
+}
+
 /// Finite ends between which the root lies: softplus is at least max(0, z), and at most ln 2 more.
+#[inline(always)]
 fn bracket(t: f64, k: f64) -> (f64, f64) {
     let slack = (1.0 + k) * LN_2;
     // Where the largest and the smallest straight lines beside g vanish. A minimum or maximum with NaN is the other one.
