@@ -195,7 +195,7 @@ def test_the_summary_says_what_the_tables_say(found):
         ({"scheme": sf.Indices([[0, 1]]), "n": 7}, "leave n out"),
         ({"n": 1}, "at least 2"),
         ({"at": "1e24"}, "at must be FLOP"),
-        ({"at": [-1.0]}, "positive FLOP"),
+        ({"at": [-1.0]}, "at must be a number above 0"),
         ({"level": 95}, "did you mean 0.95"),
         ({"target": "los"}, "did you mean `loss`"),
     ],

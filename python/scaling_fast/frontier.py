@@ -24,6 +24,7 @@ from scaling_fast.recipes.agreement import (
     quantity_of,
 )
 from scaling_fast.recipes.budgets import read_runs
+from scaling_fast.recipes.checking import number_between
 from scaling_fast.recipes.envelope import winners_curse
 from scaling_fast.recipes.frontiers import budget_findings, budget_table, frontier_lines
 from scaling_fast.recipes.joint import row_counts
@@ -263,17 +264,12 @@ def approaches(
 
 
 def _budgets_asked(at: Any) -> list[float]:
-    listed = [at] if isinstance(at, int | float) else at
+    listed = [at] if isinstance(at, int | float | np.number) else at
     if not isinstance(listed, Sequence | np.ndarray) or isinstance(listed, str):
         raise ParameterError(
             f"at must be FLOP, one number or several, got {shown(at)}", code="at", param="at"
         )
-    for one in listed:
-        if isinstance(one, bool) or not isinstance(one, int | float) or not 0 < one < math.inf:
-            raise ParameterError(
-                f"at must hold positive FLOP, got {shown(one)}", code="at", param="at"
-            )
-    return [float(one) for one in listed]
+    return [number_between(one, "at") for one in listed]
 
 
 def _line_numbers(optima: Optima) -> NDArray[np.float64]:
