@@ -134,9 +134,9 @@ def test_the_three_agree_on_a_surface_they_all_fit(found):
         assert lower < A_TRUE < upper
 
 
-def test_a_surface_of_another_form_makes_them_disagree():
-    """Without noise, and with windows that drift with compute, parabolas tilt and say so."""
-    runs = runs_of(noise=0.0002, points=15, factor=8.0)
+def test_windows_that_drift_make_parabolas_disagree_with_the_surface():
+    """Sizes around N* at the lowest budget, around 6 N* at the highest: a tilt that no noise explains."""
+    runs = runs_of(points=15, factor=8.0)
     drift = (np.arange(runs.height) // 15) / 5 * math.log(6)
     n = runs["N"].to_numpy() * np.exp(drift)
     c = 6 * runs["N"] * runs["D"]
@@ -195,7 +195,7 @@ def test_the_summary_says_what_the_tables_say(found):
         ({"scheme": sf.Indices([[0, 1]]), "n": 7}, "leave n out"),
         ({"n": 1}, "at least 2"),
         ({"at": "1e24"}, "at must be FLOP"),
-        ({"at": [-1.0]}, "positive FLOP"),
+        ({"at": [-1.0]}, "at must be a number above 0"),
         ({"level": 95}, "did you mean 0.95"),
         ({"target": "los"}, "did you mean `loss`"),
     ],

@@ -187,6 +187,25 @@ def test_another_way_of_counting_is_said_and_kept():
     assert found.size.at(1e20) * found.tokens.at(1e20) * 7.2 == pytest.approx(1e20, rel=1e-10)
 
 
+@pytest.mark.parametrize("unit", [1e-150, 1.0, 1e150])
+def test_the_unit_of_the_loss_changes_no_optimum(unit):
+    rng = np.random.default_rng(14)
+    runs = isoflop_runs(0.34, 0.28).with_columns(
+        loss=pl.col("loss") * np.exp(0.002 * rng.standard_normal(75))
+    )
+    scaled = runs.with_columns(loss=pl.col("loss") * unit)
+    one, two = (recipes.approach2(frame, weights="precision") for frame in (runs, scaled))
+    assert one.exponents == pytest.approx(two.exponents, rel=1e-10)
+    errors = (frame.table["ln_n_error"].to_numpy() for frame in (one, two))
+    assert next(errors) == pytest.approx(next(errors), rel=1e-9)
+
+
+def test_sizes_over_many_decades_are_no_parabola():
+    found = recipes.approach2(isoflop_runs(0.34, 0.28, factor=1e7))
+    assert [one.severity for one in found.findings if one.code == "parabola_too_wide"] == ["red"]
+    assert found.table["bias"].null_count() == 5
+
+
 # -- approach 1 --------------------------------------------------------------------------------
 
 
@@ -674,7 +693,7 @@ def test_both_steps_of_the_ladder_see_the_same_draws(rungs):
         (lambda: recipes.isoflop_bias({"alpha": 0.3}, factor=2), "beta must be a number"),
         (
             lambda: recipes.isoflop_bias({"alpha": 1, "beta": 1}, factor=1),
-            "factor must be a number above 1",
+            "factor must be a number between 1",
         ),
         (lambda: recipes.isoflop_bias({"alpha": 1, "beta": 1}, factor=2, points=2), "at least 3"),
         (lambda: recipes.isoflop_bias(3, factor=2), "a mapping with alpha and beta"),
@@ -707,6 +726,24 @@ def test_both_steps_of_the_ladder_see_the_same_draws(rungs):
                 {"alpha": 0.3, "beta": 0.3, "A": 1.0, "B": 1.0}, flops=(2.0, 1.0)
             ),
             "from low to high",
+        ),
+        (
+            lambda: recipes.pass_at_k({"successes": [1], "attempts": [2]}, k=[]),
+            "no number of attempts",
+        ),
+        (
+            lambda: recipes.annealing_columns({"lr": [1.0], "S1": [0.0]}),
+            "already has a column `S1`",
+        ),
+        (
+            lambda: recipes.approach2(isoflop_runs(0.3, 0.3, points=3), weights="precision"),
+            'use weights="equal"',
+        ),
+        (
+            lambda: recipes.benchmark_components(
+                {"a": [1.0, 2.0], "b": [3.0, 3.0]}, columns=["a", "b"], components=1
+            ).transform({"a": [None], "b": [1.0]}),
+            "row 0 has no score that the first component depends on",
         ),
         (
             lambda: recipes.compute_equivalent_gain(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +16,20 @@ from scaling_fast.errors import ParameterError, shown
 from scaling_fast.findings import Finding
 from scaling_fast.fitting import fit
 from scaling_fast.options import checked_seed
+from scaling_fast.recipes.agreement import (
+    NUMBERS,
+    differences,
+    estimates,
+    findings_of,
+    quantity_of,
+)
 from scaling_fast.recipes.budgets import read_runs
+from scaling_fast.recipes.checking import number_between
 from scaling_fast.recipes.envelope import winners_curse
 from scaling_fast.recipes.frontiers import budget_findings, budget_table, frontier_lines
 from scaling_fast.recipes.joint import row_counts
 from scaling_fast.recipes.lines import straight
 from scaling_fast.recipes.vertices import parabola_vertices, winners
-from scaling_fast.resampled import MOST_FAILURES
 from scaling_fast.resampling import bootstrap
 from scaling_fast.schemes import Pairs, Weights
 
@@ -39,12 +45,6 @@ if TYPE_CHECKING:
     from scaling_fast.schemes import Clusters, Indices
 
 __all__ = ["Approaches", "approaches"]
-
-NUMBERS = ("a", "ln_n0", "b", "ln_d0")
-"""N* = exp(ln_n0) C^a and D* = exp(ln_d0) C^b, columns of the draws."""
-
-DISAGREEMENT = 1.96
-"""|z| from which two approaches disagree: the normal quantile of 5 %, two-sided."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -134,6 +134,7 @@ def approaches(
     n: int | None = None,
     level: float = 0.95,
     loss: Loss | None = None,
+    starts: str | int = "warm",
     seed: int | None = 0,
     threads: int | None = None,
 ) -> Approaches:
@@ -165,6 +166,9 @@ def approaches(
         Of the percentile intervals, between 0 and 1.
     loss
         Of approach 3's fit on log residuals; `Huber(1e-3)` by default, as Hoffmann et al. have it.
+    starts
+        Of approach 3's refits, as in `scaling_fast.bootstrap`: "multi" where the runs hardly
+        identify the surface.
     seed
         Below 2**64; None draws one, kept in `.seed`.
     threads
@@ -216,7 +220,9 @@ def approaches(
         loss=loss,
         threads=threads,
     )
-    refits = bootstrap(surface, Weights(counts), seed=seed, threads=threads, progress=False)
+    refits = bootstrap(
+        surface, Weights(counts), starts=starts, seed=seed, threads=threads, progress=False
+    )
     points = np.stack(
         [
             _line_numbers(envelope),
@@ -240,8 +246,8 @@ def approaches(
             for place, one in ((1, envelope), (2, parabolas))
         ]
     )
-    table = _table(points, values, good, wanted, level)
-    disagreement = _disagreement(points, values, good, wanted, level)
+    table = estimates(points, values, good, wanted, level)
+    disagreement = differences(points, values, good, wanted, level)
     findings = (
         *runs.findings,
         *(
@@ -252,24 +258,18 @@ def approaches(
         *winners_curse(runs, envelope),
         *_bias_on_surface(runs, surface, points),
         *surface.findings,
-        *_failed(good),
-        *_disagreements(disagreement),
+        *findings_of(good, disagreement),
     )
     return Approaches(table, disagreement, draws, budgets, surface, level, seed, findings)
 
 
 def _budgets_asked(at: Any) -> list[float]:
-    listed = [at] if isinstance(at, int | float) else at
+    listed = [at] if isinstance(at, int | float | np.number) else at
     if not isinstance(listed, Sequence | np.ndarray) or isinstance(listed, str):
         raise ParameterError(
             f"at must be FLOP, one number or several, got {shown(at)}", code="at", param="at"
         )
-    for one in listed:
-        if isinstance(one, bool) or not isinstance(one, int | float) or not 0 < one < math.inf:
-            raise ParameterError(
-                f"at must hold positive FLOP, got {shown(one)}", code="at", param="at"
-            )
-    return [float(one) for one in listed]
+    return [number_between(one, "at") for one in listed]
 
 
 def _line_numbers(optima: Optima) -> NDArray[np.float64]:
@@ -324,89 +324,6 @@ def _draws(
     )
 
 
-def _quantities(wanted: Sequence[float]) -> list[tuple[str, float | None]]:
-    stars: list[tuple[str, float | None]] = [
-        (name, one) for one in wanted for name in ("n_star", "d_star")
-    ]
-    return [("a", None), ("b", None), *stars]
-
-
-def _value(numbers: NDArray[np.float64], quantity: str, flops: float | None) -> Any:
-    """Return a quantity of a, ln_n0, b, ln_d0: the logarithm of N* and D*."""
-    place = NUMBERS.index({"a": "a", "b": "b", "n_star": "a", "d_star": "b"}[quantity])
-    if flops is None:
-        return numbers[..., place]
-    return numbers[..., place + 1] + numbers[..., place] * math.log(flops)
-
-
-def _spread(values: NDArray[np.float64], good: NDArray[np.bool_], level: float) -> list[float]:
-    """Return error and percentile ends; NaN with too many unusable replicates."""
-    if good.sum() < 2 or (~good).sum() > MOST_FAILURES * good.size:
-        return [math.nan] * 3
-    tail = (1.0 - level) / 2.0
-    ends = np.quantile(values[good], [tail, 1.0 - tail])
-    return [float(values[good].std(ddof=1)), float(ends[0]), float(ends[1])]
-
-
-def _table(
-    points: NDArray[np.float64],
-    values: Sequence[NDArray[np.float64]],
-    good: Sequence[NDArray[np.bool_]],
-    wanted: Sequence[float],
-    level: float,
-) -> pl.DataFrame:
-    rows = []
-    for place in range(len(points)):
-        for quantity, flops in _quantities(wanted):
-            error, lower, upper = _spread(
-                _value(values[place], quantity, flops), good[place], level
-            )
-            estimate = float(_value(points[place], quantity, flops))
-            if flops is not None:
-                estimate, lower, upper = (math.exp(one) for one in (estimate, lower, upper))
-            rows.append((place + 1, quantity, flops, estimate, error, lower, upper))
-    schema = {
-        "approach": pl.Int64,
-        "quantity": pl.String,
-        "flops": pl.Float64,
-        **dict.fromkeys(("estimate", "error", "lower", "upper"), pl.Float64),
-    }
-    return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def _disagreement(
-    points: NDArray[np.float64],
-    values: Sequence[NDArray[np.float64]],
-    good: Sequence[NDArray[np.bool_]],
-    wanted: Sequence[float],
-    level: float,
-) -> pl.DataFrame:
-    rows = []
-    for quantity, flops in _quantities(wanted):
-        for i, j in itertools.combinations(range(len(points)), 2):
-            one, two = (_value(values[k], quantity, flops) for k in (i, j))
-            both = good[i] & good[j]
-            difference = float(
-                _value(points[i], quantity, flops) - _value(points[j], quantity, flops)
-            )
-            error, lower, upper = _spread(one - two, both, level)
-            covariance = (
-                math.nan if math.isnan(error) else float(np.cov(one[both], two[both])[0, 1])
-            )
-            z = difference / error if error > 0 else math.nan
-            rows.append(
-                (quantity, flops, i + 1, j + 1, difference, error, covariance, lower, upper, z)
-            )
-    schema = {
-        "quantity": pl.String,
-        "flops": pl.Float64,
-        "first": pl.Int64,
-        "second": pl.Int64,
-        **dict.fromkeys(("difference", "error", "covariance", "lower", "upper", "z"), pl.Float64),
-    }
-    return pl.DataFrame(rows, schema=schema, orient="row")
-
-
 def _of_approach(finding: Finding, place: int) -> Finding:
     return Finding(
         finding.code,
@@ -432,8 +349,8 @@ def _bias_on_surface(runs: Runs, surface: Fit, points: NDArray[np.float64]) -> t
         centre = float(np.mean(runs.ln_c))
         slope = float(numbers[0] - points[2][0])
         shift = float(
-            _value(numbers, "d_star", math.exp(centre))
-            - _value(points[2], "d_star", math.exp(centre))
+            quantity_of(numbers, "d_star", math.exp(centre))
+            - quantity_of(points[2], "d_star", math.exp(centre))
         )
         found.append(
             Finding(
@@ -451,44 +368,3 @@ def _bias_on_surface(runs: Runs, surface: Fit, points: NDArray[np.float64]) -> t
             )
         )
     return tuple(found)
-
-
-def _failed(good: Sequence[NDArray[np.bool_]]) -> tuple[Finding, ...]:
-    found = []
-    for place, one in enumerate(good):
-        failed = int((~one).sum())
-        if failed:
-            share = failed / one.size
-            found.append(
-                Finding(
-                    "failures",
-                    f"approach {place + 1}",
-                    "red" if share > MOST_FAILURES else "amber",
-                    f"approach {place + 1}: {failed} of {one.size} replicates are unusable"
-                    + (", so it has no interval" if share > MOST_FAILURES else ""),
-                    statistic=share,
-                    threshold=MOST_FAILURES,
-                    advice="See `.failures`; more runs at each budget, or fewer and wider budgets.",
-                )
-            )
-    return tuple(found)
-
-
-def _disagreements(table: pl.DataFrame) -> tuple[Finding, ...]:
-    exponents = table.filter(pl.col("quantity") == "a")
-    return tuple(
-        Finding(
-            "approaches_disagree",
-            "approaches",
-            "amber",
-            f"approaches {row['first']} and {row['second']} disagree on a by {row['difference']:+.3g}, "
-            f"{abs(row['z']):.1f} standard errors of the difference",
-            statistic=row["z"],
-            threshold=DISAGREEMENT,
-            evidence={"difference": row["difference"], "error": row["error"]},
-            advice="Look at the known biases above first; a surface of another form is the other "
-            "explanation.",
-        )
-        for row in exponents.iter_rows(named=True)
-        if abs(row["z"]) > DISAGREEMENT
-    )

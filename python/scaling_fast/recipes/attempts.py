@@ -12,10 +12,10 @@ import polars as pl
 
 from scaling_fast.asking import checked_level
 from scaling_fast.columns import read
-from scaling_fast.errors import ConvergenceError, DataError, shown
+from scaling_fast.errors import ConvergenceError, DataError, ParameterError, shown
 from scaling_fast.findings import Finding
 from scaling_fast.options import whole_number
-from scaling_fast.recipes.checking import number_between
+from scaling_fast.recipes.checking import number_between, raised
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,6 +75,8 @@ def pass_at_k(
     won, tried = _counts(frame, successes, attempts)
     several = k if isinstance(k, Sequence | np.ndarray) else [k]
     asked = [whole_number(one, "k", 1) for one in several]
+    if not asked:
+        raise ParameterError("k names no number of attempts", code="empty", param="k")
     if max(asked) > tried.min():
         raise DataError(
             f"pass@{max(asked)} needs {max(asked)} attempts at every problem, and row "
@@ -135,7 +137,7 @@ class BetaBinomial:
 
         z = float(ndtri(0.5 + checked_level(level) / 2))
         rows = [
-            (name, value, value * math.exp(-z * error), value * math.exp(z * error))
+            (name, value, value * raised(-z * error), value * raised(z * error))
             for name, value, error in (
                 ("alpha", self.alpha, self.ln_alpha_error),
                 ("beta", self.beta, self.ln_beta_error),

@@ -15,10 +15,13 @@ from scaling_fast.options import whole_number
 from scaling_fast.recipes.budgets import FEWEST_SIZES
 from scaling_fast.recipes.checking import number_between
 
-__all__ = ["IsoflopBias", "exponents_of", "isoflop_bias"]
+__all__ = ["WIDEST_FACTOR", "IsoflopBias", "exponents_of", "isoflop_bias"]
 
-STEEPEST = 100.0
+STEEPEST = 10.0
 """An exponent above it is no exponent of a loss."""
+
+WIDEST_FACTOR = 1e6
+"""Half a window above it is no window around an optimum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def isoflop_bias(surface: Any, *, factor: float, points: int | None = None) -> I
     surface
         A fit of the Chinchilla law, or a mapping with alpha and beta.
     factor
-        Half the window as a ratio, above 1.
+        Half the window as a ratio, above 1 and below 1e6.
     points
         Sizes evenly spaced in ln N, ends included; without, the limit of many (the closed form
         of the projection onto polynomials of degree 2).
@@ -75,7 +78,7 @@ def isoflop_bias(surface: Any, *, factor: float, points: int | None = None) -> I
     -2.903
     """
     alpha, beta = exponents_of(surface)
-    half = math.log(number_between(factor, "factor", above=1.0))
+    half = math.log(number_between(factor, "factor", above=1.0, below=WIDEST_FACTOR))
     if points is None:
         return IsoflopBias(_limit(alpha, beta, half))
     points = whole_number(points, "points", FEWEST_SIZES)

@@ -93,8 +93,8 @@ def counting_slope(
     big_a, big_b = (number_between(values.get(one), one) for one in ("A", "B"))
     embedding = number_between(embedding, "embedding", above=-math.ulp(0.0))
     points = whole_number(points, "points", 2)
-    low, high = (number_between(one, "flops") for one in flops)
-    if low >= high:
+    ends = [number_between(one, "flops") for one in flops]
+    if len(ends) != 2 or ends[0] >= ends[1]:
         raise ParameterError(
             f"flops must be a range from low to high, got {shown(flops)}",
             code="flops",
@@ -110,10 +110,10 @@ def counting_slope(
         ln_d = (constant + (1.0 + alpha) * math.log(total(ln_n)) - growth - ln_n) / beta
         return math.log(FLOPS_PER_TOKEN) + ln_n + ln_d
 
-    ln_c = np.linspace(math.log(low), math.log(high), points)
-    ends = _bracket(ln_flops, float(ln_c[0]), float(ln_c[-1]))
+    ln_c = np.linspace(math.log(ends[0]), math.log(ends[1]), points)
+    enclosing = _bracket(ln_flops, float(ln_c[0]), float(ln_c[-1]))
     ln_n = np.array(
-        [brentq(lambda u, c=one: ln_flops(u) - c, *ends, xtol=1e-13) for one in ln_c.tolist()]
+        [brentq(lambda u, c=one: ln_flops(u) - c, *enclosing, xtol=1e-13) for one in ln_c.tolist()]
     )
     table = pl.DataFrame(
         {

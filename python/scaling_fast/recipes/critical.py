@@ -11,7 +11,7 @@ from scaling_fast.columns import read, require
 from scaling_fast.fitting import fit
 from scaling_fast.laws import Law, Param
 from scaling_fast.losses import Squared
-from scaling_fast.recipes.checking import number_between
+from scaling_fast.recipes.checking import added, number_between
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -163,8 +163,9 @@ def minimum_steps(
     require(table, [(one, "positive", "B_crit/B") for one in (steps, batch, level)])
     critical = scale * np.exp(-np.log(table.target) / exponent)
     ratio = critical / table.arrays[batch]
-    return table.frame.with_columns(
-        pl.Series("critical_batch", critical),
-        pl.Series("s_min", table.arrays[steps] / (1.0 + ratio)),
-        pl.Series("compute_ratio", ratio / (1.0 + ratio)),
-    )
+    columns = {
+        "critical_batch": critical,
+        "s_min": table.arrays[steps] / (1.0 + ratio),
+        "compute_ratio": 1.0 / (1.0 + 1.0 / ratio),
+    }
+    return added(table.frame, [pl.Series(name, one) for name, one in columns.items()])

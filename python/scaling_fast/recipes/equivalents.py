@@ -16,7 +16,7 @@ from scaling_fast.findings import Finding
 from scaling_fast.fitted import Fit
 from scaling_fast.fitting import fit
 from scaling_fast.losses import Squared
-from scaling_fast.recipes.checking import number_between
+from scaling_fast.recipes.checking import added, number_between, raised
 from scaling_fast.resampled import MOST_FAILURES, Bootstrap
 
 if TYPE_CHECKING:
@@ -141,9 +141,9 @@ def compute_equivalent_gain(
     ln_gain = above / slope
     low, high = _ends(method, level, table.rows - 2, (above, slope), (top, cross, bottom))
     return ComputeGain(
-        estimate=math.exp(ln_gain),
-        lower=math.exp(low) if low > -math.inf else 0.0,
-        upper=math.exp(high) if high < math.inf else math.inf,
+        estimate=raised(ln_gain),
+        lower=raised(low),
+        upper=raised(high),
         level=level,
         method=method,
         baseline=baseline,
@@ -177,7 +177,7 @@ def _out_of_range(
     own_score: float, ends: NDArray[np.float64], ln_c: NDArray[np.float64], slope: float
 ) -> Finding:
     better = (own_score - ends.mean()) * slope > 0
-    bound = math.exp(float(ln_c.max() if better else ln_c.min()))
+    bound = raised(float(ln_c.max() if better else ln_c.min()))
     said = (
         f"the gain is {'above' if better else 'below'} {bound:.3g}"
         if slope
@@ -214,8 +214,8 @@ def _about_interval(low: float, high: float, ln_c: NDArray[np.float64]) -> tuple
                 "amber",
                 "the interval reaches beyond the compute the baseline was run at",
                 evidence={
-                    "lowest": math.exp(float(ln_c.min())),
-                    "highest": math.exp(float(ln_c.max())),
+                    "lowest": raised(float(ln_c.min())),
+                    "highest": raised(float(ln_c.max())),
                 },
                 advice="Add baseline runs there, or report a one-sided bound.",
             ),
@@ -295,9 +295,11 @@ def effective_multiplier(
     word = np.where(
         np.isnan(ln_effective), "below_floor", np.where(inside, "inside", "extrapolated")
     )
+    with np.errstate(over="ignore"):
+        sizes, ratios = np.exp(ln_effective), np.exp(ln_effective - ln_size)
     columns = [
-        pl.Series("effective_size", np.exp(ln_effective)).fill_nan(None),
-        pl.Series("multiplier", np.exp(ln_effective - ln_size)).fill_nan(None),
+        pl.Series("effective_size", sizes).fill_nan(None),
+        pl.Series("multiplier", ratios).fill_nan(None),
         pl.Series("inversion", word),
     ]
     if boot is not None:
@@ -307,7 +309,7 @@ def effective_multiplier(
             pl.Series("lower", ends[:, 0]).fill_nan(None),
             pl.Series("upper", ends[:, 1]).fill_nan(None),
         ]
-    return table.frame.with_columns(columns)
+    return added(table.frame, columns)
 
 
 def _inverted(loss: Any, floor: Any, scale: Any, exponent: Any) -> NDArray[np.float64]:
@@ -322,7 +324,8 @@ def _percentiles(
 ) -> NDArray[np.float64]:
     draws = boot.draws.filter(pl.col("status") == "converged")
     floor, scale, exponent = (draws[one].to_numpy()[:, None] for one in ("E", "A", "alpha"))
-    values = np.exp(_inverted(loss[None], floor, scale, exponent) - ln_size[None])
+    with np.errstate(over="ignore"):
+        values = np.exp(_inverted(loss[None], floor, scale, exponent) - ln_size[None])
     tail = (1.0 - level) / 2.0
     out = np.full((len(loss), 2), np.nan)
     for row in range(len(loss)):

@@ -11,6 +11,7 @@ import polars as pl
 
 from scaling_fast.errors import DataError
 from scaling_fast.findings import Finding
+from scaling_fast.recipes.checking import raised
 from scaling_fast.recipes.lines import FEWEST_POINTS, PowerLine, fitted_line
 from scaling_fast.recipes.vertices import STATUSES
 
@@ -69,9 +70,9 @@ class Frontier:
         used = int((self.table["status"] == "used").sum())
         lines = [
             f"approach {self.approach}   {used} of {self.table.height} budgets used",
-            f"  N* = {np.exp(self.size.ln_scale):.4g} C^{self.size.exponent:.4f}   "
+            f"  N* = {raised(self.size.ln_scale):.4g} C^{self.size.exponent:.4f}   "
             f"(standard error of the exponent {self.size.exponent_error:.2g})",
-            f"  D* = {np.exp(self.tokens.ln_scale):.4g} C^{self.tokens.exponent:.4f}   "
+            f"  D* = {raised(self.tokens.ln_scale):.4g} C^{self.tokens.exponent:.4f}   "
             f"(standard error of the exponent {self.tokens.exponent_error:.2g})",
         ]
         lines += [f"{one.severity:<8} {one.sentence}" for one in self.findings]
@@ -119,7 +120,7 @@ def budget_findings(runs: Runs, table: pl.DataFrame) -> tuple[Finding, ...]:
                 "unequal_budgets",
                 "budgets",
                 "amber",
-                f"runs counted as one budget differ in FLOP by up to a factor {np.exp(max(used)):.3g}: "
+                f"runs counted as one budget differ in FLOP by up to a factor {raised(max(used)):.3g}: "
                 "their losses differ by compute as well as by size",
                 statistic=max(used),
                 threshold=SAME_BUDGET,

@@ -10,8 +10,9 @@ import polars as pl
 
 from scaling_fast.errors import DataError, ParameterError, shown
 from scaling_fast.findings import Finding
-from scaling_fast.recipes.bias import exponents_of, isoflop_bias
+from scaling_fast.recipes.bias import WIDEST_FACTOR, exponents_of, isoflop_bias
 from scaling_fast.recipes.budgets import Runs, read_runs
+from scaling_fast.recipes.checking import raised
 from scaling_fast.recipes.frontiers import (
     Frontier,
     budget_findings,
@@ -105,20 +106,24 @@ def approach2(
     optima = parabola_vertices(runs, np.ones((1, runs.rows)))
     error = _vertex_errors(runs, optima.ln_n[0])
     weight = None
-    if weights == "precision":
-        if not (np.isfinite(error) & (error > 0))[optima.used[0] > 0].all():
+    used = optima.used[0] > 0
+    if weights == "precision" and used.any():
+        if not (np.isfinite(error) & (error > 0))[used].all():
             raise DataError(
                 'weights="precision" needs noise to tell vertices apart: more than 3 runs in some '
                 'budget, not all on their parabolas; use weights="equal"',
                 code="no_noise",
             )
-        weight = 1.0 / error**2
+        # In units of the smallest one, so that no square leaves double precision.
+        weight = (error[used].min() / error) ** 2
     size, tokens = frontier_lines(optima, weight)
     windows = np.array(
-        [math.exp(np.ptp(runs.ln_n[runs.budget == one]) / 2) for one in range(runs.budgets)]
+        [raised(np.ptp(runs.ln_n[runs.budget == one]) / 2) for one in range(runs.budgets)]
     )
     biases = [
-        isoflop_bias({"alpha": alpha, "beta": beta}, factor=one).d_star if one > 1 else None
+        isoflop_bias({"alpha": alpha, "beta": beta}, factor=one).d_star
+        if 1 < one < WIDEST_FACTOR
+        else None
         for one in windows.tolist()
     ]
     table = budget_table(runs, optima).with_columns(
@@ -137,6 +142,8 @@ def approach2(
 
 def _vertex_errors(runs: Runs, ln_n: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return standard errors of ln N*, delta method, noise of the loss pooled over budgets."""
+    # The unit of the loss cancels; in this one no square leaves double precision.
+    loss = runs.loss / runs.loss.max()
     left, freedom = 0.0, 0
     spread = np.full(runs.budgets, np.nan)
     for place in range(runs.budgets):
@@ -147,8 +154,8 @@ def _vertex_errors(runs: Runs, ln_n: NDArray[np.float64]) -> NDArray[np.float64]
         design = np.vander(runs.ln_n[rows] - ln_n[place], 3)
         scale = np.abs(design).max(axis=0)
         q, r = np.linalg.qr(design / scale)
-        answer = np.linalg.solve(r, q.T @ runs.loss[rows]) / scale
-        left += float(((runs.loss[rows] - design @ answer) ** 2).sum())
+        answer = np.linalg.solve(r, q.T @ loss[rows]) / scale
+        left += float(((loss[rows] - design @ answer) ** 2).sum())
         freedom += int(rows.sum()) - 3
         inverse = np.linalg.inv(r)
         slope_variance = float((inverse[1] ** 2).sum()) / scale[1] ** 2
@@ -160,7 +167,19 @@ def _vertex_errors(runs: Runs, ln_n: NDArray[np.float64]) -> NDArray[np.float64]
 def _known_bias(table: pl.DataFrame, alpha: float, beta: float, *, fitted: bool) -> Finding:
     used = table.filter(pl.col("status") == "used")
     widest = int(np.argmax(used["window"].to_numpy()))
-    worst, window = float(used["bias"][widest]), float(used["window"][widest])
+    window = float(used["window"][widest])
+    if used["bias"][widest] is None:
+        return Finding(
+            "parabola_too_wide",
+            "isoflop",
+            "red",
+            f"the sizes of one budget reach over a factor {window:.3g} to both sides, where a parabola says "
+            "nothing of the minimum",
+            statistic=window,
+            threshold=WIDEST_FACTOR,
+            advice="Keep the sizes within a factor of 10 of the best one.",
+        )
+    worst = float(used["bias"][widest])
     whose = "the given" if fitted else "Hoffmann et al.'s"
     return Finding(
         "parabola_bias",

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scaling_fast.columns import read, require
-from scaling_fast.errors import DataError
+from scaling_fast.errors import DataError, shown
+from scaling_fast.recipes.checking import number_between, raised
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,8 +46,8 @@ class PowerLine:
     r2: float
 
     def at(self, x: float) -> float:
-        """Return y at one x."""
-        return math.exp(self.ln_scale + self.exponent * math.log(x))
+        """Return y at one positive x."""
+        return raised(self.ln_scale + self.exponent * math.log(number_between(x, "x")))
 
 
 def power_line(frame: Any, *, x: str, y: str, weights: Any = None) -> PowerLine:
@@ -78,7 +79,9 @@ def power_line(frame: Any, *, x: str, y: str, weights: Any = None) -> PowerLine:
     weight = np.ones(table.rows) if table.weights is None else np.array(table.weights)
     if np.ptp(ln_x) == 0.0:
         raise DataError(
-            f"a line needs two different values of `{x}`, got {table.rows} rows of one", column=x
+            f"a line needs two different values of {shown(x)}, got {table.rows} rows of one",
+            code="constant",
+            column=x,
         )
     return fitted_line(ln_x, ln_y, weight)
 

@@ -48,8 +48,9 @@ def misallocation_cost(surface: Any, *, factor: float | Sequence[float]) -> pl.D
     several = factor if isinstance(factor, Sequence | np.ndarray) else [factor]
     k = np.array([number_between(one, "factor") for one in several])
     # Logarithms of k keep the digits of 1 - rho^(-1/gamma) near the optimum.
-    excess = (beta * np.expm1(-alpha * np.log(k)) + alpha * np.expm1(beta * np.log(k))) / (
-        alpha + beta
-    )
+    with np.errstate(over="ignore"):
+        excess = (beta * np.expm1(-alpha * np.log(k)) + alpha * np.expm1(beta * np.log(k))) / (
+            alpha + beta
+        )
     lost = -np.expm1(-np.log1p(excess) * (alpha + beta) / (alpha * beta))
     return pl.DataFrame({"factor": k, "excess": 1.0 + excess, "lost_compute": lost})

@@ -9,7 +9,7 @@ import polars as pl
 
 from scaling_fast.columns import read
 from scaling_fast.errors import DataError, shown
-from scaling_fast.recipes.checking import number_between
+from scaling_fast.recipes.checking import added, number_between
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +73,7 @@ def annealing_columns(
     for first, last in zip(table.offsets[:-1], table.offsets[1:], strict=True):
         rows = table.order[first:last]
         s1[rows], s2[rows] = _areas(table.target[first:last], decay)
-    return table.frame.with_columns(pl.Series("S1", s1), pl.Series("S2", s2))
+    return added(table.frame, [pl.Series("S1", s1), pl.Series("S2", s2)])
 
 
 def _areas(rate: np.ndarray[Any, Any], decay: float) -> tuple[Any, Any]:
