@@ -5,6 +5,7 @@ from scaling_fast.recipes.bias import IsoflopBias, isoflop_bias
 from scaling_fast.recipes.components import Components, benchmark_components
 from scaling_fast.recipes.counting import CountingSlope, counting_slope
 from scaling_fast.recipes.critical import critical_batch, critical_batch_law, minimum_steps
+from scaling_fast.recipes.curves import losses_at_budgets
 from scaling_fast.recipes.envelope import approach1, expected_best
 from scaling_fast.recipes.equivalents import (
     ComputeGain,
@@ -40,6 +41,7 @@ __all__ = [
     "expected_best",
     "expected_failure",
     "isoflop_bias",
+    "losses_at_budgets",
     "minimum_steps",
     "misallocation_cost",
     "pass_at_k",

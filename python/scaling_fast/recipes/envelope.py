@@ -40,8 +40,7 @@ def approach1(
     Parameters
     ----------
     frame
-        Any frame, a row a run. Where each run is a whole learning curve, give the losses at common
-        budgets.
+        Any frame, a row a run. Whole learning curves go through `losses_at_budgets` first.
     columns
         {"N": parameters, "D": tokens}: columns of the frame or polars expressions.
     target
