@@ -85,7 +85,7 @@ def test_a_poor_design_is_a_finding_that_names_what_is_missing_and_how_to_mend_i
     decades = next(one for one in found if one.evidence["measure"] == "decades")
     assert decades.severity == "amber"
     assert decades.sentence == (
-        "x spans 1 decades, power_offset asks for at least 1.5 decades of x; otherwise E is not "
+        "x spans 1 decade, power_offset asks for at least 1.5 decades of x; otherwise E is not "
         "told from alpha: add rows at smaller and larger x"
     )
     assert decades.statistic == pytest.approx(1)
@@ -120,7 +120,7 @@ def test_groups_are_measured_each_for_itself():
     both = pl.concat([wide.with_columns(g=pl.lit("a")), narrow.with_columns(g=pl.lit("b"))])
     fit = sf.fit(both, "power_offset", by="g")
     sentences = [one.sentence for one in poor(fit)]
-    assert any("in 1 of 2 groups (the worst: x spans 1 decades)" in one for one in sentences)
+    assert any("in 1 of 2 groups (the worst: x spans 1 decade)" in one for one in sentences)
 
 
 def test_needs_travel_with_the_law_and_the_fit(tmp_path):

@@ -33,7 +33,7 @@ MEND = {
     "levels": "add rows at other values of {of}",
     "decades": "add rows at smaller and larger {of}",
     "ratio": "add rows at smaller and larger scales",
-    "largest": "add rows with a larger {of}",
+    "largest": "add rows where {of} is larger",
     "positive": "add rows {of}",
     "independence": "add rows that vary {of} at equal {within}",
 }

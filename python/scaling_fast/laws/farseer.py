@@ -35,8 +35,9 @@ def farseer() -> Law:
         description="Chinchilla's form at each size, with floor, scale and exponent smooth in N.",
         units={"N": "parameters", "D": "tokens"},
         notes="Nine parameters in three triples of scale, shift and power, each nearly flat along a "
-        "ridge: read predictions, not parameters, and only inside the range of N. No closed-form "
-        "optimum.",
+        "ridge: read predictions, not parameters, and only inside the range of N. The starts are for "
+        "N and D in parameters and tokens, and a fit may end at the iteration limit along a ridge. "
+        "No closed-form optimum.",
         cite="Li et al. 2025, arXiv:2506.10972",
         needs=(
             Need("rows", 48, because="nine parameters on ridges need a grid"),

@@ -16,6 +16,12 @@ __all__ = ["Measure", "Need"]
 
 Measure = Literal["rows", "levels", "decades", "ratio", "largest", "positive", "independence"]
 
+
+def _count(number: float, word: str) -> str:
+    shown = f"{number:.3g}"
+    return f"{shown} {word}" if shown == "1" else f"{shown} {word}s"
+
+
 ALONE: tuple[Measure, ...] = ("rows",)
 """Measures of the rows themselves, without a formula."""
 
@@ -109,13 +115,13 @@ class Need:
         """The need in words."""
         what, least = self.label or self.of, f"{self.least:g}"
         return {
-            "rows": f"at least {least} rows",
-            "levels": f"at least {least} values of {what}"
+            "rows": f"at least {_count(self.least, 'row')}",
+            "levels": f"at least {_count(self.least, 'value')} of {what}"
             + (f" at the median {self.within}" if self.within else ""),
-            "decades": f"at least {least} decades of {what}",
+            "decades": f"at least {_count(self.least, 'decade')} of {what}",
             "ratio": f"{what} varying by a factor of at least {least}",
             "largest": f"{what} of at least {least} somewhere",
-            "positive": f"at least {least} rows {self.label or 'with ' + self.of + ' > 0'}",
+            "positive": f"at least {_count(self.least, 'row')} {self.label or 'with ' + self.of + ' > 0'}",
             "independence": f"{what} correlated with {self.within} by at most {1 - self.least:g}",
         }[self.measure]
 
@@ -123,13 +129,13 @@ class Need:
         """Return what a design has instead, in words: the beginning of a sentence."""
         what = self.label or self.of
         return {
-            "rows": f"the design has {found:g} {'row' if found == 1 else 'rows'}",
-            "levels": f"the design has {found:g} {'value' if found == 1 else 'values'} of {what}"
+            "rows": f"the design has {_count(found, 'row')}",
+            "levels": f"the design has {_count(found, 'value')} of {what}"
             + (f" at the median {self.within}" if self.within else ""),
-            "decades": f"{what} spans {found:.3g} decades",
+            "decades": f"{what} spans {_count(found, 'decade')}",
             "ratio": f"{what} varies by a factor of {found:.3g}",
             "largest": f"{what} is {found:.3g} at most",
-            "positive": f"{found:g} rows are there {self.label or 'with ' + self.of + ' > 0'}",
+            "positive": f"{_count(found, 'row')} {'lies' if found == 1 else 'lie'} {self.label or 'with ' + self.of + ' > 0'}",
             "independence": f"{what} and {self.within} are correlated by {1 - found:.3g}",
         }[self.measure]
 

@@ -240,7 +240,7 @@ impl Space {
         if self.amplitudes.contains(&j) {
             return SCALE;
         }
-        if let Some(at) = self.locations.iter().find(|at| at.param == j) {
+        if let Some(at) = self.locations.iter().find(|at| at.param == j && !at.positive) {
             let values = || inputs[at.column].iter().map(|v| v / self.units[at.column]);
             let (low, high) = if at.logarithm {
                 spread(at.column)

@@ -12,6 +12,8 @@ pub struct Location {
     pub column: usize,
     /// Whether it lies among the logarithms of the values.
     pub logarithm: bool,
+    /// Whether it is its own logarithm that does, as d in log(x) - log(d).
+    pub positive: bool,
 }
 
 /// Differences of a column, or its logarithm, and a parameter that the value of `root` needs.
@@ -27,8 +29,12 @@ pub(super) fn locations(graph: &Graph, root: Id) -> Vec<Location> {
                 Op::One(Unary::Ln, inner) => (true, inner),
                 _ => (false, place),
             };
+            let (positive, param) = match graph.op(param) {
+                Op::One(Unary::Ln, inner) if logarithm => (true, inner),
+                _ => (false, param),
+            };
             if let (Op::Column(column), Op::Param(param)) = (graph.op(inner), graph.op(param)) {
-                found.push(Location { param: param as usize, column: column as usize, logarithm });
+                found.push(Location { param: param as usize, column: column as usize, logarithm, positive });
             }
         }
     }
