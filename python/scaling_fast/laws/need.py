@@ -135,7 +135,8 @@ class Need:
             "decades": f"{what} spans {_count(found, 'decade')}",
             "ratio": f"{what} varies by a factor of {found:.3g}",
             "largest": f"{what} is {found:.3g} at most",
-            "positive": f"{_count(found, 'row')} {'lies' if found == 1 else 'lie'} {self.label or 'with ' + self.of + ' > 0'}",
+            "positive": f"{_count(found, 'row')} {'lies' if found == 1 else 'lie'} "
+            f"{self.label or 'with ' + self.of + ' > 0'}",
             "independence": f"{what} and {self.within} are correlated by {1 - found:.3g}",
         }[self.measure]
 
