@@ -105,7 +105,8 @@ class Need:
         return tuple(one for one in (self.of, self.within) if one)
 
     @property
-    def _where(self) -> str:
+    def place(self) -> str:
+        """Which rows "positive" counts, in words."""
         return self.label or f"where {self.of} > 0"
 
     @property
@@ -119,7 +120,7 @@ class Need:
             "decades": f"at least {_count(self.least, 'decade')} of {what}",
             "ratio": f"{what} varying by a factor of at least {least}",
             "largest": f"{what} of at least {least} somewhere",
-            "positive": f"at least {_count(self.least, 'row')} {self._where}",
+            "positive": f"at least {_count(self.least, 'row')} {self.place}",
             "independence": f"{what} correlated with {self.within} by at most {1 - self.least:g}",
         }[self.measure]
 
@@ -133,7 +134,7 @@ class Need:
             "decades": f"{what} spans {_count(found, 'decade')}",
             "ratio": f"{what} varies by a factor of {found:.3g}",
             "largest": f"{what} is {found:.3g} at most",
-            "positive": f"{_count(found, 'row')} {lie} {self._where}",
+            "positive": f"{_count(found, 'row')} {lie} {self.place}",
             "independence": f"{what} and {self.within} are correlated by {1 - found:.3g}",
         }[self.measure]
 
