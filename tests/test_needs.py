@@ -115,6 +115,15 @@ def test_a_law_of_ones_own_has_needs():
     ]
 
 
+def test_rows_on_one_side_of_a_formula_are_counted_and_asked_for():
+    law = sf.Law("E + A*x**(-alpha)", needs=[Need("positive", 2, "x - 5e8")])
+    fit = sf.fit(runs(np.geomspace(1e5, 1e9, 12)), law)
+    assert [one.sentence for one in poor(fit)] == [
+        "1 row lies where x - 5e8 > 0, the law asks for at least 2 rows where x - 5e8 > 0: "
+        "add rows where x - 5e8 > 0"
+    ]
+
+
 def test_groups_are_measured_each_for_itself():
     wide, narrow = runs(np.geomspace(1e5, 1e9, 12)), runs(np.geomspace(1e8, 1e9, 12))
     both = pl.concat([wide.with_columns(g=pl.lit("a")), narrow.with_columns(g=pl.lit("b"))])

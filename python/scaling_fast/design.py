@@ -164,7 +164,7 @@ def _independence(
 
 def _finding(need: Need, has: Floats, short: NDArray[np.bool_], law: str) -> Finding:
     worst = float(has[short].min())
-    what = need.label or need.of
+    what = need.place if need.measure == "positive" else need.label or need.of
     mend = MEND[need.measure].format(of=what, within=need.within)
     if has.size == 1:
         begin = need.shortfall(worst)

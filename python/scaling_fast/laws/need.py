@@ -16,12 +16,6 @@ __all__ = ["Measure", "Need"]
 
 Measure = Literal["rows", "levels", "decades", "ratio", "largest", "positive", "independence"]
 
-
-def _count(number: float, word: str) -> str:
-    shown = f"{number:.3g}"
-    return f"{shown} {word}" if shown == "1" else f"{shown} {word}s"
-
-
 ALONE: tuple[Measure, ...] = ("rows",)
 """Measures of the rows themselves, without a formula."""
 
@@ -111,6 +105,11 @@ class Need:
         return tuple(one for one in (self.of, self.within) if one)
 
     @property
+    def place(self) -> str:
+        """Which rows "positive" counts, in words."""
+        return self.label or f"where {self.of} > 0"
+
+    @property
     def says(self) -> str:
         """The need in words."""
         what, least = self.label or self.of, f"{self.least:g}"
@@ -121,13 +120,13 @@ class Need:
             "decades": f"at least {_count(self.least, 'decade')} of {what}",
             "ratio": f"{what} varying by a factor of at least {least}",
             "largest": f"{what} of at least {least} somewhere",
-            "positive": f"at least {_count(self.least, 'row')} {self.label or 'with ' + self.of + ' > 0'}",
+            "positive": f"at least {_count(self.least, 'row')} {self.place}",
             "independence": f"{what} correlated with {self.within} by at most {1 - self.least:g}",
         }[self.measure]
 
     def shortfall(self, found: float) -> str:
         """Return what a design has instead, in words: the beginning of a sentence."""
-        what = self.label or self.of
+        what, lie = self.label or self.of, "lies" if found == 1 else "lie"
         return {
             "rows": f"the design has {_count(found, 'row')}",
             "levels": f"the design has {_count(found, 'value')} of {what}"
@@ -135,8 +134,7 @@ class Need:
             "decades": f"{what} spans {_count(found, 'decade')}",
             "ratio": f"{what} varies by a factor of {found:.3g}",
             "largest": f"{what} is {found:.3g} at most",
-            "positive": f"{_count(found, 'row')} {'lies' if found == 1 else 'lie'} "
-            f"{self.label or 'with ' + self.of + ' > 0'}",
+            "positive": f"{_count(found, 'row')} {lie} {self.place}",
             "independence": f"{what} and {self.within} are correlated by {1 - found:.3g}",
         }[self.measure]
 
@@ -154,3 +152,9 @@ class Need:
         said += [repr(self.of)] if self.of else []
         said += [f"within={self.within!r}"] if self.within else []
         return f"Need({', '.join(said)})"
+
+
+def _count(how_many: float, word: str) -> str:
+    """Return a number of things in words, one of them in the singular."""
+    said = f"{how_many:.3g}"
+    return f"{said} {word}" if said == "1" else f"{said} {word}s"

@@ -138,8 +138,9 @@ mod tests {
 
     #[test]
     fn three_breaks_in_any_order_come_back_by_their_places() {
-        let smooth: String = (1..=3).map(|i| format!(" - c{i}*f{i}*softplus((log(x) - log(d{i}))/f{i})")).collect();
-        let sharp: String = (1..=3).map(|i| format!(" - c{i}*max(log(x) - d{i}, 0)")).collect();
+        let each = |term: &dyn Fn(usize) -> String| [1, 2, 3].map(term).concat();
+        let smooth = each(&|i| format!(" - c{i}*f{i}*softplus((log(x) - log(d{i}))/f{i})"));
+        let sharp = each(&|i| format!(" - c{i}*max(log(x) - d{i}, 0)"));
         for [a, b, c] in [[1.0, 2.0, 3.0], [3.0, 1.0, 2.0], [2.0, 3.0, 1.0], [3.0, 2.0, 1.0]] {
             let given = [9.0, 10.0 * a, 7.0 * a, a, 10.0 * b, 7.0 * b, b, 10.0 * c, 7.0 * c, c];
             let found = sorted(&format!("exp(c0*log(x){smooth})"), &given);
