@@ -189,7 +189,7 @@ def _check(paper: Paper) -> None:
             _printed(text, f"reported.{place}.{key}")
     for key in reported.params.keys() & reported.log_params.keys():
         rounded, sharp = Printed(reported.params[key]), Printed(reported.log_params[key])
-        if sharp.upper < rounded.lower or sharp.lower > rounded.upper:
+        if sharp.meant[1] < rounded.meant[0] or sharp.meant[0] > rounded.meant[1]:
             raise DataError(
                 f"`reported.params.{_safe(key)}` is {rounded.text} and "
                 f"`reported.log_params.{_safe(key)}` is {sharp.text}: one parameter has one value; "
