@@ -1,4 +1,4 @@
-"""A formula of parameters solved for one of them, as text: alpha in a = beta/(alpha + beta) is (beta - a*beta)/a."""
+"""A formula of parameters solved for one of them: alpha in a = beta/(alpha + beta) is (beta - a*beta)/a."""
 
 from __future__ import annotations
 
