@@ -143,3 +143,118 @@ def some_runs():
         0.003 * generator.standard_normal(60)
     )
     return pl.DataFrame({"params": n, "tokens": d, "flops": 6 * n * d, "loss": loss})
+
+
+@pytest.mark.parametrize(
+    ("n", "severity"),
+    [
+        ("7", None),
+        ("7.0", None),
+        ("~7", None),
+        (">6", None),
+        (">=7", None),
+        ("<8", None),
+        ("<=7", None),
+        ("100", "amber"),
+        ("1e30", "amber"),
+        ("6", "amber"),
+        (">7", "amber"),
+        ("<7", "amber"),
+        ("~9", "amber"),
+    ],
+)
+def test_a_reported_number_of_rows_is_held_against_the_rows(n, severity):
+    before = audit("cerebras2023", n=FEW)
+    after = audit(changed(('n = "7"', f'n = "{n}"')), n=FEW)
+    said = found(after, "hygiene.reported_n")
+    assert [f.severity for f in said] == ([] if severity is None else [severity])
+    assert [f for f in after.findings if f not in said] == list(before.findings)
+    assert after.verdict == before.verdict == "amber"
+    for finding in said:
+        assert n in finding.sentence
+        assert "7" in finding.sentence
+        assert "inf" not in finding.sentence
+
+
+def test_about_so_many_rows_means_as_many_digits_as_are_not_zero():
+    assert not found(audit(law("~40"), data=rows(44), n=FEW), "hygiene.reported_n")
+    assert found(audit(law("~40"), data=rows(46), n=FEW), "hygiene.reported_n")
+    assert found(audit(law("40"), data=rows(41), n=FEW), "hygiene.reported_n")
+
+
+def test_the_rows_before_a_filter_or_after_it_may_be_those_reported():
+    filters = '[data]\nfilters = [ { name = "a", drop_largest = 2, column = "y" }, { name = "b" } ]'
+    for n, said in (("40", 0), ("38", 0), ("39", 1)):
+        assert (
+            len(found(audit(law(n, data=filters), data=rows(), n=FEW), "hygiene.reported_n"))
+            == said
+        )
+
+
+@pytest.mark.parametrize(("n", "severity"), [(">400", "grey"), ("60", None), ("50", "amber")])
+def test_digitised_rows_may_be_an_excerpt_and_never_more_than_there_were(n, severity):
+    result = audit(changed(('n = ">400"', f'n = "{n}"'), text=HOFFMANN), data=some_runs(), n=FEW)
+    said = found(result, "hygiene.reported_n") + found(result, "data.excerpt")
+    assert [f.severity for f in said] == ([] if severity is None else [severity])
+    assert ("How many rows was the law" in result.letter()) == (severity == "amber")
+    assert all("digitised" in f.sentence for f in said if f.severity == "grey")
+
+
+def test_a_number_of_rows_is_whole():
+    for n in ("7.5", ">7.5", "75e-1"):
+        with pytest.raises(DataError, match=r"`reported.n` must be a whole number of rows"):
+            changed(('n = "7"', f'n = "{n}"'))
+
+
+LAW = """
+schema = "scaling-claim/1"
+[paper]
+id = "x:1"
+title = "A law"
+{data}
+columns = {{ x = "size", y = "loss" }}
+[fit]
+law = "power_offset"
+residual = "log"
+loss = "squared"
+[reported]
+n = "{n}"
+"""
+
+
+def law(n="40", *, data="[data]"):
+    return parse_paper(LAW.format(n=n, data=data).encode(), name="law")
+
+
+def test_two_sources_of_rows_are_refused():
+    with pytest.raises(DataError) as caught:
+        law(data='[data]\ndataset = "cerebras2023"\nfile = "rows.csv"')
+    for word in ("`data.dataset`", "`cerebras2023`", "`data.file`", "`rows.csv`"):
+        assert word in str(caught.value)
+
+
+def test_a_digest_without_its_file_is_refused():
+    with pytest.raises(DataError, match=r"`data.sha256`.*`data.dataset`"):
+        law(data=f'[data]\ndataset = "cerebras2023"\nsha256 = "{"0" * 64}"')
+
+
+@pytest.mark.parametrize("name", ["x", "size", "twice"])
+def test_a_derived_column_that_the_file_has_is_refused(name):
+    frame = rows().with_columns(twice=pl.col("size") * 2)
+    paper = law(data=f'[data]\nderive = {{ {name} = "y*2" }}')
+    if name == "x":
+        frame = frame.rename({"size": "x"}).with_columns(size=pl.col("x"))
+    with pytest.raises(DataError, match=f"`data.derive` makes `{name}`") as caught:
+        audit(paper, data=frame, n=FEW)
+    assert caught.value.column in {name, "size"}
+
+
+def test_a_column_the_file_lacks_is_derived():
+    paper = law(data='[data]\nderive = { z = "2*x" }')
+    assert audit(paper, data=rows(), n=FEW).verdict
+
+
+def test_a_byte_order_mark_is_read_over(tmp_path):
+    path = tmp_path / "law.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + LAW.format(n="40", data="[data]").encode())
+    assert audit(path, data=rows(), n=FEW).verdict

@@ -112,6 +112,16 @@ class Printed:
         return float(self._decimal + Decimal(5).scaleb(self._exponent - 1))
 
     @property
+    def half_about(self) -> float:
+        """Half a unit in the last place that is not zero: what "about 400" leaves open."""
+        return float(Decimal(5).scaleb(int(self._decimal.normalize().as_tuple().exponent) - 1))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a whole number, however it is written."""
+        return self._decimal == self._decimal.to_integral_value()
+
+    @property
     def digits(self) -> int:
         """Significant digits printed."""
         return len(str(abs(int(Decimal("".join(map(str, self._decimal.as_tuple().digits)))))))
