@@ -9,10 +9,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+import scaling_fast as sf
 import scaling_fast.datasets
-from scaling_fast.auditing import Printed, audit
+from scaling_fast.auditing import Audit, Printed, audit
 from scaling_fast.auditing.claims import parse_paper
-from scaling_fast.errors import DataError
+from scaling_fast.errors import CheckpointError, DataError, ParameterError
 
 FEW = 30
 CEREBRAS = (resources.files("scaling_fast.auditing") / "papers" / "cerebras2023.toml").read_text(
@@ -132,6 +133,7 @@ def test_an_interval_whose_end_is_a_bound_has_no_width(monkeypatch, key, bound):
     result = audit(changed((old, new), text=HOFFMANN), n=FEW)
     assert found(result, "R7.bound")[0].severity == "grey"
     assert not found(result, "R7.rounded")
+    assert "Which numbers are the ends of the interval?" in result.letter()
     with_rows = audit(changed((old, new), text=HOFFMANN), data=some_runs(), n=FEW)
     assert found(with_rows, "R6.bound")[0].severity == "grey"
 
@@ -258,3 +260,72 @@ def test_a_byte_order_mark_is_read_over(tmp_path):
     path = tmp_path / "law.toml"
     path.write_bytes(b"\xef\xbb\xbf" + LAW.format(n="40", data="[data]").encode())
     assert audit(path, data=rows(), n=FEW).verdict
+
+
+RUNS = {"x": [1.0, 10.0, 100.0, 1000.0] * 2, "loss": [3.0, 2.01, 1.49, 1.25, 3.02, 2.0, 1.5, 1.26]}
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return sf.fit(RUNS, "power_offset", loss=sf.Squared())
+
+
+@pytest.mark.parametrize("path", [3, None, 1.5, b"page", ["page"]])
+def test_a_report_is_written_to_a_path(path):
+    result = audit(law(), data=rows(), n=FEW)
+    for write in (result.write_html, result.write_json, result.save, Audit.load):
+        with pytest.raises(ParameterError, match="path must be") as caught:
+            write(path)
+        assert caught.value.param == "path"
+
+
+def test_a_report_is_not_read_from_what_no_system_can_hold():
+    with pytest.raises(DataError, match="cannot be read"):
+        Audit.load("a\0b")
+
+
+@pytest.mark.parametrize(
+    "values", [["a"], [None], 1, "12", [[1.0]], ["1"], [1j], {"a": 1}, [10**400], None]
+)
+def test_a_grid_wants_numbers(values):
+    with pytest.raises(ParameterError, match="`E`") as caught:
+        sf.Grid({"E": values})
+    assert caught.value.param == "starts"
+
+
+@pytest.mark.parametrize("values", [[1, 2.0], (1.0,), np.arange(3), pl.Series([1.0]), range(4)])
+def test_a_grid_takes_any_row_of_numbers(values):
+    assert sf.Grid({"E": values}).size == len(values)
+
+
+@pytest.mark.parametrize("cluster", [[], (), {}])
+def test_clusters_are_of_at_least_one_column(fitted, cluster):
+    for ask in (
+        lambda: fitted.cov("sandwich", cluster=cluster),
+        lambda: fitted.interval(cluster=cluster),
+    ):
+        with pytest.raises(ParameterError, match="cluster must name") as caught:
+            ask()
+        assert caught.value.param == "cluster"
+
+
+@pytest.mark.parametrize("path", ["a\0b", "\ud800", ".", "/", ""])
+@pytest.mark.parametrize("force", [False, True])
+def test_a_fit_is_not_saved_where_no_file_can_be(fitted, path, force):
+    with pytest.raises(CheckpointError):
+        fitted.save(path, force=force)
+
+
+@pytest.mark.parametrize("name", ["objective", "status", "n", "at_bound"])
+def test_group_columns_that_leave_a_diagnostic_no_name_are_refused(name):
+    keys = [name, f"fit_{name}"]
+    frame = RUNS | dict.fromkeys(keys, ["a"] * 8)
+    with pytest.raises(ParameterError, match=f"`fit_{name}`") as caught:
+        sf.fit(frame, "power_offset", by=keys)
+    assert caught.value.param == f"fit_{name}"
+    assert sf.fit(frame, "power_offset", by=name).table.height == 1
+
+
+def test_parameters_that_leave_a_diagnostic_no_name_are_refused():
+    with pytest.raises(ParameterError, match="`fit_objective`"):
+        sf.fit(RUNS, "objective + A*x**(-fit_objective)")

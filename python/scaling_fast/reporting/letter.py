@@ -40,6 +40,7 @@ QUESTIONS: Final = {
     "failures.share": "How many of your own refits failed, and what became of them?",
     "no_interval": "What interval do you give your estimate, at which level, by which method?",
     "no_data": "Could you publish the rows?",
+    "bound": "Which numbers are the ends of the interval?",
     "incomplete": "Could you report every parameter of the law?",
 }
 OUT_OF_REACH: Final = "unavailable"  # how a code ends when only this audit lacks the rows
