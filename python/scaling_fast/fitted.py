@@ -356,11 +356,11 @@ class Fit:
 
     def _clusters(self, by: str | Sequence[str]) -> NDArray[np.int64]:
         names: Any = [by] if isinstance(by, str) else by
-        if not isinstance(names, Iterable) or not all(isinstance(one, str) for one in names):
+        names = list(names) if isinstance(names, Iterable) else []
+        if not names or not all(isinstance(one, str) for one in names):
             raise ParameterError(
                 f"cluster must name columns, got {shown(by)}", code="cluster", param="cluster"
             )
-        names = list(names)
         frame = self.request.table.frame
         for one in names:
             if one not in frame.columns:

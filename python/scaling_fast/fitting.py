@@ -171,6 +171,7 @@ def fit(
         scale = _mad(Request(law, table, Absolute(), scale_of_residual), loss.delta, workers)
         loss = Huber(loss.delta * scale)
     request = Request(law, table, loss, scale_of_residual, dict(columns or {}))
+    _refuse_lost_diagnostics(request)
     require(table, _requirements(request), residual_word(scale_of_residual))
     if isinstance(scale_of_residual, LogExcess):
         _require_floor(law, table, scale_of_residual)
@@ -322,6 +323,21 @@ def _refuse_key_clash(law: Law, keys: Sequence[str]) -> None:
                 f"the group column {shown(one)} has the name of a parameter; rename the column",
                 code="name_clash",
                 param=one,
+            )
+
+
+def _refuse_lost_diagnostics(request: Request) -> None:
+    """Refuse names that leave a column of the table of fits neither its own name nor `fit_...`."""
+    law = request.law
+    taken = [*request.table.keys.columns, *request.names, *law.derived]
+    for one in DIAGNOSTICS:
+        own = column_name(one, taken)
+        if own in taken and (one != "scale" or request.is_likelihood):
+            raise ParameterError(
+                f"the names {shown(one)} and {shown(own)} are both taken, so the table has none left for "
+                f"the {one} of a fit; rename one of them",
+                code="name_clash",
+                param=own,
             )
 
 

@@ -55,12 +55,14 @@ def save(result: Fit | Bootstrap, path: str | Path, *, force: bool = False) -> N
     require_usable_process()
     try:
         path = Path(path)
+        if b"\0" in os.fsencode(path):
+            raise ValueError("it holds a null character")
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
         exists = path.exists()
     except (TypeError, ValueError, OSError) as error:
         raise CheckpointError(f"{shown(path)} is no path: {error}", code="path") from error
     if exists and not force:
         raise CheckpointError(f"{shown(path)} exists; pass force=True to replace it", code="exists")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("xb") as file:
             file.write(to_bytes(result))

@@ -51,9 +51,7 @@ class Grid:
                 code="grid",
                 param="starts",
             )
-        object.__setattr__(
-            self, "values", {k: [float(v) for v in one] for k, one in self.values.items()}
-        )
+        object.__setattr__(self, "values", {k: _numbers(k, one) for k, one in self.values.items()})
         if self.size == 0 or self.size > MOST_STARTS:
             raise ParameterError(
                 f"a Grid needs 1 to {MOST_STARTS:,} starts, got {self.size:,}",
@@ -65,6 +63,29 @@ class Grid:
     def size(self) -> int:
         """The number of starts."""
         return math.prod(len(one) for one in self.values.values())
+
+
+def _numbers(name: object, values: Any) -> list[float]:
+    """Return the values of one parameter of a Grid; what is no row of numbers is refused by name."""
+    bad = values
+    if not isinstance(values, str | bytes | Mapping):
+        try:
+            out = []
+            for value in values:
+                bad = value
+                if isinstance(value, str | bytes):
+                    break
+                out.append(float(value))
+            else:
+                return out
+        except (TypeError, ValueError, OverflowError):
+            pass
+    raise ParameterError(
+        f"a Grid gives each parameter a list of numbers, such as [0.1, 0.5]; {shown(name)} holds "
+        f"{shown(bad)}",
+        code="grid",
+        param="starts",
+    )
 
 
 def starting_points(starts: Any, request: Request) -> int | NDArray[np.float64] | None:

@@ -15,7 +15,7 @@ import msgspec
 
 from scaling_fast.auditing.printed import Printed
 from scaling_fast.auditing.schema import ClaimFile
-from scaling_fast.errors import DataError
+from scaling_fast.errors import DataError, shown
 
 if TYPE_CHECKING:
     from scaling_fast.auditing.schema import (
@@ -132,7 +132,7 @@ def parse_paper(content: bytes, *, name: str, folder: Path | None = None) -> Pap
     Parameters
     ----------
     content
-        TOML in UTF-8.
+        TOML in UTF-8, with or without a byte order mark.
     name
         What reports call it.
     folder
@@ -145,7 +145,7 @@ def parse_paper(content: bytes, *, name: str, folder: Path | None = None) -> Pap
     """
     where = f"claim file `{_safe(name)}`"
     try:
-        table = tomllib.loads(content.decode("utf-8"))
+        table = tomllib.loads(content.decode("utf-8-sig"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise DataError(f"{where} is not TOML: {error}") from error
     if "schema" not in table:
@@ -189,14 +189,19 @@ def _check(paper: Paper) -> None:
             _printed(text, f"reported.{place}.{key}")
     for key in reported.params.keys() & reported.log_params.keys():
         rounded, sharp = Printed(reported.params[key]), Printed(reported.log_params[key])
-        if sharp.upper < rounded.lower or sharp.lower > rounded.upper:
+        if sharp.meant[1] < rounded.meant[0] or sharp.meant[0] > rounded.meant[1]:
             raise DataError(
                 f"`reported.params.{_safe(key)}` is {rounded.text} and "
                 f"`reported.log_params.{_safe(key)}` is {sharp.text}: one parameter has one value; "
                 "a logarithm is named in lower case"
             )
-    if reported.n is not None and not _printed(reported.n, "reported.n").value > 0:
-        raise DataError(f"`reported.n` must be a positive number of rows, got {reported.n}")
+    if reported.n is not None:
+        rows = _printed(reported.n, "reported.n")
+        if not rows.value > 0 or not rows.is_whole:
+            kind = "whole" if rows.value > 0 else "positive"
+            raise DataError(
+                f"`reported.n` must be a {kind} number of rows, got {shown(reported.n)}"
+            )
     for i, interval in enumerate(reported.intervals):
         lower = _printed(interval.lower, f"reported.intervals[{i}].lower")
         upper = _printed(interval.upper, f"reported.intervals[{i}].upper")
@@ -218,11 +223,26 @@ def _check(paper: Paper) -> None:
             f"`data.headline_filter` is `{_safe(headline)}`, which is not a filter; "
             f"{_suggest(headline, names)}"
         )
+    _check_source(paper.data)
     cluster = paper.data.cluster
     if cluster is not None and (cluster.log_round is None) == (cluster.column is None):
         raise DataError("`data.cluster` needs one of `log_round` and `column`")
     for i, claim in enumerate(paper.claims):
         _check_claim(claim, f"claims[{i}]")
+
+
+def _check_source(data: Data) -> None:
+    """Refuse rows that are to come from two places, and a digest of what is no file."""
+    if data.dataset is not None and data.file is not None:
+        raise DataError(
+            f"`data.dataset` is {shown(data.dataset)} and `data.file` is {shown(data.file)}: rows come "
+            "from one of them; leave the other out"
+        )
+    if data.dataset is not None and data.sha256 is not None:
+        raise DataError(
+            "`data.sha256` is the digest of a `data.file` and cannot be held against `data.dataset`, "
+            "whose rows come checked; leave it out"
+        )
 
 
 def _check_claim(claim: Claim, place: str) -> None:

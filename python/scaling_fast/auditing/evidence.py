@@ -32,6 +32,8 @@ class ReportedPoint:
         Printed natural parameters as they stand.
     box
         For each printed parameter the range of numbers that print alike.
+    bounds
+        Parameters of which the paper gives no point but a bound, as it prints it: "alpha >0.05".
     """
 
     exact: dict[str, float] | None
@@ -39,6 +41,16 @@ class ReportedPoint:
     box: dict[str, tuple[float, float]] | None
     missing: tuple[str, ...]
     printed: dict[str, Printed]
+    bounds: dict[str, str]
+
+    @property
+    def gap(self) -> str:
+        """What the paper leaves open of its parameters, as the end of "The paper ..."."""
+        absent = [name for name in self.missing if name not in self.bounds]
+        parts = [f"does not report {', '.join(absent)}"] if absent else []
+        if self.bounds:
+            parts.append(f"gives a bound and no value: {', '.join(self.bounds.values())}")
+        return " and ".join(parts) or "does not report parameters"
 
     @property
     def best(self) -> dict[str, float] | None:
@@ -192,19 +204,22 @@ def reported_point(paper: Paper, law: LawView) -> ReportedPoint:
             f"its parameters are {', '.join(law.params)}"
         )
     given = paper.reported.params
-    printed = {name: Printed(given[name]) for name in law.params if name in given}
+    said = {name: Printed(given[name]) for name in law.params if name in given}
+    printed = {name: number for name, number in said.items() if not number.is_bound}
+    bounds = {name: f"{name} {number.text}" for name, number in said.items() if number.is_bound}
     exact: dict[str, float] = {}
     for key, text in paper.reported.log_params.items():
-        value = Printed(text).value
-        if key in law.params:
-            exact[key] = value
-        elif key.upper() in law.params:
-            exact[key.upper()] = float(np.exp(value))
-        else:
+        name = key if key in law.params else key.upper()
+        if name not in law.params:
             raise DataError(
                 f"`reported.log_params` names `{key}`, which is neither a parameter of the law "
                 f"`{law.name}` nor the logarithm (in lower case) of one"
             )
+        number = Printed(text)
+        if number.is_bound:
+            bounds.setdefault(name, f"{key} {text}")
+        else:
+            exact[name] = number.value if key == name else float(np.exp(number.value))
     whole = len(printed) == len(law.params)
     return ReportedPoint(
         exact={k: exact[k] for k in law.params} if len(exact) == len(law.params) else None,
@@ -212,6 +227,7 @@ def reported_point(paper: Paper, law: LawView) -> ReportedPoint:
         box={k: (p.lower, p.upper) for k, p in printed.items()} if whole else None,
         missing=tuple(name for name in law.params if name not in printed),
         printed=printed,
+        bounds={name: words for name, words in bounds.items() if name not in printed},
     )
 
 

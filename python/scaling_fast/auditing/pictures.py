@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from scaling_fast.auditing.evidence import Case
     from scaling_fast.auditing.refits import View
+    from scaling_fast.auditing.schema import ReportedInterval
 
     Floats = NDArray[np.float64]
 
@@ -78,19 +79,20 @@ def _exponent(case: Case) -> dict[str, Any]:
             Printed(interval.lower).value,
             Printed(interval.upper).value,
         )
-        for interval in case.paper.reported.intervals
-        if interval.of == quantity
+        for interval in _drawable(case)
     ]
     for claim in case.paper.claims:
         if claim.kind == "exponent" and claim.expr == quantity and claim.value is not None:
             printed = Printed(claim.value)
             rows.append(
                 _row(
-                    "reported value, as printed",
+                    f"reported bound, {printed.text}"
+                    if printed.is_bound
+                    else "reported value, as printed",
                     "paper",
                     printed.value,
-                    printed.lower,
-                    printed.upper,
+                    None if printed.is_bound else printed.lower,
+                    None if printed.is_bound else printed.upper,
                 )
             )
     if case.reported.box is not None:
@@ -142,6 +144,16 @@ def _exponent(case: Case) -> dict[str, Any]:
     return {"quantity": quantity, "rows": rows}
 
 
+def _drawable(case: Case) -> list[ReportedInterval]:
+    """Return the reported intervals of the headline quantity whose ends are numbers and no bounds."""
+    return [
+        interval
+        for interval in case.paper.reported.intervals
+        if interval.of == case.quantity
+        and not any(Printed(end).is_bound for end in (interval.lower, interval.upper))
+    ]
+
+
 def _row(
     label: str, whose: str, value: float | None, lower: float | None, upper: float | None
 ) -> dict[str, Any]:
@@ -163,7 +175,7 @@ def _draws(case: Case) -> dict[str, Any] | None:
     if not high > low:
         return None
     edges = np.linspace(low, high, BINS + 1)
-    intervals = [i for i in case.paper.reported.intervals if i.of == case.quantity]
+    intervals = _drawable(case)
     point = case.reported.best
     return {
         "quantity": case.quantity,

@@ -9,7 +9,9 @@ from decimal import Decimal, InvalidOperation
 
 from scaling_fast.errors import DataError
 
-NUMBER = re.compile(r"(?P<relation>[<>~]?)\s*(?P<number>[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d{1,4})?)")
+NUMBER = re.compile(
+    r"(?P<relation>(?:[<>]=?|~)?)\s*(?P<number>[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d{1,4})?)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,8 @@ class Printed:
     Parameters
     ----------
     text
-        Digits as printed, ``"0.340"`` or ``"5.984e22"``; ``">400"`` keeps its relation.
+        Digits as printed, ``"0.340"`` or ``"5.984e22"``; ``">400"`` and ``"<=5"`` are bounds, ``"~20"``
+        is read like ``"20"``.
 
     Raises
     ------
@@ -53,9 +56,39 @@ class Printed:
 
     @property
     def relation(self) -> str:
-        """``">"``, ``"<"``, ``"~"`` or empty."""
+        """``">"``, ``">="``, ``"<"``, ``"<="``, ``"~"`` or empty."""
         match = NUMBER.fullmatch(self.text.strip())
         return match["relation"] if match else ""
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it says only on which side a number lies."""
+        return self.relation not in {"", "~"}
+
+    @property
+    def meant(self) -> tuple[float, float]:
+        """The least and the greatest number meant: those that print alike, or all on one side."""
+        if not self.is_bound:
+            return self.lower, self.upper
+        return (self.value, math.inf) if self.relation[0] == ">" else (-math.inf, self.value)
+
+    def allows(self, low: float, high: float, *, slack: float = 0.0) -> bool:
+        """Return whether some number from `low` to `high` is meant; `slack` widens it either way."""
+        match self.relation:
+            case ">":
+                return high > self.value - slack
+            case ">=":
+                return high >= self.value - slack
+            case "<":
+                return low < self.value + slack
+            case "<=":
+                return low <= self.value + slack
+            case _:
+                least, most = (
+                    min(self.lower, self.value - slack),
+                    max(self.upper, self.value + slack),
+                )
+                return low <= most and high >= least
 
     @property
     def value(self) -> float:
@@ -77,6 +110,16 @@ class Printed:
     def upper(self) -> float:
         """Largest number that prints like this."""
         return float(self._decimal + Decimal(5).scaleb(self._exponent - 1))
+
+    @property
+    def half_about(self) -> float:
+        """Half a unit in the last place that is not zero: what "about 400" leaves open."""
+        return float(Decimal(5).scaleb(int(self._decimal.normalize().as_tuple().exponent) - 1))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a whole number, however it is written."""
+        return self._decimal == self._decimal.to_integral_value()
 
     @property
     def digits(self) -> int:

@@ -170,9 +170,15 @@ def name_columns(paper: Paper, law: LawView, frame: pl.DataFrame) -> pl.DataFram
                 column=source,
             )
     for symbol, formula in derived.items():
-        if spec.get(symbol) not in frame.columns:
-            given = {c: numbers(out, c) for c in spec if c in out.columns and c != symbol}
-            out = out.with_columns(pl.Series(symbol, evaluate(formula, given)))
+        has = next((one for one in (symbol, spec.get(symbol)) if one in frame.columns), None)
+        if has is not None:
+            raise DataError(
+                f"`data.derive` makes {shown(symbol)}, which the data have as the column "
+                f"{shown(has)}; leave one of the two out",
+                column=has,
+            )
+        given = {c: numbers(out, c) for c in spec if c in out.columns and c != symbol}
+        out = out.with_columns(pl.Series(symbol, evaluate(formula, given)))
     return out
 
 

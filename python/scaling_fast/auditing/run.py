@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import platform
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,10 +22,11 @@ from scaling_fast.findings import Finding, Severity
 from scaling_fast.options import require_usable_process
 from scaling_fast.reporting import letter as letters
 from scaling_fast.reporting import page
-from scaling_fast.reporting.files import is_json, is_page, json_ready, write_text
+from scaling_fast.reporting.files import as_path, is_json, is_page, json_ready, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from scaling_fast.auditing.refits import Progress
 
@@ -100,6 +100,8 @@ class Audit:
         ------
         DataError
             If another file stands there and `force` is false, or the path cannot be written.
+        ParameterError
+            If `path` is no path.
         """
         return write_text(path, page.render(self.report), force=force or is_page(path))
 
@@ -112,6 +114,8 @@ class Audit:
         ------
         DataError
             If another file stands there and `force` is false, or the path cannot be written.
+        ParameterError
+            If `path` is no path.
         """
         return write_text(path, self.to_json(), force=force or is_json(path))
 
@@ -146,11 +150,16 @@ class Audit:
         ------
         DataError
             If the file cannot be read or is not a report.
+        ParameterError
+            If `path` is no path.
         """
         try:
-            return cls.from_json(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"report `{path}` cannot be read: {error}") from error
+            text = as_path(path).read_text(encoding="utf-8")
+        except ParameterError:
+            raise
+        except (OSError, ValueError) as error:
+            raise DataError(f"report {shown(path, 200)} cannot be read: {error}") from error
+        return cls.from_json(text)
 
     def letter(self) -> str:
         """Return a letter to the authors, in Markdown, with numbered questions."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from scaling_fast.errors import DataError, shown
+from scaling_fast.errors import DataError, ParameterError, shown
 
 PAGE_MARK = b'name="generator" content="scaling_fast'
 JSON_MARK = b'"schema": "scaling-audit/'
@@ -33,6 +33,23 @@ def json_ready(value: Any) -> Any:
     return value
 
 
+def as_path(path: object) -> Path:
+    """Return a caller's path.
+
+    Raises
+    ------
+    ParameterError
+        If it is neither text nor a path.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise ParameterError(
+            f"path must be text or a pathlib.Path, got {shown(path)} of type {type(path).__name__}",
+            code="path",
+            param="path",
+        )
+    return Path(path)
+
+
 def is_page(path: str | Path) -> bool:
     """Return whether a regular file, not a link, begins like a page of this package."""
     return PAGE_MARK in _head(path)
@@ -44,10 +61,11 @@ def is_json(path: str | Path) -> bool:
 
 
 def _head(path: str | Path) -> bytes:
+    path = as_path(path)
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             return b""
-        with Path(path).open("rb") as file:
+        with path.open("rb") as file:
             return file.read(HEAD)
     except (OSError, ValueError):
         return b""
@@ -61,7 +79,7 @@ def write_text(path: str | Path, text: str, *, force: bool) -> Path:
     DataError
         If something is there already and `force` is false, or the path cannot be written.
     """
-    target = Path(path)
+    target = as_path(path)
     try:
         if os.path.lexists(target) and not force:
             raise DataError(f"{shown(target, 200)} exists already; pass force=True to replace it")

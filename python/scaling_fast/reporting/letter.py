@@ -36,9 +36,11 @@ QUESTIONS: Final = {
     "R7.rounded": "Could you give the parameters with more digits?",
     "H8.filter": "The choice of rows is ours: is it a fair one, and what do you find either way?",
     "disclosure.objective": "What did the fit minimise: which loss, residuals and weights?",
+    "hygiene.reported_n": "How many rows was the law fitted to, and which?",
     "failures.share": "How many of your own refits failed, and what became of them?",
     "no_interval": "What interval do you give your estimate, at which level, by which method?",
     "no_data": "Could you publish the rows?",
+    "bound": "Which numbers are the ends of the interval?",
     "incomplete": "Could you report every parameter of the law?",
 }
 OUT_OF_REACH: Final = "unavailable"  # how a code ends when only this audit lacks the rows
@@ -74,7 +76,8 @@ def questions(report: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def _askable(report: Mapping[str, Any], finding: Mapping[str, Any]) -> bool:
     """Return whether the authors could answer: not for what only this audit lacks."""
-    if finding["check"] in UNASKED or finding["code"].rpartition(".")[2] == OUT_OF_REACH:
+    ours = finding["check"] in UNASKED and finding["code"] not in QUESTIONS
+    if ours or finding["code"].rpartition(".")[2] == OUT_OF_REACH:
         return False
     return finding["check"] != "failures" or _resampled(report)
 

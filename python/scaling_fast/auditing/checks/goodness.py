@@ -36,8 +36,7 @@ def goodness(case: Case) -> Outcome:
     for view in case.views:
         point = case.reported.exact or view.boxed or case.reported.centre
         if point is None:
-            missing = ", ".join(case.reported.missing) or "parameters"
-            outcomes.append(grey("R2", "incomplete", f"The paper does not report {missing}."))
+            outcomes.append(grey("R2", "incomplete", f"The paper {case.reported.gap}."))
         elif not view.stated.converged:
             outcomes.append(
                 grey(

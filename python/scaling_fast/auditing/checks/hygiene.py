@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from scaling_fast.auditing.checks.outcome import FIND_ROWS, Cell, Outcome, grey, joined
 from scaling_fast.auditing.checks.thresholds import FAILURES_GREEN, FAILURES_RED, rising
+from scaling_fast.auditing.printed import Printed
 from scaling_fast.auditing.values import evaluate, quantile_interval
+from scaling_fast.errors import shown
 from scaling_fast.findings import Finding
 
 if TYPE_CHECKING:
@@ -44,10 +46,43 @@ def hygiene(case: Case) -> Outcome:
             ]
         )
     read = Cell("data", "rows read", counted=float(case.rows_read), source=case.data_words)
-    outcomes = [notes, Outcome(cells=(read,))]
+    outcomes = [notes, Outcome(cells=(read,)), _reported_n(case)]
     outcomes += [_failures(case, view) for view in case.views]
     outcomes += [_filter(case, other) for other in case.alternatives]
     return joined(outcomes)
+
+
+def _reported_n(case: Case) -> Outcome:
+    """Return whether the reported number of rows is one of those read or fitted; silent if it is."""
+    text = case.paper.reported.n
+    if text is None:
+        return Outcome()
+    said = Printed(text)
+    fitted = sorted({view.n for view in (*case.views, *case.alternatives)})
+    counts = {case.rows_read, *fitted}
+    slack = said.half_about if said.relation == "~" else 0.0
+    if any(said.allows(count, count, slack=slack) for count in counts):
+        return Outcome()
+    most = max(counts)
+    used = "" if fitted == [most] else f", {' or '.join(map(str, fitted))} of them fitted"
+    there = f"The paper reports {shown(text)} rows and {case.rows_read} were read{used}"
+    if case.paper.data.source == "digitised" and most < said.value + slack:
+        return grey(
+            "data",
+            "excerpt",
+            f"{there}: digitised, they may be an excerpt, so the reported number cannot be checked.",
+        )
+    finding = Finding(
+        "hygiene.reported_n",
+        "data",
+        "amber",
+        f"{there}: these are not the rows of the reported fit, or their number is misprinted.",
+        statistic=float(case.rows_read),
+        threshold=said.value,
+        evidence={"reported_n": text, "rows_read": case.rows_read, "fitted": fitted},
+        advice="Fetch the rows of the reported fit, or correct the number.",
+    )
+    return Outcome((finding,))
 
 
 def _failures(case: Case, view: View) -> Outcome:

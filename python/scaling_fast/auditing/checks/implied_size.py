@@ -36,6 +36,14 @@ def implied_size(case: Case) -> Outcome:
 
 def _interval(case: Case, view: View, interval: ReportedInterval) -> Outcome:
     lower, upper = Printed(interval.lower), Printed(interval.upper)
+    if lower.is_bound or upper.is_bound:
+        return grey(
+            "R6",
+            "bound",
+            f"The interval [{interval.lower}, {interval.upper}] of {interval.of} has a bound for an "
+            "end, so its width is not known.",
+            "Report both ends as numbers.",
+        )
     width = upper.value - lower.value
     widest = upper.upper - lower.lower
     cells = [

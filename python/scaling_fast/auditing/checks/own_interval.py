@@ -35,6 +35,14 @@ def own_interval(case: Case) -> Outcome:
 def _interval(case: Case, interval: ReportedInterval) -> Outcome:
     lower, upper = Printed(interval.lower), Printed(interval.upper)
     said = f"[{interval.lower}, {interval.upper}]"
+    if lower.is_bound or upper.is_bound:
+        return grey(
+            "R7",
+            "bound",
+            f"The interval {said} of {interval.of} has a bound for an end, so where it ends is not "
+            "known.",
+            "Report both ends as numbers.",
+        )
     outcomes = []
     exact, box = case.reported.exact, case.reported.box
     if exact is not None:

@@ -83,24 +83,28 @@ def _view(case: Case, view: View) -> Outcome:
     printed = {claim.id: claim.value for claim in claims}
     for claim, value in claim_values(law, claims, hat).items():
         said = printed[claim]
+        number = None if said is None else Printed(said)
         cells.append(
             Cell(
                 "R1",
                 f"refitted claim `{claim}`",
                 computed=float(value[0]),
-                reported=None if said is None else Printed(said).value,
-                source=source,
+                reported=None if number is None or number.is_bound else number.value,
+                source=f"{source}; the paper says {said}"
+                if number is not None and number.is_bound
+                else source,
                 view=view.label,
             )
         )
     best = case.reported.exact or view.boxed or case.reported.centre
     if best is None:
-        missing = ", ".join(case.reported.missing) or "parameters"
         return joined(
             [
                 Outcome(cells=tuple(cells)),
                 grey(
-                    "R1", "incomplete", f"The paper does not report {missing}: nothing to compare."
+                    "R1",
+                    "incomplete",
+                    f"The paper {case.reported.gap}; there is nothing to compare.",
                 ),
             ]
         )

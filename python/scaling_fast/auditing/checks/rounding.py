@@ -36,9 +36,8 @@ def rounding(case: Case) -> Outcome:
     box, centre = case.reported.box, case.reported.centre
     if box is None or centre is None:
         if case.reported.exact is None:
-            missing = ", ".join(case.reported.missing)
             return grey(
-                "R4", "incomplete", f"The paper does not print {missing}; no box to search."
+                "R4", "incomplete", f"The paper {case.reported.gap}; there is no box to search."
             )
         points: dict[str, Floats] | None = None
     else:
@@ -203,20 +202,19 @@ def digits_needed(case: Case, view: View, spread: float) -> dict[str, int]:
     return needed
 
 
-def claimed_range(claim: Claim) -> tuple[float, float] | None:
-    """Return the numbers a claim stands for: those that print alike, widened by its tolerance."""
-    if claim.value is None:
-        return None
-    printed = Printed(claim.value)
-    slack = (claim.tolerance or 0.0) * abs(printed.value)
-    return min(printed.lower, printed.value - slack), max(printed.upper, printed.value + slack)
+def _claimed(printed: Printed, slack: float) -> list[float | None]:
+    """Return the range a claim stands for; None is an end that it leaves open."""
+    least, most = printed.meant
+    ends = min(least, printed.value - slack), max(most, printed.value + slack)
+    return [end if math.isfinite(end) else None for end in ends]
 
 
 def _target(case: Case, claim: Claim, points: dict[str, Floats] | None) -> Outcome:
     """Return whether the reported parameters give the number the paper claims."""
-    wanted = claimed_range(claim)
-    if wanted is None or claim.kind in {"equality", "fit"}:
+    if claim.value is None or claim.kind in {"equality", "fit"}:
         return Outcome()
+    wanted = Printed(claim.value)
+    slack = (claim.tolerance or 0.0) * abs(wanted.value)
     cells = []
     exact = case.reported.exact
     sharp = None
@@ -254,15 +252,17 @@ def _target(case: Case, claim: Claim, points: dict[str, Floats] | None) -> Outco
         )
     low, high = (sharp, sharp) if sharp is not None else image or (math.nan, math.nan)
     severity: Severity
-    inside = low <= wanted[1] and high >= wanted[0]
+    inside = wanted.allows(low, high, slack=slack)
     gives = f"{sharp:.4g}" if sharp is not None else f"{low:.4g} to {high:.4g}"
     if sharp is not None and image is not None:
         gives += f" (as printed: {image[0]:.4g} to {image[1]:.4g})"
-    span = f"{claim.value}" + (f" within {100 * claim.tolerance:g} %" if claim.tolerance else "")
+    within = f" within {100 * claim.tolerance:g} %" if claim.tolerance else ""
+    said = f"{claim.value}{within}"
+    span = said if wanted.is_bound else f"= {said}"
     sentence = (
-        f"The reported parameters give the claimed `{claim.id}` = {span}: {gives}."
+        f"The reported parameters give the claimed `{claim.id}` {span}: {gives}."
         if inside
-        else f"The reported parameters cannot give the claimed `{claim.id}` = {span}: "
+        else f"The reported parameters cannot give the claimed `{claim.id}` {span}: "
         f"they give {gives}."
     )
     code, severity = "R4.target", "green" if inside else "red"
@@ -272,7 +272,7 @@ def _target(case: Case, claim: Claim, points: dict[str, Floats] | None) -> Outco
         whose = "unrounded" if sharp is not None else "printed"
         sentence = (
             f"The {whose} parameters of this approach give `{claim.id}` = {gives}, while the "
-            f"paper's recommendation, from all its approaches, was {span}: judged as a statement "
+            f"paper's recommendation, from all its approaches, was {said}: judged as a statement "
             "of all approaches, which are not compared here yet."
         )
     finding = Finding(
@@ -281,10 +281,10 @@ def _target(case: Case, claim: Claim, points: dict[str, Floats] | None) -> Outco
         severity,
         sentence,
         statistic=sharp if sharp is not None else (low + high) / 2,
-        threshold=Printed(str(claim.value)).value,
+        threshold=wanted.value,
         evidence={
             "claim": claim.id,
-            "claimed": list(wanted),
+            "claimed": _claimed(wanted, slack),
             "image": list(image) if image else None,
             "unrounded": sharp,
         },
