@@ -11,7 +11,8 @@ use scaling_core::simd::{Kernel, LANES, dispatch, math};
 use scaling_core::solve::objective::{Model, Objective};
 use scaling_core::space::ParamSpec;
 
-const ROWS: usize = 1024;
+/// Whole blocks, so that the tape runs without a remainder.
+const ROWS: usize = 6 * BLOCK;
 
 const CHINCHILLA: &str = "E + A/N**alpha + B/D**beta";
 
