@@ -173,6 +173,15 @@ impl Space {
         }
     }
 
+    /// Whether every free parameter at `x` still has its digits in natural units: none has overflowed, or gone to zero or near
+    /// it, while the solver saw a usual number.
+    pub fn is_expressible(&self, x: &[f64], theta: &[f64]) -> bool {
+        self.free.iter().enumerate().all(|(a, &j)| {
+            let vanishes = if self.log[a] { x[a] == f64::NEG_INFINITY } else { x[a].abs() < f64::MIN_POSITIVE };
+            theta[j].is_finite() && (theta[j].abs() >= f64::MIN_POSITIVE || vanishes)
+        })
+    }
+
     /// Coordinates of natural parameters.
     pub fn coordinates(&self, theta: &[f64], x: &mut [f64]) {
         let mut primed = theta.to_vec();

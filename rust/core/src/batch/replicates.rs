@@ -259,7 +259,8 @@ impl<'a> Worker<'a> {
         }
         row[1] = self.fitter.natural(value);
         self.refits.problem.space.natural(&self.x, &mut row[2..]);
-        if status == Status::Converged && row[1..].iter().any(|v| !v.is_finite()) {
+        let finite = row[1..].iter().all(|v| v.is_finite());
+        if status == Status::Converged && !(finite && self.refits.problem.space.is_expressible(&self.x, &row[2..])) {
             status = Status::NotFinite;
         }
         row[0] = f64::from(status as u8);

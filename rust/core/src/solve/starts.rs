@@ -61,6 +61,15 @@ impl Range {
 /// How many times as many points are scanned again where the first did not agree.
 const FURTHER: usize = 4;
 
+/// How many times as many points are scanned under a loss that makes basins of its own, most of them fitted to a few rows.
+const MANY_BASINS: usize = 16;
+
+/// Points of that scan at most.
+const MOST_SCANNED: usize = 8_192;
+
+/// Candidates of it that are refined.
+const REFINED_BASINS: usize = 64;
+
 /// Points of that second scan at most.
 const MOST_FURTHER: usize = 2_560;
 
@@ -92,13 +101,26 @@ impl Effort {
             0 => (1, 3, 1),
             1 => (24, 16, 1),
             2 => (48, 16, 1),
-            3 | 4 => (64 * d, 24, 1),
+            3 | 4 => (128 * d, 40, 20),
             // Two breaks of a curve are six or seven coordinates: there several starts agree on a curve with one of them
             // before the first finds both, in half of the fits with 450 points and 24 refinements.
             _ => ((512 * d).min(8192), 96, 32),
         };
         let further = (FURTHER * scanned).min(MOST_FURTHER);
         Self { scanned, refined, least, until_agreed: true, further }
+    }
+
+    /// The same where the loss makes basins of its own.
+    fn for_many_basins(self) -> Self {
+        if !self.until_agreed {
+            return self;
+        }
+        Self {
+            scanned: self.scanned.max((MANY_BASINS * self.scanned).min(MOST_SCANNED)),
+            refined: self.refined.max(REFINED_BASINS),
+            least: self.least.max(REFINED_BASINS),
+            ..self
+        }
     }
 
     /// Every one of `count` starts.
@@ -130,6 +152,7 @@ pub fn search<O: Separable>(
     x: &mut [f64],
     s: &mut Scratch,
 ) -> Found {
+    let effort = if objective.has_many_basins() { effort.for_many_basins() } else { effort };
     let candidates = scan(objective, ranges, 0..effort.scanned, s);
     // Points a user gives come first: whoever gives a start wants it tried.
     let queue: Vec<Vec<f64>> = given.iter().cloned().chain(candidates).collect();
@@ -173,6 +196,15 @@ fn is_settled(found: &Found) -> bool {
     found.outcome.status == Status::Converged && found.agreement >= AGREEMENT_NEEDED
 }
 
+/// How the linear coordinates of a scanned point are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Projection {
+    /// By weighted least squares on the scale of the residuals; where basins are many, by some of the rows for most points.
+    Usual,
+    /// On the natural scale, where that leads outside the domain of the law.
+    Plain,
+}
+
 /// The points of the scan that have these numbers, linear coordinates solved for, best first.
 fn scan<O: Separable>(
     objective: &mut O,
@@ -180,10 +212,22 @@ fn scan<O: Separable>(
     numbers: std::ops::Range<usize>,
     s: &Scratch,
 ) -> Vec<Vec<f64>> {
+    let candidates = scan_with(objective, ranges, numbers.clone(), Projection::Usual, s);
+    if candidates.is_empty() { scan_with(objective, ranges, numbers, Projection::Plain, s) } else { candidates }
+}
+
+fn scan_with<O: Separable>(
+    objective: &mut O,
+    ranges: &[Range],
+    numbers: std::ops::Range<usize>,
+    projection: Projection,
+    s: &Scratch,
+) -> Vec<Vec<f64>> {
     let p = objective.dimension();
     let mut candidates: Vec<(f64, Vec<f64>)> = Vec::new();
     let nonlinear = objective.nonlinear().to_vec();
     let fractions = kronecker(nonlinear.len());
+    let parts = objective.has_many_basins();
     for index in numbers {
         if s.is_stopped() {
             break;
@@ -196,7 +240,12 @@ fn scan<O: Separable>(
             let u = (0.5 + (index as f64 + 1.0) * fractions[d]).fract();
             point[j] = ranges[d].at(u).clamp(objective.lower()[j], objective.upper()[j]);
         }
-        if objective.project(&mut point) {
+        let sound = match projection {
+            Projection::Plain => objective.project_plainly(&mut point),
+            Projection::Usual if parts && !index.is_multiple_of(4) => objective.project_part(&mut point, index),
+            Projection::Usual => objective.project(&mut point),
+        };
+        if sound {
             let value = objective.value(&point);
             if value.is_finite() {
                 candidates.push((value, point));
