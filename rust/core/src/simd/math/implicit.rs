@@ -14,7 +14,7 @@ const MAX_STEPS: usize = 200;
 /// The logit z of v solves g(z) = k softplus(z) - softplus(-z) - t = 0. The slope of g lies between 1 and k and its
 /// curvature has one sign, so Newton's steps close in from one side; each is held inside a bracket all the same.
 pub fn m4(t: f64, k: f64) -> f64 {
-    if t.is_nan() || !(k >= 0.0) || k == f64::INFINITY {
+    if t.is_nan() || k.is_nan() || k < 0.0 || k == f64::INFINITY {
         return f64::NAN;
     }
     if k == 0.0 {
@@ -33,9 +33,9 @@ pub fn m4(t: f64, k: f64) -> f64 {
             break;
         }
         if value < 0.0 {
-            low = z
+            low = z;
         } else {
-            high = z
+            high = z;
         }
         let slope = k * sigmoid(z) + sigmoid(-z);
         let newton = z - value / slope;
