@@ -65,7 +65,7 @@ impl Status {
             Self::TooFewRows => "fewer rows than free parameters; add rows or fix parameters",
             Self::NotFinite => {
                 "the law is not finite at any start, or a parameter is too large or too small for a number; give starts or bounds inside its domain, or measure the columns in other units"
-            },
+            }
             Self::Unfinished => "cancelled before it ran; run again to finish it",
             Self::Degenerate => {
                 "the curve passes through so many rows that the residuals have no scale and the likelihood no maximum; use Squared() or Huber(delta), a larger nu, or add rows"

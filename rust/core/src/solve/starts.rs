@@ -62,13 +62,22 @@ impl Range {
 const FURTHER: usize = 4;
 
 /// How many times as many points are scanned under a loss that makes basins of its own, most of them fitted to a few rows.
-const MANY_BASINS: usize = 16;
+const MANY_BASINS: usize = 64;
 
 /// Points of that scan at most.
 const MOST_SCANNED: usize = 8_192;
 
 /// Candidates of it that are refined.
 const REFINED_BASINS: usize = 64;
+
+/// Neighbours of the best basin looked at in a round, how many of them are refined, and rounds at most.
+const HOPS: usize = 256;
+const HOPS_REFINED: usize = 24;
+const MOST_ROUNDS: usize = 6;
+
+/// How far neighbours lie in the nonlinear coordinates, relative to the coordinate or to the least it is taken for.
+const HOP_REACHES: [f64; 3] = [0.03, 0.1, 0.4];
+const HOP_LEAST: f64 = 0.1;
 
 /// Points of that second scan at most.
 const MOST_FURTHER: usize = 2_560;
@@ -101,7 +110,7 @@ impl Effort {
             0 => (1, 3, 1),
             1 => (24, 16, 1),
             2 => (48, 16, 1),
-            3 | 4 => (128 * d, 40, 20),
+            3 | 4 => (256 * d, 64, 40),
             // Two breaks of a curve are six or seven coordinates: there several starts agree on a curve with one of them
             // before the first finds both, in half of the fits with 450 points and 24 refinements.
             _ => ((512 * d).min(8192), 96, 32),
@@ -136,7 +145,8 @@ pub struct Found {
     pub outcome: Outcome,
     /// Candidates refined.
     pub starts: usize,
-    /// Refinements that ended within 1e-8 relative of the best objective.
+    /// Refinements that ended within 1e-8 relative of the best objective; fewer than are needed where those are too small a
+    /// share of many.
     pub agreement: usize,
     /// Whether every valley of the only nonlinear coordinate was seen, so that no agreement is needed.
     pub exhaustive: bool,
@@ -157,9 +167,11 @@ pub fn search<O: Separable>(
     // Points a user gives come first: whoever gives a start wants it tried.
     let queue: Vec<Vec<f64>> = given.iter().cloned().chain(candidates).collect();
     let effort = Effort { refined: effort.refined.max(given.len()), ..effort };
-    let first = refine(objective, &queue, given.len(), effort, options, x, s);
+    let mut first = refine(objective, &queue, given.len(), effort, options, x, s);
+    let hops =
+        if objective.has_many_basins() && effort.until_agreed { hop(objective, &mut first, options, x, s) } else { 0 };
     if is_settled(&first) || effort.further == 0 {
-        return first;
+        return believed(first, effort, hops);
     }
     // Long valleys and shy basins: more starts, each led some way along a trust region before it is refined.
     let mut queue = scan(objective, ranges, effort.scanned..effort.scanned + effort.further, s);
@@ -188,12 +200,69 @@ pub fn search<O: Separable>(
             second = Found { outcome, agreement: 1, ..second };
         }
     }
-    second
+    believed(second, effort, hops)
+}
+
+/// Starts that must agree on the best of `starts`: of many, an eighth, because few of many agree by chance where basins are many.
+fn needed(starts: usize) -> usize {
+    AGREEMENT_NEEDED.max(starts / 8)
+}
+
+/// The search as it is told: `hops` refinements more, and an agreement that proves nothing withheld.
+fn believed(found: Found, effort: Effort, hops: usize) -> Found {
+    let proves = !effort.until_agreed || found.agreement >= needed(found.starts);
+    let agreement = if proves { found.agreement } else { found.agreement.min(AGREEMENT_NEEDED - 1) };
+    Found { agreement, starts: found.starts + hops, ..found }
+}
+
+/// Look for a better basin next to the best one, until a round finds none.
+///
+/// Neighbours are no evidence that a basin is the best of all: only starts of the scan that led to it agree on it. Returns
+/// how many were refined.
+fn hop<O: Separable>(objective: &mut O, found: &mut Found, options: Options, x: &mut [f64], s: &mut Scratch) -> usize {
+    let nonlinear = objective.nonlinear().to_vec();
+    let fractions = kronecker(nonlinear.len());
+    let effort = Effort::every(HOPS_REFINED);
+    let mut refined = 0;
+    for round in 0..MOST_ROUNDS {
+        let mut queue: Vec<(f64, Vec<f64>)> = Vec::new();
+        for index in round * HOPS..(round + 1) * HOPS {
+            if s.is_stopped() {
+                return refined;
+            }
+            let mut point = x.to_vec();
+            let reach = HOP_REACHES[index % HOP_REACHES.len()];
+            for (d, &j) in nonlinear.iter().enumerate() {
+                let u = (0.5 + (index as f64 + 1.0) * fractions[d]).fract();
+                let moved = point[j] + reach * (2.0 * u - 1.0) * point[j].abs().max(HOP_LEAST);
+                point[j] = moved.clamp(objective.lower()[j], objective.upper()[j]);
+            }
+            if objective.project_part(&mut point, index) {
+                let value = objective.value(&point);
+                if value.is_finite() {
+                    queue.push((value, point));
+                }
+            }
+        }
+        queue.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let queue: Vec<Vec<f64>> = queue.into_iter().map(|c| c.1).collect();
+        let mut point = x.to_vec();
+        let next = refine(objective, &queue, queue.len(), effort, options, &mut point, s);
+        let better = next.outcome.value < found.outcome.value * (1.0 - AGREEMENT_TOLERANCE)
+            && (next.outcome.status == Status::Converged || found.outcome.status != Status::Converged);
+        refined += next.starts;
+        if !better {
+            return refined;
+        }
+        x.copy_from_slice(&point);
+        *found = Found { outcome: next.outcome, agreement: 1, ..*found };
+    }
+    refined
 }
 
 /// Whether enough starts agree on a certified optimum.
 fn is_settled(found: &Found) -> bool {
-    found.outcome.status == Status::Converged && found.agreement >= AGREEMENT_NEEDED
+    found.outcome.status == Status::Converged && found.agreement >= needed(found.starts)
 }
 
 /// How the linear coordinates of a scanned point are found.
@@ -298,7 +367,7 @@ pub fn refine<O: Separable>(
         if effort.until_agreed
             && starts >= least
             && best.status == Status::Converged
-            && agreement(&values, best.value, perfect) >= AGREEMENT_NEEDED
+            && agreement(&values, best.value, perfect) >= needed(starts)
         {
             break;
         }
