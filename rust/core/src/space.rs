@@ -173,13 +173,17 @@ impl Space {
         }
     }
 
-    /// Whether every free parameter at `x` still has its digits in natural units: none has overflowed, or gone to zero or near
-    /// it, while the solver saw a usual number.
+    /// Whether the natural parameters `theta` of `x` kept their digits: none has overflowed, or gone to zero or near it where the
+    /// solver saw a usual number.
     pub fn is_expressible(&self, x: &[f64], theta: &[f64]) -> bool {
-        self.free.iter().enumerate().all(|(a, &j)| {
-            let vanishes = if self.log[a] { x[a] == f64::NEG_INFINITY } else { x[a].abs() < f64::MIN_POSITIVE };
-            theta[j].is_finite() && (theta[j].abs() >= f64::MIN_POSITIVE || vanishes)
-        })
+        let mut primed = theta.to_vec();
+        self.primed(x, &mut primed);
+        let vanished = |v: f64| v.abs() < f64::MIN_POSITIVE;
+        // A sum may well be zero.
+        let lost = |shift: &Shift| {
+            shift.kind == ShiftKind::Multiplicative && vanished(theta[shift.param]) && !vanished(primed[shift.param])
+        };
+        theta.iter().all(|v| v.is_finite()) && !self.shifts.iter().any(|(_, shift, _)| lost(shift))
     }
 
     /// Coordinates of natural parameters.
