@@ -17,8 +17,12 @@ def wild(target: float, at: int = 3) -> dict[str, np.ndarray]:
     return {"x": X, "loss": loss}
 
 
-@pytest.mark.parametrize("loss", [sf.Huber(1e-3), sf.Squared(), sf.Cauchy(1e-2)], ids=["huber", "squared", "cauchy"])
-@pytest.mark.parametrize("target", [0.3, 0.1, 0.03, 1e-2, 1e-3, 1e-6, 1e-10, 1e-50, 1e-200, 1e-300, 1e10, 1e200])
+@pytest.mark.parametrize(
+    "loss", [sf.Huber(1e-3), sf.Squared(), sf.Cauchy(1e-2)], ids=["huber", "square", "cauchy"]
+)
+@pytest.mark.parametrize(
+    "target", [0.3, 0.1, 0.03, 1e-2, 1e-3, 1e-6, 1e-10, 1e-50, 1e-200, 1e-300, 1e10, 1e200]
+)
 def test_one_tiny_or_huge_target_does_not_hide_the_optimum_of_log_residuals(target, loss):
     frame = wild(target)
     fit = sf.fit(frame, LAW, loss=loss, residual="log")
@@ -40,7 +44,9 @@ def test_one_target_near_an_end_does_not_hide_the_optimum_of_logit_residuals(tar
     assert fit.objective <= at_truth.objective * (1 + 1e-8)
 
 
-def noisy(kind: str, seed: int) -> tuple[dict[str, np.ndarray], str, dict[str, float], dict[str, str]]:
+def noisy(
+    kind: str, seed: int
+) -> tuple[dict[str, np.ndarray], str, dict[str, float], dict[str, str]]:
     """Rows of a law with noise of heavy tails, its formula, its truth and its columns."""
     random = np.random.default_rng(seed)
     x, z = np.exp(random.uniform(0, 9, 30)), np.exp(random.uniform(0, 9, 30))
@@ -49,7 +55,10 @@ def noisy(kind: str, seed: int) -> tuple[dict[str, np.ndarray], str, dict[str, f
         law, truth = LAW, {"E": 1.5, "A": 15.0, "alpha": 0.3}
         clean = 1.5 + 15 * x**-0.3
     elif kind == "chinchilla":
-        law, truth = LAW + "+B*z**(-beta)", {"E": 2.0, "A": 15.0, "alpha": 0.25, "B": 10.0, "beta": 0.3}
+        law, truth = (
+            LAW + "+B*z**(-beta)",
+            {"E": 2.0, "A": 15.0, "alpha": 0.25, "B": 10.0, "beta": 0.3},
+        )
         clean = 2 + 15 * x**-0.25 + 10 * z**-0.3
     else:
         law = LAW + "*(1+(x/d)**(1/f))**(-c*f)"

@@ -288,7 +288,7 @@ impl<'a> Worker<'a> {
         }
         let effort = match starts {
             0 => Effort { further: 0, ..Effort::automatic(refits.problem.ranges().len()) },
-            count => Effort { scanned: count.max(2) * 8, refined: count, least: 1, until_agreed: false, further: 0 },
+            count => Effort { scanned: count.max(2) * 8, least: 1, ..Effort::every(count) },
         };
         let warm = self.x.clone();
         let (fitter, scratch) = (&mut self.fitter, &mut self.scratch);

@@ -16,6 +16,9 @@ const FEW_ROWS: usize = 64;
 /// Rows up to which a loss that gives rows up is searched for basins of its own: among more rows their subsets average out.
 const BASIN_ROWS: usize = 1_000;
 
+/// Nonlinear coordinates of a law that can follow a subset of few rows.
+const MANY_BENDS: usize = 3;
+
 /// Reweighted passes under a robust loss: a start needs to ignore outliers, not to be exact.
 const PASSES: usize = 3;
 
@@ -74,7 +77,10 @@ impl Separable for Fitter<'_> {
     }
 
     fn has_many_basins(&self) -> bool {
-        !self.problem.loss.0.is_convex() && self.n <= BASIN_ROWS
+        let loss = self.problem.loss.0;
+        // A curve with breaks passes through few rows in many ways under any loss that may leave some of them out.
+        let bends = loss != Loss::Squared && self.n <= FEW_ROWS && self.problem.nonlinear.len() >= MANY_BENDS;
+        bends || (!loss.is_convex() && self.n <= BASIN_ROWS)
     }
 
     fn soften(&mut self, width: Option<f64>) {
