@@ -233,6 +233,10 @@ pub struct Fitter<'a> {
     loss_factor: f64,
     /// Whether the scale of the residuals is estimated at every point: not for softened forms of a loss.
     joint: bool,
+    /// Whether a projection leaves the scale of the residuals aside.
+    plain: bool,
+    /// The rows a projection begins with, if not all: number and share of a draw.
+    part: Option<(u64, f64)>,
     /// The scale last estimated, in solver units.
     scale: f64,
     /// Residuals at the point last looked at, kept for the estimate of their scale.
@@ -264,6 +268,8 @@ impl<'a> Fitter<'a> {
             loss: problem.loss.0,
             loss_factor: 1.0,
             joint: problem.density.is_some(),
+            plain: false,
+            part: None,
             scale: 1.0,
             kept: Vec::new(),
             with_metric: true,

@@ -173,6 +173,19 @@ impl Space {
         }
     }
 
+    /// Whether the natural parameters `theta` of `x` kept their digits: none has overflowed, or gone to zero or near it where the
+    /// solver saw a usual number.
+    pub fn is_expressible(&self, x: &[f64], theta: &[f64]) -> bool {
+        let mut primed = theta.to_vec();
+        self.primed(x, &mut primed);
+        let vanished = |v: f64| v.abs() < f64::MIN_POSITIVE;
+        // A sum may well be zero.
+        let lost = |shift: &Shift| {
+            shift.kind == ShiftKind::Multiplicative && vanished(theta[shift.param]) && !vanished(primed[shift.param])
+        };
+        theta.iter().all(|v| v.is_finite()) && !self.shifts.iter().any(|(_, shift, _)| lost(shift))
+    }
+
     /// Coordinates of natural parameters.
     pub fn coordinates(&self, theta: &[f64], x: &mut [f64]) {
         let mut primed = theta.to_vec();

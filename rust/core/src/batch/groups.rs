@@ -212,7 +212,7 @@ fn report(problem: &Problem<'_>, fitter: &mut Fitter<'_>, found: &Found, x: &[f6
         row.status = Status::Degenerate;
     }
     let finite = row.objective.is_finite() && row.params.iter().all(|v| v.is_finite());
-    if row.status == Status::Converged && !finite {
+    if row.status == Status::Converged && !(finite && space.is_expressible(x, &row.params)) {
         row.status = Status::NotFinite;
     }
     row

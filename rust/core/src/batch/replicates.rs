@@ -214,6 +214,17 @@ fn fill_metric(rows: &Rows, q: usize, metric: &mut [f64]) {
     }
 }
 
+/// Binary exponents of the largest weight within which the weights of a replicate are taken as they are.
+const USUAL_EXPONENT: f64 = 64.0;
+
+/// The power of two by which the weights of a replicate are divided, because their scale must not matter; 1 for usual ones,
+/// which so keep their bits.
+fn replicate_unit(weights: &[f64]) -> f64 {
+    let largest = weights.iter().fold(0.0_f64, |m, w| m.max(w.abs()));
+    let exponent = largest.log2().round();
+    if exponent.is_finite() && exponent.abs() > USUAL_EXPONENT { exponent.clamp(-1000.0, 1000.0).exp2() } else { 1.0 }
+}
+
 /// One thread's buffers.
 struct Worker<'a> {
     refits: &'a Refits<'a>,
@@ -246,7 +257,8 @@ impl<'a> Worker<'a> {
         }
         self.draw(resampling, g, replicate);
         let weights = std::mem::take(&mut self.weights);
-        let rows = self.fitter.select(|i| weights[i]);
+        let unit = replicate_unit(&weights);
+        let rows = self.fitter.select(|i| weights[i] / unit);
         self.weights = weights;
         let q = self.x.len();
         if rows < q || rows == 0 {
@@ -266,9 +278,10 @@ impl<'a> Worker<'a> {
         if self.fitter.is_degenerate() {
             status = Status::Degenerate;
         }
-        row[1] = self.fitter.natural(value);
+        row[1] = self.fitter.natural(value) * unit;
         self.refits.problem.space.natural(&self.x, &mut row[2..]);
-        if status == Status::Converged && row[1..].iter().any(|v| !v.is_finite()) {
+        let finite = row[1..].iter().all(|v| v.is_finite());
+        if status == Status::Converged && !(finite && self.refits.problem.space.is_expressible(&self.x, &row[2..])) {
             status = Status::NotFinite;
         }
         row[0] = f64::from(status as u8);
@@ -284,7 +297,7 @@ impl<'a> Worker<'a> {
         }
         let effort = match starts {
             0 => Effort { further: 0, ..Effort::automatic(refits.problem.ranges().len()) },
-            count => Effort { scanned: count.max(2) * 8, refined: count, least: 1, until_agreed: false, further: 0 },
+            count => Effort { scanned: count.max(2) * 8, least: 1, ..Effort::every(count) },
         };
         let warm = self.x.clone();
         let (fitter, scratch) = (&mut self.fitter, &mut self.scratch);

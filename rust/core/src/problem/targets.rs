@@ -51,3 +51,12 @@ pub(super) fn pull_in(
     });
     Some(excess.collect())
 }
+
+/// Distances from the median, in median absolute deviations, and at least, beyond which a logarithm or a logit is too far out
+/// to say how large a change of the law it would notice.
+const USUAL: (f64, f64) = (10.0, 3.0);
+
+/// Distance from the centre of [`bulk`] within which a residual on a scale of its own is linearised at its target.
+pub(super) fn usual_reach(reach: f64) -> f64 {
+    if reach.is_finite() { (USUAL.0 / BULK * reach).max(USUAL.1) } else { USUAL.1 }
+}

@@ -14,7 +14,7 @@ pub enum Status {
     NotIdentified = 3,
     /// Fewer rows than free parameters.
     TooFewRows = 4,
-    /// The law or the objective is not finite at any start.
+    /// The law or the objective is not finite at any start, or a parameter leaves the range of numbers in natural units.
     NotFinite = 5,
     /// Cancelled before it ran.
     Unfinished = 6,
@@ -63,7 +63,9 @@ impl Status {
                 "the rows do not determine every parameter, or the loss is level around the optimum; fix a parameter, add rows at other scales, or use a smaller law or a smoother loss"
             }
             Self::TooFewRows => "fewer rows than free parameters; add rows or fix parameters",
-            Self::NotFinite => "the law is not finite at any start; give starts or bounds inside its domain",
+            Self::NotFinite => {
+                "the law is not finite at any start, or a parameter is too large or too small for a number; give starts or bounds inside its domain, or measure the columns in other units"
+            }
             Self::Unfinished => "cancelled before it ran; run again to finish it",
             Self::Degenerate => {
                 "the curve passes through so many rows that the residuals have no scale and the likelihood no maximum; use Squared() or Huber(delta), a larger nu, or add rows"

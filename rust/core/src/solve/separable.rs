@@ -11,6 +11,16 @@ pub trait Separable: Objective {
     /// Replace the linear coordinates of `x` by their weighted least-squares optimum; false where the law is undefined.
     fn project(&mut self, x: &mut [f64]) -> bool;
 
+    /// The same on the natural scale with rows that count alike, for where that leads outside the domain of the residual; false
+    /// where residuals have no other scale.
+    fn project_plainly(&mut self, x: &mut [f64]) -> bool;
+
+    /// The same by a part of the rows that `number` draws, then by the rows that the loss keeps there.
+    fn project_part(&mut self, x: &mut [f64], number: usize) -> bool;
+
+    /// Whether the loss makes basins of its own: each passes through another part of the rows.
+    fn has_many_basins(&self) -> bool;
+
     /// Replace the loss by one whose quadratic zone reaches at least `width`, with the same slopes far out; None restores it.
     fn soften(&mut self, width: Option<f64>);
 

@@ -61,6 +61,27 @@ impl Range {
 /// How many times as many points are scanned again where the first did not agree.
 const FURTHER: usize = 4;
 
+/// How many times as many points are scanned under a loss that makes basins of its own, most of them fitted to a few rows.
+const MANY_BASINS: usize = 64;
+
+/// Points of that scan at most.
+const MOST_SCANNED: usize = 4_096;
+
+/// Candidates of it that are refined.
+const REFINED_BASINS: usize = 64;
+
+/// Neighbours of the best basin looked at in a round, how many of them are refined, and rounds at most.
+const HOPS: usize = 512;
+const HOPS_REFINED: usize = 32;
+const MOST_ROUNDS: usize = 6;
+
+/// How far neighbours lie in the nonlinear coordinates, relative to the coordinate or to the least it is taken for.
+const HOP_REACHES: [f64; 3] = [0.03, 0.1, 0.4];
+const HOP_LEAST: f64 = 0.1;
+
+/// Candidates of a law with a break after which the agreement of a half is believed.
+const EASY: usize = 16;
+
 /// Points of that second scan at most.
 const MOST_FURTHER: usize = 2_560;
 
@@ -79,6 +100,8 @@ pub struct Effort {
     pub refined: usize,
     /// Candidates refined at least.
     pub least: usize,
+    /// Candidates after which it is enough that a half of them agrees.
+    pub easy: usize,
     /// Stop as soon as enough of them agree on the best.
     pub until_agreed: bool,
     /// Points scanned further where these do not agree.
@@ -92,18 +115,34 @@ impl Effort {
             0 => (1, 3, 1),
             1 => (24, 16, 1),
             2 => (48, 16, 1),
-            3 | 4 => (64 * d, 24, 1),
+            // A curve with a break is mistaken for another in one fit of fifty when forty starts are refined.
+            3 | 4 => (256 * d, 96, 64),
             // Two breaks of a curve are six or seven coordinates: there several starts agree on a curve with one of them
             // before the first finds both, in half of the fits with 450 points and 24 refinements.
             _ => ((512 * d).min(8192), 96, 32),
         };
         let further = (FURTHER * scanned).min(MOST_FURTHER);
-        Self { scanned, refined, least, until_agreed: true, further }
+        let easy = if matches!(d, 3 | 4) { EASY } else { usize::MAX };
+        Self { scanned, refined, least, easy, until_agreed: true, further }
+    }
+
+    /// The same where the loss makes basins of its own.
+    fn for_many_basins(self) -> Self {
+        if !self.until_agreed {
+            return self;
+        }
+        Self {
+            scanned: self.scanned.max((MANY_BASINS * self.scanned).min(MOST_SCANNED)),
+            refined: self.refined.max(REFINED_BASINS),
+            least: self.least.max(REFINED_BASINS),
+            easy: usize::MAX,
+            ..self
+        }
     }
 
     /// Every one of `count` starts.
     pub fn every(count: usize) -> Self {
-        Self { scanned: count, refined: count, least: count, until_agreed: false, further: 0 }
+        Self { scanned: count, refined: count, least: count, easy: usize::MAX, until_agreed: false, further: 0 }
     }
 }
 
@@ -114,7 +153,8 @@ pub struct Found {
     pub outcome: Outcome,
     /// Candidates refined.
     pub starts: usize,
-    /// Refinements that ended within 1e-8 relative of the best objective.
+    /// Refinements that ended within 1e-8 relative of the best objective; fewer than are needed where those are too small a
+    /// share of many.
     pub agreement: usize,
     /// Whether every valley of the only nonlinear coordinate was seen, so that no agreement is needed.
     pub exhaustive: bool,
@@ -130,13 +170,16 @@ pub fn search<O: Separable>(
     x: &mut [f64],
     s: &mut Scratch,
 ) -> Found {
+    let effort = if objective.has_many_basins() { effort.for_many_basins() } else { effort };
     let candidates = scan(objective, ranges, 0..effort.scanned, s);
     // Points a user gives come first: whoever gives a start wants it tried.
     let queue: Vec<Vec<f64>> = given.iter().cloned().chain(candidates).collect();
     let effort = Effort { refined: effort.refined.max(given.len()), ..effort };
-    let first = refine(objective, &queue, given.len(), effort, options, x, s);
+    let mut first = refine(objective, &queue, given.len(), effort, options, x, s);
+    let hops =
+        if objective.has_many_basins() && effort.until_agreed { hop(objective, &mut first, options, x, s) } else { 0 };
     if is_settled(&first) || effort.further == 0 {
-        return first;
+        return believed(first, effort, hops);
     }
     // Long valleys and shy basins: more starts, each led some way along a trust region before it is refined.
     let mut queue = scan(objective, ranges, effort.scanned..effort.scanned + effort.further, s);
@@ -165,12 +208,78 @@ pub fn search<O: Separable>(
             second = Found { outcome, agreement: 1, ..second };
         }
     }
-    second
+    believed(second, effort, hops)
+}
+
+/// Starts that must agree on the best of `starts`: of many, an eighth, because few of many agree by chance where basins are many.
+fn needed(starts: usize) -> usize {
+    AGREEMENT_NEEDED.max(starts / 8)
+}
+
+/// The search as it is told: `hops` refinements more, and an agreement that proves nothing withheld.
+fn believed(found: Found, effort: Effort, hops: usize) -> Found {
+    let proves = !effort.until_agreed || found.agreement >= needed(found.starts);
+    let agreement = if proves { found.agreement } else { found.agreement.min(AGREEMENT_NEEDED - 1) };
+    Found { agreement, starts: found.starts + hops, ..found }
+}
+
+/// Look for a better basin next to the best one, until a round finds none.
+///
+/// Neighbours are no evidence that a basin is the best of all: only starts of the scan that led to it agree on it. Returns
+/// how many were refined.
+fn hop<O: Separable>(objective: &mut O, found: &mut Found, options: Options, x: &mut [f64], s: &mut Scratch) -> usize {
+    let nonlinear = objective.nonlinear().to_vec();
+    let fractions = kronecker(nonlinear.len());
+    let effort = Effort::every(HOPS_REFINED);
+    let mut refined = 0;
+    for round in 0..MOST_ROUNDS {
+        let mut queue: Vec<(f64, Vec<f64>)> = Vec::new();
+        for index in round * HOPS..(round + 1) * HOPS {
+            if s.is_stopped() {
+                return refined;
+            }
+            let mut point = x.to_vec();
+            let reach = HOP_REACHES[index % HOP_REACHES.len()];
+            for (d, &j) in nonlinear.iter().enumerate() {
+                let u = (0.5 + (index as f64 + 1.0) * fractions[d]).fract();
+                let moved = point[j] + reach * (2.0 * u - 1.0) * point[j].abs().max(HOP_LEAST);
+                point[j] = moved.clamp(objective.lower()[j], objective.upper()[j]);
+            }
+            if objective.project_part(&mut point, index) {
+                let value = objective.value(&point);
+                if value.is_finite() {
+                    queue.push((value, point));
+                }
+            }
+        }
+        queue.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let queue: Vec<Vec<f64>> = queue.into_iter().map(|c| c.1).collect();
+        let mut point = x.to_vec();
+        let next = refine(objective, &queue, queue.len(), effort, options, &mut point, s);
+        let better = next.outcome.value < found.outcome.value * (1.0 - AGREEMENT_TOLERANCE)
+            && (next.outcome.status == Status::Converged || found.outcome.status != Status::Converged);
+        refined += next.starts;
+        if !better {
+            return refined;
+        }
+        x.copy_from_slice(&point);
+        *found = Found { outcome: next.outcome, agreement: 1, ..*found };
+    }
+    refined
 }
 
 /// Whether enough starts agree on a certified optimum.
 fn is_settled(found: &Found) -> bool {
-    found.outcome.status == Status::Converged && found.agreement >= AGREEMENT_NEEDED
+    found.outcome.status == Status::Converged && found.agreement >= needed(found.starts)
+}
+
+/// How the linear coordinates of a scanned point are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Projection {
+    /// By weighted least squares on the scale of the residuals; where basins are many, by some of the rows for most points.
+    Usual,
+    /// On the natural scale, where that leads outside the domain of the law.
+    Plain,
 }
 
 /// The points of the scan that have these numbers, linear coordinates solved for, best first.
@@ -180,10 +289,22 @@ fn scan<O: Separable>(
     numbers: std::ops::Range<usize>,
     s: &Scratch,
 ) -> Vec<Vec<f64>> {
+    let candidates = scan_with(objective, ranges, numbers.clone(), Projection::Usual, s);
+    if candidates.is_empty() { scan_with(objective, ranges, numbers, Projection::Plain, s) } else { candidates }
+}
+
+fn scan_with<O: Separable>(
+    objective: &mut O,
+    ranges: &[Range],
+    numbers: std::ops::Range<usize>,
+    projection: Projection,
+    s: &Scratch,
+) -> Vec<Vec<f64>> {
     let p = objective.dimension();
     let mut candidates: Vec<(f64, Vec<f64>)> = Vec::new();
     let nonlinear = objective.nonlinear().to_vec();
     let fractions = kronecker(nonlinear.len());
+    let parts = objective.has_many_basins();
     for index in numbers {
         if s.is_stopped() {
             break;
@@ -196,7 +317,12 @@ fn scan<O: Separable>(
             let u = (0.5 + (index as f64 + 1.0) * fractions[d]).fract();
             point[j] = ranges[d].at(u).clamp(objective.lower()[j], objective.upper()[j]);
         }
-        if objective.project(&mut point) {
+        let sound = match projection {
+            Projection::Plain => objective.project_plainly(&mut point),
+            Projection::Usual if parts && !index.is_multiple_of(4) => objective.project_part(&mut point, index),
+            Projection::Usual => objective.project(&mut point),
+        };
+        if sound {
             let value = objective.value(&point);
             if value.is_finite() {
                 candidates.push((value, point));
@@ -218,6 +344,7 @@ pub fn refine<O: Separable>(
     s: &mut Scratch,
 ) -> Found {
     let least = objective.least_starts().max(effort.least);
+    let many_basins = objective.has_many_basins();
     // What an objective of rounding noise amounts to: a sum of absolutes, or of squares.
     let perfect = if objective.width() == 0.0 { 10.0 * options.rounding } else { options.rounding * options.rounding };
     let mut best = Outcome::FAILED;
@@ -231,7 +358,7 @@ pub fn refine<O: Separable>(
         let mut trial = point.clone();
         // Coming down through wide losses forgives a bad start, and leads many starts to one place; every other start goes
         // straight down, so that a second basin is seen.
-        let staged = index >= exact && (index - exact).is_multiple_of(2);
+        let staged = index >= exact && (index - exact).is_multiple_of(if many_basins { 4 } else { 2 });
         let outcome = descend(objective, &mut trial, options, staged, s);
         if !outcome.value.is_finite() {
             continue;
@@ -246,12 +373,11 @@ pub fn refine<O: Separable>(
             best = outcome;
             x.copy_from_slice(&trial);
         }
-        if effort.until_agreed
-            && starts >= least
-            && best.status == Status::Converged
-            && agreement(&values, best.value, perfect) >= AGREEMENT_NEEDED
-        {
-            break;
+        if effort.until_agreed && best.status == Status::Converged && starts >= least.min(effort.easy) {
+            let agreed = agreement(&values, best.value, perfect);
+            if (starts >= least && agreed >= needed(starts)) || (starts >= effort.easy && 2 * agreed >= starts) {
+                break;
+            }
         }
     }
     if best.value.is_finite() {
