@@ -112,34 +112,6 @@ def test_gadre_is_chinchilla_with_equal_exponents():
     assert np.argmin(at(laws.gadre(), {"C": 1e21, "M": around}, params)) == 100
 
 
-@pytest.mark.parametrize(
-    ("alpha", "beta", "k", "percent"),
-    [(0.34, 0.28, 0.887, 0.45), (0.684, 0.439, 0.6835, 8.0), (0.710, 0.372, 0.649, 10.0)],
-)
-def test_misallocation_costs_what_was_published(alpha, beta, k, percent):
-    """Bounds of the share to the digits given; and the loss is that of so much less compute."""
-    cost = laws.misallocation_cost(k, alpha=alpha, beta=beta)
-    assert 100 * cost == pytest.approx(percent, abs=0.02)
-    law, params = (
-        laws.chinchilla(),
-        {"E": 1.7, "A": 400.0, "alpha": alpha, "B": 900.0, "beta": beta},
-    )
-    d = law.derive(params)
-    budget = 1e21 / 6
-
-    def loss(c, k):
-        n = k * d["G"] * c ** d["a"]
-        return at(law, {"N": [n], "D": [c / n]}, params)[0]
-
-    assert loss(budget, k) == pytest.approx(loss(budget * (1 - cost), 1.0), rel=1e-12)
-
-
-@pytest.mark.parametrize("bad", [0, -1, math.inf, math.nan, "1"])
-def test_misallocation_needs_positive_numbers(bad):
-    with pytest.raises(sf.ParameterError):
-        laws.misallocation_cost(bad, alpha=0.3, beta=0.3)
-
-
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 2**32))
 def test_the_smoothly_broken_power_law_of_astropy_is_bnsl(seed):

@@ -2,7 +2,7 @@
 
 from scaling_fast.laws.broken import bnsl, hinge_power
 from scaling_fast.laws.catalogue import as_law, get, names
-from scaling_fast.laws.chinchilla import chinchilla, chinchilla_tied, gadre, misallocation_cost
+from scaling_fast.laws.chinchilla import chinchilla, chinchilla_tied, gadre
 from scaling_fast.laws.downstream import coverage_power, exp_error, logistic, metric_artefact
 from scaling_fast.laws.experts import abnar, clark, krajewski, ludziejewski
 from scaling_fast.laws.farseer import farseer
@@ -54,7 +54,6 @@ __all__ = [
     "m3",
     "m4",
     "metric_artefact",
-    "misallocation_cost",
     "names",
     "power",
     "power_log",

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
-from scaling_fast.errors import ParameterError, shown
 from scaling_fast.laws.law import Law
 from scaling_fast.laws.need import Need
-from scaling_fast.laws.param import number, positive
+from scaling_fast.laws.param import positive
 
-__all__ = ["chinchilla", "chinchilla_tied", "gadre", "misallocation_cost"]
+__all__ = ["chinchilla", "chinchilla_tied", "gadre"]
 
 DESIGN = (
     Need("rows", 9, because="five parameters need more rows"),
@@ -148,43 +145,3 @@ def gadre() -> Law:
             Need("decades", 1.5, "C", because="E is not told from eta"),
         ),
     )
-
-
-def misallocation_cost(k: float, *, alpha: float, beta: float) -> float:
-    """Return the share of compute that training at k times the optimal size wastes.
-
-    The same loss could be had for (1 - share) of the compute at the optimal size. It depends on
-    the exponents of the law alone: with rho = (beta k^-alpha + alpha k^beta)/(alpha + beta) and
-    gamma = alpha beta/(alpha + beta) it is 1 - rho^(-1/gamma).
-
-    Parameters
-    ----------
-    k
-        Size trained over optimal size, at the same budget 6 N D.
-    alpha, beta
-        Exponents of size and data.
-
-    Returns
-    -------
-    float
-        At least 0, below 1.
-
-    Raises
-    ------
-    ParameterError
-        For a number that is not positive and finite.
-
-    Examples
-    --------
-    >>> round(100 * misallocation_cost(0.5, alpha=0.34, beta=0.28), 1)
-    13.9
-    """
-    for name, value in (("k", k), ("alpha", alpha), ("beta", beta)):
-        if not 0.0 < number(value, name, name) < math.inf:
-            raise ParameterError(
-                f"{name} must be positive and finite, got {shown(value)}",
-                code="positive",
-                param=name,
-            )
-    rho = (beta * k**-alpha + alpha * k**beta) / (alpha + beta)
-    return float(-math.expm1(-math.log(rho) * (1.0 / alpha + 1.0 / beta)))

@@ -14,6 +14,7 @@ use crate::solve::linalg::cholesky;
 use crate::solve::newton::{Options, Scratch, minimise};
 use crate::solve::separable::Separable;
 use crate::solve::starts::{Effort, descend, search};
+use crate::solve::trust::{self, Linear};
 use crate::solve::{Objective, Rows, Status};
 
 /// How the weights of a replicate come about.
@@ -70,6 +71,9 @@ const CHUNK: usize = 64;
 
 /// Evaluations of a warm refit before it is taken for a hard one; the reference problem needs seven.
 const WARM_EVALUATIONS: usize = 60;
+
+/// Evaluations along a trust region of a replicate that nothing else solved.
+const MOST_GUIDED: usize = 1_000;
 
 /// Damping of the first warm step, in the metric of the fit: 9.1 evaluations a refit of the reference problem, 9.9 without.
 const WARM_DAMPING: f64 = 0.05;
@@ -291,7 +295,7 @@ impl<'a> Worker<'a> {
     fn minimise(&mut self, starts: usize) -> (f64, Status) {
         let refits = self.refits;
         let options = Options { rounding: refits.rounding, ..Options::default() };
-        let (value, status) = self.warm(options);
+        let (mut value, mut status) = self.warm(options);
         if starts == 0 && status == Status::Converged {
             return (value, status);
         }
@@ -303,15 +307,27 @@ impl<'a> Worker<'a> {
         let (fitter, scratch) = (&mut self.fitter, &mut self.scratch);
         let found = search(fitter, refits.problem.ranges(), &[], effort, options, &mut self.x, scratch).outcome;
         let better = found.status == Status::Converged && (status != Status::Converged || found.value < value);
-        if !better {
+        if better {
+            (value, status) = (found.value, found.status);
+        } else {
             self.x = warm;
+        }
+        if status != Status::Converged && self.fitter.width() > 0.0 {
+            // A ridge that Newton walks too slowly. Replicates that fail are not spread at random: without them tails are short.
+            let mut point = self.x.clone();
+            trust::follow(&mut self.fitter, &mut point, Linear::Stepped, MOST_GUIDED, &mut self.scratch);
+            let outcome = minimise(&mut self.fitter, &mut point, None, options, &mut self.scratch);
+            if outcome.status == Status::Converged {
+                self.x = point;
+                (value, status) = (outcome.value, outcome.status);
+            }
         }
         // The scratch still describes the last searched point; what follows reads the model of this one.
         self.fitter.with_metric = false;
         let again = Options { damping: 0.0, second_order: false, max_evaluations: 1, ..options };
         minimise(&mut self.fitter, &mut self.x.clone(), Some(&refits.metric), again, &mut self.scratch);
         self.fitter.with_metric = true;
-        if better { (found.value, found.status) } else { (value, status) }
+        (value, status)
     }
 
     /// Refit from the optimum of the fit.
