@@ -441,9 +441,8 @@ def _assemble(
     certificates = np.column_stack(
         [numbers["gradient"], numbers["decrease"], numbers["multiplier"]]
     )
-    agreed = ((numbers["agreement"] >= AGREEMENT_NEEDED) & searched | numbers["exhaustive"]) & (
-        status == "converged"
-    ).to_numpy()
+    proved = (numbers["agreement"] >= AGREEMENT_NEEDED) & searched & ~numbers["doubtful"]
+    agreed = (proved | numbers["exhaustive"]) & (status == "converged").to_numpy()
     disagreed = automatic and not bool(agreed[0])
     findings = advice.of_fit(request, numbers, status, single=single, disagreed=disagreed)
     return Fit(request, frame, findings, scale, seed, certificates, agreed)

@@ -82,6 +82,8 @@ pub struct FitRow {
     pub starts: usize,
     /// Starts that agree with the best one.
     pub agreement: usize,
+    /// Whether those are too small a share of many starts to prove anything.
+    pub doubtful: bool,
     /// Whether the search saw every valley there is, so that no agreement is needed.
     pub exhaustive: bool,
     /// Condition number of the column-scaled J'J in solver coordinates.
@@ -108,6 +110,7 @@ impl FitRow {
             rows,
             starts: 0,
             agreement: 0,
+            doubtful: false,
             exhaustive: false,
             condition: f64::NAN,
             evaluations: 0,

@@ -134,7 +134,7 @@ fn run(
             fitter.select(|_| 1.0);
             let found = refine(fitter, &[x.to_vec()], 1, Effort::every(1), options, x, scratch);
             let agreement = if found.outcome.status == Status::Converged { scouted.agreement } else { 0 };
-            Found { agreement, starts: scouted.starts, ..found }
+            Found { agreement, doubtful: scouted.doubtful, starts: scouted.starts, ..found }
         }
     }
 }
@@ -172,7 +172,8 @@ fn local(fitter: &mut Fitter<'_>, start: &[f64], options: Options, x: &mut [f64]
         }
     }
     let outcome = best.unwrap_or(Outcome::FAILED);
-    Found { outcome, starts: 1, agreement: usize::from(outcome.value.is_finite()), exhaustive: false }
+    let agreement = usize::from(outcome.value.is_finite());
+    Found { outcome, starts: 1, agreement, doubtful: false, exhaustive: false }
 }
 
 /// The table row of a finished fit.
@@ -181,6 +182,7 @@ fn report(problem: &Problem<'_>, fitter: &mut Fitter<'_>, found: &Found, x: &[f6
     let mut row = FitRow::empty(space.parameters(), fitter.rows_selected(), found.outcome.status);
     row.starts = found.starts;
     row.agreement = found.agreement;
+    row.doubtful = found.doubtful;
     row.exhaustive = found.exhaustive;
     row.evaluations = found.outcome.evaluations;
     if !found.outcome.value.is_finite() {

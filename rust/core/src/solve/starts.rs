@@ -153,9 +153,10 @@ pub struct Found {
     pub outcome: Outcome,
     /// Candidates refined.
     pub starts: usize,
-    /// Refinements that ended within 1e-8 relative of the best objective; fewer than are needed where those are too small a
-    /// share of many.
+    /// Refinements that ended within 1e-8 relative of the best objective.
     pub agreement: usize,
+    /// Whether those are too small a share of many starts to prove anything.
+    pub doubtful: bool,
     /// Whether every valley of the only nonlinear coordinate was seen, so that no agreement is needed.
     pub exhaustive: bool,
 }
@@ -216,11 +217,10 @@ fn needed(starts: usize) -> usize {
     AGREEMENT_NEEDED.max(starts / 8)
 }
 
-/// The search as it is told: `hops` refinements more, and an agreement that proves nothing withheld.
+/// The search as it is told: `hops` refinements more, and whether its agreement proves anything.
 fn believed(found: Found, effort: Effort, hops: usize) -> Found {
-    let proves = !effort.until_agreed || found.agreement >= needed(found.starts);
-    let agreement = if proves { found.agreement } else { found.agreement.min(AGREEMENT_NEEDED - 1) };
-    Found { agreement, starts: found.starts + hops, ..found }
+    let doubtful = effort.until_agreed && found.agreement < needed(found.starts);
+    Found { doubtful, starts: found.starts + hops, ..found }
 }
 
 /// Look for a better basin next to the best one, until a round finds none.
@@ -383,7 +383,8 @@ pub fn refine<O: Separable>(
     if best.value.is_finite() {
         best = polish::polish(objective, x, best, options, s);
     }
-    Found { outcome: best, starts, agreement: agreement(&values, best.value, perfect), exhaustive: false }
+    let agreement = agreement(&values, best.value, perfect);
+    Found { outcome: best, starts, agreement, doubtful: false, exhaustive: false }
 }
 
 /// Width of the quadratic zone, in median residuals, below which a loss is approached through its kinked limit.
