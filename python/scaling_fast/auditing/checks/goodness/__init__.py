@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scaling_fast.auditing.checks.distances import score, wald
-from scaling_fast.auditing.checks.likelihood_ratio import likelihood_ratio
+from scaling_fast.auditing.checks.goodness.distances import score, wald
+from scaling_fast.auditing.checks.goodness.ratio import likelihood_ratio
 from scaling_fast.auditing.checks.outcome import Outcome, grey, joined, no_rows, unjudged
 
 if TYPE_CHECKING:
