@@ -21,7 +21,7 @@ PYTHON_ORDER = [
     *("_core", "errors", "findings", "options", "progress", "losses", "residuals", "schemes"),
     *("laws", "columns", "asking", "clusters", "covariance", "request", "uncertainty"),
     *("predictions", "starts", "design", "advice", "fitted", "binding", "fitting"),
-    *("resampled", "resampling", "saving", "inversion", "profiles"),
+    *("resampled", "resampling", "saving", "inversion", "held", "profiles"),
     *("recipes", "frontier"),
     *("datasets", "reporting", "auditing", "terminal", "cli", "__main__"),
 ]
