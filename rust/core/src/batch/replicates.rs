@@ -154,6 +154,7 @@ impl<'a> Refits<'a> {
         let design = Design::new(question, g, scheme);
         let mut refits = Self { design, problem, warm, metric: vec![0.0; q * q], rounding: 0.0 };
         let mut metric = vec![0.0; q * q];
+        let targets;
         {
             let mut fitter = Fitter::new(&refits.problem);
             refits.rounding = refits.problem.rounding(&fitter);
@@ -162,8 +163,10 @@ impl<'a> Refits<'a> {
                 return None;
             }
             fill_metric(&rows, q, &mut metric);
+            targets = refits.design.around(&fitter, &refits.problem.space.moving(&refits.warm), &rows);
         }
         refits.metric = metric;
+        refits.design.targets = targets;
         Some(refits)
     }
 }
