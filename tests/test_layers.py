@@ -18,9 +18,32 @@ CORE = ROOT / "rust" / "core" / "src"
 
 # One line a stage, so that a new module shows as a word in a diff.
 PYTHON_ORDER = [
-    *("_core", "errors", "findings", "options", "progress", "losses", "residuals", "schemes"),
+    *(
+        "_core",
+        "errors",
+        "packing",
+        "findings",
+        "options",
+        "progress",
+        "losses",
+        "residuals",
+        "schemes",
+    ),
     *("laws", "columns", "asking", "covariance", "request", "predictions", "starts", "design"),
-    *("advice", "fitted", "fitting", "resampled", "resampling", "saving", "inversion", "profiles"),
+    *(
+        "advice",
+        "fitted",
+        "fitting",
+        "tasks",
+        "executors",
+        "checkpoint",
+        "sharding",
+        "resampled",
+        "resampling",
+        "saving",
+        "inversion",
+        "profiles",
+    ),
     *("recipes", "frontier"),
     *("datasets", "reporting", "auditing", "terminal", "cli", "__main__"),
 ]
