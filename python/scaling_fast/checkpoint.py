@@ -1,11 +1,10 @@
-"""A folder that holds the finished shards of one bootstrap: written whole or not at all, resumed, locked, refused if foreign."""
+"""A folder that holds the finished shards of one bootstrap: written whole, resumed, locked, refused if foreign."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -16,6 +15,7 @@ from scaling_fast.tasks import Answer, unfinished_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from types import TracebackType
 
     from scaling_fast.tasks import Job
@@ -55,13 +55,15 @@ class Checkpoint:
         self.failure: CheckpointError | None = None
         self._identity = _identity(job)
         self._lock: Any = None
-        self._key = (os.getpid(), os.path.realpath(path))
+        self._key = (os.getpid(), "")
 
     def __enter__(self) -> Self:
         try:
             if b"\0" in os.fsencode(self.path):
                 raise ValueError("it holds a null character")
+            self._key = (os.getpid(), os.path.realpath(self.path))
             self.path.mkdir(exist_ok=True)
+            self._refuse_strangers()
             self._take_lock()
             try:
                 self._claim()
@@ -142,13 +144,18 @@ class Checkpoint:
             if words["run"] != self._identity:
                 self._refuse_other(path, words["run"])
             return
-        if others := sorted(one.name for one in self.path.iterdir() if one.name != LOCK):
+        write_whole(path, packed(RUN, {"run": self._identity}, {}))
+
+    def _refuse_strangers(self) -> None:
+        """Leave a folder alone that holds something and no run."""
+        names = sorted(one.name for one in self.path.iterdir() if one.name != LOCK)
+        ours = [one for one in names if one.startswith((RUN, SHARD, f".{RUN}"))]
+        if names and not ours:
             raise CheckpointError(
-                f"{shown(self.path, 200)} holds {shown(others[0])} and no run of scaling_fast; give a folder "
+                f"{shown(self.path, 200)} holds {shown(names[0])} and no run of scaling_fast; give a folder "
                 "of its own",
                 code="foreign",
             )
-        write_whole(path, packed(RUN, {"run": self._identity}, {}))
 
     def _read(self, path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
         try:

@@ -50,7 +50,8 @@ def checked_executor(executor: Any) -> Any:
     ParameterError
         For an object without `submit`.
     """
-    if executor is not None and not callable(getattr(executor, "submit", None)):
+    able = callable(getattr(executor, "submit", None)) and not isinstance(executor, type)
+    if executor is not None and not able:
         raise ParameterError(
             "executor must be None or have submit(fn, *args), as those of concurrent.futures do, "
             f"got {shown(executor)}; of a dask Client pass client.get_executor()",

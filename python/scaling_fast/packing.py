@@ -54,7 +54,7 @@ def packed(kind: str, words: Mapping[str, Any], arrays: Mapping[str, NDArray[Any
 
 
 def unpacked(kind: str, raw: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Return the words and the read-only arrays of a message.
+    """Return the words and the arrays of a message.
 
     Raises
     ------
@@ -82,7 +82,8 @@ def unpacked(kind: str, raw: bytes) -> tuple[dict[str, Any], dict[str, NDArray[A
             raise Foreign(f"it holds an array of dtype {code}")
         count = int(np.prod(shape, dtype=np.int64))
         values = np.frombuffer(rest, dtype=dtype, count=count, offset=place).reshape(shape)
-        arrays[name] = values.astype(dtype.newbyteorder("="), copy=False)
+        # A copy, because the core wants numbers at aligned addresses.
+        arrays[name] = values.astype(dtype.newbyteorder("="))
         place += count * dtype.itemsize
     return head["words"], arrays
 
