@@ -18,10 +18,11 @@ CORE = ROOT / "rust" / "core" / "src"
 
 # One line a stage, so that a new module shows as a word in a diff.
 PYTHON_ORDER = [
-    *("_core", "errors", "findings", "options", "progress", "losses", "residuals"),
+    *("_core", "errors", "packing", "findings", "options", "progress", "losses", "residuals"),
     *("schemes", "laws", "columns", "asking", "clusters", "covariance", "request"),
     *("uncertainty", "predictions", "starts", "design", "advice", "fitted", "binding"),
-    *("fitting", "drawing", "intervals", "bands", "resampled", "resampling", "saving"),
+    *("fitting", "drawing", "tasks", "executors", "checkpoint", "sharding"),
+    *("intervals", "bands", "resampled", "resampling", "saving"),
     *("inversion", "held", "profiles", "recipes", "frontier"),
     *("datasets", "reporting", "auditing", "terminal", "cli", "__main__"),
 ]

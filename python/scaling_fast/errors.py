@@ -174,7 +174,11 @@ class ResourceError(ScalingError):
 
 
 class CheckpointError(ScalingError):
-    """A saved state that cannot be written, or read back."""
+    """A saved state that cannot be written, or read back; `result` is what was computed all the same."""
+
+    def __init__(self, message: str = "", *, result: Any = None, **where: Any) -> None:
+        super().__init__(message, **where)
+        self.result = result
 
 
 class InternalError(_Located, RuntimeError):

@@ -137,23 +137,44 @@ class Request:
 
     def __post_init__(self) -> None:
         program = _core.Program(self.law.formula, list(self.law.columns or ()))
-        target = self.table.target
+        object.__setattr__(self, "program", program)
+        object.__setattr__(self, "question", self.heard(*self.spoken()))
+
+    def spoken(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return the question of the core as words and arrays, which another process can hear."""
+        program, table = self.program, self.table
+        target = table.target
         if program.target is not None:
             target = np.asarray(program.transform_target(target))
-        question = _core.Question(
+        words = {
+            "formula": self.law.formula,
+            "columns": list(self.law.columns or ()),
+            "params": [self._spec(one) for one in program.params],
+            "loss": self._criterion(),
+            "residual": residual_word(self.residual),
+            "offset": self._offset(program.params),
+        }
+        arrays: dict[str, NDArray[Any]] = {f"x:{one}": table.arrays[one] for one in program.columns}
+        arrays |= {"target": target, "offsets": table.offsets}
+        rest = {"weights": table.weights, "sigma": table.sigma}
+        return words, arrays | {one: held for one, held in rest.items() if held is not None}
+
+    @staticmethod
+    def heard(words: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Any:
+        """Return the question of the core that `spoken` wrote down."""
+        program = _core.Program(words["formula"], words["columns"])
+        return _core.Question(
             program,
-            [self.table.arrays[one] for one in program.columns],
-            target,
-            weights=self.table.weights,
-            sigma=self.table.sigma,
-            offsets=self.table.offsets.tolist(),
-            params=[self._spec(one) for one in program.params],
-            loss=self._criterion(),
-            residual=residual_word(self.residual),
-            offset=self._offset(program.params),
+            [arrays[f"x:{one}"] for one in program.columns],
+            arrays["target"],
+            weights=arrays.get("weights"),
+            sigma=arrays.get("sigma"),
+            offsets=arrays["offsets"].tolist(),
+            params=[tuple(one) for one in words["params"]],
+            loss=tuple(words["loss"]),
+            residual=words["residual"],
+            offset=None if words["offset"] is None else tuple(words["offset"]),
         )
-        object.__setattr__(self, "program", program)
-        object.__setattr__(self, "question", question)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Request, (self.law, self.table, self.loss, self.residual, dict(self.columns)))

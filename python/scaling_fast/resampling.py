@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, overload
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import polars as pl
 
 from scaling_fast.drawing import as_drawn
-from scaling_fast.errors import DataError, ParameterError, shown
+from scaling_fast.errors import CheckpointError, DataError, ParameterError, shown
+from scaling_fast.executors import checked_executor, checked_shards
 from scaling_fast.fitted import Fit
 from scaling_fast.options import (
     checked_seed,
     checked_threads,
     require_memory,
-    require_usable_process,
     whole_number,
 )
 from scaling_fast.progress import watched
 from scaling_fast.request import evaluate, status_column
 from scaling_fast.resampled import Bootstrap
 from scaling_fast.schemes import Pairs
+from scaling_fast.sharding import Ways, gathered
+from scaling_fast.tasks import Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +56,9 @@ def bootstrap(
     starts: str | int = ...,
     seed: int | None = ...,
     threads: int | None = ...,
+    executor: Any = ...,
+    shards: int | None = ...,
+    keep: Literal["draws"] | PathLike[str] = ...,
     progress: bool | Callable[[int, int], object] | None = ...,
 ) -> Bootstrap: ...
 @overload
@@ -63,6 +70,9 @@ def bootstrap(
     starts: str | int = ...,
     seed: int | None = ...,
     threads: int | None = ...,
+    executor: Any = ...,
+    shards: int | None = ...,
+    keep: Literal["draws"] | PathLike[str] = ...,
     progress: bool | Callable[[int, int], object] | None = ...,
 ) -> list[Bootstrap]: ...
 def bootstrap(
@@ -73,6 +83,9 @@ def bootstrap(
     starts: str | int = "warm",
     seed: int | None = 0,
     threads: int | None = None,
+    executor: Any = None,
+    shards: int | None = None,
+    keep: str | PathLike[str] = "draws",
     progress: bool | Callable[[int, int], object] | None = None,
 ) -> Bootstrap | list[Bootstrap]:
     """Return a fit refitted `n` times, or one `Bootstrap` a fit of a list, on common draws.
@@ -96,6 +109,17 @@ def bootstrap(
         Below 2**64; None draws one, kept in `.seed`. Replicate i is the same for every n.
     threads
         Threads; else SCALING_FAST_THREADS, else the cores of this process. Results do not depend on it.
+        With an executor: threads of each task, 1 by default.
+    executor
+        None computes in this process; else any object with `submit(fn, *args)` whose answer has
+        `result()`: those of concurrent.futures, loky, dask's `client.get_executor()`,
+        `mpi4py.futures`. Workers need this version of the package and nothing else. What a worker
+        that died held is computed again; the results are those without an executor, bit for bit.
+    shards
+        In how many parts the replicates are computed; by default some tens to thousands.
+    keep
+        "draws", or a `Path`: a folder to which every part is written as it ends, and from which
+        the same call goes on after whatever ended it; a larger n goes on from a smaller one.
     progress
         None: a bar on runs over a second when a terminal watches; False: never; a function is
         called with (done, total).
@@ -106,6 +130,9 @@ def bootstrap(
         A question that cannot be asked.
     KeyboardInterrupt
         On Ctrl-C; its `.partial` is the `Bootstrap` of the replicates that were finished.
+    CheckpointError
+        For a folder of another run, a damaged or a locked one. When writing fails on the way, the
+        run is finished first and the exception's `.result` holds it.
 
     Examples
     --------
@@ -117,13 +144,25 @@ def bootstrap(
     >>> boot.draws.height, boot.failures.height
     (100, 0)
     """
-    require_usable_process()
+    path = _folder(keep)
     if not isinstance(fit, Fit):
+        fits = _several(fit)
+        if path is not None:
+            _make(path)
         return [
             bootstrap(
-                one, scheme, n=n, starts=starts, seed=seed, threads=threads, progress=progress
+                one,
+                scheme,
+                n=n,
+                starts=starts,
+                seed=seed,
+                threads=threads,
+                executor=executor,
+                shards=shards,
+                keep="draws" if path is None else path / f"fit-{place}",
+                progress=progress,
             )
-            for one in _several(fit)
+            for place, one in enumerate(fits)
         ]
     kind, table, fixed = as_drawn(fit, scheme)
     if fixed is not None and n is not None and n != fixed:
@@ -135,36 +174,54 @@ def bootstrap(
     count = fixed if fixed is not None else whole_number(DEFAULT_N if n is None else n, "n", 1)
     extra = _starts(starts)
     seed = checked_seed(seed)
-    workers = checked_threads(threads)
+    here = checked_threads(threads)
+    # A worker has its share of the machine already: it starts no threads unless told to.
+    task = here if executor is None or threads is not None else 1
+    ways = Ways(checked_executor(executor), checked_shards(shards), task, here)
     names = fit.request.names
     width = len(names) + len(fit.law.derived) + 3
     # The table of the threads and the columns made of it stand in memory together.
     require_memory(
         f"{count:,} replicates of {fit.groups:,} groups", 2 * 8 * count * fit.groups * width
     )
-    base = np.ascontiguousarray(fit.table.select(names).to_numpy(), dtype=np.float64)
+    base = np.column_stack([fit.table[one].to_numpy() for one in names]).astype(np.float64)
+    call = {"params": base, "kind": kind, "table": table, "seed": seed, "starts": extra}
     with watched(progress, "refitting") as callback:
-        status, objective, params, interrupted = fit.request.resample(
-            base,
-            kind,
-            table,
-            first=0,
-            count=count,
-            seed=seed,
-            starts=extra,
-            threads=workers,
-            progress=callback,
-        )
-    draws = _table(fit, status, objective, params, count)
+        found = gathered(Job(fit.request, call), count, ways, path=path, watch=callback)
+    draws = _table(fit, found.status, found.objective, found.params, count)
     boot = Bootstrap(fit, scheme, seed, draws, count)
-    if interrupted:
+    if found.interrupted:
         column = boot._column("status")
         stopped = KeyboardInterrupt("interrupted; the finished replicates are in .partial")
         stopped.partial = Bootstrap(  # type: ignore[attr-defined]
             fit, scheme, seed, draws.filter(pl.col(column) != UNFINISHED), count
         )
         raise stopped
+    if found.failure is not None:
+        found.failure.result = boot
+        raise found.failure
     return boot
+
+
+def _folder(keep: Any) -> Path | None:
+    """Return the folder that `keep` names, or None to keep the draws in memory alone."""
+    if isinstance(keep, PathLike):
+        return Path(keep)
+    if keep != "draws":
+        raise ParameterError(
+            f'keep must be "draws" or a pathlib.Path, got {shown(keep)}', code="keep", param="keep"
+        )
+    return None
+
+
+def _make(path: Path) -> None:
+    """Make the folder of several runs, one folder a fit."""
+    try:
+        path.mkdir(exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{shown(path, 200)} cannot be a folder: {error}", code="write"
+        ) from error
 
 
 def _several(fits: Any) -> list[Fit]:

@@ -1,7 +1,9 @@
 //! Threads of our own, one pool a process: rayon's global pool does not survive a fork, and other libraries use it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, TryLockError};
+use std::time::Duration;
 
+use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::Error;
@@ -9,45 +11,96 @@ use crate::error::Error;
 /// Most threads a pool may have; more can only be a slip of the pen.
 pub const MOST_THREADS: usize = 1024;
 
+/// How often, and after what rest, the shared pool is asked for before a call makes one for itself alone.
+const ATTEMPTS: usize = 20;
+const REST: Duration = Duration::from_millis(1);
+
 struct Keyed {
     process: u32,
     threads: usize,
     pool: Arc<ThreadPool>,
 }
 
+/// Only ever tried, never waited for: the thread that holds it may be one that did not survive a fork.
 static POOL: Mutex<Option<Keyed>> = Mutex::new(None);
 
-/// The pool of this process with that many threads, built at first use and again after a fork.
-///
-/// # Errors
-/// [`Error::Parameter`] for 0 or more than [`MOST_THREADS`] threads, or when the system refuses to start them.
-pub fn pool(threads: usize) -> Result<Arc<ThreadPool>, Error> {
-    let refused = |got: String| Error::Parameter { name: "threads".into(), legal: "between 1 and 1024", got };
+/// Threads that a call may use: a pool, or the caller's own thread alone.
+#[derive(Debug, Clone)]
+pub struct Threads(Option<Arc<ThreadPool>>);
+
+impl Threads {
+    /// That many threads. One is the caller's, so that callers side by side do not wait for each other; more are the pool
+    /// of this process, built at first use and again after a fork.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for 0 or more than [`MOST_THREADS`] threads, or when the system refuses to start them.
+    pub fn new(threads: usize) -> Result<Self, Error> {
+        if threads == 1 { Ok(Self(None)) } else { pool(&POOL, threads).map(|pool| Self(Some(pool))) }
+    }
+
+    /// Call `work` with the number and the content of every part of `size` items.
+    pub fn each_part<T: Send>(&self, items: &mut [T], size: usize, work: impl Fn(usize, &mut [T]) + Sync) {
+        match &self.0 {
+            None => items.chunks_mut(size).enumerate().for_each(|(i, part)| work(i, part)),
+            Some(pool) => {
+                pool.install(|| items.par_chunks_mut(size).enumerate().for_each(|(i, part)| work(i, part)));
+            }
+        }
+    }
+
+    /// `work` of every number below `count`, in order.
+    pub fn map<T: Send>(&self, count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+        match &self.0 {
+            None => (0..count).map(work).collect(),
+            Some(pool) => pool.install(|| (0..count).into_par_iter().map(&work).collect()),
+        }
+    }
+}
+
+fn pool(shared: &Mutex<Option<Keyed>>, threads: usize) -> Result<Arc<ThreadPool>, Error> {
     if threads == 0 || threads > MOST_THREADS {
         return Err(refused(threads.to_string()));
     }
     let process = std::process::id();
-    let mut held = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(keyed) = held.as_ref()
-        && keyed.process == process
-        && keyed.threads == threads
-    {
-        return Ok(Arc::clone(&keyed.pool));
+    for _ in 0..ATTEMPTS {
+        let mut held = match shared.try_lock() {
+            Ok(held) => held,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                std::thread::sleep(REST);
+                continue;
+            }
+        };
+        if let Some(keyed) = held.as_ref()
+            && keyed.process == process
+            && keyed.threads == threads
+        {
+            return Ok(Arc::clone(&keyed.pool));
+        }
+        let pool = build(threads)?;
+        let old = held.replace(Keyed { process, threads, pool: Arc::clone(&pool) });
+        if let Some(old) = old
+            && old.process != process
+        {
+            // The threads of the parent do not exist here; joining them would wait for ever.
+            std::mem::forget(old);
+        }
+        return Ok(pool);
     }
-    let pool = ThreadPoolBuilder::new()
+    build(threads)
+}
+
+fn build(threads: usize) -> Result<Arc<ThreadPool>, Error> {
+    ThreadPoolBuilder::new()
         .num_threads(threads)
         .thread_name(|index| format!("scaling-{index}"))
         .build()
-        .map_err(|cause| refused(format!("{threads} ({cause})")))?;
-    let pool = Arc::new(pool);
-    let old = held.replace(Keyed { process, threads, pool: Arc::clone(&pool) });
-    if let Some(old) = old
-        && old.process != process
-    {
-        // The threads of the parent do not exist here; joining them would wait for ever.
-        std::mem::forget(old);
-    }
-    Ok(pool)
+        .map(Arc::new)
+        .map_err(|cause| refused(format!("{threads} ({cause})")))
+}
+
+fn refused(got: String) -> Error {
+    Error::Parameter { name: "threads".into(), legal: "between 1 and 1024", got }
 }
 
 #[cfg(test)]
@@ -56,9 +109,29 @@ mod tests {
 
     #[test]
     fn a_pool_is_kept_and_counts_are_checked() {
-        let first = pool(2).unwrap();
-        assert!(Arc::ptr_eq(&first, &pool(2).unwrap()));
-        assert!(matches!(pool(0), Err(Error::Parameter { .. })));
-        assert!(matches!(pool(5000), Err(Error::Parameter { .. })));
+        let shared = Mutex::new(None);
+        let first = pool(&shared, 2).unwrap();
+        assert!(Arc::ptr_eq(&first, &pool(&shared, 2).unwrap()));
+        assert!(matches!(Threads::new(0), Err(Error::Parameter { .. })));
+        assert!(matches!(Threads::new(5000), Err(Error::Parameter { .. })));
+    }
+
+    #[test]
+    fn a_lock_that_nobody_will_open_keeps_nobody_waiting() {
+        let shared = Mutex::new(None);
+        let held = shared.lock().unwrap();
+        assert_eq!(pool(&shared, 3).unwrap().current_num_threads(), 3);
+        drop(held);
+    }
+
+    #[test]
+    fn one_thread_and_several_do_the_same() {
+        for threads in [1, 2, 3] {
+            let threads = Threads::new(threads).unwrap();
+            let mut items = [0; 10];
+            threads.each_part(&mut items, 4, |part, items| items.iter_mut().for_each(|one| *one = part));
+            assert_eq!(items, [0, 0, 0, 0, 1, 1, 1, 1, 2, 2]);
+            assert_eq!(threads.map(3, |i| i + 1), [1, 2, 3]);
+        }
     }
 }

@@ -1,12 +1,10 @@
 //! One fit a group, global unless the caller gave its start.
 
-use rayon::prelude::*;
-
 use super::identify::{flat, identify};
 use super::{Control, FitRow, Question, Starts, order};
 use crate::error::Error;
 use crate::loss::{Criterion, Loss};
-use crate::pool::pool;
+use crate::pool::Threads;
 use crate::problem::{Fitter, Problem, Residual};
 use crate::solve::newton::{Options, Outcome, Scratch};
 use crate::solve::separable::Separable;
@@ -56,7 +54,7 @@ pub fn fit_groups(
     if groups == 1 {
         return Ok(vec![fit(0)]);
     }
-    Ok(pool(threads)?.install(|| (0..groups).into_par_iter().map(fit).collect()))
+    Ok(Threads::new(threads)?.map(groups, fit))
 }
 
 /// Fit one group.

@@ -1,12 +1,10 @@
 //! Refits of weighted rows: a replicate is a pure function of (question, scheme, seed, group, replicate).
 
-use rayon::prelude::*;
-
 use super::draw::{Design, Drawn, Scheme};
 use super::identify::identify;
 use super::{Control, FitRow, Question, allocate};
 use crate::error::Error;
-use crate::pool::pool;
+use crate::pool::Threads;
 use crate::problem::{Fitter, Problem};
 use crate::solve::certificate::DECREASE_TOLERANCE;
 use crate::solve::linalg::cholesky;
@@ -74,7 +72,7 @@ pub fn resample(
     })?;
     let mut table = allocate("the table of draws", total, f64::NAN)?;
     if resampling.count > 0 {
-        let threads = pool(threads)?;
+        let threads = Threads::new(threads)?;
         for (g, part) in table.chunks_mut(resampling.count * width).enumerate() {
             let refits = Refits::new(question, g, &base[g], &resampling.scheme);
             let Some(refits) = refits else {
@@ -84,21 +82,19 @@ pub fn resample(
                 control.finished(resampling.count);
                 continue;
             };
-            threads.install(|| {
-                part.par_chunks_mut(CHUNK * width).enumerate().for_each(|(chunk, rows)| {
-                    if control.is_cancelled() {
-                        for row in rows.chunks_mut(width) {
-                            row[0] = f64::from(Status::Unfinished as u8);
-                        }
-                        return;
+            threads.each_part(part, CHUNK * width, |chunk, rows| {
+                if control.is_cancelled() {
+                    for row in rows.chunks_mut(width) {
+                        row[0] = f64::from(Status::Unfinished as u8);
                     }
-                    let mut worker = Worker::new(&refits, control);
-                    for (i, row) in rows.chunks_mut(width).enumerate() {
-                        let replicate = resampling.first + chunk * CHUNK + i;
-                        worker.replicate(resampling, g, replicate, row);
-                    }
-                    control.finished(rows.len() / width);
-                });
+                    return;
+                }
+                let mut worker = Worker::new(&refits, control);
+                for (i, row) in rows.chunks_mut(width).enumerate() {
+                    let replicate = resampling.first + chunk * CHUNK + i;
+                    worker.replicate(resampling, g, replicate, row);
+                }
+                control.finished(rows.len() / width);
             });
         }
     }

@@ -1,0 +1,225 @@
+"""A shard of a bootstrap as bytes: any process that has this version computes it, and answers with bytes.
+
+Nothing here touches a frame: the threads of polars do not survive a fork, and a worker may have been forked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scaling_fast import _core, errors
+from scaling_fast.errors import InternalError, ResourceError, ScalingError, shown
+from scaling_fast.packing import Damaged, Foreign, packed, unpacked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from scaling_fast.request import Request
+
+__all__ = ["Answer", "Job", "run", "unfinished_code"]
+
+ONE_A_REPLICATE = frozenset({"indices", "weights"})
+"""Schemes whose table has one row a replicate: a task carries its own rows alone."""
+
+
+def unfinished_code() -> int:
+    """Return the status code of a replicate that was cut short."""
+    return [word for word, _ in _core.statuses()].index("unfinished")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """The replicates `first` to `first + count` of every group.
+
+    Attributes
+    ----------
+    status, objective
+        Shape (groups, count).
+    params
+        One array a parameter, shape (groups, count).
+    interrupted
+        Whether some are unfinished.
+    """
+
+    first: int
+    count: int
+    status: NDArray[np.uint8]
+    objective: NDArray[np.float64]
+    params: Sequence[NDArray[np.float64]]
+    interrupted: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """What is resampled, and everything but the range of a call to `Request.resample`.
+
+    Attributes
+    ----------
+    request
+        The question.
+    call
+        Arguments of `Question.resample`: params, kind, table, seed, starts.
+    """
+
+    request: Request
+    call: Mapping[str, Any]
+
+    @property
+    def groups(self) -> int:
+        """The number of groups."""
+        return self.request.table.groups
+
+    def here(self, first: int, count: int, *, threads: int, progress: Any = None) -> Answer:
+        """Return a range of replicates computed in this process."""
+        return _asked(self.request.question, dict(self.call), first, count, threads, progress)
+
+    def to_bytes(self) -> bytes:
+        """Return the question all shards share."""
+        question, arrays = self.request.spoken()
+        call = dict(self.call)
+        if call["kind"] in ONE_A_REPLICATE:
+            call["table"] = None
+        words, held = _told(call)
+        return packed(
+            "task",
+            {"version": _core.__version__, "question": question, "call": words},
+            {f"question:{name}": one for name, one in arrays.items()}
+            | {f"call:{name}": one for name, one in held.items()},
+        )
+
+    def part(self, first: int, count: int, threads: int) -> bytes:
+        """Return the range of one shard, with what of the scheme belongs to it alone."""
+        held = {}
+        if self.call["kind"] in ONE_A_REPLICATE:
+            held["table"] = self.call["table"][first : first + count]
+        return packed("part", {"first": first, "count": count, "threads": threads}, held)
+
+    def answer(self, raw: bytes) -> Answer:
+        """Return what a worker answered.
+
+        Raises
+        ------
+        ScalingError, InternalError
+            The worker's own.
+        """
+        words, arrays = unpacked("answer", raw)
+        if "error" in words:
+            kind = getattr(errors, words["error"])
+            raise kind(words["message"], **words["where"])
+        return Answer(
+            words["first"],
+            words["count"],
+            arrays["status"],
+            arrays["objective"],
+            list(arrays["params"]),
+            words["interrupted"],
+        )
+
+
+def run(question: bytes, part: bytes) -> bytes:
+    """Return the answer to one shard: what an executor calls in its worker.
+
+    A pure function of its bytes. An error of the package is an answer too, so that whatever else
+    an executor raises is the end of a worker and not ours.
+    """
+    try:
+        words, arrays = unpacked("task", question)
+        if words["version"] != _core.__version__:
+            raise ResourceError(
+                f"a worker has scaling_fast {_core.__version__} and was asked by {shown(words['version'])}, "
+                "so its replicates might differ; install the same version on every worker",
+                code="version",
+            )
+        answer = _computed(words, arrays, *unpacked("part", part))
+    except (Damaged, Foreign) as error:
+        return _failed(ResourceError(f"a task cannot be read: {error}", code="task"))
+    except (ScalingError, InternalError) as error:
+        return _failed(error)
+    return packed(
+        "answer",
+        {"first": answer.first, "count": answer.count, "interrupted": answer.interrupted},
+        {
+            "status": answer.status,
+            "objective": answer.objective,
+            "params": np.array(answer.params, dtype=np.float64),
+        },
+    )
+
+
+def _computed(
+    words: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    part: Mapping[str, Any],
+    own: Mapping[str, NDArray[Any]],
+) -> Answer:
+    from scaling_fast.request import Request
+
+    question = Request.heard(words["question"], _named(arrays, "question:"))
+    call = _understood(words["call"], _named(arrays, "call:"))
+    if "table" not in own:
+        return _asked(question, call, part["first"], part["count"], part["threads"], None)
+    answer = _asked(question, call | dict(own), 0, part["count"], part["threads"], None)
+    return Answer(part["first"], *(getattr(answer, one) for one in Answer.__slots__[1:]))
+
+
+def _named(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    return {one.removeprefix(prefix): v for one, v in arrays.items() if one.startswith(prefix)}
+
+
+def _told(call: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return the words and the arrays of a call; a tuple, such as a scheme's, may hold some of both."""
+    words: dict[str, Any] = {}
+    held = {}
+    for name, value in call.items():
+        if isinstance(value, np.ndarray):
+            held[name] = value
+        elif isinstance(value, tuple):
+            arrays = {j: one for j, one in enumerate(value) if isinstance(one, np.ndarray)}
+            words[name] = {"tuple": [None if j in arrays else one for j, one in enumerate(value)]}
+            held |= {f"{name}:{j}": one for j, one in arrays.items()}
+        else:
+            words[name] = value
+    return words, held
+
+
+def _understood(words: Mapping[str, Any], held: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """Return the call that `_told` told."""
+    call: dict[str, Any] = {one: value for one, value in held.items() if ":" not in one}
+    for name, value in words.items():
+        if isinstance(value, dict):
+            items = enumerate(value["tuple"])
+            call[name] = tuple(held.get(f"{name}:{j}", one) for j, one in items)
+        else:
+            call[name] = value
+    return call
+
+
+def _asked(
+    question: Any, call: dict[str, Any], first: int, count: int, threads: int, progress: Any
+) -> Answer:
+    params, kind, table = (call.pop(one) for one in ("params", "kind", "table"))
+    status, objective, columns, interrupted = question.resample(
+        params, kind, table, first=first, count=count, threads=threads, progress=progress, **call
+    )
+    groups = len(params)
+    return Answer(
+        first,
+        count,
+        status.reshape(groups, count),
+        objective.reshape(groups, count),
+        [one.reshape(groups, count) for one in columns],
+        interrupted,
+    )
+
+
+def _failed(error: ScalingError | InternalError) -> bytes:
+    where = {
+        one: getattr(error, one, None) for one in ("code", "column", "row", "param", "position")
+    }
+    words = {"error": type(error).__name__, "message": str(error), "where": where}
+    return packed("answer", words, {})
