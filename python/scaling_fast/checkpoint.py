@@ -11,7 +11,7 @@ import numpy as np
 
 from scaling_fast.errors import CheckpointError, shown
 from scaling_fast.packing import Damaged, Foreign, packed, unpacked
-from scaling_fast.tasks import Answer, unfinished_code
+from scaling_fast.tasks import Answer, status_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -246,7 +246,7 @@ def _said(value: Any) -> str:
 
 def _finished(answer: Answer) -> list[tuple[int, int]]:
     """Return the runs of replicates that every group has finished: first and end."""
-    done = (answer.status != unfinished_code()).all(axis=0)
+    done = (answer.status != status_code("unfinished")).all(axis=0)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], done.astype(np.int8), [0]])))
     return [
         (answer.first + int(a), answer.first + int(b))

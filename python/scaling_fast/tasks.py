@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
     from scaling_fast.request import Request
 
-__all__ = ["Answer", "Job", "run", "unfinished_code"]
+__all__ = ["Answer", "Job", "run", "status_code"]
 
 ONE_A_REPLICATE = frozenset({"indices", "weights"})
 """Schemes whose table has one row a replicate: a task carries its own rows alone."""
 
 
-def unfinished_code() -> int:
-    """Return the status code of a replicate that was cut short."""
-    return [word for word, _ in _core.statuses()].index("unfinished")
+def status_code(word: str) -> int:
+    """Return the number of a status."""
+    return [one for one, _ in _core.statuses()].index(word)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
