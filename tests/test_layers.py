@@ -18,36 +18,12 @@ CORE = ROOT / "rust" / "core" / "src"
 
 # One line a stage, so that a new module shows as a word in a diff.
 PYTHON_ORDER = [
-    *(
-        "_core",
-        "errors",
-        "packing",
-        "findings",
-        "options",
-        "progress",
-        "losses",
-        "residuals",
-        "schemes",
-    ),
-    *("laws", "columns", "asking", "covariance", "request", "predictions", "starts", "design"),
-    *(
-        "advice",
-        "fitted",
-        "fitting",
-        "tasks",
-        "executors",
-        "checkpoint",
-        "tallies",
-        "sharding",
-        "order_statistics",
-        "condensed",
-        "resampled",
-        "resampling",
-        "saving",
-        "inversion",
-        "profiles",
-    ),
-    *("recipes", "frontier"),
+    *("_core", "errors", "packing", "findings", "options", "progress", "losses", "residuals"),
+    *("schemes", "laws", "columns", "asking", "clusters", "covariance", "request"),
+    *("uncertainty", "predictions", "starts", "design", "advice", "fitted", "binding"),
+    *("fitting", "drawing", "intervals", "bands", "tasks", "executors", "checkpoint"),
+    *("tallies", "sharding", "order_statistics", "condensed", "resampled", "resampling"),
+    *("saving", "inversion", "held", "profiles", "recipes", "frontier"),
     *("datasets", "reporting", "auditing", "terminal", "cli", "__main__"),
 ]
 RUST_ORDER = [
@@ -261,10 +237,10 @@ def test_no_registry_is_named_in_the_tree():
 
 def test_every_loss_is_known_wherever_losses_are_listed():
     import scaling_fast as sf
-    from scaling_fast import fitting, losses, saving
+    from scaling_fast import binding, losses, saving
 
     union = {one.name: one for one in get_args(losses.Loss)}
-    assert set(fitting.LOSSES) == set(union)
+    assert set(binding.LOSSES) == set(union)
     assert union == saving.LOSSES
     assert {one.__name__ for one in union.values()} <= set(sf.__all__)
     assert {one.__name__ for one in union.values()} <= set(losses.__all__)

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 import scaling_fast as sf
-from scaling_fast.auditing.checks.goodness import TAIL_REPLICATES, _score_p, _spread_p
+from scaling_fast.auditing.checks.goodness.distances import _score_p, _spread_p
+from scaling_fast.auditing.checks.goodness.ratio import TAIL_REPLICATES
 
 RNG = np.random.default_rng(8)
 X = np.geomspace(1e1, 1e4, 60)

@@ -36,13 +36,27 @@ from scaling_fast.resampled import Bootstrap
 from scaling_fast.resampling import bootstrap
 from scaling_fast.residuals import LogExcess
 from scaling_fast.saving import load
-from scaling_fast.schemes import Bayesian, Clusters, Indices, Jackknife, Pairs, Weights
+from scaling_fast.schemes import (
+    Bayesian,
+    Blocks,
+    Clusters,
+    Indices,
+    Jackknife,
+    Pairs,
+    Parametric,
+    Residuals,
+    Strata,
+    Subsample,
+    Weights,
+    Wild,
+)
 from scaling_fast.starts import Grid
 
 __all__ = [
     "Absolute",
     "Approaches",
     "Bayesian",
+    "Blocks",
     "Bootstrap",
     "Cauchy",
     "Certificate",
@@ -66,16 +80,21 @@ __all__ = [
     "Pairs",
     "Param",
     "ParameterError",
+    "Parametric",
     "Pinball",
     "Profile",
+    "Residuals",
     "ResourceError",
     "ScaledHuber",
     "ScalingError",
     "SoftL1",
     "Squared",
+    "Strata",
     "StudentT",
+    "Subsample",
     "Tukey",
     "Weights",
+    "Wild",
     "__version__",
     "approaches",
     "audit",

@@ -85,7 +85,7 @@ class Question:
         self,
         params: NDArray[np.float64],
         kind: str,
-        table: NDArray[Any] | None,
+        table: Any,
         *,
         first: int,
         count: int,

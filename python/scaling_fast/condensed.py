@@ -14,6 +14,7 @@ import polars as pl
 
 from scaling_fast.asking import checked_level, column_name, named_formulas
 from scaling_fast.errors import ConvergenceError, ParameterError, shown
+from scaling_fast.intervals import MOST_FAILURES
 from scaling_fast.options import checked_threads
 from scaling_fast.order_statistics import Rerun, order_statistics
 from scaling_fast.progress import watched
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["Condensed", "condensed"]
 
 METHODS = ("normal", "percentile", "basic")
-
-MOST_FAILURES = 0.05
-"""Share of unusable replicates above which an interval would describe another population than the data's."""
 
 
 def condensed(

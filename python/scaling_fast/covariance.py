@@ -26,7 +26,7 @@ def covariance(
     free: Sequence[int],
     weights: NDArray[np.float64] | None,
     kind: str,
-    clusters: NDArray[np.int64] | None,
+    clusters: NDArray[np.uint32] | None,
     given: bool,
 ) -> NDArray[np.float64]:
     """Return the covariance of the free parameters, shape (free, free).
@@ -92,7 +92,7 @@ def likelihood_covariance(
     free: Sequence[int],
     weights: NDArray[np.float64] | None,
     kind: str,
-    clusters: NDArray[np.int64] | None,
+    clusters: NDArray[np.uint32] | None,
     floor: tuple[int, NDArray[np.float64], NDArray[np.float64]] | None,
 ) -> NDArray[np.float64]:
     """Return the covariance of the free parameters of a likelihood whose scale s is estimated too.

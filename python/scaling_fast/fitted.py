@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -13,13 +13,13 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.asking import checked_level, column_name, named_formulas
-from scaling_fast.covariance import covariance, likelihood_covariance
-from scaling_fast.errors import DataError, ParameterError, shown, suggestion
+from scaling_fast.clusters import cluster_columns, cluster_numbers
+from scaling_fast.errors import ParameterError, shown, suggestion
 from scaling_fast.laws.param import number
 from scaling_fast.options import require_usable_process
-from scaling_fast.predictions import extrapolation, read_alike
+from scaling_fast.predictions import predicted
 from scaling_fast.request import formula_gradient, status_sentence
-from scaling_fast.residuals import LogExcess
+from scaling_fast.uncertainty import parameter_covariance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -267,117 +267,23 @@ class Fit:
         self, kind: str | None, cluster: str | Sequence[str] | None, noise: str
     ) -> NDArray[np.float64]:
         self._single("cov")
-        plain = self.loss.name == "squared" and cluster is None
-        kind = kind or ("hessian" if plain else "sandwich")
-        if kind not in ("hessian", "sandwich"):
-            raise ParameterError(
-                f'kind must be "hessian" or "sandwich", got {shown(kind)}',
-                code="kind",
-                param="kind",
-            )
-        if kind == "hessian" and cluster is not None:
-            raise ParameterError(
-                'kind="hessian" takes the rows as independent and knows no clusters; leave kind out, or '
-                'use kind="sandwich"',
-                code="kind",
-                param="cluster",
-            )
-        if noise not in ("estimated", "given"):
-            raise ParameterError(
-                f'noise must be "estimated" or "given", got {shown(noise)}',
-                code="noise",
-                param="noise",
-            )
-        if self.loss.name in ("absolute", "pinball"):
-            raise ParameterError(
-                f"{self.loss!r} has no curvature at its kink, so its covariance cannot be computed "
-                "from derivatives; use bootstrap(fit).cov()",
-                code="kink",
-                param="kind",
-            )
-        if self.request.is_likelihood:
-            return self._likelihood_covariance(kind, cluster, noise)
-        if kind == "hessian" and self.loss.name != "squared":
-            raise ParameterError(
-                'kind="hessian" assumes least squares; for this loss use kind="sandwich" or '
-                "bootstrap(fit).cov()",
-                code="kind",
-                param="kind",
-            )
-        table = self.request.table
         free = [j for j, one in enumerate(self.request.names) if self._moves(one)]
-        out = np.zeros((len(self.request.names),) * 2)
-        out[np.ix_(free, free)] = covariance(
-            *self.request.rows(0, self.params),
+        return parameter_covariance(
+            self.request,
+            self.params,
             free=free,
-            weights=table.weights,
+            scale=self.scale,
             kind=kind,
             clusters=None if cluster is None else self._clusters(cluster),
-            given=noise == "given",
+            noise=noise,
         )
-        return out
-
-    def _likelihood_covariance(
-        self, kind: str, cluster: str | Sequence[str] | None, noise: str
-    ) -> NDArray[np.float64]:
-        if noise == "given":
-            raise ParameterError(
-                f'noise="given" contradicts {self.loss!r}, whose scale is estimated; use Squared() '
-                "with sigma=",
-                code="noise",
-                param="noise",
-            )
-        if self.scale == 0.0:
-            raise DataError(
-                "the residuals have no scale, so there is no noise to compute a covariance from",
-                code="no_scale",
-            )
-        request, floor = self.request, None
-        if isinstance(request.residual, LogExcess) and request.residual.jacobian:
-            name = request.residual.param
-            sigma = np.ones(self.n) if request.table.sigma is None else request.table.sigma
-            left = request.table.target - self.params[name]
-            floor = (request.names.index(name), left, sigma)
-        free = [j for j, one in enumerate(request.names) if self._moves(one)]
-        out = np.zeros((len(request.names),) * 2)
-        out[np.ix_(free, free)] = likelihood_covariance(
-            *request.rows(0, self.params),
-            free=free,
-            weights=request.table.weights,
-            kind=kind,
-            clusters=None if cluster is None else self._clusters(cluster),
-            floor=floor,
-        )
-        return out
 
     def _moves(self, name: str) -> bool:
         bound = self._single("at_bound")[column_name("at_bound", self._taken())]
         return self.law.params[name].fixed is None and name not in bound
 
-    def _clusters(self, by: str | Sequence[str]) -> NDArray[np.int64]:
-        names: Any = [by] if isinstance(by, str) else by
-        names = list(names) if isinstance(names, Iterable) else []
-        if not names or not all(isinstance(one, str) for one in names):
-            raise ParameterError(
-                f"cluster must name columns, got {shown(by)}", code="cluster", param="cluster"
-            )
-        frame = self.request.table.frame
-        for one in names:
-            if one not in frame.columns:
-                raise DataError(
-                    f"column {shown(one)} not found{suggestion(one, frame.columns, kind='columns')}",
-                    code="missing_column",
-                    column=one,
-                )
-            if frame[one].gather(pl.Series(self.request.table.order)).null_count():
-                raise DataError(
-                    f"column {shown(one)} holds a null, which belongs to no cluster",
-                    code="null",
-                    column=one,
-                )
-        rows = pl.DataFrame([frame[one].alias(f"k{j}") for j, one in enumerate(names)])
-        ranks = rows[pl.Series(self.request.table.order)].select(pl.struct(pl.all()).rank("dense"))
-        return ranks.to_series().to_numpy().astype(np.int64) - 1
+    def _clusters(self, by: str | Sequence[str]) -> NDArray[np.uint32]:
+        return cluster_numbers(self.request.table, cluster_columns(by, "cluster"))
 
     def interval(
         self,
@@ -438,45 +344,7 @@ class Fit:
             default.
         """
         require_usable_process()
-        table = self.request.table
-        names = list(self.law.columns or ())
-        wanted = table if frame is None else read_alike(self.request, frame)
-        keys = table.keys.columns
-        out = np.full(wanted.rows, np.nan)
-        lookup = {key: group for group, key in enumerate(table.keys.iter_rows())} if keys else {}
-        for place in range(wanted.groups):
-            rows = slice(int(wanted.offsets[place]), int(wanted.offsets[place + 1]))
-            group = lookup.get(wanted.keys.row(place)) if keys else 0
-            if group is not None:
-                point = self._point(group)
-                columns = [wanted.arrays[one][rows] for one in self.request.program.columns]
-                values = self.request.program.evaluate(
-                    columns, [point[one] for one in self.request.names]
-                )
-                out[rows] = self.request.program.invert_target(np.asarray(values))
-        back = np.argsort(wanted.order, kind="stable")
-        sizes = pl.Series(np.repeat(np.arange(wanted.groups), np.diff(wanted.offsets))[back])
-        beyond = np.zeros(wanted.rows)
-        for place in range(wanted.groups):
-            rows = slice(int(wanted.offsets[place]), int(wanted.offsets[place + 1]))
-            group = lookup.get(wanted.keys.row(place)) if keys else 0
-            ours = slice(0, 0) if group is None else self._rows_of(group)
-            beyond[rows] = extrapolation(
-                {one: wanted.arrays[one][rows] for one in names},
-                {one: table.arrays[one][ours] for one in names},
-            )
-        return pl.DataFrame(
-            [*(wanted.keys[sizes].get_columns() if keys else [])]
-            + [pl.Series(one, wanted.arrays[one][back]) for one in names]
-            + [
-                pl.Series(column_name("prediction", [*keys, *names]), out[back]),
-                pl.Series(column_name("decades_beyond", [*keys, *names]), beyond[back]),
-            ]
-        )
-
-    def _rows_of(self, group: int) -> slice:
-        offsets = self.request.table.offsets
-        return slice(int(offsets[group]), int(offsets[group + 1]))
+        return predicted(self.request, self._point, frame)
 
     def _point(self, group: int) -> dict[str, float]:
         row = self.table.row(group, named=True)

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from scaling_fast.asking import column_name
 from scaling_fast.columns import as_frame, read, require
 from scaling_fast.errors import DataError, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
     from scaling_fast.columns import Table
     from scaling_fast.request import Request
 
-__all__ = ["extrapolation", "read_alike"]
+__all__ = ["extrapolation", "predicted", "read_alike"]
 
 
 def read_alike(request: Request, frame: Any) -> Table:
@@ -73,3 +74,51 @@ def extrapolation(
             under = np.log10(low / values)
         beyond = np.fmax(beyond, np.fmax(over, under))
     return np.maximum(beyond, 0.0)
+
+
+def predicted(
+    request: Request, point_of: Callable[[int], Mapping[str, float]], frame: Any = None
+) -> pl.DataFrame:
+    """Return the law's columns with prediction and decades_beyond, rows in the order of `frame`.
+
+    Parameters
+    ----------
+    request
+        The question that was fitted.
+    point_of
+        The parameters of a group, by its number.
+    frame
+        Any frame with the law's columns; the fitted one by default. Rows of a group that was never
+        fitted are NaN.
+    """
+    table = request.table
+    names = list(request.law.columns or ())
+    wanted = table if frame is None else read_alike(request, frame)
+    keys = table.keys.columns
+    lookup = {key: group for group, key in enumerate(table.keys.iter_rows())} if keys else {}
+    values = np.full(wanted.rows, np.nan)
+    beyond = np.zeros(wanted.rows)
+    for place in range(wanted.groups):
+        rows = slice(int(wanted.offsets[place]), int(wanted.offsets[place + 1]))
+        group = lookup.get(wanted.keys.row(place)) if keys else 0
+        ours = slice(0, 0)
+        if group is not None:
+            ours = slice(int(table.offsets[group]), int(table.offsets[group + 1]))
+            columns = [wanted.arrays[one][rows] for one in request.program.columns]
+            point = point_of(group)
+            curve = request.program.evaluate(columns, [point[one] for one in request.names])
+            values[rows] = request.program.invert_target(np.asarray(curve))
+        beyond[rows] = extrapolation(
+            {one: wanted.arrays[one][rows] for one in names},
+            {one: table.arrays[one][ours] for one in names},
+        )
+    back = np.argsort(wanted.order, kind="stable")
+    sizes = pl.Series(np.repeat(np.arange(wanted.groups), np.diff(wanted.offsets))[back])
+    return pl.DataFrame(
+        [*(wanted.keys[sizes].get_columns() if keys else [])]
+        + [pl.Series(one, wanted.arrays[one][back]) for one in names]
+        + [
+            pl.Series(column_name("prediction", [*keys, *names]), values[back]),
+            pl.Series(column_name("decades_beyond", [*keys, *names]), beyond[back]),
+        ]
+    )

@@ -219,7 +219,7 @@ class Request:
         self,
         params: NDArray[np.float64],
         kind: str,
-        table: NDArray[Any] | None,
+        table: Any,
         *,
         first: int,
         count: int,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import html
-import math
 import operator
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,15 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast import _core
-from scaling_fast.asking import checked_level, column_name, named_formulas
+from scaling_fast.asking import checked_level
+from scaling_fast.bands import band
 from scaling_fast.errors import ConvergenceError, ParameterError, shown
+from scaling_fast.intervals import METHODS, MOST_FAILURES, intervals
 from scaling_fast.options import require_usable_process
-from scaling_fast.request import evaluate
-from scaling_fast.residuals import LogExcess
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -30,12 +28,7 @@ if TYPE_CHECKING:
     from scaling_fast.fitted import Fit
     from scaling_fast.schemes import Scheme
 
-__all__ = ["METHODS", "Bootstrap"]
-
-METHODS = ("percentile", "basic", "normal", "bc", "bca")
-
-MOST_FAILURES = 0.05
-"""Share of unusable replicates above which an interval would describe another population than the data's."""
+__all__ = ["METHODS", "MOST_FAILURES", "Bootstrap"]
 
 CANONICAL_NAN = np.uint64(0x7FF8000000000000)
 
@@ -163,45 +156,18 @@ class Bootstrap:
                 code="method",
                 param="method",
             )
-        jackknife = self._jackknife() if method == "bca" else None
-        formulas = named_formulas(self.fit.law, self.fit.request.names, of)
-        rows = []
-        for group in range(self.fit.groups):
-            draws = self._usable(group, max_failures)
-            point = {one: np.array([value]) for one, value in self.fit._point(group).items()}
-            for name, formula in formulas.items():
-                estimate = float(evaluate(formula, point)[0])
-                values = evaluate(formula, draws)
-                left_out = (
-                    None
-                    if jackknife is None
-                    else evaluate(formula, jackknife._usable(group, max_failures))
-                )
-                ends = self._ends(method, level, estimate, values, left_out)
-                rows.append((name, estimate, *ends))
-        keys = self.fit.request.table.keys
-        labels = [column_name(one, keys.columns) for one in ("name", "estimate", "lower", "upper")]
-        frame = pl.DataFrame(rows, schema=labels, orient="row")
-        if not keys.width:
-            return frame
-        repeated = keys[pl.Series(np.repeat(np.arange(keys.height), len(formulas)))]
-        return pl.concat([repeated, frame], how="horizontal")
-
-    def _ends(
-        self,
-        method: str,
-        level: float,
-        estimate: float,
-        values: NDArray[np.float64],
-        left_out: NDArray[np.float64] | None,
-    ) -> tuple[float, float]:
-        if self.scheme.name == "jackknife":
-            from scipy.special import ndtri
-
-            half = float(ndtri(0.5 + level / 2)) * _jackknife_error(values)
-            return estimate - half, estimate + half
-        ends: tuple[float, float] = _core.interval(method, level, estimate, values, left_out)
-        return ends
+        left_out = None
+        if method == "bca":
+            left_out = functools.partial(self._jackknife()._usable, max_failures=max_failures)
+        return intervals(
+            self.fit,
+            method=method,
+            level=level,
+            of=of,
+            draws=functools.partial(self._usable, max_failures=max_failures),
+            left_out=left_out,
+            left_out_only=self.scheme.name == "jackknife",
+        )
 
     def _jackknife(self) -> Bootstrap:
         from scaling_fast.resampling import bootstrap
@@ -315,93 +281,8 @@ class Bootstrap:
                 code="method",
                 param="scheme",
             )
-        base = self.fit.predict(frame)
-        request = self.fit.request
-        draws = self._usable(0, max_failures)
-        columns = {one: base[one].to_numpy() for one in request.program.columns}
-        count = len(next(iter(draws.values())))
-        noise = np.zeros(count)
-        if interval == "prediction":
-            noise = self._noise(count)
-        tail = (1.0 - level) / 2.0
-        ends = np.empty((base.height, 2))
-        for row in range(base.height):
-            # One row of columns against every draw: the law's formula with parameters as columns.
-            values = self._curve(
-                {one: float(values[row]) for one, values in columns.items()}, draws
-            )
-            if interval == "prediction":
-                values = self._with_noise(values, noise, draws)
-            ends[row] = _core.quantiles(np.ascontiguousarray(values), [tail, 1.0 - tail])
-        taken = base.columns
-        return pl.DataFrame(
-            [
-                *base.get_columns()[:-1],
-                pl.Series(column_name("lower", taken), ends[:, 0]),
-                pl.Series(column_name("upper", taken), ends[:, 1]),
-                base.get_columns()[-1],
-            ]
-        )
-
-    def _curve(
-        self, at: dict[str, float], draws: dict[str, NDArray[np.float64]]
-    ) -> NDArray[np.float64]:
-        program = self.fit.request.program
-        everything = draws | {
-            one: np.full(len(next(iter(draws.values()))), value) for one, value in at.items()
-        }
-        swapped = _core.Program(self.fit.law.formula, list(everything))
-        values = swapped.evaluate(
-            [np.ascontiguousarray(everything[one]) for one in swapped.columns], []
-        )
-        return np.asarray(program.invert_target(np.asarray(values)))
-
-    def _noise(self, count: int) -> NDArray[np.float64]:
-        """Residuals of the fit drawn at random by their weights; numpy's Philox keyed by the seed.
-
-        They are not centred: where zero lies among them is what the loss decided.
-        """
-        table = self.fit.request.table
-        if table.sigma is not None:
-            raise ParameterError(
-                "a fit with sigma= says how precise each of its rows is, and nothing of a new run's "
-                'precision; use interval="confidence"',
-                code="sigma",
-                param="interval",
-            )
-        residuals = self.fit.residuals()
-        weights = None
-        total = float(len(residuals))
-        if table.weights is not None:
-            weights = table.weights[np.argsort(table.order, kind="stable")]
-            total = float(weights.sum())
-            weights = weights / total
-        free = sum(self.fit._moves(one) for one in self.fit.law.params)
-        inflate = math.sqrt(total / (total - free)) if total > free else math.nan
-        rng = np.random.Generator(np.random.Philox(key=np.array([self.seed, 2], dtype=np.uint64)))
-        return inflate * rng.choice(residuals, size=count, p=weights)
-
-    def _with_noise(
-        self,
-        values: NDArray[np.float64],
-        noise: NDArray[np.float64],
-        draws: Mapping[str, NDArray[np.float64]],
-    ) -> NDArray[np.float64]:
-        """Return new runs: residuals are fitted minus observed on the residual's own scale."""
-        program, residual = self.fit.request.program, self.fit.request.residual
-        if program.transform is not None:
-            return np.asarray(
-                program.invert_target(np.asarray(program.transform_target(values)) - noise)
-            )
-        if residual == "log":
-            return values * np.exp(-noise)
-        if residual == "logit":
-            logit = np.log(values / (1.0 - values)) - noise
-            return 1.0 / (1.0 + np.exp(-logit))
-        if isinstance(residual, LogExcess):
-            floor = draws[residual.param]
-            return np.asarray(floor + (values - floor) * np.exp(-noise))
-        return values - noise
+        noise = self.seed if interval == "prediction" else None
+        return band(self.fit, self._usable(0, max_failures), frame, level=level, noise=noise)
 
     # -- showing --------------------------------------------------------------------------------
 
@@ -437,9 +318,3 @@ class Bootstrap:
         from scaling_fast.saving import save
 
         save(self, path, force=force)
-
-
-def _jackknife_error(values: NDArray[np.float64]) -> float:
-    count = len(values)
-    with np.errstate(all="ignore"):
-        return math.sqrt((count - 1) / count * float(np.sum((values - values.mean()) ** 2)))

@@ -1,4 +1,4 @@
-"""Refit a fit many times: weights over the same rows, in parallel, the same bits for any number of threads."""
+"""Refit a fit many times, on other weights or targets of its rows: the same bits for any number of threads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.condensed import Condensed, condensed
-from scaling_fast.errors import CheckpointError, DataError, ParameterError, shown, suggestion
+from scaling_fast.drawing import as_drawn
+from scaling_fast.errors import CheckpointError, DataError, ParameterError, shown
 from scaling_fast.fitted import Fit
 from scaling_fast.options import (
     checked_seed,
@@ -22,7 +23,7 @@ from scaling_fast.options import (
 from scaling_fast.progress import watched
 from scaling_fast.request import evaluate, status_column
 from scaling_fast.resampled import Bootstrap
-from scaling_fast.schemes import Bayesian, Clusters, Indices, Jackknife, Pairs, Weights
+from scaling_fast.schemes import Pairs
 from scaling_fast.sharding import Gathered, Ways, gathered
 from scaling_fast.tallies import BLOCK
 from scaling_fast.tasks import Job
@@ -124,7 +125,9 @@ def bootstrap(
         What `scaling_fast.fit` returned; a list of fits with equally many rows a group shares its
         draws, so that differences between laws or losses can be bootstrapped.
     scheme
-        `Pairs()`, `Clusters("run")`, `Bayesian()`, `Jackknife()`, `Indices(array)`, `Weights(array)`.
+        `Pairs()`, `Clusters("run")`, `Strata("budget")`, `Blocks(5, within="run")`, `Bayesian()`,
+        `Residuals()`, `Wild()`, `Parametric()`, `Jackknife()`, `Subsample(m)`, `Indices(array)`,
+        `Weights(array)`.
     n
         Replicates a group, 10,000 by default. It follows from the scheme for `Jackknife`,
         `Indices` and `Weights`.
@@ -183,7 +186,7 @@ def bootstrap(
         _make(path)
     results: list[Any] = []
     for place, one in enumerate(fits):
-        kind, table, fixed = _scheme(one, scheme)
+        kind, table, fixed = as_drawn(one, scheme)
         count = _count(n, fixed, scheme)
         base = np.column_stack([one.table[name].to_numpy() for name in one.request.names])
         call = {
@@ -297,118 +300,6 @@ def _starts(starts: Any) -> int:
             f"starts must be at most {MOST_STARTS}, got `{count}`", code="starts", param="starts"
         )
     return count
-
-
-def _scheme(fit: Fit, scheme: Any) -> tuple[str, NDArray[Any] | None, int | None]:
-    """Return the core's name of a scheme, its table, and the number of replicates it fixes."""
-    table = fit.request.table
-    match scheme:
-        case Pairs():
-            return "pairs", None, None
-        case Clusters():
-            return "clusters", _several_clusters(fit, scheme, scheme.by), None
-        case Bayesian():
-            return (
-                "bayesian",
-                None if scheme.cluster is None else _several_clusters(fit, scheme, scheme.cluster),
-                None,
-            )
-        case Jackknife():
-            _single(fit, scheme)
-            if scheme.cluster is None:
-                return "jackknife", None, table.rows
-            clusters = _several_clusters(fit, scheme, scheme.cluster)
-            return "jackknife", clusters, int(clusters.max()) + 1
-        case Indices():
-            _single(fit, scheme)
-            rows = _places(fit, np.asarray(scheme.array))
-            return "indices", rows, scheme.replicates
-        case Weights():
-            _single(fit, scheme)
-            weights = np.asarray(scheme.array, dtype=np.float64)
-            if weights.shape[1] == table.frame.height:
-                weights = weights[:, table.order]
-            elif weights.shape[1] != table.rows:
-                raise ParameterError(
-                    f"Weights has {weights.shape[1]} columns and the frame {table.frame.height} rows",
-                    code="shape",
-                    param="scheme",
-                )
-            return "weights", np.ascontiguousarray(weights), scheme.replicates
-        case _:
-            raise ParameterError(
-                f"scheme must be a scheme such as Pairs(), got {shown(scheme)}",
-                code="scheme",
-                param="scheme",
-            )
-
-
-def _single(fit: Fit, scheme: Scheme) -> None:
-    if fit.request.table.groups != 1:
-        raise ParameterError(
-            f"{scheme!r} belongs to one fit, not to groups", code="grouped", param="scheme"
-        )
-
-
-def _places(fit: Fit, rows: NDArray[np.int64]) -> NDArray[np.uint32]:
-    """Return the caller's row numbers as places among the rows that count."""
-    table = fit.request.table
-    height = table.frame.height
-    if rows.size and int(rows.max()) >= height:
-        raise ParameterError(
-            f"Indices holds row {int(rows.max())}, and the frame has {height} rows (0 to {height - 1})",
-            code="index",
-            param="scheme",
-            row=int(np.argmax(rows.max(axis=1))),
-        )
-    place = np.full(height, -1, dtype=np.int64)
-    place[table.order] = np.arange(table.rows)
-    moved = place[rows]
-    if (moved < 0).any():
-        lost = int(rows[moved < 0][0])
-        raise ParameterError(
-            f"Indices holds row {lost}, which the fit left out",
-            code="index",
-            param="scheme",
-            row=lost,
-        )
-    return np.ascontiguousarray(moved, dtype=np.uint32)
-
-
-def _several_clusters(fit: Fit, scheme: Scheme, by: Sequence[str]) -> NDArray[np.uint32]:
-    clusters = _clusters(fit, by)
-    if fit.request.table.groups == 1 and int(clusters.max()) == 0:
-        raise DataError(
-            f"{scheme!r} has one cluster only, so there is nothing to resample", code="one_cluster"
-        )
-    return clusters
-
-
-def _clusters(fit: Fit, by: Sequence[str]) -> NDArray[np.uint32]:
-    """Return the cluster of each row, numbered from 0 within each group by the order of its key."""
-    table = fit.request.table
-    for one in by:
-        if one not in table.frame.columns:
-            raise DataError(
-                f"column {shown(one)} not found{suggestion(one, table.frame.columns, kind='columns')}",
-                code="missing_column",
-                column=one,
-            )
-    for one in by:
-        if table.frame[one].gather(pl.Series(table.order)).null_count():
-            raise DataError(
-                f"column {shown(one)} holds a null, which belongs to no cluster",
-                code="null",
-                column=one,
-            )
-    group = np.repeat(np.arange(table.groups), np.diff(table.offsets))
-    # Under names of our own: polars takes some of the caller's for patterns.
-    keys = [
-        table.frame[one].gather(pl.Series(table.order)).alias(f"k{j}") for j, one in enumerate(by)
-    ]
-    key = pl.struct(one.name for one in keys).rank("dense").over("group")
-    ranked = pl.DataFrame([*keys, pl.Series("group", group)]).select(key)
-    return np.ascontiguousarray(ranked.to_series().to_numpy().astype(np.int64) - 1, dtype=np.uint32)
 
 
 def _table(

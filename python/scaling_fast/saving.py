@@ -172,7 +172,7 @@ def _residual(entry: str | list[Any]) -> str | LogExcess:
 
 def _scheme_entry(scheme: Any) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": scheme.name}
-    for field in ("by", "cluster"):
+    for field in ("by", "cluster", "length", "within", "m", "signs", "leverage", "sd"):
         if hasattr(scheme, field):
             entry[field] = getattr(scheme, field)
     return entry
@@ -286,6 +286,18 @@ def _scheme(entry: dict[str, Any], frames: dict[str, pl.DataFrame]) -> Any:
             return schemes.Bayesian(entry["cluster"])
         case "jackknife":
             return schemes.Jackknife(entry["cluster"])
+        case "strata":
+            return schemes.Strata(entry["by"])
+        case "blocks":
+            return schemes.Blocks(entry["length"], entry["within"])
+        case "subsample":
+            return schemes.Subsample(entry["m"])
+        case "residuals":
+            return schemes.Residuals()
+        case "wild":
+            return schemes.Wild(entry["signs"], entry["cluster"], entry["leverage"])
+        case "parametric":
+            return schemes.Parametric(entry["sd"])
         case "indices":
             return schemes.Indices(frames["scheme"].to_numpy())
         case "weights":

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from scaling_fast.request import Request
 
-__all__ = ["Answer", "Job", "run", "status_code"]
+__all__ = ["ONE_A_REPLICATE", "Answer", "Job", "run", "status_code"]
 
 ONE_A_REPLICATE = frozenset({"indices", "weights"})
 """Schemes whose table has one row a replicate: a task carries its own rows alone."""
@@ -84,8 +84,8 @@ class Job:
         call = dict(self.call)
         if call["kind"] in ONE_A_REPLICATE:
             call["table"] = None
-        words = {name: value for name, value in call.items() if not isinstance(value, np.ndarray)}
-        held = {name: value for name, value in call.items() if isinstance(value, np.ndarray)}
+        held: dict[str, NDArray[Any]] = {}
+        words = {name: _apart(value, name, held) for name, value in call.items()}
         return packed(
             "task",
             {"version": _core.__version__, "question": question, "call": words},
@@ -161,11 +161,32 @@ def _computed(
     from scaling_fast.request import Request
 
     question = Request.heard(words["question"], _named(arrays, "question:"))
-    call = words["call"] | _named(arrays, "call:")
+    held = _named(arrays, "call:")
+    call = {name: _together(value, held) for name, value in words["call"].items()}
     if "table" not in own:
         return _asked(question, call, part["first"], part["count"], part["threads"], None)
-    answer = _asked(question, call | own, 0, part["count"], part["threads"], None)
+    answer = _asked(question, call | dict(own), 0, part["count"], part["threads"], None)
     return Answer(part["first"], *(getattr(answer, one) for one in Answer.__slots__[1:]))
+
+
+def _apart(value: Any, name: str, held: dict[str, NDArray[Any]]) -> Any:
+    """Return a value as JSON holds it, its arrays put into `held` under names of their own."""
+    if isinstance(value, np.ndarray):
+        held[name] = value
+        return {"array": name}
+    if isinstance(value, tuple):
+        return {"tuple": [_apart(one, f"{name}.{j}", held) for j, one in enumerate(value)]}
+    return value
+
+
+def _together(value: Any, held: Mapping[str, NDArray[Any]]) -> Any:
+    """Return the value that `_apart` took apart."""
+    match value:
+        case {"array": name}:
+            return held[name]
+        case {"tuple": parts}:
+            return tuple(_together(one, held) for one in parts)
+    return value
 
 
 def _named(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

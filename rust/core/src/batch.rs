@@ -1,5 +1,6 @@
 //! Groups x replicates x starts, spread over threads: rows of a table out, whatever happens to any one of them.
 
+mod draw;
 mod groups;
 mod identify;
 mod order;
@@ -16,8 +17,9 @@ use crate::problem::{GroupRows, Residual};
 use crate::solve::{Certificate, Status};
 use crate::space::ParamSpec;
 
+pub use draw::Scheme;
 pub use groups::fit_groups;
-pub use replicates::{Draws, Resampling, Scheme, resample};
+pub use replicates::{Draws, Resampling, resample};
 
 /// One question: a law, its rows and how far off they may be.
 #[derive(Debug, Clone)]

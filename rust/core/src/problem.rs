@@ -12,6 +12,7 @@ pub mod accumulate;
 mod excess;
 mod likelihood;
 mod project;
+mod replace;
 mod targets;
 
 use accumulate::{Block, Prepare};
@@ -60,6 +61,8 @@ pub struct Problem<'a> {
     loss: (Loss, f64),
     /// The density of the residuals, where their scale is estimated with the law.
     density: Option<Density>,
+    /// The caller's residual, divided by sigma, over the solver's.
+    residual_unit: f64,
     /// Coordinate of the offset of a log-excess residual, unless it is fixed.
     offset: Option<usize>,
     slots: Vec<Vec<f64>>,
@@ -163,6 +166,7 @@ impl<'a> Problem<'a> {
             residual,
             loss,
             density,
+            residual_unit: unit_of_residual,
             offset,
             slots,
             target,

@@ -5,6 +5,8 @@
 //! problem from 48,000 to 1,100. Powers of two divide exactly, so no digit is lost. Positive scale-like parameters move in
 //! their logarithm. All of it is undone on output: callers only ever see the parameters their formula names.
 
+mod slopes;
+
 use crate::expr::{Location, Program, Shift, ShiftKind};
 use crate::solve::starts::Range;
 

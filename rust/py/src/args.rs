@@ -5,6 +5,8 @@ use pyo3::prelude::*;
 use scaling_core::batch::{Scheme, Starts};
 use scaling_core::loss::{Criterion, Density, Loss};
 use scaling_core::problem::Residual;
+use scaling_core::resample::noise::Signs;
+use scaling_core::resample::residuals::Leverage;
 use scaling_core::space::ParamSpec;
 
 use crate::error::{parameter, raise};
@@ -68,13 +70,32 @@ pub(crate) fn starts(value: Option<&Bound<'_, PyAny>>) -> PyResult<Starts> {
     Ok(Starts::Points(table.as_array().rows().into_iter().map(|row| row.to_vec()).collect()))
 }
 
-/// A scheme by its kind; `table` is its clusters, indices or weights.
+/// By how much residuals are enlarged.
+fn leverage(py: Python<'_>, word: &str) -> PyResult<Leverage> {
+    match word {
+        "hc2" => Ok(Leverage::Hc2),
+        "hc3" => Ok(Leverage::Hc3),
+        other => Err(parameter(py, "leverage", "\"hc2\" or \"hc3\"", other)),
+    }
+}
+
+/// What residuals are multiplied by.
+fn signs(py: Python<'_>, word: &str) -> PyResult<Signs> {
+    match word {
+        "rademacher" => Ok(Signs::Rademacher),
+        "webb" => Ok(Signs::Webb),
+        "mammen" => Ok(Signs::Mammen),
+        other => Err(parameter(py, "signs", "\"webb\", \"rademacher\" or \"mammen\"", other)),
+    }
+}
+
+/// A scheme by its kind; `table` is its clusters, indices or weights, or its constants with the clusters last.
 pub(crate) fn scheme(py: Python<'_>, kind: &str, table: Option<&Bound<'_, PyAny>>) -> PyResult<Scheme> {
-    let clusters = || -> PyResult<Option<Vec<u32>>> {
-        let Some(table) = table else { return Ok(None) };
+    let numbers = |table: &Bound<'_, PyAny>| -> PyResult<Vec<u32>> {
         let array: PyReadonlyArray1<'_, u32> = table.extract()?;
-        Ok(Some(array.as_array().to_vec()))
+        Ok(array.as_array().to_vec())
     };
+    let clusters = || table.map(numbers).transpose();
     let missing = || parameter(py, "scheme", "given with its table", kind);
     Ok(match kind {
         "pairs" => Scheme::Pairs,
@@ -90,6 +111,26 @@ pub(crate) fn scheme(py: Python<'_>, kind: &str, table: Option<&Bound<'_, PyAny>
             let array: PyReadonlyArray2<'_, f64> = table.ok_or_else(missing)?.extract()?;
             Scheme::Weights(array.as_array().iter().copied().collect())
         }
+        "strata" => Scheme::Strata(clusters()?.ok_or_else(missing)?),
+        "blocks" => {
+            let (length, runs): (usize, Bound<'_, PyAny>) = table.ok_or_else(missing)?.extract()?;
+            Scheme::Blocks { runs: numbers(&runs)?, length }
+        }
+        "subsample" => Scheme::Subsample(table.ok_or_else(missing)?.extract()?),
+        "residuals" => {
+            let word: String = table.ok_or_else(missing)?.extract()?;
+            Scheme::Residuals(leverage(py, &word)?)
+        }
+        "wild" => {
+            let (multiplier, word, clusters): (String, String, Option<Bound<'_, PyAny>>) =
+                table.ok_or_else(missing)?.extract()?;
+            Scheme::Wild {
+                signs: signs(py, &multiplier)?,
+                leverage: leverage(py, &word)?,
+                clusters: clusters.as_ref().map(numbers).transpose()?,
+            }
+        }
+        "parametric" => Scheme::Parametric(table.map(PyAnyMethods::extract).transpose()?),
         other => return Err(parameter(py, "scheme", "one of the schemes of scaling_fast", other)),
     })
 }

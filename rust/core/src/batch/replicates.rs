@@ -1,12 +1,11 @@
 //! Refits of weighted rows: a replicate is a pure function of (question, scheme, seed, group, replicate).
 
+use super::draw::{Design, Drawn, Scheme};
 use super::identify::identify;
 use super::{Control, FitRow, Question, allocate};
 use crate::error::Error;
 use crate::pool::Threads;
 use crate::problem::{Fitter, Problem};
-use crate::resample::rows::{self, Clusters};
-use crate::resample::stream::{Purpose, Stream};
 use crate::solve::certificate::DECREASE_TOLERANCE;
 use crate::solve::linalg::cholesky;
 use crate::solve::newton::{Options, Scratch, minimise};
@@ -14,29 +13,6 @@ use crate::solve::separable::Separable;
 use crate::solve::starts::{Effort, descend, search};
 use crate::solve::trust::{self, Linear};
 use crate::solve::{Objective, Rows, Status};
-
-/// How the weights of a replicate come about.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Scheme {
-    /// As many rows as there are, drawn with replacement.
-    Pairs,
-    /// As many clusters as there are, drawn with replacement; the cluster of each row of the question, numbered from 0 in
-    /// each group.
-    Clusters(Vec<u32>),
-    /// Exponential weights of mean one, for rows or for clusters.
-    Bayesian(Option<Vec<u32>>),
-    /// Replicate i leaves out row i, or cluster i.
-    Jackknife(Option<Vec<u32>>),
-    /// Replicate i takes the rows `table[i * width..(i + 1) * width]`.
-    Indices {
-        /// Row numbers, concatenated.
-        table: Vec<u32>,
-        /// Rows a replicate.
-        width: usize,
-    },
-    /// Replicate i weighs the rows with `table[i * rows..(i + 1) * rows]`.
-    Weights(Vec<f64>),
-}
 
 /// A resampling of fits already made.
 #[derive(Debug, Clone, PartialEq)]
@@ -148,11 +124,7 @@ fn columns(table: &[f64], width: usize, n: usize, p: usize) -> Result<Draws, Err
 
 /// What all replicates of one group share: the problem, its optimum and the metric around it.
 struct Refits<'a> {
-    scheme: &'a Scheme,
-    /// The rows of the question that form the group.
-    rows: std::ops::Range<usize>,
-    /// Number of clusters in the group.
-    clusters: u32,
+    design: Design<'a>,
     problem: Problem<'a>,
     warm: Vec<f64>,
     metric: Vec<f64>,
@@ -175,15 +147,10 @@ impl<'a> Refits<'a> {
         let q = problem.space.dimension();
         let mut warm = vec![0.0; q];
         problem.space.coordinates(&base.params, &mut warm);
-        let rows = question.columns.offsets[g]..question.columns.offsets[g + 1];
-        let clusters = match scheme {
-            Scheme::Clusters(table) | Scheme::Bayesian(Some(table)) | Scheme::Jackknife(Some(table)) => {
-                table[rows.clone()].iter().max().map_or(0, |m| m + 1)
-            }
-            _ => 0,
-        };
-        let mut refits = Self { scheme, rows, clusters, problem, warm, metric: vec![0.0; q * q], rounding: 0.0 };
+        let design = Design::new(question, g, scheme);
+        let mut refits = Self { design, problem, warm, metric: vec![0.0; q * q], rounding: 0.0 };
         let mut metric = vec![0.0; q * q];
+        let targets;
         {
             let mut fitter = Fitter::new(&refits.problem);
             refits.rounding = refits.problem.rounding(&fitter);
@@ -192,8 +159,10 @@ impl<'a> Refits<'a> {
                 return None;
             }
             fill_metric(&rows, q, &mut metric);
+            targets = refits.design.around(&fitter, &refits.problem.space.moving(&refits.warm), &rows);
         }
         refits.metric = metric;
+        refits.design.targets = targets;
         Some(refits)
     }
 }
@@ -214,38 +183,24 @@ fn fill_metric(rows: &Rows, q: usize, metric: &mut [f64]) {
     }
 }
 
-/// Binary exponents of the largest weight within which the weights of a replicate are taken as they are.
-const USUAL_EXPONENT: f64 = 64.0;
-
-/// The power of two by which the weights of a replicate are divided, because their scale must not matter; 1 for usual ones,
-/// which so keep their bits.
-fn replicate_unit(weights: &[f64]) -> f64 {
-    let largest = weights.iter().fold(0.0_f64, |m, w| m.max(w.abs()));
-    let exponent = largest.log2().round();
-    if exponent.is_finite() && exponent.abs() > USUAL_EXPONENT { exponent.clamp(-1000.0, 1000.0).exp2() } else { 1.0 }
-}
-
 /// One thread's buffers.
 struct Worker<'a> {
     refits: &'a Refits<'a>,
     fitter: Fitter<'a>,
     scratch: Scratch,
     x: Vec<f64>,
-    weights: Vec<f64>,
-    counts: Vec<u32>,
+    drawn: Drawn,
 }
 
 impl<'a> Worker<'a> {
     fn new(refits: &'a Refits<'a>, control: &Control) -> Self {
         let q = refits.problem.space.dimension();
-        let n = refits.problem.len();
         Self {
             refits,
             fitter: Fitter::new(&refits.problem),
             scratch: Scratch::new(q).until(control.flag()),
             x: vec![0.0; q],
-            weights: vec![0.0; n],
-            counts: vec![0; n],
+            drawn: Drawn::new(refits.problem.len()),
         }
     }
 
@@ -255,11 +210,8 @@ impl<'a> Worker<'a> {
             row[0] = f64::from(Status::Unfinished as u8);
             return;
         }
-        self.draw(resampling, g, replicate);
-        let weights = std::mem::take(&mut self.weights);
-        let unit = replicate_unit(&weights);
-        let rows = self.fitter.select(|i| weights[i] / unit);
-        self.weights = weights;
+        self.refits.design.draw(resampling.seed, g, replicate, &mut self.drawn);
+        let (rows, unit) = self.drawn.select(&mut self.fitter);
         let q = self.x.len();
         if rows < q || rows == 0 {
             row[0] = f64::from(Status::TooFewRows as u8);
@@ -371,40 +323,5 @@ impl<'a> Worker<'a> {
         let (_, null) = identify(&mut self.fitter, &self.x, self.refits.rounding);
         let space = &self.refits.problem.space;
         (0..q).all(|a| !null[a] || self.x[a] <= space.lower[a] || self.x[a] >= space.upper[a])
-    }
-
-    /// Fill `weights` for one replicate.
-    fn draw(&mut self, resampling: &Resampling, g: usize, replicate: usize) {
-        let n = self.weights.len();
-        let mut stream = Stream::new(resampling.seed, Purpose::Rows, replicate as u64, g as u64);
-        let index =
-            |table: &'a Vec<u32>| Clusters { index: &table[self.refits.rows.clone()], count: self.refits.clusters };
-        match self.refits.scheme {
-            Scheme::Pairs => {
-                rows::pairs(&mut stream, &mut self.counts);
-                self.weights_from_counts();
-            }
-            Scheme::Clusters(table) => {
-                let clusters = index(table);
-                rows::clusters(&mut stream, clusters.index, clusters.count, &mut self.counts);
-                self.weights_from_counts();
-            }
-            Scheme::Bayesian(table) => rows::bayesian(&mut stream, table.as_ref().map(index), &mut self.weights),
-            Scheme::Jackknife(table) => rows::jackknife(replicate, table.as_ref().map(index), &mut self.weights),
-            Scheme::Indices { table, width } => {
-                self.counts.fill(0);
-                for &i in &table[replicate * width..(replicate + 1) * width] {
-                    self.counts[i as usize] += 1;
-                }
-                self.weights_from_counts();
-            }
-            Scheme::Weights(table) => self.weights.copy_from_slice(&table[replicate * n..(replicate + 1) * n]),
-        }
-    }
-
-    fn weights_from_counts(&mut self) {
-        for (weight, count) in self.weights.iter_mut().zip(&self.counts) {
-            *weight = f64::from(*count);
-        }
     }
 }

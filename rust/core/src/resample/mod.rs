@@ -1,5 +1,7 @@
-//! Random rows: counter-based streams and the weight vectors drawn from them.
+//! Random rows and random targets: counter-based streams and what is drawn from them.
 
+pub mod noise;
+pub mod residuals;
 pub mod rows;
 pub mod stream;
 

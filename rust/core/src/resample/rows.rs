@@ -26,6 +26,75 @@ pub fn pairs(stream: &mut Stream, counts: &mut [u32]) {
     }
 }
 
+/// The rows of each cluster, in their order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Members {
+    starts: Vec<usize>,
+    rows: Vec<u32>,
+}
+
+impl Members {
+    /// Rows gathered by their cluster.
+    pub fn of(clusters: Clusters<'_>) -> Self {
+        let mut starts = vec![0; clusters.count as usize + 1];
+        for &cluster in clusters.index {
+            starts[cluster as usize + 1] += 1;
+        }
+        for k in 1..starts.len() {
+            starts[k] += starts[k - 1];
+        }
+        let mut next = starts.clone();
+        let mut rows = vec![0; clusters.index.len()];
+        for (row, &cluster) in (0..).zip(clusters.index) {
+            rows[next[cluster as usize]] = row;
+            next[cluster as usize] += 1;
+        }
+        Self { starts, rows }
+    }
+
+    fn each(&self) -> impl Iterator<Item = &[u32]> {
+        self.starts.windows(2).map(|ends| &self.rows[ends[0]..ends[1]])
+    }
+}
+
+/// Pairs within each stratum: as many rows of it as it has.
+pub fn strata(stream: &mut Stream, members: &Members, counts: &mut [u32]) {
+    counts.fill(0);
+    for rows in members.each() {
+        for _ in rows {
+            counts[rows[stream.below(rows.len() as u32) as usize] as usize] += 1;
+        }
+    }
+}
+
+/// Moving blocks within each run (Kunsch 1989): `length` neighbouring rows at a time, from any row that has that many left,
+/// until there are as many rows as the run has; the last block is cut. A run shorter than a block stays as it is.
+pub fn blocks(stream: &mut Stream, members: &Members, length: usize, counts: &mut [u32]) {
+    counts.fill(0);
+    for rows in members.each() {
+        let length = length.clamp(1, rows.len().max(1));
+        let mut left = rows.len();
+        while left > 0 {
+            let start = stream.below((rows.len() - length + 1) as u32) as usize;
+            let take = length.min(left);
+            for &row in &rows[start..start + take] {
+                counts[row as usize] += 1;
+            }
+            left -= take;
+        }
+    }
+}
+
+/// `m` different rows, every set of them equally likely (Floyd: Programming pearls, CACM 30, 1987).
+pub fn subsample(stream: &mut Stream, m: usize, counts: &mut [u32]) {
+    counts.fill(0);
+    let n = counts.len();
+    for last in n - m.min(n)..n {
+        let row = stream.below(last as u32 + 1) as usize;
+        counts[if counts[row] == 0 { row } else { last }] = 1;
+    }
+}
+
 /// As many clusters drawn with replacement as there are; each row counts as often as its cluster was drawn.
 pub fn clusters(stream: &mut Stream, cluster_index: &[u32], n_clusters: u32, counts: &mut [u32]) {
     let mut drawn = vec![0; n_clusters as usize];
@@ -83,7 +152,7 @@ pub fn jackknife(left_out: usize, clusters: Option<Clusters<'_>>, weights: &mut 
 
 #[cfg(test)]
 mod tests {
-    use super::{Clusters, bayesian, clusters, jackknife, pairs};
+    use super::{Clusters, Members, bayesian, blocks, clusters, jackknife, pairs, strata, subsample};
     use crate::resample::{Purpose, Stream};
 
     fn stream() -> Stream {
@@ -156,5 +225,66 @@ mod tests {
             }
         }
         assert!(totals.iter().all(|t| t.abs_diff(4000) < 373), "{totals:?}");
+    }
+
+    fn members(index: &[u32], count: u32) -> Members {
+        Members::of(Clusters { index, count })
+    }
+
+    #[test]
+    fn one_stratum_is_pairs_and_each_keeps_its_size() {
+        let (mut all, mut one) = ([0; 40], [0; 40]);
+        pairs(&mut stream(), &mut all);
+        strata(&mut stream(), &members(&[0; 40], 1), &mut one);
+        assert_eq!(all, one);
+        let index = [2, 0, 1, 2, 0, 2, 2];
+        for replicate in 0..200 {
+            let mut counts = [0; 7];
+            strata(&mut Stream::new(4, Purpose::Rows, replicate, 0), &members(&index, 3), &mut counts);
+            for (stratum, size) in [(0, 2), (1, 1), (2, 4)] {
+                let drawn: u32 = counts.iter().zip(index).filter(|(_, s)| *s == stratum).map(|(c, _)| c).sum();
+                assert_eq!(drawn, size);
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_of_one_row_are_strata_and_longer_ones_are_neighbours() {
+        let index = [0, 0, 1, 0, 1, 1, 1, 0];
+        let (mut rows, mut single) = ([0; 8], [0; 8]);
+        strata(&mut stream(), &members(&index, 2), &mut rows);
+        blocks(&mut stream(), &members(&index, 2), 1, &mut single);
+        assert_eq!(rows, single);
+        // Two blocks of 3 from a run of 6: every drawn row has a drawn neighbour, and the places are 0 to 3 alike.
+        let mut firsts = [0_u32; 4];
+        for replicate in 0..4000 {
+            let mut counts = [0; 6];
+            blocks(&mut Stream::new(4, Purpose::Rows, replicate, 0), &members(&[0; 6], 1), 3, &mut counts);
+            assert_eq!(counts.iter().sum::<u32>(), 6);
+            // The sum of the places tells the sum of the two starts, which is triangular on 0 to 6.
+            let places: u32 = (0..).zip(counts).map(|(i, c)| i * c).sum();
+            firsts[((places - 6) / 3).min(6) as usize % 4] += 1;
+        }
+        // Sums 0..6 have shares 1,2,3,4,3,2,1 of 16: folded by 4 that is 4/16 each, 1,000 +- 27; the band is 6 of them.
+        assert!(firsts.iter().all(|f| f.abs_diff(1000) < 164), "{firsts:?}");
+        // A run shorter than a block has one block, itself.
+        let mut counts = [0; 3];
+        blocks(&mut stream(), &members(&[0; 3], 1), 9, &mut counts);
+        assert_eq!(counts, [1; 3]);
+    }
+
+    #[test]
+    fn a_subsample_is_a_set_and_every_row_is_in_it_alike() {
+        let mut totals = [0_u32; 12];
+        for replicate in 0..6000 {
+            let mut counts = [0; 12];
+            subsample(&mut Stream::new(7, Purpose::Rows, replicate, 0), 5, &mut counts);
+            assert!(counts.iter().all(|c| *c <= 1) && counts.iter().sum::<u32>() == 5);
+            for (total, count) in totals.iter_mut().zip(counts) {
+                *total += count;
+            }
+        }
+        // Binomial(6,000, 5/12): 2,500 +- 38; the band is 6 of them.
+        assert!(totals.iter().all(|t| t.abs_diff(2500) < 230), "{totals:?}");
     }
 }

@@ -1,8 +1,7 @@
-"""Resampling schemes: frozen values that say how a replicate's weights are made."""
+"""Schemes whose draws were made elsewhere: row numbers or weights, one row a replicate."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,25 +12,7 @@ from scaling_fast.errors import ParameterError, shown
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Bayesian", "Clusters", "Indices", "Jackknife", "Pairs", "Scheme", "Weights"]
-
-
-def _column_names(value: object, param: str) -> tuple[str, ...]:
-    """Return one or several column names as a tuple."""
-    names = (value,) if isinstance(value, str) else value
-    if not isinstance(names, Sequence) or not all(isinstance(one, str) for one in names):
-        raise ParameterError(
-            f"{param} must be a column name or a sequence of them, got {shown(value)}",
-            code="not_a_name",
-            param=param,
-        )
-    if not names or "" in names:
-        raise ParameterError(f"{param} names no column", code="empty", param=param)
-    if len(set(names)) != len(names):
-        raise ParameterError(
-            f"{param} names a column twice: {shown(list(names))}", code="duplicate", param=param
-        )
-    return tuple(names)
+__all__ = ["Indices", "Weights"]
 
 
 def _table(value: Any, param: str, kinds: str, wanted: str) -> NDArray[Any]:
@@ -78,98 +59,6 @@ def _frozen(table: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
     copy = np.array(table, dtype=dtype, order="C", copy=True)
     copy.setflags(write=False)
     return copy
-
-
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """Rows drawn with replacement, as many as there are: the ordinary bootstrap.
-
-    Examples
-    --------
-    >>> Pairs().name
-    'pairs'
-    """
-
-    name: ClassVar[str] = "pairs"
-
-
-@dataclass(frozen=True, slots=True)
-class Clusters:
-    """Whole clusters drawn with replacement: for rows that share a training run.
-
-    Parameters
-    ----------
-    by
-        Column, or columns, of the frame whose equal values make a cluster; the law need not use
-        them.
-
-    Raises
-    ------
-    ParameterError
-        For something that is not a column name.
-
-    Examples
-    --------
-    >>> Clusters("run").by
-    ('run',)
-    """
-
-    by: str | Sequence[str]
-
-    name: ClassVar[str] = "clusters"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "by", _column_names(self.by, "by"))
-
-
-@dataclass(frozen=True, slots=True)
-class Bayesian:
-    """Exponential weights of mean one, a row or a cluster: no row ever drops out entirely.
-
-    Use it on small designs, where a pairs replicate may lose every run of one size.
-
-    Parameters
-    ----------
-    cluster
-        Column, or columns, whose equal values share a weight; None gives each row its own.
-
-    Examples
-    --------
-    >>> Bayesian().cluster is None
-    True
-    """
-
-    cluster: str | Sequence[str] | None = None
-
-    name: ClassVar[str] = "bayesian"
-
-    def __post_init__(self) -> None:
-        if self.cluster is not None:
-            object.__setattr__(self, "cluster", _column_names(self.cluster, "cluster"))
-
-
-@dataclass(frozen=True, slots=True)
-class Jackknife:
-    """One row, or one cluster, left out at a time: as many replicates as rows or clusters.
-
-    Parameters
-    ----------
-    cluster
-        Column, or columns, whose equal values are left out together; None leaves out single rows.
-
-    Examples
-    --------
-    >>> Jackknife("run").cluster
-    ('run',)
-    """
-
-    cluster: str | Sequence[str] | None = None
-
-    name: ClassVar[str] = "jackknife"
-
-    def __post_init__(self) -> None:
-        if self.cluster is not None:
-            object.__setattr__(self, "cluster", _column_names(self.cluster, "cluster"))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -280,6 +169,3 @@ class Weights:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Weights, (np.asarray(self.array),))
-
-
-Scheme = Pairs | Clusters | Bayesian | Jackknife | Indices | Weights

@@ -1,0 +1,233 @@
+//! Residuals made fit for resampling: how much of each row's noise the fit took away, and where the loss puts their zero.
+
+use super::Stream;
+use crate::loss::Loss;
+use crate::solve::Rows;
+use crate::solve::linalg::{norm2, qr};
+
+/// By how much a residual is enlarged for the part of the noise that the fit took (White's HC2 and HC3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leverage {
+    /// 1/sqrt(1 - h): exact for noise of equal size.
+    Hc2,
+    /// 1/(1 - h): nearly a jackknife.
+    Hc3,
+}
+
+/// Share of its own noise above which a row determines a parameter alone: its residual is rounding, and stays as it is.
+const ALONE: f64 = 1.0 - 1e-8;
+
+impl Leverage {
+    /// The factor for a row of leverage `h`.
+    pub fn factor(self, h: f64) -> f64 {
+        if h >= ALONE {
+            return 1.0;
+        }
+        match self {
+            Self::Hc2 => 1.0 / (1.0 - h).sqrt(),
+            Self::Hc3 => 1.0 / (1.0 - h),
+        }
+    }
+}
+
+/// Relative size of a diagonal entry of R below which its direction is not determined by the rows.
+const RANK: f64 = 1e-12;
+
+/// The leverage of each row in the weighted least squares of the Jacobian, over the coordinates that are `free` to move.
+pub fn leverages(rows: &Rows, free: &[usize]) -> Vec<f64> {
+    let (n, q) = (rows.residual.len(), free.len());
+    if n <= q {
+        // As many parameters as rows: the curve passes through every row.
+        return vec![1.0; n];
+    }
+    let mut columns = Vec::with_capacity(n * q);
+    for &a in free {
+        let mut column: Vec<f64> =
+            rows.jacobian[a * n..(a + 1) * n].iter().zip(&rows.weight).map(|(v, w)| v * w.sqrt()).collect();
+        let norm = norm2(&column);
+        if norm > 0.0 {
+            for v in &mut column {
+                *v /= norm;
+            }
+        }
+        columns.extend(column);
+    }
+    let scaled = columns.clone();
+    let mut r = vec![0.0; q * q];
+    qr(&mut columns, n, q, &mut r);
+    let mut part = vec![0.0; q];
+    (0..n)
+        .map(|i| {
+            for a in 0..q {
+                let known: f64 = (0..a).map(|b| r[b * q + a] * part[b]).sum();
+                let pivot = r[a * q + a];
+                part[a] = if pivot.abs() > RANK { (scaled[a * n + i] - known) / pivot } else { 0.0 };
+            }
+            part.iter().map(|v| v * v).sum::<f64>().min(1.0)
+        })
+        .collect()
+}
+
+/// Halvings after which a root between two doubles is found.
+const HALVINGS: usize = 2_000;
+
+/// Steps of reweighting for a loss that may have several minima; the nearest to zero is the one that is meant.
+const REWEIGHTINGS: usize = 500;
+
+/// Where the loss puts the zero of some residuals: the c at which the sum of w rho(r - c) is least. The mean under squares, the
+/// median under absolutes.
+pub fn centre(loss: Loss, residual: &[f64], weight: &[f64]) -> f64 {
+    let rows = || residual.iter().zip(weight);
+    if loss == Loss::Squared {
+        return rows().map(|(r, w)| w * r).sum::<f64>() / weight.iter().sum::<f64>();
+    }
+    if !loss.is_convex() {
+        let mut c = 0.0;
+        for _ in 0..REWEIGHTINGS {
+            let (pull, hold) = rows().fold((0.0, 0.0), |(pull, hold), (r, w)| {
+                (w.mul_add(loss.psi(r - c), pull), w.mul_add(loss.weight(r - c), hold))
+            });
+            let step = if hold > 0.0 { pull / hold } else { 0.0 };
+            c += step;
+            if step.abs() <= f64::EPSILON * c.abs() {
+                break;
+            }
+        }
+        return c;
+    }
+    let (mut low, mut high) =
+        residual.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), r| (l.min(*r), h.max(*r)));
+    for _ in 0..HALVINGS {
+        let middle = 0.5 * low + 0.5 * high;
+        if !(middle > low && middle < high) {
+            break;
+        }
+        let pull: f64 = rows().map(|(r, w)| w * loss.psi(r - middle)).sum();
+        if pull > 0.0 {
+            low = middle;
+        } else if pull < 0.0 {
+            high = middle;
+        } else {
+            return middle;
+        }
+    }
+    0.5 * low + 0.5 * high
+}
+
+/// Residuals to draw from, as often as their rows count.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pool {
+    values: Vec<f64>,
+    /// Sums of the weights up to each row, where they differ.
+    heights: Option<Vec<f64>>,
+}
+
+impl Pool {
+    /// Enlarged for leverage and centred where the loss puts zero.
+    pub fn new(loss: Loss, leverage: Leverage, rows: &Rows, free: &[usize]) -> Self {
+        let weight = &rows.weight;
+        let mut values: Vec<f64> =
+            rows.residual.iter().zip(leverages(rows, free)).map(|(r, h)| r * leverage.factor(h)).collect();
+        let middle = centre(loss, &values, weight);
+        for v in &mut values {
+            *v -= middle;
+        }
+        let heights = weight.iter().any(|w| *w != weight[0]).then(|| {
+            weight
+                .iter()
+                .scan(0.0, |sum, w| {
+                    *sum += w;
+                    Some(*sum)
+                })
+                .collect()
+        });
+        Self { values, heights }
+    }
+
+    /// The next residual.
+    pub fn draw(&self, stream: &mut Stream) -> f64 {
+        let n = self.values.len();
+        let place = match &self.heights {
+            None => stream.below(n as u32) as usize,
+            Some(heights) => {
+                let at = stream.uniform() * heights[n - 1];
+                heights.partition_point(|h| *h <= at).min(n - 1)
+            }
+        };
+        self.values[place]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Leverage, Pool, centre, leverages};
+    use crate::loss::Loss;
+    use crate::resample::{Purpose, Stream};
+    use crate::solve::Rows;
+
+    /// A straight line through x = 0, 1, 2, 4 with given residuals.
+    fn line(residual: &[f64; 4], weight: &[f64; 4]) -> Rows {
+        let x = [0.0, 1.0, 2.0, 4.0];
+        Rows {
+            weight: weight.to_vec(),
+            residual: residual.to_vec(),
+            psi: residual.to_vec(),
+            curvature: vec![1.0; 4],
+            jacobian: [[1.0; 4], x].concat(),
+        }
+    }
+
+    #[test]
+    fn leverages_are_the_diagonal_of_the_hat_matrix() {
+        // h = 1/n + (x - mean)^2 / sum (x - mean)^2 for a straight line: mean 7/4, sum 8.75.
+        let h = leverages(&line(&[0.0; 4], &[1.0; 4]), &[0, 1]);
+        for (got, x) in h.iter().zip([0.0_f64, 1.0, 2.0, 4.0]) {
+            assert!((got - (0.25 + (x - 1.75).powi(2) / 8.75)).abs() < 1e-14);
+        }
+        // Their sum is the number of parameters, whatever the weights; a coordinate held takes no noise.
+        let weighted = leverages(&line(&[0.0; 4], &[1.0, 3.0, 0.5, 2.0]), &[0, 1]);
+        assert!((weighted.iter().sum::<f64>() - 2.0).abs() < 1e-14);
+        assert!(leverages(&line(&[0.0; 4], &[1.0; 4]), &[0]).iter().all(|h| (h - 0.25).abs() < 1e-14));
+    }
+
+    #[test]
+    fn a_row_that_decides_alone_keeps_its_residual() {
+        assert_eq!(Leverage::Hc3.factor(1.0), 1.0);
+        assert_eq!(Leverage::Hc3.factor(0.5), 2.0);
+        assert_eq!(Leverage::Hc2.factor(0.75), 2.0);
+    }
+
+    #[test]
+    fn the_centre_is_the_mean_the_median_the_quantile() {
+        let r = [-1.0, 0.5, 2.0, 7.0, 100.0];
+        let w = [1.0; 5];
+        assert_eq!(centre(Loss::Squared, &r, &w), 21.7);
+        assert_eq!(centre(Loss::Absolute, &r, &w), 2.0);
+        // Fitted minus observed: a share tau of the residuals lies above zero.
+        assert!((centre(Loss::Pinball { tau: 0.7 }, &r, &w) - 0.5).abs() < 1e-12);
+        let huber = centre(Loss::Huber { delta: 1.0 }, &r, &w);
+        let pull: f64 = r.iter().map(|v| Loss::Huber { delta: 1.0 }.psi(v - huber)).sum();
+        assert!(pull.abs() < 1e-12);
+        let cauchy = centre(Loss::Cauchy { delta: 2.0 }, &r, &w);
+        let pull: f64 = r.iter().map(|v| Loss::Cauchy { delta: 2.0 }.psi(v - cauchy)).sum();
+        assert!(pull.abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_pool_is_centred_and_drawn_as_often_as_its_rows_count() {
+        let rows = line(&[1.0, -2.0, 4.0, -1.0], &[1.0, 3.0, 2.0, 2.0]);
+        let pool = Pool::new(Loss::Squared, Leverage::Hc2, &rows, &[0, 1]);
+        let mean: f64 = pool.values.iter().zip(&rows.weight).map(|(v, w)| v * w).sum();
+        assert!(mean.abs() < 1e-12);
+        let mut stream = Stream::new(1, Purpose::Residuals, 0, 0);
+        let mut hits = [0_u32; 4];
+        for _ in 0..80_000 {
+            let value = pool.draw(&mut stream);
+            hits[pool.values.iter().position(|v| *v == value).expect("one of the pool")] += 1;
+        }
+        // Binomial(80,000, w/8): standard deviations 94 to 137; the band is 6 of the largest.
+        for (hit, weight) in hits.iter().zip(&rows.weight) {
+            assert!((f64::from(*hit) - 10_000.0 * weight).abs() < 822.0, "{hits:?}");
+        }
+    }
+}
