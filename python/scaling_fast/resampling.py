@@ -237,9 +237,10 @@ def _bootstrap(fit: Fit, scheme: Scheme, seed: int, count: int, found: Gathered)
     if found.interrupted:
         column = boot._column("status")
         stopped = KeyboardInterrupt("interrupted; the finished replicates are in .partial")
-        stopped.partial = Bootstrap(  # type: ignore[attr-defined]
-            fit, scheme, seed, draws.filter(pl.col(column) != UNFINISHED), count
-        )
+        # Column by column: a forked child has no threads of polars to filter a frame with.
+        finished = draws[column] != UNFINISHED
+        part = pl.DataFrame([one.filter(finished) for one in draws.get_columns()])
+        stopped.partial = Bootstrap(fit, scheme, seed, part, count)  # type: ignore[attr-defined]
         raise stopped
     if found.failure is not None:
         found.failure.result = boot
@@ -323,6 +324,5 @@ def _table(
         pl.Series(label["objective"], objective),
         *(pl.Series(one, column) for one, column in (values | derived).items()),
     ]
-    if not keys.width:
-        return pl.DataFrame(columns)
-    return keys[pl.Series(np.repeat(np.arange(fit.groups), count))].with_columns(columns)
+    places = pl.Series(np.repeat(np.arange(fit.groups), count))
+    return pl.DataFrame([*(one.gather(places) for one in keys.get_columns()), *columns])
