@@ -21,9 +21,9 @@ PYTHON_ORDER = [
     *("_core", "errors", "packing", "findings", "options", "progress", "losses", "residuals"),
     *("schemes", "laws", "columns", "asking", "clusters", "covariance", "request"),
     *("uncertainty", "predictions", "starts", "design", "advice", "fitted", "binding"),
-    *("fitting", "drawing", "tasks", "executors", "checkpoint", "sharding"),
-    *("intervals", "bands", "resampled", "resampling", "saving"),
-    *("inversion", "held", "profiles", "recipes", "frontier"),
+    *("fitting", "drawing", "intervals", "bands", "tasks", "executors", "checkpoint"),
+    *("tallies", "sharding", "order_statistics", "condensed", "resampled", "resampling"),
+    *("saving", "inversion", "held", "profiles", "recipes", "frontier"),
     *("datasets", "reporting", "auditing", "terminal", "cli", "__main__"),
 ]
 RUST_ORDER = [

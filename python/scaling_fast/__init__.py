@@ -3,6 +3,7 @@
 from scaling_fast import datasets, laws, recipes
 from scaling_fast._core import __version__
 from scaling_fast.auditing import audit
+from scaling_fast.condensed import Condensed
 from scaling_fast.errors import (
     CheckpointError,
     ConvergenceError,
@@ -61,6 +62,7 @@ __all__ = [
     "Certificate",
     "CheckpointError",
     "Clusters",
+    "Condensed",
     "ConvergenceError",
     "DataError",
     "Finding",

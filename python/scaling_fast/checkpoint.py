@@ -11,7 +11,7 @@ import numpy as np
 
 from scaling_fast.errors import CheckpointError, shown
 from scaling_fast.packing import Damaged, Foreign, packed, unpacked
-from scaling_fast.tasks import Answer, unfinished_code
+from scaling_fast.tasks import ONE_A_REPLICATE, Answer, status_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -217,14 +217,13 @@ def _identity(job: Job) -> dict[str, str]:
     data = hashlib.sha256()
     for name in sorted(one for one in arrays if one.startswith("question:")):
         data.update(f"{name} {arrays[name].dtype.str}\n".encode() + arrays[name].tobytes())
-    table = job.call["table"]
-    rows = b"" if table is None else np.ascontiguousarray(table).tobytes()
+    drawn = hashlib.sha256()
+    for name in sorted(one for one in arrays if one.startswith("call:") and one != "call:params"):
+        drawn.update(f"{name} {arrays[name].dtype.str}\n".encode() + arrays[name].tobytes())
+    if job.call["kind"] in ONE_A_REPLICATE:
+        drawn.update(np.ascontiguousarray(job.call["table"]).tobytes())
     start = arrays["call:params"].tobytes()
-    rest = {
-        name: _said(one)
-        for name, one in job.call.items()
-        if name not in ("params", "kind", "table", "seed", "starts")
-    }
+    rest = {one: said for one, said in call.items() if one not in ("params", "seed", "starts")}
     return {
         "version of scaling_fast": str(words["version"]),
         "formula": f"{question['formula']} of {question['columns']}",
@@ -232,21 +231,15 @@ def _identity(job: Job) -> dict[str, str]:
         "set of parameters' bounds": f"{question['params']}",
         "data": data.hexdigest(),
         "fit to start from": hashlib.sha256(start).hexdigest(),
-        "scheme": f"{call['kind']} {hashlib.sha256(rows).hexdigest()} {rest}",
+        "scheme": f"{rest} {drawn.hexdigest()}",
         "seed": str(call["seed"]),
         "number of starts": str(call["starts"]),
     }
 
 
-def _said(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        return hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
-    return str(value)
-
-
 def _finished(answer: Answer) -> list[tuple[int, int]]:
     """Return the runs of replicates that every group has finished: first and end."""
-    done = (answer.status != unfinished_code()).all(axis=0)
+    done = (answer.status != status_code("unfinished")).all(axis=0)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], done.astype(np.int8), [0]])))
     return [
         (answer.first + int(a), answer.first + int(b))

@@ -9,6 +9,7 @@ import polars as pl
 
 from scaling_fast.advice import NEARLY
 from scaling_fast.errors import DataError, ParameterError, shown, suggestion
+from scaling_fast.options import require_usable_process
 from scaling_fast.residuals import LogExcess
 from scaling_fast.schemes import (
     Bayesian,
@@ -234,6 +235,7 @@ def _several_clusters(fit: Fit, scheme: Scheme, by: Sequence[str]) -> NDArray[np
 
 def _numbered(fit: Fit, by: Sequence[str]) -> NDArray[np.uint32]:
     """Return the cluster of each row, numbered from 0 within each group by the order of its key."""
+    require_usable_process()
     table = fit.request.table
     for one in by:
         if one not in table.frame.columns:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +37,7 @@ REST = 0.02
 GRACE = 0.5
 """Seconds that running shards are given after Ctrl-C; workers of a terminal hear it too and answer."""
 
-NOT_THERE = (ImportError, AttributeError, pickle.PicklingError)
+NOT_THERE = (ImportError, AttributeError)
 """What a worker without this package raises: no worker is lost, and none would do better."""
 
 

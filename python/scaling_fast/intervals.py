@@ -70,10 +70,9 @@ def intervals(
     keys = fit.request.table.keys
     labels = [column_name(one, keys.columns) for one in ("name", "estimate", "lower", "upper")]
     frame = pl.DataFrame(rows, schema=labels, orient="row")
-    if not keys.width:
-        return frame
-    repeated = keys[pl.Series(np.repeat(np.arange(keys.height), len(formulas)))]
-    return pl.concat([repeated, frame], how="horizontal")
+    # Column by column: a forked child has no threads of polars to gather or join frames with.
+    places = pl.Series(np.repeat(np.arange(keys.height), len(formulas)))
+    return pl.DataFrame([*(one.gather(places) for one in keys.get_columns()), *frame.get_columns()])
 
 
 def _jackknife_ends(

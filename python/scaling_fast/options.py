@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+from pathlib import Path
 
 from scaling_fast.errors import ParameterError, ResourceError, shown
 
@@ -58,9 +60,7 @@ def checked_threads(threads: object) -> int:
     if threads is None:
         said = os.environ.get("SCALING_FAST_THREADS", "").strip()
         if not said:
-            if hasattr(os, "sched_getaffinity"):
-                return max(1, len(os.sched_getaffinity(0)))
-            return os.cpu_count() or 1
+            return _cores()
         name = "SCALING_FAST_THREADS"
         if not said.isdecimal():
             raise ParameterError(
@@ -73,6 +73,25 @@ def checked_threads(threads: object) -> int:
             f"{name} must be at most {MOST_THREADS}, got `{count}`", code="too_large", param=name
         )
     return count
+
+
+def _cores() -> int:
+    """Return the cores this process may use: its affinity, and no more than a container's quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(cores or 1, _quota(CPU_MAX)))
+
+
+CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
+"""Microseconds of processor time, and the period they are for, of a container under Linux."""
+
+
+def _quota(path: Path) -> int:
+    """Return the whole cores a quota allows, at least one; without a quota, more than there are."""
+    try:
+        allowed, period = path.read_text().split()[:2]
+        return MOST_THREADS if allowed == "max" else max(1, -(-int(allowed) // int(period)))
+    except (OSError, ValueError, ZeroDivisionError):
+        return MOST_THREADS
 
 
 def checked_seed(seed: object) -> int:
@@ -93,25 +112,55 @@ def checked_seed(seed: object) -> int:
     return value
 
 
-_first: list[int] = []
-"""The process in which frames were first used, here or in an ancestor that this one was forked from."""
+_forked_after_polars: list[bool] = []
+"""Holds True in a process whose ancestor had started the threads of polars before the fork."""
+
+
+def _note_threads() -> None:
+    """Before a fork: remember whether polars has threads that the child will lack."""
+    if not _forked_after_polars and _polars_has_started():
+        _starting.append(True)
+
+
+def _take_note() -> None:
+    """After a fork, in the child."""
+    if _starting and not _forked_after_polars:
+        _forked_after_polars.append(True)
+
+
+_starting: list[bool] = []
+
+POLARS_THREAD = re.compile(rb"polars-[0-9]")
+"""What the threads of its pool are called."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_note_threads, after_in_child=_take_note, after_in_parent=_starting.clear
+    )
+
+
+def _polars_has_started() -> bool:
+    """Return whether threads of polars run; where the system does not tell, they may."""
+    try:
+        tasks = Path("/proc/self/task").iterdir()
+        return any(POLARS_THREAD.match((one / "comm").read_bytes()) for one in tasks)
+    except OSError:
+        return True
 
 
 def require_usable_process() -> None:
     """Return None when frames can be used in this process.
 
     The threads of polars do not survive a fork: in a child forked after they were started its
-    operations wait for ever. (The threads of this package are started anew in every process.)
+    operations wait for ever. (The threads of this package are started anew in every process, and
+    what needs no frame works there.)
 
     Raises
     ------
     ResourceError
         In such a child, instead of a hang.
     """
-    process = os.getpid()
-    if not _first:
-        _first.append(process)
-    if _first[0] != process:
+    if _forked_after_polars:
         raise ResourceError(
             "this process was forked after polars had started its threads, which do not survive a "
             'fork; start workers with multiprocessing\'s "spawn" or "forkserver" method',

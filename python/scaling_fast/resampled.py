@@ -18,6 +18,7 @@ from scaling_fast.bands import band
 from scaling_fast.errors import ConvergenceError, ParameterError, shown
 from scaling_fast.intervals import METHODS, MOST_FAILURES, intervals
 from scaling_fast.options import require_usable_process
+from scaling_fast.tasks import status_code
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,6 +92,7 @@ class Bootstrap:
         per_group = self.draws.height // max(table.groups, 1)
         groups = np.repeat(np.arange(table.groups, dtype="<u8"), per_group)
         if len(groups) != self.draws.height:
+            require_usable_process()
             order = table.keys.with_row_index("__group")
             groups = (
                 self.draws.join(order, on=table.keys.columns, how="left")["__group"]
@@ -142,7 +144,6 @@ class Bootstrap:
         ParameterError
             For a level or method outside what is legal, or quantiles of a jackknife.
         """
-        require_usable_process()
         level = checked_level(level)
         if method not in METHODS:
             raise ParameterError(
@@ -188,7 +189,6 @@ class Bootstrap:
         max_failures
             Share of unusable replicates that is still accepted.
         """
-        require_usable_process()
         if self.fit.groups != 1:
             raise ParameterError(
                 "cov() belongs to one fit; filter `.draws` by group", code="grouped", param="cov"
@@ -214,31 +214,40 @@ class Bootstrap:
 
     def _usable(self, group: int, max_failures: float) -> dict[str, NDArray[np.float64]]:
         """Return parameter -> values over the usable replicates of one group."""
-        keys = self.fit.request.table.keys
-        part = self.draws
-        if keys.width:
-            # By place, not by name: polars takes some names for patterns.
-            same = [
-                part[one].alias("v").eq_missing(value)
-                for one, value in zip(keys.columns, keys.row(group), strict=True)
-            ]
-            part = part.filter(functools.reduce(operator.and_, same))
-        good = part.filter(part[self._column("status")] == "converged")
-        failed = part.height - good.height
+        part = self._of_group(group)
+        # In numpy: a forked child has no threads of polars to filter with.
+        codes = part[self._column("status")].to_physical().to_numpy()
+        good = codes == status_code("converged")
+        failed = int(part.height - good.sum())
         if failed == 0 and part.height < 2:
             raise ParameterError(
                 f"an interval needs at least 2 replicates, got {part.height}; ask for a larger n",
                 code="too_few",
                 param="n",
             )
-        if part.height == 0 or failed > max_failures * part.height or good.height < 2:
+        if part.height == 0 or failed > max_failures * part.height or good.sum() < 2:
             raise ConvergenceError(
                 f"{failed} of {part.height} replicates are unusable (see `.failures`), more than max_failures="
                 f'{max_failures:g} allows; the design may not identify the law: try starts="multi", fix a '
                 "parameter, or pass a larger max_failures and report the count",
                 code="failures",
             )
-        return {one: good[one].to_numpy() for one in self.fit.request.names}
+        return {one: part[one].to_numpy()[good] for one in self.fit.request.names}
+
+    def _of_group(self, group: int) -> pl.DataFrame:
+        """Return the rows of one group."""
+        keys = self.fit.request.table.keys
+        if not keys.width:
+            return self.draws
+        if self.draws.height == self.requested * keys.height:
+            return self.draws[group * self.requested : (group + 1) * self.requested]
+        require_usable_process()
+        # By place, not by name: polars takes some names for patterns.
+        same = [
+            self.draws[one].alias("v").eq_missing(value)
+            for one, value in zip(keys.columns, keys.row(group), strict=True)
+        ]
+        return self.draws.filter(functools.reduce(operator.and_, same))
 
     def predict(
         self,

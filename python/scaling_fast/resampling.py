@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 import polars as pl
 
+from scaling_fast.condensed import Condensed, condensed
 from scaling_fast.drawing import as_drawn
 from scaling_fast.errors import CheckpointError, DataError, ParameterError, shown
-from scaling_fast.executors import checked_executor, checked_shards
 from scaling_fast.fitted import Fit
 from scaling_fast.options import (
     checked_seed,
@@ -24,7 +24,8 @@ from scaling_fast.progress import watched
 from scaling_fast.request import evaluate, status_column
 from scaling_fast.resampled import Bootstrap
 from scaling_fast.schemes import Pairs
-from scaling_fast.sharding import Ways, gathered
+from scaling_fast.sharding import Gathered, Ways, gathered
+from scaling_fast.tallies import BLOCK
 from scaling_fast.tasks import Job
 
 if TYPE_CHECKING:
@@ -75,6 +76,34 @@ def bootstrap(
     keep: Literal["draws"] | PathLike[str] = ...,
     progress: bool | Callable[[int, int], object] | None = ...,
 ) -> list[Bootstrap]: ...
+@overload
+def bootstrap(
+    fit: Fit,
+    scheme: Scheme = ...,
+    *,
+    n: int | None = ...,
+    starts: str | int = ...,
+    seed: int | None = ...,
+    threads: int | None = ...,
+    executor: Any = ...,
+    shards: int | None = ...,
+    keep: Literal["summary"],
+    progress: bool | Callable[[int, int], object] | None = ...,
+) -> Condensed: ...
+@overload
+def bootstrap(
+    fit: Sequence[Fit],
+    scheme: Scheme = ...,
+    *,
+    n: int | None = ...,
+    starts: str | int = ...,
+    seed: int | None = ...,
+    threads: int | None = ...,
+    executor: Any = ...,
+    shards: int | None = ...,
+    keep: Literal["summary"],
+    progress: bool | Callable[[int, int], object] | None = ...,
+) -> list[Condensed]: ...
 def bootstrap(
     fit: Fit | Sequence[Fit],
     scheme: Scheme = Pairs(),  # noqa: B008 (a frozen value)
@@ -87,7 +116,7 @@ def bootstrap(
     shards: int | None = None,
     keep: str | PathLike[str] = "draws",
     progress: bool | Callable[[int, int], object] | None = None,
-) -> Bootstrap | list[Bootstrap]:
+) -> Bootstrap | Condensed | list[Bootstrap] | list[Condensed]:
     """Return a fit refitted `n` times, or one `Bootstrap` a fit of a list, on common draws.
 
     Parameters
@@ -118,7 +147,8 @@ def bootstrap(
     shards
         In how many parts the replicates are computed; by default some tens to thousands.
     keep
-        "draws", or a `Path`: a folder to which every part is written as it ends, and from which
+        "draws"; "summary" for a `Condensed`, which keeps counts, moments and bins, so that memory
+        does not grow with n; or a `Path`: a folder to which every part is written as it ends, and from which
         the same call goes on after whatever ended it; a larger n goes on from a smaller one.
     progress
         None: a bar on runs over a second when a terminal watches; False: never; a function is
@@ -145,57 +175,72 @@ def bootstrap(
     (100, 0)
     """
     path = _folder(keep)
-    if not isinstance(fit, Fit):
-        fits = _several(fit)
-        if path is not None:
-            _make(path)
-        return [
-            bootstrap(
-                one,
-                scheme,
-                n=n,
-                starts=starts,
-                seed=seed,
-                threads=threads,
-                executor=executor,
-                shards=shards,
-                keep="draws" if path is None else path / f"fit-{place}",
-                progress=progress,
-            )
-            for place, one in enumerate(fits)
-        ]
-    kind, table, fixed = as_drawn(fit, scheme)
-    if fixed is not None and n is not None and n != fixed:
-        raise ParameterError(
-            f"n={shown(n)} conflicts with {scheme!r}, which has {fixed} replicates; leave n out",
-            code="n",
-            param="n",
-        )
-    count = fixed if fixed is not None else whole_number(DEFAULT_N if n is None else n, "n", 1)
     extra = _starts(starts)
     seed = checked_seed(seed)
     here = checked_threads(threads)
     # A worker has its share of the machine already: it starts no threads unless told to.
     task = here if executor is None or threads is not None else 1
-    ways = Ways(checked_executor(executor), checked_shards(shards), task, here)
-    names = fit.request.names
-    width = len(names) + len(fit.law.derived) + 3
+    ways = Ways.checked(executor, shards, task, here)
+    fits = [fit] if isinstance(fit, Fit) else _several(fit)
+    if path is not None and not isinstance(fit, Fit):
+        _make(path)
+    results: list[Any] = []
+    for place, one in enumerate(fits):
+        kind, table, fixed = as_drawn(one, scheme)
+        count = _count(n, fixed, scheme)
+        base = np.column_stack([one.table[name].to_numpy() for name in one.request.names])
+        call = {
+            "params": np.ascontiguousarray(base, dtype=np.float64),
+            "kind": kind,
+            "table": table,
+            "seed": seed,
+            "starts": extra,
+        }
+        folder = path if path is None or isinstance(fit, Fit) else path / f"fit-{place}"
+        with watched(progress, "refitting") as watch:
+            job = Job(one.request, call)
+            if keep == "summary":
+                _require_room(one, min(count, BLOCK))
+                results.append(condensed(one, scheme, seed, job, count, ways, watch))
+            else:
+                _require_room(one, count)
+                found = gathered(job, count, ways, path=folder, watch=watch)
+                results.append(_bootstrap(one, scheme, seed, count, found))
+    return results[0] if isinstance(fit, Fit) else results
+
+
+def _count(n: Any, fixed: int | None, scheme: Scheme) -> int:
+    """Return the number of replicates: the scheme's, or the caller's."""
+    if fixed is None:
+        return whole_number(DEFAULT_N if n is None else n, "n", 1)
+    if n is not None and n != fixed:
+        raise ParameterError(
+            f"n={shown(n)} conflicts with {scheme!r}, which has {fixed} replicates; leave n out",
+            code="n",
+            param="n",
+        )
+    return fixed
+
+
+def _require_room(fit: Fit, count: int) -> None:
+    width = len(fit.request.names) + len(fit.law.derived) + 3
     # The table of the threads and the columns made of it stand in memory together.
     require_memory(
         f"{count:,} replicates of {fit.groups:,} groups", 2 * 8 * count * fit.groups * width
     )
-    base = np.column_stack([fit.table[one].to_numpy() for one in names]).astype(np.float64)
-    call = {"params": base, "kind": kind, "table": table, "seed": seed, "starts": extra}
-    with watched(progress, "refitting") as callback:
-        found = gathered(Job(fit.request, call), count, ways, path=path, watch=callback)
+
+
+def _bootstrap(fit: Fit, scheme: Scheme, seed: int, count: int, found: Gathered) -> Bootstrap:
+    """Return the draws as a result; what ended the run early is raised with it."""
     draws = _table(fit, found.status, found.objective, found.params, count)
     boot = Bootstrap(fit, scheme, seed, draws, count)
     if found.interrupted:
         column = boot._column("status")
         stopped = KeyboardInterrupt("interrupted; the finished replicates are in .partial")
-        stopped.partial = Bootstrap(  # type: ignore[attr-defined]
-            fit, scheme, seed, draws.filter(pl.col(column) != UNFINISHED), count
-        )
+        # Column by column: a forked child has no threads of polars to filter a frame with.
+        finished = draws[column] != UNFINISHED
+        part = pl.DataFrame([one.filter(finished) for one in draws.get_columns()])
+        stopped.partial = Bootstrap(fit, scheme, seed, part, count)  # type: ignore[attr-defined]
         raise stopped
     if found.failure is not None:
         found.failure.result = boot
@@ -207,9 +252,11 @@ def _folder(keep: Any) -> Path | None:
     """Return the folder that `keep` names, or None to keep the draws in memory alone."""
     if isinstance(keep, PathLike):
         return Path(keep)
-    if keep != "draws":
+    if not isinstance(keep, str) or keep not in ("draws", "summary"):
         raise ParameterError(
-            f'keep must be "draws" or a pathlib.Path, got {shown(keep)}', code="keep", param="keep"
+            f'keep must be "draws", "summary" or a pathlib.Path, got {shown(keep)}',
+            code="keep",
+            param="keep",
         )
     return None
 
@@ -277,6 +324,5 @@ def _table(
         pl.Series(label["objective"], objective),
         *(pl.Series(one, column) for one, column in (values | derived).items()),
     ]
-    if not keys.width:
-        return pl.DataFrame(columns)
-    return keys[pl.Series(np.repeat(np.arange(fit.groups), count))].with_columns(columns)
+    places = pl.Series(np.repeat(np.arange(fit.groups), count))
+    return pl.DataFrame([*(one.gather(places) for one in keys.get_columns()), *columns])

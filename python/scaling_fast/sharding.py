@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scaling_fast.checkpoint import Checkpoint
-from scaling_fast.executors import Flight, cut
-from scaling_fast.tasks import unfinished_code
+from scaling_fast.executors import Flight, checked_executor, checked_shards, cut
+from scaling_fast.tallies import BLOCK
+from scaling_fast.tasks import status_code
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -21,7 +22,16 @@ if TYPE_CHECKING:
     from scaling_fast.errors import CheckpointError
     from scaling_fast.tasks import Answer, Job
 
-__all__ = ["Gathered", "Ways", "gathered"]
+__all__ = ["Block", "Gathered", "Ways", "blocks", "gathered"]
+
+
+UNFINISHED, CONVERGED = status_code("unfinished"), status_code("converged")
+
+LOCAL_PART = 2**16
+"""Refits of a part that this process computes and forgets: some megabytes."""
+
+MOST_PARTS = 100_000
+"""Of them, however many replicates are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,11 @@ class Ways:
     shards: int | None
     threads: int
     here: int
+
+    @classmethod
+    def checked(cls, executor: Any, shards: Any, threads: int, here: int) -> Ways:
+        """Return ways that can be gone, or raise ParameterError."""
+        return cls(checked_executor(executor), checked_shards(shards), threads, here)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +106,7 @@ def gathered(
             one.status.reshape(-1), one.objective.reshape(-1), flat, one.interrupted, None
         )
     groups = job.groups
-    status = np.full((groups, count), unfinished_code(), dtype=np.uint8)
+    status = np.full((groups, count), UNFINISHED, dtype=np.uint8)
     objective = np.full((groups, count), np.nan)
     params = [np.full((groups, count), np.nan) for _ in job.request.names]
 
@@ -150,18 +165,80 @@ def _flight(
 
 def _gaps(status: NDArray[np.uint8]) -> list[tuple[int, int]]:
     """Return the runs of replicates that some group lacks: first and number."""
-    missing = (status == unfinished_code()).any(axis=0)
+    missing = (status == UNFINISHED).any(axis=0)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], missing.astype(np.int8), [0]])))
     return [(int(a), int(b - a)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def in_order(answers: Iterator[Answer] | Flight) -> Iterator[Answer]:
-    """Give answers by their first replicate, holding those that come early."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Some consecutive replicates of every group, all of them finished.
+
+    Attributes
+    ----------
+    first, count
+        Which.
+    status
+        Shape (groups, count).
+    names, params
+        The parameters, and one array each of shape (groups, count).
+    """
+
+    first: int
+    count: int
+    status: NDArray[np.uint8]
+    names: Sequence[str]
+    params: Sequence[NDArray[np.float64]]
+
+    def groups(self) -> Iterator[dict[str, NDArray[np.float64]]]:
+        """Give parameter -> values of the usable replicates, group after group."""
+        for group, codes in enumerate(self.status):
+            good = codes == CONVERGED
+            yield {
+                one: np.ascontiguousarray(values[group][good])
+                for one, values in zip(self.names, self.params, strict=True)
+            }
+
+
+def blocks(
+    job: Job, count: int, ways: Ways, watch: Callable[[int, int], object] | None
+) -> Iterator[Block]:
+    """Give the replicates 0 to `count` in order, `BLOCK` at a time whatever the shards, and hold few of them.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        On Ctrl-C, after the last block before the first unfinished replicate.
+    """
+    shards = ways.shards
+    if shards is None and ways.executor is None:
+        # Parts of this size keep the threads of this process busy, and memory small.
+        shards = min(max(1, -(-count * job.groups // LOCAL_PART)), MOST_PARTS)
+    ranges = cut([(0, count)] if count else [], job.groups, shards, BLOCK)
+    flight = _flight(job, ranges, count, ways, watch)
     early: dict[int, Answer] = {}
     at = 0
-    for answer in answers:
-        early[answer.first] = answer
-        while at in early:
-            ready = early.pop(at)
-            at += ready.count
-            yield ready
+    try:
+        for answer in flight:
+            if answer.interrupted:
+                continue
+            early[answer.first] = answer
+            while at in early:
+                ready = early.pop(at)
+                yield from _blocks(job, ready)
+                at += ready.count
+    except BaseException:
+        flight.call_off()
+        raise
+
+
+def _blocks(job: Job, answer: Answer) -> Iterator[Block]:
+    for start in range(0, answer.count, BLOCK):
+        held = slice(start, min(start + BLOCK, answer.count))
+        yield Block(
+            answer.first + start,
+            held.stop - start,
+            answer.status[:, held],
+            job.request.names,
+            [one[:, held] for one in answer.params],
+        )

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
     from scaling_fast.request import Request
 
-__all__ = ["Answer", "Job", "run", "unfinished_code"]
+__all__ = ["ONE_A_REPLICATE", "Answer", "Job", "run", "status_code"]
 
 ONE_A_REPLICATE = frozenset({"indices", "weights"})
 """Schemes whose table has one row a replicate: a task carries its own rows alone."""
 
 
-def unfinished_code() -> int:
-    """Return the status code of a replicate that was cut short."""
-    return [word for word, _ in _core.statuses()].index("unfinished")
+def status_code(word: str) -> int:
+    """Return the number of a status."""
+    return [one for one, _ in _core.statuses()].index(word)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +84,8 @@ class Job:
         call = dict(self.call)
         if call["kind"] in ONE_A_REPLICATE:
             call["table"] = None
-        words, held = _told(call)
+        held: dict[str, NDArray[Any]] = {}
+        words = {name: _apart(value, name, held) for name, value in call.items()}
         return packed(
             "task",
             {"version": _core.__version__, "question": question, "call": words},
@@ -160,43 +161,36 @@ def _computed(
     from scaling_fast.request import Request
 
     question = Request.heard(words["question"], _named(arrays, "question:"))
-    call = _understood(words["call"], _named(arrays, "call:"))
+    held = _named(arrays, "call:")
+    call = {name: _together(value, held) for name, value in words["call"].items()}
     if "table" not in own:
         return _asked(question, call, part["first"], part["count"], part["threads"], None)
     answer = _asked(question, call | dict(own), 0, part["count"], part["threads"], None)
     return Answer(part["first"], *(getattr(answer, one) for one in Answer.__slots__[1:]))
 
 
+def _apart(value: Any, name: str, held: dict[str, NDArray[Any]]) -> Any:
+    """Return a value as JSON holds it, its arrays put into `held` under names of their own."""
+    if isinstance(value, np.ndarray):
+        held[name] = value
+        return {"array": name}
+    if isinstance(value, tuple):
+        return {"tuple": [_apart(one, f"{name}.{j}", held) for j, one in enumerate(value)]}
+    return value
+
+
+def _together(value: Any, held: Mapping[str, NDArray[Any]]) -> Any:
+    """Return the value that `_apart` took apart."""
+    match value:
+        case {"array": name}:
+            return held[name]
+        case {"tuple": parts}:
+            return tuple(_together(one, held) for one in parts)
+    return value
+
+
 def _named(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
     return {one.removeprefix(prefix): v for one, v in arrays.items() if one.startswith(prefix)}
-
-
-def _told(call: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Return the words and the arrays of a call; a tuple, such as a scheme's, may hold some of both."""
-    words: dict[str, Any] = {}
-    held = {}
-    for name, value in call.items():
-        if isinstance(value, np.ndarray):
-            held[name] = value
-        elif isinstance(value, tuple):
-            arrays = {j: one for j, one in enumerate(value) if isinstance(one, np.ndarray)}
-            words[name] = {"tuple": [None if j in arrays else one for j, one in enumerate(value)]}
-            held |= {f"{name}:{j}": one for j, one in arrays.items()}
-        else:
-            words[name] = value
-    return words, held
-
-
-def _understood(words: Mapping[str, Any], held: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
-    """Return the call that `_told` told."""
-    call: dict[str, Any] = {one: value for one, value in held.items() if ":" not in one}
-    for name, value in words.items():
-        if isinstance(value, dict):
-            items = enumerate(value["tuple"])
-            call[name] = tuple(held.get(f"{name}:{j}", one) for j, one in items)
-        else:
-            call[name] = value
-    return call
 
 
 def _asked(
