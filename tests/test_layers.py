@@ -20,8 +20,18 @@ CORE = ROOT / "rust" / "core" / "src"
 PYTHON_ORDER = [
     *("_core", "errors", "findings", "options", "progress", "losses", "residuals", "schemes"),
     *("laws", "columns", "asking", "covariance", "request", "predictions", "starts", "design"),
-    *("advice", "fitted", "fitting", "drawing", "intervals", "bands", "resampled", "resampling"),
-    *("saving", "inversion", "profiles", "recipes", "frontier"),
+    *("advice", "fitted", "fitting", "drawing", "intervals", "bands", "corrections", "cautions"),
+    *(
+        "pivots",
+        "rechecks",
+        "resampled",
+        "resampling",
+        "saving",
+        "inversion",
+        "profiles",
+        "recipes",
+        "frontier",
+    ),
     *("datasets", "reporting", "auditing", "terminal", "cli", "__main__"),
 ]
 RUST_ORDER = [

@@ -19,6 +19,7 @@ from scaling_fast.options import (
     whole_number,
 )
 from scaling_fast.progress import watched
+from scaling_fast.rechecks import MULTI_STARTS
 from scaling_fast.request import evaluate, status_column
 from scaling_fast.resampled import Bootstrap
 from scaling_fast.schemes import Pairs
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["bootstrap"]
 
 DEFAULT_N = 10_000
-
-MULTI_STARTS = 9
-"""Extra starts of `starts="multi"`: with nine, coverage on ridges rose from 33 to 78 % of a nominal 90."""
 
 MOST_STARTS = 10_000
 """Starts a replicate that can still be meant."""
@@ -156,12 +154,12 @@ def bootstrap(
             progress=callback,
         )
     draws = _table(fit, status, objective, params, count)
-    boot = Bootstrap(fit, scheme, seed, draws, count)
+    boot = Bootstrap(fit, scheme, seed, draws, count, extra)
     if interrupted:
         column = boot._column("status")
         stopped = KeyboardInterrupt("interrupted; the finished replicates are in .partial")
         stopped.partial = Bootstrap(  # type: ignore[attr-defined]
-            fit, scheme, seed, draws.filter(pl.col(column) != UNFINISHED), count
+            fit, scheme, seed, draws.filter(pl.col(column) != UNFINISHED), count, extra
         )
         raise stopped
     return boot
