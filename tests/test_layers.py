@@ -32,7 +32,7 @@ PYTHON_ORDER = [
         "recipes",
         "frontier",
     ),
-    *("datasets", "reporting", "auditing", "terminal", "cli", "__main__"),
+    *("datasets", "stress", "reporting", "auditing", "terminal", "cli", "__main__"),
 ]
 RUST_ORDER = [
     *("error", "simd", "tape", "expr", "loss", "solve", "space", "columns", "problem"),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from scaling_fast.fitted import Fit
 
-__all__ = ["band"]
+__all__ = ["band", "with_noise"]
 
 
 def band(
@@ -62,7 +62,7 @@ def band(
         if shrink != 1.0:
             values = middle[row] + shrink * (values - middle[row])
         if added is not None:
-            values = _with_noise(fit, values, added, draws)
+            values = with_noise(fit, values, added, draws)
         ends[row] = _core.quantiles(np.ascontiguousarray(values), [tail, 1.0 - tail])
     taken = base.columns
     return pl.DataFrame(
@@ -115,7 +115,7 @@ def _noise(fit: Fit, count: int, seed: int) -> NDArray[np.float64]:
     return inflate * rng.choice(residuals, size=count, p=weights)
 
 
-def _with_noise(
+def with_noise(
     fit: Fit,
     values: NDArray[np.float64],
     noise: NDArray[np.float64],

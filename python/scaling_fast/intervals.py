@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from scaling_fast.fitted import Fit
 
-__all__ = ["EXPANDED", "METHODS", "MOST_FAILURES", "Drawn", "intervals"]
+__all__ = ["EXPANDED", "METHODS", "MOST_FAILURES", "Drawn", "ends_of", "intervals"]
 
 METHODS = ("percentile", "basic", "normal", "bc", "bca", "studentized")
 
@@ -99,13 +99,15 @@ def intervals(
                 errors = (float(own), np.ascontiguousarray(each))
             if given.shrink != 1.0:
                 values = estimate + given.shrink * (values - estimate)
-            asked = _widened(level, given.widen) if method in ("percentile", "basic") else level
-            if left_out_only or (method == "normal" and given.widen is not None):
-                ends = _symmetric_ends(
-                    level, estimate, values, given.widen, left_out_only=left_out_only
-                )
-            else:
-                ends = _core.interval(method, asked, estimate, values, jackknife, errors)
+            ends = ends_of(
+                "jackknife" if left_out_only else method,
+                level,
+                estimate,
+                values,
+                left_out=jackknife,
+                errors=errors,
+                widen=given.widen,
+            )
             rows.append((name, estimate, *ends))
     keys = fit.request.table.keys
     labels = [column_name(one, keys.columns) for one in ("name", "estimate", "lower", "upper")]
@@ -114,6 +116,30 @@ def intervals(
         return frame
     repeated = keys[pl.Series(np.repeat(np.arange(keys.height), len(formulas)))]
     return pl.concat([repeated, frame], how="horizontal")
+
+
+def ends_of(
+    method: str,
+    level: float,
+    estimate: float,
+    values: NDArray[np.float64],
+    *,
+    left_out: NDArray[np.float64] | None = None,
+    errors: tuple[float, NDArray[np.float64]] | None = None,
+    widen: tuple[float, float] | None = None,
+) -> tuple[float, float]:
+    """Return the ends of one interval; its method may also be "jackknife", whose draws `values` are.
+
+    Parameters
+    ----------
+    left_out, errors, widen
+        As in `Drawn`, of one quantity.
+    """
+    if method == "jackknife" or (method == "normal" and widen is not None):
+        return _symmetric_ends(level, estimate, values, widen, left_out_only=method == "jackknife")
+    asked = _widened(level, widen) if method in ("percentile", "basic") else level
+    ends: tuple[float, float] = _core.interval(method, asked, estimate, values, left_out, errors)
+    return ends
 
 
 def _with_errors(
