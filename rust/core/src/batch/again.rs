@@ -1,11 +1,9 @@
 //! Some replicates of a resampling solved again, with other starts perhaps: the same draws, wherever they stand.
 
-use rayon::prelude::*;
-
 use super::replicates::{Draws, Refits, Resampling, Worker, columns};
 use super::{Control, FitRow, Question, allocate};
 use crate::error::Error;
-use crate::pool::pool;
+use crate::pool::Threads;
 use crate::solve::Status;
 
 /// Refit the replicates `picks`, pairs of a group and a replicate; the order of the answer is theirs.
@@ -32,19 +30,21 @@ pub fn again(
         parts.push((same, part));
         rest = after;
     }
-    pool(threads)?.install(|| {
-        parts.into_par_iter().for_each(|(same, part)| {
-            let g = same[0].0;
-            let status = if control.is_cancelled() { Status::Unfinished } else { base[g].status };
-            let refits = Refits::new(question, g, &base[g], &resampling.scheme).filter(|_| !control.is_cancelled());
-            match refits {
-                None => part.chunks_mut(width).for_each(|row| row[0] = f64::from(status as u8)),
-                Some(refits) => part.par_chunks_mut(width).zip(same).for_each(|(row, (_, replicate))| {
-                    Worker::new(&refits, control).replicate(resampling, g, *replicate, row);
-                }),
-            }
-            control.finished(same.len());
-        });
+    let threads = Threads::new(threads)?;
+    // Groups side by side where there are several, else the replicates of the only one.
+    let (across, within) = if parts.len() > 1 { (threads, Threads::new(1)?) } else { (Threads::new(1)?, threads) };
+    across.each_part(&mut parts, 1, |_, one| {
+        let (same, part) = &mut one[0];
+        let g = same[0].0;
+        let status = if control.is_cancelled() { Status::Unfinished } else { base[g].status };
+        let refits = Refits::new(question, g, &base[g], &resampling.scheme).filter(|_| !control.is_cancelled());
+        match refits {
+            None => part.chunks_mut(width).for_each(|row| row[0] = f64::from(status as u8)),
+            Some(refits) => within.each_part(part, width, |i, row| {
+                Worker::new(&refits, control).replicate(resampling, g, same[i].1, row);
+            }),
+        }
+        control.finished(same.len());
     });
     columns(&table, width, picks.len(), p)
 }

@@ -1,14 +1,12 @@
 //! Standard errors of quantities within each replicate, for intervals whose quantiles are those of a pivot.
 
-use rayon::prelude::*;
-
 use super::draw::{Design, Drawn, Scheme};
 use super::replicates::Resampling;
 use super::{Control, FitRow, Question, allocate};
 use crate::error::Error;
 use crate::expr::{BLOCK, Program, Workspace};
 use crate::loss::{Criterion, Loss};
-use crate::pool::pool;
+use crate::pool::Threads;
 use crate::problem::{Fitter, Problem};
 use crate::solve::linalg::{cholesky, cholesky_solve};
 use crate::solve::{Objective, Rows};
@@ -60,7 +58,7 @@ pub fn errors(
     if k == 0 || resampling.count == 0 {
         return Ok(answer);
     }
-    let threads = pool(threads)?;
+    let threads = Threads::new(threads)?;
     for (g, part) in answer.draws.chunks_mut(resampling.count * k).enumerate() {
         let Some(around) = Around::new(question, g, &base[g], &resampling.scheme) else {
             control.finished(resampling.count);
@@ -68,19 +66,17 @@ pub fn errors(
         };
         let points = &draws[g * resampling.count * p..(g + 1) * resampling.count * p];
         Measure::new(&around, quantities).at_fit(&base[g].params, &mut answer.estimates[g * k..(g + 1) * k]);
-        threads.install(|| {
-            part.par_chunks_mut(CHUNK * k).enumerate().for_each(|(chunk, rows)| {
-                if control.is_cancelled() {
-                    return;
-                }
-                let mut measure = Measure::new(&around, quantities);
-                for (i, row) in rows.chunks_mut(k).enumerate() {
-                    let place = chunk * CHUNK + i;
-                    let theta = &points[place * p..(place + 1) * p];
-                    measure.at_draw(resampling.seed, g, resampling.first + place, theta, row);
-                }
-                control.finished(rows.len() / k);
-            });
+        threads.each_part(part, CHUNK * k, |chunk, rows| {
+            if control.is_cancelled() {
+                return;
+            }
+            let mut measure = Measure::new(&around, quantities);
+            for (i, row) in rows.chunks_mut(k).enumerate() {
+                let place = chunk * CHUNK + i;
+                let theta = &points[place * p..(place + 1) * p];
+                measure.at_draw(resampling.seed, g, resampling.first + place, theta, row);
+            }
+            control.finished(rows.len() / k);
         });
     }
     Ok(answer)
