@@ -10,7 +10,7 @@ import pytest
 from scipy import optimize, stats
 
 import scaling_fast as sf
-from scaling_fast.inversion import solved_for
+from scaling_fast.inversion import solutions_for
 
 FORMULA = "E + A*x**(-alpha)"
 
@@ -176,6 +176,8 @@ def test_questions_without_a_profile_are_refused():
         ("1/(alpha + 1/beta)", "beta"),
         ("sqrt(A/B) + exp(beta)", "beta"),
         ("-A^2", "A"),
+        ("(alpha - beta)**2", "alpha"),
+        ("(beta - alpha)^2", "alpha"),
     ],
 )
 def test_a_formula_solved_for_a_parameter_gives_it_back(formula, name):
@@ -184,11 +186,30 @@ def test_a_formula_solved_for_a_parameter_gives_it_back(formula, name):
     from scaling_fast.request import evaluate
 
     columns["v"] = evaluate(formula, columns)
-    solution = solved_for(formula, name, "v")
+    solutions = solutions_for(formula, name, "v")
     del columns[name]
-    assert evaluate(solution, columns)[0] == pytest.approx(point[name], rel=1e-12)
+    found = [evaluate(one, columns)[0] for one in solutions]
+    assert any(one == pytest.approx(point[name], rel=1e-12) for one in found)
 
 
 @pytest.mark.parametrize("formula", ["a + a**2", "b + 1", "a*a", "a +"])
 def test_a_formula_that_cannot_be_solved_has_no_solution(formula):
-    assert solved_for(formula, "a", "v") is None
+    assert solutions_for(formula, "a", "v") == []
+
+
+def test_an_even_power_is_profiled_on_both_sides_of_its_root():
+    """Its interval is that of what is squared, whichever way round the difference is written."""
+    fit = sf.fit(curve(), "E + A*x**(-alpha)", loss=sf.Squared())
+    plain = sf.profile(fit, "alpha - 0.9")
+    assert plain.estimate < 0.0
+    for formula in ("(alpha - 0.9)**2", "(0.9 - alpha)**2"):
+        found = sf.profile(fit, formula)
+        assert found.lower == pytest.approx(plain.upper**2, rel=1e-6)
+        assert found.upper == pytest.approx(plain.lower**2, rel=1e-6)
+
+
+def test_a_quantity_takes_no_value_that_its_formula_cannot_have():
+    fit = sf.fit(curve(), "E + A*x**(-alpha)", loss=sf.Squared())
+    wide = sf.profile(fit, "sqrt(E)", level=0.999999)
+    assert wide.lower >= 0.0 or wide.lower == -np.inf
+    assert (wide.table["value"] >= 0.0).filter(wide.table["objective"].is_finite()).all()

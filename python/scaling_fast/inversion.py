@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ast
 
-__all__ = ["solved_for"]
+__all__ = ["solutions_for"]
 
 ZERO, ONE = "0", "1"
 
 
-def solved_for(formula: str, name: str, value: str) -> str | None:
-    """Return the text of `name` at which `formula` equals `value`, or None where none is found.
+def solutions_for(formula: str, name: str, value: str) -> list[str]:
+    """Return the texts of `name` at which `formula` equals `value`; none where none is found.
 
     Fractions that are linear in the name above and below are solved, and whatever wraps them:
-    powers, exponentials, logarithms and roots.
+    powers, exponentials, logarithms and roots. An even power has two solutions. A solution may
+    answer another question where the formula cannot have the value: whoever uses it checks.
 
     Parameters
     ----------
@@ -26,14 +27,17 @@ def solved_for(formula: str, name: str, value: str) -> str | None:
 
     Examples
     --------
-    >>> solved_for("sqrt(alpha) - 1", "alpha", "v")
-    '((v+(1))**2)'
+    >>> solutions_for("sqrt(alpha) - 1", "alpha", "v")
+    ['((v+(1))**2)']
+    >>> solutions_for("(alpha - 1)**2", "alpha", "v")
+    ['((v**(1/(2)))-(-1))', '((-(v**(1/(2))))-(-1))']
     """
     try:
         node = ast.parse(formula.replace("^", "**"), mode="eval").body
     except SyntaxError:
-        return None
-    return _solve(node, name, value)
+        return []
+    found = [_solve(node, name, value, root) for root in ("", "-")]
+    return [one for one in dict.fromkeys(found) if one is not None]
 
 
 def _has(node: ast.AST, name: str) -> bool:
@@ -44,7 +48,8 @@ def _text(node: ast.AST) -> str:
     return f"({ast.unparse(node)})"
 
 
-def _solve(node: ast.expr, name: str, value: str) -> str | None:
+def _solve(node: ast.expr, name: str, value: str, root: str) -> str | None:
+    """Return a solution; of the two of an even power the one with the sign `root`, "" or "-"."""
     if not _has(node, name):
         return None
     if isinstance(node, ast.Name):
@@ -56,26 +61,26 @@ def _solve(node: ast.expr, name: str, value: str) -> str | None:
         return None if below == ZERO else f"({_minus(_times(s, value), q)}/{below})"
     match node:
         case ast.UnaryOp(op=ast.USub(), operand=inner):
-            return _solve(inner, name, f"(-{value})")
+            return _solve(inner, name, f"(-{value})", root)
         case ast.UnaryOp(op=ast.UAdd(), operand=inner):
-            return _solve(inner, name, value)
+            return _solve(inner, name, value, root)
         case ast.Call(func=ast.Name(id="exp"), args=[inner]):
-            return _solve(inner, name, f"log({value})")
+            return _solve(inner, name, f"log({value})", root)
         case ast.Call(func=ast.Name(id="log" | "ln"), args=[inner]):
-            return _solve(inner, name, f"exp({value})")
+            return _solve(inner, name, f"exp({value})", root)
         case ast.Call(func=ast.Name(id="log10"), args=[inner]):
-            return _solve(inner, name, f"(10**{value})")
+            return _solve(inner, name, f"(10**{value})", root)
         case ast.Call(func=ast.Name(id="sqrt"), args=[inner]):
-            return _solve(inner, name, f"({value}**2)")
+            return _solve(inner, name, f"({value}**2)", root)
         case ast.BinOp(left=left, op=operator, right=right):
             if _has(left, name) and _has(right, name):
                 return None
-            return _unwrapped(left, operator, right, name, value)
+            return _unwrapped(left, operator, right, name, value, root)
     return None
 
 
 def _unwrapped(
-    left: ast.expr, operator: ast.operator, right: ast.expr, name: str, value: str
+    left: ast.expr, operator: ast.operator, right: ast.expr, name: str, value: str, root: str
 ) -> str | None:
     """Solve an operation of which one side holds the name."""
     first = _has(left, name)
@@ -91,9 +96,19 @@ def _unwrapped(
             inverse = f"({value}*{other})" if first else f"({other}/{value})"
         case ast.Pow():
             inverse = f"({value}**(1/{other}))" if first else f"(log(({value}))/log({other}))"
+            if first and root and _is_even(right):
+                inverse = f"(-{inverse})"
         case _:
             return None
-    return _solve(left if first else right, name, inverse)
+    return _solve(left if first else right, name, inverse, root)
+
+
+def _is_even(exponent: ast.expr) -> bool:
+    return (
+        isinstance(exponent, ast.Constant)
+        and isinstance(exponent.value, int | float)
+        and exponent.value % 2 == 0
+    )
 
 
 Fraction = tuple[str, str, str, str]

@@ -26,6 +26,12 @@ __all__ = ["Profile", "profile"]
 MOST_STEPS = 60
 """Doublings of a step after which an end counts as open: 1e18 times the first step."""
 
+MOST_BASINS = 12
+"""Basins that an end is followed through before it counts as open."""
+
+REACHED = 1e-4
+"""Relative distance of a statistic from its threshold at an end; refits at an end agree far better in one basin."""
+
 BETTER = 1e-8
 """Relative distance below the fit's objective at which a constrained refit has found another optimum."""
 
@@ -268,7 +274,40 @@ def _end(
     estimate: float,
     step: float,
 ) -> float | str:
-    """Return where the statistic reaches its threshold, or why it does not."""
+    """Return where the statistic reaches its threshold, or why it does not.
+
+    Refits follow one basin from the estimate outwards. Where one seems to end the interval, a
+    search from everywhere must agree; if another basin is lower there, the walk goes on in it.
+    """
+    inside = estimate
+    for _ in range(MOST_BASINS):
+        end = _crossing(refit, statistic, threshold, inside, step)
+        if isinstance(end, str):
+            return end
+        if _reached(statistic(refit.searched(end)), threshold):
+            return end
+        if statistic(refit.seen[end]) >= threshold:
+            # The basin that was followed ends in a step; what lies just inside decides.
+            return (
+                f"the statistic jumps past {threshold:.4g} at {end:.6g} and no search fills the gap"
+            )
+        refit.forget(end, above=step > 0)
+        inside, step = end, math.copysign(max(abs(step), abs(end - estimate) / 8), step)
+    return f"{MOST_BASINS} basins were followed to {inside:.6g} and the statistic is still low"
+
+
+def _reached(value: float, threshold: float) -> bool:
+    return abs(value - threshold) <= REACHED * threshold
+
+
+def _crossing(
+    refit: HeldRefits,
+    statistic: Callable[[float], float],
+    threshold: float,
+    inside: float,
+    step: float,
+) -> float | str:
+    """Return where the statistic of the followed basin crosses its threshold, outwards of `inside`."""
     from scipy.optimize import brentq
 
     goal = math.sqrt(threshold)
@@ -278,7 +317,6 @@ def _end(
         return math.sqrt(min(statistic(refit.objective(value)), 1e300)) - goal
 
     low, high = refit.limits
-    inside = estimate
     for _ in range(MOST_STEPS):
         outside = inside + step
         bound = low if step < 0 else high
@@ -295,9 +333,8 @@ def _end(
                     return f"no fit is found beyond {outside:g}"
             if excess(outside) == 0.0:
                 return outside
-            return float(
-                brentq(excess, inside, outside, xtol=1e-12 * max(abs(estimate), 1e-300), rtol=1e-10)
-            )
+            size = max(abs(inside), abs(outside), 1e-300)
+            return float(brentq(excess, inside, outside, xtol=1e-12 * size, rtol=1e-10))
         if beyond:
             return f"the bound {bound:g} is reached before the statistic is {threshold:.4g}"
         # A statistic that levels off is approached in ever longer steps, a regular one in the next.
