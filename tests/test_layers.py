@@ -23,6 +23,7 @@ PYTHON_ORDER = [
     *("uncertainty", "predictions", "starts", "design", "advice", "fitted", "binding"),
     *("fitting", "drawing", "intervals", "bands", "tasks", "executors", "checkpoint"),
     *("tallies", "sharding", "order_statistics", "condensed", "resampled", "resampling"),
+    *("expr", "arrow"),
     *("saving", "inversion", "held", "profiles", "recipes", "frontier"),
     *("datasets", "reporting", "auditing", "terminal", "cli", "__main__"),
 ]
