@@ -1,4 +1,4 @@
-"""Fit 2,000 curves on Spark: `pip install pyspark pyarrow`, a Java runtime, then `python benches/engines/spark.py`."""
+"""Fit 2,000 curves on Spark: `pip install pyspark pyarrow`, a Java runtime, `python benches/engines/spark.py`."""
 
 from __future__ import annotations
 

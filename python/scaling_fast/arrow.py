@@ -274,7 +274,7 @@ class BatchFitter:
         Examples
         --------
         >>> batch_fitter("power", by="task").ddl("task string")[:40]
-        'task string, A double, alpha double, obj'
+        'task string, A double, alpha double, doub'
         """
         fields = result_fields(self.law, self.columns, self.options)
         kinds = {name: SPARK.get(kind, "string") for name, kind in fields.items()}
