@@ -18,14 +18,15 @@ CORE = ROOT / "rust" / "core" / "src"
 
 # One line a stage, so that a new module shows as a word in a diff.
 PYTHON_ORDER = [
-    *("_core", "errors", "packing", "findings", "options", "progress", "losses", "residuals"),
-    *("schemes", "laws", "columns", "asking", "clusters", "covariance", "request"),
-    *("uncertainty", "predictions", "starts", "design", "advice", "fitted", "binding"),
-    *("fitting", "drawing", "intervals", "bands", "tasks", "executors", "checkpoint"),
-    *("tallies", "sharding", "order_statistics", "condensed", "resampled", "resampling"),
-    *("expr", "arrow"),
-    *("saving", "inversion", "held", "profiles", "recipes", "frontier"),
-    *("datasets", "reporting", "auditing", "terminal", "cli", "__main__"),
+    *("_core", "errors", "packing", "findings", "options", "progress", "losses"),
+    *("residuals", "schemes", "laws", "columns", "asking", "clusters", "covariance"),
+    *("request", "uncertainty", "predictions", "starts", "design", "advice", "fitted"),
+    *("binding", "fitting", "drawing", "intervals", "bands", "corrections", "cautions"),
+    *("pivots", "tasks", "executors", "checkpoint", "tallies", "sharding"),
+    *("order_statistics", "condensed", "rechecks", "resampled", "resampling"),
+    *("expr", "arrow", "saving"),
+    *("inversion", "held", "profiles", "recipes", "frontier", "datasets", "stress"),
+    *("reporting", "auditing", "terminal", "cli", "__main__"),
 ]
 RUST_ORDER = [
     *("error", "simd", "tape", "expr", "loss", "solve", "space", "columns", "problem"),

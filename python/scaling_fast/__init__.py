@@ -1,6 +1,6 @@
 """Fit any scaling law robustly, refit it a million times, and audit what was claimed of it."""
 
-from scaling_fast import arrow, datasets, expr, laws, recipes
+from scaling_fast import arrow, datasets, expr, laws, recipes, stress
 from scaling_fast._core import __version__
 from scaling_fast.auditing import audit
 from scaling_fast.condensed import Condensed
@@ -107,4 +107,5 @@ __all__ = [
     "load",
     "profile",
     "recipes",
+    "stress",
 ]

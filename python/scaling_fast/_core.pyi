@@ -9,6 +9,8 @@ __all__ = [
     "Program",
     "Question",
     "__version__",
+    "again",
+    "errors",
     "interval",
     "names",
     "philox",
@@ -25,7 +27,32 @@ def interval(
     estimate: float,
     draws: NDArray[np.float64],
     jackknife: NDArray[np.float64] | None = None,
+    errors: tuple[float, NDArray[np.float64]] | None = None,
 ) -> tuple[float, float]: ...
+def again(
+    question: Question,
+    params: NDArray[np.float64],
+    kind: str,
+    table: Any,
+    picks: Sequence[tuple[int, int]],
+    *,
+    seed: int,
+    starts: int,
+    threads: int,
+) -> tuple[NDArray[np.uint8], NDArray[np.float64], bool]: ...
+def errors(
+    question: Question,
+    params: NDArray[np.float64],
+    kind: str,
+    table: Any,
+    draws: NDArray[np.float64],
+    quantities: Sequence[tuple[Program, Sequence[int]]],
+    *,
+    first: int,
+    seed: int,
+    threads: int,
+    progress: Callable[[int, int], object] | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]: ...
 def quantiles(values: NDArray[np.float64], levels: Sequence[float]) -> list[float]: ...
 def philox(seed: int, replicate: int, group: int, count: int) -> NDArray[np.uint64]: ...
 def vector_unit() -> str: ...

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from scaling_fast.fitted import Fit
 
-__all__ = ["band"]
+__all__ = ["band", "with_noise"]
 
 
 def band(
@@ -30,6 +30,7 @@ def band(
     *,
     level: float,
     noise: int | None,
+    shrink: float = 1.0,
 ) -> pl.DataFrame:
     """Return the law's columns with prediction, lower, upper and decades_beyond.
 
@@ -45,18 +46,23 @@ def band(
         Between 0 and 1.
     noise
         Seed of the residuals added for new runs; None for the curve alone.
+    shrink
+        What the distance of a draw from the estimate is multiplied by; not 1 for subsamples.
     """
     base = fit.predict(frame)
     columns = {one: base[one].to_numpy() for one in fit.request.program.columns}
     count = len(next(iter(draws.values())))
     added = None if noise is None else _noise(fit, count, noise)
+    middle = base[base.columns[-2]].to_numpy()
     tail = (1.0 - level) / 2.0
     ends = np.empty((base.height, 2))
     for row in range(base.height):
         # One row of columns against every draw: the law's formula with parameters as columns.
         values = _curve(fit, {one: float(values[row]) for one, values in columns.items()}, draws)
+        if shrink != 1.0:
+            values = middle[row] + shrink * (values - middle[row])
         if added is not None:
-            values = _with_noise(fit, values, added, draws)
+            values = with_noise(fit, values, added, draws)
         ends[row] = _core.quantiles(np.ascontiguousarray(values), [tail, 1.0 - tail])
     taken = base.columns
     return pl.DataFrame(
@@ -109,7 +115,7 @@ def _noise(fit: Fit, count: int, seed: int) -> NDArray[np.float64]:
     return inflate * rng.choice(residuals, size=count, p=weights)
 
 
-def _with_noise(
+def with_noise(
     fit: Fit,
     values: NDArray[np.float64],
     noise: NDArray[np.float64],

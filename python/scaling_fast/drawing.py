@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from scaling_fast.fitted import Fit
     from scaling_fast.schemes import Scheme
 
-__all__ = ["as_drawn", "nearly_absolute"]
+__all__ = ["as_drawn", "cluster_columns", "cluster_counts", "nearly_absolute", "numbered"]
 
 
 def as_drawn(fit: Fit, scheme: Any) -> tuple[str, Any, int | None]:
@@ -58,7 +58,7 @@ def as_drawn(fit: Fit, scheme: Any) -> tuple[str, Any, int | None]:
                 None,
             )
         case Strata():
-            return "strata", _numbered(fit, scheme.by), None
+            return "strata", numbered(fit, scheme.by), None
         case Blocks():
             return "blocks", (scheme.length, _runs(fit, scheme)), None
         case Subsample():
@@ -106,6 +106,24 @@ def as_drawn(fit: Fit, scheme: Any) -> tuple[str, Any, int | None]:
             )
 
 
+def cluster_columns(scheme: Scheme) -> tuple[str, ...] | None:
+    """Return the columns whose equal values are drawn, weighed, signed or left out together, or None."""
+    by = (
+        getattr(scheme, "by", None)
+        if isinstance(scheme, Clusters)
+        else getattr(scheme, "cluster", None)
+    )
+    return None if by is None else tuple(by)
+
+
+def cluster_counts(fit: Fit, by: Sequence[str]) -> NDArray[np.int64]:
+    """Return the number of clusters in each group."""
+    table = fit.request.table
+    index = numbered(fit, by).astype(np.int64)
+    parts = np.split(index, table.offsets[1:-1])
+    return np.array([int(one.max(initial=-1)) + 1 for one in parts], dtype=np.int64)
+
+
 def _single(fit: Fit, scheme: Scheme) -> None:
     if fit.request.table.groups != 1:
         raise ParameterError(
@@ -142,7 +160,7 @@ def _runs(fit: Fit, scheme: Blocks) -> NDArray[np.uint32]:
     """Return the run of each row; at least one run must be longer than a block."""
     table = fit.request.table
     runs = (
-        np.zeros(table.rows, np.uint32) if scheme.within is None else _numbered(fit, scheme.within)
+        np.zeros(table.rows, np.uint32) if scheme.within is None else numbered(fit, scheme.within)
     )
     group = np.repeat(np.arange(table.groups), np.diff(table.offsets))
     _, sizes = np.unique(np.stack([group, runs]), axis=1, return_counts=True)
@@ -225,7 +243,7 @@ def _share_straight(curvature: NDArray[np.float64]) -> float:
 
 
 def _several_clusters(fit: Fit, scheme: Scheme, by: Sequence[str]) -> NDArray[np.uint32]:
-    clusters = _numbered(fit, by)
+    clusters = numbered(fit, by)
     if fit.request.table.groups == 1 and int(clusters.max()) == 0:
         raise DataError(
             f"{scheme!r} has one cluster only, so there is nothing to resample", code="one_cluster"
@@ -233,7 +251,7 @@ def _several_clusters(fit: Fit, scheme: Scheme, by: Sequence[str]) -> NDArray[np
     return clusters
 
 
-def _numbered(fit: Fit, by: Sequence[str]) -> NDArray[np.uint32]:
+def numbered(fit: Fit, by: Sequence[str]) -> NDArray[np.uint32]:
     """Return the cluster of each row, numbered from 0 within each group by the order of its key."""
     require_usable_process()
     table = fit.request.table

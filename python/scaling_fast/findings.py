@@ -12,7 +12,7 @@ import numpy as np
 
 from scaling_fast.errors import ParameterError, shown
 
-__all__ = ["Finding", "Severity", "worst"]
+__all__ = ["Finding", "Severity", "json_ready", "worst"]
 
 Severity = Literal["green", "amber", "red", "grey"]
 
@@ -20,12 +20,12 @@ Severity = Literal["green", "amber", "red", "grey"]
 PRECEDENCE: tuple[Severity, ...] = ("red", "grey", "amber", "green")
 
 
-def _json_ready(value: Any) -> Any:
+def json_ready(value: Any) -> Any:
     """Return the value as JSON can hold it: NaN is null, infinities are the words inf and -inf."""
     if isinstance(value, Mapping):
-        return {str(key): _json_ready(one) for key, one in value.items()}
+        return {str(key): json_ready(one) for key, one in value.items()}
     if isinstance(value, np.ndarray | np.generic):
-        return _json_ready(value.tolist())
+        return json_ready(value.tolist())
     if isinstance(value, bool | int | str) or value is None:
         return value
     if isinstance(value, float):
@@ -33,7 +33,7 @@ def _json_ready(value: Any) -> Any:
             return value
         return None if math.isnan(value) else ("inf" if value > 0 else "-inf")
     if isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes):
-        return [_json_ready(one) for one in value]
+        return [json_ready(one) for one in value]
     return str(value)
 
 
@@ -108,9 +108,9 @@ class Finding:
             "check": self.check,
             "severity": self.severity,
             "sentence": self.sentence,
-            "statistic": _json_ready(self.statistic),
-            "threshold": _json_ready(self.threshold),
-            "evidence": _json_ready(self.evidence),
+            "statistic": json_ready(self.statistic),
+            "threshold": json_ready(self.threshold),
+            "evidence": json_ready(self.evidence),
             "advice": self.advice,
         }
 

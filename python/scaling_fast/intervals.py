@@ -3,39 +3,71 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from scaling_fast import _core
-from scaling_fast.asking import column_name, named_formulas
+from scaling_fast.asking import column_name
+from scaling_fast.errors import ConvergenceError
 from scaling_fast.request import evaluate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
     from scaling_fast.fitted import Fit
 
-__all__ = ["METHODS", "MOST_FAILURES", "intervals"]
+__all__ = ["EXPANDED", "METHODS", "MOST_FAILURES", "Drawn", "ends_of", "intervals"]
 
-METHODS = ("percentile", "basic", "normal", "bc", "bca")
+METHODS = ("percentile", "basic", "normal", "bc", "bca", "studentized")
 
 MOST_FAILURES = 0.05
 """Share of unusable replicates above which an interval would describe another population than the data's."""
 
 
+EXPANDED = ("percentile", "basic", "normal")
+"""Methods that a small-sample correction widens; "studentized" corrects itself, "bc" and "bca" have none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What the intervals of one group are made of.
+
+    Attributes
+    ----------
+    values
+        Parameter -> its values over the usable replicates.
+    left_out
+        The same of a jackknife, for "bca".
+    errors
+        Standard errors of the estimates, shape (formulas,), and of the draws, (replicates, formulas),
+        for "studentized".
+    shrink
+        What the distance of a draw from the estimate is multiplied by: not 1 for subsamples.
+    widen
+        Factor on a standard error and degrees of freedom of its t quantile; None for normal ones.
+    """
+
+    values: Mapping[str, NDArray[np.float64]]
+    left_out: Mapping[str, NDArray[np.float64]] | None = None
+    errors: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+    shrink: float = 1.0
+    widen: tuple[float, float] | None = None
+
+
 def intervals(
     fit: Fit,
+    formulas: Mapping[str, str],
     *,
     method: str,
     level: float,
-    of: str | Sequence[str] | None,
-    draws: Callable[[int], Mapping[str, NDArray[np.float64]]],
-    left_out: Callable[[int], Mapping[str, NDArray[np.float64]]] | None,
+    drawn: Callable[[int], Drawn],
     left_out_only: bool,
+    max_failures: float = MOST_FAILURES,
 ) -> pl.DataFrame:
     """Return intervals: group keys, name, estimate, lower, upper.
 
@@ -43,29 +75,39 @@ def intervals(
     ----------
     fit
         The fit that was resampled.
-    method, level, of
+    formulas
+        Name -> formula of parameters.
+    method, level, max_failures
         As in `Bootstrap.interval`, already checked.
-    draws
-        Group -> parameter -> its values over the usable replicates.
-    left_out
-        The same of a jackknife, for "bca".
+    drawn
+        Group -> its replicates.
     left_out_only
         Whether the draws are those of a jackknife themselves.
     """
-    formulas = named_formulas(fit.law, fit.request.names, of)
     rows = []
     for group in range(fit.groups):
-        values = draws(group)
+        given = drawn(group)
         point = {one: np.array([value]) for one, value in fit._point(group).items()}
-        without = None if left_out is None else left_out(group)
-        for name, formula in formulas.items():
+        for place, (name, formula) in enumerate(formulas.items()):
             estimate = float(evaluate(formula, point)[0])
-            drawn = evaluate(formula, values)
-            if left_out_only:
-                ends = _jackknife_ends(level, estimate, drawn)
-            else:
-                jackknife = None if without is None else evaluate(formula, without)
-                ends = _core.interval(method, level, estimate, drawn, jackknife)
+            values = evaluate(formula, given.values)
+            jackknife = None if given.left_out is None else evaluate(formula, given.left_out)
+            errors = None
+            if given.errors is not None:
+                own, each = given.errors[0][place], given.errors[1][:, place]
+                values, each = _with_errors(values, each, max_failures)
+                errors = (float(own), np.ascontiguousarray(each))
+            if given.shrink != 1.0:
+                values = estimate + given.shrink * (values - estimate)
+            ends = ends_of(
+                "jackknife" if left_out_only else method,
+                level,
+                estimate,
+                values,
+                left_out=jackknife,
+                errors=errors,
+                widen=given.widen,
+            )
             rows.append((name, estimate, *ends))
     keys = fit.request.table.keys
     labels = [column_name(one, keys.columns) for one in ("name", "estimate", "lower", "upper")]
@@ -75,13 +117,72 @@ def intervals(
     return pl.DataFrame([*(one.gather(places) for one in keys.get_columns()), *frame.get_columns()])
 
 
-def _jackknife_ends(
-    level: float, estimate: float, values: NDArray[np.float64]
+def ends_of(
+    method: str,
+    level: float,
+    estimate: float,
+    values: NDArray[np.float64],
+    *,
+    left_out: NDArray[np.float64] | None = None,
+    errors: tuple[float, NDArray[np.float64]] | None = None,
+    widen: tuple[float, float] | None = None,
 ) -> tuple[float, float]:
-    from scipy.special import ndtri
+    """Return the ends of one interval; its method may also be "jackknife", whose draws `values` are.
+
+    Parameters
+    ----------
+    left_out, errors, widen
+        As in `Drawn`, of one quantity.
+    """
+    if method == "jackknife" or (method == "normal" and widen is not None):
+        return _symmetric_ends(level, estimate, values, widen, left_out_only=method == "jackknife")
+    asked = _widened(level, widen) if method in ("percentile", "basic") else level
+    ends: tuple[float, float] = _core.interval(method, asked, estimate, values, left_out, errors)
+    return ends
+
+
+def _with_errors(
+    values: NDArray[np.float64], errors: NDArray[np.float64], max_failures: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the draws that have a standard error; the others count as unusable."""
+    good = np.isfinite(errors) & (errors > 0.0)
+    lost = int(good.size - good.sum())
+    if lost > max_failures * good.size or good.sum() < 2:
+        raise ConvergenceError(
+            f"{lost} of {good.size} replicates have no standard error, more than max_failures={max_failures:g} "
+            'allows: too few of their rows curve the loss, or they fit exactly; use method="percentile"',
+            code="failures",
+        )
+    return values[good], errors[good]
+
+
+def _widened(level: float, widen: tuple[float, float] | None) -> float:
+    """Return the level of quantiles as wide as a t interval would be (Hesterberg 2015)."""
+    if widen is None:
+        return level
+    from scipy.special import ndtr, stdtrit
+
+    factor, freedom = widen
+    return float(1.0 - 2.0 * ndtr(-factor * stdtrit(freedom, 0.5 + level / 2)))
+
+
+def _symmetric_ends(
+    level: float,
+    estimate: float,
+    values: NDArray[np.float64],
+    widen: tuple[float, float] | None,
+    *,
+    left_out_only: bool,
+) -> tuple[float, float]:
+    """Return estimate -+ quantile times standard error, of draws or of a jackknife."""
+    from scipy.special import ndtri, stdtrit
 
     count = len(values)
+    share = (count - 1) / count if left_out_only else 1 / (count - 1)
     with np.errstate(all="ignore"):
-        error = math.sqrt((count - 1) / count * float(np.sum((values - values.mean()) ** 2)))
-    half = float(ndtri(0.5 + level / 2)) * error
+        error = math.sqrt(share * float(np.sum((values - values.mean()) ** 2)))
+    if widen is None:
+        half = float(ndtri(0.5 + level / 2)) * error
+    else:
+        half = widen[0] * float(stdtrit(widen[1], 0.5 + level / 2)) * error
     return estimate - half, estimate + half

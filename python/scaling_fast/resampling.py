@@ -21,6 +21,7 @@ from scaling_fast.options import (
     whole_number,
 )
 from scaling_fast.progress import watched
+from scaling_fast.rechecks import MULTI_STARTS
 from scaling_fast.request import evaluate, status_column
 from scaling_fast.resampled import Bootstrap
 from scaling_fast.schemes import Pairs
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["bootstrap"]
 
 DEFAULT_N = 10_000
-
-MULTI_STARTS = 9
-"""Extra starts of `starts="multi"`: with nine, coverage on ridges rose from 33 to 78 % of a nominal 90."""
 
 MOST_STARTS = 10_000
 """Starts a replicate that can still be meant."""
@@ -205,7 +203,7 @@ def bootstrap(
             else:
                 _require_room(one, count)
                 found = gathered(job, count, ways, path=folder, watch=watch)
-                results.append(_bootstrap(one, scheme, seed, count, found))
+                results.append(_bootstrap(one, scheme, seed, count, extra, found))
     return results[0] if isinstance(fit, Fit) else results
 
 
@@ -230,17 +228,21 @@ def _require_room(fit: Fit, count: int) -> None:
     )
 
 
-def _bootstrap(fit: Fit, scheme: Scheme, seed: int, count: int, found: Gathered) -> Bootstrap:
+def _bootstrap(
+    fit: Fit, scheme: Scheme, seed: int, count: int, starts: int, found: Gathered
+) -> Bootstrap:
     """Return the draws as a result; what ended the run early is raised with it."""
     draws = _table(fit, found.status, found.objective, found.params, count)
-    boot = Bootstrap(fit, scheme, seed, draws, count)
+    boot = Bootstrap(fit, scheme, seed, draws, count, starts)
     if found.interrupted:
         column = boot._column("status")
         stopped = KeyboardInterrupt("interrupted; the finished replicates are in .partial")
         # Column by column: a forked child has no threads of polars to filter a frame with.
         finished = draws[column] != UNFINISHED
         part = pl.DataFrame([one.filter(finished) for one in draws.get_columns()])
-        stopped.partial = Bootstrap(fit, scheme, seed, part, count)  # type: ignore[attr-defined]
+        stopped.partial = Bootstrap(  # type: ignore[attr-defined]
+            fit, scheme, seed, part, count, starts
+        )
         raise stopped
     if found.failure is not None:
         found.failure.result = boot

@@ -141,6 +141,7 @@ def to_bytes(result: Fit | Bootstrap) -> bytes:
             "scheme": _scheme_entry(result.scheme),
             "boot_seed": result.seed,
             "n": result.requested,
+            "starts": result.starts,
         }
         frames["draws"] = result.draws
         if isinstance(result.scheme, schemes.Indices | schemes.Weights):
@@ -260,6 +261,7 @@ def _rebuilt(entry: dict[str, Any], frames: dict[str, pl.DataFrame]) -> Fit | Bo
         entry["boot_seed"],
         _with_status(frames["draws"], law),
         entry["n"],
+        entry.get("starts", 0),
     )
 
 

@@ -1,6 +1,8 @@
 //! Groups x replicates x starts, spread over threads: rows of a table out, whatever happens to any one of them.
 
+mod again;
 mod draw;
+mod errors;
 mod groups;
 mod identify;
 mod order;
@@ -17,7 +19,9 @@ use crate::problem::{GroupRows, Residual};
 use crate::solve::{Certificate, Status};
 use crate::space::ParamSpec;
 
+pub use again::again;
 pub use draw::Scheme;
+pub use errors::{Errors, Quantity, errors};
 pub use groups::fit_groups;
 pub use replicates::{Draws, Resampling, resample};
 

@@ -7,6 +7,7 @@ mod enter;
 mod error;
 mod program;
 mod question;
+mod replicates;
 mod statistics;
 
 /// The compiled core of `scaling_fast`.
@@ -16,6 +17,8 @@ mod _core {
     use super::program::{Program, names};
     #[pymodule_export]
     use super::question::{Question, statuses};
+    #[pymodule_export]
+    use super::replicates::{again, errors};
     #[pymodule_export]
     use super::statistics::{interval, philox, quantiles, vector_unit};
 

@@ -23,7 +23,7 @@ pub(crate) fn statuses() -> Vec<(&'static str, &'static str)> {
 #[pyclass(frozen, module = "scaling_fast._core")]
 #[derive(Debug)]
 pub(crate) struct Question {
-    inner: batch::Question,
+    pub(crate) inner: batch::Question,
 }
 
 fn vector(array: &PyReadonlyArray1<'_, f64>) -> Vec<f64> {
@@ -104,12 +104,7 @@ impl Question {
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<(Bound<'py, PyArray1<u8>>, Bound<'py, PyArray1<f64>>, Vec<Bound<'py, PyArray1<f64>>>, bool)> {
         let scheme = args::scheme(py, kind, table)?;
-        let base: Vec<FitRow> = params
-            .as_array()
-            .rows()
-            .into_iter()
-            .map(|row| FitRow { params: row.to_vec(), ..FitRow::empty(row.len(), 0, Status::NotFinite) })
-            .collect();
+        let base = around(&params);
         let resampling = Resampling { scheme, first, count, seed, starts };
         let control = Control::default();
         let total = count.saturating_mul(base.len());
@@ -168,6 +163,13 @@ impl Question {
         }
         Ok(())
     }
+}
+
+/// The fits that replicates are refitted around, from their parameters (groups x parameters).
+pub(crate) fn around(params: &PyReadonlyArray2<'_, f64>) -> Vec<FitRow> {
+    let rows = params.as_array();
+    let fit = |params: Vec<f64>| FitRow { params: params.clone(), ..FitRow::empty(params.len(), 0, Status::NotFinite) };
+    rows.rows().into_iter().map(|row| fit(row.to_vec())).collect()
 }
 
 /// The columns of the table of fits.

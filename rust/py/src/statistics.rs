@@ -14,9 +14,10 @@ pub(crate) fn quantiles(values: PyReadonlyArray1<'_, f64>, levels: Vec<f64>) -> 
     stats::quantile::quantiles(&values.as_array().to_vec(), &levels)
 }
 
-/// Lower and upper end of an interval; `jackknife` is wanted by "bca" only.
+/// Lower and upper end of an interval; `jackknife` is wanted by "bca" only, `errors` (of the estimate, of each draw) by
+/// "studentized".
 #[pyfunction]
-#[pyo3(signature = (method, level, estimate, draws, jackknife=None))]
+#[pyo3(signature = (method, level, estimate, draws, jackknife=None, errors=None))]
 pub(crate) fn interval(
     py: Python<'_>,
     method: &str,
@@ -24,13 +25,17 @@ pub(crate) fn interval(
     estimate: f64,
     draws: PyReadonlyArray1<'_, f64>,
     jackknife: Option<PyReadonlyArray1<'_, f64>>,
+    errors: Option<(f64, PyReadonlyArray1<'_, f64>)>,
 ) -> PyResult<(f64, f64)> {
+    let (standard_error, draw_errors) =
+        errors.map_or((f64::NAN, Vec::new()), |(own, each)| (own, each.as_array().to_vec()));
     let method = match (method, &jackknife) {
         ("percentile", _) => Method::Percentile,
         ("basic", _) => Method::Basic,
         ("normal", _) => Method::Normal,
         ("bc", _) => Method::BiasCorrected,
         ("bca", Some(values)) => Method::Accelerated { acceleration: stats::acceleration(&values.as_array().to_vec()) },
+        ("studentized", _) => Method::Studentized { standard_error, draw_standard_errors: &draw_errors },
         (other, _) => return Err(parameter(py, "method", "a method of intervals", other)),
     };
     Ok(stats::interval(method, level, estimate, &draws.as_array().to_vec()))

@@ -133,6 +133,21 @@ impl<'a> Design<'a> {
         Some(Targets { fitted: fitter.fitted(rows), sigma, from })
     }
 
+    /// The scheme.
+    pub(super) fn scheme(&self) -> &Scheme {
+        self.scheme
+    }
+
+    /// The cluster of each row and how many there are, where whole clusters are drawn or share a sign.
+    pub(super) fn clustered(&self) -> Option<(&[u32], u32)> {
+        match self.scheme {
+            Scheme::Clusters(table) | Scheme::Wild { clusters: Some(table), .. } => {
+                Some((&table[self.rows.clone()], self.clusters))
+            }
+            _ => None,
+        }
+    }
+
     /// Draw replicate `replicate` of group `g`.
     pub(super) fn draw(&self, seed: u64, g: usize, replicate: usize, drawn: &mut Drawn) {
         let n = drawn.weights.len();
@@ -218,6 +233,11 @@ impl Drawn {
         }
         let unit = replicate_unit(&self.weights);
         (fitter.select(|i| self.weights[i] / unit), unit)
+    }
+
+    /// The rows in play and how often each was drawn: all of them once before the first draw.
+    pub(super) fn kept(&self) -> Vec<(usize, f64)> {
+        self.weights.iter().enumerate().filter(|(_, w)| **w != 0.0).map(|(i, w)| (i, *w)).collect()
     }
 
     /// Rows weigh as often as they were drawn.

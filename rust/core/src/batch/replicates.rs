@@ -102,7 +102,7 @@ pub fn resample(
 }
 
 /// Split the row-major table of the threads into columns.
-fn columns(table: &[f64], width: usize, n: usize, p: usize) -> Result<Draws, Error> {
+pub(super) fn columns(table: &[f64], width: usize, n: usize, p: usize) -> Result<Draws, Error> {
     let mut draws = Draws {
         status: Vec::with_capacity(n),
         objective: allocate("the draws", n, f64::NAN)?,
@@ -123,7 +123,7 @@ fn columns(table: &[f64], width: usize, n: usize, p: usize) -> Result<Draws, Err
 }
 
 /// What all replicates of one group share: the problem, its optimum and the metric around it.
-struct Refits<'a> {
+pub(super) struct Refits<'a> {
     design: Design<'a>,
     problem: Problem<'a>,
     warm: Vec<f64>,
@@ -133,7 +133,7 @@ struct Refits<'a> {
 
 impl<'a> Refits<'a> {
     /// None when there is no fit to start from.
-    fn new(question: &'a Question, g: usize, base: &FitRow, scheme: &'a Scheme) -> Option<Self> {
+    pub(super) fn new(question: &'a Question, g: usize, base: &FitRow, scheme: &'a Scheme) -> Option<Self> {
         if base.params.iter().any(|v| !v.is_finite()) {
             return None;
         }
@@ -184,7 +184,7 @@ fn fill_metric(rows: &Rows, q: usize, metric: &mut [f64]) {
 }
 
 /// One thread's buffers.
-struct Worker<'a> {
+pub(super) struct Worker<'a> {
     refits: &'a Refits<'a>,
     fitter: Fitter<'a>,
     scratch: Scratch,
@@ -193,7 +193,7 @@ struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    fn new(refits: &'a Refits<'a>, control: &Control) -> Self {
+    pub(super) fn new(refits: &'a Refits<'a>, control: &Control) -> Self {
         let q = refits.problem.space.dimension();
         Self {
             refits,
@@ -205,7 +205,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Refit replicate `replicate` of group `g` into `row`: status, objective, parameters.
-    fn replicate(&mut self, resampling: &Resampling, g: usize, replicate: usize, row: &mut [f64]) {
+    pub(super) fn replicate(&mut self, resampling: &Resampling, g: usize, replicate: usize, row: &mut [f64]) {
         if self.scratch.is_stopped() {
             row[0] = f64::from(Status::Unfinished as u8);
             return;

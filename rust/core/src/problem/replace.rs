@@ -43,6 +43,11 @@ impl Fitter<'_> {
         self.problem.residual_unit
     }
 
+    /// The unit in which the problem measures weights: the caller's weight over the solver's.
+    pub fn weight_unit(&self) -> f64 {
+        self.problem.weight_unit
+    }
+
     /// Sum of the weights of the rows selected, in the caller's unit.
     pub fn total_weight(&self) -> f64 {
         self.weight.iter().sum::<f64>() * self.problem.weight_unit

@@ -1,0 +1,8 @@
+"""Stress tests: what a fit, its design and its intervals hold up to; each from a Fit to a `Stress`."""
+
+from __future__ import annotations
+
+from scaling_fast.stress.covering import coverage
+from scaling_fast.stress.results import Stress
+
+__all__ = ["Stress", "coverage"]
