@@ -369,15 +369,7 @@ class Condensed:
         """sha256 of counts, moments and bins: equal for every number of threads and shards, every executor."""
         hasher = hashlib.sha256()
         for tally in self.tallies:
-            for numbers in (
-                np.array(sorted(tally.statuses.items()), dtype="<i8"),
-                np.array([tally.count], dtype="<i8"),
-                *(np.array(sorted(one.items()), dtype="<i8") for one in tally.bins),
-            ):
-                hasher.update(numbers.tobytes())
-            for values in (tally.mean, tally.products, tally.least, tally.greatest):
-                plain = np.where(np.isnan(values), np.nan, values).astype("<f8")
-                hasher.update(plain.tobytes())
+            hasher.update(tally.to_bytes())
         return hasher.hexdigest()
 
     def summary(self) -> str:
