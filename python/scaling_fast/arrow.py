@@ -273,8 +273,8 @@ class BatchFitter:
 
         Examples
         --------
-        >>> batch_fitter("power", by="task").ddl("task string")[:40]
-        'task string, A double, alpha double, doub'
+        >>> batch_fitter("power", by="task").ddl("task string")[:35]
+        'task string, A double, alpha double'
         """
         fields = result_fields(self.law, self.columns, self.options)
         kinds = {name: SPARK.get(kind, "string") for name, kind in fields.items()}
