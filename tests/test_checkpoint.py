@@ -381,6 +381,30 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_work(fit, tmp_pat
         assert raised.value.code == "write"
 
 
+@posix
+def test_a_limit_of_the_system_leaves_the_result_too(fit, tmp_path):
+    """The system itself refuses files of more than 20,000 bytes, as it refuses them on a full disk."""
+    body = PROGRAM.replace("import pathlib, sys", "import pathlib, resource, sys").replace(
+        "boot = sf.bootstrap(",
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
+        "try:\n    sf.bootstrap(fit, n=int(sys.argv[2]), seed=5, shards=2, keep=pathlib.Path(sys.argv[1]))\n"
+        "except sf.CheckpointError as error:\n    print(error.code, error.result.digest)\n"
+        "boot = sf.bootstrap(",
+    )
+    body = body.split("boot = sf.bootstrap(")[0]
+    done = subprocess.run(
+        [sys.executable, "-c", body, str(tmp_path / "run"), str(N)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    want = sf.bootstrap(fit, n=N, seed=5).digest
+    assert done.stdout.split() == ["go", "write", want], done.stderr[-1000:]
+    assert [one.name for one in (tmp_path / "run").glob(".*")] == []
+    assert again(fit, tmp_path / "run").digest == want
+
+
 def test_writing_is_whole_and_durable_in_this_order(tmp_path, monkeypatch):
     """The file is made durable before it takes its name, the name after."""
     said = []

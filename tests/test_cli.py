@@ -198,6 +198,18 @@ def test_every_scheme_runs_and_its_draws_are_written(runs, scheme):
     assert draws.height == entry["n"] == (48 if scheme == "jackknife" else 40)
 
 
+def test_a_kept_run_goes_on_and_shards_change_no_digit(runs):
+    words = ["bootstrap", runs, "chinchilla", *COLUMNS, "--json"]
+    want = strict_json(call(*words, "--n", "300").stdout)["digest"]
+    call(*words, "--n", "100", "--keep", "folder")
+    kept = sorted(one.name for one in Path("folder").iterdir())
+    assert any(one.startswith("shard-") for one in kept)
+    again = call(*words, "--n", "300", "--keep", "folder", "--shards", "3")
+    assert strict_json(again.stdout)["digest"] == want
+    other = call(*words, "--n", "300", "--keep", "folder", "--seed", "9", code=2)
+    assert strict_json(other.stderr)["error"]["code"] == "other_run"
+
+
 def test_an_audit_says_where_its_report_is_and_can_be_run_twice(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for _ in range(2):

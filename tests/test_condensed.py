@@ -82,6 +82,16 @@ def test_normal_intervals_need_no_second_pass(draws, brief, monkeypatch):
         np.testing.assert_allclose(got[end].to_numpy(), want[end].to_numpy(), rtol=1e-10)
 
 
+def test_subsamples_are_rescaled_as_their_draws_are(fit):
+    scheme = sf.Subsample(8)
+    whole = sf.bootstrap(fit, scheme, n=2000, seed=5)
+    brief = sf.bootstrap(fit, scheme, n=2000, seed=5, keep="summary")
+    for method in ("percentile", "basic"):
+        assert brief.interval(0.9, method).equals(whole.interval(0.9, method))
+    got, want = brief.interval(0.9, "normal"), whole.interval(0.9, "normal")
+    np.testing.assert_allclose(got["upper"].to_numpy(), want["upper"].to_numpy(), rtol=1e-9)
+
+
 def test_bins_count_every_draw_exactly(draws, brief):
     values = draws.draws["alpha"].to_numpy()
     bins = brief.bins("alpha")

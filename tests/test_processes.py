@@ -18,6 +18,7 @@ import polars as pl
 import pytest
 
 import scaling_fast as sf
+from scaling_fast import options
 
 X = np.geomspace(1.0, 1e4, 20)
 Y = (1.5 + 3.0 * X**-0.4) * np.exp(0.01 * np.random.default_rng(1).normal(size=20))
@@ -542,3 +543,73 @@ def test_what_is_asked_of_a_result_in_a_forked_child_is_answered_or_refused(call
             assert forked(here) == REFUSED
         """
     )
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.parametrize("threads", [None, 1, 2])
+def test_a_run_adds_no_more_threads_than_asked_for_and_four(threads):
+    """Counted while a bootstrap runs, beyond those that polars and numpy had started by then."""
+    words = run(
+        f"""
+        def alive():
+            status = open("/proc/self/status").read()
+            return int(status.split("Threads:")[1].split()[0])
+        fit = sf.fit(frame, "E + A*x**(-alpha)", threads=1)
+        before, seen = alive(), []
+        sf.bootstrap(fit, n=60_000, threads={threads}, progress=lambda *_: seen.append(alive()))
+        print(before, max(seen), len(os.sched_getaffinity(0)))
+        """
+    )
+    before, most, cores = map(int, words)
+    assert most - before <= (threads or cores) + 4
+
+
+JOBLIB = """
+import sys
+sys.path.insert(0, {folder!r})
+import worker
+from joblib import Parallel, delayed
+
+if __name__ == "__main__":
+    want = worker.work(0, 2)
+    got = Parallel(n_jobs=2)(delayed(worker.told)(k) for k in range(4))
+    assert [digest for digest, _ in got] == [want] * 4
+    # One thread a worker, the worker's own: none of ours beside it.
+    assert [ours for _, ours in got] == [0] * 4, got
+    print("equal")
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_workers_of_joblib_keep_to_the_threads_they_are_told(tmp_path):
+    worker = SETUP.replace("def work(threads=2):", "def work(_, threads=None):") + textwrap.dedent(
+        """
+        import pathlib
+        def told(k):
+            digest = work(k)
+            names = [one.read_text() for one in pathlib.Path("/proc/self/task").glob("*/comm")]
+            return digest, sum(one.startswith("scaling-") for one in names)
+        """
+    )
+    (tmp_path / "worker.py").write_text(worker)
+    (tmp_path / "main.py").write_text(JOBLIB.format(folder=str(tmp_path)))
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(tmp_path / "main.py")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"SCALING_FAST_THREADS": "1"},
+        check=False,
+    )
+    assert done.stdout.strip() == "equal", done.stderr[-2000:]
+
+
+@pytest.mark.parametrize(
+    ("text", "cores"),
+    [("max 100000", 1024), ("50000 100000", 1), ("250000 100000", 3), ("", 1024), ("x y", 1024)],
+)
+def test_a_containers_quota_counts_as_cores(tmp_path, text, cores):
+    path = tmp_path / "cpu.max"
+    path.write_text(text)
+    assert options._quota(path) == cores
+    assert options._quota(tmp_path / "none") == 1024

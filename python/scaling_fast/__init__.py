@@ -1,6 +1,6 @@
 """Fit any scaling law robustly, refit it a million times, and audit what was claimed of it."""
 
-from scaling_fast import datasets, laws, recipes, stress
+from scaling_fast import arrow, datasets, expr, laws, recipes, stress
 from scaling_fast._core import __version__
 from scaling_fast.auditing import audit
 from scaling_fast.condensed import Condensed
@@ -97,9 +97,11 @@ __all__ = [
     "Wild",
     "__version__",
     "approaches",
+    "arrow",
     "audit",
     "bootstrap",
     "datasets",
+    "expr",
     "fit",
     "laws",
     "load",

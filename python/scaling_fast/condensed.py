@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.asking import checked_level, column_name, named_formulas
+from scaling_fast.corrections import shrinkage
 from scaling_fast.errors import ConvergenceError, ParameterError, shown
 from scaling_fast.intervals import MOST_FAILURES
 from scaling_fast.options import checked_threads
@@ -243,39 +244,45 @@ class Condensed:
             )
         self._require(max_failures)
         formulas = named_formulas(self.fit.law, self.fit.request.names, of)
+        estimates = self._estimates(formulas)
         if method == "normal":
-            ends = self._normal(formulas, level)
+            ends = self._normal(formulas, level, estimates)
         else:
             here = checked_threads(threads)
             task = here if executor is None or threads is not None else 1
             ways = Ways.checked(executor, shards, task, here)
             with watched(progress, "refitting") as watch:
-                ends = self._quantiles(formulas, level, ways, watch)
+                ends = self._quantiles(formulas, level, estimates, ways, watch)
         rows = []
-        for group in range(self.fit.groups):
-            point = {one: np.array([value]) for one, value in self.fit._point(group).items()}
-            for name, formula in formulas.items():
-                estimate = float(evaluate(formula, point)[0])
-                low, high = ends[group, name]
-                if method == "basic":
-                    low, high = 2.0 * estimate - high, 2.0 * estimate - low
-                elif method == "normal":
-                    low, high = estimate - high, estimate + high
-                rows.append((name, estimate, low, high))
+        for (group, name), estimate in estimates.items():
+            low, high = ends[group, name]
+            if method == "basic":
+                low, high = 2.0 * estimate - high, 2.0 * estimate - low
+            rows.append((name, estimate, low, high))
         taken = self.fit.request.table.keys.columns
         labels = [column_name(one, taken) for one in ("name", "estimate", "lower", "upper")]
         frame = pl.DataFrame(rows, schema=labels, orient="row")
         groups = [g for g in range(self.fit.groups) for _ in formulas]
         return self._with_keys(groups, frame.get_columns())
 
+    def _estimates(self, formulas: dict[str, str]) -> dict[tuple[int, str], float]:
+        """Return the estimate of each quantity: group after group."""
+        found = {}
+        for group in range(self.fit.groups):
+            point = {one: np.array([value]) for one, value in self.fit._point(group).items()}
+            for name, formula in formulas.items():
+                found[group, name] = float(evaluate(formula, point)[0])
+        return found
+
     def _normal(
-        self, formulas: dict[str, str], level: float
+        self, formulas: dict[str, str], level: float, estimates: dict[tuple[int, str], float]
     ) -> dict[tuple[int, str], tuple[float, float]]:
-        """Return half the width of each interval, twice."""
+        """Return estimate -+ quantile times standard deviation."""
         from scipy.special import ndtri
 
         z = float(ndtri(0.5 + level / 2))
-        widths = {}
+        shrink = shrinkage(self.fit, self.scheme)
+        ends = {}
         for group, tally in enumerate(self.tallies):
             matrix = tally.covariance()
             if self.scheme.name == "jackknife":
@@ -289,12 +296,18 @@ class Condensed:
                         param="of",
                     )
                 place = tally.names.index(name)
-                half = z * math.sqrt(max(matrix[place, place], 0.0))
-                widths[group, name] = (half, half)
-        return widths
+                half = z * shrink[group] * math.sqrt(max(matrix[place, place], 0.0))
+                middle = estimates[group, name]
+                ends[group, name] = (middle - half, middle + half)
+        return ends
 
     def _quantiles(
-        self, formulas: dict[str, str], level: float, ways: Ways, watch: Any
+        self,
+        formulas: dict[str, str],
+        level: float,
+        estimates: dict[tuple[int, str], float],
+        ways: Ways,
+        watch: Any,
     ) -> dict[tuple[int, str], tuple[float, float]]:
         tail = (1.0 - level) / 2.0
         levels = (tail, 1.0 - tail)
@@ -311,10 +324,17 @@ class Condensed:
         rerun = Rerun(self.job, self.finished, formulas, ways, watch)
         found = order_statistics(rerun, self.tallies, wanted)
 
+        shrink = shrinkage(self.fit, self.scheme)
+
         def end(group: int, name: str, p: float) -> float:
             count, values = self.tallies[group].count, found[group, name]
             at = math.floor((count - 1) * p)
-            return type_seven(values[at], values[min(at + 1, count - 1)], count, p)
+            below, above = values[at], values[min(at + 1, count - 1)]
+            if shrink[group] != 1.0:  # as every draw of a subsample is, and none overtakes another
+                middle = estimates[group, name]
+                below = middle + shrink[group] * (below - middle)
+                above = middle + shrink[group] * (above - middle)
+            return type_seven(below, above, count, p)
 
         return {(g, name): (end(g, name, levels[0]), end(g, name, levels[1])) for g, name in wanted}
 
@@ -349,15 +369,7 @@ class Condensed:
         """sha256 of counts, moments and bins: equal for every number of threads and shards, every executor."""
         hasher = hashlib.sha256()
         for tally in self.tallies:
-            for numbers in (
-                np.array(sorted(tally.statuses.items()), dtype="<i8"),
-                np.array([tally.count], dtype="<i8"),
-                *(np.array(sorted(one.items()), dtype="<i8") for one in tally.bins),
-            ):
-                hasher.update(numbers.tobytes())
-            for values in (tally.mean, tally.products, tally.least, tally.greatest):
-                plain = np.where(np.isnan(values), np.nan, values).astype("<f8")
-                hasher.update(plain.tobytes())
+            hasher.update(tally.to_bytes())
         return hasher.hexdigest()
 
     def summary(self) -> str:

@@ -116,6 +116,19 @@ class Tally:
             for key, number in zip(*np.unique(one, return_counts=True), strict=True):
                 held[int(key)] = held.get(int(key), 0) + int(number)
 
+    def to_bytes(self) -> bytes:
+        """Return counts, bins, then mean, products and range, little-endian, every NaN the same."""
+        whole = [
+            np.array(sorted(self.statuses.items()), dtype="<i8"),
+            np.array([self.count], dtype="<i8"),
+            *(np.array(sorted(one.items()), dtype="<i8") for one in self.bins),
+        ]
+        real = [
+            np.where(np.isnan(values), np.nan, values).astype("<f8")
+            for values in (self.mean, self.products, self.least, self.greatest)
+        ]
+        return b"".join([one.tobytes() for one in [*whole, *real]])
+
     def covariance(self) -> NDArray[np.float64]:
         """Return the covariance (ddof 1)."""
         with np.errstate(all="ignore"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from scaling_fast.errors import ScalingError
+from scaling_fast.errors import CheckpointError, ScalingError
 from scaling_fast.resampled import METHODS
 from scaling_fast.terminal import files, fits, output, words
 from scaling_fast.terminal.codes import FAIL_ON, SEVERITIES, Exit, after_findings
@@ -176,6 +176,7 @@ Examples:
   scaling-fast bootstrap runs.csv chinchilla --column N=params --column D=tokens --of a
   scaling-fast bootstrap runs.csv chinchilla --column N=params --column D=tokens \\
       --scheme clusters:run --n 4000 --level 0.9 --draws draws.parquet
+  scaling-fast bootstrap runs.csv power_offset --column x=steps --n 5000000 --keep run.folder
 """,
 )
 @_questions
@@ -218,6 +219,15 @@ Examples:
     "--draws", "written", type=Path, metavar="PATH",
     help="Write every replicate to a .csv, .tsv, .parquet, .arrow, .json or .jsonl file.",
 )  # fmt: skip
+@click.option(
+    "--keep", "folder", type=Path, metavar="FOLDER",
+    help="Write every part there as it ends; the same command goes on from it after whatever ended it.",
+)  # fmt: skip
+@click.option(
+    "--shards",
+    type=int,
+    help="In how many parts, which changes no digit. [default: some tens or more]",
+)
 @click.pass_context
 def bootstrap(
     context: click.Context,
@@ -231,6 +241,8 @@ def bootstrap(
     method: str | None,
     quantities: tuple[str, ...],
     written: Path | None,
+    folder: Path | None,
+    shards: int | None,
     as_json: bool,
     **asked: Any,
 ) -> None:
@@ -257,6 +269,8 @@ def bootstrap(
             starts=begin,
             seed=asked["seed"],
             threads=asked["threads"],
+            shards=shards,
+            keep="draws" if folder is None else folder,
             **count,
         )
     except KeyboardInterrupt as stop:
@@ -264,7 +278,15 @@ def bootstrap(
         if written is not None and finished is not None:
             files.write_frame(finished, written, force=asked["force"], raw=asked["raw_cells"])
             output.note(f"the finished replicates are in {written.resolve()}")
+        if folder is not None:
+            output.note(f"the same command goes on from {folder.resolve()}")
         raise
+    except CheckpointError as error:
+        if error.result is None:
+            raise
+        # The folder could not be written to the end; the answer is there all the same.
+        output.note(str(error.__cause__ or error))
+        boot = error.result
     if written is not None:
         files.write_frame(boot.draws, written, force=asked["force"], raw=asked["raw_cells"])
     intervals = boot.interval(level=level, method=kind, of=list(quantities) or None)

@@ -1,0 +1,297 @@
+"""Fits of Arrow record batches as they pass: for Spark, Ray Data, and scans larger than memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from scaling_fast.errors import DataError, ParameterError, shown
+from scaling_fast.expr import result_fields
+from scaling_fast.fitting import fit
+from scaling_fast.options import whole_number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scaling_fast.laws import Law
+
+__all__ = ["BatchFitter", "batch_fitter", "fit_scan"]
+
+ROWS = 100_000
+"""Rows collected before the curves that are complete among them are fitted in one call."""
+
+SPARK = {pl.Int64: "bigint", pl.Float64: "double", pl.String: "string"}
+"""Types of the result as Spark writes them."""
+
+
+def batch_fitter(
+    law: Law | str,
+    *,
+    by: str | Sequence[str],
+    columns: Mapping[str, str] | None = None,
+    target: str | None = None,
+    rows: int = ROWS,
+    **options: Any,
+) -> BatchFitter:
+    """Return a picklable function of an iterator of Arrow record batches: one row out a curve.
+
+    The rows of a curve must follow each other, as they do after a sort by `by`; a batch may end
+    anywhere. No more than `rows` rows, one batch and one curve are held at a time.
+
+    Parameters
+    ----------
+    law
+        A `Law`, a name of the catalogue, or a formula.
+    by
+        Columns whose equal values make a curve.
+    columns
+        Name in the law -> column; names alone, because expressions may not travel.
+    target
+        The column to be explained.
+    rows
+        Rows collected before a call of the solver.
+    options
+        Others of `scaling_fast.fit`: loss, residual, weights, sigma, starts, params, nulls, threads
+        (1 unless given: Spark and Ray run one task a core).
+
+    Returns
+    -------
+    BatchFitter
+        Call it with an iterator of `pyarrow.RecordBatch` (Spark's `mapInArrow`) for an iterator of
+        them, or with one `pyarrow.Table` that holds whole curves (Ray Data's `map_groups` and
+        `map_batches` with `batch_format="pyarrow"`) for one. `.ddl("curve bigint")` is the schema
+        that Spark asks for.
+
+    Raises
+    ------
+    ParameterError
+        For an option outside what is legal.
+
+    Examples
+    --------
+    >>> import pyarrow as pa, scaling_fast as sf
+    >>> runs = pa.table(
+    ...     {"task": ["a"] * 4, "x": [1.0, 10.0, 100.0, 1000.0], "loss": [3.0, 2.0, 1.5, 1.25]}
+    ... )
+    >>> fitter = sf.arrow.batch_fitter("E + A*x**(-alpha)", by="task", columns={"x": "x"})
+    >>> [out] = fitter(iter(runs.to_batches(max_chunksize=3)))
+    >>> out.num_rows, out.column("status")[0].as_py()
+    (1, 'converged')
+    """
+    listed: Any = (by,) if isinstance(by, str) else by
+    keys = tuple(listed) if isinstance(listed, Iterable) else ()
+    if not keys or not all(isinstance(one, str) for one in keys):
+        raise ParameterError(
+            f"by must name the columns that tell curves apart, got {shown(by)}",
+            code="by",
+            param="by",
+        )
+    whole_number(rows, "rows", 1)
+    given = dict(columns) if columns is not None else None
+    if given and not all(isinstance(one, str) for one in given.values()):
+        raise ParameterError(
+            "columns must map names of the law to names of columns here",
+            code="columns",
+            param="columns",
+        )
+    options.setdefault("threads", 1)
+    return BatchFitter(law, keys, given, target, rows, options)
+
+
+def fit_scan(
+    scan: pl.LazyFrame,
+    law: Law | str,
+    *,
+    by: str | Sequence[str],
+    columns: Mapping[str, str] | None = None,
+    target: str | None = None,
+    rows: int = ROWS,
+    **options: Any,
+) -> pl.DataFrame:
+    """Return the table of fits of a scan that is never held as a whole, one row a curve.
+
+    What `scaling_fast.fit(scan, law, by=...).table` holds, for files larger than memory. The rows
+    of a curve must follow each other: files of whole curves, or a scan sorted by `by`.
+
+    Parameters
+    ----------
+    scan
+        For example `pl.scan_parquet("curves/*.parquet")`.
+    law, by, columns, target, rows, options
+        As those of `batch_fitter`; threads are all there are unless given.
+
+    Raises
+    ------
+    DataError
+        For a curve whose rows do not follow each other, and whatever `scaling_fast.fit` refuses.
+
+    Examples
+    --------
+    >>> import polars as pl, scaling_fast as sf
+    >>> runs = pl.LazyFrame(
+    ...     {"task": ["a"] * 4, "x": [1.0, 10.0, 100.0, 1000.0], "loss": [3.0, 2.0, 1.5, 1.25]}
+    ... )
+    >>> sf.arrow.fit_scan(runs, "power_offset", by="task")["status"].to_list()
+    ['converged']
+    """
+    options.setdefault("threads", None)
+    fitter = batch_fitter(law, by=by, columns=columns, target=target, rows=rows, **options)
+    if not isinstance(scan, pl.LazyFrame):
+        raise ParameterError(
+            f"scan must be a polars LazyFrame, got {shown(type(scan).__name__)}",
+            code="scan",
+            param="scan",
+        )
+    tables = list(fitter.tables(_batches(scan, rows)))
+    if not tables:
+        raise DataError("the scan has no rows", code="empty")
+    return pl.concat(tables)
+
+
+def _batches(scan: pl.LazyFrame, rows: int) -> Iterator[pl.DataFrame]:
+    """Give a scan's rows in their order, some at a time."""
+    if hasattr(scan, "collect_batches"):
+        yield from scan.collect_batches(chunk_size=rows, maintain_order=True)
+        return
+    # Before polars could hand out batches: a window after the other, which a scan skips to.
+    start = 0
+    while (part := scan.slice(start, rows).collect(engine="streaming")).height:
+        yield part
+        start += part.height
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFitter:
+    """What `batch_fitter` returns: picklable, without a state of its own.
+
+    Attributes
+    ----------
+    law, by, columns, target, rows, options
+        As they were given.
+    """
+
+    law: Law | str
+    by: tuple[str, ...]
+    columns: dict[str, str] | None
+    target: str | None
+    rows: int
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __call__(self, batches: Any) -> Any:
+        """Return the fits of an iterator of record batches as one, or those of a table as a table."""
+        if hasattr(batches, "to_batches"):
+            found = pl.concat(list(self.tables(iter([_frame(batches)]))))
+            return _plain(found).to_arrow(compat_level=pl.CompatLevel.oldest())
+        if not isinstance(batches, Iterable):
+            raise ParameterError(
+                f"wanted an iterator of Arrow record batches or a table, got {shown(type(batches).__name__)}",
+                code="batches",
+                param="batches",
+            )
+        return self._record_batches(batches)
+
+    def _record_batches(self, batches: Iterable[Any]) -> Iterator[Any]:
+        for table in self.tables(_frame(one) for one in batches):
+            yield from _plain(table).to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches()
+
+    def tables(self, frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        """Give tables of fits, as `Fit.table` is one, of the curves in frames that follow each other.
+
+        Raises
+        ------
+        DataError
+            For a curve that comes back after another has begun.
+        """
+        held: list[pl.DataFrame] = []
+        count = 0
+        seen: set[tuple[Any, ...]] = set()
+        for frame in frames:
+            if not frame.height:
+                continue
+            self._require_keys(frame)
+            held.append(frame)
+            count += frame.height
+            if count < self.rows:
+                continue
+            whole = pl.concat(held)
+            # The last curve may go on in the next batch.
+            start = self._starts(whole)[-1]
+            if start:
+                yield self._fitted(whole[:start], seen)
+            held = [whole[start:]]
+            count = whole.height - start
+        if held:
+            yield self._fitted(pl.concat(held), seen)
+
+    def _fitted(self, frame: pl.DataFrame, seen: set[tuple[Any, ...]]) -> pl.DataFrame:
+        keys = frame[self._starts(frame)].select(self.by).rows()
+        for key in keys:
+            if key in seen:
+                raise DataError(
+                    f"the curve {shown(key)} goes on after another has begun; sort by {list(self.by)} first, so "
+                    "that the rows of a curve follow each other",
+                    code="split_curve",
+                    column=self.by[0],
+                )
+            seen.add(key)
+        found = fit(
+            frame,
+            self.law,
+            by=list(self.by),
+            columns=self.columns,
+            target=self.target,
+            **self.options,
+        ).table
+        return found
+
+    def _starts(self, frame: pl.DataFrame) -> list[int]:
+        """Return the rows at which a curve begins."""
+        keys = frame.select(pl.col(one).alias(f"k{j}") for j, one in enumerate(self.by))
+        changed = keys.select(pl.any_horizontal(pl.all().ne_missing(pl.all().shift(1))))
+        starts = set(changed.to_series().arg_true().to_list()) | {0}
+        return sorted(starts)
+
+    def _require_keys(self, frame: pl.DataFrame) -> None:
+        for one in self.by:
+            if one not in frame.columns:
+                raise DataError(
+                    f"column {shown(one)} not found among {shown(frame.columns, 200)}",
+                    code="missing_column",
+                    column=one,
+                )
+
+    def ddl(self, keys: str) -> str:
+        """Return the schema of the result as Spark's `mapInArrow` wants it.
+
+        Parameters
+        ----------
+        keys
+            The key columns and their types: "curve bigint", or "task string, seed int".
+
+        Examples
+        --------
+        >>> batch_fitter("power", by="task").ddl("task string")[:35]
+        'task string, A double, alpha double'
+        """
+        fields = result_fields(self.law, self.columns, self.options)
+        kinds = {name: SPARK.get(kind, "string") for name, kind in fields.items()}
+        return ", ".join([keys, *(f"{name} {kind}" for name, kind in kinds.items())])
+
+
+def _frame(batch: Any) -> pl.DataFrame:
+    frame = pl.from_arrow(batch)
+    assert isinstance(frame, pl.DataFrame)  # a batch has columns
+    return frame
+
+
+def _plain(table: pl.DataFrame) -> pl.DataFrame:
+    """Return a table whose words are text, lists of them joined by commas: what every engine takes."""
+    lists = [one for one, kind in table.schema.items() if kind == pl.List(pl.String)]
+    words = [one for one, kind in table.schema.items() if isinstance(kind, pl.Enum)]
+    return table.with_columns(
+        *(pl.col(one).list.join(",") for one in lists),
+        *(pl.col(one).cast(pl.String) for one in words),
+    )

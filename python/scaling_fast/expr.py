@@ -1,0 +1,203 @@
+"""Fits as polars expressions: a struct a group, all groups in one call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from scaling_fast import fitting
+from scaling_fast.asking import column_name
+from scaling_fast.binding import bound_law, checked_loss, with_params
+from scaling_fast.errors import ParameterError, shown
+from scaling_fast.fitted import DIAGNOSTICS
+from scaling_fast.laws import as_law
+from scaling_fast.residuals import is_likelihood
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scaling_fast.laws import Law
+
+__all__ = ["fit", "result_fields"]
+
+DTYPES = {
+    "status": pl.String,
+    "n": pl.Int64,
+    "n_starts": pl.Int64,
+    "agreement": pl.Int64,
+    "at_bound": pl.List(pl.String),
+}
+"""Of the diagnostics that are no double."""
+
+GROUP = "(group)"
+"""The key of the fit underneath. Like "(weights)" no name of a formula, so that nothing clashes with it."""
+
+
+def fit(
+    target: str | pl.Expr,
+    law: Law | str,
+    *,
+    columns: Mapping[str, str | pl.Expr] | None = None,
+    weights: str | pl.Expr | None = None,
+    sigma: str | pl.Expr | None = None,
+    **options: Any,
+) -> pl.Expr:
+    """Return an expression whose value is the fit of its rows: one struct a group.
+
+    In `group_by(...).agg(...)` and `.over(...)` every group is a fit, all of them made in one call;
+    in `select` all rows are one. A fit that fails is a struct with its status, as in `Fit.table`.
+
+    Parameters
+    ----------
+    target
+        The column to be explained, or an expression.
+    law
+        A `Law`, a name of the catalogue, or a formula.
+    columns
+        Name in the law -> column or expression; a bare formula needs one entry a column, because an
+        expression does not know its frame.
+    weights, sigma
+        Columns or expressions, as in `scaling_fast.fit`.
+    options
+        loss, residual, starts, params, threads and nulls of `scaling_fast.fit`.
+
+    Returns
+    -------
+    polars.Expr
+        A struct of parameters, derived quantities, objective, status, n, n_starts, agreement,
+        gradient, condition and at_bound.
+
+    Raises
+    ------
+    ParameterError, FormulaError
+        A question that cannot be asked. What is wrong with the rows polars raises when it runs, as
+        its ComputeError with our sentence in it.
+
+    Examples
+    --------
+    >>> import polars as pl, scaling_fast as sf
+    >>> runs = pl.DataFrame(
+    ...     {"task": ["a"] * 4, "x": [1.0, 10.0, 100.0, 1000.0], "loss": [3.0, 2.0, 1.5, 1.25]}
+    ... )
+    >>> best = sf.expr.fit("loss", "E + A*x**(-alpha)", columns={"x": "x"})
+    >>> table = runs.group_by("task").agg(best.alias("fit")).unnest("fit")
+    >>> table.select("task", pl.col("E", "A").round(6), "status").row(0)
+    ('a', 1.0, 2.0, 'converged')
+    """
+    law = with_params(as_law(law), options.get("params"))
+    for one in ("by", "seed"):
+        if one in options:
+            raise ParameterError(
+                f"{one} does not belong in an expression; group with group_by(...).agg or .over",
+                code="option",
+                param=one,
+            )
+    given = dict(columns or {})
+    if law.columns is None and not given:
+        raise ParameterError(
+            "an expression does not know its frame: say which names of the formula are columns with "
+            'columns={"x": "x"}',
+            code="columns",
+            param="columns",
+        )
+    law = bound_law(law, given, {}, None)
+    names = list(law.columns or ())
+    aim = law.target if law.target is not None else _called(target)
+    if aim in names:
+        aim = "(target)"
+    sources = {aim: _column(target, "target")}
+    sources |= {one: _column(given.get(one, one), one) for one in names}
+    for label, source in (("weights", weights), ("sigma", sigma)):
+        if source is not None:
+            sources[f"({label})"] = _column(source, label)
+    asked = _Asked(law, aim, sources, options)
+    rows = pl.struct(*(source.alias(name) for name, source in sources.items()))
+    # A list a group, and all lists at once: one call of the solver for any number of groups.
+    return rows.implode().map_batches(asked, return_dtype=asked.dtype(), is_elementwise=True)
+
+
+def _called(target: Any) -> str:
+    """Return what messages call the target: its column, where it has one."""
+    return target if isinstance(target, str) else "(target)"
+
+
+def _column(source: Any, name: str) -> pl.Expr:
+    if isinstance(source, str):
+        return pl.col(source)
+    if isinstance(source, pl.Expr):
+        return source
+    raise ParameterError(
+        f"{name} must be a column's name or a polars expression, got {shown(source)}",
+        code="columns",
+        param=name,
+    )
+
+
+class _Asked:
+    """The function under the expression: lists of rows in, a struct a list out."""
+
+    def __init__(
+        self, law: Law, aim: str, sources: Mapping[str, pl.Expr], options: dict[str, Any]
+    ) -> None:
+        self._law, self._options = law, dict(options)
+        self._aim = None if law.target is not None else aim
+        self._options |= {one: f"({one})" for one in ("weights", "sigma") if f"({one})" in sources}
+        self._fields = _fields(law, options)
+
+    def dtype(self) -> pl.Struct:
+        """Return the type of the struct."""
+        return pl.Struct(self._fields)
+
+    def __call__(self, lists: pl.Series) -> pl.Series:
+        lengths = lists.list.len().fill_null(0).to_numpy().astype(np.int64)
+        full = np.flatnonzero(lengths)
+        if not full.size:
+            return pl.Series(lists.name, [None] * len(lists), dtype=self.dtype())
+        rows = lists.gather(pl.Series(full)).explode().struct.unnest()
+        rows = rows.with_columns(pl.Series(GROUP, np.repeat(full, lengths[full])))
+        found = fitting.fit(
+            rows,
+            self._law,
+            target=self._aim,
+            by=GROUP,
+            **self._options,
+        ).table
+        place: list[int | None] = [None] * len(lists)  # a group without a row has no fit
+        for row, group in enumerate(found[GROUP].to_list()):
+            place[group] = row
+        table = found.select(pl.col(one).cast(kind) for one, kind in self._fields.items())
+        return table.to_struct(lists.name).gather(pl.Series(place, dtype=pl.Int64))
+
+
+def _fields(law: Law, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns of a table of fits, without keys, and their types."""
+    loss = checked_loss(options.get("loss"))
+    scaled = is_likelihood(loss.name, options.get("residual") or "log")
+    taken = [*law.params, *law.derived]
+    fields: dict[str, Any] = dict.fromkeys(taken, pl.Float64)
+    for one in DIAGNOSTICS:
+        if one != "scale" or scaled:
+            fields[column_name(one, taken)] = DTYPES.get(one, pl.Float64)
+    return fields
+
+
+def result_fields(
+    law: Law | str, columns: Mapping[str, Any] | None, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the columns that a table of fits of a law has beside its keys, and their polars types.
+
+    Raises
+    ------
+    ParameterError
+        For a bare formula without `columns`: nothing says then which of its names are parameters.
+    """
+    known = with_params(as_law(law), options.get("params"))
+    if known.columns is None and not columns:
+        raise ParameterError(
+            'say which names of the formula are columns with columns={"x": "x"}',
+            code="columns",
+            param="columns",
+        )
+    return _fields(bound_law(known, dict(columns or {}), {}, None), options)

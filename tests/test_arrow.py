@@ -1,0 +1,136 @@
+"""Fits of record batches as they pass: any cut of the same rows gives the same table."""
+
+from __future__ import annotations
+
+import pickle
+import tracemalloc
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import scaling_fast as sf
+
+LAW = "E + A*x**(-alpha)"
+
+
+def made(k, seed=4):
+    rng = np.random.default_rng(seed)
+    x = np.tile(np.geomspace(1.0, 1e4, 12), k)
+    task = np.repeat(np.arange(k), 12)
+    loss = (1 + 0.01 * task + 3 * x**-0.4) * np.exp(0.01 * rng.normal(size=x.size))
+    return pl.DataFrame({"task": task, "x": x, "loss": loss})
+
+
+@pytest.fixture(scope="module")
+def curves():
+    return made(60)
+
+
+@pytest.fixture(scope="module")
+def want(curves):
+    table = sf.fit(curves, LAW, by="task").table
+    return table.with_columns(pl.col("status").cast(pl.String), pl.col("at_bound").list.join(","))
+
+
+def joined(batches):
+    return pl.concat([pl.DataFrame(pl.from_arrow(one)) for one in batches])
+
+
+@pytest.mark.parametrize("size", [1, 5, 12, 100, 10_000])
+@pytest.mark.parametrize("rows", [1, 50, 100_000])
+def test_any_cut_into_batches_gives_the_same_fits(curves, want, size, rows):
+    fitter = sf.arrow.batch_fitter(LAW, by="task", columns={"x": "x"}, rows=rows)
+    batches = curves.to_arrow().to_batches(max_chunksize=size)
+    got = list(fitter(iter(batches)))
+    assert all(isinstance(one, pa.RecordBatch) for one in got)
+    assert joined(got).equals(want)
+
+
+def test_it_travels_by_pickle_and_takes_tables(curves, want):
+    law = sf.Law(LAW, columns=["x"])
+    fitter = pickle.loads(pickle.dumps(sf.arrow.batch_fitter(law, by="task", loss=sf.Huber(1e-3))))
+    table = fitter(curves.to_arrow())
+    assert isinstance(table, pa.Table)
+    assert pl.DataFrame(pl.from_arrow(table)).equals(want)
+
+
+def test_no_batch_is_no_fit():
+    fitter = sf.arrow.batch_fitter("power_offset", by="task")
+    assert list(fitter(iter([]))) == []
+
+
+def test_a_curve_that_comes_back_is_refused(curves):
+    shuffled = pl.concat([curves, curves.head(3)])
+    fitter = sf.arrow.batch_fitter(LAW, by="task", rows=20)
+    with pytest.raises(sf.DataError, match="sort by") as raised:
+        list(fitter(iter(shuffled.to_arrow().to_batches())))
+    assert raised.value.code == "split_curve"
+
+
+def test_the_schema_for_spark_is_that_of_the_batches(curves):
+    law = sf.Law(LAW, columns=["x"], derived={"half": "alpha/2"})
+    for options in ({}, {"loss": sf.StudentT(4.0)}):
+        fitter = sf.arrow.batch_fitter(law, by="task", **options)
+        [batch] = fitter(iter(curves.head(24).to_arrow().to_batches()))
+        words = [one.split() for one in fitter.ddl("task bigint").split(", ")]
+        assert [name for name, _ in words] == batch.schema.names
+        kinds = {"bigint": pa.int64(), "double": pa.float64(), "string": pa.large_string()}
+        assert [kinds[kind] for _, kind in words] == batch.schema.types
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"by": []}, {"by": 3}, {"rows": 0}, {"rows": True}, {"columns": {"x": pl.col("x")}}],
+)
+def test_what_cannot_be_asked_is_refused(options):
+    with pytest.raises(sf.ParameterError):
+        sf.arrow.batch_fitter(LAW, **({"by": "task"} | options))
+    fitter = sf.arrow.batch_fitter(LAW, by="task")
+    with pytest.raises(sf.ParameterError):
+        fitter(3)
+    with pytest.raises(sf.DataError, match="task"):
+        list(fitter(iter(pa.table({"x": [1.0], "loss": [1.0]}).to_batches())))
+    with pytest.raises(sf.ParameterError):
+        sf.arrow.fit_scan(pl.DataFrame({"x": [1.0]}), LAW, by="task")
+
+
+def test_a_scan_of_many_files_is_fitted_without_being_held(tmp_path):
+    for k in range(6):
+        part = made(50, seed=k).with_columns(pl.col("task") + 50 * k)
+        part.write_parquet(tmp_path / f"part-{k}.parquet")
+    scan = pl.scan_parquet(tmp_path / "*.parquet")
+    whole = sf.fit(scan.collect(), LAW, by="task").table
+    for rows in (1, 100, 10**6):
+        assert sf.arrow.fit_scan(scan, LAW, by="task", rows=rows).equals(whole)
+    files = pl.scan_parquet(tmp_path / "*.parquet", include_file_paths="file")
+    by_file = sf.arrow.fit_scan(files.filter(pl.col("task") % 50 == 0), LAW, by="file", rows=20)
+    assert by_file.height == 6
+
+
+def test_windows_serve_where_polars_hands_out_no_batches(curves, want, monkeypatch):
+    monkeypatch.delattr(pl.LazyFrame, "collect_batches", raising=False)
+    got = sf.arrow.fit_scan(curves.lazy(), LAW, by="task", rows=25)
+    assert got["alpha"].to_list() == want["alpha"].to_list()
+
+
+def test_memory_holds_a_batch_and_not_the_whole():
+    fitter = sf.arrow.batch_fitter("power_offset", by="task", columns={"x": "x"}, rows=600)
+
+    def peak(parts):
+        def batches():
+            for k in range(parts):
+                yield from (
+                    made(50, seed=k).with_columns(pl.col("task") + 50 * k).to_arrow().to_batches()
+                )
+
+        tracemalloc.start()
+        try:
+            assert sum(one.num_rows for one in fitter(batches())) == 50 * parts
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(2)
+    assert peak(16) < 2 * peak(4)
