@@ -56,14 +56,14 @@ OPTIONS = (
 )  # fmt: skip
 
 
-def _questions(function: Function) -> Function:
+def questions(function: Function) -> Function:
     """Give a verb the arguments that say what is fitted."""
     for option in reversed(OPTIONS):
         function = option(function)
     return function
 
 
-def _fitted(asked: dict[str, Any], starts: str) -> Any:
+def fitted_as(asked: dict[str, Any], starts: str) -> Any:
     """Return the fit the options ask for."""
     import scaling_fast as sf
 
@@ -126,7 +126,7 @@ What stands beside the parameters:
 """
     + "\n".join(f"  {name:<10} {said}" for name, said in fits.MEANINGS.items()),
 )
-@_questions
+@questions
 @click.option(
     "--starts",
     default="auto",
@@ -150,7 +150,7 @@ def fit(
     """
     if written is not None:
         files.refuse_unwritable(written, force=asked["force"], suffixes=files.WRITTEN)
-    fitted = _fitted(asked, starts)
+    fitted = fitted_as(asked, starts)
     if written is not None:
         files.write_frame(
             fits.table(fitted, asked["by"]), written, force=asked["force"], raw=asked["raw_cells"]
@@ -178,7 +178,7 @@ Examples:
       --scheme clusters:run --n 4000 --level 0.9 --draws draws.parquet
 """,
 )
-@_questions
+@questions
 @click.option(
     "--scheme",
     default="pairs",
@@ -245,7 +245,7 @@ def bootstrap(
     kind = method or ("normal" if drawn.name == "jackknife" else "percentile")
     if written is not None:
         files.refuse_unwritable(written, force=asked["force"], suffixes=files.WRITTEN)
-    fitted = _fitted(asked, fit_starts)
+    fitted = fitted_as(asked, fit_starts)
     if "converged" not in fits.statuses(fitted, asked["by"]):
         # A refit around a fit that failed would only repeat the failure.
         context.exit(_ending(fitted, asked["by"], None, as_json=as_json))
