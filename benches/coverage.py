@@ -124,7 +124,7 @@ def page(
     lines += [
         "",
         f"Largest difference of a coverage from the reference: {worst:.3f}; outside its band: {outside}. "
-        f"{time.monotonic() - began:.0f} s on {os.environ.get('SCALING_FAST_THREADS', 'all')} threads.",
+        f"{time.monotonic() - began:.0f} s on {os.environ.get('SCALING_FAST_THREADS', 'all')} thread(s).",
     ]
     return "\n".join(lines) + "\n"
 

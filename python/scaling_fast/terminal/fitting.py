@@ -268,17 +268,18 @@ def bootstrap(
     if written is not None:
         files.write_frame(boot.draws, written, force=asked["force"], raw=asked["raw_cells"])
     intervals = boot.interval(level=level, method=kind, of=list(quantities) or None)
+    found = [*fitted.findings, *(boot.findings if fitted.groups == 1 else ())]
     if as_json:
         output.emit_json(
             {
                 "scheme": scheme, "n": boot.n, "seed": asked["seed"], "level": level,
                 "method": kind, "digest": boot.digest, "failures": boot.failures,
-                "intervals": intervals, "fit": fits.table(fitted, asked["by"]), "findings": list(fitted.findings),
+                "intervals": intervals, "fit": fits.table(fitted, asked["by"]), "findings": found,
             }
         )  # fmt: skip
     else:
         title = f"{100 * level:.6g} % {kind} intervals, {boot.n:,} {scheme} replicates"
         output.emit_table(intervals, title=title)
-        output.note_findings(fitted.findings)
+        output.note_findings(found)
         output.note(f"digest {boot.digest}")
     context.exit(_ending(fitted, asked["by"], asked["fail_on"], as_json=as_json))

@@ -13,9 +13,15 @@ from scaling_fast.terminal.codes import Exit, after_findings
 from scaling_fast.terminal.fitting import fitted_as, questions
 
 
-@click.group(short_help="Stress a fit: how often its intervals hold the truth.")
+@click.group(
+    short_help="Stress a fit: how often its intervals hold the truth.",
+    epilog="""\b
+Examples:
+  scaling-fast stress coverage runs.csv chinchilla --column N=params --column D=tokens --json
+""",
+)
 def stress() -> None:
-    """Ask what a fit, its design and its intervals hold up to."""
+    """Ask what a fit, its design and its intervals hold up to; each test takes --json."""
 
 
 @stress.command(
