@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from scaling_fast.cli import main
 
 COLUMNS = ["--column", "N=params", "--column", "D=tokens"]
-VERBS = ("fit", "bootstrap", "audit", "laws", "datasets", "doctor")
+VERBS = ("fit", "bootstrap", "stress", "audit", "laws", "datasets", "doctor")
 QUICK = ["--n", "60"]  # replicates: the shape of the answer, not its precision
 
 
@@ -290,7 +290,6 @@ def test_help_offers_what_the_library_takes_and_nothing_else():
 
     text = " ".join(call("bootstrap", "--help").stdout.split())
     assert f"{', '.join(METHODS[:-1])} or {METHODS[-1]}" in text
-    assert "studentized" not in text
     for loss in get_args(Loss):
         assert loss.name in text
     hint = sf.fitting.fit.__annotations__["residual"]  # Literal["log", ...] | None, not evaluated

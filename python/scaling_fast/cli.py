@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from scaling_fast.terminal import auditing, catalogue, doctor, fitting, output
+from scaling_fast.terminal import auditing, catalogue, doctor, fitting, output, stressing
 from scaling_fast.terminal.codes import Exit
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ def main() -> None:
 
 main.add_command(fitting.fit)
 main.add_command(fitting.bootstrap)
+main.add_command(stressing.stress)
 main.add_command(auditing.audit)
 main.add_command(catalogue.laws)
 main.add_command(catalogue.datasets)

@@ -166,6 +166,8 @@ class Bootstrap:
             quantiles with n - p (G - 1) degrees of freedom and sqrt(n/(n - p)) (sqrt(G/(G - 1))) on the
             standard error; quantiles move out to the level that makes them as wide (Hesterberg 2015).
             The second factor is 1 for schemes that replace targets, which corrected their residuals.
+            Below 20 rows draws of `Pairs` spread widely already and this makes them too wide: 95 %
+            or more for a nominal 90.
         max_failures
             Share of unusable replicates that is still accepted.
 

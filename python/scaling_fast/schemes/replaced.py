@@ -52,7 +52,8 @@ class Wild:
         Column, or columns, whose equal values share a sign; None gives each row its own.
     leverage
         How residuals are enlarged for what the fit took, h being the leverage of a row: "hc3" by
-        1/(1 - h), "hc2" by 1/sqrt(1 - h).
+        1/(1 - h), with clusters by (I - H)⁻¹ of the cluster's block (CR3, as if it had been left out);
+        "hc2" by 1/sqrt(1 - h) of each row.
 
     Raises
     ------

@@ -255,13 +255,13 @@ def _findings(table: pl.DataFrame, level: float, n_sim: int) -> tuple[Finding, .
             continue
         short = level - row["coverage"] - 2.0 * row["coverage_error"]
         severity: Any = "green" if short <= SHORT else ("red" if short > BAD else "amber")
-        said = "hold" if severity == "green" else "hold only"
+        only = "" if severity == "green" else "only "
         found.append(
             Finding(
                 "coverage" if severity == "green" else "undercoverage",
                 "coverage",
                 severity,
-                f"{label} at {100 * level:g} % {said} the truth in {100 * row['coverage']:.1f} % "
+                f"{label} at {100 * level:g} % hold the truth in {only}{100 * row['coverage']:.1f} % "
                 f"(+- {100 * row['coverage_error']:.1f}) of the data sets",
                 statistic=row["coverage"],
                 threshold=level - SHORT,

@@ -56,14 +56,14 @@ OPTIONS = (
 )  # fmt: skip
 
 
-def _questions(function: Function) -> Function:
+def questions(function: Function) -> Function:
     """Give a verb the arguments that say what is fitted."""
     for option in reversed(OPTIONS):
         function = option(function)
     return function
 
 
-def _fitted(asked: dict[str, Any], starts: str) -> Any:
+def fitted_as(asked: dict[str, Any], starts: str) -> Any:
     """Return the fit the options ask for."""
     import scaling_fast as sf
 
@@ -126,7 +126,7 @@ What stands beside the parameters:
 """
     + "\n".join(f"  {name:<10} {said}" for name, said in fits.MEANINGS.items()),
 )
-@_questions
+@questions
 @click.option(
     "--starts",
     default="auto",
@@ -150,7 +150,7 @@ def fit(
     """
     if written is not None:
         files.refuse_unwritable(written, force=asked["force"], suffixes=files.WRITTEN)
-    fitted = _fitted(asked, starts)
+    fitted = fitted_as(asked, starts)
     if written is not None:
         files.write_frame(
             fits.table(fitted, asked["by"]), written, force=asked["force"], raw=asked["raw_cells"]
@@ -179,7 +179,7 @@ Examples:
   scaling-fast bootstrap runs.csv power_offset --column x=steps --n 5000000 --keep run.folder
 """,
 )
-@_questions
+@questions
 @click.option(
     "--scheme",
     default="pairs",
@@ -257,7 +257,7 @@ def bootstrap(
     kind = method or ("normal" if drawn.name == "jackknife" else "percentile")
     if written is not None:
         files.refuse_unwritable(written, force=asked["force"], suffixes=files.WRITTEN)
-    fitted = _fitted(asked, fit_starts)
+    fitted = fitted_as(asked, fit_starts)
     if "converged" not in fits.statuses(fitted, asked["by"]):
         # A refit around a fit that failed would only repeat the failure.
         context.exit(_ending(fitted, asked["by"], None, as_json=as_json))
@@ -290,17 +290,18 @@ def bootstrap(
     if written is not None:
         files.write_frame(boot.draws, written, force=asked["force"], raw=asked["raw_cells"])
     intervals = boot.interval(level=level, method=kind, of=list(quantities) or None)
+    found = [*fitted.findings, *(boot.findings if fitted.groups == 1 else ())]
     if as_json:
         output.emit_json(
             {
                 "scheme": scheme, "n": boot.n, "seed": asked["seed"], "level": level,
                 "method": kind, "digest": boot.digest, "failures": boot.failures,
-                "intervals": intervals, "fit": fits.table(fitted, asked["by"]), "findings": list(fitted.findings),
+                "intervals": intervals, "fit": fits.table(fitted, asked["by"]), "findings": found,
             }
         )  # fmt: skip
     else:
         title = f"{100 * level:.6g} % {kind} intervals, {boot.n:,} {scheme} replicates"
         output.emit_table(intervals, title=title)
-        output.note_findings(fitted.findings)
+        output.note_findings(found)
         output.note(f"digest {boot.digest}")
     context.exit(_ending(fitted, asked["by"], asked["fail_on"], as_json=as_json))

@@ -21,7 +21,18 @@ if TYPE_CHECKING:
 KNOWN_LOSSES: dict[str, Any] = {one.name: one for one in get_args(losses.Loss)}
 # Indices and Weights hold arrays and cannot be said in words.
 KNOWN_SCHEMES: dict[str, Any] = {
-    one.name: one for one in (schemes.Pairs, schemes.Clusters, schemes.Bayesian, schemes.Jackknife)
+    one.name: one for one in (*get_args(schemes.Drawn), *get_args(schemes.Replaced))
+}
+# What follows the name of a scheme, by colons: the field, what it is, and whether it may be left out.
+SCHEME_FIELDS: dict[str, tuple[tuple[str, str, bool], ...]] = {
+    "clusters": (("by", "COLUMN", False),),
+    "strata": (("by", "COLUMN", False),),
+    "blocks": (("length", "LENGTH", False), ("within", "COLUMN", True)),
+    "bayesian": (("cluster", "COLUMN", True),),
+    "subsample": (("m", "M", False),),
+    "wild": (("signs", "SIGNS", True), ("cluster", "COLUMN", True)),
+    "parametric": (("sd", "SD", True),),
+    "jackknife": (("cluster", "COLUMN", True),),
 }
 RESIDUALS = ("log", "raw", "logit")
 
@@ -128,13 +139,17 @@ def loss_forms() -> str:
     return listed(_loss_form(one) for one in KNOWN_LOSSES)
 
 
+def _scheme_form(name: str) -> str:
+    form = name
+    for _, kind, optional in reversed(SCHEME_FIELDS.get(name, ())):
+        tail = form.removeprefix(name)
+        form = name + (f"[:{kind}{tail}]" if optional else f":{kind}{tail}")
+    return form
+
+
 def scheme_forms() -> str:
-    """Return how each scheme is written: a column in brackets may be left out."""
-    forms = []
-    for name, made in KNOWN_SCHEMES.items():
-        column = ":COLUMN" if made is schemes.Clusters else "[:COLUMN]"
-        forms.append(name + (column if fields(made) else ""))
-    return "|".join(forms)
+    """Return how each scheme is written: what stands in brackets may be left out."""
+    return "|".join(_scheme_form(one) for one in KNOWN_SCHEMES)
 
 
 def loss(text: str) -> Loss:
@@ -238,27 +253,58 @@ def scheme(text: str) -> Scheme:
     ParameterError
         For an unknown scheme, a missing or superfluous column.
     """
-    known = KNOWN_SCHEMES
-    word, found, column = text.partition(":")
+    word, found, rest = text.partition(":")
     name = word.strip().lower()
-    if name not in known:
-        raise _unknown(word, list(known), "--scheme")
-    made: Any = known[name]
-    wanted = fields(made)
+    if name not in KNOWN_SCHEMES:
+        raise _unknown(word, list(KNOWN_SCHEMES), "--scheme")
+    wanted = SCHEME_FIELDS.get(name, ())
     if found and not wanted:
         raise ParameterError(
-            f"--scheme {name} takes no column, got {shown(column)}", code="form", param="scheme"
+            f"--scheme {name} takes no column, got {shown(rest)}", code="form", param="scheme"
         )
-    if made is schemes.Clusters and not column:
-        raise ParameterError(
-            "--scheme clusters wants a column: write `clusters:run`", code="form", param="scheme"
-        )
-    return made(column) if column else made()  # type: ignore[no-any-return]
+    # The last part is a column, which may hold colons itself.
+    parts = rest.split(":", len(wanted) - 1) if rest else []
+    given: dict[str, Any] = {}
+    for place, (field, kind, optional) in enumerate(wanted):
+        part = parts[place] if place < len(parts) else ""
+        if part:
+            given[field] = _scheme_part(part, kind)
+        elif not optional:
+            what = "a column" if kind == "COLUMN" else f"a {kind}"
+            raise ParameterError(
+                f"--scheme {name} wants {what}: write `{name}:{EXAMPLES[kind]}`",
+                code="form",
+                param="scheme",
+            )
+    return KNOWN_SCHEMES[name](**given)  # type: ignore[no-any-return]
+
+
+EXAMPLES = {"COLUMN": "run", "LENGTH": "5", "M": "20"}
+
+
+def _scheme_part(text: str, kind: str) -> Any:
+    if kind in ("COLUMN", "SIGNS"):
+        return text
+    number = _number(text, "--scheme")
+    return int(number) if kind in ("LENGTH", "M") and number.is_integer() else number
 
 
 # What the library's sentences call its arguments, and an option is called here.
 _ARGUMENTS = (
-    *("level", "loss", "method", "n", "nulls", "residual", "scheme", "seed", "sigma", "starts"),
+    *(
+        "noise",
+        "sd",
+        "level",
+        "loss",
+        "method",
+        "n",
+        "nulls",
+        "residual",
+        "scheme",
+        "seed",
+        "sigma",
+        "starts",
+    ),
     *("target", "threads", "weights"),
 )
 _ASSIGNED = re.compile(rf"""(?<![\w-])({"|".join(_ARGUMENTS)})=(["'])([\w.:-]+)\2""")

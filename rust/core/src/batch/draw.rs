@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::Question;
 use crate::problem::Fitter;
 use crate::resample::noise::{Noise, Signs};
-use crate::resample::residuals::{Leverage, Pool, leverages};
+use crate::resample::residuals::{Leverage, Pool, left_out, leverages};
 use crate::resample::rows::{self, Clusters, Members};
 use crate::resample::stream::{Purpose, Stream};
 use crate::solve::Rows;
@@ -119,6 +119,10 @@ impl<'a> Design<'a> {
     pub(super) fn around(&self, fitter: &Fitter<'_>, free: &[usize], rows: &Rows) -> Option<Targets> {
         let from = match self.scheme {
             Scheme::Residuals(leverage) => Source::Pool(Pool::new(fitter.loss(), *leverage, rows, free)),
+            Scheme::Wild { leverage: Leverage::Hc3, clusters: Some(table), .. } => {
+                let clusters = Clusters { index: &table[self.rows.clone()], count: self.clusters };
+                Source::Own(left_out(rows, free, clusters))
+            }
             Scheme::Wild { leverage, .. } => {
                 let enlarged = rows.residual.iter().zip(leverages(rows, free)).map(|(r, h)| r * leverage.factor(h));
                 Source::Own(enlarged.collect())

@@ -29,6 +29,9 @@ pub struct Errors {
     pub draws: Vec<f64>,
 }
 
+/// Rows a parameter in the curved part of a loss, below which its curvature is chance.
+const CURVED_ROWS: usize = 2;
+
 /// Replicates handed to a thread at a time.
 const CHUNK: usize = 64;
 
@@ -36,7 +39,7 @@ const CHUNK: usize = 64;
 /// `draws` (groups x replicates x parameters); NaN where there is none.
 ///
 /// It is the delta method with the covariance that suits the scheme: s^2 (J'WJ)^-1 under least squares where targets are made
-/// with noise of equal size, and A^-1 B A^-1 elsewhere, with the scores of a cluster summed first where clusters are drawn.
+/// with noise of equal size, and A^-1 B A^-1 elsewhere, with the scores of a cluster summed first where clusters are drawn. Fewer than two curved rows a parameter have no error.
 /// Corrections are n/(n - p) and G/(G - 1).
 ///
 /// # Errors
@@ -163,6 +166,10 @@ impl<'a> Measure<'a> {
             return;
         }
         let level = self.around.is_level();
+        let curved = (0..n).filter(|i| rows.curvature[*i] > 0.0).count();
+        if !level && curved < n.min(CURVED_ROWS * q) {
+            return;
+        }
         let bend = |i: usize| if level { rows.weight[i] } else { rows.weight[i] * rows.curvature[i] };
         let mut bread = vec![0.0; q * q];
         for i in 0..n {

@@ -1,9 +1,10 @@
 //! Residuals made fit for resampling: how much of each row's noise the fit took away, and where the loss puts their zero.
 
 use super::Stream;
+use super::rows::{Clusters, Members};
 use crate::loss::Loss;
 use crate::solve::Rows;
-use crate::solve::linalg::{norm2, qr};
+use crate::solve::linalg::{cholesky, cholesky_solve, norm2, qr};
 
 /// By how much a residual is enlarged for the part of the noise that the fit took (White's HC2 and HC3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +68,53 @@ pub fn leverages(rows: &Rows, free: &[usize]) -> Vec<f64> {
         })
         .collect()
 }
+
+/// The residual that each row would have, had its cluster not been fitted, to first order: (I - H)^-1 r of each cluster's
+/// block (Bell and `McCaffrey` 2002: CR3, a jackknife of clusters). With clusters of one row it is r/(1 - h).
+///
+/// A cluster without which the others do not determine the parameters keeps its residuals.
+pub fn left_out(rows: &Rows, free: &[usize], clusters: Clusters<'_>) -> Vec<f64> {
+    let (n, q) = (rows.residual.len(), free.len());
+    let column = |a: usize| &rows.jacobian[free[a] * n..(free[a] + 1) * n];
+    let scale: Vec<f64> =
+        (0..q).map(|a| column(a).iter().zip(&rows.weight).map(|(v, w)| w * v * v).sum::<f64>().sqrt()).collect();
+    let mut out = rows.residual.clone();
+    if scale.iter().any(|s| *s <= 0.0 || !s.is_finite()) {
+        return out;
+    }
+    let entry = |a: usize, i: usize| column(a)[i] / scale[a];
+    let gram = |members: &mut dyn Iterator<Item = usize>| {
+        let mut gram = vec![0.0; q * q];
+        for i in members {
+            for a in 0..q {
+                let left = rows.weight[i] * entry(a, i);
+                for b in 0..q {
+                    gram[a * q + b] = left.mul_add(entry(b, i), gram[a * q + b]);
+                }
+            }
+        }
+        gram
+    };
+    for members in Members::of(clusters).each() {
+        let inside = |i: &u32| *i as usize;
+        let outside = (0..n).filter(|i| clusters.index[*i] != clusters.index[members.first().map_or(0, inside)]);
+        let mut others = gram(&mut outside.into_iter());
+        if members.is_empty() || !cholesky(&mut others, q) || (0..q).any(|a| others[a * q + a] < ALONE_ROOT) {
+            continue;
+        }
+        let mut moved: Vec<f64> = (0..q)
+            .map(|a| members.iter().map(inside).map(|i| rows.weight[i] * entry(a, i) * rows.residual[i]).sum())
+            .collect();
+        cholesky_solve(&others, q, &mut moved);
+        for i in members.iter().map(inside) {
+            out[i] += (0..q).map(|a| entry(a, i) * moved[a]).sum::<f64>();
+        }
+    }
+    out
+}
+
+/// Size of a pivot of the other clusters' rows, of columns of norm one, below which they do not determine a direction.
+const ALONE_ROOT: f64 = 1e-6;
 
 /// Halvings after which a root between two doubles is found.
 const HALVINGS: usize = 2_000;
@@ -160,8 +208,9 @@ impl Pool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Leverage, Pool, centre, leverages};
+    use super::{Leverage, Pool, centre, left_out, leverages};
     use crate::loss::Loss;
+    use crate::resample::rows::Clusters;
     use crate::resample::{Purpose, Stream};
     use crate::solve::Rows;
 
@@ -188,6 +237,37 @@ mod tests {
         let weighted = leverages(&line(&[0.0; 4], &[1.0, 3.0, 0.5, 2.0]), &[0, 1]);
         assert!((weighted.iter().sum::<f64>() - 2.0).abs() < 1e-14);
         assert!(leverages(&line(&[0.0; 4], &[1.0; 4]), &[0]).iter().all(|h| (h - 0.25).abs() < 1e-14));
+    }
+
+    #[test]
+    fn a_cluster_left_out_moves_its_residuals_as_its_refit_does() {
+        // Residuals of an actual weighted least squares, so that leaving a cluster out is exact for a linear law.
+        let (x, y, weight) = ([0.0, 1.0, 2.0, 4.0], [1.0, -0.5, 2.0, 0.25], [1.0, 3.0, 0.5, 2.0]);
+        let fit = |keep: &dyn Fn(usize) -> bool| {
+            let sums = (0..4).filter(|i| keep(*i)).fold([0.0; 5], |mut s, i| {
+                for (sum, v) in s.iter_mut().zip([1.0, x[i], x[i] * x[i], y[i], x[i] * y[i]]) {
+                    *sum += weight[i] * v;
+                }
+                s
+            });
+            let slope = (sums[0] * sums[4] - sums[1] * sums[3]) / (sums[0] * sums[2] - sums[1] * sums[1]);
+            ((sums[3] - slope * sums[1]) / sums[0], slope)
+        };
+        let residuals = |(a, b): (f64, f64)| -> [f64; 4] { std::array::from_fn(|i| a + b * x[i] - y[i]) };
+        let rows = line(&residuals(fit(&|_| true)), &weight);
+        let index = [0, 1, 0, 2];
+        let got = left_out(&rows, &[0, 1], Clusters { index: &index, count: 3 });
+        for i in 0..4 {
+            let without = residuals(fit(&|k| index[k] != index[i]))[i];
+            assert!((got[i] - without).abs() < 1e-12, "{i}: {} {without}", got[i]);
+        }
+        // Clusters of one row: HC3.
+        let single = left_out(&rows, &[0, 1], Clusters { index: &[0, 1, 2, 3], count: 4 });
+        for ((got, r), h) in single.iter().zip(&rows.residual).zip(leverages(&rows, &[0, 1])) {
+            assert!((got - r * Leverage::Hc3.factor(h)).abs() < 1e-12);
+        }
+        // A cluster that holds all rows but one cannot be left out.
+        assert_eq!(left_out(&rows, &[0, 1], Clusters { index: &[0, 0, 0, 1], count: 2 })[..3], rows.residual[..3]);
     }
 
     #[test]

@@ -52,7 +52,8 @@ impl Members {
         Self { starts, rows }
     }
 
-    fn each(&self) -> impl Iterator<Item = &[u32]> {
+    /// The rows of each cluster.
+    pub fn each(&self) -> impl Iterator<Item = &[u32]> {
         self.starts.windows(2).map(|ends| &self.rows[ends[0]..ends[1]])
     }
 }
