@@ -117,10 +117,10 @@ def bnsl(draw):
 
 
 def bnsl_twice(draw):
-    """Down faster beyond the first break, slower beyond the second."""
+    """Down faster beyond the first break, slower beyond the second; both wider than half a step."""
     steep = draw(0.25, 0.5)
-    first = {"c1": steep, "f1": draw(0.1, 0.5), "d1": 10 ** draw(2.3, 3.2)}
-    second = {"c2": -steep * draw(0.4, 0.8), "f2": draw(0.1, 0.5), "d2": 10 ** draw(5.5, 6.5)}
+    first = {"c1": steep, "f1": draw(0.2, 0.6), "d1": 10 ** draw(2.3, 3.2)}
+    second = {"c2": -steep * draw(0.6, 0.9), "f2": draw(0.2, 0.6), "d2": 10 ** draw(5.5, 6.5)}
     return {"E": draw(0.1, 0.3), "B": draw(4, 8), "c0": draw(0.03, 0.1)} | first | second
 
 
@@ -191,10 +191,14 @@ def repeated() -> Columns:
 
 
 def farseer(draw):
-    """Around the published surface of English text, each triple moved on its own."""
-    floor = {"s": -draw(0.03, 0.08), "q": draw(0.11, 0.16), "S": draw(0, 0.3)}
-    scale = {"B": draw(120, 260), "b": -draw(0.15, 0.18), "Q": draw(-1.8, -1)}
-    return floor | scale | {"A": -draw(1.3, 1.8), "a": draw(0.04, 0.055), "E": draw(2.9, 3.3)}
+    """Around the published surface; at 1e9 parameters and 10^10.5 tokens the data cost 0.1 to 0.3."""
+    size, data = 1e9, 10**10.5
+    q, b, a = draw(0.11, 0.16), -draw(0.15, 0.18), draw(0.04, 0.055)
+    falls, widens, slows = draw(0.7, 1.1), draw(5, 7.5), draw(3.5, 4.8)
+    exponent, cost = draw(0.27, 0.37), draw(0.1, 0.3)
+    floor = {"s": -falls * size**-q, "q": q, "S": draw(0, 0.3)}
+    scale = {"B": widens * size**-b, "b": b, "Q": math.log(cost * data**exponent) - widens}
+    return floor | scale | {"A": -slows * size**-a, "a": a, "E": math.log(exponent) + slows}
 
 
 # -- experts, precision, training -----------------------------------------------------------------
@@ -351,7 +355,7 @@ IDENTIFIED: dict[str, Identified] = {
         "double_power": (double_power, line(1, 1e6, 40)),
         "power_log": (power_log, line(1e-1, 1e7, 60)),
         "bnsl": (bnsl, line(10, 1e5, 40)),
-        "bnsl(breaks=2)": (bnsl_twice, line(1, 1e9, 60)),
+        "bnsl(breaks=2)": (bnsl_twice, line(1, 1e9, 90)),
         "hinge_power": (hinge, line(1e2, 1e8, 40)),
         "hinge_power(breaks=2)": (hinge_twice, line(1, 1e9, 60)),
         "kaplan_n": (critical("N", 13, 15, (0.05, 0.12)), line(1e6, 1e9, 12, "N")),
@@ -379,7 +383,7 @@ IDENTIFIED: dict[str, Identified] = {
         "annealing": (annealing, schedules()),
         "step_law_lr": (step_law_lr, PLANE),
         "step_law_batch": (step_law_batch, line(1e9, 1e12, 10, "D")),
-        "farseer": (farseer, grid(N=sizes(10, 1e8, 2.5e10), D=sizes(8, 1e9, 1e12))),
+        "farseer": (farseer, grid(N=sizes(12, 1e7, 1e11), D=sizes(10, 1e8, 1e13))),
         "exp_error": (exp_error, {"L": np.linspace(2, 6, 24)}),
         "logistic": (logistic, {"x": np.linspace(17, 25, 30)}),
         "metric_artefact": (metric_artefact, line(1e7, 1e11, 16, "N")),
