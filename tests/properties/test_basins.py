@@ -7,10 +7,12 @@ two losses and two noises. The last tests take designs that do not identify thei
 from __future__ import annotations
 
 import os
+import re
 
 import numpy as np
 import pytest
 from designs import IDENTIFIED, line
+from poor_designs import POOR
 
 import scaling_fast as sf
 from scaling_fast.design import measured
@@ -89,6 +91,50 @@ def test_random_starts_find_nothing_lower(name):
         automatic = sf.fit(frame, law, loss=sf.Squared())
         given = sf.fit(frame, law, loss=sf.Squared(), starts=starts)
         assert automatic.objective <= given.objective * (1 + AGREED)
+
+
+def families():
+    """Return the names of the laws of each file of the catalogue."""
+    found = {}
+    for name in sf.laws.names():
+        found.setdefault(getattr(sf.laws, name).__module__, set()).add(name)
+    return found
+
+
+def test_every_family_of_laws_has_a_poor_design():
+    shown = {one.law for one in POOR.values()}
+    assert [family for family, names in families().items() if not names & shown] == []
+
+
+def told(frame, law):
+    """Return what a fit says of its parameters: the status, those open exactly, those named at all."""
+    try:
+        fit = sf.fit(frame, law, loss=sf.Squared())
+    except sf.DataError as error:
+        # Where nothing at all is identified there is no fit.
+        gone = {one for one in law.params if f"'{one}'" in str(error)}
+        return error.code, gone, gone
+    exactly, named = set(), set()
+    for finding in fit.findings:
+        if finding.code == "not_identified":
+            exactly |= set(finding.evidence["parameters"])
+        elif finding.code == "design":
+            named |= set(re.findall(r"\w+", finding.sentence)) & set(law.params)
+    return fit.status, exactly, exactly | named
+
+
+@pytest.mark.parametrize("what", POOR)
+def test_a_poor_design_is_told_with_the_parameters_it_leaves_open(what):
+    """An exact defect is the status of the fit; a short range or one side of a bend is a finding."""
+    poor = POOR[what]
+    law = sf.laws.get(poor.law)
+    for seed in range(TRUTHS):
+        truth = drawn(poor.law, seed)
+        design = poor.design(truth) if callable(poor.design) else poor.design
+        frame = sf.datasets.simulate(law, truth, design, 0.002, seed=seed)
+        status, exactly, named = told(frame, law)
+        assert poor.open <= (exactly if poor.exactly else named), (seed, named)
+        assert status == "not_identified" or not poor.exactly
 
 
 def named(frame, known, **options):
