@@ -6,7 +6,7 @@ use super::identify::identify;
 use super::{Control, FitRow, Question, allocate};
 use crate::error::Error;
 use crate::pool::pool;
-use crate::problem::{Fitter, Problem};
+use crate::problem::{Fitter, Near, Problem};
 use crate::resample::rows::{self, Clusters};
 use crate::resample::stream::{Purpose, Stream};
 use crate::solve::certificate::DECREASE_TOLERANCE;
@@ -161,6 +161,8 @@ struct Refits<'a> {
     warm: Vec<f64>,
     metric: Vec<f64>,
     rounding: f64,
+    /// The law near the optimum, where its shape allows that.
+    near: Option<Near>,
 }
 
 impl<'a> Refits<'a> {
@@ -186,7 +188,8 @@ impl<'a> Refits<'a> {
             }
             _ => 0,
         };
-        let mut refits = Self { scheme, rows, clusters, problem, warm, metric: vec![0.0; q * q], rounding: 0.0 };
+        let mut refits =
+            Self { scheme, rows, clusters, problem, warm, metric: vec![0.0; q * q], rounding: 0.0, near: None };
         let mut metric = vec![0.0; q * q];
         {
             let mut fitter = Fitter::new(&refits.problem);
@@ -198,6 +201,7 @@ impl<'a> Refits<'a> {
             fill_metric(&rows, q, &mut metric);
         }
         refits.metric = metric;
+        refits.near = Near::new(&refits.problem, &question.group(g).inputs, &refits.warm);
         Some(refits)
     }
 }
@@ -243,9 +247,13 @@ impl<'a> Worker<'a> {
     fn new(refits: &'a Refits<'a>, control: &Control) -> Self {
         let q = refits.problem.space.dimension();
         let n = refits.problem.len();
+        let mut fitter = Fitter::new(&refits.problem);
+        if let Some(near) = &refits.near {
+            fitter.stay_near(near);
+        }
         Self {
             refits,
-            fitter: Fitter::new(&refits.problem),
+            fitter,
             scratch: Scratch::new(q).until(control.flag()),
             x: vec![0.0; q],
             weights: vec![0.0; n],

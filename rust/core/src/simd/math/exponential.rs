@@ -67,6 +67,12 @@ pub fn exp_m1(x: f64) -> f64 {
     if x.abs() < 1e-290 { x } else { value }
 }
 
+/// e^x - 1 for |x| <= 0.3466, where nothing needs to be reduced.
+#[inline(always)]
+pub fn exp_m1_reduced(x: f64) -> f64 {
+    (x * x).mul_add(tail(x), x)
+}
+
 /// Hyperbolic tangent within 3 ulp.
 #[inline(always)]
 pub fn tanh(x: f64) -> f64 {

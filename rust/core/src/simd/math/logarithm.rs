@@ -86,6 +86,14 @@ pub fn ln_1p(x: f64) -> f64 {
     f64::from_bits(value.to_bits() | bits_if(x < -1.0, NAN_BITS))
 }
 
+/// ln(1 + x) and 1/(1 + x) where 1 + x lies between sqrt(1/2) and sqrt(2), so that nothing needs to be reduced.
+#[inline(always)]
+pub fn ln_1p_reduced(x: f64) -> (f64, f64) {
+    let (one, two) = (1.0 + x, 2.0 + x);
+    let inverse = 1.0 / (one * two);
+    (assemble(0.0, x, x * (inverse * one), 0.0), inverse * two)
+}
+
 /// [`ln_1p`] for 0 <= x <= 1 or NaN: no special values, one division.
 #[inline(always)]
 fn ln_1p_unit(x: f64) -> f64 {
