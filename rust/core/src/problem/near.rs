@@ -9,7 +9,7 @@ use super::accumulate::Block;
 use super::{Fitter, Problem, Residual};
 use crate::expr::{BLOCK, LinearForm, PowerTerm};
 use crate::loss::Loss;
-use crate::simd::{Kernel, LANES, dispatch, math};
+use crate::simd::{Aligned, LANES, Vector, VectorKernel, dispatch_vector, math};
 use crate::solve::objective::Model;
 use crate::space::Space;
 
@@ -148,16 +148,16 @@ struct Move {
 #[derive(Debug)]
 pub(super) struct NearRows<'a> {
     near: &'a Near,
-    logs: Vec<Vec<f64>>,
-    shares: Vec<Vec<f64>>,
-    anchor: Vec<f64>,
+    logs: Vec<Aligned>,
+    shares: Vec<Aligned>,
+    anchor: Aligned,
     moves: Vec<Move>,
     /// Coefficient of every piece, coordinate by coordinate.
     coefficients: Vec<f64>,
     /// Each term of a block, without its factor; relative change of the law; what derivatives are multiplied by.
-    grown: Vec<f64>,
-    change: Vec<f64>,
-    slope: Vec<f64>,
+    grown: Aligned,
+    change: Aligned,
+    slope: Aligned,
 }
 
 impl<'a> NearRows<'a> {
@@ -165,14 +165,14 @@ impl<'a> NearRows<'a> {
         let terms = near.terms.len();
         Self {
             near,
-            logs: vec![Vec::new(); near.logs.len()],
-            shares: vec![Vec::new(); terms],
-            anchor: Vec::new(),
+            logs: vec![Aligned::zeros(0); near.logs.len()],
+            shares: vec![Aligned::zeros(0); terms],
+            anchor: Aligned::zeros(0),
             moves: vec![Move::default(); terms],
             coefficients: vec![0.0; near.pieces.iter().map(Vec::len).sum()],
-            grown: vec![0.0; terms * BLOCK],
-            change: vec![0.0; BLOCK],
-            slope: vec![0.0; BLOCK],
+            grown: Aligned::zeros(terms * BLOCK),
+            change: Aligned::zeros(BLOCK),
+            slope: Aligned::zeros(BLOCK),
         }
     }
 
@@ -181,7 +181,13 @@ impl<'a> NearRows<'a> {
         let near = self.near;
         let columns = self.logs.iter_mut().zip(&near.logs).chain(self.shares.iter_mut().zip(&near.shares));
         for (to, from) in columns.chain([(&mut self.anchor, &near.anchor)]) {
-            super::gather(from, chosen, to);
+            to.hold(chosen.len().next_multiple_of(LANES));
+            for (to, &i) in to.iter_mut().zip(chosen) {
+                *to = from[i as usize];
+            }
+            if let Some(&last) = chosen.last() {
+                to[chosen.len()..].fill(from[last as usize]);
+            }
         }
     }
 
@@ -224,7 +230,7 @@ impl<'a> NearRows<'a> {
 
     /// Residuals, losses and Jacobian of rows `row..row + n`; false when the law has moved too far for this form.
     pub(super) fn prepare(&mut self, block: &mut Block, row: usize, with: &Given<'_>) -> bool {
-        dispatch(NearKernel { rows: self, block, row, with })
+        dispatch_vector(NearKernel { rows: self, block, row, with })
     }
 }
 
@@ -274,11 +280,11 @@ struct NearKernel<'k, 'a, 'b> {
     with: &'k Given<'b>,
 }
 
-impl Kernel for NearKernel<'_, '_, '_> {
+impl VectorKernel for NearKernel<'_, '_, '_> {
     type Output = bool;
 
     #[inline(always)]
-    fn run(self) -> bool {
+    fn run<V: Vector>(self) -> bool {
         let Self { rows, block, row, with } = self;
         let n = with.target.len();
         let NearRows { near, logs, shares, anchor, moves, coefficients, grown, change, slope } = rows;
@@ -286,33 +292,26 @@ impl Kernel for NearKernel<'_, '_, '_> {
         change.fill(0.0);
         for (k, to) in moves.iter().enumerate() {
             let grown = &mut grown[k * BLOCK..k * BLOCK + n];
-            grow(to, logs, &shares[k][row..row + n], row, grown, change);
+            grow::<V>(to, logs, &shares[k][row..row + n], row, grown, change);
         }
         let residual = &mut block.residual[..n];
         let anchor = &anchor[row..row + n];
-        let inside = if with.logarithmic {
-            logarithm(change, anchor, with.target, residual, slope)
-        } else {
-            for i in 0..n {
-                residual[i] = (anchor[i] - with.target[i]) + change[i];
-                slope[i] = 1.0;
-            }
-            true
-        };
+        let inside = residuals::<V>(with, change, anchor, residual, slope);
         if let Some(inverse) = with.inverse_sigma {
-            for i in 0..n {
-                residual[i] *= inverse[i];
-                slope[i] *= inverse[i];
+            for i in (0..n).step_by(LANES) {
+                let inverse = V::load(&inverse[i..]);
+                (V::load(&residual[i..]) * inverse).store(&mut residual[i..]);
+                (V::load(&slope[i..]) * inverse).store(&mut slope[i..]);
             }
         }
-        with.loss.evaluate(residual, &mut block.rho[..n], &mut block.psi[..n], &mut block.curvature[..n]);
+        with.loss.evaluate_in::<V>(residual, &mut block.rho[..n], &mut block.psi[..n], &mut block.curvature[..n]);
         let mut coefficients = coefficients.iter();
         for (a, pieces) in near.pieces.iter().enumerate() {
             let to = &mut block.jacobian[a * BLOCK..a * BLOCK + n];
             for (number, (piece, &c)) in pieces.iter().zip(&mut coefficients).enumerate() {
                 let grown = &grown[piece.term * BLOCK..piece.term * BLOCK + n];
                 let log = piece.log.map(|l| &logs[l][row..row + n]);
-                derivative(to, grown, slope, log, c, number == 0);
+                derivative::<V>(to, grown, slope, log, c, number == 0);
             }
             if pieces.is_empty() {
                 to.fill(0.0);
@@ -324,80 +323,69 @@ impl Kernel for NearKernel<'_, '_, '_> {
 
 /// A term without its factor, and what it adds to the change of the law.
 #[inline(always)]
-fn grow(to: &Move, logs: &[Vec<f64>], share: &[f64], row: usize, grown: &mut [f64], change: &mut [f64]) {
+fn grow<V: Vector>(to: &Move, logs: &[Aligned], share: &[f64], row: usize, grown: &mut [f64], change: &mut [f64]) {
     let n = share.len();
-    let Move { factor, step, amplitude, .. } = *to;
-    let &[(first, exponent), ref rest @ ..] = &to.exponents;
-    if to.columns == 0 && amplitude == 0.0 {
-        grown.copy_from_slice(share);
-        for i in 0..n {
-            change[i] = share[i].mul_add(step, change[i]);
+    let (factor, step, amplitude) = (V::of(to.factor), V::of(to.step), V::of(to.amplitude));
+    if to.columns == 0 && to.amplitude == 0.0 {
+        for i in (0..n).step_by(LANES) {
+            let share = V::load(&share[i..]);
+            share.store(&mut grown[i..]);
+            share.fused(step, V::load(&change[i..])).store(&mut change[i..]);
         }
         return;
     }
-    let (grown, change) = (&mut grown[..n], &mut change[..n]);
-    if to.columns == 1 {
-        let log = &logs[first][row..row + n];
-        for i in 0..n {
-            let added = share[i] * math::exp_m1_reduced(exponent.mul_add(log[i], amplitude));
-            grown[i] = share[i] + added;
-            change[i] = factor.mul_add(added, share[i].mul_add(step, change[i]));
+    let exponents = &to.exponents[..to.columns];
+    for i in (0..n).step_by(LANES) {
+        let share = V::load(&share[i..]);
+        let mut u = amplitude;
+        for &(column, exponent) in exponents {
+            u = V::of(exponent).fused(V::load(&logs[column][row + i..]), u);
         }
-        return;
-    }
-    grown.fill(amplitude);
-    for &(column, exponent) in std::iter::once(&(first, exponent)).chain(rest).take(to.columns) {
-        let log = &logs[column][row..row + n];
-        for i in 0..n {
-            grown[i] = exponent.mul_add(log[i], grown[i]);
-        }
-    }
-    for i in 0..n {
-        let added = share[i] * math::exp_m1_reduced(grown[i]);
-        grown[i] = share[i] + added;
-        change[i] = factor.mul_add(added, share[i].mul_add(step, change[i]));
+        let added = share * math::exp_m1_reduced(u);
+        (share + added).store(&mut grown[i..]);
+        factor.fused(added, share.fused(step, V::load(&change[i..]))).store(&mut change[i..]);
     }
 }
 
-/// Residuals and slopes of a logarithm; false when a change is not small.
+/// Residuals and what derivatives of the law are multiplied by; false when a change is not small.
 #[inline(always)]
-fn logarithm(change: &[f64], anchor: &[f64], target: &[f64], residual: &mut [f64], slope: &mut [f64]) -> bool {
+fn residuals<V: Vector>(
+    with: &Given<'_>,
+    change: &[f64],
+    anchor: &[f64],
+    residual: &mut [f64],
+    slope: &mut [f64],
+) -> bool {
     let n = change.len();
-    let mut outside = [0.0; LANES];
-    for start in (0..n).step_by(LANES) {
-        let (mut m, mut base) = ([0.0; LANES], [0.0; LANES]);
-        m.copy_from_slice(&change[start..start + LANES]);
-        for lane in 0..LANES {
-            base[lane] = anchor[start + lane] - target[start + lane];
+    let mut inside = V::zero();
+    for i in (0..n).step_by(LANES) {
+        let base = V::load(&anchor[i..]) - V::load(&with.target[i..]);
+        let m = V::load(&change[i..]);
+        if with.logarithmic {
+            let (logarithm, inverse) = math::ln_1p_reduced(m);
+            (base + logarithm).store(&mut residual[i..]);
+            inverse.store(&mut slope[i..]);
+            inside = inside + V::of(1.0).where_less(V::of(CHANGE.0), m).where_less(m, V::of(CHANGE.1));
+        } else {
+            (base + m).store(&mut residual[i..]);
+            V::of(1.0).store(&mut slope[i..]);
         }
-        let (mut r, mut s) = ([0.0; LANES], [0.0; LANES]);
-        for lane in 0..LANES {
-            let (logarithm, inverse) = math::ln_1p_reduced(m[lane]);
-            r[lane] = base[lane] + logarithm;
-            s[lane] = inverse;
-            outside[lane] += if m[lane] > CHANGE.0 && m[lane] < CHANGE.1 { 0.0 } else { 1.0 };
-        }
-        residual[start..start + LANES].copy_from_slice(&r);
-        slope[start..start + LANES].copy_from_slice(&s);
     }
-    outside.iter().sum::<f64>() == 0.0
+    !with.logarithmic || inside.sum() == n as f64
 }
 
 /// One summand of a column of the Jacobian.
 #[inline(always)]
-fn derivative(to: &mut [f64], grown: &[f64], slope: &[f64], log: Option<&[f64]>, c: f64, first: bool) {
-    let n = to.len();
-    let (grown, slope) = (&grown[..n], &slope[..n]);
-    match (log, first) {
-        (None, true) => (0..n).for_each(|i| to[i] = c * slope[i] * grown[i]),
-        (None, false) => (0..n).for_each(|i| to[i] = (c * slope[i]).mul_add(grown[i], to[i])),
-        (Some(log), true) => {
-            let log = &log[..n];
-            (0..n).for_each(|i| to[i] = c * slope[i] * grown[i] * log[i]);
+fn derivative<V: Vector>(to: &mut [f64], grown: &[f64], slope: &[f64], log: Option<&[f64]>, c: f64, first: bool) {
+    let c = V::of(c);
+    for i in (0..to.len()).step_by(LANES) {
+        let mut part = c * V::load(&slope[i..]) * V::load(&grown[i..]);
+        if let Some(log) = log {
+            part = part * V::load(&log[i..]);
         }
-        (Some(log), false) => {
-            let log = &log[..n];
-            (0..n).for_each(|i| to[i] = (c * slope[i] * grown[i]).mul_add(log[i], to[i]));
+        if !first {
+            part = part + V::load(&to[i..]);
         }
+        part.store(&mut to[i..]);
     }
 }
