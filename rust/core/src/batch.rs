@@ -1,5 +1,6 @@
 //! Groups x replicates x starts, spread over threads: rows of a table out, whatever happens to any one of them.
 
+mod curves;
 mod groups;
 mod identify;
 mod order;

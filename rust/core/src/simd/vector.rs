@@ -48,6 +48,9 @@ pub trait Vector: Real {
     /// `self` where a = b, else 0.
     #[must_use]
     fn where_equal(self, a: Self, b: Self) -> Self;
+    /// 2^k, where k is an integer between -1022 and 1023 in the lowest bits of each lane.
+    #[must_use]
+    fn power_of_two(self) -> Self;
     /// 0 in every lane.
     #[inline(always)]
     fn zero() -> Self {
@@ -181,7 +184,19 @@ impl Vector for Plain {
         }
         out
     }
+
+    #[inline(always)]
+    fn power_of_two(self) -> Self {
+        let mut out = self;
+        for lane in 0..LANES {
+            out.0[lane] = f64::from_bits((self.0[lane].to_bits() << 52).wrapping_add(ONE_BITS));
+        }
+        out
+    }
 }
+
+/// The exponent bits of 1.
+const ONE_BITS: u64 = 1f64.to_bits();
 
 /// The registers of x86-64. Their constructors are private to `simd`: whoever holds one has seen the processor's features.
 #[cfg(target_arch = "x86_64")]
@@ -191,7 +206,7 @@ pub(super) mod x86 {
     use std::arch::x86_64::*;
     use std::ops::{Add, Div, Mul, Neg, Sub};
 
-    use super::{LANES, Real, Vector};
+    use super::{LANES, ONE_BITS, Real, Vector};
 
     /// One AVX-512 register.
     #[derive(Debug, Clone, Copy)]
@@ -249,6 +264,14 @@ pub(super) mod x86 {
         #[inline(always)]
         fn where_equal(self, a: Self, b: Self) -> Self {
             Self(unsafe { _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a.0, b.0), self.0) })
+        }
+
+        #[inline(always)]
+        fn power_of_two(self) -> Self {
+            unsafe {
+                let exponent = _mm512_slli_epi64::<52>(_mm512_castpd_si512(self.0));
+                Self(_mm512_castsi512_pd(_mm512_add_epi64(exponent, _mm512_set1_epi64(ONE_BITS as i64))))
+            }
         }
     }
 
@@ -318,6 +341,15 @@ pub(super) mod x86 {
                 let first = _mm256_cmp_pd::<_CMP_EQ_OQ>(a.0, b.0);
                 let second = _mm256_cmp_pd::<_CMP_EQ_OQ>(a.1, b.1);
                 Self(_mm256_and_pd(self.0, first), _mm256_and_pd(self.1, second))
+            }
+        }
+
+        #[inline(always)]
+        fn power_of_two(self) -> Self {
+            unsafe {
+                let one = _mm256_set1_epi64x(ONE_BITS as i64);
+                let power = |v| _mm256_add_epi64(_mm256_slli_epi64::<52>(_mm256_castpd_si256(v)), one);
+                Self(_mm256_castsi256_pd(power(self.0)), _mm256_castsi256_pd(power(self.1)))
             }
         }
     }

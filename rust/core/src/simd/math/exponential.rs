@@ -2,7 +2,7 @@
 
 use std::f64::consts::LOG2_E;
 
-use crate::simd::Real;
+use crate::simd::{Real, Vector};
 
 /// Adding then subtracting 1.5 * 2^52 rounds to the nearest integer and leaves it in the low bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
@@ -53,6 +53,15 @@ pub fn exp(x: f64) -> f64 {
     let lift = if x < -707.0 { 56 << 52 } else { 0 };
     let scale = f64::from_bits(half_scale.wrapping_add(lift));
     fraction * scale * f64::from_bits(TWO_BITS - lift)
+}
+
+/// e^x within 1.1 ulp for |x| < 700, where nothing overflows.
+#[inline(always)]
+pub fn exp_bounded<V: Vector>(x: V) -> V {
+    let rounded = x.fused(V::of(LOG2_E), V::of(ROUND));
+    let k = rounded - V::of(ROUND);
+    let r = k.fused(V::of(-LN_2_LOW), k.fused(V::of(-LN_2_HIGH), x));
+    ((r * r).fused(tail(r), r) + V::of(1.0)) * rounded.power_of_two()
 }
 
 /// e^x - 1 within 2 ulp, for small `x` too.
