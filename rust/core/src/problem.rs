@@ -11,6 +11,7 @@ use crate::space::{ParamSpec, Space, unit_of};
 pub mod accumulate;
 mod excess;
 mod likelihood;
+mod many;
 mod near;
 mod project;
 mod targets;
@@ -376,18 +377,23 @@ impl<'a> Fitter<'a> {
         self.problem.program.bind(&self.primed, &mut self.tape);
     }
 
+    /// Gather the slots of the rows selected, unless that is done or all rows are.
+    fn gather_slots(&mut self) {
+        if self.gathered || self.n == self.problem.len() {
+            return;
+        }
+        for (slot, source) in self.slots.iter_mut().zip(&self.problem.slots) {
+            gather(source, &self.chosen, slot);
+        }
+        self.gathered = true;
+    }
+
     /// Run tape, residual and loss over every block; `each` sees the block and the rows it stands for.
     fn sweep(&mut self, x: &[f64], with_jacobian: bool, mut each: impl FnMut(&mut Block, &View<'_>)) {
         self.bind(x);
+        self.gather_slots();
         let problem = self.problem;
-        let whole = self.n == problem.len();
-        if !(whole || self.gathered) {
-            for (slot, source) in self.slots.iter_mut().zip(&problem.slots) {
-                gather(source, &self.chosen, slot);
-            }
-            self.gathered = true;
-        }
-        let slots = if whole { &problem.slots } else { &self.slots };
+        let slots = if self.n == problem.len() { &problem.slots } else { &self.slots };
         let excess = self.excess_at();
         let padded = self.weight.len();
         let mut row = 0;
@@ -446,10 +452,18 @@ impl Objective for Fitter<'_> {
             }
             model.clear();
         }
-        self.sweep(x, true, |block, view| block.accumulate(view.weight, loss, with_metric, model));
+        if self.n >= many::MANY_ROWS {
+            self.model_in_parts(x, model);
+        } else {
+            self.sweep(x, true, |block, view| block.accumulate(view.weight, loss, with_metric, model));
+        }
         model.finish(factor);
         model.value = finite(model.value);
         model.value
+    }
+
+    fn row_count(&self) -> usize {
+        self.n
     }
 
     fn rows(&mut self, x: &[f64], rows: &mut Rows) -> bool {

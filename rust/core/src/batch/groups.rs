@@ -60,7 +60,8 @@ pub fn fit_groups(
         control.finished(1);
         row
     };
-    if groups == 1 {
+    // Threads share the groups, and the rows of one large group.
+    if groups == 1 && question.columns.target.len() <= MANY_ROWS {
         return Ok(vec![fit(&mut None, 0)]);
     }
     Ok(pool(threads)?.install(|| (0..groups).into_par_iter().map_init(|| None, fit).collect()))

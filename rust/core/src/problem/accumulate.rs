@@ -80,6 +80,28 @@ impl Block {
     }
 }
 
+/// Add the lower triangle of J' diag(weight) J of a block to `gram`.
+pub fn add_products(block: &mut Block, weight: &[f64], gram: &mut [f64], q: usize) {
+    dispatch_vector(ProductsKernel { block, weight, gram, q });
+}
+
+struct ProductsKernel<'a> {
+    block: &'a mut Block,
+    weight: &'a [f64],
+    gram: &'a mut [f64],
+    q: usize,
+}
+
+impl VectorKernel for ProductsKernel<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        let Block { jacobian, work, .. } = self.block;
+        products::<V>(self.weight, jacobian, &mut work[..self.weight.len()], self.gram, self.q);
+    }
+}
+
 struct PrepareKernel<'a, 'b> {
     block: &'a mut Block,
     with: &'a Prepare<'b>,
