@@ -29,8 +29,8 @@ PYTHON_ORDER = [
     *("reporting", "auditing", "terminal", "cli", "__main__"),
 ]
 RUST_ORDER = [
-    *("error", "simd", "tape", "expr", "loss", "solve", "space", "columns", "problem"),
-    *("resample", "stats", "pool", "batch", "point"),
+    *("error", "pool", "simd", "tape", "expr", "loss", "solve", "space", "columns", "problem"),
+    *("resample", "stats", "batch", "point"),
 ]
 # Methods that belong to a class below the module that does their work: decision 8.
 LATE = {("fitted", "saving"), ("resampled", "saving"), ("resampled", "resampling")}

@@ -1,6 +1,7 @@
 //! Groups x replicates x starts, spread over threads: rows of a table out, whatever happens to any one of them.
 
 mod again;
+mod curves;
 mod draw;
 mod errors;
 mod groups;

@@ -8,6 +8,7 @@ mod shapes;
 mod soften;
 
 use crate::Error;
+use crate::simd::{LANES, Vector};
 use shapes::Shape;
 
 pub use density::{Criterion, Density};
@@ -165,6 +166,23 @@ impl Loss {
     #[inline(always)]
     pub fn evaluate(self, r: &[f64], rho: &mut [f64], psi: &mut [f64], curvature: &mut [f64]) {
         with_shape!(self, shape => shapes::evaluate(shape, r, rho, psi, curvature));
+    }
+
+    /// [`evaluate`](Self::evaluate) for whole lanes in registers of type `V`, with the same bits.
+    #[inline(always)]
+    pub fn evaluate_in<V: Vector>(self, r: &[f64], rho: &mut [f64], psi: &mut [f64], curvature: &mut [f64]) {
+        match self {
+            Self::Huber { delta } => shapes::huber::<V>(delta, r, rho, psi, curvature),
+            Self::Squared => {
+                for i in (0..r.len()).step_by(LANES) {
+                    let value = V::load(&r[i..]);
+                    (V::of(0.5) * value * value).store(&mut rho[i..]);
+                    value.store(&mut psi[i..]);
+                    V::of(1.0).store(&mut curvature[i..]);
+                }
+            }
+            _ => self.evaluate(r, rho, psi, curvature),
+        }
     }
 
     /// Has a slope everywhere.

@@ -48,13 +48,32 @@ impl Threads {
         }
     }
 
-    /// `work` of every number below `count`, in order.
-    pub fn map<T: Send>(&self, count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    /// `work` of every number below `count`, in order; each thread makes a state of its own and keeps it between them.
+    pub fn map_with<S, T: Send>(
+        &self,
+        count: usize,
+        state: impl Fn() -> S + Sync,
+        work: impl Fn(&mut S, usize) -> T + Sync,
+    ) -> Vec<T> {
         match &self.0 {
-            None => (0..count).map(work).collect(),
-            Some(pool) => pool.install(|| (0..count).into_par_iter().map(&work).collect()),
+            None => map_inside(count, &state, &work),
+            Some(pool) => pool.install(|| map_inside(count, &state, &work)),
         }
     }
+}
+
+/// The same by the threads of the pool that this is called from, or by the caller's own where it is none of ours.
+pub fn map_inside<S, T: Send>(
+    count: usize,
+    state: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, usize) -> T + Sync,
+) -> Vec<T> {
+    // Outside of a pool rayon would start its global one.
+    if rayon::current_thread_index().is_some() {
+        return (0..count).into_par_iter().map_init(&state, &work).collect();
+    }
+    let mut own = state();
+    (0..count).map(|i| work(&mut own, i)).collect()
 }
 
 fn pool(shared: &Mutex<Option<Keyed>>, threads: usize) -> Result<Arc<ThreadPool>, Error> {
@@ -131,7 +150,7 @@ mod tests {
             let mut items = [0; 10];
             threads.each_part(&mut items, 4, |part, items| items.iter_mut().for_each(|one| *one = part));
             assert_eq!(items, [0, 0, 0, 0, 1, 1, 1, 1, 2, 2]);
-            assert_eq!(threads.map(3, |i| i + 1), [1, 2, 3]);
+            assert_eq!(threads.map_with(3, || 1, |one, i| i + *one), [1, 2, 3]);
         }
     }
 }

@@ -11,6 +11,8 @@ use crate::space::{ParamSpec, Space, unit_of};
 pub mod accumulate;
 mod excess;
 mod likelihood;
+mod many;
+mod near;
 mod project;
 mod replace;
 mod targets;
@@ -18,6 +20,8 @@ mod targets;
 use accumulate::{Block, Prepare};
 pub use excess::largest_offset;
 use excess::offset_range;
+pub use near::Near;
+use near::NearRows;
 use targets::{bulk, pull_in};
 
 /// The scale on which residuals are taken, always fitted minus observed.
@@ -65,6 +69,7 @@ pub struct Problem<'a> {
     residual_unit: f64,
     /// Coordinate of the offset of a log-excess residual, unless it is fixed.
     offset: Option<usize>,
+    /// What depends on the data only, padded to whole lanes.
     slots: Vec<Vec<f64>>,
     target: Vec<f64>,
     /// What each residual is multiplied by: one over sigma, in a unit near its median.
@@ -122,6 +127,9 @@ impl<'a> Problem<'a> {
         let borrowed: Vec<&[f64]> = scaled.iter().map(Vec::as_slice).collect();
         let mut slots = vec![Vec::new(); program.slots()];
         program.fill(&borrowed, &mut slots);
+        for slot in &mut slots {
+            pad(slot, rows.target.len());
+        }
         let unit = space.target_unit;
         let mut target: Vec<f64> = rows
             .target
@@ -247,7 +255,13 @@ pub struct Fitter<'a> {
     kept: Vec<f64>,
     /// Whether models carry the damping metric; replicates take theirs from the fit.
     pub with_metric: bool,
+    /// Numbers of the rows selected.
+    chosen: Vec<u32>,
+    /// Their slots, when not all rows are selected and once a point was looked at with the law itself.
     slots: Vec<Vec<f64>>,
+    gathered: bool,
+    /// The law near the point where refits begin.
+    near: Option<NearRows<'a>>,
     target: Vec<f64>,
     inverse_sigma: Vec<f64>,
     weight: Vec<f64>,
@@ -277,7 +291,10 @@ impl<'a> Fitter<'a> {
             scale: 1.0,
             kept: Vec::new(),
             with_metric: true,
-            slots: vec![Vec::with_capacity(capacity); problem.slots.len()],
+            chosen: Vec::with_capacity(capacity),
+            slots: vec![Vec::new(); problem.slots.len()],
+            gathered: false,
+            near: None,
             target: Vec::with_capacity(capacity),
             inverse_sigma: Vec::with_capacity(capacity),
             weight: Vec::with_capacity(capacity),
@@ -299,44 +316,50 @@ impl<'a> Fitter<'a> {
     /// Rows without weight leave here, before lanes, so that they change no bit of what follows.
     pub fn select(&mut self, count: impl Fn(usize) -> f64) -> usize {
         let problem = self.problem;
-        for slot in &mut self.slots {
-            slot.clear();
-        }
-        self.target.clear();
-        self.inverse_sigma.clear();
+        let all = problem.len();
+        // Every row is written and the place moves on past those with weight: which rows those are is as good as random.
+        self.chosen.resize(all, 0);
         self.weight.clear();
-        self.excess = 0.0;
-        for i in 0..problem.len() {
+        self.weight.resize(all.next_multiple_of(LANES), 0.0);
+        let mut n = 0;
+        for i in 0..all {
             let weight = count(i) * problem.weights.as_ref().map_or(1.0, |w| w[i]);
-            if weight == 0.0 {
-                continue;
-            }
-            for (slot, source) in self.slots.iter_mut().zip(&problem.slots) {
-                slot.push(source[i]);
-            }
-            self.target.push(problem.target[i]);
-            if let Some(sigma) = &problem.inverse_sigma {
-                self.inverse_sigma.push(sigma[i]);
-            }
-            self.weight.push(weight);
-            if let Some(excess) = &problem.excess {
-                self.excess += weight * excess[i];
-            }
+            self.chosen[n] = i as u32;
+            self.weight[n] = weight;
+            n += usize::from(weight != 0.0);
         }
-        self.n = self.target.len();
-        // Pad to whole lanes with copies of the last row that weigh nothing.
-        let padded = self.n.next_multiple_of(LANES);
-        if let Some(last) = self.n.checked_sub(1) {
-            for slot in &mut self.slots {
-                slot.resize(padded, slot[last]);
-            }
-            self.target.resize(padded, self.target[last]);
-            if !self.inverse_sigma.is_empty() {
-                self.inverse_sigma.resize(padded, self.inverse_sigma[last]);
-            }
+        self.n = n;
+        self.chosen.truncate(n);
+        self.weight.truncate(n);
+        self.excess = match &problem.excess {
+            Some(excess) => self.chosen.iter().zip(&self.weight).map(|(&i, w)| w * excess[i as usize]).sum(),
+            None => 0.0,
+        };
+        self.weight.resize(n.next_multiple_of(LANES), 0.0);
+        gather(&problem.target, &self.chosen, &mut self.target);
+        if let Some(sigma) = &problem.inverse_sigma {
+            gather(sigma, &self.chosen, &mut self.inverse_sigma);
         }
-        self.weight.resize(padded, 0.0);
-        self.n
+        self.gathered = false;
+        if let Some(near) = &mut self.near {
+            near.select(&self.chosen);
+        }
+        n
+    }
+
+    /// Look at points near that of `near` through it; for the rows selected from now on.
+    pub fn stay_near(&mut self, near: &'a Near) {
+        self.near = Some(NearRows::new(near));
+    }
+
+    /// Values of the law at `x`.
+    fn law(&mut self, x: &[f64]) -> Vec<f64> {
+        let n = self.n;
+        let mut values = Vec::with_capacity(n);
+        self.sweep(x, false, |block, view| {
+            values.extend_from_slice(&block.value[..view.weight.len().min(n - view.row)]);
+        });
+        values
     }
 
     /// The caller's objective for a value of this one.
@@ -358,10 +381,23 @@ impl<'a> Fitter<'a> {
         self.problem.program.bind(&self.primed, &mut self.tape);
     }
 
+    /// Gather the slots of the rows selected, unless that is done or all rows are.
+    fn gather_slots(&mut self) {
+        if self.gathered || self.n == self.problem.len() {
+            return;
+        }
+        for (slot, source) in self.slots.iter_mut().zip(&self.problem.slots) {
+            gather(source, &self.chosen, slot);
+        }
+        self.gathered = true;
+    }
+
     /// Run tape, residual and loss over every block; `each` sees the block and the rows it stands for.
     fn sweep(&mut self, x: &[f64], with_jacobian: bool, mut each: impl FnMut(&mut Block, &View<'_>)) {
         self.bind(x);
+        self.gather_slots();
         let problem = self.problem;
+        let slots = if self.n == problem.len() { &problem.slots } else { &self.slots };
         let excess = self.excess_at();
         let padded = self.weight.len();
         let mut row = 0;
@@ -369,9 +405,9 @@ impl<'a> Fitter<'a> {
             let len = BLOCK.min(padded - row);
             let (block, tape) = (&mut self.block, &mut self.tape);
             if with_jacobian {
-                problem.program.value_jacobian(&self.slots, row, len, tape, &mut block.value, &mut block.raw);
+                problem.program.value_jacobian(slots, row, len, tape, &mut block.value, &mut block.raw);
             } else {
-                problem.program.value(&self.slots, row, len, tape, &mut block.value);
+                problem.program.value(slots, row, len, tape, &mut block.value);
             }
             let rows = row..row + len;
             let view = View {
@@ -414,10 +450,24 @@ impl Objective for Fitter<'_> {
         }
         let (loss, factor, with_metric) = (self.loss, self.loss_factor, self.with_metric);
         model.clear();
-        self.sweep(x, true, |block, view| block.accumulate(view.weight, loss, with_metric, model));
+        if self.near.is_some() {
+            if self.near_model(x, model) {
+                return model.value;
+            }
+            model.clear();
+        }
+        if self.n >= many::MANY_ROWS {
+            self.model_in_parts(x, model);
+        } else {
+            self.sweep(x, true, |block, view| block.accumulate(view.weight, loss, with_metric, model));
+        }
         model.finish(factor);
         model.value = finite(model.value);
         model.value
+    }
+
+    fn row_count(&self) -> usize {
+        self.n
     }
 
     fn rows(&mut self, x: &[f64], rows: &mut Rows) -> bool {
@@ -465,6 +515,20 @@ impl Objective for Fitter<'_> {
 
     fn upper(&self) -> &[f64] {
         &self.problem.space.upper
+    }
+}
+
+/// The values at these places, and copies of the last one up to whole lanes.
+fn gather(from: &[f64], places: &[u32], to: &mut Vec<f64>) {
+    to.clear();
+    to.extend(places.iter().map(|&i| from[i as usize]));
+    pad(to, places.len());
+}
+
+/// Fill `n` values up to whole lanes with copies of the last one.
+fn pad(values: &mut Vec<f64>, n: usize) {
+    if let Some(&last) = values.last() {
+        values.resize(n.next_multiple_of(LANES), last);
     }
 }
 

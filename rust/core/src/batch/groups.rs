@@ -1,5 +1,6 @@
 //! One fit a group, global unless the caller gave its start.
 
+use super::curves::{Curves, Desk};
 use super::identify::{flat, identify};
 use super::{Control, FitRow, Question, Starts, order};
 use crate::error::Error;
@@ -42,19 +43,26 @@ pub fn fit_groups(
     control: &Control,
 ) -> Result<Vec<FitRow>, Error> {
     let groups = question.columns.groups();
-    let fit = |g: usize| {
+    let curves = Curves::of(question, starts);
+    let fit = |desk: &mut Option<Desk>, g: usize| {
         let row = if control.is_cancelled() {
             FitRow::empty(question.params.len(), question.group(g).target.len(), Status::Unfinished)
         } else {
-            fit_group(question, g, starts, control)
+            let quick = curves.as_ref().and_then(|curves| {
+                let rows = question.columns.offsets[g]..question.columns.offsets[g + 1];
+                let (x, y) = (&question.columns.inputs[0][rows.clone()], &question.columns.target[rows]);
+                curves.fit(x, y, desk.get_or_insert_with(Desk::new))
+            });
+            quick.unwrap_or_else(|| fit_group(question, g, starts, control))
         };
         control.finished(1);
         row
     };
-    if groups == 1 {
-        return Ok(vec![fit(0)]);
+    // Threads share the groups, and the rows of one large group.
+    if groups == 1 && question.columns.target.len() <= MANY_ROWS {
+        return Ok(vec![fit(&mut None, 0)]);
     }
-    Ok(Threads::new(threads)?.map(groups, fit))
+    Ok(Threads::new(threads)?.map_with(groups, || None, fit))
 }
 
 /// Fit one group.

@@ -22,6 +22,12 @@ pub(super) fn identify(fitter: &mut Fitter<'_>, x: &[f64], rounding: f64) -> (f6
     let q = x.len();
     let mut rows = Rows::default();
     let mut null = vec![false; q];
+    if q > 0 && fitter.row_count() >= MANY_ROWS {
+        let condition = condition_of_many(fitter, x, rounding);
+        if condition <= WELL_POSED {
+            return (condition, null);
+        }
+    }
     if q == 0 || !fitter.rows(x, &mut rows) {
         return (f64::NAN, null);
     }
@@ -60,6 +66,33 @@ pub(super) fn identify(fitter: &mut Fitter<'_>, x: &[f64], rounding: f64) -> (f6
     (if smallest > 0.0 { (largest / smallest).powi(2) } else { f64::INFINITY }, null)
 }
 
+/// Rows from which J'J is tried before a factorisation of J.
+const MANY_ROWS: usize = 20_000;
+
+/// Condition of J'J up to which its own digits are enough to tell it.
+const WELL_POSED: f64 = 1e8;
+
+/// Condition number of the column-scaled J'J from its eigenvalues; infinite where a column does not matter.
+fn condition_of_many(fitter: &mut Fitter<'_>, x: &[f64], rounding: f64) -> f64 {
+    let q = x.len();
+    let mut gram = vec![0.0; q * q];
+    if !fitter.gram(x, &mut gram) {
+        return f64::INFINITY;
+    }
+    let norm: Vec<f64> = (0..q).map(|a| gram[a * q + a].sqrt()).collect();
+    if norm.iter().zip(x).any(|(n, v)| n * v.abs().max(1.0) <= rounding) {
+        return f64::INFINITY;
+    }
+    for a in 0..q {
+        for b in 0..q {
+            gram[a * q + b] /= norm[a] * norm[b];
+        }
+    }
+    let values = singular(&mut gram, &mut vec![0.0; q * q], q);
+    let (small, large) = values.iter().fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(*v), h.max(*v)));
+    large / small
+}
+
 /// Curvature of the objective along a direction, relative to that of the metric, below which the direction is flat.
 const FLAT: f64 = 1e-7;
 
@@ -69,7 +102,7 @@ pub(super) fn flat(fitter: &mut Fitter<'_>, x: &[f64]) -> Vec<bool> {
     let q = x.len();
     let mut rows = Rows::default();
     let mut flat = vec![false; q];
-    if q == 0 || !fitter.rows(x, &mut rows) {
+    if q == 0 || fitter.is_curved_everywhere() || !fitter.rows(x, &mut rows) {
         return flat;
     }
     let n = rows.residual.len();

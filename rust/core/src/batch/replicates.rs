@@ -5,7 +5,7 @@ use super::identify::identify;
 use super::{Control, FitRow, Question, allocate};
 use crate::error::Error;
 use crate::pool::Threads;
-use crate::problem::{Fitter, Problem};
+use crate::problem::{Fitter, Near, Problem};
 use crate::solve::certificate::DECREASE_TOLERANCE;
 use crate::solve::linalg::cholesky;
 use crate::solve::newton::{Options, Scratch, minimise};
@@ -129,6 +129,8 @@ pub(super) struct Refits<'a> {
     warm: Vec<f64>,
     metric: Vec<f64>,
     rounding: f64,
+    /// The law near the optimum, where its shape allows that.
+    near: Option<Near>,
 }
 
 impl<'a> Refits<'a> {
@@ -148,7 +150,7 @@ impl<'a> Refits<'a> {
         let mut warm = vec![0.0; q];
         problem.space.coordinates(&base.params, &mut warm);
         let design = Design::new(question, g, scheme);
-        let mut refits = Self { design, problem, warm, metric: vec![0.0; q * q], rounding: 0.0 };
+        let mut refits = Self { design, problem, warm, metric: vec![0.0; q * q], rounding: 0.0, near: None };
         let mut metric = vec![0.0; q * q];
         let targets;
         {
@@ -163,6 +165,7 @@ impl<'a> Refits<'a> {
         }
         refits.metric = metric;
         refits.design.targets = targets;
+        refits.near = Near::new(&refits.problem, &question.group(g).inputs, &refits.warm);
         Some(refits)
     }
 }
@@ -195,9 +198,13 @@ pub(super) struct Worker<'a> {
 impl<'a> Worker<'a> {
     pub(super) fn new(refits: &'a Refits<'a>, control: &Control) -> Self {
         let q = refits.problem.space.dimension();
+        let mut fitter = Fitter::new(&refits.problem);
+        if let Some(near) = &refits.near {
+            fitter.stay_near(near);
+        }
         Self {
             refits,
-            fitter: Fitter::new(&refits.problem),
+            fitter,
             scratch: Scratch::new(q).until(control.flag()),
             x: vec![0.0; q],
             drawn: Drawn::new(refits.problem.len()),

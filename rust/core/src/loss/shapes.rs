@@ -4,7 +4,7 @@
 
 use std::f64::consts::LN_2;
 
-use crate::simd::{LANES, math};
+use crate::simd::{LANES, Vector, math};
 
 /// The weight given to a residual of zero by a loss with a kink there.
 pub const LARGEST_WEIGHT: f64 = 1e12;
@@ -75,6 +75,19 @@ impl Shape for Huber {
             weight: if outside { delta / size } else { 1.0 },
             curvature: if outside { 0.0 } else { 1.0 },
         }
+    }
+}
+
+/// [`Huber`] of whole lanes.
+#[inline(always)]
+pub(super) fn huber<V: Vector>(delta: f64, r: &[f64], rho: &mut [f64], psi: &mut [f64], curvature: &mut [f64]) {
+    for i in (0..r.len()).step_by(LANES) {
+        let r = V::load(&r[i..]);
+        // In this order NaN comes through.
+        let clipped = V::of(delta).least(V::of(-delta).most(r));
+        (clipped * V::of(-0.5).fused(clipped, r)).store(&mut rho[i..]);
+        clipped.store(&mut psi[i..]);
+        V::of(1.0).where_equal(clipped, r).store(&mut curvature[i..]);
     }
 }
 

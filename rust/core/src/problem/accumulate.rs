@@ -4,7 +4,7 @@ use super::Residual;
 use super::excess::Excess;
 use crate::expr::BLOCK;
 use crate::loss::Loss;
-use crate::simd::{Kernel, LANES, dispatch, lanes, math};
+use crate::simd::{Aligned, Kernel, LANES, Vector, VectorKernel, dispatch, dispatch_vector, lanes, math};
 use crate::solve::objective::Model;
 use crate::space::Space;
 
@@ -12,23 +12,23 @@ use crate::space::Space;
 #[derive(Debug, Clone)]
 pub struct Block {
     /// Law values.
-    pub value: Vec<f64>,
+    pub value: Aligned,
     /// Derivatives of the law by every parameter.
-    pub raw: Vec<f64>,
+    pub raw: Aligned,
     /// Derivatives of the residual by every free coordinate.
-    pub jacobian: Vec<f64>,
+    pub jacobian: Aligned,
     /// Residuals.
-    pub residual: Vec<f64>,
+    pub residual: Aligned,
     /// rho of each residual.
-    pub rho: Vec<f64>,
+    pub rho: Aligned,
     /// psi of each residual.
-    pub psi: Vec<f64>,
+    pub psi: Aligned,
     /// psi' of each residual.
-    pub curvature: Vec<f64>,
-    slope: Vec<f64>,
-    work: Vec<f64>,
+    pub curvature: Aligned,
+    slope: Aligned,
+    work: Aligned,
     /// Jacobian of the rows with curvature, packed.
-    packed: Vec<f64>,
+    packed: Aligned,
     /// Which rows those are.
     curved: Vec<usize>,
 }
@@ -53,18 +53,18 @@ pub struct Prepare<'a> {
 impl Block {
     /// Buffers for `p` parameters of which `q` are free.
     pub fn new(p: usize, q: usize) -> Self {
-        let one = vec![0.0; BLOCK];
+        let one = Aligned::zeros(BLOCK);
         Self {
             value: one.clone(),
-            raw: vec![0.0; p * BLOCK],
-            jacobian: vec![0.0; q * BLOCK],
+            raw: Aligned::zeros(p * BLOCK),
+            jacobian: Aligned::zeros(q * BLOCK),
             residual: one.clone(),
             rho: one.clone(),
             psi: one.clone(),
             curvature: one.clone(),
             slope: one.clone(),
-            work: vec![0.0; 2 * BLOCK],
-            packed: vec![0.0; q.max(1) * BLOCK],
+            work: Aligned::zeros(2 * BLOCK),
+            packed: Aligned::zeros(q.max(1) * BLOCK),
             curved: vec![0; BLOCK + 1],
         }
     }
@@ -76,7 +76,29 @@ impl Block {
 
     /// Add this block to the sums of `model`.
     pub fn accumulate(&mut self, weight: &[f64], loss: Loss, with_metric: bool, model: &mut Model) {
-        dispatch(AccumulateKernel { block: self, weight, loss, with_metric, model });
+        dispatch_vector(AccumulateKernel { block: self, weight, loss, with_metric, model });
+    }
+}
+
+/// Add the lower triangle of J' diag(weight) J of a block to `gram`.
+pub fn add_products(block: &mut Block, weight: &[f64], gram: &mut [f64], q: usize) {
+    dispatch_vector(ProductsKernel { block, weight, gram, q });
+}
+
+struct ProductsKernel<'a> {
+    block: &'a mut Block,
+    weight: &'a [f64],
+    gram: &'a mut [f64],
+    q: usize,
+}
+
+impl VectorKernel for ProductsKernel<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        let Block { jacobian, work, .. } = self.block;
+        products::<V>(self.weight, jacobian, &mut work[..self.weight.len()], self.gram, self.q);
     }
 }
 
@@ -162,24 +184,24 @@ struct AccumulateKernel<'a> {
     model: &'a mut Model,
 }
 
-impl Kernel for AccumulateKernel<'_> {
+impl VectorKernel for AccumulateKernel<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<V: Vector>(self) {
         let Self { block, weight, loss, with_metric, model } = self;
         let n = weight.len();
         let q = model.gradient.len();
         let Block { jacobian, residual, rho, psi, curvature, work, packed, curved, .. } = block;
         let (residual, psi, curvature) = (&residual[..n], &psi[..n], &curvature[..n]);
-        let [value, square, slope] = sums(weight, &rho[..n], residual, psi, &mut work[..n]);
+        let [value, square, slope] = sums::<V>(weight, &rho[..n], residual, psi, &mut work[..n]);
         model.value += value;
         model.square += square;
         model.slope += slope;
         // `work` now holds weight x psi.
         for a in 0..q {
             let column = &jacobian[a * BLOCK..a * BLOCK + n];
-            let [gradient, square] = moments(weight, &work[..n], column);
+            let [gradient, square] = moments::<V>(weight, &work[..n], column);
             model.gradient[a] += gradient;
             model.column[a] += square;
         }
@@ -187,16 +209,11 @@ impl Kernel for AccumulateKernel<'_> {
         // model indefinite; redescending losses rely on their metric there.
         let m = find_curved(weight, curvature, curved);
         if 2 * m > n {
-            let (left, right) = (&mut work[..n], weight);
-            for a in 0..q {
-                let column = &jacobian[a * BLOCK..a * BLOCK + n];
-                for i in 0..n {
-                    left[i] = right[i] * curvature[i].max(0.0) * column[i];
-                }
-                for b in 0..=a {
-                    model.hessian[a * q + b] += lanes::dot(left, &jacobian[b * BLOCK..b * BLOCK + n]);
-                }
+            for i in (0..n).step_by(LANES) {
+                (V::load(&weight[i..]) * V::load(&curvature[i..]).most(V::zero())).store(&mut work[i..]);
             }
+            let (weighted, left) = work.split_at_mut(BLOCK);
+            products::<V>(&weighted[..n], jacobian, &mut left[..n], &mut model.hessian, q);
         } else if m > 0 {
             // Whole lanes, the last filled up with zeros, which add nothing.
             let padded = m.next_multiple_of(LANES);
@@ -208,20 +225,12 @@ impl Kernel for AccumulateKernel<'_> {
                 }
                 packed[m..].fill(0.0);
             }
-            let (weighted, left) = work[..2 * BLOCK].split_at_mut(BLOCK);
-            let (weighted, left) = (&mut weighted[..padded], &mut left[..padded]);
+            let (weighted, left) = work.split_at_mut(BLOCK);
             for (to, &i) in weighted.iter_mut().zip(&curved[..m]) {
                 *to = weight[i] * curvature[i];
             }
-            weighted[m..].fill(0.0);
-            for a in 0..q {
-                for ((to, w), v) in left.iter_mut().zip(weighted.iter()).zip(&packed[a * BLOCK..a * BLOCK + padded]) {
-                    *to = w * v;
-                }
-                for b in 0..=a {
-                    model.hessian[a * q + b] += lanes::dot(left, &packed[b * BLOCK..b * BLOCK + padded]);
-                }
-            }
+            weighted[m..padded].fill(0.0);
+            products::<V>(&weighted[..padded], packed, &mut left[..padded], &mut model.hessian, q);
         }
         if with_metric {
             for i in 0..n {
@@ -229,49 +238,62 @@ impl Kernel for AccumulateKernel<'_> {
             }
             for a in 0..q {
                 let column = &jacobian[a * BLOCK..a * BLOCK + n];
-                let squares = &mut packed[..n];
-                for i in 0..n {
-                    squares[i] = column[i] * column[i];
+                let mut sum = V::zero();
+                for i in (0..n).step_by(LANES) {
+                    let v = V::load(&column[i..]);
+                    sum = V::load(&work[i..]).fused(v * v, sum);
                 }
-                model.metric[a] += lanes::dot(&work[..n], squares);
+                model.metric[a] += sum.sum();
             }
+        }
+    }
+}
+
+/// Add the lower triangle of J' diag(weighted) J to `hessian`, columns of J a block apart.
+#[inline(always)]
+fn products<V: Vector>(weighted: &[f64], columns: &[f64], left: &mut [f64], hessian: &mut [f64], q: usize) {
+    let n = weighted.len();
+    for a in 0..q {
+        let column = &columns[a * BLOCK..a * BLOCK + n];
+        for i in (0..n).step_by(LANES) {
+            (V::load(&weighted[i..]) * V::load(&column[i..])).store(&mut left[i..]);
+        }
+        for b in 0..=a {
+            let other = &columns[b * BLOCK..b * BLOCK + n];
+            let mut sum = V::zero();
+            for i in (0..n).step_by(LANES) {
+                sum = V::load(&left[i..]).fused(V::load(&other[i..]), sum);
+            }
+            hessian[a * q + b] += sum.sum();
         }
     }
 }
 
 /// Sums of weight x rho, weight x residual^2 and weight x psi^2 in one pass; `weighted` then holds weight x psi.
 #[inline(always)]
-fn sums(weight: &[f64], rho: &[f64], residual: &[f64], psi: &[f64], weighted: &mut [f64]) -> [f64; 3] {
-    let mut lane = [[0.0; LANES]; 3];
-    let rows = weight.chunks_exact(LANES).zip(rho.chunks_exact(LANES));
-    let slopes = residual.chunks_exact(LANES).zip(psi.chunks_exact(LANES)).zip(weighted.chunks_exact_mut(LANES));
-    for ((w, rho), ((r, psi), to)) in rows.zip(slopes) {
-        for i in 0..LANES {
-            lane[0][i] = rho[i].mul_add(w[i], lane[0][i]);
-            lane[1][i] = (w[i] * r[i]).mul_add(r[i], lane[1][i]);
-        }
-        let mut product = [0.0; LANES];
-        for i in 0..LANES {
-            product[i] = w[i] * psi[i];
-            lane[2][i] = product[i].mul_add(psi[i], lane[2][i]);
-        }
-        to.copy_from_slice(&product);
+fn sums<V: Vector>(weight: &[f64], rho: &[f64], residual: &[f64], psi: &[f64], weighted: &mut [f64]) -> [f64; 3] {
+    let [mut value, mut square, mut slope] = [V::zero(); 3];
+    for i in (0..weight.len()).step_by(LANES) {
+        let (w, r, psi) = (V::load(&weight[i..]), V::load(&residual[i..]), V::load(&psi[i..]));
+        value = V::load(&rho[i..]).fused(w, value);
+        square = (w * r).fused(r, square);
+        let product = w * psi;
+        slope = product.fused(psi, slope);
+        product.store(&mut weighted[i..]);
     }
-    lane.map(lanes::reduce)
+    [value.sum(), square.sum(), slope.sum()]
 }
 
 /// Sums of weight psi x column and weight x column^2 in one pass.
 #[inline(always)]
-fn moments(weight: &[f64], weighted: &[f64], column: &[f64]) -> [f64; 2] {
-    let mut lane = [[0.0; LANES]; 2];
-    let rows = weight.chunks_exact(LANES).zip(weighted.chunks_exact(LANES)).zip(column.chunks_exact(LANES));
-    for ((w, psi), v) in rows {
-        for i in 0..LANES {
-            lane[0][i] = psi[i].mul_add(v[i], lane[0][i]);
-            lane[1][i] = (w[i] * v[i]).mul_add(v[i], lane[1][i]);
-        }
+fn moments<V: Vector>(weight: &[f64], weighted: &[f64], column: &[f64]) -> [f64; 2] {
+    let [mut gradient, mut square] = [V::zero(); 2];
+    for i in (0..weight.len()).step_by(LANES) {
+        let v = V::load(&column[i..]);
+        gradient = V::load(&weighted[i..]).fused(v, gradient);
+        square = (V::load(&weight[i..]) * v).fused(v, square);
     }
-    lane.map(lanes::reduce)
+    [gradient.sum(), square.sum()]
 }
 
 /// Put the rows that weigh and curve upwards at the head of `curved` and return how many they are.

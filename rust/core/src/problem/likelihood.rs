@@ -89,7 +89,7 @@ impl Fitter<'_> {
             for i in 0..len {
                 work[i] = block.curvature[i].mul_add(block.residual[i], block.psi[i]);
             }
-            bend += view.weight.iter().zip(&work).zip(&block.residual).map(|((w, c), r)| w * c * r).sum::<f64>();
+            bend += view.weight.iter().zip(&work).zip(block.residual.iter()).map(|((w, c), r)| w * c * r).sum::<f64>();
             for i in 0..len {
                 work[i] *= view.weight[i];
             }

@@ -1,14 +1,19 @@
 //! The only module that knows vector units: kernels run wide where the processor can, with the same bits everywhere.
 //!
-//! The code of a kernel is ordinary Rust over blocks of [`LANES`] numbers. [`dispatch`] compiles it twice, once for AVX2
-//! with fused multiply-add and once portably. Both give the same bits: every product that is added goes through
+//! The code of a kernel is ordinary Rust over blocks of [`LANES`] numbers. [`dispatch`] compiles it three times: for AVX-512,
+//! for AVX2 with fused multiply-add, and portably. All give the same bits: every product that is added goes through
 //! [`f64::mul_add`] (correctly rounded on every processor, slow where it must be emulated), the compiler never fuses or
 //! reorders by itself, and [`math`] calls no system library.
 
+mod aligned;
 pub mod lanes;
 pub mod math;
+pub mod vector;
 
-/// Rows handled together: two AVX2 registers, enough to hide the latency of one chain of fused multiply-adds.
+pub use aligned::Aligned;
+pub use vector::{Real, Vector};
+
+/// Rows handled together: one AVX-512 register, or two of AVX2, enough to hide the latency of one chain of fused multiply-adds.
 pub const LANES: usize = 8;
 
 /// Work to be compiled for more than one instruction set.
@@ -27,7 +32,9 @@ pub trait Kernel {
 /// The instruction set that [`dispatch`] uses here, in a word.
 pub fn unit() -> &'static str {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+    if has_avx512() {
+        return "AVX-512";
+    } else if has_avx2() {
         return "AVX2 and FMA";
     }
     "portable"
@@ -37,11 +44,38 @@ pub fn unit() -> &'static str {
 #[inline]
 pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+    if has_avx512() {
         #[expect(unsafe_code, reason = "calling a function compiled for features just detected")]
-        // SAFETY: `wide` needs AVX2 and FMA, and both were detected on this processor one line above.
+        // SAFETY: `widest` needs the features that `has_avx512` found on this processor one line above.
+        return unsafe { widest(kernel) };
+    } else if has_avx2() {
+        #[expect(unsafe_code, reason = "calling a function compiled for features just detected")]
+        // SAFETY: `wide` needs AVX2 and FMA, and `has_avx2` found both on this processor one line above.
         return unsafe { wide(kernel) };
     }
+    kernel.run()
+}
+
+/// Whether every feature that [`widest`] is compiled for is there.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn has_avx512() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
+        && has_avx2()
+}
+
+/// Whether every feature that [`wide`] is compiled for is there.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")]
+fn widest<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }
 
@@ -49,6 +83,53 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
 #[target_feature(enable = "avx2,fma")]
 fn wide<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
+}
+
+/// Work that says itself which numbers share a register.
+pub trait VectorKernel {
+    /// What the work returns.
+    type Output;
+    /// Does the work; `#[inline(always)]`, as with [`Kernel::run`].
+    fn run<V: Vector>(self) -> Self::Output;
+}
+
+/// Runs `kernel` with the widest vectors this processor has; the result does not depend on which.
+#[inline]
+pub fn dispatch_vector<K: VectorKernel>(kernel: K) -> K::Output {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx512() {
+        #[expect(unsafe_code, reason = "calling a function compiled for features just detected")]
+        // SAFETY: `vector_widest` needs the features that `has_avx512` found on this processor one line above.
+        return unsafe { vector_widest(kernel) };
+    } else if has_avx2() {
+        #[expect(unsafe_code, reason = "calling a function compiled for features just detected")]
+        // SAFETY: `vector_wide` needs AVX2 and FMA, and `has_avx2` found both on this processor one line above.
+        return unsafe { vector_wide(kernel) };
+    }
+    kernel.run::<vector::Plain>()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")]
+fn vector_widest<K: VectorKernel>(kernel: K) -> K::Output {
+    kernel.run::<vector::x86::One>()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn vector_wide<K: VectorKernel>(kernel: K) -> K::Output {
+    kernel.run::<vector::x86::Two>()
+}
+
+/// `kernel` on AVX2 even where wider vectors are there, to compare the two.
+#[cfg(all(test, target_arch = "x86_64"))]
+fn on_avx2<K: VectorKernel>(kernel: K) -> K::Output {
+    assert!(has_avx2());
+    #[expect(unsafe_code, reason = "calling a function compiled for features just detected")]
+    // SAFETY: both features were asserted one line above.
+    unsafe {
+        vector_wide(kernel)
+    }
 }
 
 #[cfg(test)]

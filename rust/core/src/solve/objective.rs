@@ -11,6 +11,9 @@ pub trait Objective {
     /// Fill `model` at `x` and return the objective; infinite (and `model` unusable) where it is undefined.
     fn model(&mut self, x: &[f64], model: &mut Model) -> f64;
 
+    /// Number of rows with weight.
+    fn row_count(&self) -> usize;
+
     /// Residuals and their Jacobian at `x`; false where they are undefined.
     fn rows(&mut self, x: &[f64], rows: &mut Rows) -> bool;
 
@@ -64,6 +67,23 @@ impl Model {
         self.square = 0.0;
         for part in [&mut self.gradient, &mut self.hessian, &mut self.metric, &mut self.column] {
             part.fill(0.0);
+        }
+    }
+
+    /// Add the sums of other rows.
+    pub fn add(&mut self, other: &Self) {
+        self.value += other.value;
+        self.slope += other.slope;
+        self.square += other.square;
+        for (to, from) in [
+            (&mut self.gradient, &other.gradient),
+            (&mut self.hessian, &other.hessian),
+            (&mut self.metric, &other.metric),
+            (&mut self.column, &other.column),
+        ] {
+            for (to, from) in to.iter_mut().zip(from) {
+                *to += from;
+            }
         }
     }
 

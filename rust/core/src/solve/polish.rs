@@ -77,7 +77,7 @@ struct Plan {
 }
 
 fn plan<O: Objective>(objective: &mut O, x: &[f64], rows: &mut Rows) -> Option<Plan> {
-    if !objective.rows(x, rows) || rows.residual.len() > MOST_ROWS {
+    if objective.row_count() > MOST_ROWS || !objective.rows(x, rows) {
         return None;
     }
     let movable = movable(objective, x, rows);

@@ -44,7 +44,7 @@ impl Range {
     }
 
     /// The point of the range that belongs to `u` in (0, 1).
-    pub(super) fn at(self, u: f64) -> f64 {
+    pub fn at(self, u: f64) -> f64 {
         match self {
             Self::Span { lower, upper, reach } => {
                 // The middle eight tenths of the points lie inside the ends, the rest beyond them.

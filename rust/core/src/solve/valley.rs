@@ -10,10 +10,10 @@ use super::starts::{Found, Range};
 
 /// Points of the walk. A sum of a constant and one power, the law walked most often, has one valley; twelve points over its
 /// two or three decades stand closer than any second valley seen in 100,000 noisy curves.
-const POINTS: usize = 12;
+pub const POINTS: usize = 12;
 
 /// Valleys refined at most; a curve with more is left to the search by starts.
-const MOST_VALLEYS: usize = 3;
+pub const MOST_VALLEYS: usize = 3;
 
 /// The best of all valleys along the only nonlinear coordinate, best point into `x`; None where the walk proves nothing: the
 /// law is undefined on the way, valleys are many, or the best one lies beyond the ends.

@@ -2,7 +2,7 @@
 
 use super::code::{Destination, Instruction, Operand, Operation};
 use super::op::{self, Binary, Unary};
-use crate::simd::{self, Kernel, math};
+use crate::simd::{self, Aligned, Kernel, math};
 
 /// Rows a block. Registers, slots and derivatives of a five-parameter law take 22 KiB and stay in the first-level cache.
 /// The tape itself measured alike with 64, 128 and 256 rows (4 to 6 ns a row for Chinchilla's value and five derivatives);
@@ -18,12 +18,12 @@ pub struct RowTape {
 
 /// Blocks of rows for intermediate results; made once, used for any number of blocks.
 #[derive(Debug, Clone)]
-pub struct Registers(Vec<Box<[f64]>>);
+pub struct Registers(Vec<Aligned>);
 
 impl Registers {
     /// Room for `count` blocks.
     pub fn new(count: usize) -> Self {
-        Self(vec![vec![0.0; BLOCK].into_boxed_slice(); count])
+        Self(vec![Aligned::zeros(BLOCK); count])
     }
 }
 
@@ -71,7 +71,7 @@ struct Run<'a, S> {
     inputs: &'a [S],
     row: usize,
     scalars: &'a [f64],
-    registers: &'a mut [Box<[f64]>],
+    registers: &'a mut [Aligned],
     out: &'a mut [f64],
     more: &'a mut [f64],
 }
@@ -128,7 +128,7 @@ struct File<'a, S> {
     row: usize,
     n: usize,
     scalars: &'a [f64],
-    registers: &'a [Box<[f64]>],
+    registers: &'a [Aligned],
 }
 
 impl<S: AsRef<[f64]>> File<'_, S> {

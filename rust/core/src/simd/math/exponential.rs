@@ -2,6 +2,8 @@
 
 use std::f64::consts::LOG2_E;
 
+use crate::simd::{Real, Vector};
+
 /// Adding then subtracting 1.5 * 2^52 rounds to the nearest integer and leaves it in the low bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
 const TWO_BITS: u64 = 2f64.to_bits();
@@ -29,14 +31,14 @@ fn reduce(x: f64) -> Reduced {
 
 /// (e^r - 1 - r) / r^2 for |r| <= 0.3466, to 1.2e-16.
 #[inline(always)]
-fn tail(r: f64) -> f64 {
+fn tail<R: Real>(r: R) -> R {
     let r2 = r * r;
-    let c01 = r.mul_add(0.16666666666666669, 0.5000000000000001);
-    let c23 = r.mul_add(0.008333333333330062, 0.04166666666662413);
-    let c45 = r.mul_add(0.00019841269863053618, 0.0013888888917213717);
-    let c67 = r.mul_add(2.7557268459997064e-06, 2.4801521295954376e-05);
-    let c89 = r.mul_add(2.510038549551032e-08, 2.7620088445409746e-07);
-    r2.mul_add(r2.mul_add(r2.mul_add(r2.mul_add(c89, c67), c45), c23), c01)
+    let c01 = r.fused(R::of(0.16666666666666669), R::of(0.5000000000000001));
+    let c23 = r.fused(R::of(0.008333333333330062), R::of(0.04166666666662413));
+    let c45 = r.fused(R::of(0.00019841269863053618), R::of(0.0013888888917213717));
+    let c67 = r.fused(R::of(2.7557268459997064e-06), R::of(2.4801521295954376e-05));
+    let c89 = r.fused(R::of(2.510038549551032e-08), R::of(2.7620088445409746e-07));
+    r2.fused(r2.fused(r2.fused(r2.fused(c89, c67), c45), c23), c01)
 }
 
 /// e^x within 1.1 ulp; through the subnormal numbers to 0, and to infinity above 709.78.
@@ -53,6 +55,15 @@ pub fn exp(x: f64) -> f64 {
     fraction * scale * f64::from_bits(TWO_BITS - lift)
 }
 
+/// e^x within 1.1 ulp for |x| < 700, where nothing overflows.
+#[inline(always)]
+pub fn exp_bounded<V: Vector>(x: V) -> V {
+    let rounded = x.fused(V::of(LOG2_E), V::of(ROUND));
+    let k = rounded - V::of(ROUND);
+    let r = k.fused(V::of(-LN_2_LOW), k.fused(V::of(-LN_2_HIGH), x));
+    ((r * r).fused(tail(r), r) + V::of(1.0)) * rounded.power_of_two()
+}
+
 /// e^x - 1 within 2 ulp, for small `x` too.
 #[inline(always)]
 pub fn exp_m1(x: f64) -> f64 {
@@ -65,6 +76,12 @@ pub fn exp_m1(x: f64) -> f64 {
     let value = 2.0 * scale.mul_add(fraction, scale - 0.5);
     // Keeps the sign of zero, and the last bit of subnormal numbers from the halving.
     if x.abs() < 1e-290 { x } else { value }
+}
+
+/// e^x - 1 for |x| <= 0.3466, where nothing needs to be reduced.
+#[inline(always)]
+pub fn exp_m1_reduced<R: Real>(x: R) -> R {
+    (x * x).fused(tail(x), x)
 }
 
 /// Hyperbolic tangent within 3 ulp.

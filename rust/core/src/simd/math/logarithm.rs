@@ -5,6 +5,7 @@
 use std::f64::consts::LN_2;
 
 use super::exponential::{LN_2_HIGH, LN_2_LOW, exp};
+use crate::simd::Real;
 
 const SQRT_HALF_BITS: u64 = std::f64::consts::FRAC_1_SQRT_2.to_bits();
 const INFINITY_BITS: u64 = f64::INFINITY.to_bits();
@@ -35,12 +36,12 @@ fn split_bits(bits: u64, lift: u64) -> (f64, f64) {
 
 /// (2 atanh(s) - 2 s) / s^3 as a function of z = s^2 <= 0.02944, to 3.2e-16.
 #[inline(always)]
-pub(super) fn tail(z: f64) -> f64 {
+pub(super) fn tail<R: Real>(z: R) -> R {
     let z2 = z * z;
-    let c01 = z.mul_add(0.39999999999899444, 0.666666666666667);
-    let c23 = z.mul_add(0.22222211130259875, 0.2857142862600327);
-    let c45 = z.mul_add(0.1533171061820642, 0.18182889455675105);
-    z2.mul_add(z2.mul_add(z2.mul_add(0.14616585424934123, c45), c23), c01)
+    let c01 = z.fused(R::of(0.39999999999899444), R::of(0.666666666666667));
+    let c23 = z.fused(R::of(0.22222211130259875), R::of(0.2857142862600327));
+    let c45 = z.fused(R::of(0.1533171061820642), R::of(0.18182889455675105));
+    z2.fused(z2.fused(z2.fused(R::of(0.14616585424934123), c45), c23), c01)
 }
 
 /// k ln 2 + ln(1 + f) + correction, where s = f / (2 + f) and the correction is far below the rest.
@@ -84,6 +85,18 @@ pub fn ln_1p(x: f64) -> f64 {
     let simple = f64::from_bits(x.to_bits() | minus_one);
     let value = if (x == 0.0) | (x == f64::INFINITY) | (x == -1.0) { simple } else { value };
     f64::from_bits(value.to_bits() | bits_if(x < -1.0, NAN_BITS))
+}
+
+/// ln(1 + x) and 1/(1 + x) where 1 + x lies between sqrt(1/2) and sqrt(2), so that nothing needs to be reduced.
+#[inline(always)]
+pub fn ln_1p_reduced<R: Real>(x: R) -> (R, R) {
+    let (one, two) = (R::of(1.0) + x, R::of(2.0) + x);
+    let inverse = R::of(1.0) / (one * two);
+    let s = x * (inverse * one);
+    let z = s * s;
+    let half_square = R::of(0.5) * x * x;
+    let low = s * z.fused(tail(z), half_square);
+    (x - (half_square - low), inverse * two)
 }
 
 /// [`ln_1p`] for 0 <= x <= 1 or NaN: no special values, one division.

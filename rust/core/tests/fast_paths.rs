@@ -1,0 +1,164 @@
+//! Every short cut beside the long way round: a law that is recognised, and the same law written so that it is not.
+
+use scaling_core::batch::{Control, FitRow, Question, Resampling, Scheme, Starts, fit_groups, resample};
+use scaling_core::columns::Columns;
+use scaling_core::expr::Program;
+use scaling_core::loss::{Criterion, Loss};
+use scaling_core::problem::{Fitter, Near, Problem, Residual};
+use scaling_core::solve::{Model, Objective, Status};
+use scaling_core::space::ParamSpec;
+
+/// Numbers between 0 and 1 that look random.
+fn share(step: f64, i: usize) -> f64 {
+    (step * (i as f64 + 1.0)).fract()
+}
+
+fn question(formula: &str, columns: &[(&str, Vec<f64>)], target: Vec<f64>, loss: Loss, residual: Residual) -> Question {
+    let names: Vec<String> = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let program = Program::compile(formula, &names).unwrap();
+    let of = |name: &String| columns.iter().find(|(n, _)| n == name).unwrap().1.clone();
+    let inputs = program.columns().iter().map(of).collect();
+    let params = vec![ParamSpec { lower: 0.0, ..ParamSpec::default() }; program.params().len()];
+    let offsets = vec![0, target.len()];
+    let columns = Columns { names: program.columns().to_vec(), inputs, target, weights: None, sigma: None, offsets };
+    Question { columns, program, params, criterion: Criterion::Sum(loss), residual }
+}
+
+/// Runs of a Chinchilla-like design with heavy noise.
+fn runs(n: usize, noise: f64) -> ([(&'static str, Vec<f64>); 2], Vec<f64>) {
+    let size: Vec<f64> = (0..n).map(|i| (17.5 + 6.0 * share(0.618_033_988_749_895, i)).exp()).collect();
+    let tokens: Vec<f64> = (0..n).map(|i| (19.0 + 7.0 * share(0.754_877_666_246_693, i)).exp()).collect();
+    let target = (0..n)
+        .map(|i| {
+            let wild = noise * (share(0.569_840_290_998_053, i) - 0.5) * if i % 7 == 0 { 6.0 } else { 1.0 };
+            (1.8 + 478.0 / size[i].powf(0.347) + 2143.0 / tokens[i].powf(0.367)) * wild.exp()
+        })
+        .collect();
+    ([("N", size), ("D", tokens)], target)
+}
+
+const RECOGNISED: &str = "E + A/N**alpha + B/D**beta";
+const WRITTEN_OTHERWISE: &str = "abs(E) + A/N**alpha + B/D**beta";
+
+fn fit(question: &Question) -> Vec<FitRow> {
+    fit_groups(question, &Starts::Auto, 1, &Control::default()).unwrap()
+}
+
+#[test]
+fn the_law_near_a_point_is_the_law() {
+    let (columns, target) = runs(500, 0.05);
+    for residual in [Residual::Log, Residual::Raw] {
+        for loss in [Loss::Huber { delta: 1e-2 }, Loss::Squared, Loss::Cauchy { delta: 0.05 }] {
+            let question = question(RECOGNISED, &columns, target.clone(), loss, residual);
+            let group = question.group(0);
+            let problem =
+                Problem::new(&question.program, &group, &question.params, question.criterion, question.residual);
+            let mut x = vec![0.0; 5];
+            problem.space.coordinates(&[1.8, 478.0, 0.347, 2143.0, 0.367], &mut x);
+            let near = Near::new(&problem, &group.inputs, &x).unwrap();
+            let (mut long, mut short) = (Fitter::new(&problem), Fitter::new(&problem));
+            short.stay_near(&near);
+            for fitter in [&mut long, &mut short] {
+                fitter.select(|i| f64::from((i * i % 3) as u32));
+            }
+            let (mut expected, mut found) = (Model::new(5), Model::new(5));
+            // From hardly moved to so far that only the law itself will do.
+            for step in [0.0, 1e-6, 1e-3, 0.03, 0.1, 0.5, 3.0] {
+                let moved: Vec<f64> = x.iter().enumerate().map(|(a, v)| v + step * (share(0.414, a) - 0.4)).collect();
+                let (a, b) = (long.model(&moved, &mut expected), short.model(&moved, &mut found));
+                assert!((a - b).abs() <= 1e-12 * a.abs(), "{loss:?} {step}: {a:e} {b:e}");
+                let scale = expected.slope.sqrt();
+                for j in 0..5 {
+                    let size = scale * expected.column[j].sqrt();
+                    assert!((expected.gradient[j] - found.gradient[j]).abs() <= 1e-12 * size, "{loss:?} {step}");
+                }
+                for (a, b) in expected.hessian.iter().zip(&found.hessian) {
+                    assert!((a - b).abs() <= 1e-10 * expected.hessian[0].abs().max(a.abs()), "{loss:?} {step}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn replicates_that_go_far_are_those_of_the_law_itself() {
+    // Few noisy rows: exponents of replicates differ from those of the fit by more than the short form can bear.
+    let (columns, target) = runs(14, 0.25);
+    let [quick, slow] = [RECOGNISED, WRITTEN_OTHERWISE].map(|formula| {
+        let question = question(formula, &columns, target.clone(), Loss::Huber { delta: 1e-2 }, Residual::Log);
+        assert_eq!(question.program.power_sum().is_some(), formula == RECOGNISED);
+        let base = fit(&question);
+        let resampling = Resampling { scheme: Scheme::Pairs, first: 0, count: 400, seed: 3, starts: 0 };
+        let draws = resample(&question, &base, &resampling, 2, &Control::default()).unwrap();
+        (base, draws)
+    });
+    let columns: Vec<&Vec<f64>> = columns.iter().map(|(_, values)| values).collect();
+    let spread = |values: &Vec<f64>| {
+        let logs: Vec<f64> = values.iter().map(|v| v.ln()).collect();
+        logs.iter().fold(f64::MIN, |m, v| m.max(*v)) - logs.iter().fold(f64::MAX, |m, v| m.min(*v))
+    };
+    let (mut far, mut compared) = (0, 0);
+    for i in 0..400 {
+        if quick.1.status[i] != Status::Converged || slow.1.status[i] != Status::Converged {
+            continue;
+        }
+        compared += 1;
+        let change = (quick.1.params[2][i] - quick.0[0].params[2]).abs() * spread(columns[0]);
+        far += usize::from(change > 2.0);
+        let (a, b) = (quick.1.objective[i], slow.1.objective[i]);
+        assert!((a - b).abs() <= 1e-9 * a.abs().max(b.abs()) + 1e-15, "replicate {i}: {a:e} {b:e}");
+    }
+    assert!(far > 20 && compared > 100, "{far} of {compared} go far: the case no longer needs the law itself");
+}
+
+#[test]
+fn curves_in_a_row_are_those_of_the_general_search() {
+    let (mut x, mut y, mut offsets) = (Vec::new(), Vec::new(), vec![0]);
+    for k in 0..200 {
+        let n = 6 + k % 25;
+        let (e, a, c) = (0.5 + share(0.618, k), 1.0 + 9.0 * share(0.755, k), 0.05 + 1.2 * share(0.57, k));
+        for i in 0..n {
+            let at = 10_f64.powf(3.0 * i as f64 / (n as f64 - 1.0));
+            x.push(at);
+            // Some curves are mostly noise.
+            let noise = if k % 5 == 0 { 0.3 } else { 0.01 };
+            y.push((e + a * at.powf(-c)) * (noise * (share(0.414_213_56, 31 * k + i) - 0.5)).exp());
+        }
+        offsets.push(x.len());
+    }
+    let [quick, slow] = ["E + A*x**(-c)", "E + A*abs(x)**(-c)"].map(|formula| {
+        let mut question = question(formula, &[("x", x.clone())], y.clone(), Loss::Squared, Residual::Raw);
+        question.columns.offsets.clone_from(&offsets);
+        question.params = vec![ParamSpec::default(); 3];
+        assert_eq!(question.program.power_sum().is_some(), formula == "E + A*x**(-c)");
+        fit(&question)
+    });
+    for (k, (a, b)) in quick.iter().zip(&slow).enumerate() {
+        if a.status == Status::Converged && b.status == Status::Converged {
+            assert!(a.objective <= b.objective * (1.0 + 1e-9), "curve {k}: {:e} {:e}", a.objective, b.objective);
+            if b.objective <= a.objective * (1.0 + 1e-9) {
+                for (p, q) in a.params.iter().zip(&b.params) {
+                    assert!((p - q).abs() <= 1e-6 * q.abs().max(1.0) * a.condition.sqrt(), "curve {k}: {p} {q}");
+                }
+            }
+        }
+    }
+    let converged = |rows: &[FitRow]| rows.iter().filter(|row| row.status == Status::Converged).count();
+    assert!(converged(&quick) >= converged(&slow) && converged(&quick) > 150);
+}
+
+#[test]
+fn very_many_rows_have_the_bits_of_any_number_of_threads() {
+    let (columns, target) = runs(70_000, 0.02);
+    let question = question(RECOGNISED, &columns, target, Loss::Squared, Residual::Log);
+    let [one, two] = [1, 2].map(|threads| fit_groups(&question, &Starts::Auto, threads, &Control::default()).unwrap());
+    // The scale of the residuals is not estimated here, and NaN equals nothing.
+    let bits = |rows: &[FitRow]| {
+        let row = &rows[0];
+        let numbers = row.params.iter().chain([&row.objective, &row.condition, &row.certificate.gradient]);
+        numbers.map(|v| v.to_bits()).collect::<Vec<_>>()
+    };
+    assert_eq!(bits(&one), bits(&two));
+    assert_eq!(one[0].status, Status::Converged);
+    assert!(one[0].condition > 1.0 && one[0].condition < 1e5);
+}
