@@ -46,7 +46,7 @@ test-rust: ## The tests of the Rust core
 test-python: build ## The tests of the Python package, its docstrings and README
 	$(BIN)/python -m pytest --doctest-modules tests python/scaling_fast
 
-deep: build ## The properties and basins at length: fifty truths a law, 300 examples a property (a quarter of an hour)
+deep: build ## The properties and basins at length: fifty truths a law, 300 examples a property (about 40 minutes)
 	SCALING_FAST_DEEP=1 $(BIN)/python -m pytest --override-ini=timeout=3600 tests/properties
 
 lint: lint-rust lint-python ## Formatters, linters, type checkers; warnings are errors
