@@ -234,6 +234,7 @@ struct View<'v> {
 }
 
 /// One thread's view of a problem: the rows in play, gathered, and every buffer a refit needs.
+#[expect(clippy::struct_excessive_bools, reason = "independent of one another: what is summed, and how")]
 #[derive(Debug)]
 pub struct Fitter<'a> {
     problem: &'a Problem<'a>,

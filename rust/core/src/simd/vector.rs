@@ -203,6 +203,10 @@ const ONE_BITS: u64 = 1f64.to_bits();
 pub(super) mod x86 {
     #![expect(unsafe_code, reason = "vector instructions, reached only through the dispatcher that detected them")]
 
+    #[cfg_attr(
+        not(test),
+        expect(clippy::wildcard_imports, reason = "forty instructions, each named where it is used")
+    )]
     use std::arch::x86_64::*;
     use std::ops::{Add, Div, Mul, Neg, Sub};
 
