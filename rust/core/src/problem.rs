@@ -236,6 +236,7 @@ struct View<'v> {
 /// One thread's view of a problem: the rows in play, gathered, and every buffer a refit needs.
 #[expect(clippy::struct_excessive_bools, reason = "independent of one another: what is summed, and how")]
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent of each other: no two of them make one state")]
 pub struct Fitter<'a> {
     problem: &'a Problem<'a>,
     /// The loss to be minimised; the problem's, or its kinked limit.

@@ -202,6 +202,7 @@ const ONE_BITS: u64 = 1f64.to_bits();
 #[cfg(target_arch = "x86_64")]
 pub(super) mod x86 {
     #![expect(unsafe_code, reason = "vector instructions, reached only through the dispatcher that detected them")]
+    #![expect(clippy::wildcard_imports, reason = "two score instructions, each named where it is used")]
 
     #[cfg_attr(
         not(test),
