@@ -11,7 +11,7 @@ import polars as pl
 
 from scaling_fast import _core
 from scaling_fast.asking import column_name
-from scaling_fast.errors import ConvergenceError
+from scaling_fast.errors import ConvergenceError, ParameterError, shown
 from scaling_fast.request import evaluate
 
 if TYPE_CHECKING:
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scaling_fast.fitted import Fit
+    from scaling_fast.schemes import Scheme
 
-__all__ = ["EXPANDED", "METHODS", "MOST_FAILURES", "Drawn", "ends_of", "intervals"]
+__all__ = ["EXPANDED", "METHODS", "MOST_FAILURES", "Drawn", "check_method", "ends_of", "intervals"]
 
 METHODS = ("percentile", "basic", "normal", "bc", "bca", "studentized")
 
@@ -31,6 +32,34 @@ MOST_FAILURES = 0.05
 
 EXPANDED = ("percentile", "basic", "normal")
 """Methods that a small-sample correction widens; "studentized" corrects itself, "bc" and "bca" have none."""
+
+
+def check_method(method: str, scheme: Scheme, *, small_sample: bool) -> None:
+    """Refuse a method that is none, or that the replicates of a scheme do not allow.
+
+    Raises
+    ------
+    ParameterError
+        With what is allowed.
+    """
+    if method not in METHODS:
+        raise ParameterError(
+            f"method must be one of {shown(list(METHODS), 200)}, got {shown(method)}",
+            code="method",
+            param="method",
+        )
+    if scheme.name == "jackknife" and method != "normal":
+        raise ParameterError(
+            'jackknife replicates are not draws of an estimate: only method="normal" is defined',
+            code="method",
+            param="method",
+        )
+    if small_sample and method not in EXPANDED:
+        raise ParameterError(
+            f"small_sample=True widens {shown(list(EXPANDED), 200)}, and {shown(method)} has no such form",
+            code="small_sample",
+            param="small_sample",
+        )
 
 
 @dataclass(frozen=True, slots=True)

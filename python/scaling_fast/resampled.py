@@ -19,7 +19,7 @@ from scaling_fast.cautions import of_failures, of_scheme
 from scaling_fast.corrections import shrinkage, widening
 from scaling_fast.drawing import cluster_columns
 from scaling_fast.errors import ConvergenceError, ParameterError, shown
-from scaling_fast.intervals import EXPANDED, METHODS, MOST_FAILURES, Drawn, intervals
+from scaling_fast.intervals import METHODS, MOST_FAILURES, Drawn, check_method, intervals
 from scaling_fast.options import require_usable_process
 from scaling_fast.pivots import pivots_of
 from scaling_fast.rechecks import disagreement_of
@@ -179,24 +179,7 @@ class Bootstrap:
             For a level or method outside what is legal, or quantiles of a jackknife.
         """
         level = checked_level(level)
-        if method not in METHODS:
-            raise ParameterError(
-                f"method must be one of {shown(list(METHODS), 200)}, got {shown(method)}",
-                code="method",
-                param="method",
-            )
-        if self.scheme.name == "jackknife" and method != "normal":
-            raise ParameterError(
-                'jackknife replicates are not draws of an estimate: only method="normal" is defined',
-                code="method",
-                param="method",
-            )
-        if small_sample and method not in EXPANDED:
-            raise ParameterError(
-                f"small_sample=True widens {shown(list(EXPANDED), 200)}, and {shown(method)} has no such form",
-                code="small_sample",
-                param="small_sample",
-            )
+        check_method(method, self.scheme, small_sample=small_sample)
         formulas = named_formulas(self.fit.law, self.fit.request.names, of)
         jackknife = self._jackknife() if method == "bca" else None
         pivots = self._pivots(formulas) if method == "studentized" else None
