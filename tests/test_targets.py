@@ -293,3 +293,22 @@ def test_one_cluster_is_refused(curve):
 def test_schemes_that_cannot_draw_say_why(curve, scheme, said):
     with pytest.raises(sf.ScalingError, match=said):
         sf.bootstrap(curve, scheme, n=5)
+
+
+@pytest.mark.parametrize("loss", [sf.Squared(), sf.Huber(0.01)], ids=["squared", "huber"])
+@pytest.mark.parametrize(
+    "scheme", [sf.Residuals(), sf.Wild("rademacher"), sf.Parametric(), sf.Pairs()]
+)
+def test_the_short_cut_for_sums_of_powers_changes_no_replicate(scheme, loss):
+    """A law written so that no short cut recognises it has the same refits."""
+    truth = {"E": 1.8, "A": 480.0, "alpha": 0.35, "B": 2100.0, "beta": 0.37}
+    rng = np.random.default_rng(0)
+    design = {"N": 10 ** rng.uniform(7, 10, 60), "D": 10 ** rng.uniform(9, 12, 60)}
+    runs = sf.datasets.simulate("chinchilla", truth, design, noise=0.01, seed=1)
+    params = dict(sf.laws.get("chinchilla").params)
+    plain = "abs(E) + A/N**alpha + B/D**beta"
+    fits = [sf.fit(runs, "chinchilla", loss=loss), sf.fit(runs, plain, loss=loss, params=params)]
+    quick, slow = (one.draws for one in sf.bootstrap(fits, scheme, n=300, progress=False))
+    assert (quick["status"] == slow["status"]).all()
+    gap = quick["objective"] / slow["objective"] - 1.0
+    assert gap.abs().max() < 1e-11

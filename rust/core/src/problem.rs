@@ -234,7 +234,6 @@ struct View<'v> {
 }
 
 /// One thread's view of a problem: the rows in play, gathered, and every buffer a refit needs.
-#[expect(clippy::struct_excessive_bools, reason = "independent of one another: what is summed, and how")]
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent of each other: no two of them make one state")]
 pub struct Fitter<'a> {
@@ -349,9 +348,13 @@ impl<'a> Fitter<'a> {
         n
     }
 
-    /// Look at points near that of `near` through it; for the rows selected from now on.
+    /// Look at points near that of `near` through it.
     pub fn stay_near(&mut self, near: &'a Near) {
-        self.near = Some(NearRows::new(near));
+        let mut rows = NearRows::new(near);
+        let all: Vec<u32> = (0..self.problem.len() as u32).collect();
+        // A replicate that replaces the targets keeps every row and selects none.
+        rows.select(if self.n == all.len() { &all } else { &self.chosen });
+        self.near = Some(rows);
     }
 
     /// Values of the law at `x`.
