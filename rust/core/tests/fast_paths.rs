@@ -15,8 +15,8 @@ fn share(step: f64, i: usize) -> f64 {
 
 fn question(formula: &str, columns: &[(&str, Vec<f64>)], target: Vec<f64>, loss: Loss, residual: Residual) -> Question {
     let names: Vec<String> = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let program = Program::compile(formula, &names).unwrap();
-    let of = |name: &String| columns.iter().find(|(n, _)| n == name).unwrap().1.clone();
+    let program = Program::compile(formula, &names).expect("the law compiles");
+    let of = |name: &String| columns.iter().find(|(n, _)| n == name).expect("every column is given").1.clone();
     let inputs = program.columns().iter().map(of).collect();
     let params = vec![ParamSpec { lower: 0.0, ..ParamSpec::default() }; program.params().len()];
     let offsets = vec![0, target.len()];
@@ -41,7 +41,7 @@ const RECOGNISED: &str = "E + A/N**alpha + B/D**beta";
 const WRITTEN_OTHERWISE: &str = "abs(E) + A/N**alpha + B/D**beta";
 
 fn fit(question: &Question) -> Vec<FitRow> {
-    fit_groups(question, &Starts::Auto, 1, &Control::default()).unwrap()
+    fit_groups(question, &Starts::Auto, 1, &Control::default()).expect("one thread can be had")
 }
 
 #[test]

@@ -202,7 +202,7 @@ const ONE_BITS: u64 = 1f64.to_bits();
 #[cfg(target_arch = "x86_64")]
 pub(super) mod x86 {
     #![expect(unsafe_code, reason = "vector instructions, reached only through the dispatcher that detected them")]
-    #![expect(clippy::wildcard_imports, reason = "two score instructions, each named where it is used")]
+    #![allow(clippy::wildcard_imports, reason = "two score instructions, each named where it is used")]
 
     #[cfg_attr(
         not(test),
@@ -222,6 +222,7 @@ pub(super) mod x86 {
 
     operators!(
         One,
+        // SAFETY: the dispatcher found AVX-512.
         |a: One, b: One| One(unsafe { _mm512_add_pd(a.0, b.0) }),
         |a: One, b: One| One(unsafe { _mm512_sub_pd(a.0, b.0) }),
         |a: One, b: One| One(unsafe { _mm512_mul_pd(a.0, b.0) }),
@@ -231,6 +232,7 @@ pub(super) mod x86 {
     impl Real for One {
         #[inline(always)]
         fn of(value: f64) -> Self {
+            // SAFETY: the dispatcher found AVX-512.
             Self(unsafe { _mm512_set1_pd(value) })
         }
 
@@ -243,6 +245,7 @@ pub(super) mod x86 {
     impl Vector for One {
         #[inline(always)]
         fn load(from: &[f64]) -> Self {
+            // SAFETY: the dispatcher found AVX-512; the slice holds LANES numbers.
             Self(unsafe { _mm512_loadu_pd(from[..LANES].as_ptr()) })
         }
 
@@ -253,6 +256,7 @@ pub(super) mod x86 {
 
         #[inline(always)]
         fn least(self, other: Self) -> Self {
+            // SAFETY: the dispatcher found AVX-512.
             Self(unsafe { _mm512_min_pd(self.0, other.0) })
         }
 
@@ -263,6 +267,7 @@ pub(super) mod x86 {
 
         #[inline(always)]
         fn where_less(self, a: Self, b: Self) -> Self {
+            // SAFETY: the dispatcher found AVX-512.
             Self(unsafe { _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_LT_OQ>(a.0, b.0), self.0) })
         }
 
@@ -273,6 +278,7 @@ pub(super) mod x86 {
 
         #[inline(always)]
         fn power_of_two(self) -> Self {
+            // SAFETY: the dispatcher found AVX-512.
             unsafe {
                 let exponent = _mm512_slli_epi64::<52>(_mm512_castpd_si512(self.0));
                 Self(_mm512_castsi512_pd(_mm512_add_epi64(exponent, _mm512_set1_epi64(ONE_BITS as i64))))
@@ -286,6 +292,7 @@ pub(super) mod x86 {
 
     operators!(
         Two,
+        // SAFETY: the dispatcher found AVX2 and FMA.
         |a: Two, b: Two| unsafe { Two(_mm256_add_pd(a.0, b.0), _mm256_add_pd(a.1, b.1)) },
         |a: Two, b: Two| unsafe { Two(_mm256_sub_pd(a.0, b.0), _mm256_sub_pd(a.1, b.1)) },
         |a: Two, b: Two| unsafe { Two(_mm256_mul_pd(a.0, b.0), _mm256_mul_pd(a.1, b.1)) },
@@ -295,12 +302,14 @@ pub(super) mod x86 {
     impl Real for Two {
         #[inline(always)]
         fn of(value: f64) -> Self {
+            // SAFETY: the dispatcher found AVX2 and FMA.
             let half = unsafe { _mm256_set1_pd(value) };
             Self(half, half)
         }
 
         #[inline(always)]
         fn fused(self, b: Self, c: Self) -> Self {
+            // SAFETY: the dispatcher found AVX2 and FMA.
             unsafe { Self(_mm256_fmadd_pd(self.0, b.0, c.0), _mm256_fmadd_pd(self.1, b.1, c.1)) }
         }
     }
@@ -309,12 +318,14 @@ pub(super) mod x86 {
         #[inline(always)]
         fn load(from: &[f64]) -> Self {
             let from = from[..LANES].as_ptr();
+            // SAFETY: the dispatcher found AVX2 and FMA; the slice holds LANES numbers.
             unsafe { Self(_mm256_loadu_pd(from), _mm256_loadu_pd(from.add(LANES / 2))) }
         }
 
         #[inline(always)]
         fn store(self, to: &mut [f64]) {
             let to = to[..LANES].as_mut_ptr();
+            // SAFETY: the dispatcher found AVX2 and FMA; the slice holds LANES numbers.
             unsafe {
                 _mm256_storeu_pd(to, self.0);
                 _mm256_storeu_pd(to.add(LANES / 2), self.1);
@@ -323,6 +334,7 @@ pub(super) mod x86 {
 
         #[inline(always)]
         fn least(self, other: Self) -> Self {
+            // SAFETY: the dispatcher found AVX2 and FMA.
             unsafe { Self(_mm256_min_pd(self.0, other.0), _mm256_min_pd(self.1, other.1)) }
         }
 
@@ -333,6 +345,7 @@ pub(super) mod x86 {
 
         #[inline(always)]
         fn where_less(self, a: Self, b: Self) -> Self {
+            // SAFETY: the dispatcher found AVX2 and FMA.
             unsafe {
                 let first = _mm256_cmp_pd::<_CMP_LT_OQ>(a.0, b.0);
                 let second = _mm256_cmp_pd::<_CMP_LT_OQ>(a.1, b.1);
@@ -342,6 +355,7 @@ pub(super) mod x86 {
 
         #[inline(always)]
         fn where_equal(self, a: Self, b: Self) -> Self {
+            // SAFETY: the dispatcher found AVX2 and FMA.
             unsafe {
                 let first = _mm256_cmp_pd::<_CMP_EQ_OQ>(a.0, b.0);
                 let second = _mm256_cmp_pd::<_CMP_EQ_OQ>(a.1, b.1);
@@ -351,6 +365,7 @@ pub(super) mod x86 {
 
         #[inline(always)]
         fn power_of_two(self) -> Self {
+            // SAFETY: the dispatcher found AVX2 and FMA.
             unsafe {
                 let one = _mm256_set1_epi64x(ONE_BITS as i64);
                 let power = |v| _mm256_add_epi64(_mm256_slli_epi64::<52>(_mm256_castpd_si256(v)), one);
