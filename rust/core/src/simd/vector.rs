@@ -204,10 +204,6 @@ pub(super) mod x86 {
     #![expect(unsafe_code, reason = "vector instructions, reached only through the dispatcher that detected them")]
     #![allow(clippy::wildcard_imports, reason = "two score instructions, each named where it is used")]
 
-    #[cfg_attr(
-        not(test),
-        expect(clippy::wildcard_imports, reason = "forty instructions, each named where it is used")
-    )]
     use std::arch::x86_64::*;
     use std::ops::{Add, Div, Mul, Neg, Sub};
 
