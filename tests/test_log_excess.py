@@ -191,3 +191,40 @@ def test_the_terminal_takes_a_log_excess(tmp_path):
         fit = sf.fit(runs(), LAW, loss=sf.Squared(), residual=sf.LogExcess("E", jacobian=jacobian))
         assert row["objective"] == pytest.approx(fit.objective, rel=1e-9)
     assert CliRunner().invoke(main, [*command, "log_excess"]).exit_code == 2
+
+
+def test_a_likelihood_without_an_interior_optimum_says_so():
+    """Five rows whose likelihood only grows towards the smallest target: nothing global, nothing to report."""
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        x = np.geomspace(1, 1e4, 5)
+        y = (1.4 + 3 * x**-0.4) * np.exp(0.02 * rng.standard_normal(5))
+        fit = sf.fit(
+            {"x": x, "loss": y}, "power_offset", residual=sf.LogExcess("E"), loss=sf.Squared()
+        )
+        near = y.min() - fit.params["E"] < 3e-6 * np.ptp(y)
+        codes = [one.code for one in fit.findings]
+        assert ("no_interior_optimum" in codes) == near
+        assert not (near and fit.is_global)
+        if near:
+            return
+    pytest.fail("no such rows among forty")
+
+
+def test_given_noise_belongs_to_the_hessian():
+    runs = {"x": [1.0, 2.0, 4.0, 8.0, 16.0], "loss": [3.0, 2.4, 1.9, 1.6, 1.4]}
+    fit = sf.fit(runs, "power", loss=sf.Squared(), sigma=[0.1] * 5)
+    with pytest.raises(sf.ParameterError, match="noise"):
+        fit.cov("sandwich", noise="given")
+
+
+def test_a_parameter_on_its_bound_has_no_delta_interval():
+    x = np.geomspace(1, 1e4, 12)
+    fit = sf.fit(
+        {"x": x, "loss": 2 * x**-0.3 - 0.02}, "power_offset", residual="raw", loss=sf.Squared()
+    )
+    assert fit.params["E"] == 0.0
+    found = fit.interval()
+    on_bound = found.filter(found["name"] == "E")
+    assert np.isnan(on_bound["lower"][0])
+    assert np.isfinite(found.filter(found["name"] == "A")["lower"][0])

@@ -11,6 +11,7 @@ from scaling_fast.design import shortfalls
 from scaling_fast.errors import shown
 from scaling_fast.findings import Finding
 from scaling_fast.request import status_sentence
+from scaling_fast.residuals import LogExcess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from scaling_fast.request import Request
 
-__all__ = ["is_nearly_absolute", "of_fit"]
+__all__ = ["is_nearly_absolute", "of_fit", "on_the_margin"]
 
 LARGE_CONDITION = 1e12
 """Condition of the scaled J'J above which a direction of the parameters is determined by rounding."""
@@ -100,6 +101,19 @@ def of_fit(
             )
         )
     bound = [one for one, on in zip(names, numbers["at_bound"][0], strict=True) if on]
+    if on_the_margin(request, numbers)[0]:
+        floor = getattr(request.residual, "param", "")
+        bound.remove(floor)
+        found.append(
+            _finding(
+                "no_interior_optimum",
+                "red",
+                f"the likelihood grows without end as {shown(floor)} nears the smallest target, and has no "
+                "optimum below it",
+                advice=f"add rows, give {floor} an upper bound or a value, or use log residuals",
+                evidence={"parameter": floor},
+            )
+        )
     if bound:
         found.append(
             _finding(
@@ -122,6 +136,21 @@ def of_fit(
         )
     found += _zone(request, numbers)
     return tuple(found)
+
+
+def on_the_margin(request: Request, numbers: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Return for each group whether the floor of a log-excess stands as near the targets as is looked.
+
+    No bound of the caller's is there: the spike of such a likelihood at the smallest target
+    (Hill 1963) is no optimum of anything.
+    """
+    residual = request.residual
+    if not isinstance(residual, LogExcess) or not residual.jacobian:
+        return np.zeros(len(numbers["at_bound"]), dtype=bool)
+    place = request.names.index(residual.param)
+    param, value = request.law.params[residual.param], numbers["params"][:, place]
+    own = (value > param.lower) & (value < param.upper)
+    return np.asarray(numbers["at_bound"][:, place] & own)
 
 
 SHORTEST = 3

@@ -298,7 +298,8 @@ class Fit:
         The half-width is a t quantile with n - p degrees of freedom (G - 1 with clusters) times
         the standard error of `cov(kind)`. Under a loss that is nearly absolute (Huber with a delta
         far inside the noise, as 1e-3 is for published losses) that error is off by tens of per
-        cent: use `scaling_fast.bootstrap(fit).interval()`.
+        cent: use `scaling_fast.bootstrap(fit).interval()`. A parameter that ended on a bound has no
+        such interval (its ends are NaN), and those of the others hold it there.
 
         Parameters
         ----------
@@ -320,10 +321,14 @@ class Fit:
         if cluster is not None:
             freedom = float(self._clusters(cluster).max())
         factor = float(stdtrit(freedom, 0.5 + level / 2))
+        names = self.request.names
+        bound = [self.law.params[one].fixed is None and not self._moves(one) for one in names]
         rows = []
         for name, formula in named_formulas(self.law, self.request.names, of).items():
             value, slope = formula_gradient(formula, self.params)
             half = factor * math.sqrt(max(float(slope @ matrix @ slope), 0.0))
+            if half == 0.0 and slope[bound].any():
+                half = math.nan  # on a bound nothing is normal; a width of zero would be a claim
             rows.append((name, value, value - half, value + half))
         return pl.DataFrame(rows, schema=["name", "estimate", "lower", "upper"], orient="row")
 

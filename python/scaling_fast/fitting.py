@@ -262,6 +262,7 @@ def _assemble(
     )
     proved = (numbers["agreement"] >= AGREEMENT_NEEDED) & searched & ~numbers["doubtful"]
     agreed = (proved | numbers["exhaustive"]) & (status == "converged").to_numpy()
+    agreed &= ~advice.on_the_margin(request, numbers)
     disagreed = automatic and not bool(agreed[0])
     findings = advice.of_fit(request, numbers, status, single=single, disagreed=disagreed)
     return Fit(request, frame, findings, scale, seed, certificates, agreed)

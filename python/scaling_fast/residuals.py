@@ -26,6 +26,10 @@ class LogExcess:
     minimum at E = 0 although a sensible E is a minimum too. Losses are Squared, ScaledHuber and
     StudentT: others have no likelihood to correct.
 
+    With the Jacobian the likelihood grows without end as E nears the smallest target (Hill 1963):
+    the optimum meant, and returned, is the one inside. Where few rows leave none, the fit ends a
+    millionth of the targets' range below the smallest, is not global, and a finding says so.
+
     Parameters
     ----------
     param

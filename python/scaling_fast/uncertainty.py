@@ -101,6 +101,12 @@ def _checked_kind(
             code="noise",
             param="noise",
         )
+    if noise == "given" and kind == "sandwich" and not request.is_likelihood:
+        raise ParameterError(
+            'noise="given" belongs to kind="hessian": a sandwich reads the noise from the residuals',
+            code="noise",
+            param="noise",
+        )
     if loss.name in ("absolute", "pinball"):
         raise ParameterError(
             f"{loss!r} has no curvature at its kink, so its covariance cannot be computed "
