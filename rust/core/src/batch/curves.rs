@@ -82,7 +82,7 @@ impl Curves {
         let plain = question.criterion == Criterion::Sum(Loss::Squared)
             && question.residual == Residual::Raw
             && *starts == Starts::Auto
-            && question.columns.weights.is_none()
+            && question.columns.weights.as_ref().is_none_or(|all| all.iter().all(|one| *one == 1.0))
             && question.columns.sigma.is_none()
             && question.columns.inputs.len() == 1;
         let free = question.params.iter().all(|spec| spec.fixed.is_none() && spec.start.is_none());
