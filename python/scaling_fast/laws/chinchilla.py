@@ -8,13 +8,20 @@ from scaling_fast.laws.param import positive
 
 __all__ = ["chinchilla", "chinchilla_tied", "gadre"]
 
-DESIGN = (
-    Need("rows", 9, because="five parameters need more rows"),
-    Need("levels", 4, "N", because="A is not told from alpha"),
-    Need("levels", 4, "D", because="B is not told from beta"),
-    Need("decades", 1.5, "D/N", because="the terms of N and of D are not told apart"),
-)
-"""Besiroglu et al. 2024: at a fixed budget the exponents are known by the spread of D/N alone."""
+
+def _design(beta: str) -> tuple[Need, ...]:
+    """Return what both laws need, with the name of the exponent of D.
+
+    Besiroglu et al. 2024: at a fixed budget the exponents are known by the spread of D/N alone.
+    """
+    apart = (
+        f"A and alpha are not told from B and {beta}" if beta != "alpha" else "A is not told from B"
+    )
+    return (
+        Need("levels", 4, "N", because="A is not told from alpha"),
+        Need("levels", 4, "D", because=f"B is not told from {beta}"),
+        Need("decades", 1.5, "D/N", because=apart),
+    )
 
 
 def chinchilla() -> Law:
@@ -45,7 +52,7 @@ def chinchilla() -> Law:
         notes="(A, alpha) and (B, beta) are strongly correlated pairs: the exponent a is known far "
         "better than any of the four, where tokens per parameter vary at each budget.",
         cite="Hoffmann et al. 2022, arXiv:2203.15556 (approach 3)",
-        needs=DESIGN,
+        needs=(Need("rows", 9, because="five parameters need more rows"), *_design("beta")),
         published={
             "hoffmann2022": {
                 "params": {"E": 1.69, "A": 406.4, "alpha": 0.34, "B": 410.7, "beta": 0.28},
@@ -102,7 +109,7 @@ def chinchilla_tied() -> Law:
         units={"N": "parameters", "D": "tokens", "E": "nats per token"},
         notes="It assumes what chinchilla estimates: test alpha = beta there before using it here.",
         cite="Muennighoff et al. 2023, arXiv:2305.16264; Gadre et al. 2024, arXiv:2403.08540",
-        needs=DESIGN[1:],
+        needs=_design("alpha"),
         published={
             "muennighoff2023": {
                 "params": {

@@ -79,7 +79,7 @@ def krajewski() -> Law:
             Need("levels", 4, "G", because="g is not told from gamma"),
             Need("levels", 4, "N", because="a is not told from alpha"),
             Need("levels", 4, "D", because="b is not told from beta"),
-            Need("decades", 1, "D/N", because="the terms of N and of D are not told apart"),
+            Need("decades", 1, "D/N", because="a and alpha are not told from b and beta"),
         ),
         published={
             "krajewski2024": {
@@ -140,7 +140,7 @@ def ludziejewski() -> Law:
             Need("levels", 4, "E_hat", because="gamma and zeta are not told from delta and omega"),
             Need("levels", 4, "N_act", within="E_hat", because="alpha is not told from gamma"),
             Need("levels", 4, "D", within="E_hat", because="beta is not told from zeta"),
-            Need("decades", 1, "D/N_act", because="the terms of N_act and of D are not told apart"),
+            Need("decades", 1, "D/N_act", because="a and alpha are not told from b and beta"),
         ),
     )
 

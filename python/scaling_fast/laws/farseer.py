@@ -41,10 +41,8 @@ def farseer() -> Law:
         cite="Li et al. 2025, arXiv:2506.10972",
         needs=(
             Need("rows", 48, because="nine parameters on ridges need a grid"),
-            Need("levels", 8, "N", because="scale, shift and power in N are not told apart"),
-            Need(
-                "levels", 6, "D", within="N", because="floor and exponent at a size are not known"
-            ),
+            Need("levels", 8, "N", because="s, q and S, B, b and Q, A, a and E trade off"),
+            Need("levels", 6, "D", within="N", because="S, Q and E at a size are not known"),
         ),
         published={
             "li2025": {

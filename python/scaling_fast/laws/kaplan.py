@@ -115,7 +115,7 @@ def kaplan() -> Law:
                 1,
                 "1 - abs(alpha_N/alpha_D*log10(Nc/N) - log10(Dc/D))",
                 label="where the terms of N and of D are within a factor of 10",
-                because="one of the two terms is never seen",
+                because="Nc and alpha_N, or Dc and alpha_D, are never seen",
             ),
         ),
         published={

@@ -152,7 +152,7 @@ def double_power() -> Law:
         cite="a rival of the tests of power laws; compare Clauset et al. 2009, arXiv:0706.1062",
         needs=(
             Need("rows", 8),
-            Need("decades", 3, "x", because="two exponents are not told from one and a floor"),
+            Need("decades", 3, "x", because="E, alpha1 and alpha2 are not told apart"),
         ),
     )
 

@@ -68,8 +68,8 @@ def algorithmic_progress() -> Law:
                 0.1,
                 "t",
                 within="log(N*D)",
-                because="progress is not told from scale",
+                because="alpha_year and beta_year are not told from alpha_p and beta_d",
             ),
-            Need("decades", 1.5, "D/N", because="the terms of N and of D are not told apart"),
+            Need("decades", 1.5, "D/N", because="alpha_p and beta_d are not told apart"),
         ),
     )

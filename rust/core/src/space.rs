@@ -231,10 +231,11 @@ impl Space {
         let j = self.free[a];
         let spread = |c: usize| log_spread(inputs[c], self.units[c]);
         // The exponent of a column: one e-fold of the whole range is the natural size, and starts span 400 of it.
-        let exponent_of = (0..inputs.len()).find(|&c| self.shifts_of(c).any(|shift| depends(shift, j, p)));
-        if let Some(c) = exponent_of {
-            let (low, high) = spread(c);
-            let width = (high - low).max(1e-3);
+        let has_exponent = |c: &usize| self.shifts_of(*c).any(|shift| depends(shift, j, p));
+        let widths = || (0..inputs.len()).filter(has_exponent).map(spread).map(|(low, high)| high - low);
+        // A column that does not vary says nothing of its exponent; another may.
+        if let Some(width) = widths().find(|width| *width > LEAST_WIDTH).or_else(|| widths().next()) {
+            let width = width.max(LEAST_WIDTH);
             return Range::Magnitude { smallest: 0.1 / width, largest: 20.0 / width, signed: specs[j].lower < 0.0 };
         }
         if self.log[a] {
@@ -274,6 +275,9 @@ impl Space {
         self.shifts.iter().filter(move |(column, _, _)| *column == Some(c)).map(|(_, shift, _)| shift)
     }
 }
+
+/// Width of the logarithm of a column below which it does not vary.
+const LEAST_WIDTH: f64 = 1e-3;
 
 /// Where the logarithm of a positive scale is looked for: in solver units it is near 1.
 const SCALE: Range = Range::Span { lower: -3.5, upper: 2.5, reach: 1.0 };

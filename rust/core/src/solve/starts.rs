@@ -1,9 +1,12 @@
 //! Global search: a low-discrepancy scan of the nonlinear coordinates, linear ones projected out, best candidates refined.
 
+use std::collections::VecDeque;
+
 use super::certificate::{
     AGREEMENT_NEEDED, AGREEMENT_TOLERANCE, Certificate, DECREASE_TOLERANCE, GRADIENT_TOLERANCE, Status,
 };
 use super::newton::{Options, Outcome, Scratch, minimise};
+use super::objective::Model;
 use super::separable::Separable;
 use super::trust::{self, Linear};
 use super::{kink, polish};
@@ -79,8 +82,15 @@ const MOST_ROUNDS: usize = 6;
 const HOP_REACHES: [f64; 3] = [0.03, 0.1, 0.4];
 const HOP_LEAST: f64 = 0.1;
 
-/// Candidates of a law with a break after which the agreement of a half is believed.
+/// Candidates of a law with a break, and of one with more coordinates, after which the agreement of a half is believed.
 const EASY: usize = 16;
+const EASY_OF_MANY: usize = 32;
+
+/// What a parameter that moves by its own size must do to the residuals, relative to them, for a point to say anything of it.
+const FELT: f64 = 1e-6;
+
+/// Nonlinear coordinates that are scanned so densely that starts do not lose their way.
+const DENSE: usize = 2;
 
 /// Points of that second scan at most.
 const MOST_FURTHER: usize = 2_560;
@@ -118,11 +128,16 @@ impl Effort {
             // A curve with a break is mistaken for another in one fit of fifty when forty starts are refined.
             3 | 4 => (256 * d, 96, 64),
             // Two breaks of a curve are six or seven coordinates: there several starts agree on a curve with one of them
-            // before the first finds both, in half of the fits with 450 points and 24 refinements.
-            _ => ((512 * d).min(8192), 96, 32),
+            // before the first finds both, in half of the fits with 450 points and 24 refinements, and in one of twenty
+            // with 3,600 points and 32 refinements. One refinement in fifty finds both.
+            _ => ((512 * d).min(8192), 96, 96),
         };
         let further = (FURTHER * scanned).min(MOST_FURTHER);
-        let easy = if matches!(d, 3 | 4) { EASY } else { usize::MAX };
+        let easy = match d {
+            0..=2 => usize::MAX,
+            3 | 4 => EASY,
+            _ => EASY_OF_MANY,
+        };
         Self { scanned, refined, least, easy, until_agreed: true, further }
     }
 
@@ -179,7 +194,7 @@ pub fn search<O: Separable>(
     let mut first = refine(objective, &queue, given.len(), effort, options, x, s);
     let hops =
         if objective.has_many_basins() && effort.until_agreed { hop(objective, &mut first, options, x, s) } else { 0 };
-    if is_settled(&first) || effort.further == 0 {
+    if effort.further == 0 || (is_settled(&first) && every_parameter_is_felt(objective, x)) {
         return believed(first, effort, hops);
     }
     // Long valleys and shy basins: more starts, each led some way along a trust region before it is refined.
@@ -349,11 +364,18 @@ pub fn refine<O: Separable>(
     let perfect = if objective.width() == 0.0 { 10.0 * options.rounding } else { options.rounding * options.rounding };
     let mut best = Outcome::FAILED;
     let mut values: Vec<f64> = Vec::new();
-    let mut starts = 0;
-    for (index, point) in queue.iter().take(effort.refined).enumerate() {
-        if s.is_stopped() {
-            break;
+    let (mut starts, mut is_proof) = (0, false);
+    // Points that say nothing of a parameter wait: few of them find the way back to where it matters.
+    let (mut order, mut late): (VecDeque<usize>, VecDeque<usize>) = ((0..queue.len()).collect(), VecDeque::new());
+    while starts < effort.refined && !s.is_stopped() {
+        let Some(place) = order.pop_front().or_else(|| late.pop_front()) else { break };
+        let point = &queue[place];
+        let may_wait = effort.until_agreed && place >= exact && !order.is_empty();
+        if may_wait && !every_parameter_is_felt(objective, point) {
+            late.push_back(place);
+            continue;
         }
+        let index = starts;
         starts += 1;
         let mut trial = point.clone();
         // Coming down through wide losses forgives a bad start, and leads many starts to one place; every other start goes
@@ -372,8 +394,10 @@ pub fn refine<O: Separable>(
         if better {
             best = outcome;
             x.copy_from_slice(&trial);
+            is_proof = outcome.status == Status::Converged && every_parameter_is_felt(objective, x);
         }
-        if effort.until_agreed && best.status == Status::Converged && starts >= least.min(effort.easy) {
+        // Starts that agree on a place where a parameter has stopped to matter have lost their way alike.
+        if effort.until_agreed && is_proof && best.status == Status::Converged && starts >= least.min(effort.easy) {
             let agreed = agreement(&values, best.value, perfect);
             if (starts >= least && agreed >= needed(starts)) || (starts >= effort.easy && 2 * agreed >= starts) {
                 break;
@@ -385,6 +409,19 @@ pub fn refine<O: Separable>(
     }
     let agreement = agreement(&values, best.value, perfect);
     Found { outcome: best, starts, agreement, doubtful: false, exhaustive: false }
+}
+
+/// Whether no parameter has stopped to matter at `x`, or there are so few coordinates that the scan cannot lose its way.
+fn every_parameter_is_felt<O: Separable>(objective: &mut O, x: &[f64]) -> bool {
+    if objective.nonlinear().len() <= DENSE {
+        return true;
+    }
+    let mut model = Model::new(x.len());
+    if !objective.model(x, &mut model).is_finite() {
+        return false;
+    }
+    let least = FELT * FELT * model.square;
+    (0..x.len()).all(|j| model.column[j] * (x[j] * x[j]).max(1.0) > least)
 }
 
 /// Width of the quadratic zone, in median residuals, below which a loss is approached through its kinked limit.
