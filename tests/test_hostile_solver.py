@@ -34,7 +34,9 @@ def test_starts_next_to_one_another_prove_nothing(starts):
 
 
 def test_a_start_given_again_is_counted_once():
-    fit = sf.fit(SMOOTH, "E+A*x**-alpha", starts={"E": [1.0] * 4, "A": [1.0] * 4, "alpha": [0.1] * 4})
+    fit = sf.fit(
+        SMOOTH, "E+A*x**-alpha", starts={"E": [1.0] * 4, "A": [1.0] * 4, "alpha": [0.1] * 4}
+    )
     assert (fit.table["n_starts"][0], fit.table["agreement"][0]) == (1, 1)
 
 
@@ -42,7 +44,9 @@ def test_starts_that_span_the_exponent_prove_an_optimum():
     grid = sf.Grid({"E": [1.0], "A": [1.0, 4.0], "alpha": [0.05, 0.3, 1.5]})
     fit = sf.fit(SMOOTH, "E+A*x**-alpha", starts=grid, loss=sf.Squared())
     assert fit.is_global
-    assert fit.objective == pytest.approx(sf.fit(SMOOTH, "E+A*x**-alpha", loss=sf.Squared()).objective)
+    assert fit.objective == pytest.approx(
+        sf.fit(SMOOTH, "E+A*x**-alpha", loss=sf.Squared()).objective
+    )
 
 
 HILL_X = [2.2616, 10.7497, 17.3488, 27.3956, 537.29, 2794.2, 14059.0, 28179.0, 30096.0, 42561.0]
@@ -94,7 +98,9 @@ def test_an_offset_bounded_just_below_the_smallest_target_is_held_there():
     assert fit.table["at_bound"][0].to_list() == ["E"]
 
 
-@pytest.mark.parametrize("law", ["2+sin(a*x)", "2+sin(a*x**2)", "2+cos(a*x**2-1)", "2.5*abs(sin(a*x))"])
+@pytest.mark.parametrize(
+    "law", ["2+sin(a*x)", "2+sin(a*x**2)", "2+cos(a*x**2-1)", "2.5*abs(sin(a*x))"]
+)
 def test_a_period_is_global_only_where_no_search_finds_better(law):
     data = waves(2 if "**2" in law else 1)
     fit = sf.fit(data, law, loss=sf.Squared(), residual="raw")

@@ -8,8 +8,9 @@ use super::starts::{Effort, Found, Range, needed, refine, refine_and_tell};
 /// Distance, relative to the coordinate or to one, up to which two points are the same.
 const SAME: f64 = 1e-6;
 
-/// Share of the range of each nonlinear coordinate that starts must span before their agreement says anything.
-const SPREAD: f64 = 0.25;
+/// Share of the range of each nonlinear coordinate that starts must span before their agreement says anything: a factor of two
+/// or so in an exponent.
+const SPREAD: f64 = 0.1;
 
 /// Refine every distinct point of `queue`, best point into `x`.
 ///
