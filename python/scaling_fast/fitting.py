@@ -291,10 +291,18 @@ def _refuse_useless(request: Request, numbers: dict[str, NDArray[Any]], status: 
     ]
     if status == "not_identified" and set(free) <= set(lost):
         raise DataError(
-            f"the rows identify none of the parameters {shown(free, 200)}: a column that does not vary, or "
-            "parameters that only occur together; add rows at other scales or fix parameters",
+            f"the rows identify none of the parameters {shown(free, 200)} where the search ended: a column that "
+            "does not vary, parameters that only occur together, or a search that lost its way; add rows at "
+            "other scales, fix parameters or give starts",
             code="not_identified",
             param=free[0],
+        )
+    if status == "not_finite" and math.isfinite(float(numbers["objective"][0])):
+        raise ConvergenceError(
+            f"the best fit of the law {shown(request.law.formula, 80)} lies where a parameter is too large or "
+            "too small for a number: the objective falls on and on towards there; give bounds, fix a "
+            "parameter, or measure the columns in other units",
+            code="not_finite",
         )
     if status == "not_finite":
         raise ConvergenceError(
