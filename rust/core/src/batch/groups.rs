@@ -7,11 +7,13 @@ use crate::error::Error;
 use crate::loss::{Criterion, Loss};
 use crate::pool::Threads;
 use crate::problem::{Fitter, Problem, Residual};
+use crate::solve::certificate::AGREEMENT_TOLERANCE;
 use crate::solve::newton::{Options, Outcome, Scratch};
+use crate::solve::objective::Objective;
 use crate::solve::separable::Separable;
 use crate::solve::starts::{Effort, Found, descend, refine, search};
 use crate::solve::trust::{self, Linear};
-use crate::solve::{Status, polish, valley};
+use crate::solve::{Status, given, polish, valley};
 
 /// Damping of a second attempt: the first step is then a short one downhill.
 const CAREFUL: f64 = 10.0;
@@ -107,7 +109,7 @@ fn run(
             if queue.len() == 1 {
                 return local(fitter, &queue[0], options, x, scratch);
             }
-            refine(fitter, &queue, 0, Effort::every(queue.len()), options, x, scratch)
+            given::search(fitter, problem.ranges(), &queue, options, x, scratch)
         }
         Starts::Auto | Starts::Count(_) => {
             let mut effort = Effort::automatic(problem.ranges().len());
@@ -149,6 +151,7 @@ fn run(
 /// a trust region, and at last more carefully and with the linear parameters re-solved at the start.
 fn local(fitter: &mut Fitter<'_>, start: &[f64], options: Options, x: &mut [f64], scratch: &mut Scratch) -> Found {
     let mut best: Option<Outcome> = None;
+    let from = fitter.value(start);
     let mut projected = start.to_vec();
     let mut attempts = vec![
         (start.to_vec(), options.damping, None),
@@ -169,11 +172,13 @@ fn local(fitter: &mut Fitter<'_>, start: &[f64], options: Options, x: &mut [f64]
         let outcome = polish::polish(fitter, &mut point, outcome, options, scratch);
         let sound =
             outcome.status == Status::Converged && !identify(fitter, &point, options.rounding).1.contains(&true);
-        if sound || best.is_none_or(|b| outcome.value < b.value) {
+        // An optimum that lies higher than the start is another one, however sound.
+        let settled = sound && (outcome.value <= from * (1.0 + AGREEMENT_TOLERANCE) || !from.is_finite());
+        if settled || best.is_none_or(|b| outcome.value < b.value) {
             best = Some(outcome);
             x.copy_from_slice(&point);
         }
-        if sound {
+        if settled {
             break;
         }
     }

@@ -3,7 +3,7 @@
 use super::assemble::{Tapes, assemble, fuse};
 use super::differentiate::gradient;
 use super::domain::{Requirement, domain};
-use super::graph::Graph;
+use super::graph::{Graph, Op};
 use super::linear::linear;
 use super::location::{Location, locations};
 use super::lower::{Meaning, check_constants, lower};
@@ -14,7 +14,7 @@ use super::token::fault;
 use super::tree::Node;
 use super::units::{UnitChange, unit_change};
 use crate::error::{Error, FormulaProblem};
-use crate::tape::{BLOCK, Registers};
+use crate::tape::{BLOCK, Registers, Unary};
 
 /// What a formula compiles to. Immutable; share it between threads.
 #[derive(Debug, Clone)]
@@ -28,6 +28,7 @@ pub struct Program {
     positive: Vec<usize>,
     locations: Vec<Location>,
     power_sum: Option<PowerSum>,
+    is_wavy: bool,
     column_units: Vec<Option<UnitChange>>,
     target_unit: Option<UnitChange>,
     tapes: Tapes,
@@ -102,6 +103,7 @@ impl Program {
         let linear = linear(&graph, root, params.len());
         let power_sum = power_sum(&graph, root);
         let locations = locations(&graph, root);
+        let is_wavy = graph.ops.iter().any(|op| matches!(op, Op::One(Unary::Sin | Unary::Cos | Unary::Abs, _)));
         let root = fuse(&mut graph, root);
         let gradient = gradient(&mut graph, root, params.len());
         let tapes = assemble(&graph, root, &gradient);
@@ -117,6 +119,7 @@ impl Program {
             positive,
             locations,
             power_sum,
+            is_wavy,
             column_units,
             target_unit,
             tapes,
@@ -166,6 +169,11 @@ impl Program {
     /// The formula as a sum of powers of columns, if it is one.
     pub fn power_sum(&self) -> Option<&PowerSum> {
         self.power_sum.as_ref()
+    }
+
+    /// Whether something in the formula turns back as it goes on: a sine, a cosine, an absolute value.
+    pub fn is_wavy(&self) -> bool {
+        self.is_wavy
     }
 
     /// How parameters change when a column (None: the target) is measured in units of k. None when they cannot absorb it.

@@ -80,7 +80,10 @@ impl Separable for Fitter<'_> {
         let loss = self.problem.loss.0;
         // A curve with breaks passes through few rows in many ways under any loss that may leave some of them out.
         let bends = loss != Loss::Squared && self.n <= FEW_ROWS && self.problem.nonlinear.len() >= MANY_BENDS;
-        bends || (!loss.is_convex() && self.n <= BASIN_ROWS)
+        // Under a loss with a kink every set of as many rows as parameters is a corner.
+        let corners = !loss.is_smooth() && self.n <= FEW_ROWS && !self.problem.nonlinear.is_empty();
+        let waves = self.problem.program.is_wavy() && !self.problem.nonlinear.is_empty();
+        bends || corners || ((waves || !loss.is_convex()) && self.n <= BASIN_ROWS)
     }
 
     fn soften(&mut self, width: Option<f64>) {

@@ -2,6 +2,7 @@
 
 pub mod certificate;
 pub mod curvature;
+pub mod given;
 pub mod kink;
 pub mod linalg;
 pub mod newton;

@@ -43,6 +43,19 @@ impl Range {
         }
     }
 
+    /// The share of the range between two points: of its logarithm, where it is one of magnitudes.
+    pub fn share(self, from: f64, to: f64) -> f64 {
+        match self {
+            Self::Span { lower, upper, .. } if upper > lower => (to - from) / (upper - lower),
+            Self::Span { .. } => 1.0,
+            Self::Magnitude { smallest, largest, .. } => {
+                let place = |v: f64| (v.abs().clamp(smallest, largest) / smallest).ln() / (largest / smallest).ln();
+                // Points on both sides of zero are as far apart as the two ways to it.
+                if from < 0.0 && to > 0.0 { place(from) + place(to) } else { (place(to) - place(from)).abs() }
+            }
+        }
+    }
+
     /// The point of the range that belongs to `u` in (0, 1).
     pub fn at(self, u: f64) -> f64 {
         match self {
@@ -194,8 +207,9 @@ pub fn search<O: Separable>(
     let mut first = refine(objective, &queue, given.len(), effort, options, x, s);
     let hops =
         if objective.has_many_basins() && effort.until_agreed { hop(objective, &mut first, options, x, s) } else { 0 };
-    if effort.further == 0 || (is_settled(&first) && every_parameter_is_felt(objective, x)) {
-        return believed(first, effort, hops);
+    let felt = every_parameter_is_felt(objective, x);
+    if effort.further == 0 || (is_settled(&first) && felt) {
+        return believed(first, felt, hops);
     }
     // Long valleys and shy basins: more starts, each led some way along a trust region before it is refined.
     let mut queue = scan(objective, ranges, effort.scanned..effort.scanned + effort.further, s);
@@ -224,18 +238,18 @@ pub fn search<O: Separable>(
             second = Found { outcome, agreement: 1, ..second };
         }
     }
-    believed(second, effort, hops)
+    believed(second, every_parameter_is_felt(objective, x), hops)
 }
 
-/// Starts that must agree on the best of `starts`: of many, an eighth, because few of many agree by chance where basins are many.
-fn needed(starts: usize) -> usize {
-    AGREEMENT_NEEDED.max(starts / 8)
+/// Starts that must agree on the best of `starts`: of many, a quarter, because few of many agree by chance where basins are many.
+pub fn needed(starts: usize) -> usize {
+    AGREEMENT_NEEDED.max(starts.div_ceil(4))
 }
 
 /// The search as it is told: `hops` refinements more, and whether its agreement proves anything.
-fn believed(found: Found, effort: Effort, hops: usize) -> Found {
-    let doubtful = effort.until_agreed && found.agreement < needed(found.starts);
-    Found { doubtful, starts: found.starts + hops, ..found }
+fn believed(found: Found, felt: bool, hops: usize) -> Found {
+    let few = found.agreement < needed(found.starts);
+    Found { doubtful: few || !felt, starts: found.starts + hops, ..found }
 }
 
 /// Look for a better basin next to the best one, until a round finds none.
@@ -358,12 +372,24 @@ pub fn refine<O: Separable>(
     x: &mut [f64],
     s: &mut Scratch,
 ) -> Found {
+    refine_and_tell(objective, queue, exact, effort, options, (x, &mut Vec::new()), s)
+}
+
+/// The same, with the objective at which each point of the queue ended in the second part of `(x, values)`.
+pub(super) fn refine_and_tell<O: Separable>(
+    objective: &mut O,
+    queue: &[Vec<f64>],
+    exact: usize,
+    effort: Effort,
+    options: Options,
+    (x, values): (&mut [f64], &mut Vec<(usize, f64)>),
+    s: &mut Scratch,
+) -> Found {
     let least = objective.least_starts().max(effort.least);
     let many_basins = objective.has_many_basins();
     // What an objective of rounding noise amounts to: a sum of absolutes, or of squares.
     let perfect = if objective.width() == 0.0 { 10.0 * options.rounding } else { options.rounding * options.rounding };
     let mut best = Outcome::FAILED;
-    let mut values: Vec<f64> = Vec::new();
     let (mut starts, mut is_proof) = (0, false);
     // Points that say nothing of a parameter wait: few of them find the way back to where it matters.
     let (mut order, mut late): (VecDeque<usize>, VecDeque<usize>) = ((0..queue.len()).collect(), VecDeque::new());
@@ -385,7 +411,7 @@ pub fn refine<O: Separable>(
         if !outcome.value.is_finite() {
             continue;
         }
-        values.push(outcome.value);
+        values.push((place, outcome.value));
         let better = match (outcome.status == Status::Converged, best.status == Status::Converged) {
             (true, false) => outcome.value <= best.value * (1.0 + AGREEMENT_TOLERANCE),
             (false, true) => outcome.value < best.value * (1.0 - AGREEMENT_TOLERANCE),
@@ -398,7 +424,7 @@ pub fn refine<O: Separable>(
         }
         // Starts that agree on a place where a parameter has stopped to matter have lost their way alike.
         if effort.until_agreed && is_proof && best.status == Status::Converged && starts >= least.min(effort.easy) {
-            let agreed = agreement(&values, best.value, perfect);
+            let agreed = agreement(values, best.value, perfect);
             if (starts >= least && agreed >= needed(starts)) || (starts >= effort.easy && 2 * agreed >= starts) {
                 break;
             }
@@ -407,7 +433,7 @@ pub fn refine<O: Separable>(
     if best.value.is_finite() {
         best = polish::polish(objective, x, best, options, s);
     }
-    let agreement = agreement(&values, best.value, perfect);
+    let agreement = agreement(values, best.value, perfect);
     Found { outcome: best, starts, agreement, doubtful: false, exhaustive: false }
 }
 
@@ -444,8 +470,9 @@ pub fn descend<O: Separable>(
     if width == 0.0 {
         return kink::minimise(objective, x, options, s);
     }
-    // A scale that follows the residuals stays narrow or wide wherever a start lies, so every start comes down alike.
-    let staged = staged || objective.has_scale();
+    if objective.has_scale() && !staged {
+        return descend_both_ways(objective, x, options, s);
+    }
     let narrow = if objective.has_scale() { NARROW_OF_SCALE } else { NARROW };
     if staged && objective.spread(x).is_some_and(|(median, _)| width < narrow * median) {
         // The few rows in the quadratic zone change with every step; the corner of the absolute loss shows which they are.
@@ -480,9 +507,25 @@ pub fn descend<O: Separable>(
     minimise(objective, x, None, options, s)
 }
 
+/// Straight down from `x` and through wide losses, whichever ends lower. A scale that follows the residuals is narrow or
+/// wide wherever a start lies, so neither way is the right one everywhere; and the second may climb out of the basin of `x`.
+fn descend_both_ways<O: Separable>(objective: &mut O, x: &mut [f64], options: Options, s: &mut Scratch) -> Outcome {
+    let mut point = x.to_vec();
+    let straight = minimise(objective, &mut point, None, options, s);
+    let wide = descend(objective, x, options, true, s);
+    let close = straight.value <= wide.value * (1.0 + AGREEMENT_TOLERANCE);
+    let certified = straight.status == Status::Converged || wide.status != Status::Converged;
+    if straight.value < wide.value * (1.0 - AGREEMENT_TOLERANCE) || !wide.value.is_finite() || (close && certified) {
+        x.copy_from_slice(&point);
+        objective.settle(x);
+        return Outcome { evaluations: straight.evaluations + wide.evaluations, ..straight };
+    }
+    Outcome { evaluations: straight.evaluations + wide.evaluations, ..wide }
+}
+
 /// Values within the agreement tolerance of `best`; a perfect fit agrees with every other perfect fit.
-fn agreement(values: &[f64], best: f64, perfect: f64) -> usize {
-    values.iter().filter(|&&v| v <= best + AGREEMENT_TOLERANCE * best.abs() || v <= perfect).count()
+fn agreement(values: &[(usize, f64)], best: f64, perfect: f64) -> usize {
+    values.iter().filter(|&&(_, v)| v <= best + AGREEMENT_TOLERANCE * best.abs() || v <= perfect).count()
 }
 
 /// Steps of a Kronecker sequence in `d` dimensions: powers of the root of x^(d+1) = x + 1 (Roberts 2018), which spreads any
