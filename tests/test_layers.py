@@ -24,7 +24,7 @@ PYTHON_ORDER = [
     *("binding", "fitting", "drawing", "intervals", "bands", "corrections", "cautions"),
     *("pivots", "tasks", "executors", "checkpoint", "tallies", "sharding"),
     *("order_statistics", "condensed", "rechecks", "resampled", "resampling", "saving"),
-    *("inversion", "held", "profiles", "recipes", "frontier", "datasets", "stress"),
+    *("inversion", "held", "ratios", "profiles", "recipes", "frontier", "datasets", "stress"),
     *("reporting", "auditing", "terminal", "cli", "__main__"),
 ]
 RUST_ORDER = [
