@@ -240,3 +240,19 @@ def test_a_formula_solved_for_a_parameter_gives_it_back(formula, name):
 @pytest.mark.parametrize("formula", ["a + a**2", "b + 1", "a*a", "a +"])
 def test_a_formula_that_cannot_be_solved_has_no_solution(formula):
     assert solved_for(formula, "a", "v") is None
+
+
+def test_a_nearly_absolute_fit_without_curvature_says_so():
+    truth = {"E": 1.8, "A": 480.0, "alpha": 0.35, "B": 2100.0, "beta": 0.37}
+    design = {
+        "N": [1e8, 3e8, 1e9, 3e9, 1e10] * 4,
+        "D": [1e9] * 5 + [1e10] * 5 + [1e11] * 5 + [1e12] * 5,
+    }
+    runs = sf.datasets.simulate("chinchilla", truth, design, noise=0.01, seed=30)
+    fit = sf.fit(runs, "chinchilla")
+    for asked in (fit.interval, fit.cov):
+        with pytest.raises(sf.DataError, match="bootstrap") as caught:
+            asked()
+        assert caught.value.code == "no_curvature"
+    found = sf.profile(fit, "beta/(alpha+beta)")
+    assert found.lower < found.estimate < found.upper
