@@ -256,3 +256,16 @@ def test_a_nearly_absolute_fit_without_curvature_says_so():
         assert caught.value.code == "no_curvature"
     found = sf.profile(fit, "beta/(alpha+beta)")
     assert found.lower < found.estimate < found.upper
+
+
+def test_the_line_of_the_readme_has_an_interval_whatever_the_draw():
+    truth = {"E": 1.8, "A": 480.0, "alpha": 0.35, "B": 2100.0, "beta": 0.37}
+    design = {
+        "N": [1e8, 3e8, 1e9, 3e9, 1e10] * 4,
+        "D": [1e9] * 5 + [1e10] * 5 + [1e11] * 5 + [1e12] * 5,
+    }
+    for seed in range(1, 9):
+        runs = sf.datasets.simulate("chinchilla", truth, design, noise=0.003, seed=seed)
+        fit = sf.fit(runs, "chinchilla", loss=sf.Huber(1e-3))
+        found = sf.profile(fit, of="beta/(alpha+beta)")
+        assert found.lower < found.estimate < found.upper
