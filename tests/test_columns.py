@@ -577,3 +577,21 @@ def test_a_target_without_a_logarithm_is_told_of_raw_residuals():
 
 def test_a_law_within_its_domain_passes():
     require(table(), [("x", "positive", "log(x)"), ("elsewhere", "positive", "log")], "log")
+
+
+def test_large_keys_stay_apart_and_keys_that_would_be_rounded_are_refused():
+    def read_by(keys):
+        frame = {"x": [1.0, 2.0], "loss": [2.0, 1.0], "key": keys}
+        return read(frame, names=["x"], target="loss", by="key")
+
+    large = read_by([2**63, 2**63 + 1])
+    assert large.groups == 2
+    assert large.keys["key"].to_list() == [2**63, 2**63 + 1]
+    third = Decimal("0.33333333333333333333")
+    for keys in (
+        [third, third + Decimal("1e-20")],
+        [Fraction(1, 3), Fraction(10**20 + 3, 3 * 10**20)],
+        [2**200, 2**200 + 1],
+    ):
+        with pytest.raises(DataError, match="text"):
+            read_by(keys)

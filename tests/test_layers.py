@@ -23,9 +23,9 @@ PYTHON_ORDER = [
     *("request", "uncertainty", "predictions", "starts", "design", "advice", "fitted"),
     *("binding", "fitting", "drawing", "intervals", "bands", "corrections", "cautions"),
     *("pivots", "tasks", "executors", "checkpoint", "tallies", "sharding"),
-    *("order_statistics", "condensed", "rechecks", "resampled", "resampling"),
-    *("expr", "arrow", "saving"),
-    *("inversion", "held", "profiles", "recipes", "frontier", "datasets", "stress"),
+    *("order_statistics", "condensed", "rechecks", "resampled", "resampling", "expr", "arrow"),
+    *("saving", "inversion", "held", "ratios", "profiles", "recipes", "frontier", "datasets"),
+    *("stress",),
     *("reporting", "auditing", "terminal", "cli", "__main__"),
 ]
 RUST_ORDER = [

@@ -11,6 +11,7 @@ from scipy import optimize, stats
 
 import scaling_fast as sf
 from scaling_fast.inversion import solutions_for
+from scaling_fast.ratios import density_at_zero
 
 FORMULA = "E + A*x**(-alpha)"
 
@@ -78,22 +79,69 @@ def test_a_likelihood_uses_its_own_ratio():
     data, loss = curve(), sf.StudentT(4)
     fit = sf.fit(data, "power_offset", loss=loss)
     found = sf.profile(fit, "E")
-    goal = stats.chi2.ppf(0.95, 1)
+    goal = stats.f.ppf(0.95, 1, 22)
     for end in (found.lower, found.upper):
         held = sf.fit(data, "power_offset", loss=loss, params={"E": sf.Param(fixed=end)})
-        assert 2 * (held.objective - fit.objective) == pytest.approx(goal, rel=1e-6)
+        rise = math.expm1(2 * (held.objective - fit.objective) / 25) * 22
+        assert rise == pytest.approx(goal, rel=1e-6)
 
 
-@pytest.mark.parametrize("loss", [sf.Absolute(), sf.Huber(1e-4), sf.Pinball(0.5)], ids=repr)
-def test_near_absolute_losses_use_laplaces_likelihood(loss):
+def test_a_normal_likelihood_has_the_interval_of_least_squares():
+    squares = sf.profile(sf.fit(curve(), "power_offset", loss=sf.Squared()), "alpha")
+    for loss in (sf.ScaledHuber(1e5), sf.StudentT(1e8)):
+        found = sf.profile(sf.fit(curve(), "power_offset", loss=loss), "alpha")
+        assert found.lower == pytest.approx(squares.lower, rel=1e-5)
+        assert found.upper == pytest.approx(squares.upper, rel=1e-5)
+
+
+NEARLY = [sf.Absolute(), sf.Huber(1e-4), sf.Pinball(0.5), sf.ScaledHuber(1e-3)]
+
+
+@pytest.mark.parametrize("loss", NEARLY, ids=repr)
+def test_near_absolute_losses_are_scaled_by_the_density_of_residuals(loss):
     data = curve()
     fit = sf.fit(data, "power_offset", loss=loss)
     found = sf.profile(fit, "alpha")
-    assert "Laplace" in found.reference
-    for end in (found.lower, found.upper):
-        held = sf.fit(data, "power_offset", loss=loss, params={"alpha": sf.Param(fixed=end)})
-        ratio = 50 * math.log(held.objective / fit.objective)
-        assert ratio == pytest.approx(stats.chi2.ppf(0.95, 1), rel=1e-5)
+    assert "density at 0" in found.reference
+    assert [one.code for one in found.findings] == ["estimated_density"]
+    assert "bootstrap" in found.findings[0].advice
+    assert "bootstrap" in found.summary()
+    other = sf.profile(sf.fit(data, "power_offset", loss=sf.Absolute()), "alpha")
+    assert found.lower == pytest.approx(other.lower, rel=0.02)
+    assert found.upper == pytest.approx(other.upper, rel=0.02)
+
+
+def test_the_density_counts_weights_as_repeated_rows():
+    rng = np.random.default_rng(8)
+    residual, weights = rng.standard_normal(60), np.tile([1.0, 3.0, 2.0], 20)
+    repeated = np.repeat(residual, weights.astype(int))
+    assert density_at_zero(residual, weights, 4) == pytest.approx(
+        density_at_zero(repeated, np.ones(120), 4), rel=1e-9
+    )
+
+
+def test_a_nearly_absolute_profile_covers_what_it_says():
+    """Over 381 draws of two seeds it was 87 %; a few fits of a line stall, which a profile refuses."""
+    rng, inside, fits = np.random.default_rng(12), 0, 0
+    x = np.linspace(0.0, 5.0, 40)
+    for _ in range(200):
+        data = {"x": x, "y": 1.0 + 2.0 * x + rng.standard_normal(40)}
+        fit = sf.fit(data, "a + b*x", target="y", residual="raw", loss=sf.Absolute())
+        if fit.converged:
+            found = sf.profile(fit, "b", level=0.9)
+            inside += found.lower <= 2.0 <= found.upper
+            fits += 1
+    assert fits >= 180
+    assert 0.82 < inside / fits < 0.95
+
+
+def test_derived_names_may_stand_within_a_formula():
+    fit = sf.fit(curve(), "power_offset", loss=sf.Squared())
+    law = sf.Law(fit.law.formula, columns=("x",), derived={"half": "2**(-alpha)"})
+    named = sf.fit(curve(), law, loss=sf.Squared())
+    assert sf.profile(named, "3*half").lower == pytest.approx(
+        3 * sf.profile(named, "half").lower, rel=1e-8
+    )
 
 
 @pytest.mark.parametrize("loss", [sf.Squared(), sf.Absolute(), sf.ScaledHuber(1.345)], ids=repr)
@@ -213,3 +261,32 @@ def test_a_quantity_takes_no_value_that_its_formula_cannot_have():
     wide = sf.profile(fit, "sqrt(E)", level=0.999999)
     assert wide.lower >= 0.0 or wide.lower == -np.inf
     assert (wide.table["value"] >= 0.0).filter(wide.table["objective"].is_finite()).all()
+
+
+def test_a_nearly_absolute_fit_without_curvature_says_so():
+    truth = {"E": 1.8, "A": 480.0, "alpha": 0.35, "B": 2100.0, "beta": 0.37}
+    design = {
+        "N": [1e8, 3e8, 1e9, 3e9, 1e10] * 4,
+        "D": [1e9] * 5 + [1e10] * 5 + [1e11] * 5 + [1e12] * 5,
+    }
+    runs = sf.datasets.simulate("chinchilla", truth, design, noise=0.01, seed=30)
+    fit = sf.fit(runs, "chinchilla")
+    for asked in (fit.interval, fit.cov):
+        with pytest.raises(sf.DataError, match="bootstrap") as caught:
+            asked()
+        assert caught.value.code == "no_curvature"
+    found = sf.profile(fit, "beta/(alpha+beta)")
+    assert found.lower < found.estimate < found.upper
+
+
+def test_the_line_of_the_readme_has_an_interval_whatever_the_draw():
+    truth = {"E": 1.8, "A": 480.0, "alpha": 0.35, "B": 2100.0, "beta": 0.37}
+    design = {
+        "N": [1e8, 3e8, 1e9, 3e9, 1e10] * 4,
+        "D": [1e9] * 5 + [1e10] * 5 + [1e11] * 5 + [1e12] * 5,
+    }
+    for seed in range(1, 9):
+        runs = sf.datasets.simulate("chinchilla", truth, design, noise=0.003, seed=seed)
+        fit = sf.fit(runs, "chinchilla", loss=sf.Huber(1e-3))
+        found = sf.profile(fit, of="beta/(alpha+beta)")
+        assert found.lower < found.estimate < found.upper

@@ -287,3 +287,27 @@ def test_errors_travel(fit):
         assert type(again) is sf.DataError
         assert str(again) == str(caught.value)
         assert (again.code, again.column) == ("missing_column", "rum")
+
+
+def test_only_regular_files_are_read_and_replaced(tmp_path):
+    import os
+    import stat
+
+    fit = sf.fit({"x": [1.0, 2.0, 4.0, 8.0], "loss": [4.0, 3.0, 2.5, 2.2]}, "power_offset")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for force in (False, True):
+        with pytest.raises(sf.CheckpointError, match="no regular file"):
+            fit.save(pipe, force=force)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    for other in (pipe, tmp_path):
+        with pytest.raises(sf.CheckpointError, match="no regular file"):
+            sf.load(other)
+
+
+def test_a_file_larger_than_any_result_is_refused_before_it_is_read(tmp_path):
+    huge = tmp_path / "huge"
+    with huge.open("wb") as file:
+        file.truncate(2**34 + 1)  # sparse: it takes no space
+    with pytest.raises(sf.CheckpointError, match="more than"):
+        sf.load(huge)

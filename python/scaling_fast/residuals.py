@@ -21,7 +21,8 @@ class LogExcess:
     Sums of squares of such residuals cannot be compared between different E, because the target
     is transformed with E. With `jacobian=True` the sum of ln(y - E) enters the negative
     log-likelihood, which makes it one of y: under `Squared` the objective is then
-    n/2 ln(RSS) + sum ln(y - E), with n the sum of the weights, and `fit.scale` is sqrt(RSS/n).
+    n/2 ln(RSS) + sum ln(y - E), with n the sum of the weights, and `fit.scale` is sqrt(RSS/n). Add
+    n/2 (1 + ln(2 pi) - ln n) before it is compared with the objective of another loss.
     Without it the objective is that of the loss alone, as in published fits; it often has its
     minimum at E = 0 although a sensible E is a minimum too. Losses are Squared, ScaledHuber and
     StudentT: others have no likelihood to correct.

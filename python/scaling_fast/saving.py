@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import stat
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -58,9 +59,15 @@ def save(result: Fit | Bootstrap, path: str | Path, *, force: bool = False) -> N
         if b"\0" in os.fsencode(path):
             raise ValueError("it holds a null character")
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        exists = path.exists()
+        exists = path.exists() or path.is_symlink()
+        regular = path.is_file()
     except (TypeError, ValueError, OSError) as error:
         raise CheckpointError(f"{shown(path)} is no path: {error}", code="path") from error
+    if exists and not regular:
+        raise CheckpointError(
+            f"{shown(path)} is there and is no regular file, so it is not replaced; give another path",
+            code="not_a_file",
+        )
     if exists and not force:
         raise CheckpointError(f"{shown(path)} exists; pass force=True to replace it", code="exists")
     try:
@@ -95,7 +102,18 @@ def load(path: str | Path) -> Fit | Bootstrap:
     """
     require_usable_process()
     try:
-        raw = Path(path).read_bytes()
+        place = Path(path)
+        held = place.stat()
+        if not stat.S_ISREG(held.st_mode):
+            raise CheckpointError(f"{shown(path)} is no regular file", code="not_a_file")
+        if held.st_size > MOST_BYTES:
+            raise CheckpointError(
+                f"{shown(path)} has {held.st_size:,} bytes, more than the {MOST_BYTES:,} a result may have",
+                code="size",
+            )
+        raw = place.read_bytes()
+    except CheckpointError:
+        raise
     except (TypeError, ValueError, OSError) as error:
         raise CheckpointError(f"{shown(path)} cannot be read: {error}", code="read") from error
     return from_bytes(raw, str(path))

@@ -48,7 +48,7 @@ def parameter_covariance(
     ParameterError
         For a loss with a kink, which has no curvature to invert, or an unknown kind.
     DataError
-        When no degree of freedom is left.
+        When no degree of freedom is left, or no curvature under a loss that is nearly absolute.
     """
     kind = _checked_kind(request, kind, clusters, noise)
     values = request.rows(0, params)
@@ -70,6 +70,12 @@ def parameter_covariance(
             kind=kind,
             clusters=clusters,
             given=noise == "given",
+        )
+    if request.loss.name != "squared" and block.size and np.isnan(block).all():
+        raise DataError(
+            f"too few rows lie where {request.loss!r} curves, so there is no curvature to compute a covariance "
+            "from; use bootstrap(fit).interval() or profile(fit, of=...)",
+            code="no_curvature",
         )
     out = np.zeros((len(request.names),) * 2)
     out[np.ix_(free, free)] = block

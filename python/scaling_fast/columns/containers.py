@@ -294,10 +294,11 @@ def _from_objects(values: list[Any], name: str, dtype: str) -> pl.Series:
     if all(issubclass(one, numbers) and not issubclass(one, bool) for one in kinds):
         if all(issubclass(one, Integral) for one in kinds):
             whole = [None if one is None else int(one) for one in values]
-            try:
-                return pl.Series(name, whole, dtype=pl.Int64)
-            except (OverflowError, TypeError, pl.exceptions.PolarsError):
-                pass
+            for kind in (pl.Int64, pl.Int128):
+                try:
+                    return pl.Series(name, whole, dtype=kind)
+                except (OverflowError, TypeError, pl.exceptions.PolarsError):
+                    continue
         return pl.Series(name, [_to_float(one, name) for one in values], dtype=pl.Float64)
     try:
         series = pl.Series(name, values, strict=True)
