@@ -7,15 +7,18 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
 from scaling_fast.errors import ParameterError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from scaling_fast.laws import Law
 
-__all__ = ["checked_level", "column_name", "named_formulas"]
+__all__ = ["checked_level", "column_name", "named_formulas", "rows_of"]
 
 _NAME = re.compile(r"(?<![0-9.])[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
@@ -23,6 +26,11 @@ _NAME = re.compile(r"(?<![0-9.])[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 def column_name(diagnostic: str, taken: Sequence[str]) -> str:
     """Return the column of a table that holds a diagnostic: its name, or `fit_...` where the law uses it."""
     return f"fit_{diagnostic}" if diagnostic in taken else diagnostic
+
+
+def rows_of(column: pl.Series, places: NDArray[np.integer[Any]]) -> pl.Series:
+    """Return the rows of a column at `places`, whatever its name: polars takes some names for patterns."""
+    return column.alias("rows").gather(pl.Series(places)).alias(column.name)
 
 
 def checked_level(level: object) -> float:

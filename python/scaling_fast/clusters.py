@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from scaling_fast.asking import rows_of
 from scaling_fast.errors import DataError, ParameterError, shown, suggestion
+from scaling_fast.options import require_usable_process
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +47,7 @@ def cluster_numbers(table: Table, by: Sequence[str]) -> NDArray[np.uint32]:
     DataError
         For a column that the frame lacks, or that holds a null.
     """
-    order = pl.Series(table.order)
+    require_usable_process()
     for one in by:
         if one not in table.frame.columns:
             raise DataError(
@@ -53,7 +55,7 @@ def cluster_numbers(table: Table, by: Sequence[str]) -> NDArray[np.uint32]:
                 code="missing_column",
                 column=one,
             )
-        if table.frame[one].gather(order).null_count():
+        if rows_of(table.frame[one], table.order).null_count():
             raise DataError(
                 f"column {shown(one)} holds a null, which belongs to no cluster",
                 code="null",
@@ -61,7 +63,7 @@ def cluster_numbers(table: Table, by: Sequence[str]) -> NDArray[np.uint32]:
             )
     group = np.repeat(np.arange(table.groups), np.diff(table.offsets))
     # Under names of our own: polars takes some of the caller's for patterns.
-    keys = [table.frame[one].gather(order).alias(f"k{j}") for j, one in enumerate(by)]
+    keys = [rows_of(table.frame[one], table.order).alias(f"k{j}") for j, one in enumerate(by)]
     key = pl.struct(one.name for one in keys).rank("dense").over("group")
     ranked = pl.DataFrame([*keys, pl.Series("group", group)]).select(key)
     return np.ascontiguousarray(ranked.to_series().to_numpy().astype(np.int64) - 1, dtype=np.uint32)

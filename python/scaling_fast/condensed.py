@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.asking import checked_level, column_name, named_formulas
+from scaling_fast.asking import checked_level, column_name, named_formulas, rows_of
 from scaling_fast.corrections import shrinkage
 from scaling_fast.errors import ConvergenceError, ParameterError, shown
 from scaling_fast.intervals import MOST_FAILURES
@@ -361,8 +361,8 @@ class Condensed:
         keys = self.fit.request.table.keys
         if not keys.width:
             return pl.DataFrame(columns)
-        places = pl.Series(np.asarray(groups, dtype=np.int64))
-        return pl.DataFrame([*(one.gather(places) for one in keys.get_columns()), *columns])
+        places = np.asarray(groups, dtype=np.int64)
+        return pl.DataFrame([*(rows_of(one, places) for one in keys.get_columns()), *columns])
 
     @cached_property
     def digest(self) -> str:

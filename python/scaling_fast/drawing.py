@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 
 from scaling_fast.advice import NEARLY
-from scaling_fast.errors import DataError, ParameterError, shown, suggestion
-from scaling_fast.options import require_usable_process
+from scaling_fast.clusters import cluster_numbers
+from scaling_fast.errors import DataError, ParameterError, shown
 from scaling_fast.residuals import LogExcess
 from scaling_fast.schemes import (
     Bayesian,
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from scaling_fast.fitted import Fit
     from scaling_fast.schemes import Scheme
 
-__all__ = ["as_drawn", "cluster_columns", "cluster_counts", "nearly_absolute", "numbered"]
+__all__ = ["as_drawn", "cluster_columns", "cluster_counts", "nearly_absolute"]
 
 
 def as_drawn(fit: Fit, scheme: Any) -> tuple[str, Any, int | None]:
@@ -58,7 +57,7 @@ def as_drawn(fit: Fit, scheme: Any) -> tuple[str, Any, int | None]:
                 None,
             )
         case Strata():
-            return "strata", numbered(fit, scheme.by), None
+            return "strata", cluster_numbers(fit.request.table, scheme.by), None
         case Blocks():
             return "blocks", (scheme.length, _runs(fit, scheme)), None
         case Subsample():
@@ -119,7 +118,7 @@ def cluster_columns(scheme: Scheme) -> tuple[str, ...] | None:
 def cluster_counts(fit: Fit, by: Sequence[str]) -> NDArray[np.int64]:
     """Return the number of clusters in each group."""
     table = fit.request.table
-    index = numbered(fit, by).astype(np.int64)
+    index = cluster_numbers(fit.request.table, by).astype(np.int64)
     parts = np.split(index, table.offsets[1:-1])
     return np.array([int(one.max(initial=-1)) + 1 for one in parts], dtype=np.int64)
 
@@ -160,7 +159,9 @@ def _runs(fit: Fit, scheme: Blocks) -> NDArray[np.uint32]:
     """Return the run of each row; at least one run must be longer than a block."""
     table = fit.request.table
     runs = (
-        np.zeros(table.rows, np.uint32) if scheme.within is None else numbered(fit, scheme.within)
+        np.zeros(table.rows, np.uint32)
+        if scheme.within is None
+        else cluster_numbers(fit.request.table, scheme.within)
     )
     group = np.repeat(np.arange(table.groups), np.diff(table.offsets))
     _, sizes = np.unique(np.stack([group, runs]), axis=1, return_counts=True)
@@ -243,37 +244,9 @@ def _share_straight(curvature: NDArray[np.float64]) -> float:
 
 
 def _several_clusters(fit: Fit, scheme: Scheme, by: Sequence[str]) -> NDArray[np.uint32]:
-    clusters = numbered(fit, by)
+    clusters = cluster_numbers(fit.request.table, by)
     if fit.request.table.groups == 1 and int(clusters.max()) == 0:
         raise DataError(
             f"{scheme!r} has one cluster only, so there is nothing to resample", code="one_cluster"
         )
     return clusters
-
-
-def numbered(fit: Fit, by: Sequence[str]) -> NDArray[np.uint32]:
-    """Return the cluster of each row, numbered from 0 within each group by the order of its key."""
-    require_usable_process()
-    table = fit.request.table
-    for one in by:
-        if one not in table.frame.columns:
-            raise DataError(
-                f"column {shown(one)} not found{suggestion(one, table.frame.columns, kind='columns')}",
-                code="missing_column",
-                column=one,
-            )
-    for one in by:
-        if table.frame[one].gather(pl.Series(table.order)).null_count():
-            raise DataError(
-                f"column {shown(one)} holds a null, which belongs to no cluster",
-                code="null",
-                column=one,
-            )
-    group = np.repeat(np.arange(table.groups), np.diff(table.offsets))
-    # Under names of our own: polars takes some of the caller's for patterns.
-    keys = [
-        table.frame[one].gather(pl.Series(table.order)).alias(f"k{j}") for j, one in enumerate(by)
-    ]
-    key = pl.struct(one.name for one in keys).rank("dense").over("group")
-    ranked = pl.DataFrame([*keys, pl.Series("group", group)]).select(key)
-    return np.ascontiguousarray(ranked.to_series().to_numpy().astype(np.int64) - 1, dtype=np.uint32)

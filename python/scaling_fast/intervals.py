@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from scaling_fast import _core
-from scaling_fast.asking import column_name
+from scaling_fast.asking import column_name, rows_of
 from scaling_fast.errors import ConvergenceError, ParameterError, shown
 from scaling_fast.request import evaluate
 
@@ -142,8 +142,10 @@ def intervals(
     labels = [column_name(one, keys.columns) for one in ("name", "estimate", "lower", "upper")]
     frame = pl.DataFrame(rows, schema=labels, orient="row")
     # Column by column: a forked child has no threads of polars to gather or join frames with.
-    places = pl.Series(np.repeat(np.arange(keys.height), len(formulas)))
-    return pl.DataFrame([*(one.gather(places) for one in keys.get_columns()), *frame.get_columns()])
+    places = np.repeat(np.arange(keys.height), len(formulas))
+    return pl.DataFrame(
+        [*(rows_of(one, places) for one in keys.get_columns()), *frame.get_columns()]
+    )
 
 
 def ends_of(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 import polars as pl
 
+from scaling_fast.asking import rows_of
 from scaling_fast.condensed import Condensed, condensed
 from scaling_fast.drawing import as_drawn
 from scaling_fast.errors import CheckpointError, DataError, ParameterError, shown
@@ -326,5 +327,5 @@ def _table(
         pl.Series(label["objective"], objective),
         *(pl.Series(one, column) for one, column in (values | derived).items()),
     ]
-    places = pl.Series(np.repeat(np.arange(fit.groups), count))
-    return pl.DataFrame([*(one.gather(places) for one in keys.get_columns()), *columns])
+    places = np.repeat(np.arange(fit.groups), count)
+    return pl.DataFrame([*(rows_of(one, places) for one in keys.get_columns()), *columns])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from scaling_fast.asking import rows_of
 from scaling_fast.columns import read, require
 from scaling_fast.errors import DataError, ParameterError, shown, suggestion
 from scaling_fast.findings import Finding
@@ -196,7 +197,7 @@ def cluster_places(
                 code="missing_column",
                 column=one,
             )
-    keys = [frame[one].gather(pl.Series(order)).alias(f"k{j}") for j, one in enumerate(by)]
+    keys = [rows_of(frame[one], order).alias(f"k{j}") for j, one in enumerate(by)]
     for name, values in zip(by, keys, strict=True):
         if values.null_count():
             raise DataError(

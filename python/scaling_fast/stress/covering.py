@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.asking import checked_level, named_formulas
-from scaling_fast.drawing import as_drawn, cluster_columns, numbered
+from scaling_fast.clusters import cluster_numbers
+from scaling_fast.drawing import as_drawn, cluster_columns
 from scaling_fast.errors import ParameterError, shown
 from scaling_fast.findings import Finding
 from scaling_fast.fitted import Fit
@@ -334,7 +335,7 @@ def _clusters(fit: Fit, scheme: Scheme, noise: str) -> NDArray[np.uint32] | None
             code="noise",
             param="noise",
         )
-    return numbered(fit, by)
+    return cluster_numbers(fit.request.table, by)
 
 
 def _positive(value: Any, name: str) -> float:

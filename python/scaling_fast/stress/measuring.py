@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scaling_fast.clusters import cluster_numbers
 from scaling_fast.corrections import shrinkage, widening
-from scaling_fast.drawing import as_drawn, cluster_columns, cluster_counts, numbered
+from scaling_fast.drawing import as_drawn, cluster_columns, cluster_counts
 from scaling_fast.intervals import ends_of
 from scaling_fast.pivots import standard_errors
 from scaling_fast.request import evaluate, status_column
@@ -94,7 +95,7 @@ class Asked:
                 )
         if "bca" in methods:
             by = cluster_columns(self.scheme)
-            clusters = None if by is None else numbered(sets, by)
+            clusters = None if by is None else cluster_numbers(sets.request.table, by)
             size = int(sets.request.table.offsets[1] if by is None else cluster_counts(sets, by)[0])
             left_out = self._resampled(sets, seed, "jackknife", clusters, size)
         widen = widening(sets, self.scheme) if self.small_sample else [None] * sets.groups
