@@ -83,3 +83,36 @@ def test_an_enormous_file_is_refused_by_its_size(tmp_path):
         file.truncate(saving.MOST_BYTES + 1)  # a hole: it takes no space
     with pytest.raises(sf.CheckpointError, match="17,179,869,185 bytes"):
         sf.load(large)
+
+
+# Keys
+
+
+def _keyed(first, second):
+    return {"x": np.tile(X, 2), "loss": np.tile(Y, 2), "run": [first] * 12 + [second] * 12}
+
+
+def test_whole_numbers_of_64_bits_stay_apart_as_keys():
+    table = sf.fit(_keyed(2**63, 2**63 + 1), "E + A*x**(-alpha)", by="run").table
+    assert table["run"].to_list() == [2**63, 2**63 + 1]
+    assert table["n"].to_list() == [12, 12]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (2**64, 2**64 + 1),
+        (-1, -(2**63) - 2),
+        (Decimal("0.1"), Decimal("0.10000000000000000001")),
+        (Fraction(1, 3), Fraction(3333333333333333333333, 10**22)),
+        (2**53, Fraction(2**53 + 1)),
+    ],
+)
+def test_keys_that_no_double_tells_apart_are_refused(first, second):
+    frame = _keyed(first, second)
+    if float(first) != float(second):  # they stay two groups
+        assert sf.fit(frame, "E + A*x**(-alpha)", by="run").table.height == 2
+        return
+    with pytest.raises(D, match="which no double tells apart") as caught:
+        sf.fit(frame, "E + A*x**(-alpha)", by="run")
+    assert (caught.value.column, caught.value.row) == ("run", 12)

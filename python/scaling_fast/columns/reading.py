@@ -91,7 +91,8 @@ def read(
     extra_names = _names(extra, "extra")
     wanted: dict[str, str | pl.Expr] = {name: mapped.get(name, name) for name in names}
     wanted[target] = mapped.get(target, target)
-    whole = as_frame(frame, _roots([*wanted.values(), weights, sigma, *by_names, *extra_names]))
+    roots = _roots([*wanted.values(), weights, sigma, *by_names, *extra_names])
+    whole = as_frame(frame, roots, keys=[*by_names, *extra_names])
     if whole.height == 0:
         raise DataError("the frame has no rows", code="empty")
 
