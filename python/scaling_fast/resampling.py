@@ -326,5 +326,7 @@ def _table(
         pl.Series(label["objective"], objective),
         *(pl.Series(one, column) for one, column in (values | derived).items()),
     ]
+    # By rows of the frame: polars takes some names of a column for patterns.
     places = pl.Series(np.repeat(np.arange(fit.groups), count))
-    return pl.DataFrame([*(one.gather(places) for one in keys.get_columns()), *columns])
+    repeated = keys[places].get_columns() if keys.width else []
+    return pl.DataFrame([*repeated, *columns])
