@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.asking import checked_level, column_name, named_formulas
+from scaling_fast.columns.groups import taken_rows
 from scaling_fast.corrections import shrinkage
 from scaling_fast.errors import ConvergenceError, ParameterError, shown
 from scaling_fast.intervals import MOST_FAILURES
@@ -362,7 +363,7 @@ class Condensed:
         if not keys.width:
             return pl.DataFrame(columns)
         places = pl.Series(np.asarray(groups, dtype=np.int64))
-        return pl.DataFrame([*(one.gather(places) for one in keys.get_columns()), *columns])
+        return pl.DataFrame([*taken_rows(keys, places), *columns])
 
     @cached_property
     def digest(self) -> str:

@@ -11,6 +11,7 @@ import polars as pl
 
 from scaling_fast import _core
 from scaling_fast.asking import column_name
+from scaling_fast.columns.groups import taken_rows
 from scaling_fast.errors import ConvergenceError, ParameterError, shown
 from scaling_fast.request import evaluate
 
@@ -141,9 +142,8 @@ def intervals(
     keys = fit.request.table.keys
     labels = [column_name(one, keys.columns) for one in ("name", "estimate", "lower", "upper")]
     frame = pl.DataFrame(rows, schema=labels, orient="row")
-    # Column by column: a forked child has no threads of polars to gather or join frames with.
     places = pl.Series(np.repeat(np.arange(keys.height), len(formulas)))
-    return pl.DataFrame([*(one.gather(places) for one in keys.get_columns()), *frame.get_columns()])
+    return pl.DataFrame([*taken_rows(keys, places), *frame.get_columns()])
 
 
 def ends_of(

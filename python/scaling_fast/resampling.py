@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 import polars as pl
 
+from scaling_fast.columns.groups import taken_rows
 from scaling_fast.condensed import Condensed, condensed
 from scaling_fast.drawing import as_drawn
 from scaling_fast.errors import CheckpointError, DataError, ParameterError, shown
@@ -326,7 +327,5 @@ def _table(
         pl.Series(label["objective"], objective),
         *(pl.Series(one, column) for one, column in (values | derived).items()),
     ]
-    # By rows of the frame: polars takes some names of a column for patterns.
     places = pl.Series(np.repeat(np.arange(fit.groups), count))
-    repeated = keys[places].get_columns() if keys.width else []
-    return pl.DataFrame([*repeated, *columns])
+    return pl.DataFrame([*taken_rows(keys, places), *columns])

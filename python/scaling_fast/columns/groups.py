@@ -13,7 +13,7 @@ from scaling_fast.errors import DataError, shown
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Groups", "group_rows", "one_group"]
+__all__ = ["Groups", "group_rows", "one_group", "taken_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +100,12 @@ def _runs(keys: pl.DataFrame) -> tuple[pl.DataFrame, NDArray[np.int64]]:
 
 def _with_end(starts: NDArray[np.int64], rows: int) -> NDArray[np.int64]:
     return np.append(starts, rows).astype(np.int64)
+
+
+def taken_rows(keys: pl.DataFrame, places: pl.Series) -> list[pl.Series]:
+    """Return rows of the keys, by place and as often as they are named.
+
+    Column by column: a forked child has no threads of polars to gather or join frames with. Under a
+    name of our own: polars takes some of the caller's for patterns.
+    """
+    return [one.alias("v").gather(places).alias(one.name) for one in keys.get_columns()]
