@@ -87,6 +87,13 @@ def read(
             f'nulls must be "error" or "drop", got {shown(nulls)}', code="nulls", param="nulls"
         )
     mapped = _checked_map(columns)
+    for one in (*names, target):
+        if not isinstance(one, str):
+            raise ParameterError(
+                f"a column must be named by text, got {shown(one)} of type {type(one).__name__}",
+                code="not_a_name",
+                param="columns",
+            )
     by_names = _names(by, "by")
     extra_names = _names(extra, "extra")
     wanted: dict[str, str | pl.Expr] = {name: mapped.get(name, name) for name in names}
