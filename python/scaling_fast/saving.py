@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import os
-import stat
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from scaling_fast.findings import Finding
 from scaling_fast.fitted import Fit
 from scaling_fast.laws import Law
 from scaling_fast.options import require_usable_process
+from scaling_fast.paths import irregular, read_regular
 from scaling_fast.request import Request, status_dtype
 from scaling_fast.resampled import Bootstrap
 from scaling_fast.residuals import LogExcess
@@ -51,7 +51,8 @@ def save(result: Fit | Bootstrap, path: str | Path, *, force: bool = False) -> N
     Raises
     ------
     CheckpointError
-        For an existing file, or one that cannot be written.
+        For an existing file, one that cannot be written, and anything that is no regular file
+        (a device, a pipe, a link, a directory), with or without `force`.
     """
     require_usable_process()
     try:
@@ -59,14 +60,13 @@ def save(result: Fit | Bootstrap, path: str | Path, *, force: bool = False) -> N
         if b"\0" in os.fsencode(path):
             raise ValueError("it holds a null character")
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        exists = path.exists() or path.is_symlink()
-        regular = path.is_file()
+        exists = os.path.lexists(path)
+        kind = irregular(path)
     except (TypeError, ValueError, OSError) as error:
         raise CheckpointError(f"{shown(path)} is no path: {error}", code="path") from error
-    if exists and not regular:
+    if kind is not None:
         raise CheckpointError(
-            f"{shown(path)} is there and is no regular file, so it is not replaced; give another path",
-            code="not_a_file",
+            f"{shown(path)} is {kind}, not a regular file; choose another path", code="path"
         )
     if exists and not force:
         raise CheckpointError(f"{shown(path)} exists; pass force=True to replace it", code="exists")
@@ -88,7 +88,8 @@ def load(path: str | Path) -> Fit | Bootstrap:
     Raises
     ------
     CheckpointError
-        For a file that is missing, damaged, or of another kind or version.
+        For a file that is missing, damaged, or of another kind or version, and for a path that is
+        no regular file.
 
     Examples
     --------
@@ -102,18 +103,7 @@ def load(path: str | Path) -> Fit | Bootstrap:
     """
     require_usable_process()
     try:
-        place = Path(path)
-        held = place.stat()
-        if not stat.S_ISREG(held.st_mode):
-            raise CheckpointError(f"{shown(path)} is no regular file", code="not_a_file")
-        if held.st_size > MOST_BYTES:
-            raise CheckpointError(
-                f"{shown(path)} has {held.st_size:,} bytes, more than the {MOST_BYTES:,} a result may have",
-                code="size",
-            )
-        raw = place.read_bytes()
-    except CheckpointError:
-        raise
+        raw = read_regular(path, MOST_BYTES)
     except (TypeError, ValueError, OSError) as error:
         raise CheckpointError(f"{shown(path)} cannot be read: {error}", code="read") from error
     return from_bytes(raw, str(path))

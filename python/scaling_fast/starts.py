@@ -70,14 +70,22 @@ def _numbers(name: object, values: Any) -> list[float]:
     bad = values
     if not isinstance(values, str | bytes | Mapping):
         try:
-            out = []
+            out: list[float] = []
             for value in values:
                 bad = value
                 if isinstance(value, str | bytes):
                     break
+                if len(out) == MOST_STARTS:  # an endless row is never listed to its end
+                    raise ParameterError(
+                        f"a Grid needs 1 to {MOST_STARTS:,} starts; {shown(name)} alone has more values",
+                        code="grid",
+                        param="starts",
+                    )
                 out.append(float(value))
             else:
                 return out
+        except ParameterError:
+            raise
         except (TypeError, ValueError, OverflowError):
             pass
     raise ParameterError(
@@ -105,11 +113,9 @@ def starting_points(starts: Any, request: Request) -> int | NDArray[np.float64] 
         return _points(np.array(list(product), dtype=np.float64), free, request)
     if isinstance(starts, Mapping) and all(np.ndim(one) == 0 for one in starts.values()):
         _same_names(starts, free)
-        for one in free:
-            number(
-                starts[one], one, f"the start of {shown(one)}"
-            )  # refuses text, None and NaN by name
-        return _points(np.array([[float(starts[one]) for one in free]]), free, request)
+        # `number` refuses text, None and NaN by name.
+        point = [number(starts[one], one, f"the start of {shown(one)}") for one in free]
+        return _points(np.array([point]), free, request)
     if isinstance(starts, Mapping) or hasattr(starts, "columns"):
         table = as_frame(starts, free)
         if table.height == 0:

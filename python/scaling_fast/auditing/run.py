@@ -20,6 +20,7 @@ from scaling_fast.auditing.verdict import scopes, verdict
 from scaling_fast.errors import DataError, ParameterError, shown
 from scaling_fast.findings import Finding, Severity
 from scaling_fast.options import require_usable_process
+from scaling_fast.paths import read_regular
 from scaling_fast.reporting import letter as letters
 from scaling_fast.reporting import page
 from scaling_fast.reporting.files import as_path, is_json, is_page, json_ready, write_text
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from scaling_fast.auditing.refits import Progress
 
 SCHEMA = "scaling-audit/1"
+MOST_BYTES = 2**30
+"""Size above which a file is no report of ours."""
 COLUMNS: dict[str, pl.DataType] = {
     "check": pl.String(),
     "quantity": pl.String(),
@@ -154,7 +157,7 @@ class Audit:
             If `path` is no path.
         """
         try:
-            text = as_path(path).read_text(encoding="utf-8")
+            text = read_regular(as_path(path), MOST_BYTES).decode("utf-8")
         except ParameterError:
             raise
         except (OSError, ValueError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
@@ -96,7 +97,20 @@ def simulate(
             code="not_positive",
             row=row,
         )
-    drawn = values * np.exp(sd * _standard(kind, frame.height, int(seed))) if sd > 0 else values
+    drawn = values
+    if sd > 0:
+        with np.errstate(over="ignore", under="ignore"):
+            drawn = values * np.exp(sd * _standard(kind, frame.height, int(seed)))
+        lost = ~(np.isfinite(drawn) & (drawn > 0))
+        if lost.any():
+            row = int(np.argmax(lost))
+            raise ParameterError(
+                f"noise of `{sd:g}` makes the target of row {row} {shown(drawn[row])}, which no double "
+                "can tell from nothing or infinity; noise is a standard deviation of logarithms, "
+                "such as 0.01",
+                code="noise",
+                param="noise",
+            )
     return frame.with_columns(pl.Series(name, drawn))
 
 
@@ -112,7 +126,7 @@ def _checked_noise(noise: Any) -> tuple[float, str]:
             )
     sd, kind = options.get("sd", 0.0), options.get("kind", "normal")
     real = isinstance(sd, Real) and not isinstance(sd, bool)
-    if not real or not (math.isfinite(sd) and sd >= 0):
+    if not real or not 0 <= sd <= sys.float_info.max:
         raise ParameterError(
             "noise must be a standard deviation of log residuals, finite and not negative, "
             f"got {shown(sd)}",

@@ -67,7 +67,8 @@ def krajewski() -> Law:
         name="krajewski",
         description="Loss of a mixture of experts from size, tokens and granularity.",
         units={
-            "N": "parameters without embeddings",
+            "N": "total parameters without embeddings, all experts counted (64 times the active "
+            "ones in the paper)",
             "D": "tokens",
             "G": "granularity: width of a feed-forward layer over width of an expert",
             "c": "nats per token",
@@ -92,9 +93,8 @@ def krajewski() -> Law:
                     "b": 30.8,
                     "beta": 0.147,
                 },
-                "cite": "Krajewski et al. 2024, arXiv:2402.07871, 64 experts; not checked against "
-                "the paper",
-                "verified": False,
+                "cite": "Krajewski et al. 2024, arXiv:2402.07871, table 1, 64 experts",
+                "verified": True,
             }
         },
     )
@@ -124,16 +124,20 @@ def ludziejewski() -> Law:
             "gamma": Param(lower=-0.5, upper=0.5),
             "zeta": Param(lower=-0.5, upper=0.5),
         },
-        derived={"dense_exponent": "beta/(alpha + beta)"},
+        derived={"exponent_at_one": "beta/(alpha + beta)"},
         name="ludziejewski",
         description="Loss of dense and mixture-of-experts models in one: exponents move with ln E.",
         units={
-            "N_act": "active parameters, without embeddings",
+            "N_act": "active parameters with embedding and unembedding: 2 d V + 13 n d^2 for width d, "
+            "vocabulary V and n layers (appendix A.1)",
             "D": "tokens",
-            "E_hat": "experts, saturated as clark does it; 1 for dense where that is not used",
+            "E_hat": "experts, saturated as clark does it: E_start, not 1, for a dense model",
             "c": "nats per token",
         },
-        notes="dense_exponent is that of the optimal active size in compute at E_hat = 1.",
+        notes="exponent_at_one is that of the optimal active size in compute at E_hat = 1. A dense model "
+        "of the paper has E_hat = E_start = 2.0732; at any E_hat the exponent is (beta + zeta ln "
+        "E_hat)/(alpha + beta + (gamma + zeta) ln E_hat). With E experts, E_hat = 1/(1/(E - 1 + "
+        "1/(1/E_start - 1/E_max)) + 1/E_max).",
         cite="Ludziejewski et al. 2025, arXiv:2502.05172",
         needs=(
             Need("rows", 20),
@@ -142,6 +146,24 @@ def ludziejewski() -> Law:
             Need("levels", 4, "D", within="E_hat", because="beta is not told from zeta"),
             Need("decades", 1, "D/N_act", because="a and alpha are not told from b and beta"),
         ),
+        published={
+            "ludziejewski2025": {
+                "params": {
+                    "a": 35.91,
+                    "alpha": -0.1889,
+                    "delta": -0.2285,
+                    "gamma": 0.0098,
+                    "b": 35.98,
+                    "beta": -0.1775,
+                    "omega": 0.5529,
+                    "zeta": -0.0259,
+                    "c": 1.3637,
+                },
+                "cite": "Ludziejewski et al. 2025, arXiv:2502.05172, table 3, with E_start = 2.0732 "
+                "and E_max = 290.4521 in E_hat",
+                "verified": True,
+            }
+        },
     )
 
 

@@ -14,18 +14,23 @@ from scaling_fast.errors import DataError, FormulaError, ParameterError, shown, 
 from scaling_fast.laws.naming import (
     checked_derived,
     checked_needs,
+    listed_names,
     ordered_columns,
     read_only,
+    require_columns,
     require_split,
+    require_text,
     unknown_name,
 )
-from scaling_fast.laws.need import Need
 from scaling_fast.laws.param import Param, number
+from scaling_fast.laws.saved import entry_formula, entry_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
+
+    from scaling_fast.laws.need import Need
 
 __all__ = ["Law"]
 
@@ -126,6 +131,7 @@ class Law:
                 code="surrogate",
                 position=error.start,
             ) from error
+        require_text(name=self.name, cite=self.cite, notes=self.notes, description=self.description)
         # The core is imported where it is used, so that describing laws needs no compiled module.
         from scaling_fast import _core
 
@@ -183,7 +189,7 @@ class Law:
         >>> Law("A*x**(-alpha)").bind(["x"]).columns
         ('x',)
         """
-        wanted = [columns] if isinstance(columns, str) else list(columns)
+        wanted = listed_names(columns, "columns")
         if self.columns is not None:
             for one in wanted:
                 if one not in self.columns:
@@ -223,7 +229,7 @@ class Law:
         """
         if self.columns is not None:
             return self
-        had = list(names)
+        had = listed_names(getattr(names, "columns", names), "names")
         columns = [one for one in self.params if one in had and one not in self._declared]
         if not columns:
             raise FormulaError(
@@ -265,7 +271,8 @@ class Law:
         """
         from scaling_fast import _core
 
-        law = self.bind_frame(columns)
+        require_columns(columns)
+        law, params = self.bind_frame(columns), read_only(params, "params")
         used = law.columns or ()
         for one in used:
             if one not in columns:
@@ -361,21 +368,9 @@ class Law:
         Raises
         ------
         ParameterError
-            For an entry of another schema.
+            For what is no such entry: another schema, a key missing or unknown.
         """
-        if entry.get("schema") != SCHEMA:
-            raise ParameterError(
-                f"a law's schema must be {shown(SCHEMA)}, got {shown(entry.get('schema'))}",
-                code="schema",
-                param="schema",
-            )
-        said = {key: value for key, value in entry.items() if key not in ("schema", "formula")}
-        said["params"] = {one: Param.from_dict(value) for one, value in said["params"].items()}
-        # Laws saved before there were needs have none.
-        said["needs"] = tuple(Need.from_dict(one) for one in said.get("needs", ()))
-        if said.get("columns") is not None:
-            said["columns"] = tuple(said["columns"])
-        return cls(entry["formula"], **said)
+        return cls(entry_formula(entry, SCHEMA), **entry_options(entry))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Law.from_dict, (self.to_dict(),))

@@ -2,24 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from scaling_fast.errors import FormulaError, ParameterError, shown, suggestion
+from scaling_fast.errors import DataError, FormulaError, ParameterError, shown, suggestion
 from scaling_fast.laws.need import Need
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 __all__ = [
     "checked_derived",
     "checked_needs",
+    "listed_names",
     "ordered_columns",
     "read_only",
+    "require_columns",
     "require_split",
+    "require_text",
     "unknown_name",
 ]
+
+
+def require_text(**said: object) -> None:
+    """Return None when every argument is text or None."""
+    for what, text in said.items():
+        if text is not None and not isinstance(text, str):
+            raise ParameterError(
+                f"{what} of a law must be text, got {shown(text)} of type {type(text).__name__}",
+                code="not_text",
+                param=what,
+            )
+
+
+def require_columns(columns: object) -> None:
+    """Return None for what gives columns by name: a mapping or a frame."""
+    if not isinstance(columns, Mapping) and not hasattr(columns, "columns"):
+        raise DataError(
+            f'columns must be a mapping of name to values such as {{"x": [1.0, 2.0]}}, got '
+            f"{shown(columns)}",
+            code="not_a_frame",
+        )
+
+
+def listed_names(names: Any, what: str) -> list[Any]:
+    """Return one name or several as a list."""
+    if isinstance(names, str):
+        return [names]
+    if not isinstance(names, Iterable) or isinstance(names, bytes):
+        raise ParameterError(
+            f"{what} must be names in a list, got {shown(names)}", code="not_a_name", param=what
+        )
+    return list(names)
 
 
 def read_only(entries: Any, what: str) -> Mapping[str, Any]:
@@ -41,7 +77,7 @@ def ordered_columns(
     """Return the columns in the order in which the formula has them."""
     if columns is None:
         return None
-    wanted = (columns,) if isinstance(columns, str) else tuple(columns)
+    wanted = listed_names(columns, "columns")
     for one in wanted:
         if one not in names:
             raise unknown_name(one, names, "columns")
@@ -108,6 +144,12 @@ def checked_derived(
         for one in used:
             if one not in free:
                 raise unknown_name(one, free, f"derived[{label!r}]")
+        if not used and not math.isfinite(_core.Program(text, []).evaluate([], [])[0]):
+            raise FormulaError(
+                f"derived quantity {shown(label)} is no finite number: {shown(text, 80)}",
+                code="not_finite",
+                param=label,
+            )
     return entries
 
 
@@ -115,7 +157,7 @@ def checked_needs(needs: Iterable[Need] | Need, names: Sequence[str]) -> tuple[N
     """Return the needs of a law, each a formula of its columns and parameters."""
     from scaling_fast import _core
 
-    listed = (needs,) if isinstance(needs, Need) else tuple(needs)
+    listed = (needs,) if isinstance(needs, Need) else tuple(listed_names(needs, "needs"))
     for need in listed:
         if not isinstance(need, Need):
             raise ParameterError(

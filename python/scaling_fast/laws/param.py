@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scaling_fast.errors import ParameterError, shown
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["Param", "number", "positive"]
 
@@ -25,9 +22,17 @@ def number(value: object, param: str, what: str) -> float:
             code="not_a_number",
             param=param,
         )
-    if math.isnan(value):
+    try:
+        double = float(value)
+    except OverflowError as error:
+        raise ParameterError(  # without the number, which may have more digits than Python prints
+            f"{what} must be a number that a double can hold, below 1.8e308 in size",
+            code="overflow",
+            param=param,
+        ) from error
+    if math.isnan(double):
         raise ParameterError(f"{what} must be a number, got `nan`", code="nan", param=param)
-    return float(value)
+    return double
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,19 @@ class Param:
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, float | None]) -> Param:
-        """Return the parameter that `to_dict` wrote."""
+        """Return the parameter that `to_dict` wrote.
+
+        Raises
+        ------
+        ParameterError
+            For what is no such entry.
+        """
+        if not isinstance(entry, Mapping):
+            raise ParameterError(
+                f"a parameter must be a mapping of start, lower, upper and fixed, got {shown(entry)}",
+                code="not_a_mapping",
+                param="params",
+            )
         lower, upper = entry.get("lower"), entry.get("upper")
         return cls(
             start=entry.get("start"),

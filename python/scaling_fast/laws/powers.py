@@ -122,7 +122,8 @@ def shifted_power() -> Law:
         units={"x": SIZE, "E": "units of y", "s": "unit of x"},
         notes="s and alpha trade off unless some x are smaller than s and others much larger. "
         "For a negative s, above minus the smallest x, pass params={'s': Param(lower=...)}.",
-        cite="Hestness et al. 2017, arXiv:1712.00409, and the truncated power laws of statistics",
+        cite="the shifted power law (Lomax, Pareto II) of statistics with a floor; no paper on scaling "
+        "was found to have it: unverified",
         needs=(
             Need("rows", 6),
             Need("decades", 1.5, "x", because="E is not told from alpha"),

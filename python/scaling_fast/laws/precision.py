@@ -58,6 +58,24 @@ def precision() -> Law:
             Need("levels", 3, "D", because="B is not told from beta"),
             *_levels(tuple(BITS), 4),
         ),
+        published={
+            "kumar2024": {
+                "params": {
+                    "A": 4.299e3,
+                    "alpha": 0.4965,
+                    "B": 1.806e4,
+                    "beta": 0.4965,
+                    "E": 2.7648,
+                    "gamma_w": 2.6745,
+                    "gamma_a": 2.2102,
+                    "gamma_kv": 0.9578,
+                },
+                "cite": f"{PAPER}, appendix K, whose fit has offsets inside the exponentials besides "
+                "(n_w 0.3037, n_a 1.4072, n_kv 2.4185): in this form, without them, the values do not "
+                "give the authors' surface",
+                "verified": True,
+            }
+        },
     )
 
 

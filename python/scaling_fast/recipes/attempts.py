@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BetaBinomial", "beta_binomial", "expected_failure", "pass_at_k"]
 
+MOST_ATTEMPTS = 1_000_000
+"""Attempts at a problem above which pass@k is not counted."""
+
 UNSOLVED_NEEDED = 0.1
 """Share of problems without a success below which the tail of hard problems is hardly seen."""
 
@@ -75,6 +78,15 @@ def pass_at_k(
     won, tried = _counts(frame, successes, attempts)
     several = k if isinstance(k, Sequence | np.ndarray) else [k]
     asked = [whole_number(one, "k", 1) for one in several]
+    if tried.max() > MOST_ATTEMPTS:
+        row = int(np.argmax(tried))
+        raise DataError(
+            f"column {shown(attempts)} holds `{tried[row]:g}` in row {row}, more than the "
+            f"{MOST_ATTEMPTS:,} attempts whose combinations are counted exactly",
+            code="too_many",
+            column=attempts,
+            row=row,
+        )
     if not asked:
         raise ParameterError("k names no number of attempts", code="empty", param="k")
     if max(asked) > tried.min():
@@ -178,7 +190,8 @@ def beta_binomial(
     DataError
         For counts that are none, or attempts that all failed or all succeeded.
     ConvergenceError
-        When problems spread no more than equally hard ones would, so that no beta is best.
+        When problems spread no more than equally hard ones would, or each is always or never solved,
+        so that no beta is best.
 
     Notes
     -----
@@ -210,6 +223,12 @@ def beta_binomial(
             "the problems spread no more than equally hard ones would, so no beta distribution is best "
             "(several attempts at each problem are needed, and problems of different difficulty)",
             code="no_overdispersion",
+        )
+    if ((won == 0.0) | (won == tried)).all():
+        raise ConvergenceError(
+            "at every problem all attempts failed or all succeeded, so the likelihood grows without end "
+            "as alpha and beta fall to 0; add problems that are solved sometimes, or attempts",
+            code="no_maximum",
         )
     pairs, times = np.unique(np.column_stack([won, tried]), axis=0, return_counts=True)
     share = times / times.sum()

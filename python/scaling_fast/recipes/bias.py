@@ -11,9 +11,8 @@ import numpy as np
 
 from scaling_fast.errors import ParameterError, shown
 from scaling_fast.fitted import Fit
-from scaling_fast.options import whole_number
 from scaling_fast.recipes.budgets import FEWEST_SIZES
-from scaling_fast.recipes.checking import number_between
+from scaling_fast.recipes.checking import number_between, number_of_points
 
 __all__ = ["WIDEST_FACTOR", "IsoflopBias", "exponents_of", "isoflop_bias"]
 
@@ -71,6 +70,8 @@ def isoflop_bias(surface: Any, *, factor: float, points: int | None = None) -> I
     ------
     ParameterError
         For exponents that are not positive, a factor not above 1, or fewer than 3 points.
+    ResourceError
+        For more than a million points.
 
     Examples
     --------
@@ -81,7 +82,7 @@ def isoflop_bias(surface: Any, *, factor: float, points: int | None = None) -> I
     half = math.log(number_between(factor, "factor", above=1.0, below=WIDEST_FACTOR))
     if points is None:
         return IsoflopBias(_limit(alpha, beta, half))
-    points = whole_number(points, "points", FEWEST_SIZES)
+    points = number_of_points(points, FEWEST_SIZES)
     t = np.linspace(-1.0, 1.0, points)
     loss = beta * np.expm1(-alpha * half * t) + alpha * np.expm1(beta * half * t)
     _, slope, bend = np.polynomial.polynomial.polyfit(t, loss, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,6 @@ from scaling_fast.findings import Finding
 from scaling_fast.recipes.checking import number_between
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
 __all__ = ["FEWEST_SIZES", "FLOPS_PER_TOKEN", "Runs", "read_runs"]
@@ -119,6 +118,12 @@ def read_runs(
         For columns that are missing or hold what has no logarithm, or a width that is not positive.
     """
     width = number_between(width, "width", below=WIDEST)
+    if columns is not None and not isinstance(columns, Mapping):
+        raise ParameterError(
+            f'columns must be a mapping such as {{"N": "params"}}, got {shown(columns)}',
+            code="columns",
+            param="columns",
+        )
     for one in columns or {}:
         if one not in ("N", "D", target):
             raise ParameterError(

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaling_fast.errors import DataError, ParameterError, shown
+from scaling_fast.errors import DataError, ParameterError, ResourceError, shown
+from scaling_fast.options import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import polars as pl
 
-__all__ = ["added", "number_between", "raised"]
+__all__ = ["added", "number_between", "number_of_points", "raised"]
+
+MOST_POINTS = 1_000_000
+"""Points of a curve that a recipe draws."""
 
 
 def number_between(value: Any, name: str, *, above: float = 0.0, below: float = math.inf) -> float:
@@ -26,12 +30,36 @@ def number_between(value: Any, name: str, *, above: float = 0.0, below: float = 
         For anything else, naming the limits.
     """
     real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not real or not above < float(value) < below:
+    try:
+        legal = real and above < float(value) < below
+    except OverflowError:
+        legal = False
+    if not legal:
         limit = f"above {above:g}" if below == math.inf else f"between {above:g} and {below:g}"
         raise ParameterError(
             f"{name} must be a number {limit}, got {shown(value)}", code=name, param=name
         )
     return float(value)
+
+
+def number_of_points(value: Any, lowest: int) -> int:
+    """Return how many points a curve has.
+
+    Raises
+    ------
+    ParameterError
+        For anything but a whole number of at least `lowest`.
+    ResourceError
+        For more than a million, before anything is computed.
+    """
+    points = whole_number(value, "points", lowest)
+    if points > MOST_POINTS:
+        raise ResourceError(
+            f"points must be at most {MOST_POINTS:,}, got {shown(points)}; more change no digit",
+            code="too_many",
+            param="points",
+        )
+    return points
 
 
 def raised(logarithm: float) -> float:

@@ -11,10 +11,9 @@ import polars as pl
 
 from scaling_fast.errors import ParameterError, shown
 from scaling_fast.fitted import Fit
-from scaling_fast.options import whole_number
 from scaling_fast.recipes.bias import exponents_of
 from scaling_fast.recipes.budgets import FLOPS_PER_TOKEN
-from scaling_fast.recipes.checking import number_between
+from scaling_fast.recipes.checking import number_between, number_of_points
 from scaling_fast.recipes.lines import fitted_line
 
 if TYPE_CHECKING:
@@ -72,6 +71,8 @@ def counting_slope(
     ------
     ParameterError
         For a surface without the four parameters, or an empty range.
+    ResourceError
+        For more than a million points.
 
     Notes
     -----
@@ -92,7 +93,7 @@ def counting_slope(
     values: Mapping[str, Any] = surface.params if isinstance(surface, Fit) else surface
     big_a, big_b = (number_between(values.get(one), one) for one in ("A", "B"))
     embedding = number_between(embedding, "embedding", above=-math.ulp(0.0))
-    points = whole_number(points, "points", 2)
+    points = number_of_points(points, 2)
     ends = [number_between(one, "flops") for one in flops]
     if len(ends) != 2 or ends[0] >= ends[1]:
         raise ParameterError(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from scaling_fast.columns import read, require
-from scaling_fast.errors import DataError, shown
+from scaling_fast.errors import DataError, ParameterError, shown
 from scaling_fast.recipes.budgets import FLOPS_PER_TOKEN
 from scaling_fast.recipes.checking import number_between
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
 __all__ = ["losses_at_budgets"]
 
@@ -22,7 +25,7 @@ def losses_at_budgets(
     frame: Any,
     *,
     run: str | Sequence[str],
-    budgets: Sequence[float],
+    budgets: Sequence[float] | NDArray[np.float64],
     columns: Mapping[str, str | pl.Expr] | None = None,
     target: str = "loss",
     flops: str | pl.Expr | None = None,
@@ -69,6 +72,19 @@ def losses_at_budgets(
     >>> losses_at_budgets(curve, run="run", budgets=[1.2e18, 9e18])["loss"].round(6).to_list()
     [2.828427]
     """
+    listed: Any = budgets
+    if not isinstance(listed, Sequence | np.ndarray) or isinstance(listed, str):
+        raise ParameterError(
+            f"budgets must be FLOP in a list, such as [1e18, 1e19], got {shown(budgets)}",
+            code="budgets",
+            param="budgets",
+        )
+    if not run:
+        raise ParameterError(
+            f'run must name the column of the runs, such as run="run", got {shown(run)}',
+            code="run",
+            param="run",
+        )
     asked = np.log([number_between(one, "budgets") for one in budgets])
     mapped = dict(columns or {})
     names = ["N", "D"]

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from scaling_fast.errors import ParameterError, shown
 from scaling_fast.findings import Finding
+from scaling_fast.options import whole_number
 from scaling_fast.recipes.budgets import Runs, read_runs
 from scaling_fast.recipes.frontiers import (
     Frontier,
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from scaling_fast.recipes.vertices import Optima
 
 __all__ = ["approach1", "expected_best", "noise_of", "winners_curse"]
+
+MOST_RUNS = 10**12
+"""Numbers of which the lowest is taken: the integral ends at 12 standard deviations."""
 
 
 def approach1(
@@ -98,6 +103,11 @@ def approach1(
 def expected_best(m: int) -> float:
     """Return how far the lowest of m standard normal numbers lies below 0 on average.
 
+    Raises
+    ------
+    ParameterError
+        For anything but a whole number from 1 to 1e12.
+
     Examples
     --------
     >>> [round(expected_best(m), 2) for m in (1, 3, 5, 10, 20, 50)]
@@ -106,7 +116,12 @@ def expected_best(m: int) -> float:
     from scipy.integrate import quad
     from scipy.special import log_ndtr
 
-    if m <= 1:
+    m = whole_number(m, "m", 1)
+    if m > MOST_RUNS:
+        raise ParameterError(
+            f"m must be at most {MOST_RUNS:,}, got {shown(m)}", code="too_large", param="m"
+        )
+    if m == 1:
         return 0.0
 
     def weighted(x: float) -> float:

@@ -90,13 +90,18 @@ def budget_table(runs: Runs, optima: Optima) -> pl.DataFrame:
     counts = np.bincount(runs.budget, minlength=runs.budgets)
     sizes = [int(np.unique(runs.size[runs.budget == one]).size) for one in range(runs.budgets)]
     ln_c = np.where(np.isnan(optima.ln_c[0]), runs.ln_budget, optima.ln_c[0])
+    # The vertex of a budget that hardly bends may lie beyond all doubles; such a budget is not used.
+    with np.errstate(over="ignore", under="ignore"):
+        n_star, d_star = np.exp(optima.ln_n[0]), np.exp(optima.ln_d[0])
+    beyond = ~((n_star > 0.0) & (d_star > 0.0) & np.isfinite(n_star) & np.isfinite(d_star))
+    n_star[beyond] = d_star[beyond] = np.nan
     return pl.DataFrame(
         {
             "flops": np.exp(ln_c),
             "runs": counts,
             "sizes": sizes,
-            "n_star": np.exp(optima.ln_n[0]),
-            "d_star": np.exp(optima.ln_d[0]),
+            "n_star": n_star,
+            "d_star": d_star,
             "loss": optima.loss[0],
             "status": pl.Series(
                 [STATUSES[one] for one in optima.status[0].tolist()], dtype=pl.Enum(STATUSES)

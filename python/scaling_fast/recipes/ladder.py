@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.asking import checked_level
-from scaling_fast.errors import ConvergenceError
+from scaling_fast.columns import read
+from scaling_fast.errors import ConvergenceError, DataError, ParameterError, shown
 from scaling_fast.fitting import fit
 from scaling_fast.laws import Law, Param
 from scaling_fast.losses import Squared
@@ -167,6 +168,8 @@ def two_step_ladder(
     >>> round(ladder.predict({"N": [7e9], "D": [4e12]})["prediction"].item(), 4)
     0.8199
     """
+    fixed = None if floor is None else number_between(floor, "floor", above=-1.0, below=1.0)
+    _require_scores(frame, score, task_loss, fixed, columns)
     first = fit(
         frame,
         "chinchilla",
@@ -175,7 +178,6 @@ def two_step_ladder(
         loss=loss,
         threads=threads,
     )
-    fixed = None if floor is None else number_between(floor, "floor", above=-1.0, below=1.0)
     law = Law(
         SIGMOID,
         columns=("L",),
@@ -198,3 +200,32 @@ def two_step_ladder(
         threads=threads,
     )
     return Ladder(first, second)
+
+
+def _require_scores(
+    frame: Any,
+    score: str,
+    task_loss: str,
+    floor: float | None,
+    columns: Mapping[str, str | pl.Expr] | None,
+) -> None:
+    """Refuse scores that are no accuracies, and a floor that none of them rises above."""
+    source = {"L": task_loss} | {one: text for one, text in (columns or {}).items() if one == score}
+    table = read(frame, names=["L"], target=score, columns=source)
+    bad = (table.target < 0.0) | (table.target > 1.0)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise DataError(
+            f"column {shown(score)} must hold accuracies from 0 to 1, got `{table.target[row]:g}` in row "
+            f"{int(table.order[row])}; divide percentages by 100",
+            code="score",
+            column=score,
+            row=int(table.order[row]),
+        )
+    if floor is not None and float(table.target.max()) <= floor:
+        raise ParameterError(
+            f"floor must lie below the best of the scores, `{table.target.max():g}`, got `{floor:g}`: "
+            "no model does better than chance, so there is no rise to fit",
+            code="floor",
+            param="floor",
+        )

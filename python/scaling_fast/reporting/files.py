@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from scaling_fast.errors import DataError, ParameterError, shown
+from scaling_fast.paths import irregular
 
 PAGE_MARK = b'name="generator" content="scaling_fast'
 JSON_MARK = b'"schema": "scaling-audit/'
@@ -83,8 +84,11 @@ def write_text(path: str | Path, text: str, *, force: bool) -> Path:
     try:
         if os.path.lexists(target) and not force:
             raise DataError(f"{shown(target, 200)} exists already; pass force=True to replace it")
-        if target.exists() and not target.is_file():
-            raise DataError(f"{shown(target, 200)} is not a regular file; choose another path")
+        kind = irregular(target, follow=True)
+        if kind is not None:
+            raise DataError(
+                f"{shown(target, 200)} is {kind}, not a regular file; choose another path"
+            )
         scratch = target.with_name(f".{target.name[:80]}.{secrets.token_hex(6)}.tmp")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
         handle = os.open(scratch, flags, 0o644)

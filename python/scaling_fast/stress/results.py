@@ -13,6 +13,7 @@ import polars as pl
 
 from scaling_fast.errors import CheckpointError, shown
 from scaling_fast.findings import json_ready
+from scaling_fast.paths import irregular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,12 +89,20 @@ class Stress:
         Raises
         ------
         CheckpointError
-            For an existing file, or one that cannot be written.
+            For an existing file, one that cannot be written, and anything that is no regular file,
+        with or without `force`.
         """
         text = json.dumps(self.as_dict(), allow_nan=False, indent=1)
         try:
+            kind = irregular(path)
+            if kind is not None:
+                raise CheckpointError(
+                    f"{shown(path)} is {kind}, not a regular file; choose another path", code="path"
+                )
             with Path(path).open("w" if force else "x", encoding="utf-8") as file:
                 file.write(text + "\n")
+        except CheckpointError:
+            raise
         except FileExistsError as error:
             raise CheckpointError(
                 f"{shown(path)} exists; pass force=True to replace it", code="exists"

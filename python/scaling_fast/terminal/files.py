@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scaling_fast.errors import DataError, nearest, shown
+from scaling_fast.paths import read_regular
 from scaling_fast.terminal import words
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ WRITTEN = (".csv", ".tsv", ".parquet", ".arrow", ".ipc", ".feather", ".json", ".
 RAW_CELLS = (
     "In CSV, no apostrophe before text that begins with = + - @, which a spreadsheet may run."
 )
+MOST_COUNTED = 2**30
+"""Bytes of a file above which an error names the row instead of counting the lines."""
 FORMULA = r"^[=+\-@\t\r]"  # what a spreadsheet may run when a cell of text begins with it
 
 
@@ -86,8 +89,8 @@ def place(error: ScalingError, name: str, height: int) -> None:
         return
     first = None
     if Path(name).suffix.lower() in {".csv", ".tsv"}:
-        with contextlib.suppress(OSError):
-            content = Path(name).read_bytes()
+        with contextlib.suppress(OSError, ValueError):
+            content = read_regular(name, MOST_COUNTED)  # a pipe was emptied when it was read
             lines = content.count(b"\n") + (not content.endswith(b"\n"))
             first = 2 if lines == height + 1 else None  # line 1 is the header
     error.args = (words.placed(str(error), error.row, first),)

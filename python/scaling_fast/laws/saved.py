@@ -1,0 +1,83 @@
+"""A law read back from what `to_dict` wrote: every key known, none missing, each of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scaling_fast.errors import ParameterError, shown, suggestion
+from scaling_fast.laws.need import Need
+from scaling_fast.laws.param import Param
+
+__all__ = ["entry_formula", "entry_options"]
+
+NEEDED = ("formula", "params")
+OPTIONAL = (
+    *("columns", "derived", "name", "cite", "notes", "published", "description", "units"),
+    "needs",  # laws saved before there were needs have none
+)
+
+
+def entry_formula(entry: Any, schema: str) -> str:
+    """Return the formula of an entry whose keys are those of a law.
+
+    Raises
+    ------
+    ParameterError
+        For what is no mapping, another schema, a key missing or unknown.
+    """
+    if not isinstance(entry, Mapping):
+        raise ParameterError(
+            f"a law is read from a mapping such as `to_dict` writes, got {shown(entry)}",
+            code="not_a_mapping",
+            param="entry",
+        )
+    if entry.get("schema") != schema:
+        raise ParameterError(
+            f"a law's schema must be {shown(schema)}, got {shown(entry.get('schema'))}",
+            code="schema",
+            param="schema",
+        )
+    known = ("schema", *NEEDED, *OPTIONAL)
+    for one in entry:
+        if one not in known:
+            raise ParameterError(
+                f"a law has no key {shown(one)}{suggestion(str(one), known, kind='keys')}",
+                code="unknown_name",
+                param=str(one),
+            )
+    for one in NEEDED:
+        if one not in entry:
+            raise ParameterError(
+                f"the entry of a law lacks the key {shown(one)}", code="missing_key", param=one
+            )
+    formula: str = entry["formula"]
+    return formula
+
+
+def entry_options(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a law is built with besides its formula.
+
+    Raises
+    ------
+    ParameterError
+        For parameters or needs that are none.
+    """
+    said = {key: value for key, value in entry.items() if key not in ("schema", "formula")}
+    if not isinstance(said["params"], Mapping):
+        raise ParameterError(
+            f"params must be a mapping of names, got {shown(said['params'])}",
+            code="not_a_mapping",
+            param="params",
+        )
+    said["params"] = {one: Param.from_dict(value) for one, value in said["params"].items()}
+    needs = said.get("needs", ())
+    try:
+        said["needs"] = tuple(Need.from_dict(one) for one in needs)
+    except TypeError as error:
+        raise ParameterError(
+            f"needs must be a list of needs such as `to_dict` writes, got {shown(needs)}",
+            code="not_a_need",
+            param="needs",
+        ) from error
+    return said
