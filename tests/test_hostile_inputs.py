@@ -98,24 +98,23 @@ def test_whole_numbers_of_64_bits_stay_apart_as_keys():
     assert table["n"].to_list() == [12, 12]
 
 
+@pytest.mark.parametrize(("first", "second"), [(2**64, 2**64 + 1), (-1, -(2**63) - 2)])
+def test_whole_keys_beyond_64_bits_stay_apart(first, second):
+    assert sf.fit(_keyed(first, second), "E + A*x**(-alpha)", by="run").table.height == 2
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        (2**64, 2**64 + 1),
-        (-1, -(2**63) - 2),
         (Decimal("0.1"), Decimal("0.10000000000000000001")),
         (Fraction(1, 3), Fraction(3333333333333333333333, 10**22)),
         (2**53, Fraction(2**53 + 1)),
     ],
 )
 def test_keys_that_no_double_tells_apart_are_refused(first, second):
-    frame = _keyed(first, second)
-    if float(first) != float(second):  # they stay two groups
-        assert sf.fit(frame, "E + A*x**(-alpha)", by="run").table.height == 2
-        return
     with pytest.raises(D, match="which no double tells apart") as caught:
-        sf.fit(frame, "E + A*x**(-alpha)", by="run")
-    assert (caught.value.column, caught.value.row) == ("run", 12)
+        sf.fit(_keyed(first, second), "E + A*x**(-alpha)", by="run")
+    assert caught.value.column == "run"
 
 
 # Limits

@@ -297,11 +297,11 @@ def test_only_regular_files_are_read_and_replaced(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for force in (False, True):
-        with pytest.raises(sf.CheckpointError, match="no regular file"):
+        with pytest.raises(sf.CheckpointError, match="not a regular file"):
             fit.save(pipe, force=force)
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     for other in (pipe, tmp_path):
-        with pytest.raises(sf.CheckpointError, match="no regular file"):
+        with pytest.raises(sf.CheckpointError, match="not a regular file"):
             sf.load(other)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -25,7 +26,7 @@ ACCEPTED = (
 )
 
 
-def as_frame(frame: Any, used: Collection[str]) -> pl.DataFrame:
+def as_frame(frame: Any, used: Collection[str], keys: Collection[str] = ()) -> pl.DataFrame:
     """Return the caller's frame as polars, every needed column among its own.
 
     Columns outside `used` come along where they can and are left out where they cannot: nothing
@@ -37,6 +38,8 @@ def as_frame(frame: Any, used: Collection[str]) -> pl.DataFrame:
         The caller's frame.
     used
         Names of the columns that are needed.
+    keys
+        Those of them whose equal values name a group: they are kept exactly, or refused.
 
     Raises
     ------
@@ -55,9 +58,9 @@ def as_frame(frame: Any, used: Collection[str]) -> pl.DataFrame:
         _require_names(frame.columns, used)
         return frame.clone()
     if isinstance(frame, Mapping):
-        return _from_mapping(frame, used)
+        return _from_mapping(frame, used, keys)
     _refuse_non_frames(frame)
-    return _from_narwhals(frame, used)
+    return _from_narwhals(frame, used, keys)
 
 
 def _refuse_non_frames(frame: Any) -> None:
@@ -108,9 +111,13 @@ def _require_names(columns: Sequence[Any], used: Collection[str]) -> None:
             )
 
 
-def _from_mapping(frame: Mapping[Any, Any], used: Collection[str]) -> pl.DataFrame:
+def _from_mapping(
+    frame: Mapping[Any, Any], used: Collection[str], keys: Collection[str]
+) -> pl.DataFrame:
     _require_names(list(frame), used)
-    read = {name: as_series(frame[name], name) for name in frame if name in used}
+    read = {
+        name: as_series(frame[name], name, exact=name in keys) for name in frame if name in used
+    }
     lengths = {name: len(series) for name, series in read.items()}
     if len(set(lengths.values())) > 1:
         first, *others = lengths
@@ -125,7 +132,7 @@ def _from_mapping(frame: Mapping[Any, Any], used: Collection[str]) -> pl.DataFra
     for name in frame:
         if name not in used:
             try:
-                series = as_series(frame[name], name)
+                series = as_series(frame[name], name, exact=True)  # it may name clusters later
             except DataError:
                 continue
             if height is None or len(series) == height:
@@ -138,7 +145,7 @@ def _from_mapping(frame: Mapping[Any, Any], used: Collection[str]) -> pl.DataFra
     return whole
 
 
-def _from_narwhals(frame: Any, used: Collection[str]) -> pl.DataFrame:
+def _from_narwhals(frame: Any, used: Collection[str], keys: Collection[str]) -> pl.DataFrame:
     import narwhals as nw
 
     try:
@@ -159,7 +166,8 @@ def _from_narwhals(frame: Any, used: Collection[str]) -> pl.DataFrame:
     read: dict[str, pl.Series] = {}
     for name in wide.columns:
         try:
-            read[name] = _from_pandas(wide[name].to_pandas(), name)
+            exact = name in keys or name not in used
+            read[name] = _from_pandas(wide[name].to_pandas(), name, exact=exact)
         except DataError:
             if name in used:
                 raise
@@ -188,11 +196,11 @@ def _refuse_labels(frame: Any) -> None:
         _require_names(list(labels), ())
 
 
-def _from_pandas(series: Any, name: str) -> pl.Series:
+def _from_pandas(series: Any, name: str, *, exact: bool) -> pl.Series:
     """Return a pandas column as polars, without pyarrow; NaN stays NaN and NA becomes null."""
     dtype = series.dtype
     if isinstance(dtype, np.dtype):
-        return as_series(series.to_numpy(), name)
+        return as_series(series.to_numpy(), name, exact=exact)
     kind = getattr(dtype, "kind", "O")
     values = series.astype(object).tolist()
     missing = series.isna().tolist()
@@ -206,10 +214,10 @@ def _from_pandas(series: Any, name: str) -> pl.Series:
     if str(dtype) == "category":
         words = [None if one is None else str(one) for one in objects]
         return pl.Series(name, words, dtype=pl.Categorical)
-    return _from_objects(objects, name, str(dtype))
+    return _from_objects(objects, name, str(dtype), exact=exact)
 
 
-def as_series(values: Any, name: str) -> pl.Series:
+def as_series(values: Any, name: str, *, exact: bool = False) -> pl.Series:
     """Return one column's values as a polars series of its own memory.
 
     Parameters
@@ -219,6 +227,8 @@ def as_series(values: Any, name: str) -> pl.Series:
         Arrow column.
     name
         What to call it.
+    exact
+        Whether different values must stay different, as those that name groups must.
 
     Raises
     ------
@@ -235,11 +245,11 @@ def as_series(values: Any, name: str) -> pl.Series:
             column=name,
         )
     if type(values).__module__.partition(".")[0] == "pandas" and hasattr(values, "dtype"):
-        return _from_pandas(values, name)
+        return _from_pandas(values, name, exact=exact)
     if hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__"):
         return pl.Series(name, values)
     if isinstance(values, Sequence) and not isinstance(values, range):
-        return _from_objects(list(values), name, "list")
+        return _from_objects(list(values), name, "list", exact=exact)
     try:
         array = np.ma.asarray(values) if np.ma.isMaskedArray(values) else np.asarray(values)
     except (TypeError, ValueError) as error:
@@ -254,17 +264,17 @@ def as_series(values: Any, name: str) -> pl.Series:
             code="shape",
             column=name,
         )
-    return _from_array(array, name)
+    return _from_array(array, name, exact=exact)
 
 
-def _from_array(array: Any, name: str) -> pl.Series:
+def _from_array(array: Any, name: str, *, exact: bool) -> pl.Series:
     kind = array.dtype.kind
     if isinstance(array, np.ma.MaskedArray):
-        plain = _from_array(array.filled(array.dtype.type(0)), name)
+        plain = _from_array(array.filled(array.dtype.type(0)), name, exact=exact)
         mask = pl.Series(np.array(np.ma.getmaskarray(array)))
         return pl.select(pl.when(~mask).then(plain)).to_series().rename(name)
     if kind in "OU":
-        return _from_objects(array.tolist(), name, str(array.dtype))
+        return _from_objects(array.tolist(), name, str(array.dtype), exact=exact)
     if kind not in "iufbmM":
         raise DataError(
             f"column {shown(name)} has dtype {shown(array.dtype)}; the law needs real numbers"
@@ -281,7 +291,7 @@ def _from_array(array: Any, name: str) -> pl.Series:
     return pl.Series(name, np.array(array, dtype=array.dtype.newbyteorder("="), order="C"))
 
 
-def _from_objects(values: list[Any], name: str, dtype: str) -> pl.Series:
+def _from_objects(values: list[Any], name: str, dtype: str, *, exact: bool) -> pl.Series:
     """Return Python objects as one polars column, exact where polars has the type."""
     kinds = {type(one) for one in values if one is not None}
     if not kinds:
@@ -294,12 +304,15 @@ def _from_objects(values: list[Any], name: str, dtype: str) -> pl.Series:
     if all(issubclass(one, numbers) and not issubclass(one, bool) for one in kinds):
         if all(issubclass(one, Integral) for one in kinds):
             whole = [None if one is None else int(one) for one in values]
-            for kind in (pl.Int64, pl.Int128):
+            for kind in (pl.Int64, pl.UInt64, pl.Int128):
                 try:
                     return pl.Series(name, whole, dtype=kind)
                 except (OverflowError, TypeError, pl.exceptions.PolarsError):
-                    continue
-        return pl.Series(name, [_to_float(one, name) for one in values], dtype=pl.Float64)
+                    pass
+        floats = [_to_float(one, name) for one in values]
+        if exact:
+            _refuse_merged(values, floats, name)
+        return pl.Series(name, floats, dtype=pl.Float64)
     try:
         series = pl.Series(name, values, strict=True)
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
@@ -318,6 +331,20 @@ def _from_objects(values: list[Any], name: str, dtype: str) -> pl.Series:
         column=name,
         row=row,
     )
+
+
+def _refuse_merged(values: list[Any], floats: list[float | None], name: str) -> None:
+    """Refuse numbers that differ and whose doubles do not: their groups would become one."""
+    first: dict[float, Any] = {}
+    for row, (one, real) in enumerate(zip(values, floats, strict=True)):
+        if real is not None and not math.isnan(real) and first.setdefault(real, one) != one:
+            raise DataError(
+                f"column {shown(name)} holds {shown(first[real])} and, in row {row}, {shown(one)}, "
+                "which no double tells apart; make keys text, for example [str(one) for one in ...]",
+                code="inexact_key",
+                column=name,
+                row=row,
+            )
 
 
 def _to_float(one: Any, name: str) -> float | None:

@@ -87,12 +87,19 @@ def read(
             f'nulls must be "error" or "drop", got {shown(nulls)}', code="nulls", param="nulls"
         )
     mapped = _checked_map(columns)
+    for one in (*names, target):
+        if not isinstance(one, str):
+            raise ParameterError(
+                f"a column must be named by text, got {shown(one)} of type {type(one).__name__}",
+                code="not_a_name",
+                param="columns",
+            )
     by_names = _names(by, "by")
     extra_names = _names(extra, "extra")
     wanted: dict[str, str | pl.Expr] = {name: mapped.get(name, name) for name in names}
     wanted[target] = mapped.get(target, target)
-    whole = as_frame(frame, _roots([*wanted.values(), weights, sigma, *by_names, *extra_names]))
-    _refuse_rounded_keys(frame, by_names, whole)
+    roots = _roots([*wanted.values(), weights, sigma, *by_names, *extra_names])
+    whole = as_frame(frame, roots, keys=[*by_names, *extra_names])
     if whole.height == 0:
         raise DataError("the frame has no rows", code="empty")
 
@@ -174,27 +181,6 @@ def _names(value: Any, param: str) -> list[str]:
                 param=param,
             )
     return list(dict.fromkeys(listed))
-
-
-def _refuse_rounded_keys(frame: Any, by: Sequence[str], whole: pl.DataFrame) -> None:
-    """Refuse keys that became doubles on being read: two that differ might have become one."""
-    if not isinstance(frame, Mapping):
-        return
-    for name in by:
-        values = frame[name]
-        if not whole.schema[name].is_float() or not isinstance(values, list | tuple | np.ndarray):
-            continue
-        if isinstance(values, np.ndarray) and values.dtype != object:
-            continue
-        for row, one in enumerate(values):
-            if one is not None and not isinstance(one, float | np.floating):
-                raise DataError(
-                    f"column {shown(name)} holds {shown(one)} of type {type(one).__name__} in row {row}, which "
-                    "no group key holds exactly; turn the keys into text, for example [str(one) for one in keys]",
-                    code="dtype",
-                    column=name,
-                    row=row,
-                )
 
 
 def _roots(sources: Iterable[Any]) -> list[str]:
