@@ -2,12 +2,14 @@
 
 pub mod certificate;
 pub mod curvature;
+pub mod descend;
 pub mod given;
 pub mod kink;
 pub mod linalg;
 pub mod newton;
 pub mod objective;
 pub mod polish;
+pub mod scan;
 pub mod separable;
 pub mod starts;
 pub mod trust;

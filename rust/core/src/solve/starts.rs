@@ -1,78 +1,16 @@
-//! Global search: a low-discrepancy scan of the nonlinear coordinates, linear ones projected out, best candidates refined.
+//! Global search: the best points of a scan refined until enough of them agree, then their neighbours.
 
 use std::collections::VecDeque;
 
-use super::certificate::{
-    AGREEMENT_NEEDED, AGREEMENT_TOLERANCE, Certificate, DECREASE_TOLERANCE, GRADIENT_TOLERANCE, Status,
-};
+use super::certificate::{AGREEMENT_NEEDED, AGREEMENT_TOLERANCE, Status};
+pub use super::descend::descend;
 use super::newton::{Options, Outcome, Scratch, minimise};
 use super::objective::Model;
+use super::polish;
+pub use super::scan::Range;
+use super::scan::{kronecker, scan};
 use super::separable::Separable;
 use super::trust::{self, Linear};
-use super::{kink, polish};
-
-/// Where to look for one nonlinear coordinate.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Range {
-    /// Uniformly between two ends, with `tail` of the points spread to `reach` times as far on either side.
-    Span {
-        /// Lower end.
-        lower: f64,
-        /// Upper end.
-        upper: f64,
-        /// How far the outermost points lie beyond the ends, in widths; 0 keeps to the ends.
-        reach: f64,
-    },
-    /// Uniformly in the logarithm of the magnitude.
-    Magnitude {
-        /// Smallest magnitude.
-        smallest: f64,
-        /// Largest magnitude.
-        largest: f64,
-        /// Both signs, or only the positive one.
-        signed: bool,
-    },
-}
-
-impl Range {
-    /// From end to end, without what reaches beyond.
-    pub fn width(self) -> f64 {
-        match self {
-            Self::Span { lower, upper, .. } => upper - lower,
-            Self::Magnitude { largest, signed, .. } => largest * if signed { 2.0 } else { 1.0 },
-        }
-    }
-
-    /// The share of the range between two points: of its logarithm, where it is one of magnitudes.
-    pub fn share(self, from: f64, to: f64) -> f64 {
-        match self {
-            Self::Span { lower, upper, .. } if upper > lower => (to - from) / (upper - lower),
-            Self::Span { .. } => 1.0,
-            Self::Magnitude { smallest, largest, .. } => {
-                let place = |v: f64| (v.abs().clamp(smallest, largest) / smallest).ln() / (largest / smallest).ln();
-                // Points on both sides of zero are as far apart as the two ways to it.
-                if from < 0.0 && to > 0.0 { place(from) + place(to) } else { (place(to) - place(from)).abs() }
-            }
-        }
-    }
-
-    /// The point of the range that belongs to `u` in (0, 1).
-    pub fn at(self, u: f64) -> f64 {
-        match self {
-            Self::Span { lower, upper, reach } => {
-                // The middle eight tenths of the points lie inside the ends, the rest beyond them.
-                let t = (u - 0.5) / 0.4;
-                let beyond = (t.abs() - 1.0).max(0.0) * 4.0 * reach * 2.0;
-                let half = 0.5 * (upper - lower);
-                0.5 * (lower + upper) + half * (t.clamp(-1.0, 1.0) + t.signum() * beyond)
-            }
-            Self::Magnitude { smallest, largest, signed } => {
-                let (v, sign) = if signed { ((2.0 * u).fract(), if u < 0.5 { 1.0 } else { -1.0 }) } else { (u, 1.0) };
-                sign * smallest * (largest / smallest).powf(v)
-            }
-        }
-    }
-}
 
 /// How many times as many points are scanned again where the first did not agree.
 const FURTHER: usize = 4;
@@ -302,66 +240,6 @@ fn is_settled(found: &Found) -> bool {
     found.outcome.status == Status::Converged && found.agreement >= needed(found.starts)
 }
 
-/// How the linear coordinates of a scanned point are found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Projection {
-    /// By weighted least squares on the scale of the residuals; where basins are many, by some of the rows for most points.
-    Usual,
-    /// On the natural scale, where that leads outside the domain of the law.
-    Plain,
-}
-
-/// The points of the scan that have these numbers, linear coordinates solved for, best first.
-fn scan<O: Separable>(
-    objective: &mut O,
-    ranges: &[Range],
-    numbers: std::ops::Range<usize>,
-    s: &Scratch,
-) -> Vec<Vec<f64>> {
-    let candidates = scan_with(objective, ranges, numbers.clone(), Projection::Usual, s);
-    if candidates.is_empty() { scan_with(objective, ranges, numbers, Projection::Plain, s) } else { candidates }
-}
-
-fn scan_with<O: Separable>(
-    objective: &mut O,
-    ranges: &[Range],
-    numbers: std::ops::Range<usize>,
-    projection: Projection,
-    s: &Scratch,
-) -> Vec<Vec<f64>> {
-    let p = objective.dimension();
-    let mut candidates: Vec<(f64, Vec<f64>)> = Vec::new();
-    let nonlinear = objective.nonlinear().to_vec();
-    let fractions = kronecker(nonlinear.len());
-    let parts = objective.has_many_basins();
-    for index in numbers {
-        if s.is_stopped() {
-            break;
-        }
-        let mut point = vec![0.0; p];
-        for j in 0..p {
-            point[j] = 1.0_f64.clamp(objective.lower()[j], objective.upper()[j]);
-        }
-        for (d, &j) in nonlinear.iter().enumerate() {
-            let u = (0.5 + (index as f64 + 1.0) * fractions[d]).fract();
-            point[j] = ranges[d].at(u).clamp(objective.lower()[j], objective.upper()[j]);
-        }
-        let sound = match projection {
-            Projection::Plain => objective.project_plainly(&mut point),
-            Projection::Usual if parts && !index.is_multiple_of(4) => objective.project_part(&mut point, index),
-            Projection::Usual => objective.project(&mut point),
-        };
-        if sound {
-            let value = objective.value(&point);
-            if value.is_finite() {
-                candidates.push((value, point));
-            }
-        }
-    }
-    candidates.sort_by(|a, b| a.0.total_cmp(&b.0));
-    candidates.into_iter().map(|c| c.1).collect()
-}
-
 /// Refine the points of `queue` in order, the first `exact` of them straight down from where they are, until enough of them agree on the best.
 pub fn refine<O: Separable>(
     objective: &mut O,
@@ -450,116 +328,7 @@ fn every_parameter_is_felt<O: Separable>(objective: &mut O, x: &[f64]) -> bool {
     (0..x.len()).all(|j| model.column[j] * (x[j] * x[j]).max(1.0) > least)
 }
 
-/// Width of the quadratic zone, in median residuals, below which a loss is approached through its kinked limit.
-const NARROW: f64 = 1e-4;
-
-/// The same for a loss that follows the scale of the residuals: it is as narrow far out as at the optimum, where wider losses
-/// lead to its few curved rows but seldom onto them.
-const NARROW_OF_SCALE: f64 = 0.05;
-
-/// One local fit: wide losses first when `staged`, then the true one, then its kinks exactly.
-pub fn descend<O: Separable>(
-    objective: &mut O,
-    x: &mut [f64],
-    options: Options,
-    staged: bool,
-    s: &mut Scratch,
-) -> Outcome {
-    objective.settle(x);
-    let width = objective.width();
-    if width == 0.0 {
-        return kink::minimise(objective, x, options, s);
-    }
-    if objective.has_scale() && !staged {
-        return descend_both_ways(objective, x, options, s);
-    }
-    let narrow = if objective.has_scale() { NARROW_OF_SCALE } else { NARROW };
-    if staged && objective.spread(x).is_some_and(|(median, _)| width < narrow * median) {
-        // The few rows in the quadratic zone change with every step; the corner of the absolute loss shows which they are.
-        objective.sharpen(true);
-        let corner = kink::minimise(objective, x, options, s);
-        objective.sharpen(false);
-        let mut outcome = minimise(objective, x, None, options, s);
-        // A zone so narrow that rounding decides where in it a residual lies is a corner, and has a corner's certificate.
-        let resolved = outcome.certificate.gradient <= GRADIENT_TOLERANCE;
-        if corner.status == Status::Converged && !resolved && outcome.certificate.decrease <= DECREASE_TOLERANCE {
-            outcome.status = Status::Converged;
-            outcome.certificate = Certificate { decrease: outcome.certificate.decrease, ..corner.certificate };
-        }
-        return outcome;
-    }
-    if staged
-        && width.is_finite()
-        && let Some((median, largest)) = objective.spread(x)
-    {
-        let scout = Options { decrease: 1e-4, max_evaluations: 60, ..options };
-        let mut wide = largest.min(30.0 * median);
-        while wide > 3.0 * width {
-            objective.soften(Some(wide));
-            minimise(objective, x, None, scout, s);
-            if let Some((_, now)) = objective.spread(x) {
-                wide = wide.min(now);
-            }
-            wide *= 0.1;
-        }
-        objective.soften(None);
-    }
-    minimise(objective, x, None, options, s)
-}
-
-/// Straight down from `x` and through wide losses, whichever ends lower. A scale that follows the residuals is narrow or
-/// wide wherever a start lies, so neither way is the right one everywhere; and the second may climb out of the basin of `x`.
-fn descend_both_ways<O: Separable>(objective: &mut O, x: &mut [f64], options: Options, s: &mut Scratch) -> Outcome {
-    let mut point = x.to_vec();
-    let straight = minimise(objective, &mut point, None, options, s);
-    let wide = descend(objective, x, options, true, s);
-    let close = straight.value <= wide.value * (1.0 + AGREEMENT_TOLERANCE);
-    let certified = straight.status == Status::Converged || wide.status != Status::Converged;
-    if straight.value < wide.value * (1.0 - AGREEMENT_TOLERANCE) || !wide.value.is_finite() || (close && certified) {
-        x.copy_from_slice(&point);
-        objective.settle(x);
-        return Outcome { evaluations: straight.evaluations + wide.evaluations, ..straight };
-    }
-    Outcome { evaluations: straight.evaluations + wide.evaluations, ..wide }
-}
-
 /// Values within the agreement tolerance of `best`; a perfect fit agrees with every other perfect fit.
 fn agreement(values: &[(usize, f64)], best: f64, perfect: f64) -> usize {
     values.iter().filter(|&&(_, v)| v <= best + AGREEMENT_TOLERANCE * best.abs() || v <= perfect).count()
-}
-
-/// Steps of a Kronecker sequence in `d` dimensions: powers of the root of x^(d+1) = x + 1 (Roberts 2018), which spreads any
-/// number of points evenly and needs no table.
-fn kronecker(d: usize) -> Vec<f64> {
-    let mut root = 1.5_f64;
-    for _ in 0..64 {
-        root = (1.0 + root).powf(1.0 / (d as f64 + 1.0));
-    }
-    (1..=d).map(|k| root.powi(-(k as i32)).fract()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_cover_their_ends_and_beyond() {
-        let span = Range::Span { lower: -1.0, upper: 3.0, reach: 1.0 };
-        assert!((span.at(0.5) - 1.0).abs() < 1e-15);
-        assert!((span.at(0.9) - 3.0).abs() < 1e-12);
-        assert!(span.at(0.999) > 6.0);
-        let both = Range::Magnitude { smallest: 0.01, largest: 100.0, signed: true };
-        assert!(both.at(0.25) > 0.0 && both.at(0.75) < 0.0);
-    }
-
-    #[test]
-    fn kronecker_points_are_spread_evenly() {
-        let steps = kronecker(2);
-        let mut counts = [0_usize; 16];
-        for index in 0..1600 {
-            let cell = |k: usize| ((0.5 + f64::from(index) * steps[k]).fract() * 4.0) as usize;
-            counts[cell(0) * 4 + cell(1)] += 1;
-        }
-        assert!(counts.iter().all(|&c| (90..=110).contains(&c)));
-    }
 }
