@@ -285,7 +285,7 @@ class Law:
             rows = np.broadcast_arrays(
                 *(np.atleast_1d(np.asarray(columns[one], dtype=np.float64)) for one in used)
             )
-        except ValueError as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise DataError(
                 f"the columns {shown(list(used), 200)} are not numbers of one length: {error}",
                 code="length",

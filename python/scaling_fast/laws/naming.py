@@ -117,7 +117,15 @@ def listed_names(names: Any, what: str) -> list[Any]:
         raise ParameterError(
             f"{what} must be names in a list, got {shown(names)}", code="not_a_name", param=what
         )
-    return list(names)
+    listed = list(names)
+    for one in listed:
+        if what == "columns" and not isinstance(one, str):
+            raise ParameterError(
+                f"columns must be names in a list, got {shown(one)} among them",
+                code="not_a_name",
+                param=what,
+            )
+    return listed
 
 
 def read_only(entries: Any, what: str) -> Mapping[str, Any]:
