@@ -189,6 +189,7 @@ HUGE = 10**400
 LAW = sf.Law("E + A*x**(-alpha)", columns=["x"])
 POINT = {"E": 1.0, "A": 2.0, "alpha": 0.5}
 ENTRY = LAW.to_dict()
+SURFACE = {"alpha": 0.34, "beta": 0.28}
 CURVE = {"run": ["a", "a"], "N": [1e8, 1e8], "D": [1e9, 4e9], "loss": [4.0, 2.0]}
 
 
@@ -204,6 +205,16 @@ CURVE = {"run": ["a", "a"], "N": [1e8, 1e8], "D": [1e9, 4e9], "loss": [4.0, 2.0]
         (lambda fit: fit.residuals(POINT | {"A": HUGE}), P),
         (lambda _: recipes.isoflop_bias({"alpha": 0.3, "beta": 0.3}, factor=HUGE), P),
         (lambda _: recipes.minimum_steps(CURVE, scale=HUGE), P),
+        (lambda _: sf.Huber(HUGE), P),
+        (lambda _: sf.StudentT(HUGE), P),
+        (lambda _: sf.Pinball(HUGE), P),
+        (lambda _: LAW.evaluate({"x": [HUGE]}, POINT), D),
+        (lambda _: sf.Law("A*x", columns=[["x"]]), P),
+        (lambda _: sf.Law("A*x").bind([["x"]]), P),
+        (lambda _: recipes.counting_slope({**SURFACE, "A": 4.0, "B": 4.0}, flops=5), P),
+        (lambda _: recipes.pass_at_k({"successes": [0], "attempts": [4]}, k=HUGE), D),
+        (lambda _: recipes.two_step_ladder(CURVE, columns=5), P),
+        (lambda _: sf.datasets.simulate(LAW, POINT, {"x": [1.0]}, target=5), P),
         (lambda _: sf.Law("A*x", columns=5), P),
         (lambda _: sf.Law("A*x", needs=5), P),
         (lambda _: sf.Law("A*x", name=5), P),

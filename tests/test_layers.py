@@ -18,7 +18,7 @@ CORE = ROOT / "rust" / "core" / "src"
 
 # One line a stage, so that a new module shows as a word in a diff.
 PYTHON_ORDER = [
-    *("_core", "errors", "paths", "packing", "findings", "options", "progress", "losses"),
+    *("_core", "errors", "packing", "findings", "options", "paths", "progress", "losses"),
     *("residuals", "schemes", "laws", "columns", "asking", "clusters", "covariance"),
     *("request", "uncertainty", "predictions", "starts", "design", "advice", "fitted"),
     *("binding", "fitting", "drawing", "intervals", "bands", "corrections", "cautions"),

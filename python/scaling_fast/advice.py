@@ -177,17 +177,31 @@ def _mistyped(request: Request) -> list[Finding]:
     return found
 
 
+def _counted(rows: int) -> str:
+    return "1 row" if rows == 1 else f"{rows} rows"
+
+
+def _were(rows: int) -> str:
+    return "was" if rows == 1 else "were"
+
+
 def _rows(request: Request) -> list[Finding]:
     table, found = request.table, []
     if table.dropped:
         found.append(
             _finding(
-                "rows_dropped", "amber", f"{table.dropped} rows with a null or NaN were dropped"
+                "rows_dropped",
+                "amber",
+                f"{_counted(table.dropped)} with a null or NaN {_were(table.dropped)} dropped",
             )
         )
     if table.zero_weight:
         found.append(
-            _finding("zero_weight", "green", f"{table.zero_weight} rows of weight 0 were left out")
+            _finding(
+                "zero_weight",
+                "green",
+                f"{_counted(table.zero_weight)} of weight 0 {_were(table.zero_weight)} left out",
+            )
         )
     free = sum(param.fixed is None for param in request.law.params.values())
     if table.groups == 1 and table.rows == free:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -45,11 +46,21 @@ def checked_level(level: object) -> float:
         raise ParameterError(
             f"level must be a number, got {shown(level)}", code="level", param="level"
         )
-    value = float(level)
+    try:
+        value = float(level)
+    except OverflowError:
+        value = math.inf
     if not 0.0 < value < 1.0:
         meant = f"; did you mean {value / 100:g}?" if 1.0 < value < 100.0 else ""
         raise ParameterError(
             f"level must lie between 0 and 1, got `{value:g}`{meant}", code="level", param="level"
+        )
+    if 0.5 + value / 2.0 == 1.0:
+        raise ParameterError(
+            f"level is {shown(repr(value))}, which no double tells from 1 when it is halved; take 0.999999 "
+            "at most",
+            code="level",
+            param="level",
         )
     return value
 

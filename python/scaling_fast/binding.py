@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from scaling_fast.asking import column_name
 from scaling_fast.columns import as_frame
 from scaling_fast.errors import DataError, ParameterError, shown, suggestion
 from scaling_fast.fitted import DIAGNOSTICS
+from scaling_fast.laws.usual import mapping_hint
 from scaling_fast.losses import WITH_SCALE, Huber
 from scaling_fast.residuals import ALLOWED, LogExcess
 
@@ -25,6 +27,7 @@ __all__ = [
     "bound_law",
     "check_excess",
     "checked_loss",
+    "column_hints",
     "refuse_extreme_sigma",
     "refuse_key_clash",
     "refuse_lost_diagnostics",
@@ -66,6 +69,12 @@ def with_params(law: Law, params: Any) -> Law:
 
 def bound_law(law: Law, columns: Mapping[str, Any] | None, frame: Any, target: str | None) -> Law:
     """Return the law with its columns: those `columns` names, or those the frame has."""
+    if columns is not None and not isinstance(columns, Mapping):
+        raise ParameterError(
+            f'columns must be a mapping such as {{"N": "params"}}, got {shown(columns)}',
+            code="columns",
+            param="columns",
+        )
     aimed = target if target is not None else law.target
     aimed = aimed if aimed is not None else DEFAULT_TARGET
     names = law.columns if law.columns is not None else tuple(law.params)
@@ -86,6 +95,23 @@ def bound_law(law: Law, columns: Mapping[str, Any] | None, frame: Any, target: s
     return law.bind_frame(
         [one for one in has if isinstance(one, str) and (one != aimed or one in law.params)]
     )
+
+
+@contextmanager
+def column_hints(law: Law, columns: Mapping[str, Any] | None, frame: Any) -> Iterator[None]:
+    """Add to the error for a column that is missing how to say which of the frame it is."""
+    try:
+        yield
+    except DataError as error:
+        name = error.column
+        if error.code == "missing_column" and name in (law.columns or ()):
+            has = list(frame) if isinstance(frame, Mapping) else as_frame(frame, ()).columns
+            hint = mapping_hint(
+                [one for one in law.columns or () if one not in (columns or {})], has
+            )
+            if hint is not None and name not in (columns or {}):
+                error.args = (f"{error}; say which column is which: {hint}",)
+        raise
 
 
 def target_and_residual(

@@ -12,7 +12,7 @@ import numpy as np
 
 from scaling_fast.errors import ParameterError, shown
 
-__all__ = ["Finding", "Severity", "json_ready", "worst"]
+__all__ = ["Finding", "Severity", "json_ready", "told", "worst"]
 
 Severity = Literal["green", "amber", "red", "grey"]
 
@@ -129,3 +129,19 @@ def worst(findings: Iterable[Finding]) -> Severity:
     """
     seen = {finding.severity for finding in findings}
     return next((severity for severity in PRECEDENCE if severity in seen), "grey")
+
+
+def told(findings: Iterable[Finding], width: int = 10) -> list[str]:
+    """Return lines of a summary: severity and sentence, and what to do below it.
+
+    Examples
+    --------
+    >>> told([Finding("few", "rows", "amber", "6 rows", advice="Add rows.")], 6)
+    ['amber  6 rows', '       Add rows.']
+    """
+    lines = []
+    for one in findings:
+        lines.append(f"{one.severity:<{width}} {one.sentence}")
+        if one.advice:
+            lines.append(f"{'':<{width}} {one.advice}")
+    return lines

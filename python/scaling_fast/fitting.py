@@ -15,6 +15,7 @@ from scaling_fast.binding import (
     bound_law,
     check_excess,
     checked_loss,
+    column_hints,
     refuse_extreme_sigma,
     refuse_key_clash,
     refuse_lost_diagnostics,
@@ -24,6 +25,7 @@ from scaling_fast.binding import (
     with_params,
 )
 from scaling_fast.columns import as_frame, read, require
+from scaling_fast.columns.values import first_bad
 from scaling_fast.errors import (
     ConvergenceError,
     DataError,
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from scaling_fast.columns import Table
     from scaling_fast.losses import Loss
 
 __all__ = ["fit"]
@@ -159,16 +162,17 @@ def fit(
     loss = checked_loss(loss)
     if isinstance(scale_of_residual, LogExcess):
         check_excess(law, loss, scale_of_residual)
-    table = read(
-        frame,
-        names=list(law.columns or ()),
-        target=target,
-        columns=columns,
-        weights=weights,
-        sigma=sigma,
-        by=by,
-        nulls=nulls,
-    )
+    with column_hints(law, columns, frame):
+        table = read(
+            frame,
+            names=list(law.columns or ()),
+            target=target,
+            columns=columns,
+            weights=weights,
+            sigma=sigma,
+            by=by,
+            nulls=nulls,
+        )
     refuse_key_clash(law, table.keys.columns)
     refuse_extreme_sigma(table)
     scale = None
@@ -308,6 +312,18 @@ def _refuse_useless(request: Request, numbers: dict[str, NDArray[Any]], status: 
     if status == "not_finite":
         raise ConvergenceError(
             f"the law {shown(request.law.formula, 80)} has no finite objective at any start; give starts or "
-            "bounds inside its domain, or measure the columns in other units",
+            f"bounds inside its domain, or measure the columns in other units{_tiny(request.table)}",
             code="not_finite",
         )
+
+
+def _tiny(table: Table) -> str:
+    """Return the place of the first value so near 0 that doubles lose its digits, as the end of a sentence."""
+    least = np.finfo(np.float64).tiny
+    for name, values in ((table.target_name, table.target), *table.arrays.items()):
+        bad = (values != 0.0) & (np.abs(values) < least)
+        if bad.any():
+            row, value = first_bad(values, bad, table.order)
+            called = shown(table.sources.get(name, name))
+            return f"; column {called} holds {shown(repr(value))} in row {row}, too near 0 for a double"
+    return ""

@@ -13,7 +13,7 @@ import polars as pl
 
 from scaling_fast.asking import checked_level
 from scaling_fast.errors import ParameterError, shown
-from scaling_fast.findings import Finding
+from scaling_fast.findings import Finding, told
 from scaling_fast.fitting import fit
 from scaling_fast.options import checked_seed
 from scaling_fast.recipes.agreement import (
@@ -111,7 +111,7 @@ class Approaches:
             for row in self.disagreement.iter_rows(named=True)
             if row["flops"] is None
         ]
-        lines += [f"{one.severity:<8} {one.sentence}" for one in self.findings]
+        lines += told(self.findings, 8)
         return "\n".join(lines)
 
     def __repr__(self) -> str:

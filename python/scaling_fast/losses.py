@@ -33,8 +33,12 @@ def _number(loss: object, name: str) -> float:
             code="not_a_number",
             param=name,
         )
-    object.__setattr__(loss, name, float(value))
-    return float(value)
+    try:
+        double = float(value)
+    except OverflowError:
+        double = math.inf  # refused as such
+    object.__setattr__(loss, name, double)
+    return double
 
 
 def _positive(loss: object, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from scaling_fast.columns import as_frame, read, require
 from scaling_fast.errors import DataError, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -32,13 +33,16 @@ def read_alike(request: Request, frame: Any) -> Table:
     """
     table = request.table
     names = list(request.law.columns or ())
+    _refuse_numbers(request, frame)
     has = as_frame(frame, ())
     mapped: dict[str, Any] = {}
     for one in names:
         source = request.columns.get(one, table.sources.get(one, one))
         roots = source.meta.root_names() if isinstance(source, pl.Expr) else [source]
         # As in the fit where its sources are there; else under the law's own names.
-        mapped[one] = source if all(root in has.columns for root in roots) else one
+        # Where neither is there, the missing column is called what the frame of the fit called it.
+        there = all(root in has.columns for root in roots) or one not in has.columns
+        mapped[one] = source if there else one
     source = mapped[names[0]]
     first = source.meta.root_names()[0] if isinstance(source, pl.Expr) else source
     wanted = read(has, names=names, target=first, columns=mapped, by=table.keys.columns or None)
@@ -52,6 +56,21 @@ def read_alike(request: Request, frame: Any) -> Table:
                 column=one,
             )
     return wanted
+
+
+def _refuse_numbers(request: Request, frame: Any) -> None:
+    """Refuse a mapping to single numbers, which would stand for columns without rows."""
+    if not isinstance(frame, Mapping):
+        return
+    known = {*(request.law.columns or ()), *request.table.sources.values()}
+    for name, value in frame.items():
+        if name in known and np.ndim(value) == 0 and isinstance(value, int | float | np.number):
+            raise DataError(
+                f"column {shown(name)} is one number; give lists, one value a row: "
+                f'{{"{name}": [{value:g}]}}',
+                code="not_an_array",
+                column=name,
+            )
 
 
 def extrapolation(

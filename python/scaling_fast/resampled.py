@@ -19,6 +19,7 @@ from scaling_fast.cautions import of_failures, of_scheme
 from scaling_fast.corrections import shrinkage, widening
 from scaling_fast.drawing import cluster_columns
 from scaling_fast.errors import ConvergenceError, ParameterError, shown
+from scaling_fast.findings import told
 from scaling_fast.intervals import METHODS, MOST_FAILURES, Drawn, check_method, intervals
 from scaling_fast.options import require_usable_process
 from scaling_fast.pivots import pivots_of
@@ -386,7 +387,7 @@ class Bootstrap:
                 lines += [
                     f"  {n:<12} {e:>14.6g}  [{a:.6g}, {b:.6g}]" for n, e, a, b in table.iter_rows()
                 ]
-        lines += [f"{one.severity:<10} {one.sentence}" for one in self.findings]
+        lines += told(self.findings)
         return "\n".join(lines)
 
     def __repr__(self) -> str:

@@ -81,6 +81,10 @@ def simulate(
     if not set(used) <= set(frame.columns):  # a mapping leaves unreadable columns out
         frame = as_frame(design, used)
     name = bound.target or target
+    if not isinstance(name, str):
+        raise ParameterError(
+            f"target must be a column's name, got {shown(target)}", code="target", param="target"
+        )
     if name in frame.columns:
         raise ParameterError(
             f"the design has a column {shown(name)} already; name another with target=",

@@ -87,6 +87,7 @@ BROKEN: Mapping[str, Callable[..., Law]] = MappingProxyType(
 )
 """Laws with any number of breaks."""
 _BREAKS = re.compile(r"([a-z_]+)\(\s*(?:breaks\s*=\s*)?([0-9]{1,3})\s*\)", re.ASCII)
+_CALL = re.compile(r"([a-z_0-9]+)\(\s*((?:[a-z_]+\s*=\s*)?[-+.0-9e]*)\s*\)", re.ASCII)
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
 
 
@@ -122,17 +123,53 @@ def get(name: str) -> Law:
     law = _find(str(name))
     if law is None:
         raise ParameterError(
-            f"there is no law {shown(name)}{suggestion(str(name), names(), kind='laws')}",
+            f"there is no law {shown(name)}{_sources(str(name)) or suggestion(str(name), names(), kind='laws')}",
             code="unknown_law",
             param="name",
         )
     return law
 
 
+def _sources(word: str) -> str:
+    """Return the end of a sentence with the laws whose words, or those of their sources, hold a word."""
+    wanted = word.strip().casefold()
+    if len(wanted) < SHORTEST or nearest(word, names()) is not None:
+        return ""
+    found = []
+    for one in names():
+        law = _built(one)
+        said = [law.cite, law.description, law.notes]
+        for label, entry in law.published.items():
+            said += [label, entry.get("cite")]
+        if any(wanted in text.casefold() for text in said if text):
+            found.append(shown(one))
+    return f"; {shown(word)} is in the source or description of {', '.join(found)}" if found else ""
+
+
+SHORTEST = 4
+"""Characters of a word that is looked for in sources."""
+
+
 def _find(name: str) -> Law | None:
     broken = _BREAKS.fullmatch(name.strip())
     if broken and broken[1] in BROKEN:
         return BROKEN[broken[1]](breaks=int(broken[2]))
+    called = _CALL.fullmatch(name.strip())
+    if called and called[1] in BROKEN:
+        raise ParameterError(
+            f"the breaks of {called[1]} must be a whole number from 1, got {shown(called[2])}; write "
+            f"{called[1]}(breaks=2)",
+            code="breaks",
+            param="breaks",
+        )
+    if called and called[1] in CATALOGUE:
+        if called[2]:
+            raise ParameterError(
+                f"the law {called[1]} takes no arguments, got {shown(called[2])}; write {called[1]}",
+                code="arguments",
+                param="name",
+            )
+        return _built(called[1])
     return _built(name.strip()) if name.strip() in CATALOGUE else None
 
 

@@ -15,6 +15,9 @@ from scaling_fast.laws.naming import (
     checked_derived,
     checked_needs,
     listed_names,
+    names_of,
+    no_function,
+    no_param,
     ordered_columns,
     read_only,
     require_columns,
@@ -24,6 +27,7 @@ from scaling_fast.laws.naming import (
 )
 from scaling_fast.laws.param import Param, number
 from scaling_fast.laws.saved import entry_formula, entry_options
+from scaling_fast.laws.usual import mapping_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -112,11 +116,7 @@ class Law:
 
     def __post_init__(self) -> None:
         if callable(self.formula):
-            raise FormulaError(
-                "a law is a formula, not a Python function: write what it returns as text, for "
-                'example Law("E + A*x**(-alpha)")',
-                code="callable",
-            )
+            raise no_function(self.formula)
         if not isinstance(self.formula, str):
             raise FormulaError(
                 f"a law is a formula in text, got {shown(self.formula)} of type "
@@ -135,7 +135,7 @@ class Law:
         # The core is imported where it is used, so that describing laws needs no compiled module.
         from scaling_fast import _core
 
-        target, transform, names = _core.names(self.formula)
+        target, transform, names = names_of(self.formula)
         given = read_only(self.params, "params")
         columns = ordered_columns(self.columns, names)
         free = [one for one in names if columns is None or one not in columns]
@@ -148,11 +148,7 @@ class Law:
             if one not in free:
                 raise unknown_name(one, free, "params")
             if not isinstance(param, Param):
-                raise ParameterError(
-                    f"params[{one!r}] must be a Param, got {shown(param)}; write Param(start=...)",
-                    code="not_a_param",
-                    param=one,
-                )
+                raise no_param(one, param)
         for known, value in (
             ("target", target),
             ("transform", transform),
@@ -232,10 +228,11 @@ class Law:
         had = listed_names(getattr(names, "columns", names), "names")
         columns = [one for one in self.params if one in had and one not in self._declared]
         if not columns:
+            hint = mapping_hint(self.params, had) or 'columns={"x": "..."}'
             raise FormulaError(
                 f"the formula {shown(self.formula, 80)} uses no column of the frame"
                 f"{suggestion(next(iter(self.params), ''), had, kind='columns')}; "
-                'say which name is which column with columns={"x": "..."}',
+                f"say which name is which column with {hint}",
                 code="no_column",
             )
         return self._split(columns)
@@ -288,7 +285,7 @@ class Law:
             rows = np.broadcast_arrays(
                 *(np.atleast_1d(np.asarray(columns[one], dtype=np.float64)) for one in used)
             )
-        except ValueError as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise DataError(
                 f"the columns {shown(list(used), 200)} are not numbers of one length: {error}",
                 code="length",

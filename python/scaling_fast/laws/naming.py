@@ -17,6 +17,9 @@ __all__ = [
     "checked_derived",
     "checked_needs",
     "listed_names",
+    "names_of",
+    "no_function",
+    "no_param",
     "ordered_columns",
     "read_only",
     "require_columns",
@@ -24,6 +27,65 @@ __all__ = [
     "require_text",
     "unknown_name",
 ]
+
+
+MENDS = (
+    ("pow", "; a power is written x**(-a)"),
+    ("\\", "; a formula is written as in Python, not LaTeX: E + A/N**alpha"),
+    ("^", "; a power is written x**(-a)"),
+)
+"""What the core stumbled over -> how to write it."""
+
+
+def names_of(formula: str) -> tuple[str | None, str | None, list[str]]:
+    """Return the target, its transform and the names of a formula.
+
+    Raises
+    ------
+    FormulaError
+        For what cannot be read, with how to write what people often mean by it.
+    """
+    from scaling_fast import _core
+
+    try:
+        return _core.names(formula)
+    except FormulaError as error:
+        at = error.position
+        rest = formula[at:] if at is not None else ""
+        hint = next((mend for word, mend in MENDS if rest.startswith(word)), "")
+        if hint and "**" not in str(error):
+            error.args = (f"{error}{hint}",)
+        raise
+
+
+def no_function(given: Any) -> FormulaError:
+    """Return the error for a function in the place of a formula."""
+    if str(getattr(given, "__module__", "")).startswith("scaling_fast.laws"):
+        name = getattr(given, "__name__", "chinchilla")
+        return FormulaError(
+            f"{name} is the function that makes the law; did you mean sf.laws.{name}()?",
+            code="callable",
+        )
+    return FormulaError(
+        "a law is a formula, not a Python function: write what it returns as text, for "
+        'example Law("E + A*x**(-alpha)")',
+        code="callable",
+    )
+
+
+def no_param(name: str, given: Any) -> ParameterError:
+    """Return the error for something else in the place of a Param: a pair was meant as bounds."""
+    mend = "Param(start=...)"
+    if isinstance(given, tuple | list) and len(given) == 2:
+        ends = zip(("lower", "upper"), given, strict=True)
+        mend = f"Param({', '.join(f'{end}={one}' for end, one in ends if one is not None)})"
+    elif isinstance(given, int | float):
+        mend = f"Param(start={given}) or Param(fixed={given})"
+    return ParameterError(
+        f"params[{name!r}] must be a Param, got {shown(given)}; write {mend}",
+        code="not_a_param",
+        param=name,
+    )
 
 
 def require_text(**said: object) -> None:
@@ -55,7 +117,15 @@ def listed_names(names: Any, what: str) -> list[Any]:
         raise ParameterError(
             f"{what} must be names in a list, got {shown(names)}", code="not_a_name", param=what
         )
-    return list(names)
+    listed = list(names)
+    for one in listed:
+        if what == "columns" and not isinstance(one, str):
+            raise ParameterError(
+                f"columns must be names in a list, got {shown(one)} among them",
+                code="not_a_name",
+                param=what,
+            )
+    return listed
 
 
 def read_only(entries: Any, what: str) -> Mapping[str, Any]:

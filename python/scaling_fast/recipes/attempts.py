@@ -89,7 +89,7 @@ def pass_at_k(
         )
     if not asked:
         raise ParameterError("k names no number of attempts", code="empty", param="k")
-    if max(asked) > tried.min():
+    if max(asked) > int(tried.min()):
         raise DataError(
             f"pass@{max(asked)} needs {max(asked)} attempts at every problem, and row "
             f"{int(np.argmin(tried))} has {int(tried.min())}; ask beta_binomial(...) for a larger k",

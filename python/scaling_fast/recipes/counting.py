@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,9 +16,6 @@ from scaling_fast.recipes.bias import exponents_of
 from scaling_fast.recipes.budgets import FLOPS_PER_TOKEN
 from scaling_fast.recipes.checking import number_between, number_of_points
 from scaling_fast.recipes.lines import fitted_line
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["CountingSlope", "counting_slope"]
 
@@ -94,7 +92,11 @@ def counting_slope(
     big_a, big_b = (number_between(values.get(one), one) for one in ("A", "B"))
     embedding = number_between(embedding, "embedding", above=-math.ulp(0.0))
     points = number_of_points(points, 2)
-    ends = [number_between(one, "flops") for one in flops]
+    listed: Any = flops
+    ends = [
+        number_between(one, "flops")
+        for one in (listed if isinstance(listed, Sequence | np.ndarray) else ())
+    ]
     if len(ends) != 2 or ends[0] >= ends[1]:
         raise ParameterError(
             f"flops must be a range from low to high, got {shown(flops)}",

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["approach1", "expected_best", "noise_of", "winners_curse"]
 
+NO_TILT = 1e-9
+"""Of the slope: a tilt below it is rounding."""
+
 MOST_RUNS = 10**12
 """Numbers of which the lowest is taken: the integral ends at 12 standard deviations."""
 
@@ -167,14 +170,17 @@ def winners_curse(runs: Runs, optima: Optima) -> tuple[Finding, ...]:
     growth = float(straight(optima.ln_c, e_m, used)[0][0])
     slope = float(straight(optima.ln_c, np.log(optima.loss), used)[0][0])
     bias = -sigma * growth
+    tilt = f"may tilt the slope of ln loss by up to {bias:+.2g}, against a slope"
+    if abs(bias) < NO_TILT * abs(slope):  # as many runs at every budget
+        bias, tilt = 0.0, "does not tilt the slope of ln loss, which has a slope"
     severity = "amber" if abs(bias) > 0.1 * abs(slope) else "green"
     return (
         Finding(
             "winners_curse",
             "envelope",
             severity,  # type: ignore[arg-type]
-            f"picking the best run may tilt the slope of ln loss by up to {bias:+.2g}, against a slope of "
-            f"{slope:.3g} (noise {sigma:.2g} in ln loss, {int(counts[used[0] > 0].min())} to "
+            f"picking the best run {tilt} of {slope:.3g} "
+            f"(noise {sigma:.2g} in ln loss, {int(counts[used[0] > 0].min())} to "
             f"{int(counts[used[0] > 0].max())} runs a budget)",
             statistic=bias,
             threshold=0.1 * abs(slope),

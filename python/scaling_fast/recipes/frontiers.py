@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.errors import DataError
-from scaling_fast.findings import Finding
+from scaling_fast.findings import Finding, told
 from scaling_fast.recipes.checking import raised
 from scaling_fast.recipes.lines import FEWEST_POINTS, PowerLine, fitted_line
 from scaling_fast.recipes.vertices import STATUSES
@@ -75,7 +75,7 @@ class Frontier:
             f"  D* = {raised(self.tokens.ln_scale):.4g} C^{self.tokens.exponent:.4f}   "
             f"(standard error of the exponent {self.tokens.exponent_error:.2g})",
         ]
-        lines += [f"{one.severity:<8} {one.sentence}" for one in self.findings]
+        lines += told(self.findings, 8)
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -174,7 +174,8 @@ def frontier_lines(
         )
         raise DataError(
             f"a line needs 2 budgets with a minimum between their sizes, got {int(used.sum())} of "
-            f"{used.size} ({reasons}); name the budgets with budget=, widen width=, or run more sizes",
+            f"{used.size}{reasons and f' ({reasons})'}; name the budgets with budget=, widen width=, or "
+            "run more sizes",
             code="too_few_budgets",
         )
     chosen = np.ones(int(used.sum())) if weight is None else weight[used]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,6 @@ from scaling_fast.resampling import bootstrap
 from scaling_fast.schemes import Pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from scaling_fast.fitted import Fit
@@ -168,6 +167,12 @@ def two_step_ladder(
     >>> round(ladder.predict({"N": [7e9], "D": [4e12]})["prediction"].item(), 4)
     0.8199
     """
+    if columns is not None and not isinstance(columns, Mapping):
+        raise ParameterError(
+            f'columns must be a mapping such as {{"N": "params"}}, got {shown(columns)}',
+            code="columns",
+            param="columns",
+        )
     fixed = None if floor is None else number_between(floor, "floor", above=-1.0, below=1.0)
     _require_scores(frame, score, task_loss, fixed, columns)
     first = fit(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from scaling_fast.errors import CheckpointError, shown
-from scaling_fast.findings import json_ready
+from scaling_fast.findings import json_ready, told
 from scaling_fast.paths import irregular
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Stress:
             tbl_hide_column_data_types=True,
         ):
             lines = [f"{self.test}   {said}", str(self.table)]
-        lines += [f"{one.severity:<10} {one.sentence}" for one in self.findings]
+        lines += told(self.findings)
         return "\n".join(lines)
 
     def __repr__(self) -> str:

@@ -39,6 +39,13 @@ WRITTEN = (".csv", ".tsv", ".parquet", ".arrow", ".ipc", ".feather", ".json", ".
 RAW_CELLS = (
     "In CSV, no apostrophe before text that begins with = + - @, which a spreadsheet may run."
 )
+MENDS = {
+    "utf-8": "; save it as UTF-8 (a spreadsheet calls it CSV UTF-8), or convert it: iconv -f UTF-16 -t "
+    "UTF-8",
+    "more fields": "; a row has more cells than the header has names: put cells that hold commas in "
+    "quotes, and give every column a name",
+}
+"""What polars says of a file -> how to mend it."""
 MOST_COUNTED = 2**30
 """Bytes of a file above which an error names the row instead of counting the lines."""
 FORMULA = r"^[=+\-@\t\r]"  # what a spreadsheet may run when a cell of text begins with it
@@ -152,23 +159,35 @@ def _parsed(name: str, suffix: str, read: Callable[[], bytes]) -> pl.DataFrame:
     """Read, with the file's name in the sentence of whatever goes wrong."""
     import polars as pl
 
+    content = b""
     try:
-        frame = _frame(suffix, read())
+        content = read()
+        frame = _frame(suffix, content)
     except DataError as error:
         error.args = (f"file {shown(name, 200)}: {error}",)
         raise
     except FileNotFoundError as error:
         raise DataError(f"file {shown(name, 200)} does not exist", code="file") from error
     except (pl.exceptions.PolarsError, OSError, ValueError, UnicodeError) as error:
+        if suffix == ".csv" and b";" in content.partition(b"\n")[0].partition(b",")[0]:
+            raise _semicolons(name) from error  # whose decimal commas make ragged rows
         said = getattr(error, "strerror", None) or str(error)
         reason = said.strip().split("\n", 1)[0] or type(error).__name__
-        raise DataError(f"file {shown(name, 200)} cannot be read: {reason}", code="file") from error
-    if frame.width == 1 and ";" in frame.columns[0]:
+        mend = next((how for word, how in MENDS.items() if word in reason), "")
         raise DataError(
-            f"file {shown(name, 200)} seems to be separated by semicolons; write it with commas",
-            code="file",
-        )
+            f"file {shown(name, 200)} cannot be read: {reason}{mend}", code="file"
+        ) from error
+    if frame.width == 1 and ";" in frame.columns[0]:
+        raise _semicolons(name)
     return frame
+
+
+def _semicolons(name: str) -> DataError:
+    return DataError(
+        f"file {shown(name, 200)} seems to be separated by semicolons; write it with commas (and "
+        "points in its numbers), for example pandas.read_csv(..., sep=';').to_csv(...)",
+        code="file",
+    )
 
 
 def _read_stdin() -> pl.DataFrame:

@@ -21,7 +21,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 OPTIONS = (
     click.argument("file"),
     click.argument("law"),
-    click.option("--target", default="loss", show_default=True, help="Column the law explains."),
+    click.option(
+        "--target", metavar="COLUMN",
+        help="Column the law explains. [default: what the formula has before ~, else loss]",
+    ),
     click.option(
         "--column", "columns", multiple=True, metavar="NAME=COLUMN",
         help="Which column a name of the law is; also NAME=COLUMN/1e9 or NAME=COLUMN*1e6. "
@@ -32,9 +35,9 @@ OPTIONS = (
         help=f"{words.loss_forms()}. huber:DELTA:mad measures DELTA in median absolute deviations.",
     ),
     click.option(
-        "--residual", default="log", show_default=True, metavar="|".join(words.RESIDUALS),
+        "--residual", metavar="|".join(words.RESIDUALS),
         help="What the loss sees, fitted minus observed. log_excess:E is ln(f - E) - ln(y - E); "
-        "log_excess:E:plain leaves out its Jacobian.",
+        "log_excess:E:plain leaves out its Jacobian. [default: log, or as the formula has it before ~]",
     ),
     click.option("--weights", metavar="COLUMN", help="How often each row counts."),
     click.option("--sigma", metavar="COLUMN", help="Standard error of each row's residual."),
@@ -97,7 +100,13 @@ def _retell(error: ScalingError, asked: dict[str, Any], frame: pl.DataFrame) -> 
     named = {asked["target"], asked["weights"], asked["sigma"], *asked["by"]}
     named |= {one.partition("=")[2] for one in asked["columns"]}
     if error.code == "missing_column" and error.column and error.column not in named:
-        error.args = (f"{error}{words.which_column(error.column, frame)}",)
+        said = str(error).partition("; say which column is which: ")[0]
+        error.args = (f"{said}{words.which_column(error.column, frame)}",)
+    if error.code == "loss" and (asked["residual"] or "").startswith("log"):
+        error.args = (
+            f"--residual {asked['residual']} wants a likelihood: --loss squared, --loss "
+            f"scaled_huber:1.345 or --loss student_t:4, and --loss is {asked['loss']}",
+        )
 
 
 def _ending(fit: Any, keys: tuple[str, ...], fail_on: str | None, *, as_json: bool) -> Exit:

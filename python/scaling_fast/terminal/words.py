@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from scaling_fast import losses, schemes
 from scaling_fast.errors import ParameterError, nearest, shown
+from scaling_fast.laws.usual import usual_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -177,7 +178,7 @@ def loss(text: str) -> Loss:
     return made
 
 
-def residual(text: str) -> Any:
+def residual(text: str | None) -> Any:
     """Return `log_excess:E` as a `LogExcess`, `log_excess:E:plain` without its Jacobian, and a word as it is.
 
     Raises
@@ -185,6 +186,8 @@ def residual(text: str) -> Any:
     ParameterError
         For a log_excess without its parameter, or with more than `plain` behind it.
     """
+    if text is None:
+        return None
     word, *given = (one.strip() for one in text.split(":"))
     if word.lower().replace("-", "_") != "log_excess":
         return text
@@ -308,13 +311,9 @@ _ARGUMENTS = (
     *("target", "threads", "weights"),
 )
 _ASSIGNED = re.compile(rf"""(?<![\w-])({"|".join(_ARGUMENTS)})=(["'])([\w.:-]+)\2""")
+_COLUMNS = re.compile(r"columns=\{([^{}]*)\}")
+_COLUMN = re.compile(r'"([^"]*)": "([^"]*)"')
 _LIST = re.compile(r"`\[('[^']*'(?:, '[^']*')*)\]`")
-# Columns that runs are often recorded in, by what papers call them.
-_USUAL = {
-    "N": ("params", "parameters", "n_params", "model_size"),
-    "D": ("tokens", "n_tokens", "training_tokens", "dataset_size"),
-    "C": ("flops", "compute", "training_flops"),
-}
 
 
 def spoken(message: str, param: str | None = None) -> str:
@@ -338,6 +337,12 @@ def spoken(message: str, param: str | None = None) -> str:
     """
     message = _ASSIGNED.sub(r"--\1 \3", message)
     message = re.sub(r"\b(?:pass )?force=True", "--force", message)
+    message = _COLUMNS.sub(
+        lambda found: " ".join(
+            f"--column {name}={column}" for name, column in _COLUMN.findall(found[1])
+        ),
+        message,
+    )
     message = _LIST.sub(lambda found: found[1].replace("'", "`"), message)
     if param in _ARGUMENTS and message.startswith(f"{param} "):
         message = f"--{message}"
@@ -360,5 +365,5 @@ def placed(message: str, row: int, first_line: int | None) -> str:
 
 def which_column(name: str, frame: pl.DataFrame) -> str:
     """Return how to say which column a name of the law is, with one of the frame where it is plain."""
-    usual = [one for one in _USUAL.get(name, ()) if one in frame.columns]
-    return f"; say which column `{name}` is: --column {name}={usual[0] if usual else 'COLUMN'}"
+    column = usual_column(name, frame.columns) or "COLUMN"
+    return f"; say which column `{name}` is: --column {name}={column}"
