@@ -121,7 +121,8 @@ def read(
     chosen = pl.Series(rows)
     groups = group_rows(keys[chosen]) if by_names else one_group(rows.size)
     order = rows if groups.order is None else rows[groups.order]
-    taken = {name: _taken(series, order) for name, series in numbers.items()}
+    moved = groups.order is not None or rows.size < whole.height
+    taken = {name: _taken(series, order if moved else None) for name, series in numbers.items()}
     for name, values in taken.items():
         refuse_infinite(values, order, said[name], whole=not raw[name].dtype.is_float())
     _refuse_sigma(taken.get(_SIGMA), order, said[_SIGMA])
@@ -289,8 +290,10 @@ def _complete(
     return kept & ~gone, int(gone.sum())
 
 
-def _taken(series: pl.Series, order: NDArray[np.int64]) -> NDArray[np.float64]:
-    return locked(np.ascontiguousarray(series.to_numpy()[order], dtype=np.float64))
+def _taken(series: pl.Series, order: NDArray[np.int64] | None) -> NDArray[np.float64]:
+    """Return a copy of the column, its rows in `order` where that is given."""
+    values = series.to_numpy()
+    return locked(np.array(values if order is None else values[order], dtype=np.float64))
 
 
 def _refuse_sigma(sigma: NDArray[np.float64] | None, order: NDArray[np.int64], said: str) -> None:
