@@ -304,7 +304,7 @@ def _from_objects(values: list[Any], name: str, dtype: str, *, exact: bool) -> p
     if all(issubclass(one, numbers) and not issubclass(one, bool) for one in kinds):
         if all(issubclass(one, Integral) for one in kinds):
             whole = [None if one is None else int(one) for one in values]
-            for kind in (pl.Int64, pl.UInt64):
+            for kind in (pl.Int64, pl.UInt64, pl.Int128):
                 try:
                     return pl.Series(name, whole, dtype=kind)
                 except (OverflowError, TypeError, pl.exceptions.PolarsError):
