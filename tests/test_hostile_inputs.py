@@ -92,9 +92,15 @@ def _keyed(first, second):
     return {"x": np.tile(X, 2), "loss": np.tile(Y, 2), "run": [first] * 12 + [second] * 12}
 
 
-def test_whole_numbers_of_64_bits_stay_apart_as_keys():
-    table = sf.fit(_keyed(2**63, 2**63 + 1), "E + A*x**(-alpha)", by="run").table
-    assert table["run"].to_list() == [2**63, 2**63 + 1]
+@pytest.mark.parametrize(
+    ("first", "second"), [(2**63, 2**63 + 1), (2**100, 2**100 + 1), (-(2**63) - 2, -1)]
+)
+def test_whole_numbers_stay_apart_as_keys(first, second, tmp_path):
+    fit = sf.fit(_keyed(first, second), "E + A*x**(-alpha)", by="run")
+    table = fit.table
+    assert table["run"].to_list() == [first, second]
+    fit.save(tmp_path / "fit")
+    assert sf.load(tmp_path / "fit").table.equals(table)
     assert table["n"].to_list() == [12, 12]
 
 
@@ -106,6 +112,7 @@ def test_whole_keys_beyond_64_bits_stay_apart(first, second):
 @pytest.mark.parametrize(
     ("first", "second"),
     [
+        (2**130, 2**130 + 1),
         (Decimal("0.1"), Decimal("0.10000000000000000001")),
         (Fraction(1, 3), Fraction(3333333333333333333333, 10**22)),
         (2**53, Fraction(2**53 + 1)),

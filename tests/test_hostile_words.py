@@ -84,6 +84,14 @@ def test_a_denormal_value_names_its_row(name):
 def test_a_level_of_one_is_refused(surface, level):
     boot = sf.bootstrap(surface, n=20, seed=1)
     assert "level" in told(lambda: boot.interval(level=level))
+    assert "level" in told(lambda: sf.profile(surface, "a", level=level))
+
+
+def test_one_budget_is_too_few_and_has_no_other_fault():
+    size = 1e8 * np.array([0.25, 0.5, 1.0, 2.0, 4.0])
+    loss = 3 + 0.1 * np.log(size / 1e8) ** 2
+    runs = {"N": size, "D": 1e19 / 6 / size, "loss": loss}
+    assert "got 1 of 1; name the budgets" in told(lambda: recipes.approach2(runs))
 
 
 def test_one_row_is_one_row():

@@ -180,10 +180,15 @@ def test_an_interrupt_in_the_child_is_the_childs():
         want = work()
         fit = sf.fit(frame, "E + A*x**(-alpha)", threads=2)
         def stopped():
-            timer = threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
-            timer.start()
+            begun = threading.Event()
+            def interrupt():
+                begun.wait(30)
+                os.kill(os.getpid(), signal.SIGINT)
+            threading.Thread(target=interrupt, daemon=True).start()
+            # From the first finished replicates on, however busy the machine is.
+            progress = lambda done, total: begun.set() if done else None
             try:
-                sf.bootstrap(fit, n=3_000_000, threads=2)
+                sf.bootstrap(fit, n=3_000_000, threads=2, progress=progress)
             except KeyboardInterrupt as stop:
                 return "kept" if stop.partial.draws.height else "nothing"
             return "late"

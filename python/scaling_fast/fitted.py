@@ -15,6 +15,7 @@ import polars as pl
 from scaling_fast.asking import checked_level, column_name, named_formulas
 from scaling_fast.clusters import cluster_columns, cluster_numbers
 from scaling_fast.errors import ParameterError, shown, suggestion
+from scaling_fast.findings import told
 from scaling_fast.laws.param import number
 from scaling_fast.options import require_usable_process
 from scaling_fast.predictions import predicted
@@ -409,7 +410,7 @@ class Fit:
             lines.append(f"groups     {self.table.height}   rows {self.n}")
             counts = self.table[column_name("status", self._taken())].value_counts(sort=True)
             lines += [f"  {word:<16} {count}" for word, count in counts.iter_rows()]
-        lines += [f"{one.severity:<10} {one.sentence}" for one in self.findings]
+        lines += told(self.findings)
         return "\n".join(lines)
 
     def _residual_words(self) -> str:

@@ -30,7 +30,7 @@ def solutions_for(formula: str, name: str, value: str) -> list[str]:
     >>> solutions_for("sqrt(alpha) - 1", "alpha", "v")
     ['((v+(1))**2)']
     >>> solutions_for("(alpha - 1)**2", "alpha", "v")
-    ['((v**(1/(2)))-(-1))', '((-(v**(1/(2))))-(-1))']
+    ['(((v**(1/(2)))-(-(1)))/1)', '(((-(v**(1/(2))))-(-(1)))/1)']
     """
     try:
         node = ast.parse(formula.replace("^", "**"), mode="eval").body

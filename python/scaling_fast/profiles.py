@@ -12,7 +12,7 @@ import polars as pl
 
 from scaling_fast.asking import checked_level, named_formulas
 from scaling_fast.errors import DataError, ParameterError, ScalingError, shown
-from scaling_fast.findings import Finding
+from scaling_fast.findings import Finding, told
 from scaling_fast.fitted import Fit
 from scaling_fast.held import HeldRefits
 from scaling_fast.options import checked_threads, require_usable_process
@@ -78,10 +78,7 @@ class Profile:
             f"statistic  {self.reference}; {self.threshold:.6g} at an end",
             f"refits     {self.table.height}",
         ]
-        for one in self.findings:
-            lines.append(f"{one.severity:<10} {one.sentence}")
-            if one.advice:
-                lines.append(f"{'':<10} {one.advice}")
+        lines += told(self.findings)
         return "\n".join(lines)
 
     def __repr__(self) -> str:
