@@ -47,13 +47,12 @@ HEADS += ("judged",)
 
 def about(data: str, *, test: bool) -> dict[str, object]:
     """Return when and on what this was measured; nothing that names the machine or its folders."""
-    packages = ("scaling-fast", "numpy", "scipy", "polars")
+    packages = ("scaling-fast", "numpy", "scipy", "polars", "numba", "lmfit", "jax")
     return {
         "date": dt.datetime.now(tz=dt.UTC).isoformat(timespec="minutes"),
         "test": test,
         "data of T1 and T2": data,
-        "versions": {one: importlib.metadata.version(one) for one in packages}
-        | {"python": platform.python_version()},
+        "versions": {one: version(one) for one in packages} | {"python": platform.python_version()},
         "processor": processor(),
         "threads": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
@@ -61,6 +60,14 @@ def about(data: str, *, test: bool) -> dict[str, object]:
         "SCALING_FAST_THREADS": os.environ.get("SCALING_FAST_THREADS"),
         "load average at the start": [round(one, 2) for one in os.getloadavg()],
     }
+
+
+def version(package: str) -> str:
+    """Return a version, or that the package is not there and so no contender."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def processor() -> str:

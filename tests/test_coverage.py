@@ -1,7 +1,7 @@
 """Coverage by simulation: the reference table is reproduced, and a known interval covers what it should.
 
 `coverage_reference.json` was made with 600 or 300 simulations a cell; its own error is .012 or .017: a cell agrees
-within .05 or .065. benches/coverage.py shows the whole table.
+within .05 or .065. benches/interval_coverage.py shows the whole table.
 """
 
 from __future__ import annotations

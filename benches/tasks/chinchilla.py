@@ -13,7 +13,7 @@ import polars as pl
 from scipy.optimize import least_squares, minimize
 
 import scaling_fast as sf
-from tasks.common import Row, alternate, compared, huber, shares
+from tasks.common import Row, alternate, compared, huber, optional, shares
 
 DELTA = 1e-3
 COLUMNS = {"N": "params", "D": "tokens"}
@@ -101,6 +101,7 @@ def logs(table: pl.DataFrame) -> np.ndarray:
 
 
 def objectives(peers: list[Peer], points: np.ndarray) -> np.ndarray:
+    """Return everybody's objective from its parameters, by one formula."""
     return np.array([one.objective(x) for one, x in zip(peers, points, strict=True)])
 
 
@@ -114,22 +115,48 @@ def t1(*, test: bool) -> list[Row]:
     parts = [peer.rows(one) for one in index[: blocks * each]]
     share = [parts[block * each : (block + 1) * each] for block in range(blocks)]
 
-    times, answers = alternate(
-        [
-            lambda block: sf.bootstrap(fit, n=n, seed=block, progress=False),
-            lambda block: [one.solve(start) for one in share[block]],
-            lambda block: [one.lbfgs(start) for one in share[block]],
-        ],
-        blocks,
-    )
+    contenders = [
+        lambda block: sf.bootstrap(fit, n=n, seed=block, progress=False),
+        lambda block: [one.solve(start) for one in share[block]],
+        lambda block: [one.lbfgs(start) for one in share[block]],
+    ]
+    names = ["scaling_fast", "scipy least_squares", "scipy L-BFGS-B"]
+    sizes = [n, each, each]
+    notes = ["exact Jacobian, from the optimum", "exact gradient, defaults, from the optimum"]
+    compiled, modelled = optional("compiled"), optional("modelled")
+    if compiled is not None:
+        rows = np.arange(runs.height)
+        counts = [(one[:, None] == rows).sum(0).astype(float) for one in index[: len(parts)]]
+        wanted = [counts[block * each : (block + 1) * each] for block in range(blocks)]
+        compiled.refit_t1(peer.n, peer.d, peer.y, counts[0], start, DELTA)
+        contenders.append(
+            lambda block: [
+                compiled.refit_t1(peer.n, peer.d, peer.y, one, start, DELTA)
+                for one in wanted[block]
+            ]
+        )
+        names, sizes = [*names, "numba, Newton"], [*sizes, each]
+        notes.append("compiled before the clock starts, from the optimum, one thread")
+    if modelled is not None:
+        few = max(1, each // 10)
+        contenders.append(
+            lambda block: [
+                modelled.refit_t1(one.n, one.d, one.y, start, DELTA) for one in share[block][:few]
+            ]
+        )
+        names, sizes = [*names, "lmfit"], [*sizes, few]
+        notes.append("least_squares with its Huber loss, numerical Jacobian, from the optimum")
+    times, answers = alternate(contenders, blocks)
     warm = sf.bootstrap(fit, sf.Indices(index), progress=False).draws
     multi = sf.bootstrap(fit, sf.Indices(index), starts="multi", progress=False).draws
-    ours = logs(warm)[: len(parts)]
-    theirs = [np.array([x for block in one for x in block]) for one in answers[1:]]
-    found = [objectives(parts, points) for points in (ours, *theirs, logs(multi)[: len(parts)])]
-    leader = np.stack([ours, *theirs])[np.argmin(found[:3], axis=0), np.arange(len(parts))]
+    # A contender that did some of a block is judged on those; the rest stand at infinity.
+    theirs = [np.array([x for block in one for x in padded(block, each)]) for one in answers[1:]]
+    points = [logs(warm)[: len(parts)], *theirs]
+    found = [objectives(parts, one) for one in points]
+    searched = objectives(parts, logs(multi)[: len(parts)])
+    leader = np.stack(points)[np.nanargmin(found, axis=0), np.arange(len(parts))]
     polished = [one.polish(x) for one, x in zip(parts, leader, strict=True)]
-    best = np.minimum(np.min(found, axis=0), objectives(parts, np.array(polished)))
+    best = np.nanmin([*found, searched, objectives(parts, np.array(polished))], axis=0)
     both = np.stack([warm["objective"].to_numpy(), multi["objective"].to_numpy()])
     failures = sum(int(boot.failures["count"].sum()) for boot in answers[0])
     against = ", ".join(f"{one:.4%}" for one in shares(both[0], np.fmin(*both)))
@@ -137,17 +164,29 @@ def t1(*, test: bool) -> list[Row]:
         f"{failures} of {blocks * n:,} unusable; warm against multi-start on {wide:,} given "
         f"replicates: {against} within 1e-9, 1e-6, 1e-3"
     )
-    names = ("scaling_fast", "scipy least_squares", "scipy L-BFGS-B")
-    sizes, notes = (
-        (n, each, each),
-        (note, "exact Jacobian, from the optimum", "exact gradient, defaults, from the optimum"),
-    )
+    judged = [np.isfinite(one) for one in found]
     return compared(
         [
-            Row("T1", name, "refit", size, 1_000_000, shares(got, best), len(parts), taken, text)
-            for name, size, got, taken, text in zip(names, sizes, found, times, notes, strict=False)
+            Row(
+                "T1",
+                name,
+                "refit",
+                size,
+                1_000_000,
+                shares(got[here], best[here]),
+                here.sum(),
+                *rest,
+            )
+            for name, size, got, here, *rest in zip(
+                names, sizes, found, judged, times, [note, *notes], strict=True
+            )
         ]
     )
+
+
+def padded(points: list[np.ndarray], length: int) -> list[np.ndarray]:
+    """Return the points, and NaN for those of a block that were not solved."""
+    return [*points, *[np.full(5, np.nan)] * (length - len(points))]
 
 
 def grid() -> list[tuple[float, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import statistics
 import time
@@ -50,6 +51,14 @@ class Row:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self) | {"per_unit": self.per_unit, "projected": self.projected}
+
+
+def optional(name: str) -> Any | None:
+    """Return a module of tasks that needs a library of the group `bench`, or None without it."""
+    try:
+        return importlib.import_module(f"tasks.{name}")
+    except ImportError:
+        return None
 
 
 def alternate(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 from scipy.optimize import curve_fit, least_squares
 
 import scaling_fast as sf
-from tasks.common import Row, alternate, compared, shares
+from tasks.common import Row, alternate, compared, optional, shares
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FORMULA = "E + A*x**(-c)"
 
@@ -97,15 +101,26 @@ def t3(*, test: bool) -> list[Row]:
     def loop(block: int, jac: object) -> list[np.ndarray]:
         return [by_curve_fit(x, y, jac) for x, y in parts[block * each : (block + 1) * each]]
 
-    times, answers = alternate(
-        [
-            lambda _block: ours(frame),
-            lambda _block: ours(shuffled),
-            lambda block: loop(block, None),
-            lambda block: loop(block, jacobian),
-        ],
-        blocks,
-    )
+    def taken(block: int, fit: Callable[..., np.ndarray]) -> list[np.ndarray]:
+        return [np.array(fit(x, y)) for x, y in parts[block * each : (block + 1) * each]]
+
+    contenders = [
+        lambda _block: ours(frame),
+        lambda _block: ours(shuffled),
+        lambda block: loop(block, None),
+        lambda block: loop(block, jacobian),
+    ]
+    names = ["scaling_fast, sorted", "scaling_fast, shuffled", "scipy curve_fit"]
+    names.append("scipy curve_fit, Jacobian")
+    notes = ["", "", ""]
+    for module, name in (("compiled", "numba, projection"), ("modelled", "lmfit")):
+        peer = optional(module)
+        if peer is not None:
+            peer.fit_t3(*parts[0])
+            contenders.append(lambda block, fit=peer.fit_t3: taken(block, fit))
+            names.append(name)
+            notes.append("a loop over curves already cut apart, one thread")
+    times, answers = alternate(contenders, blocks)
     points = [
         one[-1].sort("curve").head(len(parts)).select("E", "A", "c").to_numpy()
         for one in answers[:2]
@@ -118,9 +133,8 @@ def t3(*, test: bool) -> list[Row]:
     best = np.fmin.reduce([*found, np.array([best_known(x, y) for x, y in parts])])
     status = answers[0][-1]["status"].value_counts(sort=True)
     counts = ", ".join(f"{number:,} {name}" for name, number in status.iter_rows())
-    names = ("scaling_fast, sorted", "scaling_fast, shuffled", "scipy curve_fit")
-    names += ("scipy curve_fit, Jacobian",)
-    sizes, notes = (count, count, each, each), (counts, "", "", "")
+    sizes = [count, count, *[each] * (len(names) - 2)]
+    notes = [counts, *notes]
     return compared(
         [
             Row("T3", name, "curve", size, 100_000, shares(got, best), len(parts), taken, note)

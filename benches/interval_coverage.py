@@ -1,6 +1,6 @@
 """Coverage of every method beside the reference table, as a page in benches/results.
 
-    python benches/coverage.py [--simulations 2000] [--cell normal/8 ...] [--out PATH]
+    python benches/interval_coverage.py [--simulations 2000] [--cell normal/8 ...] [--out PATH]
 
 The truth is E = 1.8, A = 400, alpha = 0.34 at rows spread evenly in ln x over 1e7 to 1e10, log residuals, least
 squares, noise of 1 %, 499 replicates, 90 % intervals of E, alpha and the loss at x = 1e12.
