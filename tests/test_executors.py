@@ -236,7 +236,7 @@ def test_a_killed_process_changes_nothing(fit):
 
         boot = sf.bootstrap(fit, n=40_000, seed=5, executor=executor, shards=20, progress=watch)
     assert killed
-    assert boot.digest == want
+    assert boot.digest == want.digest
 
 
 def test_a_killed_dask_worker_changes_nothing(tmp_path):
@@ -288,6 +288,24 @@ def test_a_shard_whose_worker_died_is_handed_in_again_and_then_computed_here(fit
     moody = Moody(times)
     assert sf.bootstrap(fit, n=N, seed=5, executor=moody, shards=5).digest == want.digest
     assert moody.calls == min(5 + times, 10)
+
+
+@pytest.mark.parametrize("garbage", [b"garbage", b"", 12, "text", "flipped", "another shard"])
+def test_an_answer_that_is_none_is_a_lost_worker(fit, want, garbage):
+    first = []
+
+    class Liar:
+        def submit(self, run, question, part):
+            answer = Future()
+            raw = bytearray(run(question, part))
+            first.append(bytes(raw))
+            raw[len(raw) // 2] ^= 1
+            lies = {"flipped": bytes(raw), "another shard": first[0]}
+            answer.set_result(lies.get(garbage, garbage) if len(first) < 9 else first[-1])
+            return answer
+
+    boot = sf.bootstrap(fit, n=N, seed=5, executor=Liar(), shards=4)
+    assert boot.digest == want.digest
 
 
 def test_an_executor_that_takes_nothing_leaves_the_work_to_this_process(fit, want):

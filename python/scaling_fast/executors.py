@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scaling_fast.errors import ParameterError, ResourceError, shown
 from scaling_fast.options import whole_number
+from scaling_fast.packing import Damaged, Foreign
 from scaling_fast.tasks import run
 
 if TYPE_CHECKING:
@@ -219,15 +220,26 @@ class Flight:
                 ) from error
             except Exception:  # a worker that is gone; a real error of ours is an answer
                 raw = None
-            if raw is not None:
-                answer = self._job.answer(raw)
-                if not answer.interrupted:
-                    return answer
+            answer = self._read(raw, place)
+            if answer is not None and not answer.interrupted:
+                return answer
             if place not in self._lost:
                 self._lost.add(place)
                 self._pending[place] = self._submitted(question, place)
                 return None
         return self._computed_here(place)
+
+    def _read(self, raw: Any, place: int) -> Answer | None:
+        """Return what a worker answered; what is no answer to this shard is a worker that was lost."""
+        if not isinstance(raw, bytes | bytearray | memoryview):
+            return None
+        try:
+            answer = self._job.answer(bytes(raw))
+        except (Damaged, Foreign):
+            return None
+        shape = (self._job.groups, self._ranges[place][1])
+        whole = answer.status.shape == answer.objective.shape == shape
+        return answer if whole and answer.first == self._ranges[place][0] else None
 
     def _computed_here(self, place: int) -> Answer:
         watch, done, total = self._watch, self._done, self._total
