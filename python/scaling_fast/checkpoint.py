@@ -25,7 +25,7 @@ __all__ = ["Checkpoint", "write_whole"]
 RUN, LOCK, SHARD, SUFFIX = "run", "lock", "shard-", ".scaling"
 """Names in the folder: what the run is, who writes, the shards."""
 
-_open_here: set[tuple[int, str]] = set()
+_open_here: dict[tuple[int, str], object] = {}
 """Folders this process writes to, with its number: the lock of the system is the process's, not the thread's."""
 
 
@@ -185,17 +185,22 @@ class Checkpoint:
     # -- the lock -------------------------------------------------------------------------------
 
     def _take_lock(self) -> None:
-        if self._key in _open_here:
+        # In one step, because the locks of files do not tell threads of one process apart.
+        if _open_here.setdefault(self._key, self) is not self:
             self._refuse_locked(None)
-        # The lock ends with the process, however that ends; a file alone would outlive a crash.
-        file = (self.path / LOCK).open("ab")
+        try:
+            # The lock ends with the process, however that ends; a file alone would outlive a crash.
+            file = (self.path / LOCK).open("ab")
+        except OSError:
+            del _open_here[self._key]
+            raise
         try:
             _lock(file)
         except OSError as error:
             file.close()
+            del _open_here[self._key]
             self._refuse_locked(error)
         self._lock = file
-        _open_here.add(self._key)
 
     def _refuse_locked(self, error: OSError | None) -> None:
         raise CheckpointError(
@@ -205,9 +210,10 @@ class Checkpoint:
 
     def _release(self) -> None:
         if self._lock is not None:
-            _open_here.discard(self._key)
+            # The file first: closing it gives up whatever lock the process has on it by then.
             self._lock.close()
             self._lock = None
+            _open_here.pop(self._key, None)
 
 
 def _identity(job: Job) -> dict[str, str]:

@@ -43,9 +43,15 @@ def status_sentence(word: str) -> str:
 
 
 def status_column(codes: NDArray[np.uint8]) -> pl.Series:
-    """Return status codes as words, without a loop over rows."""
-    words = pl.Series("status", [word for word, _ in _statuses()], dtype=status_dtype())
-    return words.gather(pl.Series(codes))
+    """Return status codes as words, without a loop over rows where there are many."""
+    words = [word for word, _ in _statuses()]
+    if codes.size <= FEW:
+        return pl.Series("status", [words[code] for code in codes.tolist()], dtype=status_dtype())
+    return pl.Series("status", words, dtype=status_dtype()).gather(pl.Series(codes))
+
+
+FEW = 32
+"""Codes that are spelt out one by one sooner than a gather begins."""
 
 
 def evaluate(formula: str, values: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
