@@ -40,3 +40,24 @@ def test_warm_pairs_refits_reach_what_nine_starts_of_the_plain_law_reach():
     assert np.mean(gap <= 1e-9) >= 0.999
     assert gap.max() <= 1e-3
     np.testing.assert_allclose(warm["objective"].to_numpy(), ours, rtol=1e-11)
+
+
+def test_bayesian_refits_that_move_far_agree_with_the_plain_law():
+    rng = np.random.default_rng(3)
+    design = {"N": 10 ** rng.uniform(7.5, 10.2, 14), "D": 10 ** rng.uniform(8.5, 11.5, 14)}
+    runs = sf.datasets.simulate(sf.laws.get("chinchilla"), TRUTH, design, 0.05, seed=5)
+    loss = sf.Huber(DELTA)
+    params = dict(sf.laws.get("chinchilla").params)
+    quick = sf.fit(runs, "chinchilla", loss=loss)
+    slow = sf.fit(runs, PLAIN, target="loss", loss=loss, residual="log", params=params)
+    weights = np.random.default_rng(7).dirichlet(np.ones(14), 300) * 14
+    ours, plain = (
+        sf.bootstrap(one, sf.Weights(weights), progress=False).draws for one in (quick, slow)
+    )
+    for draws in (ours, plain):
+        assert (draws["status"] == "converged").all()
+    far = np.abs(ours["alpha"].to_numpy() / quick.table["alpha"][0] - 1)
+    assert np.median(far) > 0.3
+    np.testing.assert_allclose(
+        ours["objective"].to_numpy(), plain["objective"].to_numpy(), rtol=1e-9
+    )
