@@ -174,7 +174,7 @@ def t1(*, test: bool) -> list[Row]:
                 size,
                 1_000_000,
                 shares(got[here], best[here]),
-                here.sum(),
+                int(here.sum()),
                 *rest,
             )
             for name, size, got, here, *rest in zip(
