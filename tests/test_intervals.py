@@ -417,3 +417,20 @@ def test_a_saved_bootstrap_keeps_its_scheme(fit, scheme, tmp_path):
     again = sf.load(tmp_path / "boot.scaling")
     assert (again.scheme, again.digest, again.starts) == (scheme, boot.digest, 2)
     assert again.interval().equals(boot.interval())
+
+
+def test_blocks_as_long_as_half_a_run_are_told():
+    runs = {"x": np.geomspace(1, 1e4, 24), "run": np.arange(24) // 8}
+    runs["loss"] = 1.5 + 3 * runs["x"] ** -0.4 + 0.01 * np.sin(np.arange(24) * 7.0)
+    fit = sf.fit(runs, "power_offset", loss=sf.Squared())
+    for length, told in ((4, False), (5, True)):
+        boot = sf.bootstrap(fit, sf.Blocks(length, within="run"), n=50, progress=False)
+        assert ("long_blocks" in [one.code for one in boot.findings]) == told
+
+
+def test_a_loss_whose_rows_are_all_straight_is_nearly_absolute():
+    x = np.geomspace(1, 1e4, 12)
+    loss = 2 * x**-0.3 * np.exp(0.1 * np.sign(np.sin(np.arange(12) * 2.0)))
+    fit = sf.fit({"x": x, "loss": loss}, "power", loss=sf.SoftL1(1e-6))
+    with pytest.raises(sf.ParameterError, match="nearly absolute"):
+        sf.bootstrap(fit, sf.Wild("mammen"), n=10)

@@ -239,17 +239,20 @@ def _zone(request: Request, numbers: dict[str, NDArray[Any]]) -> list[Finding]:
 
 
 NEARLY = 0.5
-"""Share of rows in the linear zone from which on a Huber fit is, to its standard errors, an absolute one."""
+"""Share of rows where the loss is straight from which on a fit is, to its standard errors, an absolute one."""
+
+STRAIGHT = ("huber", "scaled_huber", "soft_l1", "log_cosh")
+"""Losses that are nearly absolute where their constant is far inside the noise."""
 
 
-def is_nearly_absolute(request: Request, params: Mapping[str, float]) -> bool:
+def is_nearly_absolute(request: Request, params: Mapping[str, float], group: int = 0) -> bool:
     """Return whether most rows lie where the loss is straight, so that covariances from derivatives mislead."""
-    if request.loss.name == "absolute":
+    if request.loss.name in ("absolute", "pinball"):
         return True
-    if request.loss.name != "huber":
+    if request.loss.name not in STRAIGHT:
         return False
-    size = np.abs(request.rows(0, params)[0])
-    return bool(np.mean(size > request.loss.spec()[1]) >= NEARLY)
+    curvature = request.rows(group, params)[2]
+    return bool(np.mean(curvature <= 0.5 * curvature.max(initial=0.0)) >= NEARLY)
 
 
 def _finding(code: str, severity: Any, sentence: str, **more: Any) -> Finding:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from scaling_fast.clusters import cluster_numbers
 from scaling_fast.drawing import cluster_columns, cluster_counts, nearly_absolute
 from scaling_fast.findings import Finding
-from scaling_fast.schemes import Wild
+from scaling_fast.schemes import Blocks, Wild
 
 if TYPE_CHECKING:
     from scaling_fast.fitted import Fit
@@ -16,6 +19,10 @@ __all__ = ["of_failures", "of_scheme"]
 
 FEW_CLUSTERS = 12
 """Clusters below which intervals of whole clusters are short (MacKinnon and Webb 2017)."""
+
+LONG_BLOCK = 0.5
+"""Length of a block, in runs, above which the ends of a run are short of draws: with 3 rows of 4, replicates
+lie .8 of their own standard errors off."""
 
 DOUBT, FAILURE = 0.02, 0.10
 """Shares of unusable replicates: above the first a doubt, above the second a failure."""
@@ -54,6 +61,8 @@ def of_scheme(fit: Fit, scheme: Scheme) -> list[Finding]:
                 advice='use Wild("rademacher")',
             )
         )
+    if isinstance(scheme, Blocks):
+        found += _of_blocks(fit, scheme)
     by = cluster_columns(scheme)
     if by is not None:
         fewest = int(cluster_counts(fit, by).min())
@@ -74,3 +83,28 @@ def of_scheme(fit: Fit, scheme: Scheme) -> list[Finding]:
                 )
             )
     return found
+
+
+def _of_blocks(fit: Fit, scheme: Blocks) -> list[Finding]:
+    """Say when blocks are so long that the ends of a run are hardly drawn: moving blocks do not wrap."""
+    table = fit.request.table
+    group = np.repeat(np.arange(table.groups), np.diff(table.offsets))
+    runs = [group]
+    if scheme.within is not None:
+        runs.append(cluster_numbers(table, scheme.within).astype(np.int64))
+    _, sizes = np.unique(np.stack(runs), axis=1, return_counts=True)
+    typical = float(np.median(sizes))
+    if scheme.length <= LONG_BLOCK * typical:
+        return []
+    return [
+        Finding(
+            "long_blocks",
+            "bootstrap",
+            "amber",
+            f"blocks of {scheme.length} rows are more than half of a run of {typical:g}: its ends are drawn "
+            "less often than its middle, so replicates are shifted and vary too little",
+            statistic=scheme.length / typical,
+            threshold=LONG_BLOCK,
+            advice="give a smaller length, or draw whole runs with Clusters(...)",
+        )
+    ]

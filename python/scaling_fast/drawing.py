@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaling_fast.advice import NEARLY
+from scaling_fast.advice import is_nearly_absolute
 from scaling_fast.clusters import cluster_numbers
 from scaling_fast.errors import DataError, ParameterError, shown
 from scaling_fast.residuals import LogExcess
@@ -219,28 +219,17 @@ def _require_signs(fit: Fit, scheme: Wild) -> None:
 
 
 def nearly_absolute(fit: Fit) -> bool:
-    """Return whether the loss is straight for most rows of any group, as under `Pinball` for all."""
-    if fit.loss.name in ("absolute", "pinball"):
-        return True
-    if fit.loss.name not in STRAIGHT:
-        return False
+    """Return whether the loss is straight for most rows of any of the first groups."""
     points = [fit._point(group) for group in range(min(fit.groups, LOOKED_AT))]
-    finite = [j for j, one in enumerate(points) if all(np.isfinite(v) for v in one.values())]
     return any(
-        _share_straight(fit.request.rows(group, points[group])[2]) >= NEARLY for group in finite
+        is_nearly_absolute(fit.request, point, group)
+        for group, point in enumerate(points)
+        if all(np.isfinite(one) for one in point.values())
     )
 
 
-STRAIGHT = ("huber", "scaled_huber", "soft_l1", "log_cosh")
-"""Losses that are nearly absolute where their constant is far inside the noise."""
-
 LOOKED_AT = 20
 """Groups looked at to see whether a loss is nearly absolute on its rows."""
-
-
-def _share_straight(curvature: NDArray[np.float64]) -> float:
-    """Return the share of rows that curve the loss by less than half as much as the most curved one."""
-    return float(np.mean(curvature < 0.5 * curvature.max(initial=0.0)))
 
 
 def _several_clusters(fit: Fit, scheme: Scheme, by: Sequence[str]) -> NDArray[np.uint32]:

@@ -211,7 +211,7 @@ def _stress(
                     "method": method,
                     "truth": truth,
                     "coverage": share,
-                    "coverage_error": math.sqrt(share * (1 - share) / count) if count else math.nan,
+                    "coverage_error": _share_error(share, count),
                     "below": float(np.mean(upper < truth)) if count else math.nan,
                     "above": float(np.mean(lower > truth)) if count else math.nan,
                     "width": width,
@@ -222,6 +222,17 @@ def _stress(
     table = pl.DataFrame(rows)
     done = dict(settings) | {"n_sim": len(every)}
     return Stress("coverage", table, _findings(table, asked.level, len(every)), done)
+
+
+def _share_error(share: float, count: int) -> float:
+    """Return the standard error of a share, as if four more had been seen, half of them covered.
+
+    So no share is certain because a few data sets agree (Agresti and Coull 1998).
+    """
+    if not count:
+        return math.nan
+    middle = (share * count + 2.0) / (count + 4.0)
+    return math.sqrt(middle * (1.0 - middle) / (count + 4.0))
 
 
 def _median(widths: NDArray[np.float64]) -> tuple[float, float]:
@@ -254,7 +265,9 @@ def _findings(table: pl.DataFrame, level: float, n_sim: int) -> tuple[Finding, .
             )
         if not math.isfinite(row["coverage"]):
             continue
-        short = level - row["coverage"] - 2.0 * row["coverage_error"]
+        # Judged as a test of the level: by the error that a share has where the level is true.
+        seen = n_sim - row["refused"]
+        short = level - row["coverage"] - 2.0 * math.sqrt(level * (1.0 - level) / seen)
         severity: Any = "green" if short <= SHORT else ("red" if short > BAD else "amber")
         only = "" if severity == "green" else "only "
         found.append(
