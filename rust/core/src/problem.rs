@@ -10,6 +10,7 @@ use crate::space::{ParamSpec, Space, unit_of};
 
 pub mod accumulate;
 mod excess;
+mod flat;
 mod likelihood;
 mod many;
 mod near;
@@ -20,6 +21,8 @@ mod targets;
 use accumulate::{Block, Prepare};
 pub use excess::largest_offset;
 use excess::offset_range;
+pub use flat::Flat;
+use flat::FlatRows;
 pub use near::Near;
 use near::NearRows;
 use targets::{bulk, pull_in};
@@ -264,6 +267,8 @@ pub struct Fitter<'a> {
     gathered: bool,
     /// The law near the point where refits begin.
     near: Option<NearRows<'a>>,
+    /// The law taken as linear there.
+    flat: Option<FlatRows<'a>>,
     target: Vec<f64>,
     inverse_sigma: Vec<f64>,
     weight: Vec<f64>,
@@ -297,6 +302,7 @@ impl<'a> Fitter<'a> {
             slots: vec![Vec::new(); problem.slots.len()],
             gathered: false,
             near: None,
+            flat: None,
             target: Vec::with_capacity(capacity),
             inverse_sigma: Vec::with_capacity(capacity),
             weight: Vec::with_capacity(capacity),
@@ -345,6 +351,9 @@ impl<'a> Fitter<'a> {
         self.gathered = false;
         if let Some(near) = &mut self.near {
             near.select(&self.chosen);
+        }
+        if let Some(flat) = &mut self.flat {
+            flat.select(&self.chosen);
         }
         n
     }

@@ -5,7 +5,7 @@ use super::identify::identify;
 use super::{Control, FitRow, Question, allocate};
 use crate::error::Error;
 use crate::pool::Threads;
-use crate::problem::{Fitter, Near, Problem};
+use crate::problem::{Fitter, Flat, Near, Problem};
 use crate::solve::certificate::DECREASE_TOLERANCE;
 use crate::solve::linalg::cholesky;
 use crate::solve::newton::{Options, Scratch, minimise};
@@ -48,9 +48,6 @@ const WARM_EVALUATIONS: usize = 60;
 
 /// Evaluations along a trust region of a replicate that nothing else solved.
 const MOST_GUIDED: usize = 1_000;
-
-/// Damping of the first warm step, in the metric of the fit: 9.1 evaluations a refit of the reference problem, 9.9 without.
-const WARM_DAMPING: f64 = 0.05;
 
 /// Refit every group `count` times around the fits of `base`.
 ///
@@ -131,6 +128,8 @@ pub(super) struct Refits<'a> {
     rounding: f64,
     /// The law near the optimum, where its shape allows that.
     near: Option<Near>,
+    /// The same taken as linear, where the loss allows that.
+    flat: Option<Flat>,
 }
 
 impl<'a> Refits<'a> {
@@ -150,9 +149,9 @@ impl<'a> Refits<'a> {
         let mut warm = vec![0.0; q];
         problem.space.coordinates(&base.params, &mut warm);
         let design = Design::new(question, g, scheme);
-        let mut refits = Self { design, problem, warm, metric: vec![0.0; q * q], rounding: 0.0, near: None };
+        let mut refits = Self { design, problem, warm, metric: vec![0.0; q * q], rounding: 0.0, near: None, flat: None };
         let mut metric = vec![0.0; q * q];
-        let targets;
+        let (targets, flat);
         {
             let mut fitter = Fitter::new(&refits.problem);
             refits.rounding = refits.problem.rounding(&fitter);
@@ -161,10 +160,12 @@ impl<'a> Refits<'a> {
                 return None;
             }
             fill_metric(&rows, q, &mut metric);
+            flat = Flat::new(&refits.problem, &rows, &refits.warm);
             targets = refits.design.around(&fitter, &refits.problem.space.moving(&refits.warm), &rows);
         }
         refits.metric = metric;
         refits.design.targets = targets;
+        refits.flat = flat;
         refits.near = Near::new(&refits.problem, &question.group(g).inputs, &refits.warm);
         Some(refits)
     }
@@ -201,6 +202,9 @@ impl<'a> Worker<'a> {
         let mut fitter = Fitter::new(&refits.problem);
         if let Some(near) = &refits.near {
             fitter.stay_near(near);
+        }
+        if let Some(flat) = &refits.flat {
+            fitter.foresee_by(flat);
         }
         Self {
             refits,
@@ -291,8 +295,9 @@ impl<'a> Worker<'a> {
         self.x.copy_from_slice(&refits.warm);
         if self.fitter.width() > 0.0 {
             self.fitter.with_metric = false;
+            self.fitter.foresee(&mut self.x, &refits.metric);
             let bold = Options {
-                damping: WARM_DAMPING,
+                damping: 0.0,
                 second_order: false,
                 max_evaluations: WARM_EVALUATIONS,
                 finish: DECREASE_TOLERANCE,

@@ -208,30 +208,8 @@ impl VectorKernel for AccumulateKernel<'_> {
         // Near-L1 losses leave few rows with curvature: only those are multiplied out. Negative curvature would make the
         // model indefinite; redescending losses rely on their metric there.
         let m = find_curved(weight, curvature, curved);
-        if 2 * m > n {
-            for i in (0..n).step_by(LANES) {
-                (V::load(&weight[i..]) * V::load(&curvature[i..]).most(V::zero())).store(&mut work[i..]);
-            }
-            let (weighted, left) = work.split_at_mut(BLOCK);
-            products::<V>(&weighted[..n], jacobian, &mut left[..n], &mut model.hessian, q);
-        } else if m > 0 {
-            // Whole lanes, the last filled up with zeros, which add nothing.
-            let padded = m.next_multiple_of(LANES);
-            for a in 0..q {
-                let column = &jacobian[a * BLOCK..a * BLOCK + n];
-                let packed = &mut packed[a * BLOCK..a * BLOCK + padded];
-                for (to, &i) in packed.iter_mut().zip(&curved[..m]) {
-                    *to = column[i];
-                }
-                packed[m..].fill(0.0);
-            }
-            let (weighted, left) = work.split_at_mut(BLOCK);
-            for (to, &i) in weighted.iter_mut().zip(&curved[..m]) {
-                *to = weight[i] * curvature[i];
-            }
-            weighted[m..padded].fill(0.0);
-            products::<V>(&weighted[..padded], packed, &mut left[..padded], &mut model.hessian, q);
-        }
+        let (weighted, left) = work.split_at_mut(BLOCK);
+        curved_products::<V>(&curved[..m], weight, curvature, jacobian, (weighted, left, packed), &mut model.hessian, q);
         if with_metric {
             for i in 0..n {
                 work[i] = weight[i] * loss.weight(residual[i]);
@@ -246,6 +224,43 @@ impl VectorKernel for AccumulateKernel<'_> {
                 model.metric[a] += sum.sum();
             }
         }
+    }
+}
+
+/// Add the lower triangle of J' diag(weight x curvature) J of a block to `hessian`, where only the rows `curved` curve;
+/// `buffers` are a block, a block and a block a column.
+#[inline(always)]
+pub(super) fn curved_products<V: Vector>(
+    curved: &[usize],
+    weight: &[f64],
+    curvature: &[f64],
+    columns: &[f64],
+    (weighted, left, packed): (&mut [f64], &mut [f64], &mut [f64]),
+    hessian: &mut [f64],
+    q: usize,
+) {
+    let (n, m) = (weight.len(), curved.len());
+    if 2 * m > n {
+        for i in (0..n).step_by(LANES) {
+            (V::load(&weight[i..]) * V::load(&curvature[i..]).most(V::zero())).store(&mut weighted[i..]);
+        }
+        products::<V>(&weighted[..n], columns, &mut left[..n], hessian, q);
+    } else if m > 0 {
+        // Whole lanes, the last filled up with zeros, which add nothing.
+        let padded = m.next_multiple_of(LANES);
+        for a in 0..q {
+            let column = &columns[a * BLOCK..a * BLOCK + n];
+            let packed = &mut packed[a * BLOCK..a * BLOCK + padded];
+            for (to, &i) in packed.iter_mut().zip(curved) {
+                *to = column[i];
+            }
+            packed[m..].fill(0.0);
+        }
+        for (to, &i) in weighted.iter_mut().zip(curved) {
+            *to = weight[i] * curvature[i];
+        }
+        weighted[m..padded].fill(0.0);
+        products::<V>(&weighted[..padded], packed, &mut left[..padded], hessian, q);
     }
 }
 
@@ -298,7 +313,7 @@ fn moments<V: Vector>(weight: &[f64], weighted: &[f64], column: &[f64]) -> [f64;
 
 /// Put the rows that weigh and curve upwards at the head of `curved` and return how many they are.
 #[inline(always)]
-fn find_curved(weight: &[f64], curvature: &[f64], curved: &mut [usize]) -> usize {
+pub(super) fn find_curved(weight: &[f64], curvature: &[f64], curved: &mut [usize]) -> usize {
     let mut m = 0;
     for (i, (w, c)) in weight.iter().zip(curvature).enumerate() {
         // Without a branch: which rows curve is as good as random.

@@ -45,6 +45,57 @@ pub fn cholesky_solve(l: &[f64], p: usize, b: &mut [f64]) {
     }
 }
 
+/// Solve A x = b in place for the symmetric positive definite `a` (row-major, p x p), of which the lower triangle is read and
+/// everything overwritten; false when it is not positive definite.
+///
+/// L D L' without roots, unrolled for the numbers of parameters that laws have.
+#[inline(always)]
+pub fn solve_positive(a: &mut [f64], p: usize, b: &mut [f64]) -> bool {
+    match p {
+        2 => solve_positive_of(a, 2, b),
+        3 => solve_positive_of(a, 3, b),
+        4 => solve_positive_of(a, 4, b),
+        5 => solve_positive_of(a, 5, b),
+        6 => solve_positive_of(a, 6, b),
+        _ => solve_positive_of(a, p, b),
+    }
+}
+
+#[inline(always)]
+fn solve_positive_of(a: &mut [f64], p: usize, b: &mut [f64]) -> bool {
+    let (a, b) = (&mut a[..p * p], &mut b[..p]);
+    // The first row is free to keep what the pivots are compared with.
+    for j in 1..p {
+        a[j] = a[j * p + j];
+    }
+    for j in 0..p {
+        // Columns to the left have taken their share already: what stands here is what remains.
+        let pivot = a[j * p + j];
+        let original = b[j];
+        if pivot.is_nan() || pivot <= PIVOT * a[j].abs() {
+            return false;
+        }
+        let inverse = 1.0 / pivot;
+        for i in j + 1..p {
+            let factor = a[i * p + j] * inverse;
+            for k in j + 1..=i {
+                a[i * p + k] = (-factor).mul_add(a[k * p + j], a[i * p + k]);
+            }
+            b[i] = (-factor).mul_add(original, b[i]);
+        }
+        for i in j + 1..p {
+            a[i * p + j] *= inverse;
+        }
+        b[j] = original * inverse;
+    }
+    for i in (0..p).rev() {
+        for k in i + 1..p {
+            b[i] = (-a[k * p + i]).mul_add(b[k], b[i]);
+        }
+    }
+    true
+}
+
 /// Upper triangle R (row-major, q x q) of the QR factorisation of a column-major n x q matrix, which is overwritten.
 pub fn qr(a: &mut [f64], n: usize, q: usize, r: &mut [f64]) {
     r[..q * q].fill(0.0);
