@@ -38,13 +38,23 @@ impl Threads {
         if threads == 1 { Ok(Self(None)) } else { pool(&POOL, threads).map(|pool| Self(Some(pool))) }
     }
 
-    /// Call `work` with the number and the content of every part of `size` items.
-    pub fn each_part<T: Send>(&self, items: &mut [T], size: usize, work: impl Fn(usize, &mut [T]) + Sync) {
+    /// Call `work` with the number and the content of every part of `size` items; each thread makes a state of its own and
+    /// keeps it between parts.
+    pub fn each_part<S, T: Send>(
+        &self,
+        items: &mut [T],
+        size: usize,
+        state: impl Fn() -> S + Sync + Send,
+        work: impl Fn(&mut S, usize, &mut [T]) + Sync + Send,
+    ) {
         match &self.0 {
-            None => items.chunks_mut(size).enumerate().for_each(|(i, part)| work(i, part)),
-            Some(pool) => {
-                pool.install(|| items.par_chunks_mut(size).enumerate().for_each(|(i, part)| work(i, part)));
+            None => {
+                let mut own = state();
+                items.chunks_mut(size).enumerate().for_each(|(i, part)| work(&mut own, i, part));
             }
+            Some(pool) => pool.install(|| {
+                items.par_chunks_mut(size).enumerate().for_each_init(&state, |own, (i, part)| work(own, i, part));
+            }),
         }
     }
 
@@ -148,7 +158,7 @@ mod tests {
         for threads in [1, 2, 3] {
             let threads = Threads::new(threads).unwrap();
             let mut items = [0; 10];
-            threads.each_part(&mut items, 4, |part, items| items.iter_mut().for_each(|one| *one = part));
+            threads.each_part(&mut items, 4, || (), |(), part, items| items.iter_mut().for_each(|one| *one = part));
             assert_eq!(items, [0, 0, 0, 0, 1, 1, 1, 1, 2, 2]);
             assert_eq!(threads.map_with(3, || 1, |one, i| i + *one), [1, 2, 3]);
         }

@@ -89,6 +89,8 @@ enum Source {
 pub(super) struct Drawn {
     weights: Vec<f64>,
     counts: Vec<u32>,
+    /// Whether the weights are those counts.
+    counted: bool,
     /// Targets of the replicate; empty where they are the observed ones.
     target: Vec<f64>,
     /// A sign a cluster.
@@ -225,7 +227,7 @@ impl<'a> Design<'a> {
 impl Drawn {
     /// Buffers for `n` rows.
     pub(super) fn new(n: usize) -> Self {
-        Self { weights: vec![1.0; n], counts: vec![0; n], target: Vec::new(), signs: Vec::new() }
+        Self { weights: vec![1.0; n], counts: vec![0; n], counted: false, target: Vec::new(), signs: Vec::new() }
     }
 
     /// Give the drawn rows to a fitter: how many there are, and the unit in which their weights were handed over.
@@ -234,6 +236,10 @@ impl Drawn {
             // Every row is there from the beginning and stays.
             fitter.retarget(&self.target);
             return (fitter.rows_selected(), 1.0);
+        }
+        // Nobody draws a row 2^64 times.
+        if self.counted {
+            return (fitter.select(|i| self.weights[i]), 1.0);
         }
         let unit = replicate_unit(&self.weights);
         (fitter.select(|i| self.weights[i] / unit), unit)
@@ -246,6 +252,7 @@ impl Drawn {
 
     /// Rows weigh as often as they were drawn.
     fn weigh(&mut self) {
+        self.counted = true;
         for (weight, count) in self.weights.iter_mut().zip(&self.counts) {
             *weight = f64::from(*count);
         }

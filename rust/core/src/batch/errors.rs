@@ -69,11 +69,11 @@ pub fn errors(
         };
         let points = &draws[g * resampling.count * p..(g + 1) * resampling.count * p];
         Measure::new(&around, quantities).at_fit(&base[g].params, &mut answer.estimates[g * k..(g + 1) * k]);
-        threads.each_part(part, CHUNK * k, |chunk, rows| {
+        let state = || Measure::new(&around, quantities);
+        threads.each_part(part, CHUNK * k, state, |measure, chunk, rows| {
             if control.is_cancelled() {
                 return;
             }
-            let mut measure = Measure::new(&around, quantities);
             for (i, row) in rows.chunks_mut(k).enumerate() {
                 let place = chunk * CHUNK + i;
                 let theta = &points[place * p..(place + 1) * p];

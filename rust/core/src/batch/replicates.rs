@@ -79,14 +79,14 @@ pub fn resample(
                 control.finished(resampling.count);
                 continue;
             };
-            threads.each_part(part, CHUNK * width, |chunk, rows| {
+            let worker = || Worker::new(&refits, control);
+            threads.each_part(part, CHUNK * width, worker, |worker, chunk, rows| {
                 if control.is_cancelled() {
                     for row in rows.chunks_mut(width) {
                         row[0] = f64::from(Status::Unfinished as u8);
                     }
                     return;
                 }
-                let mut worker = Worker::new(&refits, control);
                 for (i, row) in rows.chunks_mut(width).enumerate() {
                     let replicate = resampling.first + chunk * CHUNK + i;
                     worker.replicate(resampling, g, replicate, row);

@@ -65,7 +65,7 @@ impl Block {
             slope: one.clone(),
             work: Aligned::zeros(2 * BLOCK),
             packed: Aligned::zeros(q.max(1) * BLOCK),
-            curved: vec![0; BLOCK + 1],
+            curved: vec![0; BLOCK + LANES],
         }
     }
 
@@ -199,15 +199,20 @@ impl VectorKernel for AccumulateKernel<'_> {
         model.square += square;
         model.slope += slope;
         // `work` now holds weight x psi.
-        for a in 0..q {
-            let column = &jacobian[a * BLOCK..a * BLOCK + n];
-            let [gradient, square] = moments::<V>(weight, &work[..n], column);
-            model.gradient[a] += gradient;
-            model.column[a] += square;
+        // Two columns at a time keep four sums in flight.
+        let mut columns = jacobian.chunks_exact(BLOCK).map(|column| &column[..n]).take(q).enumerate();
+        while let Some((a, one)) = columns.next() {
+            let two = columns.next();
+            let other = two.map_or(one, |(_, column)| column);
+            let [gradient, square] = moments::<V>(weight, &work[..n], [one, other]);
+            for b in a..a + 1 + usize::from(two.is_some()) {
+                model.gradient[b] += gradient[b - a];
+                model.column[b] += square[b - a];
+            }
         }
         // Near-L1 losses leave few rows with curvature: only those are multiplied out. Negative curvature would make the
         // model indefinite; redescending losses rely on their metric there.
-        let m = find_curved(weight, curvature, curved);
+        let m = find_curved::<V>(weight, curvature, curved);
         let (weighted, left) = work.split_at_mut(BLOCK);
         curved_products::<V>(&curved[..m], weight, curvature, jacobian, (weighted, left, packed), &mut model.hessian, q);
         if with_metric {
@@ -299,26 +304,29 @@ fn sums<V: Vector>(weight: &[f64], rho: &[f64], residual: &[f64], psi: &[f64], w
     [value.sum(), square.sum(), slope.sum()]
 }
 
-/// Sums of weight psi x column and weight x column^2 in one pass.
+/// Sums of weight psi x column and of weight x column^2 of two columns in one pass.
 #[inline(always)]
-fn moments<V: Vector>(weight: &[f64], weighted: &[f64], column: &[f64]) -> [f64; 2] {
-    let [mut gradient, mut square] = [V::zero(); 2];
-    for i in (0..weight.len()).step_by(LANES) {
-        let v = V::load(&column[i..]);
-        gradient = V::load(&weighted[i..]).fused(v, gradient);
-        square = (V::load(&weight[i..]) * v).fused(v, square);
+fn moments<V: Vector>(weight: &[f64], weighted: &[f64], columns: [&[f64]; 2]) -> [[f64; 2]; 2] {
+    let n = weight.len();
+    let (weighted, columns) = (&weighted[..n], columns.map(|column| &column[..n]));
+    let (mut gradient, mut square) = ([V::zero(); 2], [V::zero(); 2]);
+    for i in (0..n).step_by(LANES) {
+        let (weight, weighted) = (V::load(&weight[i..]), V::load(&weighted[i..]));
+        for k in 0..2 {
+            let v = V::load(&columns[k][i..]);
+            gradient[k] = weighted.fused(v, gradient[k]);
+            square[k] = (weight * v).fused(v, square[k]);
+        }
     }
-    [gradient.sum(), square.sum()]
+    [gradient.map(V::sum), square.map(V::sum)]
 }
 
-/// Put the rows that weigh and curve upwards at the head of `curved` and return how many they are.
+/// Put the rows that weigh and curve upwards at the head of `curved`, a block and lanes long; returns how many they are.
 #[inline(always)]
-pub(super) fn find_curved(weight: &[f64], curvature: &[f64], curved: &mut [usize]) -> usize {
+pub(super) fn find_curved<V: Vector>(weight: &[f64], curvature: &[f64], curved: &mut [usize]) -> usize {
     let mut m = 0;
-    for (i, (w, c)) in weight.iter().zip(curvature).enumerate() {
-        // Without a branch: which rows curve is as good as random.
-        curved[m] = i;
-        m += usize::from(c * w > 0.0);
+    for i in (0..weight.len()).step_by(LANES) {
+        m += (V::load(&weight[i..]) * V::load(&curvature[i..])).above_zero(i, &mut curved[m..]);
     }
     m
 }

@@ -104,7 +104,7 @@ impl<'a> FlatRows<'a> {
                 curvature: one(),
                 work: Aligned::zeros(2 * BLOCK),
                 packed: Aligned::zeros(q * BLOCK),
-                curved: vec![0; BLOCK + 1],
+                curved: vec![0; BLOCK + LANES],
             },
             gradient: vec![0.0; q],
             hessian: vec![0.0; q * q],
@@ -233,14 +233,8 @@ impl FlatRows<'_> {
                 value = V::load(&rho[i..]).fused(weight, value);
                 (weight * V::load(&psi[i..])).store(&mut work[i..]);
             }
-            for (gradient, column) in self.gradient.iter_mut().zip(slopes.chunks_exact(BLOCK)) {
-                let mut sum = V::zero();
-                for i in (0..n).step_by(LANES) {
-                    sum = V::load(&work[i..]).fused(V::load(&column[i..]), sum);
-                }
-                *gradient += sum.sum();
-            }
-            let m = find_curved(weight, &curvature[..n], curved);
+            add_gradient::<V>(&work[..n], slopes, &mut self.gradient);
+            let m = find_curved::<V>(weight, &curvature[..n], curved);
             let (weighted, left) = work.split_at_mut(BLOCK);
             curved_products::<V>(&curved[..m], weight, curvature, slopes, (weighted, left, packed), &mut self.hessian, q);
         }
@@ -327,5 +321,26 @@ impl FlatRows<'_> {
             }
         }
         (slope.sum(), bend.sum())
+    }
+}
+
+/// Add the sum of `weighted` times each column of a block to `gradient`; several columns at a time keep several sums in flight.
+#[inline(always)]
+fn add_gradient<V: Vector>(weighted: &[f64], columns: &[f64], gradient: &mut [f64]) {
+    const TOGETHER: usize = 3;
+    let n = weighted.len();
+    for (gradient, columns) in gradient.chunks_mut(TOGETHER).zip(columns.chunks(TOGETHER * BLOCK)) {
+        let column = |k: usize| &columns[k.min(gradient.len() - 1) * BLOCK..][..n];
+        let columns: [&[f64]; TOGETHER] = std::array::from_fn(column);
+        let mut sums = [V::zero(); TOGETHER];
+        for i in (0..n).step_by(LANES) {
+            let weighted = V::load(&weighted[i..]);
+            for k in 0..TOGETHER {
+                sums[k] = weighted.fused(V::load(&columns[k][i..]), sums[k]);
+            }
+        }
+        for (gradient, sum) in gradient.iter_mut().zip(sums) {
+            *gradient += sum.sum();
+        }
     }
 }

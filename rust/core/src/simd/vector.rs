@@ -51,6 +51,9 @@ pub trait Vector: Real {
     /// 2^k, where k is an integer between -1022 and 1023 in the lowest bits of each lane.
     #[must_use]
     fn power_of_two(self) -> Self;
+    /// Write the numbers of the lanes above 0, counted from `first`, to the head of `to`, which holds at least [`LANES`] and
+    /// may lose all of them; returns how many they are.
+    fn above_zero(self, first: usize, to: &mut [usize]) -> usize;
     /// 0 in every lane.
     #[inline(always)]
     fn zero() -> Self {
@@ -193,6 +196,17 @@ impl Vector for Plain {
         }
         out
     }
+
+    #[inline(always)]
+    fn above_zero(self, first: usize, to: &mut [usize]) -> usize {
+        let mut count = 0;
+        for lane in 0..LANES {
+            // Without a branch: which lanes these are is as good as random.
+            to[count] = first + lane;
+            count += usize::from(self.0[lane] > 0.0);
+        }
+        count
+    }
 }
 
 /// The exponent bits of 1.
@@ -278,6 +292,18 @@ pub(super) mod x86 {
             unsafe {
                 let exponent = _mm512_slli_epi64::<52>(_mm512_castpd_si512(self.0));
                 Self(_mm512_castsi512_pd(_mm512_add_epi64(exponent, _mm512_set1_epi64(ONE_BITS as i64))))
+            }
+        }
+
+        #[inline(always)]
+        fn above_zero(self, first: usize, to: &mut [usize]) -> usize {
+            let to = to[..LANES].as_mut_ptr();
+            // SAFETY: the dispatcher found AVX-512; the slice holds LANES numbers of 64 bits.
+            unsafe {
+                let above = _mm512_cmp_pd_mask::<_CMP_GT_OQ>(self.0, _mm512_setzero_pd());
+                let lanes = _mm512_add_epi64(_mm512_set1_epi64(first as i64), _mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0));
+                _mm512_storeu_epi64(to.cast(), _mm512_maskz_compress_epi64(above, lanes));
+                above.count_ones() as usize
             }
         }
     }
@@ -368,6 +394,24 @@ pub(super) mod x86 {
                 Self(_mm256_castsi256_pd(power(self.0)), _mm256_castsi256_pd(power(self.1)))
             }
         }
+
+        #[inline(always)]
+        fn above_zero(self, first: usize, to: &mut [usize]) -> usize {
+            let to = &mut to[..LANES];
+            // SAFETY: the dispatcher found AVX2 and FMA.
+            let above = unsafe {
+                let zero = _mm256_setzero_pd();
+                let first = _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_GT_OQ>(self.0, zero));
+                let second = _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_GT_OQ>(self.1, zero));
+                (first | (second << 4)) as usize
+            };
+            let mut count = 0;
+            for lane in 0..LANES {
+                to[count] = first + lane;
+                count += (above >> lane) & 1;
+            }
+            count
+        }
     }
 }
 
@@ -403,6 +447,9 @@ mod tests {
                 // The payload of a NaN is nobody's promise.
                 out.extend(lane.map(|v| if v.is_nan() { u64::MAX } else { v.to_bits() }));
                 out.push(if value.sum().is_nan() { u64::MAX } else { value.sum().to_bits() });
+                let mut lanes = [0; LANES];
+                let above = value.above_zero(5, &mut lanes);
+                out.extend(lanes[..above].iter().map(|lane| *lane as u64));
             }
             out
         }

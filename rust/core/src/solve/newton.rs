@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::certificate::{Certificate, DECREASE_TOLERANCE, Status};
 use super::curvature::frozen_curvature;
-use super::linalg::{cholesky, cholesky_solve};
+use super::linalg::solve_positive;
 use super::objective::{Model, Objective, Rows};
 
 /// How one local minimisation is run.
@@ -66,7 +66,6 @@ pub struct Scratch {
     step: Vec<f64>,
     right: Vec<f64>,
     system: Vec<f64>,
-    scale: Vec<f64>,
     free: Vec<usize>,
     held: Vec<bool>,
     second: Vec<f64>,
@@ -88,7 +87,6 @@ impl Scratch {
             step: vec![0.0; p],
             right: vec![0.0; p],
             system: vec![0.0; p * p],
-            scale: vec![0.0; p],
             free: Vec::with_capacity(p),
             held: vec![false; p],
             second: vec![0.0; p * p],
@@ -144,6 +142,9 @@ const SMALLEST_DAMPING: f64 = 1e-10;
 /// Relative predicted decrease at which a certified run ends: parameters then stand within 1e-9 of their own standard
 /// error, where the certificate's 1e-14 alone would leave them within 1e-7.
 const FINISH: f64 = 1e-18;
+
+/// Relative predicted decrease from which the gradient is looked at: values hardly tell such a step from rounding.
+const NEARLY: f64 = 1e-11;
 
 /// Factor by which the gradient must fall where the objective is too coarse to tell: without second derivatives of the law
 /// convergence is linear, and a stricter demand left parameters at the square root of its rounding.
@@ -202,8 +203,13 @@ pub fn minimise<O: Objective>(
             }
             continue;
         };
-        outcome.certificate.gradient = largest_cosine(&s.here, x, objective.lower(), objective.upper());
         outcome.certificate.decrease = if value > 0.0 { (predicted / value).max(0.0) } else { 0.0 };
+        // Far from the end nothing asks for it.
+        outcome.certificate.gradient = if outcome.certificate.decrease <= NEARLY {
+            largest_cosine(&s.here, x, objective.lower(), objective.upper())
+        } else {
+            f64::INFINITY
+        };
         // Heavy damping makes every predicted decrease small: only a nearly free step may certify.
         let certified = outcome.certificate.holds() && (damping <= 1e-3 || outcome.certificate.gradient == 0.0);
         if certified && outcome.certificate.decrease <= options.finish {
@@ -229,7 +235,7 @@ pub fn minimise<O: Objective>(
         outcome.evaluations += 1;
         let gain = (value - there) / predicted;
         // Values cannot tell such a step from rounding; gradients can.
-        let at_rounding = predicted <= 1e-11 * value
+        let at_rounding = predicted <= NEARLY * value
             && there <= value * (1.0 + 1e-13)
             && cosine_there(objective, s) < SLOWEST * outcome.certificate.gradient;
         if there.is_finite() && predicted > 0.0 && (gain >= ACCEPT || at_rounding) {
@@ -266,6 +272,9 @@ pub fn minimise<O: Objective>(
                 break;
             }
         }
+    }
+    if outcome.certificate.gradient == f64::INFINITY {
+        outcome.certificate.gradient = largest_cosine(&s.here, x, objective.lower(), objective.upper());
     }
     outcome.value = value;
     outcome
@@ -339,12 +348,8 @@ fn box_step<O: Objective>(
             break;
         }
         for (a, &i) in s.free.iter().enumerate() {
-            let diagonal = damped(i, i);
-            s.scale[a] = if diagonal > 0.0 { 1.0 / diagonal.sqrt() } else { return None };
-        }
-        for (a, &i) in s.free.iter().enumerate() {
             for (b, &j) in s.free.iter().enumerate().take(a + 1) {
-                s.system[a * q + b] = damped(i, j) * s.scale[a] * s.scale[b];
+                s.system[a * q + b] = damped(i, j);
             }
             let mut right = -model.gradient[i];
             for j in 0..p {
@@ -352,15 +357,14 @@ fn box_step<O: Objective>(
                     right -= damped(i, j) * s.step[j];
                 }
             }
-            s.right[a] = right * s.scale[a];
+            s.right[a] = right;
         }
-        if !cholesky(&mut s.system[..q * q], q) {
+        if !solve_positive(&mut s.system[..q * q], q, &mut s.right[..q]) {
             return None;
         }
-        cholesky_solve(&s.system[..q * q], q, &mut s.right[..q]);
         let mut crossed = false;
         for (a, &j) in s.free.iter().enumerate() {
-            let step = s.right[a] * s.scale[a];
+            let step = s.right[a];
             if !step.is_finite() {
                 return None;
             }
