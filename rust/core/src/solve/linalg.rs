@@ -48,7 +48,8 @@ pub fn cholesky_solve(l: &[f64], p: usize, b: &mut [f64]) {
 /// Solve A x = b in place for the symmetric positive definite `a` (row-major, p x p), of which the lower triangle is read and
 /// everything overwritten; false when it is not positive definite.
 ///
-/// L D L' without roots, unrolled for the numbers of parameters that laws have.
+/// L D L' without roots, unrolled for the numbers of parameters that laws have; nothing is fused, because it is also called
+/// where that would be a call of a function.
 #[inline(always)]
 pub fn solve_positive(a: &mut [f64], p: usize, b: &mut [f64]) -> bool {
     match p {
@@ -79,9 +80,9 @@ fn solve_positive_of(a: &mut [f64], p: usize, b: &mut [f64]) -> bool {
         for i in j + 1..p {
             let factor = a[i * p + j] * inverse;
             for k in j + 1..=i {
-                a[i * p + k] = (-factor).mul_add(a[k * p + j], a[i * p + k]);
+                a[i * p + k] -= factor * a[k * p + j];
             }
-            b[i] = (-factor).mul_add(original, b[i]);
+            b[i] -= factor * original;
         }
         for i in j + 1..p {
             a[i * p + j] *= inverse;
@@ -90,7 +91,7 @@ fn solve_positive_of(a: &mut [f64], p: usize, b: &mut [f64]) -> bool {
     }
     for i in (0..p).rev() {
         for k in i + 1..p {
-            b[i] = (-a[k * p + i]).mul_add(b[k], b[i]);
+            b[i] -= a[k * p + i] * b[k];
         }
     }
     true
