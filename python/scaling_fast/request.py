@@ -175,7 +175,7 @@ class Request:
             arrays["target"],
             weights=arrays.get("weights"),
             sigma=arrays.get("sigma"),
-            offsets=arrays["offsets"].tolist(),
+            offsets=arrays["offsets"],
             params=[tuple(one) for one in words["params"]],
             loss=tuple(words["loss"]),
             residual=words["residual"],

@@ -117,11 +117,12 @@ def read(
     others = pl.DataFrame([whole[one] for one in extra_names])
     kept, dropped = _complete(numbers, said, keys, others, kept, nulls)
 
-    rows = np.flatnonzero(kept).astype(np.int64)
-    chosen = pl.Series(rows)
+    rows = np.flatnonzero(kept)
+    partial = rows.size < whole.height
+    chosen = pl.Series(rows) if partial else slice(None)
     groups = group_rows(keys[chosen]) if by_names else one_group(rows.size)
     order = rows if groups.order is None else rows[groups.order]
-    moved = groups.order is not None or rows.size < whole.height
+    moved = groups.order is not None or partial
     taken = {name: _taken(series, order if moved else None) for name, series in numbers.items()}
     for name, values in taken.items():
         refuse_infinite(values, order, said[name], whole=not raw[name].dtype.is_float())

@@ -42,7 +42,7 @@ impl Question {
         target: PyReadonlyArray1<'_, f64>,
         weights: Option<PyReadonlyArray1<'_, f64>>,
         sigma: Option<PyReadonlyArray1<'_, f64>>,
-        offsets: Vec<usize>,
+        offsets: PyReadonlyArray1<'_, i64>,
         params: Vec<(Option<f64>, f64, f64, Option<f64>)>,
         loss: (String, f64),
         residual: &str,
@@ -57,7 +57,8 @@ impl Question {
             target: vector(&target),
             weights: weights.as_ref().map(vector),
             sigma: sigma.as_ref().map(vector),
-            offsets,
+            // A negative one is far beyond the rows, and refused with the others.
+            offsets: offsets.as_array().iter().map(|&one| one as usize).collect(),
         };
         let inner = batch::Question {
             program: program.inner.clone(),

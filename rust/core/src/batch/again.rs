@@ -33,21 +33,26 @@ pub fn again(
     let threads = Threads::new(threads)?;
     // Groups side by side where there are several, else the replicates of the only one.
     let (across, within) = if parts.len() > 1 { (threads, Threads::new(1)?) } else { (Threads::new(1)?, threads) };
-    across.each_part(&mut parts, 1, || (), |(), _, one| {
-        let (same, part) = &mut one[0];
-        let g = same[0].0;
-        let status = if control.is_cancelled() { Status::Unfinished } else { base[g].status };
-        let refits = Refits::new(question, g, &base[g], &resampling.scheme).filter(|_| !control.is_cancelled());
-        match refits {
-            None => part.chunks_mut(width).for_each(|row| row[0] = f64::from(status as u8)),
-            Some(refits) => {
-                let worker = || Worker::new(&refits, control);
-                within.each_part(part, width, worker, |worker, i, row| {
-                    worker.replicate(resampling, g, same[i].1, row);
-                });
+    across.each_part(
+        &mut parts,
+        1,
+        || (),
+        |(), _, one| {
+            let (same, part) = &mut one[0];
+            let g = same[0].0;
+            let status = if control.is_cancelled() { Status::Unfinished } else { base[g].status };
+            let refits = Refits::new(question, g, &base[g], &resampling.scheme).filter(|_| !control.is_cancelled());
+            match refits {
+                None => part.chunks_mut(width).for_each(|row| row[0] = f64::from(status as u8)),
+                Some(refits) => {
+                    let worker = || Worker::new(&refits, control);
+                    within.each_part(part, width, worker, |worker, i, row| {
+                        worker.replicate(resampling, g, same[i].1, row);
+                    });
+                }
             }
-        }
-        control.finished(same.len());
-    });
+            control.finished(same.len());
+        },
+    );
     columns(&table, width, picks.len(), p)
 }

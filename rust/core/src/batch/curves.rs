@@ -11,7 +11,7 @@ use crate::problem::Residual;
 use crate::simd::{Aligned, LANES, Vector, VectorKernel, dispatch_vector, math};
 use crate::solve::Status;
 use crate::solve::certificate::{Certificate, ROUNDING_FACTOR};
-use crate::solve::linalg::{cholesky, cholesky_solve, singular};
+use crate::solve::linalg::{PIVOT, cholesky, cholesky_solve, eigenvalues};
 use crate::solve::starts::Range;
 use crate::solve::valley::{MOST_VALLEYS, POINTS};
 
@@ -26,6 +26,9 @@ const PARAMS: usize = TERMS + 1;
 
 /// Condition of the scaled J'J above which a factorisation of the rows must decide.
 const WELL_POSED: f64 = 1e8;
+
+/// Points of the walk, to whole lanes.
+const WALK: usize = POINTS.next_multiple_of(LANES);
 
 /// Largest exponent of e.
 const FAR: f64 = 600.0;
@@ -49,6 +52,13 @@ struct Term {
     slope: f64,
 }
 
+impl Term {
+    /// Whether it is the same for every x.
+    fn is_constant(self) -> bool {
+        self.slope == 0.0 && self.constant == 0.0
+    }
+}
+
 /// What is common to all curves of a question.
 #[derive(Debug)]
 pub(super) struct Curves {
@@ -58,6 +68,8 @@ pub(super) struct Curves {
     exponent: usize,
     lower: [f64; PARAMS],
     upper: [f64; PARAMS],
+    /// The points of the walk, in ascending order, over logarithms that are 1 apart.
+    points: [f64; WALK],
 }
 
 /// One thread's buffers.
@@ -67,12 +79,20 @@ pub(super) struct Desk {
     target: Aligned,
     present: Aligned,
     basis: [Aligned; TERMS],
+    /// The same for all points of a walk: row by row, term by term, a point a lane.
+    walk: Aligned,
 }
 
 impl Desk {
     pub(super) fn new() -> Self {
         let zeros = || Aligned::zeros(MOST_ROWS);
-        Self { logs: zeros(), target: zeros(), present: zeros(), basis: [zeros(), zeros(), zeros()] }
+        Self {
+            logs: zeros(),
+            target: zeros(),
+            present: zeros(),
+            basis: [zeros(), zeros(), zeros()],
+            walk: Aligned::zeros(TERMS * MOST_ROWS * LANES),
+        }
     }
 }
 
@@ -100,6 +120,7 @@ impl Curves {
             exponent,
             lower: [f64::NEG_INFINITY; PARAMS],
             upper: [f64::INFINITY; PARAMS],
+            points: [0.0; WALK],
         };
         for (k, term) in sum.terms.iter().enumerate() {
             let (constant, slope) = match term.exponents.as_slice() {
@@ -121,6 +142,13 @@ impl Curves {
             (curves.lower[j], curves.upper[j]) = (spec.lower, spec.upper);
         }
         let (low, high) = (curves.lower[exponent], curves.upper[exponent]);
+        let range = Range::Magnitude { smallest: 0.1, largest: 20.0, signed: low < 0.0 };
+        for (k, point) in curves.points[..POINTS].iter_mut().enumerate() {
+            *point = range.at((k as f64 + 0.5) / POINTS as f64);
+        }
+        curves.points[..POINTS].sort_unstable_by(f64::total_cmp);
+        let last = curves.points[POINTS - 1];
+        curves.points[POINTS..].fill(last);
         let unbounded = (low == 0.0 || low == f64::NEG_INFINITY) && high == f64::INFINITY;
         // Without a second look at equal bases, a law such as A*x**c + B*x**c would only be found singular.
         (distinct && unbounded && curves.terms[..curves.count].iter().any(|t| t.slope != 0.0)).then_some(curves)
@@ -157,26 +185,31 @@ impl VectorKernel for Fit<'_> {
 
     #[inline(always)]
     fn run<V: Vector>(self) -> Option<FitRow> {
+        // Numbers of terms that the compiler knows keep everything in registers.
+        match self.curves.count {
+            1 => self.run_of::<V, 1>(),
+            2 => self.run_of::<V, 2>(),
+            _ => self.run_of::<V, TERMS>(),
+        }
+    }
+}
+
+impl Fit<'_> {
+    #[inline(always)]
+    fn run_of<V: Vector, const K: usize>(self) -> Option<FitRow> {
         let Self { curves, x, y, desk } = self;
         let unit = place(x, y, desk)?;
-        let n = x.len().next_multiple_of(LANES);
         let (low, high) =
             desk.logs[..x.len()].iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
         let width = (high - low).max(1e-3);
         let reach = FAR / low.abs().max(high.abs()).max(f64::MIN_POSITIVE);
-        let mut table = Table::<V> { curves, n, desk, reach, evaluations: 0, held: std::marker::PhantomData };
-        let signed = curves.lower[curves.exponent] < 0.0;
-        let range = Range::Magnitude { smallest: 0.1 / width, largest: 20.0 / width, signed };
-        let mut walk = [(0.0_f64, f64::INFINITY); POINTS];
-        for (k, step) in walk.iter_mut().enumerate() {
-            step.0 = range.at((k as f64 + 0.5) / POINTS as f64);
-        }
-        walk.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-        for step in &mut walk {
-            step.1 = table.look(step.0, false)?.value;
-        }
-        let is_valley =
-            |k: usize| (k == 0 || walk[k].1 <= walk[k - 1].1) && (k + 1 == POINTS || walk[k].1 < walk[k + 1].1);
+        let rows = x.len();
+        let n = rows.next_multiple_of(LANES);
+        let mut table = Table::<V, K> { curves, rows, n, desk, reach, evaluations: 0, held: std::marker::PhantomData };
+        table.constants();
+        let points = curves.points.map(|c| c / width);
+        let walk = table.walk(&points)?;
+        let is_valley = |k: usize| (k == 0 || walk[k] <= walk[k - 1]) && (k + 1 == POINTS || walk[k] < walk[k + 1]);
         let valleys = (0..POINTS).filter(|&k| is_valley(k)).count();
         if valleys > MOST_VALLEYS {
             return None;
@@ -187,16 +220,16 @@ impl VectorKernel for Fit<'_> {
             if k == 0 || k + 1 == POINTS {
                 return None;
             }
-            let bottom = table.descend(walk[k].0, walk[k - 1].0, walk[k + 1].0)?;
+            let bottom = table.descend(points[k], points[k - 1], points[k + 1])?;
             if best.is_none_or(|b| bottom.value < b.value) {
                 best = Some(bottom);
             }
         }
         let mut end = table.finish(best?)?;
         let evaluations = table.evaluations;
-        let mut row = FitRow::empty(curves.count + 1, x.len(), Status::Converged);
+        let mut row = FitRow::empty(K + 1, rows, Status::Converged);
         // Back to the caller's unit of x.
-        for (term, value) in curves.terms.iter().zip(&mut end.linear).take(curves.count) {
+        for (term, value) in curves.terms.iter().zip(&mut end.linear).take(K) {
             *value *= math::exp(-(term.slope.mul_add(end.c, term.constant)) * math::ln(unit));
             row.params[term.param] = *value;
         }
@@ -250,8 +283,10 @@ struct End {
     condition: f64,
 }
 
-struct Table<'a, V> {
+struct Table<'a, V, const K: usize> {
     curves: &'a Curves,
+    /// Rows, and rows to whole lanes.
+    rows: usize,
     n: usize,
     desk: &'a mut Desk,
     reach: f64,
@@ -259,13 +294,68 @@ struct Table<'a, V> {
     held: std::marker::PhantomData<V>,
 }
 
-impl<V: Vector> Table<'_, V> {
+impl<V: Vector, const K: usize> Table<'_, V, K> {
+    /// Fill the bases that no exponent changes.
+    #[inline(always)]
+    fn constants(&mut self) {
+        let Desk { present, basis, .. } = &mut *self.desk;
+        for (term, basis) in self.curves.terms.iter().zip(basis).take(K).filter(|(term, _)| term.is_constant()) {
+            for i in (0..self.n).step_by(LANES) {
+                (V::of(term.scale) * V::load(&present[i..])).store(&mut basis[i..]);
+            }
+        }
+    }
+
+    /// The objective at every point of a walk, the linear parameters at their best; a point a lane. None where a base leaves the
+    /// numbers or the rows do not determine the linear parameters.
+    #[inline(always)]
+    fn walk(&mut self, points: &[f64; WALK]) -> Option<[f64; WALK]> {
+        self.evaluations += POINTS;
+        let terms = &self.curves.terms;
+        let beyond = |term: &Term, c: f64| !(term.slope.mul_add(c, term.constant).abs() <= self.reach);
+        if terms[..K].iter().any(|term| beyond(term, points[0]) || beyond(term, points[POINTS - 1])) {
+            return None;
+        }
+        let Desk { logs, target, walk: bases, .. } = &mut *self.desk;
+        let (logs, target) = (&logs[..self.rows], &target[..self.rows]);
+        let mut values = [0.0; WALK];
+        for first in (0..WALK).step_by(LANES) {
+            let c = V::load(&points[first..]);
+            let exponents: [V; K] = std::array::from_fn(|a| V::of(terms[a].slope).fused(c, V::of(terms[a].constant)));
+            let (mut gram, mut linear) = ([[V::zero(); K]; K], [V::zero(); K]);
+            for ((log, y), to) in logs.iter().zip(target).zip(bases.chunks_exact_mut(K * LANES)) {
+                let basis: [V; K] = std::array::from_fn(|a| {
+                    let scale = V::of(terms[a].scale);
+                    if terms[a].is_constant() { scale } else { scale * math::exp_bounded(exponents[a] * V::of(*log)) }
+                });
+                for a in 0..K {
+                    basis[a].store(&mut to[a * LANES..]);
+                    linear[a] = basis[a].fused(V::of(*y), linear[a]);
+                    for b in 0..=a {
+                        gram[a][b] = basis[a].fused(basis[b], gram[a][b]);
+                    }
+                }
+            }
+            let sound = solve_lanes(&mut gram, &mut linear);
+            let mut square = V::zero();
+            for (y, basis) in target.iter().zip(bases.chunks_exact(K * LANES)) {
+                let mut r = V::of(-*y);
+                for a in 0..K {
+                    r = linear[a].fused(V::load(&basis[a * LANES..]), r);
+                }
+                square = r.fused(r, square);
+            }
+            (V::of(0.5) * square / sound).store(&mut values[first..]);
+        }
+        values.iter().all(|v| v.is_finite()).then_some(values)
+    }
+
     /// Fill the basis at `c`; None where it leaves the numbers.
     #[inline(always)]
     fn bases(&mut self, c: f64) -> Option<()> {
         self.evaluations += 1;
         let Desk { logs, present, basis, .. } = &mut *self.desk;
-        for (term, basis) in self.curves.terms.iter().zip(basis).take(self.curves.count) {
+        for (term, basis) in self.curves.terms.iter().zip(basis).take(K).filter(|(term, _)| !term.is_constant()) {
             let exponent = term.slope.mul_add(c, term.constant);
             if exponent.abs() > self.reach || exponent.is_nan() {
                 return None;
@@ -279,69 +369,65 @@ impl<V: Vector> Table<'_, V> {
         Some(())
     }
 
-    /// The best linear parameters at `c`; with derivatives of the objective along c when asked for.
+    /// The best linear parameters at `c`, and derivatives of the objective along c.
     #[inline(always)]
-    fn look(&mut self, c: f64, derivatives: bool) -> Option<Look> {
+    fn look(&mut self, c: f64) -> Option<Look> {
         self.bases(c)?;
-        let (k, n) = (self.curves.count, self.n);
+        let n = self.n;
         let Desk { logs, target, basis, .. } = &*self.desk;
         let (mut gram, mut linear) = ([0.0; TERMS * TERMS], [0.0; TERMS]);
-        for a in 0..k {
+        for a in 0..K {
             for b in 0..=a {
-                gram[a * k + b] = dot::<V>(&basis[a], &basis[b], n);
+                gram[a * K + b] = dot::<V>(&basis[a], &basis[b], n);
             }
             linear[a] = dot::<V>(&basis[a], target, n);
         }
-        if !cholesky(&mut gram[..k * k], k) {
+        if !cholesky(&mut gram[..K * K], K) {
             return None;
         }
-        cholesky_solve(&gram[..k * k], k, &mut linear[..k]);
+        cholesky_solve(&gram[..K * K], K, &mut linear[..K]);
         let mut look = Look { c, linear, value: 0.0, slope: 0.0, bend: 0.0 };
         let [mut square, mut slope, mut first, mut second] = [V::zero(); 4];
         let (mut cross, mut own) = ([V::zero(); TERMS], [V::zero(); TERMS]);
         for i in (0..n).step_by(LANES) {
             let mut r = V::zero() - V::load(&target[i..]);
-            for a in 0..k {
+            for a in 0..K {
                 r = V::of(linear[a]).fused(V::load(&basis[a][i..]), r);
             }
             square = r.fused(r, square);
-            if derivatives {
-                let log = V::load(&logs[i..]);
-                let (mut d, mut dd) = (V::zero(), V::zero());
-                for a in 0..k {
-                    let g = V::of(self.curves.terms[a].slope);
-                    let part = g * log * V::load(&basis[a][i..]);
-                    own[a] = r.fused(part, own[a]);
-                    d = V::of(linear[a]).fused(part, d);
-                    dd = (V::of(linear[a]) * g * log).fused(part, dd);
-                }
-                for a in 0..k {
-                    cross[a] = d.fused(V::load(&basis[a][i..]), cross[a]);
-                }
-                slope = r.fused(d, slope);
-                first = d.fused(d, first);
-                second = r.fused(dd, second);
+            let log = V::load(&logs[i..]);
+            let (mut d, mut dd) = (V::zero(), V::zero());
+            for a in 0..K {
+                let g = V::of(self.curves.terms[a].slope);
+                let part = g * log * V::load(&basis[a][i..]);
+                own[a] = r.fused(part, own[a]);
+                d = V::of(linear[a]).fused(part, d);
+                dd = (V::of(linear[a]) * g * log).fused(part, dd);
             }
+            for a in 0..K {
+                cross[a] = d.fused(V::load(&basis[a][i..]), cross[a]);
+            }
+            slope = r.fused(d, slope);
+            first = d.fused(d, first);
+            second = r.fused(dd, second);
         }
         look.value = 0.5 * square.sum();
-        if derivatives {
-            look.slope = slope.sum();
-            let mut mixed = [0.0; TERMS];
-            for a in 0..k {
-                mixed[a] = cross[a].sum() + own[a].sum();
-            }
-            let held = mixed;
-            cholesky_solve(&gram[..k * k], k, &mut mixed[..k]);
-            let taken: f64 = (0..k).map(|a| held[a] * mixed[a]).sum();
-            look.bend = first.sum() + second.sum() - taken;
+        look.slope = slope.sum();
+        let mut mixed = [0.0; TERMS];
+        for a in 0..K {
+            mixed[a] = cross[a].sum() + own[a].sum();
         }
+        let held = mixed;
+        cholesky_solve(&gram[..K * K], K, &mut mixed[..K]);
+        let taken: f64 = (0..K).map(|a| held[a] * mixed[a]).sum();
+        look.bend = first.sum() + second.sum() - taken;
         look.value.is_finite().then_some(look)
     }
 
     /// The bottom of the valley around `c`, between two points that lie higher.
     #[inline(always)]
     fn descend(&mut self, c: f64, mut low: f64, mut high: f64) -> Option<Look> {
-        let mut here = self.look(c, true)?;
+        let mut here = self.look(c)?;
         for _ in 0..MOST_STEPS {
             if here.slope > 0.0 {
                 high = here.c;
@@ -354,7 +440,7 @@ impl<V: Vector> Table<'_, V> {
             }
             let next = here.c + step;
             let inside = here.bend > 0.0 && next > low && next < high;
-            here = self.look(if inside { next } else { 0.5 * (low + high) }, true)?;
+            here = self.look(if inside { next } else { 0.5 * (low + high) })?;
         }
         None
     }
@@ -362,8 +448,8 @@ impl<V: Vector> Table<'_, V> {
     /// Newton steps in all parameters, from gradients that are summed from residuals; None where that is no ordinary optimum.
     #[inline(always)]
     fn finish(&mut self, look: Look) -> Option<End> {
-        let (k, n) = (self.curves.count, self.n);
-        let q = k + 1;
+        let n = self.n;
+        let q = K + 1;
         let (mut c, mut linear) = (look.c, look.linear);
         let mut previous = f64::INFINITY;
         for _ in 0..MOST_STEPS {
@@ -378,7 +464,7 @@ impl<V: Vector> Table<'_, V> {
                 let (mut d, mut dd) = (V::zero(), V::zero());
                 let mut column = [V::zero(); PARAMS];
                 let mut parts = [V::zero(); TERMS];
-                for a in 0..k {
+                for a in 0..K {
                     column[a] = V::load(&basis[a][i..]);
                     r = V::of(linear[a]).fused(column[a], r);
                     let g = V::of(self.curves.terms[a].slope) * log;
@@ -386,11 +472,11 @@ impl<V: Vector> Table<'_, V> {
                     d = V::of(linear[a]).fused(parts[a], d);
                     dd = (V::of(linear[a]) * g).fused(parts[a], dd);
                 }
-                column[k] = d;
+                column[K] = d;
                 square = r.fused(r, square);
                 total = y.fused(y, total);
                 second = r.fused(dd, second);
-                for a in 0..k {
+                for a in 0..K {
                     bent[a] = r.fused(parts[a], bent[a]);
                 }
                 for a in 0..q {
@@ -420,9 +506,9 @@ impl<V: Vector> Table<'_, V> {
                 }
             }
             let mut system = scaled;
-            system[k * q + k] += second.sum() / (scale[k] * scale[k]);
-            for a in 0..k {
-                system[k * q + a] += bent[a].sum() / (scale[a] * scale[k]);
+            system[K * q + K] += second.sum() / (scale[K] * scale[K]);
+            for a in 0..K {
+                system[K * q + a] += bent[a].sum() / (scale[a] * scale[K]);
             }
             let mut step = pull;
             if !cholesky(&mut system[..q * q], q) {
@@ -441,10 +527,10 @@ impl<V: Vector> Table<'_, V> {
                 return None;
             }
             previous = decrease;
-            for a in 0..k {
+            for a in 0..K {
                 linear[a] -= step[a] / scale[a];
             }
-            c -= step[k] / scale[k];
+            c -= step[K] / scale[K];
         }
         None
     }
@@ -459,10 +545,40 @@ fn dot<V: Vector>(a: &[f64], b: &[f64], n: usize) -> f64 {
     sum.sum()
 }
 
+/// Solve a positive definite system in every lane, in place; 1 in the lanes where it is one, else 0.
+#[inline(always)]
+fn solve_lanes<V: Vector, const K: usize>(gram: &mut [[V; K]; K], right: &mut [V; K]) -> V {
+    let mut sound = V::of(1.0);
+    let least: [V; K] = std::array::from_fn(|a| V::of(PIVOT) * gram[a][a]);
+    for j in 0..K {
+        let pivot = gram[j][j];
+        sound = sound.where_less(least[j], pivot);
+        let inverse = V::of(1.0) / pivot;
+        for i in j + 1..K {
+            let factor = gram[i][j] * inverse;
+            for b in j + 1..=i {
+                gram[i][b] = gram[i][b] - factor * gram[b][j];
+            }
+            right[i] = right[i] - factor * right[j];
+        }
+        for i in j + 1..K {
+            gram[i][j] = gram[i][j] * inverse;
+        }
+        right[j] = right[j] * inverse;
+    }
+    for i in (0..K).rev() {
+        for b in i + 1..K {
+            right[i] = right[i] - gram[b][i] * right[b];
+        }
+    }
+    sound
+}
+
 /// Condition number of a symmetric matrix; infinite where it is singular.
+#[inline(always)]
 fn condition(matrix: &mut [f64], q: usize) -> f64 {
-    let mut vectors = [0.0; PARAMS * PARAMS];
-    let values = singular(&mut matrix[..q * q], &mut vectors[..q * q], q);
-    let (small, large) = values.iter().fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(*v), h.max(*v)));
+    eigenvalues(&mut matrix[..q * q], q);
+    let values = (0..q).map(|j| matrix[j * q + j].abs());
+    let (small, large) = values.fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
     large / small
 }

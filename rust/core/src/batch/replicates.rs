@@ -149,7 +149,8 @@ impl<'a> Refits<'a> {
         let mut warm = vec![0.0; q];
         problem.space.coordinates(&base.params, &mut warm);
         let design = Design::new(question, g, scheme);
-        let mut refits = Self { design, problem, warm, metric: vec![0.0; q * q], rounding: 0.0, near: None, flat: None };
+        let mut refits =
+            Self { design, problem, warm, metric: vec![0.0; q * q], rounding: 0.0, near: None, flat: None };
         let mut metric = vec![0.0; q * q];
         let (targets, flat);
         {

@@ -214,7 +214,15 @@ impl VectorKernel for AccumulateKernel<'_> {
         // model indefinite; redescending losses rely on their metric there.
         let m = find_curved::<V>(weight, curvature, curved);
         let (weighted, left) = work.split_at_mut(BLOCK);
-        curved_products::<V>(&curved[..m], weight, curvature, jacobian, (weighted, left, packed), &mut model.hessian, q);
+        curved_products::<V>(
+            &curved[..m],
+            weight,
+            curvature,
+            jacobian,
+            (weighted, left, packed),
+            &mut model.hessian,
+            q,
+        );
         if with_metric {
             for i in 0..n {
                 work[i] = weight[i] * loss.weight(residual[i]);

@@ -236,7 +236,15 @@ impl FlatRows<'_> {
             add_gradient::<V>(&work[..n], slopes, &mut self.gradient);
             let m = find_curved::<V>(weight, &curvature[..n], curved);
             let (weighted, left) = work.split_at_mut(BLOCK);
-            curved_products::<V>(&curved[..m], weight, curvature, slopes, (weighted, left, packed), &mut self.hessian, q);
+            curved_products::<V>(
+                &curved[..m],
+                weight,
+                curvature,
+                slopes,
+                (weighted, left, packed),
+                &mut self.hessian,
+                q,
+            );
         }
         value.sum()
     }

@@ -2,6 +2,7 @@
 
 use super::newton::Scratch;
 use super::separable::Separable;
+use crate::simd::math;
 
 /// Where to look for one nonlinear coordinate.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -60,7 +61,7 @@ impl Range {
             }
             Self::Magnitude { smallest, largest, signed } => {
                 let (v, sign) = if signed { ((2.0 * u).fract(), if u < 0.5 { 1.0 } else { -1.0 }) } else { (u, 1.0) };
-                sign * smallest * (largest / smallest).powf(v)
+                sign * smallest * math::exp(v * math::ln(largest / smallest))
             }
         }
     }
