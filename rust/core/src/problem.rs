@@ -2,7 +2,7 @@
 
 use crate::expr::{BLOCK, Program, Workspace};
 use crate::loss::{Criterion, Density, Loss};
-use crate::simd::{LANES, math};
+use crate::simd::LANES;
 use crate::solve::objective::{Model, Objective, Rows};
 use crate::solve::separable::BoxLeastSquares;
 use crate::solve::starts::Range;
@@ -25,7 +25,7 @@ pub use flat::Flat;
 use flat::FlatRows;
 pub use near::Near;
 use near::NearRows;
-use targets::{bulk, pull_in};
+use targets::{bulk, divided, on_scale, pull_in};
 
 /// The scale on which residuals are taken, always fitted minus observed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,12 +122,8 @@ impl<'a> Problem<'a> {
         let specs = &specs[..];
         let rescale = matches!(residual, Residual::Raw | Residual::Log);
         let space = Space::new(program, specs, &rows.inputs, rows.target, rescale, residual.offset());
-        let scaled: Vec<Vec<f64>> = rows
-            .inputs
-            .iter()
-            .zip(&space.units)
-            .map(|(column, unit)| column.iter().map(|v| v / unit).collect())
-            .collect();
+        let scaled: Vec<Vec<f64>> =
+            rows.inputs.iter().zip(&space.units).map(|(column, unit)| divided(column, *unit)).collect();
         let borrowed: Vec<&[f64]> = scaled.iter().map(Vec::as_slice).collect();
         let mut slots = vec![Vec::new(); program.slots()];
         program.fill(&borrowed, &mut slots);
@@ -135,16 +131,7 @@ impl<'a> Problem<'a> {
             pad(slot, rows.target.len());
         }
         let unit = space.target_unit;
-        let mut target: Vec<f64> = rows
-            .target
-            .iter()
-            .map(|y| match residual {
-                Residual::Raw => y / unit,
-                Residual::Log => math::ln(y / unit),
-                Residual::Logit => math::ln(y / (1.0 - y)),
-                Residual::LogExcess { .. } => *y,
-            })
-            .collect();
+        let mut target = on_scale(residual, rows.target, unit);
         let sigma_unit = rows.sigma.map_or(1.0, unit_of);
         let unit_of_residual = if residual == Residual::Raw { unit / sigma_unit } else { 1.0 / sigma_unit };
         let (loss, density) = match criterion {

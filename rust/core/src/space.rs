@@ -8,6 +8,7 @@
 mod slopes;
 
 use crate::expr::{Location, Program, Shift, ShiftKind};
+use crate::simd::lanes;
 use crate::solve::starts::Range;
 
 /// What a caller says of one parameter, in natural units.
@@ -340,8 +341,7 @@ const SQRT_2_FRACTION: u64 = std::f64::consts::SQRT_2.to_bits() & ((1 << 52) - 1
 
 /// Ends of ln(column / unit); a column with non-positive values spans [-1, 1].
 fn log_spread(values: &[f64], unit: f64) -> (f64, f64) {
-    let low = values.iter().fold(f64::INFINITY, |m, v| m.min(*v));
-    let high = values.iter().fold(f64::NEG_INFINITY, |m, v| m.max(*v));
+    let (low, high) = lanes::ends(values);
     if low > 0.0 { ((low / unit).ln(), (high / unit).ln()) } else { (-1.0, 1.0) }
 }
 

@@ -8,7 +8,7 @@
 use super::{FitRow, Question, Starts};
 use crate::loss::{Criterion, Loss};
 use crate::problem::Residual;
-use crate::simd::{Aligned, LANES, Vector, VectorKernel, dispatch_vector, math};
+use crate::simd::{Aligned, LANES, Vector, VectorKernel, dispatch_vector, lanes, math};
 use crate::solve::Status;
 use crate::solve::certificate::{Certificate, ROUNDING_FACTOR};
 use crate::solve::linalg::{PIVOT, cholesky, cholesky_solve, eigenvalues};
@@ -199,8 +199,7 @@ impl Fit<'_> {
     fn run_of<V: Vector, const K: usize>(self) -> Option<FitRow> {
         let Self { curves, x, y, desk } = self;
         let unit = place(x, y, desk)?;
-        let (low, high) =
-            desk.logs[..x.len()].iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
+        let (low, high) = lanes::ends(&desk.logs[..x.len()]);
         let width = (high - low).max(1e-3);
         let reach = FAR / low.abs().max(high.abs()).max(f64::MIN_POSITIVE);
         let rows = x.len();
@@ -312,8 +311,8 @@ impl<V: Vector, const K: usize> Table<'_, V, K> {
     fn walk(&mut self, points: &[f64; WALK]) -> Option<[f64; WALK]> {
         self.evaluations += POINTS;
         let terms = &self.curves.terms;
-        let beyond = |term: &Term, c: f64| !(term.slope.mul_add(c, term.constant).abs() <= self.reach);
-        if terms[..K].iter().any(|term| beyond(term, points[0]) || beyond(term, points[POINTS - 1])) {
+        let within = |term: &Term, c: f64| term.slope.mul_add(c, term.constant).abs() <= self.reach;
+        if !terms[..K].iter().all(|term| within(term, points[0]) && within(term, points[POINTS - 1])) {
             return None;
         }
         let Desk { logs, target, walk: bases, .. } = &mut *self.desk;

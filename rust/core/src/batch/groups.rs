@@ -140,7 +140,9 @@ fn run(
             fitter.select(|i| f64::from(u8::from(is_scout(i, problem.len()))));
             let scouted = search(fitter, problem.ranges(), &given, effort, options, x, scratch);
             fitter.select(|_| 1.0);
-            let found = refine(fitter, &[x.to_vec()], 1, Effort::every(1), options, x, scratch);
+            // So near the optimum caution only costs passes over the rows.
+            let bold = Options { damping: 0.0, ..options };
+            let found = refine(fitter, &[x.to_vec()], 1, Effort::every(1), bold, x, scratch);
             let agreement = if found.outcome.status == Status::Converged { scouted.agreement } else { 0 };
             Found { agreement, doubtful: scouted.doubtful, starts: scouted.starts, ..found }
         }

@@ -63,7 +63,7 @@ impl Block {
             psi: one.clone(),
             curvature: one.clone(),
             slope: one.clone(),
-            work: Aligned::zeros(2 * BLOCK),
+            work: one.clone(),
             packed: Aligned::zeros(q.max(1) * BLOCK),
             curved: vec![0; BLOCK + LANES],
         }
@@ -97,8 +97,8 @@ impl VectorKernel for ProductsKernel<'_> {
 
     #[inline(always)]
     fn run<V: Vector>(self) {
-        let Block { jacobian, work, .. } = self.block;
-        products::<V>(self.weight, jacobian, &mut work[..self.weight.len()], self.gram, self.q);
+        let Block { jacobian, .. } = self.block;
+        products::<V>(self.weight, jacobian, self.gram, self.q);
     }
 }
 
@@ -213,16 +213,7 @@ impl VectorKernel for AccumulateKernel<'_> {
         // Near-L1 losses leave few rows with curvature: only those are multiplied out. Negative curvature would make the
         // model indefinite; redescending losses rely on their metric there.
         let m = find_curved::<V>(weight, curvature, curved);
-        let (weighted, left) = work.split_at_mut(BLOCK);
-        curved_products::<V>(
-            &curved[..m],
-            weight,
-            curvature,
-            jacobian,
-            (weighted, left, packed),
-            &mut model.hessian,
-            q,
-        );
+        curved_products::<V>(&curved[..m], weight, curvature, jacobian, (work, packed), &mut model.hessian, q);
         if with_metric {
             for i in 0..n {
                 work[i] = weight[i] * loss.weight(residual[i]);
@@ -241,14 +232,14 @@ impl VectorKernel for AccumulateKernel<'_> {
 }
 
 /// Add the lower triangle of J' diag(weight x curvature) J of a block to `hessian`, where only the rows `curved` curve;
-/// `buffers` are a block, a block and a block a column.
+/// the buffers are a block, and a block a column.
 #[inline(always)]
 pub(super) fn curved_products<V: Vector>(
     curved: &[usize],
     weight: &[f64],
     curvature: &[f64],
     columns: &[f64],
-    (weighted, left, packed): (&mut [f64], &mut [f64], &mut [f64]),
+    (weighted, packed): (&mut [f64], &mut [f64]),
     hessian: &mut [f64],
     q: usize,
 ) {
@@ -257,7 +248,7 @@ pub(super) fn curved_products<V: Vector>(
         for i in (0..n).step_by(LANES) {
             (V::load(&weight[i..]) * V::load(&curvature[i..]).most(V::zero())).store(&mut weighted[i..]);
         }
-        products::<V>(&weighted[..n], columns, &mut left[..n], hessian, q);
+        products::<V>(&weighted[..n], columns, hessian, q);
     } else if m > 0 {
         // Whole lanes, the last filled up with zeros, which add nothing.
         let padded = m.next_multiple_of(LANES);
@@ -273,27 +264,48 @@ pub(super) fn curved_products<V: Vector>(
             *to = weight[i] * curvature[i];
         }
         weighted[m..padded].fill(0.0);
-        products::<V>(&weighted[..padded], packed, &mut left[..padded], hessian, q);
+        products::<V>(&weighted[..padded], packed, hessian, q);
     }
 }
 
 /// Add the lower triangle of J' diag(weighted) J to `hessian`, columns of J a block apart.
 #[inline(always)]
-fn products<V: Vector>(weighted: &[f64], columns: &[f64], left: &mut [f64], hessian: &mut [f64], q: usize) {
-    let n = weighted.len();
+fn products<V: Vector>(weighted: &[f64], columns: &[f64], hessian: &mut [f64], q: usize) {
     for a in 0..q {
-        let column = &columns[a * BLOCK..a * BLOCK + n];
-        for i in (0..n).step_by(LANES) {
-            (V::load(&weighted[i..]) * V::load(&column[i..])).store(&mut left[i..]);
-        }
-        for b in 0..=a {
-            let other = &columns[b * BLOCK..b * BLOCK + n];
-            let mut sum = V::zero();
-            for i in (0..n).step_by(LANES) {
-                sum = V::load(&left[i..]).fused(V::load(&other[i..]), sum);
+        // A row of the triangle at a time keeps its sums in registers; four are as many as every processor has.
+        for first in (0..=a).step_by(4) {
+            let hessian = &mut hessian[a * q + first..];
+            match a + 1 - first {
+                1 => row_of_products::<V, 1>(weighted, columns, a, first, hessian),
+                2 => row_of_products::<V, 2>(weighted, columns, a, first, hessian),
+                3 => row_of_products::<V, 3>(weighted, columns, a, first, hessian),
+                _ => row_of_products::<V, 4>(weighted, columns, a, first, hessian),
             }
-            hessian[a * q + b] += sum.sum();
         }
+    }
+}
+
+/// Add the weighted products of column `a` and of the `N` columns from `first` on.
+#[inline(always)]
+fn row_of_products<V: Vector, const N: usize>(
+    weighted: &[f64],
+    columns: &[f64],
+    a: usize,
+    first: usize,
+    hessian: &mut [f64],
+) {
+    let n = weighted.len();
+    let column = |a: usize| &columns[a * BLOCK..a * BLOCK + n];
+    let (own, others): (&[f64], [&[f64]; N]) = (column(a), std::array::from_fn(|k| column(first + k)));
+    let mut sums = [V::zero(); N];
+    for i in (0..n).step_by(LANES) {
+        let left = V::load(&weighted[i..]) * V::load(&own[i..]);
+        for k in 0..N {
+            sums[k] = left.fused(V::load(&others[k][i..]), sums[k]);
+        }
+    }
+    for (to, sum) in hessian.iter_mut().zip(sums) {
+        *to += sum.sum();
     }
 }
 

@@ -102,7 +102,7 @@ impl<'a> FlatRows<'a> {
                 rho: one(),
                 psi: one(),
                 curvature: one(),
-                work: Aligned::zeros(2 * BLOCK),
+                work: one(),
                 packed: Aligned::zeros(q * BLOCK),
                 curved: vec![0; BLOCK + LANES],
             },
@@ -235,16 +235,7 @@ impl FlatRows<'_> {
             }
             add_gradient::<V>(&work[..n], slopes, &mut self.gradient);
             let m = find_curved::<V>(weight, &curvature[..n], curved);
-            let (weighted, left) = work.split_at_mut(BLOCK);
-            curved_products::<V>(
-                &curved[..m],
-                weight,
-                curvature,
-                slopes,
-                (weighted, left, packed),
-                &mut self.hessian,
-                q,
-            );
+            curved_products::<V>(&curved[..m], weight, curvature, slopes, (work, packed), &mut self.hessian, q);
         }
         value.sum()
     }

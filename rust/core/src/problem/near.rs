@@ -9,7 +9,7 @@ use super::accumulate::Block;
 use super::{Fitter, Problem, Residual};
 use crate::expr::{BLOCK, LinearForm, PowerTerm};
 use crate::loss::Loss;
-use crate::simd::{Aligned, LANES, Vector, VectorKernel, dispatch_vector, math};
+use crate::simd::{Aligned, LANES, Vector, VectorKernel, dispatch_vector, lanes, math};
 use crate::solve::objective::Model;
 use crate::space::Space;
 
@@ -73,7 +73,7 @@ impl Near {
             .zip(&problem.space.units)
             .map(|(column, unit)| column.iter().map(|v| math::ln(v / unit)).collect())
             .collect();
-        let ends = logs.iter().map(|log| ends(log)).collect();
+        let ends = logs.iter().map(|log| lanes::ends(log)).collect();
         let mut fitter = Fitter::new(problem);
         if fitter.n != problem.len() {
             return None;
@@ -105,10 +105,6 @@ impl Near {
         let pieces = problem.space.free.iter().map(|&j| pieces(&terms, j)).collect();
         Some(Self { terms, primed, logs, ends, shares, anchor, pieces })
     }
-}
-
-fn ends(values: &[f64]) -> (f64, f64) {
-    values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(*v), high.max(*v)))
 }
 
 /// The derivative by parameter `j`.

@@ -1,6 +1,40 @@
-//! Targets far outside the others: how far is far, and how a loss with straight tails may take them nearer.
+//! Targets on the scale of the residual, and those far outside the others: how far is far, and how a loss with straight tails
+//! may take them nearer.
 
+use super::Residual;
 use crate::loss::Loss;
+use crate::simd::{Kernel, dispatch, math};
+
+/// A column in another unit, a power of two.
+pub(super) fn divided(column: &[f64], unit: f64) -> Vec<f64> {
+    if unit == 1.0 { column.to_vec() } else { column.iter().map(|v| v / unit).collect() }
+}
+
+/// The targets on the scale of the residual, measured in `unit`.
+pub(super) fn on_scale(residual: Residual, target: &[f64], unit: f64) -> Vec<f64> {
+    let mut scaled = match residual {
+        Residual::Raw | Residual::Log => divided(target, unit),
+        Residual::Logit => target.iter().map(|y| y / (1.0 - y)).collect(),
+        Residual::LogExcess { .. } => target.to_vec(),
+    };
+    if matches!(residual, Residual::Log | Residual::Logit) {
+        dispatch(Logarithms(&mut scaled));
+    }
+    scaled
+}
+
+struct Logarithms<'a>(&'a mut [f64]);
+
+impl Kernel for Logarithms<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for v in self.0 {
+            *v = math::ln(*v);
+        }
+    }
+}
 
 /// Distances from the median, in median absolute deviations, within which every target is taken at its word at first.
 const BULK: f64 = 100.0;

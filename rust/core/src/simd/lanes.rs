@@ -42,9 +42,36 @@ pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     reduce(lane)
 }
 
+/// Smallest and largest value, NaN aside; of none, infinity and its opposite.
+pub fn ends(values: &[f64]) -> (f64, f64) {
+    let (mut low, mut high) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
+    let blocks = values.chunks_exact(LANES);
+    let rest = blocks.remainder();
+    let mut look = |block: &[f64]| {
+        for ((low, high), &v) in low.iter_mut().zip(&mut high).zip(block) {
+            *low = if v < *low { v } else { *low };
+            *high = if v > *high { v } else { *high };
+        }
+    };
+    blocks.for_each(&mut look);
+    look(rest);
+    (low.into_iter().fold(f64::INFINITY, f64::min), high.into_iter().fold(f64::NEG_INFINITY, f64::max))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{dot, sum};
+    use super::{dot, ends, sum};
+
+    #[test]
+    fn ends_are_found_wherever_they_lie() {
+        for n in 0..40 {
+            let x: Vec<f64> = (0..n).map(|i| f64::from((i * 7) % 11) - 5.0).collect();
+            let low = x.iter().copied().fold(f64::INFINITY, f64::min);
+            let high = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            assert_eq!(ends(&x), (low, high));
+        }
+        assert_eq!(ends(&[f64::NAN, 1.0, f64::NAN]), (1.0, 1.0));
+    }
 
     #[test]
     fn sums_are_exact_on_small_integers_for_every_length() {

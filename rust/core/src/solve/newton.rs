@@ -205,11 +205,8 @@ pub fn minimise<O: Objective>(
         };
         outcome.certificate.decrease = if value > 0.0 { (predicted / value).max(0.0) } else { 0.0 };
         // Far from the end nothing asks for it.
-        outcome.certificate.gradient = if outcome.certificate.decrease <= NEARLY {
-            largest_cosine(&s.here, x, objective.lower(), objective.upper())
-        } else {
-            f64::INFINITY
-        };
+        let nearly = outcome.certificate.decrease <= NEARLY;
+        outcome.certificate.gradient = if nearly { cosine_here(objective, x, s) } else { f64::INFINITY };
         // Heavy damping makes every predicted decrease small: only a nearly free step may certify.
         let certified = outcome.certificate.holds() && (damping <= 1e-3 || outcome.certificate.gradient == 0.0);
         if certified && outcome.certificate.decrease <= options.finish {
@@ -243,11 +240,7 @@ pub fn minimise<O: Objective>(
             std::mem::swap(&mut s.here, &mut s.there);
             value = there;
             growth = 4.0;
-            if gain > 0.75 || at_rounding {
-                damping = if damping < SMALLEST_DAMPING { 0.0 } else { damping * 0.1 };
-            } else if gain < 0.25 {
-                damping = (damping * 4.0).max(1e-6);
-            }
+            damping = damping_after(damping, if at_rounding { 1.0 } else { gain });
             let linear = damping <= 1e-5 && predicted > 2e-3 * previous && predicted < 1e-4 * value;
             slow = if linear { slow + 1 } else { 0 };
             previous = predicted;
@@ -274,10 +267,24 @@ pub fn minimise<O: Objective>(
         }
     }
     if outcome.certificate.gradient == f64::INFINITY {
-        outcome.certificate.gradient = largest_cosine(&s.here, x, objective.lower(), objective.upper());
+        outcome.certificate.gradient = cosine_here(objective, x, s);
     }
     outcome.value = value;
     outcome
+}
+
+/// Damping after an accepted step that gained this share of what was predicted.
+fn damping_after(damping: f64, gain: f64) -> f64 {
+    match gain {
+        g if g > 0.75 && damping < SMALLEST_DAMPING => 0.0,
+        g if g > 0.75 => damping * 0.1,
+        g if g < 0.25 => (damping * 4.0).max(1e-6),
+        _ => damping,
+    }
+}
+
+fn cosine_here<O: Objective>(objective: &O, x: &[f64], s: &Scratch) -> f64 {
+    largest_cosine(&s.here, x, objective.lower(), objective.upper())
 }
 
 fn cosine_there<O: Objective>(objective: &O, s: &Scratch) -> f64 {
