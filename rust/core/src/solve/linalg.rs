@@ -312,7 +312,7 @@ mod tests {
             }
         }
         eigenvalues(&mut gram, 3);
-        let mut found = vec![gram[0], gram[4], gram[8]];
+        let mut found = [gram[0], gram[4], gram[8]];
         let mut expected = singular(&mut b.clone(), &mut [0.0; 9], 3);
         found.sort_by(f64::total_cmp);
         expected.sort_by(f64::total_cmp);
