@@ -3,12 +3,14 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use scaling_core::batch::{Control, Question, Resampling, Scheme, Starts, fit_groups, resample};
+use scaling_core::columns::Columns;
 use scaling_core::expr::{BLOCK, Program};
-use scaling_core::loss::Loss;
-use scaling_core::problem::{Fitter, GroupRows, Problem, Residual};
+use scaling_core::loss::{Criterion as Objectives, Loss};
+use scaling_core::problem::{Fitter, Flat, GroupRows, Near, Problem, Residual};
 use scaling_core::resample::{Purpose, Stream, rows};
 use scaling_core::simd::{Kernel, LANES, dispatch, math};
-use scaling_core::solve::objective::{Model, Objective};
+use scaling_core::solve::objective::{Model, Objective, Rows};
 use scaling_core::space::ParamSpec;
 
 /// Whole blocks, so that the tape runs without a remainder.
@@ -184,21 +186,31 @@ fn tape(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A problem the size of the reference one (240 rows, Huber, log residual): all a Newton step asks for, and the
-/// gathering of a replicate's rows before it.
-fn model(criterion: &mut Criterion) {
-    let program = chinchilla();
-    let [size, tokens] = design(240);
-    // Residuals of the size of the data's, most of them beyond the bend of the loss.
-    let target: Vec<f64> = (size.iter().zip(&tokens).enumerate())
+/// Targets of a design: residuals of the size of the reference data's, most of them beyond the bend of the loss.
+fn targets([size, tokens]: &[Vec<f64>; 2]) -> Vec<f64> {
+    (size.iter().zip(tokens).enumerate())
         .map(|(i, (n, d))| {
             let noise = 0.02 * ((0.569_840_290_998_053 * (i as f64 + 1.0)).fract() - 0.5);
             (OPTIMUM[0] + OPTIMUM[1] / n.powf(OPTIMUM[2]) + OPTIMUM[3] / d.powf(OPTIMUM[4])) * noise.exp()
         })
-        .collect();
+        .collect()
+}
+
+const LOSS: Loss = Loss::Huber { delta: 1e-3 };
+
+fn specs() -> Vec<ParamSpec> {
+    vec![ParamSpec { lower: 0.0, ..ParamSpec::default() }; 5]
+}
+
+/// A problem the size of the reference one (240 rows, Huber, log residual): all a Newton step asks for, and the
+/// gathering of a replicate's rows before it.
+fn model(criterion: &mut Criterion) {
+    let program = chinchilla();
+    let columns = design(240);
+    let target = targets(&columns);
+    let [size, tokens] = columns;
     let rows = GroupRows { inputs: vec![&size, &tokens], target: &target, weights: None, sigma: None };
-    let specs = [ParamSpec { lower: 0.0, ..ParamSpec::default() }; 5];
-    let problem = Problem::new(&program, &rows, &specs, Loss::Huber { delta: 1e-3 }, Residual::Log);
+    let problem = Problem::new(&program, &rows, &specs(), LOSS, Residual::Log);
     let mut fitter = Fitter::new(&problem);
     let mut x = vec![0.0; problem.space.dimension()];
     problem.space.coordinates(&OPTIMUM, &mut x);
@@ -215,12 +227,59 @@ fn model(criterion: &mut Criterion) {
     group.bench_function("value of 240 rows", |bencher| {
         bencher.iter(|| fitter.value(black_box(&x)));
     });
+    let near = Near::new(&problem, &rows.inputs, &x).expect("the law is a sum of powers");
+    fitter.stay_near(&near);
+    group.bench_function("model of 240 rows by changes of the law", |bencher| {
+        bencher.iter(|| fitter.model(black_box(&x), &mut model));
+    });
     // As many rows as a pairs bootstrap keeps: 1 - 1/e of them.
     group.bench_function("select 152 of 240 rows", |bencher| {
         bencher.iter(|| fitter.select(black_box(|i| if i % 30 < 19 { 1.5 } else { 0.0 })));
     });
+    let (mut held, mut metric) = (Rows::default(), vec![0.0; 25]);
+    fitter.select(|_| 1.0);
+    fitter.rows(&x, &mut held);
+    for (k, entry) in metric.iter_mut().enumerate() {
+        let [a, b] = [k / 5, k % 5].map(|a| &held.jacobian[a * 240..(a + 1) * 240]);
+        *entry = a.iter().zip(b).map(|(a, b)| a * b).sum();
+    }
+    let flat = Flat::new(&problem, &held, &x).expect("the loss is convex and smooth");
+    fitter.foresee_by(&flat);
+    fitter.select(|i| [1.0, 2.0, 0.0][i % 3]);
+    group.bench_function("optimum of 160 linearised rows", |bencher| {
+        bencher.iter(|| fitter.foresee(black_box(&mut x.clone()), &metric));
+    });
     group.finish();
 }
 
-criterion_group!(kernels, functions, losses, draws, tape, model);
+/// A whole refit of the same problem, pairs, one thread; the evaluations it takes are counted and said.
+fn refit(criterion: &mut Criterion) {
+    let columns = design(240);
+    let target = targets(&columns);
+    let program = chinchilla();
+    let inputs = columns.to_vec();
+    let names = program.columns().to_vec();
+    let columns = Columns { names, inputs, target, weights: None, sigma: None, offsets: vec![0, 240] };
+    let criteria = Objectives::Sum(LOSS);
+    let question = Question { columns, program, params: specs(), criterion: criteria, residual: Residual::Log };
+    let base = fit_groups(&question, &Starts::Auto, 1, &Control::default()).expect("one thread can be had");
+    let control = Control::default();
+    let mut first = 0;
+    let mut group = criterion.benchmark_group("refit");
+    group.throughput(Throughput::Elements(REFITS as u64));
+    group.bench_function("pairs of 240 rows", |bencher| {
+        bencher.iter(|| {
+            let resampling = Resampling { scheme: Scheme::Pairs, first, count: REFITS, seed: 1, starts: 0 };
+            first += REFITS;
+            resample(&question, &base, &resampling, 1, &control).expect("one thread can be had")
+        });
+    });
+    group.finish();
+    eprintln!("refit: {:.2} evaluations each, {first} refits", control.evaluations() as f64 / first as f64);
+}
+
+/// Refits of one measurement.
+const REFITS: usize = 500;
+
+criterion_group!(kernels, functions, losses, draws, tape, model, refit);
 criterion_main!(kernels);

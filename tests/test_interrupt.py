@@ -198,10 +198,10 @@ def test_sigterm_ends_a_long_run():
 def test_ctrl_c_while_another_thread_computes_harms_nothing():
     run(
         """
-        want = sf.bootstrap(fit, n=40_000, seed=3, threads=1).digest
+        want = sf.bootstrap(fit, n=200_000, seed=3, threads=1).digest
         got = []
         worker = threading.Thread(
-            target=lambda: got.append(sf.bootstrap(fit, n=40_000, seed=3, threads=2).digest)
+            target=lambda: got.append(sf.bootstrap(fit, n=200_000, seed=3, threads=2).digest)
         )
         worker.start()
         caught = 0

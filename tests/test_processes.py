@@ -550,6 +550,30 @@ def test_what_is_asked_of_a_result_in_a_forked_child_is_answered_or_refused(call
     )
 
 
+def test_a_thread_without_a_name_yet_is_waited_for(tmp_path, monkeypatch):
+    """Threads name themselves once they run; until then one of polars is not to be told from others."""
+    for number, name in enumerate(["python", "python"]):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "comm").write_text(name + "\n")
+        switches = f"voluntary_ctxt_switches:\t{2 - 2 * number}\nnonvoluntary_ctxt_switches:\t0\n"
+        (tmp_path / str(number) / "status").write_text(switches)
+    looks = []
+
+    def schedule(seconds):
+        looks.append(seconds)
+        if len(looks) == 3:
+            (tmp_path / "1" / "comm").write_text("polars-0\n")
+
+    monkeypatch.setattr(options.time, "sleep", schedule)
+    assert options._polars_has_started(tmp_path)
+    assert len(looks) == 3
+    (tmp_path / "1" / "comm").write_text("other\n")
+    assert options._polars_has_started(tmp_path), "a thread that never runs may be anybody's"
+    (tmp_path / "1" / "status").write_text("voluntary_ctxt_switches:\t1\n")
+    assert not options._polars_has_started(tmp_path)
+    assert options._polars_has_started(tmp_path / "nowhere")
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize("threads", [None, 1, 2])
 def test_a_run_adds_no_more_threads_than_asked_for_and_four(threads):

@@ -163,7 +163,8 @@ def test_a_wild_replicate_is_the_fit_of_its_targets(residual, sigma):
     drawn = sf.bootstrap(fit, sf.Wild(), n=300, seed=3).draws["b"].to_numpy()
     nearest = np.abs(drawn[:, None] - np.array(every)[None, :])
     assert nearest.min(axis=1).max() < 1e-8
-    assert len(np.unique(nearest.argmin(axis=1))) == 16
+    # Residuals that add up to zero make equal fits of opposite signs: every fit is met, not every code.
+    assert nearest.min(axis=0).max() < 1e-8
 
 
 @pytest.mark.parametrize(

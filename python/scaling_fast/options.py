@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import time
 from pathlib import Path
 
 from scaling_fast.errors import ParameterError, ResourceError, shown
@@ -139,13 +140,36 @@ if hasattr(os, "register_at_fork"):
     )
 
 
-def _polars_has_started() -> bool:
+SWITCHES = re.compile(rb"ctxt_switches:\t([0-9]+)")
+"""How often a thread has left a processor, by itself and not."""
+
+LOOKS, PAUSE = 200, 0.001
+"""Looks at threads that have not run yet, and the seconds between two."""
+
+
+def _polars_has_started(tasks: Path = Path("/proc/self/task")) -> bool:
     """Return whether threads of polars run; where the system does not tell, they may."""
+    for _ in range(LOOKS):
+        try:
+            threads = [_thread(one) for one in tasks.iterdir()]
+        except OSError:
+            return True
+        if any(POLARS_THREAD.match(name) for name, _ in threads):
+            return True
+        # A thread gives itself its name: one that has never run may still be anybody's.
+        if all(has_run for _, has_run in threads):
+            return False
+        time.sleep(PAUSE)
+    return True
+
+
+def _thread(task: Path) -> tuple[bytes, bool]:
+    """Return what a thread is called and whether it has run; one that has just ended is nobody."""
     try:
-        tasks = Path("/proc/self/task").iterdir()
-        return any(POLARS_THREAD.match((one / "comm").read_bytes()) for one in tasks)
-    except OSError:
-        return True
+        switches = SWITCHES.findall((task / "status").read_bytes())
+        return (task / "comm").read_bytes(), any(int(count) for count in switches)
+    except FileNotFoundError:
+        return b"", True
 
 
 def require_usable_process() -> None:

@@ -133,6 +133,7 @@ impl FitRow {
 pub struct Control {
     cancelled: Arc<AtomicBool>,
     done: AtomicUsize,
+    evaluations: AtomicUsize,
 }
 
 impl Control {
@@ -154,6 +155,15 @@ impl Control {
     /// Rows finished so far.
     pub fn done(&self) -> usize {
         self.done.load(Ordering::Relaxed)
+    }
+
+    /// Evaluations of the model that replicates have cost so far.
+    pub fn evaluations(&self) -> usize {
+        self.evaluations.load(Ordering::Relaxed)
+    }
+
+    fn spent(&self, evaluations: usize) {
+        self.evaluations.fetch_add(evaluations, Ordering::Relaxed);
     }
 
     fn finished(&self, rows: usize) {

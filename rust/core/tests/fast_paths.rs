@@ -4,8 +4,8 @@ use scaling_core::batch::{Control, FitRow, Question, Resampling, Scheme, Starts,
 use scaling_core::columns::Columns;
 use scaling_core::expr::Program;
 use scaling_core::loss::{Criterion, Loss};
-use scaling_core::problem::{Fitter, Near, Problem, Residual};
-use scaling_core::solve::{Model, Objective, Status};
+use scaling_core::problem::{Fitter, Flat, Near, Problem, Residual};
+use scaling_core::solve::{Model, Objective, Rows, Status};
 use scaling_core::space::ParamSpec;
 
 /// Numbers between 0 and 1 that look random.
@@ -161,4 +161,97 @@ fn very_many_rows_have_the_bits_of_any_number_of_threads() {
     assert_eq!(bits(&one), bits(&two));
     assert_eq!(one[0].status, Status::Converged);
     assert!(one[0].condition > 1.0 && one[0].condition < 1e5);
+}
+
+/// J'J of rows, the metric in which a foreseen step is damped.
+fn gram(rows: &Rows, q: usize) -> Vec<f64> {
+    let n = rows.residual.len();
+    let column = |a: usize| &rows.jacobian[a * n..(a + 1) * n];
+    (0..q * q).map(|k| column(k / q).iter().zip(column(k % q)).map(|(a, b)| a * b).sum()).collect()
+}
+
+#[test]
+fn a_linear_replicate_is_foreseen_to_its_end() {
+    let (columns, _) = runs(500, 0.0);
+    let target: Vec<f64> = (0..500).map(|i| 3.0 + 2.0 * columns[0].1[i].ln() + share(0.57, i)).collect();
+    let sigma: Vec<f64> = (0..500).map(|i| 0.5 + share(0.23, i)).collect();
+    for loss in [Loss::Squared, Loss::Huber { delta: 0.05 }, Loss::SoftL1 { delta: 0.05 }, Loss::LogCosh { scale: 0.1 }]
+    {
+        let mut question = question("E + A*log(N)", &columns[..1], target.clone(), loss, Residual::Raw);
+        question.columns.sigma = Some(sigma.clone());
+        let group = question.group(0);
+        let base = fit(&question);
+        let problem = Problem::new(&question.program, &group, &question.params, question.criterion, question.residual);
+        let mut start = vec![0.0; 2];
+        problem.space.coordinates(&base[0].params, &mut start);
+        let (mut fitter, mut rows) = (Fitter::new(&problem), Rows::default());
+        assert!(fitter.rows(&start, &mut rows));
+        let metric = gram(&rows, 2);
+        let flat = Flat::new(&problem, &rows, &start).expect("convex and smooth");
+        fitter.foresee_by(&flat);
+        for replicate in 1..20 {
+            fitter.select(|i| (4.0 * share(0.754, replicate * i)).floor());
+            let mut x = start.clone();
+            fitter.foresee(&mut x, &metric);
+            let mut model = Model::new(2);
+            let [before, after] = [&start, &x].map(|x| fitter.model(x, &mut model));
+            // Steps end where one promises a ten-thousandth of the objective, which is a cosine of the root of two of those.
+            assert!(after <= before && cosine < 0.0142, "{loss:?} {replicate}: {before:e} {after:e} {cosine:e}");
+        }
+    }
+}
+
+#[test]
+fn what_is_foreseen_stays_in_the_box_and_lies_lower() {
+    let (columns, target) = runs(300, 0.05);
+    for (residual, loss) in [
+        (Residual::Log, Loss::Huber { delta: 1e-3 }),
+        (Residual::Log, Loss::Huber { delta: 1e-2 }),
+        (Residual::Raw, Loss::Squared),
+        (Residual::Log, Loss::LogCosh { scale: 0.01 }),
+    ] {
+        let mut question = question(RECOGNISED, &columns, target.clone(), loss, residual);
+        // Below the free optimum: the fit ends on the bound, and stays on it.
+        question.params[2].upper = 0.3;
+        let base = fit(&question);
+        assert!(base[0].at_bound[2]);
+        let group = question.group(0);
+        let problem = Problem::new(&question.program, &group, &question.params, question.criterion, question.residual);
+        let mut start = vec![0.0; 5];
+        problem.space.coordinates(&base[0].params, &mut start);
+        let (mut fitter, mut rows) = (Fitter::new(&problem), Rows::default());
+        assert!(fitter.rows(&start, &mut rows));
+        let metric = gram(&rows, 5);
+        let flat = Flat::new(&problem, &rows, &start).expect("convex and smooth");
+        fitter.foresee_by(&flat);
+        let (mut lower, mut model) = (0, Model::new(5));
+        for replicate in 1..=50 {
+            fitter.select(|i| (3.0 * share(0.618, replicate * (i + 7))).floor());
+            let mut x = start.clone();
+            fitter.foresee(&mut x, &metric);
+            for a in 0..5 {
+                assert!(x[a] >= problem.space.lower[a] && x[a] <= problem.space.upper[a]);
+            }
+            assert!(x.iter().zip(&start).any(|(x, s)| x != s), "{loss:?} {replicate}: nothing moved");
+            let [before, after] = [&start, &x].map(|x| fitter.model(x, &mut model));
+            lower += usize::from(after < before);
+        }
+        // A start, not a result: where the law bends more than the loss is wide it may lie higher.
+        assert!(4 * lower >= 3 * 50, "{loss:?}: {lower} of 50 lie lower");
+    }
+}
+
+#[test]
+fn only_convex_smooth_problems_are_foreseen() {
+    let (columns, target) = runs(60, 0.05);
+    for loss in [Loss::Absolute, Loss::Tukey { c: 0.1 }, Loss::Cauchy { delta: 0.1 }] {
+        let question = question(RECOGNISED, &columns, target.clone(), loss, Residual::Log);
+        let group = question.group(0);
+        let problem = Problem::new(&question.program, &group, &question.params, question.criterion, question.residual);
+        let mut x = vec![0.0; 5];
+        problem.space.coordinates(&[1.8, 478.0, 0.347, 2143.0, 0.367], &mut x);
+        let mut rows = Rows::default();
+        assert!(Fitter::new(&problem).rows(&x, &mut rows));
+        assert!(Flat::new(&problem, &rows, &x).is_none(), "{loss:?}");
+    }
 }

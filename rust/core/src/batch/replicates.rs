@@ -91,6 +91,7 @@ pub fn resample(
                     let replicate = resampling.first + chunk * CHUNK + i;
                     worker.replicate(resampling, g, replicate, row);
                 }
+                control.spent(std::mem::take(&mut worker.evaluations));
                 control.finished(rows.len() / width);
             });
         }
@@ -195,6 +196,8 @@ pub(super) struct Worker<'a> {
     scratch: Scratch,
     x: Vec<f64>,
     drawn: Drawn,
+    /// Evaluations of the model so far.
+    evaluations: usize,
 }
 
 impl<'a> Worker<'a> {
@@ -213,6 +216,7 @@ impl<'a> Worker<'a> {
             scratch: Scratch::new(q).until(control.flag()),
             x: vec![0.0; q],
             drawn: Drawn::new(refits.problem.len()),
+            evaluations: 0,
         }
     }
 
@@ -266,6 +270,7 @@ impl<'a> Worker<'a> {
         let warm = self.x.clone();
         let (fitter, scratch) = (&mut self.fitter, &mut self.scratch);
         let found = search(fitter, refits.problem.ranges(), &[], effort, options, &mut self.x, scratch).outcome;
+        self.evaluations += found.evaluations;
         let better = found.status == Status::Converged && (status != Status::Converged || found.value < value);
         if better {
             (value, status) = (found.value, found.status);
@@ -277,6 +282,7 @@ impl<'a> Worker<'a> {
             let mut point = self.x.clone();
             trust::follow(&mut self.fitter, &mut point, Linear::Stepped, MOST_GUIDED, &mut self.scratch);
             let outcome = minimise(&mut self.fitter, &mut point, None, options, &mut self.scratch);
+            self.evaluations += outcome.evaluations;
             if outcome.status == Status::Converged {
                 self.x = point;
                 (value, status) = (outcome.value, outcome.status);
@@ -306,6 +312,7 @@ impl<'a> Worker<'a> {
             };
             let outcome = minimise(&mut self.fitter, &mut self.x, Some(&refits.metric), bold, &mut self.scratch);
             self.fitter.with_metric = true;
+            self.evaluations += outcome.evaluations;
             if outcome.status == Status::Converged {
                 let space = &refits.problem.space;
                 let gained = self.scratch.last_step(&mut self.x, &space.lower, &space.upper, &outcome);
@@ -315,6 +322,7 @@ impl<'a> Worker<'a> {
         // A hard replicate gets what a single fit gets, from the same warm point.
         self.x.copy_from_slice(&refits.warm);
         let outcome = descend(&mut self.fitter, &mut self.x, options, false, &mut self.scratch);
+        self.evaluations += outcome.evaluations;
         (outcome.value, outcome.status)
     }
 
