@@ -95,7 +95,7 @@ class Question:
         *,
         weights: NDArray[np.float64] | None,
         sigma: NDArray[np.float64] | None,
-        offsets: Sequence[int],
+        offsets: NDArray[np.int64],
         params: Sequence[tuple[float | None, float, float, float | None]],
         loss: tuple[str, float],
         residual: str,

@@ -195,6 +195,7 @@ fn a_linear_replicate_is_foreseen_to_its_end() {
             fitter.foresee(&mut x, &metric);
             let mut model = Model::new(2);
             let [before, after] = [&start, &x].map(|x| fitter.model(x, &mut model));
+            let cosine = (0..2).map(|j| model.cosine(j)).fold(0.0, f64::max);
             // Steps end where one promises a ten-thousandth of the objective, which is a cosine of the root of two of those.
             assert!(after <= before && cosine < 0.0142, "{loss:?} {replicate}: {before:e} {after:e} {cosine:e}");
         }
