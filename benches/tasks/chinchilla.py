@@ -240,22 +240,31 @@ def t5(*, test: bool) -> list[Row]:
     runs = simulated(height, 0.01)
     peer = Peer(runs, None)
     start = np.array([5.0, 6.0, 0.5, 0.3, 0.3])
-    times, answers = alternate(
-        [
-            lambda _block: sf.fit(runs, "chinchilla", columns=COLUMNS, loss=sf.Squared()),
-            lambda _block: peer.solve(start),
-        ],
-        blocks,
-    )
-    points = [logs(answers[0][0].table)[0], answers[1][0]]
+    contenders = [
+        lambda _block: sf.fit(runs, "chinchilla", columns=COLUMNS, loss=sf.Squared()),
+        lambda _block: peer.solve(start),
+    ]
+    names, notes = ["scaling_fast", "scipy least_squares"], ["exact Jacobian, one given start"]
+    compiled = optional("compiled")
+    if compiled is not None:
+        few = slice(None, None, max(height // 4000, 1))
+
+        def solved(_block: int) -> np.ndarray:
+            first = compiled.fit_t5(peer.n[few], peer.d[few], peer.y[few], start)
+            return compiled.fit_t5(peer.n, peer.d, peer.y, first)
+
+        solved(0)
+        contenders.append(solved)
+        names.append("numba, Gauss-Newton")
+        notes.append("4,000 rows first, then all; one thread")
+    times, answers = alternate(contenders, blocks)
+    points = [logs(answers[0][0].table)[0], *(one[0] for one in answers[1:])]
     found = [peer.objective(x) for x in points]
     best = np.array(min(*found, *(peer.objective(peer.polish(x)) for x in points)))
-    notes = (f"is_global={answers[0][0].is_global}", "exact Jacobian, one given start")
+    notes = [f"is_global={answers[0][0].is_global}", *notes]
     return compared(
         [
             Row("T5", name, f"fit of {height:,} rows", 1, 1, shares(one, best), 1, taken, note)
-            for name, one, taken, note in zip(
-                ("scaling_fast", "scipy least_squares"), found, times, notes, strict=True
-            )
+            for name, one, taken, note in zip(names, found, times, notes, strict=True)
         ]
     )

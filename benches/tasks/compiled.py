@@ -167,3 +167,44 @@ def refit_t4(x, y, w, start):
         trial = at + step
         trial[0] = max(trial[0], 0.0)
     return at
+
+
+@njit(cache=False)
+def fit_t5(n, d, y, start):
+    """Levenberg-Marquardt for (a, b, e, alpha, beta), squared log residual; arrays of logarithms."""
+    x, trial = start.copy(), start.copy()
+    best, mu = np.inf, 1e-3
+    g, h, row = np.zeros(5), np.zeros((5, 5)), np.zeros(5)
+    for _ in range(100):
+        value = 0.0
+        g2, h2 = np.zeros(5), np.zeros((5, 5))
+        floor = np.exp(trial[2])
+        for i in range(len(y)):
+            first = np.exp(trial[0] - trial[3] * n[i])
+            second = np.exp(trial[1] - trial[4] * d[i])
+            f = first + second + floor
+            r = np.log(f) - y[i]
+            row[0], row[1], row[2] = first / f, second / f, floor / f
+            row[3], row[4] = -n[i] * row[0], -d[i] * row[1]
+            value += 0.5 * r * r
+            for j in range(5):
+                g2[j] += r * row[j]
+                for k in range(j + 1):
+                    h2[j, k] += row[j] * row[k]
+        if value < best:
+            x, best, g, h = trial.copy(), value, g2, h2
+            mu = max(mu * 0.1, 1e-14)
+        else:
+            mu *= 8.0
+            if mu > 1e12:
+                break
+        full = h.copy()
+        for j in range(5):
+            for k in range(j):
+                full[k, j] = full[j, k]
+            full[j, j] += mu * h[j, j]
+        step = np.linalg.solve(full, -g)
+        if -np.dot(g, step) <= 1e-14 * best:
+            break
+        trial = x + step
+    return x

@@ -43,11 +43,14 @@ pub struct Draws {
 /// Replicates handed to a thread at a time: long enough to hide the hand-over, short enough to stop within a second.
 const CHUNK: usize = 64;
 
-/// Evaluations of a warm refit before it is taken for a hard one; the reference problem needs seven.
+/// Evaluations of a warm refit before it is taken for a hard one; the reference problem needs four.
 const WARM_EVALUATIONS: usize = 60;
 
 /// Evaluations along a trust region of a replicate that nothing else solved.
 const MOST_GUIDED: usize = 1_000;
+
+/// Damping of the first warm step that was not foreseen, in the metric of the fit.
+const WARM_DAMPING: f64 = 0.05;
 
 /// Refit every group `count` times around the fits of `base`.
 ///
@@ -304,7 +307,8 @@ impl<'a> Worker<'a> {
             self.fitter.with_metric = false;
             self.fitter.foresee(&mut self.x, &refits.metric);
             let bold = Options {
-                damping: 0.0,
+                // Where the start was foreseen it is near; elsewhere caution saves an evaluation in ten.
+                damping: if refits.flat.is_some() { 0.0 } else { WARM_DAMPING },
                 second_order: false,
                 max_evaluations: WARM_EVALUATIONS,
                 finish: DECREASE_TOLERANCE,
