@@ -1,5 +1,7 @@
 //! Nanoseconds per row of the kernels everything else is made of: `cargo bench`, or `-- --test` to run each once.
 
+#![allow(clippy::disallowed_methods, reason = "what is expected may come from the C library")]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -100,7 +100,7 @@ pub fn objective(question: &Question, g: usize, params: &[f64]) -> f64 {
                 return f64::NEG_INFINITY;
             }
             let total = lanes::sum(&weight);
-            let ln_size = scale.ln() + density.mean_cost(&rows.residual, &weight, scale);
+            let ln_size = math::ln(scale) + density.mean_cost(&rows.residual, &weight, scale);
             let change: f64 = match question.residual {
                 Residual::LogExcess { param, jacobian: true } => {
                     group.target.iter().zip(&weight).map(|(y, w)| w * math::ln(y - params[param])).sum()

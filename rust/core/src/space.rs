@@ -8,7 +8,7 @@
 mod slopes;
 
 use crate::expr::{Location, Program, Shift, ShiftKind};
-use crate::simd::lanes;
+use crate::simd::{lanes, math};
 use crate::solve::starts::Range;
 
 /// What a caller says of one parameter, in natural units.
@@ -119,14 +119,14 @@ impl Space {
                 Some(c) => space.units[c] = unit,
                 None => space.target_unit = unit,
             }
-            space.shifts.extend(shifts.into_iter().map(|shift| (column, shift, unit.ln())));
+            space.shifts.extend(shifts.into_iter().map(|shift| (column, shift, math::ln(unit))));
         }
         for &j in &space.free {
             let log = is_logarithmic(program, j, &specs[j], &space, inputs);
             let (lower, upper) = (space.primed_bound(j, specs[j].lower, p), space.primed_bound(j, specs[j].upper, p));
             space.log.push(log);
-            space.lower.push(if log { lower.max(0.0).ln() } else { lower });
-            space.upper.push(if log { upper.ln() } else { upper });
+            space.lower.push(if log { math::ln(lower.max(0.0)) } else { lower });
+            space.upper.push(if log { math::ln(upper) } else { upper });
         }
         space
     }
@@ -145,7 +145,7 @@ impl Space {
     #[inline]
     pub fn primed(&self, x: &[f64], primed: &mut [f64]) {
         for (a, &j) in self.free.iter().enumerate() {
-            primed[j] = if self.log[a] { crate::simd::math::exp(x[a]) } else { x[a] };
+            primed[j] = if self.log[a] { math::exp(x[a]) } else { x[a] };
         }
         for j in 0..primed.len() {
             if let Some(value) = self.fixed[j] {
@@ -197,7 +197,7 @@ impl Space {
             primed[shift.param] = moved(shift.kind, primed[shift.param], -e * ln_unit);
         }
         for (a, &j) in self.free.iter().enumerate() {
-            x[a] = if self.log[a] { primed[j].max(0.0).ln() } else { primed[j] };
+            x[a] = if self.log[a] { math::ln(primed[j].max(0.0)) } else { primed[j] };
         }
     }
 
@@ -286,7 +286,7 @@ const SCALE: Range = Range::Span { lower: -3.5, upper: 2.5, reach: 1.0 };
 /// A value moved by `amount` = exponent x ln(unit).
 fn moved(kind: ShiftKind, value: f64, amount: f64) -> f64 {
     match kind {
-        ShiftKind::Multiplicative => value * amount.exp(),
+        ShiftKind::Multiplicative => value * math::exp(amount),
         ShiftKind::Additive => value + amount,
     }
 }
@@ -330,7 +330,7 @@ pub(crate) fn unit_of(values: &[f64]) -> f64 {
     for (exponent, count) in counts.iter().enumerate() {
         below += count;
         if below > total / 2 {
-            return (exponent as f64 - 1023.0).clamp(-1000.0, 1000.0).exp2();
+            return math::power_of_two((exponent as i64 - 1023).clamp(-1000, 1000));
         }
     }
     1.0
@@ -342,7 +342,7 @@ const SQRT_2_FRACTION: u64 = std::f64::consts::SQRT_2.to_bits() & ((1 << 52) - 1
 /// Ends of ln(column / unit); a column with non-positive values spans [-1, 1].
 fn log_spread(values: &[f64], unit: f64) -> (f64, f64) {
     let (low, high) = lanes::ends(values);
-    if low > 0.0 { ((low / unit).ln(), (high / unit).ln()) } else { (-1.0, 1.0) }
+    if low > 0.0 { (math::ln(low / unit), math::ln(high / unit)) } else { (-1.0, 1.0) }
 }
 
 /// Whether a parameter moves in its logarithm: it must be positive, or zero would break the law.

@@ -1,5 +1,7 @@
 //! Every short cut beside the long way round: a law that is recognised, and the same law written so that it is not.
 
+#![allow(clippy::disallowed_methods, reason = "what is expected may come from the C library")]
+
 use scaling_core::batch::{Control, FitRow, Question, Resampling, Scheme, Starts, fit_groups, resample};
 use scaling_core::columns::Columns;
 use scaling_core::expr::Program;

@@ -1,5 +1,7 @@
 //! What the compiler knows of the published laws: derivatives, structure, changes of units.
 
+#![allow(clippy::disallowed_methods, reason = "what is expected may come from the C library")]
+
 use scaling_core::expr::{BLOCK, Program, ShiftKind};
 
 /// Formula, its columns, columns whose unit parameters absorb, whether they absorb the target's, linear parameters.

@@ -1,5 +1,7 @@
 //! What is a formula and what is not: precedence, round trip, positions of errors, hostile text.
 
+#![allow(clippy::disallowed_methods, reason = "what is expected may come from the C library")]
+
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use scaling_core::Error;

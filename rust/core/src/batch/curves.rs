@@ -259,7 +259,7 @@ fn place(x: &[f64], y: &[f64], desk: &mut Desk) -> Option<f64> {
         return None;
     }
     let total: i64 = x.iter().map(|v| exponent(*v)).sum();
-    let unit = f64::from(total.div_euclid(n as i64) as i32).exp2();
+    let unit = math::power_of_two(total.div_euclid(n as i64));
     let inverse = 1.0 / unit;
     let Desk { logs, target, present, .. } = desk;
     for (to, v) in logs.iter_mut().zip(x) {

@@ -8,6 +8,7 @@ use crate::resample::noise::{Noise, Signs};
 use crate::resample::residuals::{Leverage, Pool, left_out, leverages};
 use crate::resample::rows::{self, Clusters, Members};
 use crate::resample::stream::{Purpose, Stream};
+use crate::simd::math;
 use crate::solve::Rows;
 
 /// How the rows of a replicate come about: by weights, or by targets in place of the observed ones.
@@ -260,12 +261,13 @@ impl Drawn {
 }
 
 /// Binary exponents of the largest weight within which the weights of a replicate are taken as they are.
-const USUAL_EXPONENT: f64 = 64.0;
+const USUAL_EXPONENT: i64 = 64;
 
 /// The power of two by which the weights of a replicate are divided, because their scale must not matter; 1 for usual ones,
 /// which so keep their bits.
 fn replicate_unit(weights: &[f64]) -> f64 {
     let largest = weights.iter().fold(0.0_f64, |m, w| m.max(w.abs()));
-    let exponent = largest.log2().round();
-    if exponent.is_finite() && exponent.abs() > USUAL_EXPONENT { exponent.clamp(-1000.0, 1000.0).exp2() } else { 1.0 }
+    let exponent = (largest.to_bits() >> 52) as i64 - 1023;
+    let unusual = largest > 0.0 && largest.is_finite() && exponent.abs() > USUAL_EXPONENT;
+    if unusual { math::power_of_two(exponent.clamp(-1000, 1000)) } else { 1.0 }
 }

@@ -103,11 +103,13 @@ impl Density {
             Self::Normal => 0.0,
             Self::Huber { delta } => {
                 let middle = (2.0 * PI).sqrt() * math::erf(delta / SQRT_2);
-                (middle + 2.0 * (-0.5 * delta * delta).exp() / delta).ln()
+                math::ln(middle + 2.0 * math::exp(-0.5 * delta * delta) / delta)
             }
             // Stirling's series where the two logarithms would cancel; its next term is 1/(24 nu^3).
-            Self::StudentT { nu } if nu > 1e4 => 0.5 * (2.0 * PI).ln() + 0.25 / nu,
-            Self::StudentT { nu } => math::ln_gamma(0.5 * nu) - math::ln_gamma(0.5 * (nu + 1.0)) + 0.5 * (nu * PI).ln(),
+            Self::StudentT { nu } if nu > 1e4 => 0.5 * math::ln(2.0 * PI) + 0.25 / nu,
+            Self::StudentT { nu } => {
+                math::ln_gamma(0.5 * nu) - math::ln_gamma(0.5 * (nu + 1.0)) + 0.5 * math::ln(nu * PI)
+            }
         }
     }
 
@@ -152,7 +154,7 @@ impl Density {
     /// `ln_size` = ln s + c. For the normal it is `total/2 ln(sum of squares)`, without the constants.
     pub fn objective(self, ln_size: f64, total: f64) -> f64 {
         let constant = match self {
-            Self::Normal => 0.5 * (total.ln() - 1.0),
+            Self::Normal => 0.5 * (math::ln(total) - 1.0),
             _ => self.ln_norm(),
         };
         total * (ln_size + constant)
@@ -191,11 +193,11 @@ fn student_scale<I: Iterator<Item = (f64, f64)>>(nu: f64, total: f64, square: f6
         return 0.0;
     }
     // psi(u) u <= (nu + 1)/nu u^2 puts the root below this.
-    let mut high = 0.5 * ((nu + 1.0) / nu * square / total).ln();
+    let mut high = 0.5 * math::ln((nu + 1.0) / nu * square / total);
     let mut low = f64::NEG_INFINITY;
     let mut at = high;
     for _ in 0..MOST_STEPS {
-        let scale = at.exp();
+        let scale = math::exp(at);
         let (mut sum, mut slope) = (0.0, 0.0);
         for (a, w) in sizes() {
             let q = scale / a;
@@ -211,7 +213,7 @@ fn student_scale<I: Iterator<Item = (f64, f64)>>(nu: f64, total: f64, square: f6
         }
         let step = excess / (2.0 * (nu + 1.0) * slope);
         if step.abs() <= SETTLED {
-            return (at + step).exp();
+            return math::exp(at + step);
         }
         let next = at + step;
         at = match (next > low && next < high, low.is_finite()) {
@@ -220,7 +222,7 @@ fn student_scale<I: Iterator<Item = (f64, f64)>>(nu: f64, total: f64, square: f6
             (false, false) => at - 2.0,
         };
     }
-    at.exp()
+    math::exp(at)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 use super::{Fitter, accumulate};
 use crate::expr::BLOCK;
 use crate::loss::Density;
+use crate::simd::math;
 use crate::solve::linalg::cholesky;
 use crate::solve::objective::{Model, Objective};
 
@@ -18,7 +19,7 @@ impl Fitter<'_> {
             return f64::NEG_INFINITY;
         }
         let total = self.total() * self.problem.weight_unit;
-        density.objective(0.5 * value.ln() + self.problem.loss.1.ln(), total)
+        density.objective(0.5 * math::ln(value) + math::ln(self.problem.loss.1), total)
     }
 
     /// The scale of the residuals at the point last looked at, in the caller's units; none where a loss has none.
@@ -56,7 +57,7 @@ impl Fitter<'_> {
         let weight = &self.weight[..n];
         let scale = density.scale(&kept, weight).max(self.least_scale());
         let value = if n > 0 && scale.is_finite() && kept.iter().all(|r| r.is_finite()) {
-            scale * scale * (2.0 * density.mean_cost(&kept, weight, scale)).exp()
+            scale * scale * math::exp(2.0 * density.mean_cost(&kept, weight, scale))
         } else {
             f64::INFINITY
         };

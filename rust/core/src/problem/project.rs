@@ -155,7 +155,7 @@ fn is_drawn(number: u64, row: usize, share: f64) -> bool {
     let mut z = (number << 32 | row as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    ((z ^ (z >> 31)) >> 11) as f64 * (-53.0_f64).exp2() < share
+    ((z ^ (z >> 31)) >> 11) as f64 * math::power_of_two(-53) < share
 }
 
 impl Fitter<'_> {

@@ -42,7 +42,8 @@ impl Range {
             Self::Span { lower, upper, .. } if upper > lower => (to - from) / (upper - lower),
             Self::Span { .. } => 1.0,
             Self::Magnitude { smallest, largest, .. } => {
-                let place = |v: f64| (v.abs().clamp(smallest, largest) / smallest).ln() / (largest / smallest).ln();
+                let place =
+                    |v: f64| math::ln(v.abs().clamp(smallest, largest) / smallest) / math::ln(largest / smallest);
                 // Points on both sides of zero are as far apart as the two ways to it.
                 if from < 0.0 && to > 0.0 { place(from) + place(to) } else { (place(to) - place(from)).abs() }
             }
@@ -132,7 +133,7 @@ fn scan_with<O: Separable>(
 pub(super) fn kronecker(d: usize) -> Vec<f64> {
     let mut root = 1.5_f64;
     for _ in 0..64 {
-        root = (1.0 + root).powf(1.0 / (d as f64 + 1.0));
+        root = math::powf(1.0 + root, 1.0 / (d as f64 + 1.0));
     }
     (1..=d).map(|k| root.powi(-(k as i32)).fract()).collect()
 }

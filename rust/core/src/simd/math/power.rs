@@ -24,6 +24,12 @@ fn ln_pair(x: f64) -> (f64, f64) {
     (high, low - (high - leading))
 }
 
+/// 2^exponent, exact; the exponent is held between -1022 and 1023.
+#[inline(always)]
+pub fn power_of_two(exponent: i64) -> f64 {
+    f64::from_bits(((exponent.clamp(-1022, 1023) + 1023) as u64) << 52)
+}
+
 /// x^y within 4 ulp of the IEEE 754 function (special cases included): 1 for y = 0 or x = 1 even beside NaN, the sign of
 /// `x` kept for odd integers `y`, NaN for negative `x` and fractional `y`.
 #[inline(always)]

@@ -1,0 +1,56 @@
+"""Digests of small runs, written down: the same bits on every machine, and no release that changes them unawares.
+
+A change of the numerics that moves the last digit of a replicate changes these words. That is legitimate, and then
+CHANGELOG.md says so: published digests of the release before cannot be met by the one after.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+import scaling_fast as sf
+
+# Decimal numbers alone: nothing here is computed by a library that may differ between machines.
+SIZES = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0]
+TOKENS = [3.0, 50.0, 7.0, 400.0, 90.0, 11.0, 2500.0, 30.0, 700.0, 160.0, 5000.0, 1200.0]
+LOSS = [9.31, 6.02, 6.55, 4.28, 4.21, 5.37, 3.16, 4.05, 3.02, 3.22, 2.41, 2.58]
+RUNS = pl.DataFrame({"N": SIZES, "D": TOKENS, "loss": LOSS, "lab": ["a", "b", "c"] * 4})
+
+LAW = "E + A/N**alpha + B/D**beta"
+SHORT = "E + A*N**(-alpha)"
+
+
+def digest(law, scheme, *, by=None, **options) -> str:
+    fit = sf.fit(RUNS, law, by=by, **options)
+    return sf.bootstrap(fit, scheme, n=200, seed=1, progress=False).digest
+
+
+CASES = {
+    "pairs of a Chinchilla law": (
+        lambda: digest(LAW, sf.Pairs(), loss=sf.Huber(0.01)),
+        "0cb07d1d659cd006126c100887ae73419e67e353bedb2c7b7e12d4b0bc1230c2",
+    ),
+    "wild signs, raw residuals": (
+        lambda: digest(SHORT, sf.Wild(), loss=sf.Squared(), residual="raw"),
+        "0b0cef27f9f98b4cb6a24cc4beded6c87a01f188e46997f4f11e7667281cbb63",
+    ),
+    "clusters, a loss without curvature": (
+        lambda: digest(SHORT, sf.Clusters("lab"), loss=sf.Absolute()),
+        "67473b490fa53c6673d950fff71d5541d004a60c3d8168f91f00697fdf4cce97",
+    ),
+    "a likelihood with a scale": (
+        lambda: digest(SHORT, sf.Bayesian(), loss=sf.StudentT(4.0)),
+        "ebe897c0fd03387c86892865b3a3f1a720d3e8eda498d6706cc576a0277572fd",
+    ),
+    "three curves": (
+        lambda: digest(SHORT, sf.Pairs(), by="lab", loss=sf.Squared(), residual="raw"),
+        "7e1055c58a5bb03d5e1796778de35e550e973870ca73bec6a71cdb4bc03acf89",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_digest_is_the_one_written_down(name):
+    ask, expected = CASES[name]
+    assert ask() == expected
