@@ -6,6 +6,11 @@ CHANGELOG.md says so: published digests of the release before cannot be met by t
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import polars as pl
 import pytest
 
@@ -54,3 +59,19 @@ CASES = {
 def test_the_digest_is_the_one_written_down(name):
     ask, expected = CASES[name]
     assert ask() == expected
+
+
+@pytest.mark.parametrize("unit", ["avx2", "none"])
+def test_narrower_registers_give_the_same_digests(unit):
+    """What an older processor computes, as far as this one can show it."""
+    words = "import test_same_bits as bits\nprint(*[ask() for ask, _ in bits.CASES.values()])"
+    done = subprocess.run(
+        [sys.executable, "-c", words],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=Path(__file__).parent,
+        env=os.environ | {"SCALING_FAST_SIMD": unit},
+        check=True,
+    )
+    assert done.stdout.split() == [expected for _, expected in CASES.values()]

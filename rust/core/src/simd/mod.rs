@@ -56,21 +56,50 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }
 
+/// The variable that keeps kernels from wider registers than it says: "avx2", or "none" for portable code. It changes no bit of any
+/// result and makes everything slower; it is there to show the former.
+pub const UNIT: &str = "SCALING_FAST_SIMD";
+
+/// What a kernel may be compiled for, narrowest first.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Unit {
+    Portable,
+    Avx2,
+    Avx512,
+}
+
+#[cfg(target_arch = "x86_64")]
+static WIDEST: std::sync::LazyLock<Unit> = std::sync::LazyLock::new(|| {
+    let allowed = match std::env::var(UNIT).as_deref() {
+        Ok("none") => Unit::Portable,
+        Ok("avx2") => Unit::Avx2,
+        _ => Unit::Avx512,
+    };
+    let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    let avx512 = is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl");
+    let found = match (avx2, avx512) {
+        (true, true) => Unit::Avx512,
+        (true, false) => Unit::Avx2,
+        _ => Unit::Portable,
+    };
+    found.min(allowed)
+});
+
 /// Whether every feature that [`widest`] is compiled for is there.
 #[cfg(target_arch = "x86_64")]
 #[inline]
 fn has_avx512() -> bool {
-    is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512dq")
-        && is_x86_feature_detected!("avx512vl")
-        && has_avx2()
+    *WIDEST == Unit::Avx512
 }
 
 /// Whether every feature that [`wide`] is compiled for is there.
 #[cfg(target_arch = "x86_64")]
 #[inline]
 fn has_avx2() -> bool {
-    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+    *WIDEST >= Unit::Avx2
 }
 
 #[cfg(target_arch = "x86_64")]
