@@ -258,3 +258,38 @@ def test_sums_beyond_the_doubles_are_infinite_and_no_error():
     tally.add(np.zeros(2, dtype=np.uint8), {"v": np.array([1.7e308, 1.7e308])})
     assert tally.mean[0] == math.inf
     assert tallies._total(np.array([math.inf, -math.inf])) != 0.0
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    [sf.Pairs(), sf.Wild(), sf.Subsample(15), sf.Jackknife()],
+    ids=lambda scheme: scheme.name,
+)
+def test_a_summary_is_saved_and_read_back(fit, scheme, tmp_path):
+    n = None if scheme.name == "jackknife" else 1500
+    brief = sf.bootstrap(fit, scheme, n=n, seed=5, keep="summary")
+    brief.save(tmp_path / "brief.scaling")
+    again = sf.load(tmp_path / "brief.scaling")
+    assert type(again) is type(brief)
+    assert again.digest == brief.digest
+    assert again.summary() == brief.summary()
+    assert again.table.equals(brief.table)
+    assert again.counts.equals(brief.counts)
+    assert again.cov().equals(brief.cov())
+    for method in brief.methods:  # the second pass refits what the first one did
+        assert again.interval(0.9, method).equals(brief.interval(0.9, method))
+    with pytest.raises(sf.CheckpointError, match="exists"):
+        brief.save(tmp_path / "brief.scaling")
+
+
+def test_a_summary_of_groups_and_of_given_indices_is_saved(grouped, fit, tmp_path):
+    index = np.random.default_rng(3).integers(
+        0, fit.request.table.rows, (300, fit.request.table.rows)
+    )
+    for number, (one, scheme) in enumerate([(grouped, sf.Pairs()), (fit, sf.Indices(index))]):
+        n = 300 if number == 0 else None
+        brief = sf.bootstrap(one, scheme, n=n, seed=2, keep="summary")
+        brief.save(tmp_path / f"{number}.scaling")
+        again = sf.load(tmp_path / f"{number}.scaling")
+        assert again.digest == brief.digest
+        assert again.interval().equals(brief.interval())

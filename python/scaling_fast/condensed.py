@@ -26,6 +26,7 @@ from scaling_fast.tasks import status_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from scaling_fast.fitted import Fit
     from scaling_fast.schemes import Scheme
@@ -387,6 +388,12 @@ class Condensed:
                 for row in self.table.iter_rows()
             ]
         return "\n".join(lines)
+
+    def save(self, path: str | Path, *, force: bool = False) -> None:
+        """Write summary, fit and question to one file that `scaling_fast.load` reads back."""
+        from scaling_fast.saving import save
+
+        save(self, path, force=force)
 
     def __repr__(self) -> str:
         return f"<Condensed>\n{self.summary()}"

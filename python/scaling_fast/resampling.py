@@ -187,17 +187,9 @@ def bootstrap(
     for place, one in enumerate(fits):
         kind, table, fixed = as_drawn(one, scheme)
         count = _count(n, fixed, scheme)
-        base = np.column_stack([one.table[name].to_numpy() for name in one.request.names])
-        call = {
-            "params": np.ascontiguousarray(base, dtype=np.float64),
-            "kind": kind,
-            "table": table,
-            "seed": seed,
-            "starts": extra,
-        }
+        job = Job.around(one, kind, table, seed=seed, starts=extra)
         folder = path if path is None or isinstance(fit, Fit) else path / f"fit-{place}"
         with watched(progress, "refitting") as watch:
-            job = Job(one.request, call)
             if keep == "summary":
                 _require_room(one, min(count, BLOCK))
                 results.append(condensed(one, scheme, seed, job, count, ways, watch))

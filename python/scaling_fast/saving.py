@@ -1,4 +1,4 @@
-"""Fits and bootstraps in one file: a zip of JSON and Arrow, nothing that could run."""
+"""Fits, bootstraps and their summaries in one file: a zip of JSON and Arrow, nothing that could run."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import json
 import os
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
 
 from scaling_fast import losses, schemes
 from scaling_fast.columns import Table
+from scaling_fast.condensed import Condensed
+from scaling_fast.drawing import as_drawn
 from scaling_fast.errors import CheckpointError, shown
 from scaling_fast.findings import Finding
 from scaling_fast.fitted import Fit
@@ -25,8 +27,12 @@ from scaling_fast.paths import irregular, read_regular
 from scaling_fast.request import Request, status_dtype
 from scaling_fast.resampled import Bootstrap
 from scaling_fast.residuals import LogExcess
+from scaling_fast.tallies import from_frames, to_frames
+from scaling_fast.tasks import Job
 
 __all__ = ["load", "save"]
+
+Result: TypeAlias = Fit | Bootstrap | Condensed
 
 SCHEMA = "scaling-fast/1"
 
@@ -43,8 +49,11 @@ LOSSES |= {one.name: one for one in (losses.Cauchy, losses.Tukey, losses.LogCosh
 LOSSES |= {one.name: one for one in (losses.ScaledHuber, losses.StudentT)}
 
 
-def save(result: Fit | Bootstrap, path: str | Path, *, force: bool = False) -> None:
-    """Write a fit or a bootstrap; an existing file is kept unless `force`.
+KINDS: dict[type, str] = {Fit: "fit", Bootstrap: "bootstrap", Condensed: "summary"}
+
+
+def save(result: Result, path: str | Path, *, force: bool = False) -> None:
+    """Write a fit, a bootstrap or the summary of one; an existing file is kept unless `force`.
 
     The file is written beside its place and moved there when it is whole.
 
@@ -82,8 +91,8 @@ def save(result: Fit | Bootstrap, path: str | Path, *, force: bool = False) -> N
         raise CheckpointError(f"{shown(path)} cannot be written: {error}", code="write") from error
 
 
-def load(path: str | Path) -> Fit | Bootstrap:
-    """Return the fit or bootstrap that `save` wrote; nothing is fitted again.
+def load(path: str | Path) -> Result:
+    """Return the fit, bootstrap or summary that `save` wrote; nothing is fitted again.
 
     Raises
     ------
@@ -109,13 +118,13 @@ def load(path: str | Path) -> Fit | Bootstrap:
     return from_bytes(raw, str(path))
 
 
-def to_bytes(result: Fit | Bootstrap) -> bytes:
+def to_bytes(result: Result) -> bytes:
     """Return the bytes of the file that `save` writes."""
-    fit = result.fit if isinstance(result, Bootstrap) else result
+    fit = result if isinstance(result, Fit) else result.fit
     request, table = fit.request, fit.request.table
     entry: dict[str, Any] = {
         "schema": SCHEMA,
-        "kind": "bootstrap" if isinstance(result, Bootstrap) else "fit",
+        "kind": KINDS[type(result)],
         "law": request.law.to_dict(),
         "loss": list(request.loss.spec()),
         "residual": _residual_entry(request.residual),
@@ -144,17 +153,21 @@ def to_bytes(result: Fit | Bootstrap) -> bytes:
         "table": fit.table,
         "proof": pl.DataFrame(proof),
     }
-    if isinstance(result, Bootstrap):
+    if not isinstance(result, Fit):
         entry |= {
             "scheme": _scheme_entry(result.scheme),
             "boot_seed": result.seed,
             "n": result.requested,
-            "starts": result.starts,
         }
-        frames["draws"] = result.draws
         if isinstance(result.scheme, schemes.Indices | schemes.Weights):
             array = np.asarray(result.scheme.array)
             frames["scheme"] = pl.DataFrame({f"{j}": array[:, j] for j in range(array.shape[1])})
+    if isinstance(result, Bootstrap):
+        entry["starts"] = result.starts
+        frames["draws"] = result.draws
+    elif isinstance(result, Condensed):
+        entry |= {"starts": result.job.call["starts"], "finished": result.finished}
+        frames |= to_frames(result.tallies)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(_member("result.json"), json.dumps(entry, allow_nan=False))
@@ -187,7 +200,7 @@ def _scheme_entry(scheme: Any) -> dict[str, Any]:
     return entry
 
 
-def from_bytes(raw: bytes, name: str) -> Fit | Bootstrap:
+def from_bytes(raw: bytes, name: str) -> Result:
     """Return the result held by the bytes of a file called `name`."""
     head = len(MAGIC)
     payload = raw[head + 32 :]
@@ -226,7 +239,7 @@ def from_bytes(raw: bytes, name: str) -> Fit | Bootstrap:
         ) from error
 
 
-def _rebuilt(entry: dict[str, Any], frames: dict[str, pl.DataFrame]) -> Fit | Bootstrap:
+def _rebuilt(entry: dict[str, Any], frames: dict[str, pl.DataFrame]) -> Result:
     rows = frames["rows"]
     law = Law.from_dict(entry["law"])
 
@@ -263,14 +276,17 @@ def _rebuilt(entry: dict[str, Any], frames: dict[str, pl.DataFrame]) -> Fit | Bo
     )
     if entry["kind"] == "fit":
         return fit
-    return Bootstrap(
-        fit,
+    scheme, seed, starts = (
         _scheme(entry["scheme"], frames),
         entry["boot_seed"],
-        _with_status(frames["draws"], law),
-        entry["n"],
         entry.get("starts", 0),
     )
+    if entry["kind"] == "summary":
+        kind, drawn, _ = as_drawn(fit, scheme)
+        job = Job.around(fit, kind, drawn, seed=seed, starts=starts)
+        tallies = from_frames(frames, fit.groups)
+        return Condensed(fit, scheme, seed, entry["n"], entry["finished"], job, tallies)
+    return Bootstrap(fit, scheme, seed, _with_status(frames["draws"], law), entry["n"], starts)
 
 
 def _with_status(frame: pl.DataFrame, law: Law) -> pl.DataFrame:

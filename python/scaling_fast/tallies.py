@@ -7,16 +7,26 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["BLOCK", "FIRST_SHIFT", "Tally", "edge", "keys_of", "type_seven"]
+__all__ = [
+    "BLOCK",
+    "FIRST_SHIFT",
+    "Tally",
+    "edge",
+    "from_frames",
+    "keys_of",
+    "to_frames",
+    "type_seven",
+]
 
 BLOCK = 1024
 """Replicates summed at a time; a part of the definition of the moments' last bits."""
@@ -133,6 +143,60 @@ class Tally:
         """Return the covariance (ddof 1)."""
         with np.errstate(all="ignore"):
             return np.asarray(self.products / (self.count - 1))
+
+
+def to_frames(tallies: Sequence[Tally]) -> dict[str, pl.DataFrame]:
+    """Return tallies, one a group, as three tables: statuses, moments and bins."""
+    whole = dict.fromkeys(("group", "place", "key", "number"), pl.Int64)
+    counts = [
+        (g, int(code), number)
+        for g, one in enumerate(tallies)
+        for code, number in one.statuses.items()
+    ]
+    held = [
+        (g, place, key, number)
+        for g, one in enumerate(tallies)
+        for place, bins in enumerate(one.bins)
+        for key, number in bins.items()
+    ]
+    moments: dict[str, Any] = {
+        "group": [g for g, one in enumerate(tallies) for _ in one.names],
+        "name": [name for one in tallies for name in one.names],
+        "count": [one.count for one in tallies for _ in one.names],
+    }
+    for word in ("mean", "least", "greatest"):
+        moments[word] = np.concatenate([getattr(one, word) for one in tallies])
+    products = np.concatenate([one.products for one in tallies])
+    moments |= {f"products {place}": column for place, column in enumerate(products.T)}
+    narrow = {one: whole[one] for one in ("group", "key", "number")}
+    return {
+        "statuses": pl.DataFrame(counts, schema=narrow, orient="row"),
+        "moments": pl.DataFrame(moments),
+        "bins": pl.DataFrame(held, schema=whole, orient="row"),
+    }
+
+
+def from_frames(frames: Mapping[str, pl.DataFrame], groups: int) -> tuple[Tally, ...]:
+    """Return the tallies that `to_frames` wrote down, one a group."""
+    tallies = []
+    for group in range(groups):
+        mine = {
+            one: frames[one].filter(pl.col("group") == group)
+            for one in ("statuses", "moments", "bins")
+        }
+        moments = mine["moments"]
+        tally = Tally(moments["name"].to_list())
+        tally.statuses = dict(mine["statuses"].select("key", "number").iter_rows())
+        tally.count = int(moments["count"][0])
+        tally.mean = moments["mean"].to_numpy().copy()
+        tally.least = moments["least"].to_numpy().copy()
+        tally.greatest = moments["greatest"].to_numpy().copy()
+        size = len(tally.names)
+        tally.products = moments.select(f"products {j}" for j in range(size)).to_numpy().copy()
+        for place, key, number in mine["bins"].select("place", "key", "number").iter_rows():
+            tally.bins[place][key] = number
+        tallies.append(tally)
+    return tuple(tallies)
 
 
 def _total(values: NDArray[np.float64]) -> float:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from scaling_fast.fitted import Fit
     from scaling_fast.request import Request
 
 __all__ = ["ONE_A_REPLICATE", "Answer", "Job", "run", "status_code"]
@@ -68,6 +69,19 @@ class Job:
 
     request: Request
     call: Mapping[str, Any]
+
+    @classmethod
+    def around(cls, fit: Fit, kind: str, table: Any, *, seed: int, starts: int) -> Job:
+        """Return the job of refits around a fit, drawn as the core calls it."""
+        base = np.column_stack([fit.table[name].to_numpy() for name in fit.request.names])
+        call = {
+            "params": np.ascontiguousarray(base, dtype=np.float64),
+            "kind": kind,
+            "table": table,
+            "seed": seed,
+            "starts": starts,
+        }
+        return cls(fit.request, call)
 
     @property
     def groups(self) -> int:
