@@ -33,7 +33,8 @@ RUST_ORDER = [
     *("resample", "stats", "batch", "point"),
 ]
 # Methods that belong to a class below the module that does their work: decision 8.
-LATE = {("fitted", "saving"), ("resampled", "saving"), ("resampled", "resampling")}
+LATE = {(one, "saving") for one in ("fitted", "resampled", "condensed")}
+LATE |= {("resampled", "resampling")}
 CONTRIBUTING = " ".join((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split())
 
 
