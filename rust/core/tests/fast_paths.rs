@@ -150,6 +150,53 @@ fn curves_in_a_row_are_those_of_the_general_search() {
 }
 
 #[test]
+fn two_powers_of_one_exponent_are_searched_everywhere() {
+    // Along c such curves have valleys close together: what was one power read as two, and two as one.
+    let (mut x, mut y, mut offsets) = (Vec::new(), Vec::new(), vec![0]);
+    for k in 0..60 {
+        let n = 8 + k % 45;
+        let (a, b, c) = (1.0 + 4.0 * share(0.618, k), 1.0 + 4.0 * share(0.755, k), 0.2 + 0.6 * share(0.57, k));
+        for i in 0..n {
+            let at = 10_f64.powf(3.0 * share(0.382, 17 * k + i));
+            x.push(at);
+            let noise = 1.0 + 0.03 * (share(0.414_213_56, 31 * k + i) - 0.5);
+            y.push((1.0 + a * at.powf(-c) + b * at.powf(-2.0 * c)) * noise);
+        }
+        offsets.push(x.len());
+    }
+    let mut question =
+        question("E + A*x**(-c) + B*x**(-2*c)", &[("x", x.clone())], y.clone(), Loss::Squared, Residual::Raw);
+    question.columns.offsets.clone_from(&offsets);
+    question.params = vec![ParamSpec::default(); 4];
+    for (k, row) in fit(&question).iter().enumerate() {
+        // The best of two hundred exponents, the rest solved by elimination.
+        let rows = offsets[k]..offsets[k + 1];
+        let scanned = (0..200).map(|i| {
+            let c = 0.02 * 300_f64.powf(f64::from(i) / 199.0);
+            let basis = |v: f64| [1.0, v.powf(-c), v.powf(-2.0 * c)];
+            let (mut gram, mut right) = ([0.0; 9], [0.0; 3]);
+            for (v, y) in x[rows.clone()].iter().zip(&y[rows.clone()]) {
+                let b = basis(*v);
+                for i in 0..3 {
+                    right[i] += b[i] * y;
+                    for j in 0..3 {
+                        gram[i * 3 + j] += b[i] * b[j];
+                    }
+                }
+            }
+            if !scaling_core::solve::linalg::solve_general(&mut gram, 3, &mut right) {
+                return f64::INFINITY;
+            }
+            let square =
+                |(v, y): (&f64, &f64)| (basis(*v).iter().zip(&right).map(|(b, p)| b * p).sum::<f64>() - y).powi(2);
+            0.5 * x[rows.clone()].iter().zip(&y[rows.clone()]).map(square).sum::<f64>()
+        });
+        let best = scanned.fold(f64::INFINITY, f64::min);
+        assert!(row.objective <= best * (1.0 + 1e-6), "curve {k}: {:e} above {best:e}", row.objective);
+    }
+}
+
+#[test]
 fn very_many_rows_have_the_bits_of_any_number_of_threads() {
     let (columns, target) = runs(70_000, 0.02);
     let question = question(RECOGNISED, &columns, target, Loss::Squared, Residual::Log);

@@ -1,4 +1,4 @@
-//! Many small curves: sums of powers with one exponent to find, least squares, one curve after another without a pause.
+//! Many small curves: a power with or without a constant, least squares, one curve after another without a pause.
 //!
 //! Everything but the exponent c is linear, so the objective is a function of c alone (Golub and Pereyra 1973). It is walked from
 //! end to end like [`valley`](crate::solve::valley) does, every valley is followed to its bottom by Newton's method kept
@@ -18,8 +18,8 @@ use crate::solve::valley::{MOST_VALLEYS, POINTS};
 /// Rows of one curve.
 const MOST_ROWS: usize = 256;
 
-/// Terms of the law.
-const TERMS: usize = 3;
+/// Terms of the law: a power, and a constant beside it.
+const TERMS: usize = 2;
 
 /// Parameters.
 const PARAMS: usize = TERMS + 1;
@@ -90,7 +90,7 @@ impl Desk {
             logs: zeros(),
             target: zeros(),
             present: zeros(),
-            basis: [zeros(), zeros(), zeros()],
+            basis: [zeros(), zeros()],
             walk: Aligned::zeros(TERMS * MOST_ROWS * LANES),
         }
     }
@@ -108,7 +108,8 @@ impl Curves {
         let free = question.params.iter().all(|spec| spec.fixed.is_none() && spec.start.is_none());
         let sum = question.program.power_sum()?;
         let parameters = question.params.len();
-        if !(plain && free) || sum.terms.len() > TERMS || parameters != sum.terms.len() + 1 {
+        let one_power = sum.is_one_power() && parameters == sum.terms.len() + 1;
+        if !(plain && free && one_power) {
             return None;
         }
         let factors: Vec<usize> = sum.terms.iter().map(|term| term.factor).collect::<Option<_>>()?;
@@ -188,7 +189,6 @@ impl VectorKernel for Fit<'_> {
         // Numbers of terms that the compiler knows keep everything in registers.
         match self.curves.count {
             1 => self.run_of::<V, 1>(),
-            2 => self.run_of::<V, 2>(),
             _ => self.run_of::<V, TERMS>(),
         }
     }

@@ -4,6 +4,7 @@ use super::curves::{Curves, Desk};
 use super::identify::{flat, identify};
 use super::{Control, FitRow, Question, Starts, order};
 use crate::error::Error;
+use crate::expr::PowerSum;
 use crate::loss::{Criterion, Loss};
 use crate::pool::Threads;
 use crate::problem::{Fitter, Problem, Residual};
@@ -122,11 +123,11 @@ fn run(
             } else {
                 Vec::new()
             };
-            // Where projection is exact, the exponent of a sum of powers can be walked from end to end; other laws (a period,
-            // a polynomial) may have valleys between any two points.
+            // Where projection is exact, the exponent of a power can be walked from end to end; other laws (a period, a
+            // polynomial, two powers) may have valleys between any two points.
             if matches!(starts, Starts::Auto)
                 && given.is_empty()
-                && question.program.power_sum().is_some()
+                && question.program.power_sum().is_some_and(PowerSum::is_one_power)
                 && (question.criterion, question.residual) == (Criterion::Sum(Loss::Squared), Residual::Raw)
                 && let [range] = *problem.ranges()
                 && let Some(found) = valley::search(fitter, range, options, x, scratch)

@@ -32,6 +32,16 @@ pub struct LinearForm {
     pub coefficients: Vec<(usize, f64)>,
 }
 
+impl PowerSum {
+    /// Whether it is one power, with or without a constant beside it: along its exponent the best fit has one valley, which
+    /// sums of several powers do not.
+    pub fn is_one_power(&self) -> bool {
+        let constant = |term: &&PowerTerm| term.exponents.is_empty();
+        let powers = self.terms.len() - self.terms.iter().filter(constant).count();
+        powers == 1 && self.terms.len() <= 2
+    }
+}
+
 impl LinearForm {
     /// Its value.
     pub fn value(&self, params: &[f64]) -> f64 {
