@@ -20,7 +20,7 @@ import pytest
 import scaling_fast as sf
 from scaling_fast import tasks
 from scaling_fast.executors import cut
-from scaling_fast.packing import packed, unpacked
+from scaling_fast.packing import Foreign, packed, seal, unpacked
 from scaling_fast.tasks import Job, run
 
 X = np.geomspace(1.0, 1e4, 20)
@@ -336,7 +336,7 @@ def test_a_worker_of_another_version_is_refused(fit):
     question = packed("task", words | {"version": "99.0.0"}, arrays)
     job = Job(fit.request, call)
     with pytest.raises(sf.ResourceError, match=r"99\.0\.0") as raised:
-        job.answer(run(question, job.part(0, 10, 1)))
+        job.answer(run(question, job.part(0, 10, 1)), seal(question, job.part(0, 10, 1)))
     assert raised.value.code == "version"
 
 
@@ -350,14 +350,60 @@ def test_a_task_that_was_altered_is_refused(fit):
     }
     job = Job(fit.request, call)
     question, part = job.to_bytes(), job.part(0, 10, 1)
-    job.answer(run(question, part))
+    asked = seal(question, part)
+    job.answer(run(question, part), asked)
     for place in range(0, len(question), 37):
         bad = bytearray(question)
         bad[place] ^= 16
-        with pytest.raises(sf.ResourceError):
-            job.answer(run(bytes(bad), part))
-    with pytest.raises(sf.ResourceError):
-        job.answer(run(question[:-1], part))
+        with pytest.raises(Foreign):
+            job.answer(run(bytes(bad), part), asked)
+    with pytest.raises(Foreign):
+        job.answer(run(question[:-1], part), asked)
+
+
+class Mixed:
+    """An executor that keeps answers by their number: whoever asks next gets those of the first run."""
+
+    def __init__(self):
+        self.held, self.asked = {}, 0
+
+    def submit(self, function, *bytes_):
+        answer = Future()
+        answer.set_result(self.held.setdefault(self.asked, function(*bytes_)))
+        self.asked += 1
+        return answer
+
+
+@pytest.mark.parametrize("seed", [5, 6])
+def test_the_answer_to_another_run_is_no_answer(fit, seed):
+    other = sf.fit(
+        {"x": [1.0, 2.0, 4.0, 8.0, 16.0], "loss": [9.0, 7.0, 6.1, 5.4, 5.2]}, "power_offset"
+    )
+    mixed = Mixed()
+    sf.bootstrap(fit if seed == 6 else other, n=90, seed=5, executor=mixed, shards=3)
+    mixed.asked = 0
+    boot = sf.bootstrap(fit, n=90, seed=seed, executor=mixed, shards=3)
+    assert boot.digest == sf.bootstrap(fit, n=90, seed=seed).digest
+
+
+def test_an_executor_whose_handles_have_no_result_is_refused(fit):
+    class Mute:
+        def submit(self, *_):
+            return object()
+
+    with pytest.raises(sf.ParameterError, match=r"which has no result\(\)"):
+        sf.bootstrap(fit, n=50, executor=Mute())
+
+
+def test_a_worker_that_exits_is_a_lost_one(fit):
+    class Exits:
+        def submit(self, *_):
+            answer = Future()
+            answer.set_exception(SystemExit(3))
+            return answer
+
+    boot = sf.bootstrap(fit, n=50, seed=5, executor=Exits(), shards=2)
+    assert boot.digest == sf.bootstrap(fit, n=50, seed=5).digest
 
 
 def test_a_worker_without_the_package_says_so(fit):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from scaling_fast.columns.containers import UNREADABLE
 from scaling_fast.errors import DataError, ParameterError, shown
 from scaling_fast.expr import result_fields
 from scaling_fast.fitting import fit
@@ -145,10 +146,38 @@ def fit_scan(
             code="scan",
             param="scan",
         )
-    tables = list(fitter.tables(_batches(scan, rows)))
+    tables = list(fitter.tables(_readable(_batches(scan, rows))))
     if not tables:
+        # Some versions of polars end a scan without a word where a file is damaged.
+        _require_empty(scan)
         raise DataError("the scan has no rows", code="empty")
     return pl.concat(tables)
+
+
+def _readable(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Give batches on; what cannot be read is an error of the data."""
+    try:
+        yield from batches
+    except UNREADABLE as error:
+        raise DataError(
+            f"the scan cannot be read: {shown(str(error), 300)}; mend or leave out the file",
+            code="lazy",
+        ) from error
+
+
+def _require_empty(scan: pl.LazyFrame) -> None:
+    """Return None for a scan of no rows, as counted in another way."""
+    try:
+        rows = scan.select(pl.len()).collect().item()
+    except UNREADABLE as error:
+        raise DataError(
+            f"the scan cannot be read: {shown(str(error), 300)}", code="lazy"
+        ) from error
+    if rows:
+        raise DataError(
+            f"the scan says it has {rows:,} rows and gives none: a file is damaged; mend or leave it out",
+            code="lazy",
+        )
 
 
 def _batches(scan: pl.LazyFrame, rows: int) -> Iterator[pl.DataFrame]:
@@ -212,7 +241,7 @@ class BatchFitter:
             if not frame.height:
                 continue
             self._require_keys(frame)
-            held.append(frame)
+            held.append(_alike(frame, held[0] if held else frame))
             count += frame.height
             if count < self.rows:
                 continue
@@ -282,9 +311,35 @@ class BatchFitter:
 
 
 def _frame(batch: Any) -> pl.DataFrame:
-    frame = pl.from_arrow(batch)
+    try:
+        frame = pl.from_arrow(batch)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"wanted an Arrow record batch, got {shown(type(batch).__name__)}", code="batches"
+        ) from error
     assert isinstance(frame, pl.DataFrame)  # a batch has columns
     return frame
+
+
+def _alike(frame: pl.DataFrame, first: pl.DataFrame) -> pl.DataFrame:
+    """Return a batch with its columns in the order of the first one.
+
+    Raises
+    ------
+    DataError
+        When they are not the same columns of the same types.
+    """
+    if frame.schema == first.schema:
+        return frame
+    for name, dtype in first.schema.items():
+        if frame.schema.get(name) != dtype:
+            raise DataError(
+                f"column {shown(name)} has dtype {shown(dtype)} in one batch and "
+                f"{shown(frame.schema.get(name, 'is missing'))} in a later one; give every batch one schema",
+                code="schema",
+                column=name,
+            )
+    return frame.select(first.columns)
 
 
 def _plain(table: pl.DataFrame) -> pl.DataFrame:

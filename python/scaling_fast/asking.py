@@ -34,6 +34,24 @@ def rows_of(column: pl.Series, places: NDArray[np.integer[Any]]) -> pl.Series:
     return column.alias("rows").gather(pl.Series(places)).alias(column.name)
 
 
+def checked_failures(share: object) -> float:
+    """Return a share of replicates that may be unusable, from 0 to 1.
+
+    Raises
+    ------
+    ParameterError
+        For anything else.
+    """
+    number = isinstance(share, int | float | np.floating | np.integer)
+    if not number or isinstance(share, bool) or not 0.0 <= share <= 1.0:  # type: ignore[operator]
+        raise ParameterError(
+            f"max_failures must be a share between 0 and 1, got {shown(share)}",
+            code="max_failures",
+            param="max_failures",
+        )
+    return float(share)  # type: ignore[arg-type]
+
+
 def checked_level(level: object) -> float:
     """Return a level between 0 and 1.
 

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.asking import checked_level, column_name, named_formulas, rows_of
+from scaling_fast.asking import (
+    checked_failures,
+    checked_level,
+    column_name,
+    named_formulas,
+    rows_of,
+)
 from scaling_fast.corrections import shrinkage
 from scaling_fast.errors import ConvergenceError, ParameterError, shown
 from scaling_fast.intervals import MOST_FAILURES
@@ -340,6 +346,7 @@ class Condensed:
         return {(g, name): (end(g, name, levels[0]), end(g, name, levels[1])) for g, name in wanted}
 
     def _require(self, max_failures: float) -> None:
+        max_failures = checked_failures(max_failures)
         converged = status_code("converged")
         for tally in self.tallies:
             total = sum(tally.statuses.values())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scaling_fast.errors import ParameterError, ResourceError, shown
 from scaling_fast.options import whole_number
-from scaling_fast.packing import Damaged, Foreign
+from scaling_fast.packing import Damaged, Foreign, seal
 from scaling_fast.tasks import run
 
 if TYPE_CHECKING:
@@ -137,6 +137,7 @@ class Flight:
         self._done = done
         self._total = done + job.groups * sum(count for _, count in ranges)
         self._pending: dict[int, Any] = {}
+        self._asked: dict[int, str] = {}
         self._lost: set[int] = set()
 
     def __iter__(self) -> Iterator[Answer]:
@@ -177,7 +178,7 @@ class Flight:
             for place, one in list(self._pending.items()):
                 if not callable(getattr(one, "done", None)) or one.done():
                     del self._pending[place]
-                    answer = self._rescued(one)
+                    answer = self._rescued(one, place)
                     if answer is not None:
                         yield answer
             if time.monotonic() > end:
@@ -190,21 +191,30 @@ class Flight:
             if callable(getattr(one, "cancel", None)):
                 one.cancel()
 
-    def _rescued(self, future: Any) -> Answer | None:
+    def _rescued(self, future: Any, place: int) -> Answer | None:
         if not callable(getattr(future, "done", None)):
             return None
         try:
-            return self._job.answer(future.result())
+            return self._job.answer(future.result(), self._asked[place])
         except BaseException:  # cancelled, failed or lost: there is nothing in it to keep
             return None
 
     def _submitted(self, question: bytes, place: int) -> Any:
         """Return a future, or None where the executor takes no more."""
         part = self._job.part(*self._ranges[place], self._threads)
+        self._asked[place] = seal(question, part)
         try:
-            return self._executor.submit(run, question, part)
+            future = self._executor.submit(run, question, part)
         except Exception:  # a broken or closed executor, each with an exception of its own
             return None
+        if not callable(getattr(future, "result", None)):
+            raise ParameterError(
+                f"executor.submit returned {shown(type(future).__name__)}, which has no result(); use an "
+                "executor like those of concurrent.futures",
+                code="executor",
+                param="executor",
+            )
+        return future
 
     def _collected(self, question: bytes, place: int) -> Answer | None:
         """Return the answer of a future that ended, or None when the shard was handed in again."""
@@ -218,7 +228,10 @@ class Flight:
                     "version on every worker",
                     code="worker",
                 ) from error
-            except Exception:  # a worker that is gone; a real error of ours is an answer
+            except (
+                Exception,
+                SystemExit,
+            ):  # a worker that is gone; a real error of ours is an answer
                 raw = None
             answer = self._read(raw, place)
             if answer is not None and not answer.interrupted:
@@ -234,7 +247,7 @@ class Flight:
         if not isinstance(raw, bytes | bytearray | memoryview):
             return None
         try:
-            answer = self._job.answer(bytes(raw))
+            answer = self._job.answer(bytes(raw), self._asked[place])
         except (Damaged, Foreign):
             return None
         shape = (self._job.groups, self._ranges[place][1])

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Damaged", "Foreign", "packed", "unpacked"]
+__all__ = ["Damaged", "Foreign", "packed", "seal", "unpacked"]
 
 FORMAT = 1
 """Number of this layout: kind, number, sha256 of the rest; length of the words, the words, the arrays."""
@@ -86,6 +86,12 @@ def unpacked(kind: str, raw: bytes) -> tuple[dict[str, Any], dict[str, NDArray[A
         arrays[name] = values.astype(dtype.newbyteorder("="))
         place += count * dtype.itemsize
     return head["words"], arrays
+
+
+def seal(*messages: bytes) -> str:
+    """Return what names messages: the sha256 of the sums of their content, in hexadecimal."""
+    sums = [one[(start := one.index(b"\n") + 1) : start + 32] for one in messages]
+    return hashlib.sha256(b"".join(sums)).hexdigest()
 
 
 def _magic(kind: str) -> bytes:

@@ -89,8 +89,9 @@ def extrapolation(
             beyond = np.maximum(beyond, np.where(outside, np.inf, 0.0))
             continue
         with np.errstate(divide="ignore", invalid="ignore"):
-            over = np.log10(values / high)
-            under = np.log10(low / values)
+            # A ratio of two doubles may be none.
+            over = np.log10(values) - np.log10(high)
+            under = np.log10(low) - np.log10(values)
         beyond = np.fmax(beyond, np.fmax(over, under))
     return np.maximum(beyond, 0.0)
 

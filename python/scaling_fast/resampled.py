@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.asking import checked_level, named_formulas
+from scaling_fast.asking import checked_failures, checked_level, named_formulas
 from scaling_fast.bands import band
 from scaling_fast.cautions import of_failures, of_scheme
 from scaling_fast.corrections import shrinkage, widening
@@ -24,6 +24,7 @@ from scaling_fast.intervals import METHODS, MOST_FAILURES, Drawn, check_method, 
 from scaling_fast.options import require_usable_process
 from scaling_fast.pivots import pivots_of
 from scaling_fast.rechecks import disagreement_of
+from scaling_fast.request import evaluate
 from scaling_fast.tasks import status_code
 
 if TYPE_CHECKING:
@@ -182,6 +183,8 @@ class Bootstrap:
         level = checked_level(level)
         check_method(method, self.scheme, small_sample=small_sample)
         formulas = named_formulas(self.fit.law, self.fit.request.names, of)
+        for one in formulas.values():  # refused by its name before anything is drawn
+            evaluate(one, {name: np.ones(1) for name in self.fit.request.names})
         jackknife = self._jackknife() if method == "bca" else None
         pivots = self._pivots(formulas) if method == "studentized" else None
         widen = widening(self.fit, self.scheme) if small_sample else None
@@ -279,6 +282,7 @@ class Bootstrap:
 
     def _usable(self, group: int, max_failures: float) -> dict[str, NDArray[np.float64]]:
         """Return parameter -> values over the usable replicates of one group."""
+        max_failures = checked_failures(max_failures)
         part = self._of_group(group)
         # In numpy: a forked child has no threads of polars to filter with.
         codes = part[self._column("status")].to_physical().to_numpy()

@@ -12,7 +12,7 @@ import numpy as np
 
 from scaling_fast import _core, errors
 from scaling_fast.errors import InternalError, ResourceError, ScalingError, shown
-from scaling_fast.packing import Damaged, Foreign, packed, unpacked
+from scaling_fast.packing import Damaged, Foreign, packed, seal, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -114,15 +114,19 @@ class Job:
             held["table"] = self.call["table"][first : first + count]
         return packed("part", {"first": first, "count": count, "threads": threads}, held)
 
-    def answer(self, raw: bytes) -> Answer:
-        """Return what a worker answered.
+    def answer(self, raw: bytes, asked: str) -> Answer:
+        """Return what a worker answered to the messages whose `seal` is `asked`.
 
         Raises
         ------
+        Foreign
+            For the answer to another question or another part of it.
         ScalingError, InternalError
             The worker's own.
         """
         words, arrays = unpacked("answer", raw)
+        if words.get("asked") != asked:
+            raise Foreign("it answers another task")
         if "error" in words:
             kind = getattr(errors, words["error"])
             raise kind(words["message"], **words["where"])
@@ -142,22 +146,26 @@ def run(question: bytes, part: bytes) -> bytes:
     A pure function of its bytes. An error of the package is an answer too, so that whatever else
     an executor raises is the end of a worker and not ours.
     """
+    asked = ""
     try:
         words, arrays = unpacked("task", question)
+        own, held = unpacked("part", part)
+        asked = seal(question, part)
         if words["version"] != _core.__version__:
             raise ResourceError(
                 f"a worker has scaling_fast {_core.__version__} and was asked by {shown(words['version'])}, "
                 "so its replicates might differ; install the same version on every worker",
                 code="version",
             )
-        answer = _computed(words, arrays, *unpacked("part", part))
+        answer = _computed(words, arrays, own, held)
     except (Damaged, Foreign) as error:
-        return _failed(ResourceError(f"a task cannot be read: {error}", code="task"))
+        return _failed(ResourceError(f"a task cannot be read: {error}", code="task"), asked)
     except (ScalingError, InternalError) as error:
-        return _failed(error)
+        return _failed(error, asked)
+    words = {"first": answer.first, "count": answer.count, "interrupted": answer.interrupted}
     return packed(
         "answer",
-        {"first": answer.first, "count": answer.count, "interrupted": answer.interrupted},
+        words | {"asked": asked},
         {
             "status": answer.status,
             "objective": answer.objective,
@@ -225,9 +233,9 @@ def _asked(
     )
 
 
-def _failed(error: ScalingError | InternalError) -> bytes:
+def _failed(error: ScalingError | InternalError, asked: str) -> bytes:
     where = {
         one: getattr(error, one, None) for one in ("code", "column", "row", "param", "position")
     }
-    words = {"error": type(error).__name__, "message": str(error), "where": where}
+    words = {"error": type(error).__name__, "message": str(error), "where": where, "asked": asked}
     return packed("answer", words, {})

@@ -18,7 +18,10 @@ from scaling_fast.errors import DataError, shown, suggestion
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["as_frame", "as_series"]
+__all__ = ["UNREADABLE", "as_frame", "as_series"]
+
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+"""What polars raises for files that it cannot read: the damage to some of them makes it panic."""
 
 ACCEPTED = (
     "a polars DataFrame or LazyFrame, anything narwhals reads (pandas, pyarrow, duckdb, modin), "
@@ -50,7 +53,7 @@ def as_frame(frame: Any, used: Collection[str], keys: Collection[str] = ()) -> p
     if isinstance(frame, pl.LazyFrame):
         try:
             frame = frame.collect()
-        except (pl.exceptions.PolarsError, OSError) as error:
+        except UNREADABLE as error:
             raise DataError(
                 f"the lazy frame cannot be collected: {shown(str(error), 300)}", code="lazy"
             ) from error

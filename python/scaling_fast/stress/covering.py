@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.asking import checked_level, named_formulas
+from scaling_fast.asking import checked_failures, checked_level, named_formulas
 from scaling_fast.clusters import cluster_numbers
 from scaling_fast.drawing import as_drawn, cluster_columns
 from scaling_fast.errors import ParameterError, shown
@@ -43,6 +43,9 @@ COVERED = ("delta", *METHODS)
 
 CHUNK = 100
 """Data sets a call of the core: enough to keep threads busy, few enough to hear Ctrl-C and show progress."""
+
+MOST_SIMULATIONS = 10_000_000
+"""Data sets of one call; more can only be a slip of the pen."""
 
 SHORT, BAD = 0.01, 0.10
 """How far below its level a coverage may lie, beyond its Monte-Carlo error, before it is amber, or red."""
@@ -138,6 +141,14 @@ def coverage(
     level = checked_level(level)
     noise = checked_noise(noise)
     n_sim, n = whole_number(n_sim, "n_sim", 1), whole_number(n, "n", 2)
+    if n_sim > MOST_SIMULATIONS:
+        raise ParameterError(
+            f"n_sim must be at most {MOST_SIMULATIONS:,}, got `{n_sim}`: 10,000 tell a coverage to half a "
+            "percent",
+            code="too_large",
+            param="n_sim",
+        )
+    max_failures = checked_failures(max_failures)
     seed = checked_seed(seed)
     _require_scheme(fit, scheme, methods, small_sample=small_sample)
     formulas = named_formulas(fit.law, fit.request.names, of)
