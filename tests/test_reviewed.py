@@ -177,3 +177,10 @@ def test_batches_are_matched_by_name_and_must_be_alike():
         with pytest.raises(sf.DataError) as raised:
             list(fitter(odd))
         assert raised.value.code in ("schema", "batches")
+
+
+def test_what_belongs_to_one_fit_is_named_as_it_was_asked_for():
+    frame = pl.DataFrame({"g": ["a"] * 40 + ["b"] * 40, "N": [*X, *X], "loss": [*Y, *Y]})
+    fit = sf.fit(frame, LAW, by="g", loss=sf.Squared())
+    with pytest.raises(sf.ParameterError, match=r"`interval` belongs to one fit.*bootstrap"):
+        fit.interval(0.9)

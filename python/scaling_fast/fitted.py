@@ -125,7 +125,7 @@ class Fit:
         if self.table.height != 1 or self.request.table.keys.width:
             raise ParameterError(
                 f"`{wanted}` belongs to one fit and this one has {self.table.height} groups; "
-                "look at `.table`, one row a group",
+                "look at `.table`, one row a group; `scaling_fast.bootstrap` gives intervals of every group",
                 code="grouped",
                 param=wanted,
             )
@@ -315,6 +315,7 @@ class Fit:
         require_usable_process()
         from scipy.special import stdtrit
 
+        self._single("interval")
         level = checked_level(level)
         with np.errstate(all="ignore"):
             matrix = self._covariance(kind, cluster, "estimated")
