@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import polars as pl
 import pytest
+from scipy import stats
 
 import scaling_fast as sf
 from scaling_fast.auditing.checks.goodness.distances import _score_p, _spread_p
@@ -131,3 +134,31 @@ def test_a_tail_of_few_replicates_decides_nothing(reference):
     ratio = next(one for one in audit.findings if one.code == "R2.likelihood_ratio")
     assert ratio.severity == "amber"
     assert ratio.evidence["p"] == pytest.approx(1 / (TAIL_REPLICATES // 10 + 1))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "pays"),
+    [
+        (sf.Clusters("g"), False),
+        (sf.Wild("webb", cluster="g"), True),
+        (sf.Jackknife(cluster="g"), True),
+    ],
+    ids=["clusters", "wild", "jackknife"],
+)
+def test_nothing_is_corrected_twice_for_few_clusters(scheme, pays):
+    """Residuals enlarged by CR3 and the jackknife's variance have paid sqrt(G/(G - 1)) already."""
+    rng = np.random.default_rng(4)
+    x = np.geomspace(1.0, 1e4, 36)
+    group = np.arange(36) % 6
+    y = (1.5 + 3.0 * x**-0.4) * np.exp(
+        0.01 * rng.normal(size=6)[group] + 0.003 * rng.normal(size=36)
+    )
+    frame = {"x": x, "loss": y, "g": group}
+    fit = sf.fit(frame, "E + A*x**(-alpha)", loss=sf.Squared(), columns={"x": "x"})
+    boot = sf.bootstrap(fit, scheme, n=None if scheme.name == "jackknife" else 400, progress=False)
+    width = {
+        small: np.ptp(boot.interval(0.9, "normal", of="alpha", small_sample=small).row(0)[-2:])
+        for small in (False, True)
+    }
+    wanted = stats.t.ppf(0.95, 5) / stats.norm.ppf(0.95) * (1.0 if pays else math.sqrt(6 / 5))
+    assert width[True] / width[False] == pytest.approx(wanted, rel=1e-9)

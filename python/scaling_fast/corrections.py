@@ -24,8 +24,9 @@ CORRECTED = ("residuals", "wild", "parametric", "jackknife", "subsample")
 def widening(fit: Fit, scheme: Scheme) -> list[tuple[float, float]]:
     """Return (factor on the standard error, degrees of freedom) of each group.
 
-    With clusters sqrt(G/(G - 1)) and G - 1; else n - p degrees of freedom, and sqrt(n/(n - p)) where
-    replicates weigh the rows, whose residuals are short of what the fit took.
+    G - 1 degrees of freedom with clusters, else n - p; and sqrt(G/(G - 1)) or sqrt(n/(n - p)) where
+    replicates weigh clusters or rows: residuals enlarged before they are drawn, and the jackknife,
+    have paid for that.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def widening(fit: Fit, scheme: Scheme) -> list[tuple[float, float]]:
             "leave small_sample out",
             code="no_dof",
         )
-    keeps = by is None and scheme.name in CORRECTED
+    keeps = scheme.name in CORRECTED
     return [
         (1.0 if keeps else math.sqrt(count / (count - lost)), float(count - lost))
         for count in counts.tolist()

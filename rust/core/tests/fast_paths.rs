@@ -282,6 +282,8 @@ fn what_is_foreseen_stays_in_the_box_and_lies_lower() {
             for a in 0..5 {
                 assert!(x[a] >= problem.space.lower[a] && x[a] <= problem.space.upper[a]);
             }
+            // The coordinate on the bound does not move at all.
+            assert!((0..5).all(|a| start[a] > problem.space.lower[a] && start[a] < problem.space.upper[a] || x[a] == start[a]));
             assert!(x.iter().zip(&start).any(|(x, s)| x != s), "{loss:?} {replicate}: nothing moved");
             let [before, after] = [&start, &x].map(|x| fitter.model(x, &mut model));
             lower += usize::from(after < before);

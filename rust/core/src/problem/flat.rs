@@ -32,6 +32,8 @@ pub struct Flat {
     fitted: Vec<f64>,
     /// Slopes of the residuals, a column a coordinate; 0 for coordinates at a bound, which stay there.
     slopes: Vec<Vec<f64>>,
+    /// Which coordinates those are.
+    held: Vec<bool>,
 }
 
 impl Flat {
@@ -48,12 +50,11 @@ impl Flat {
             let inverse = problem.inverse_sigma.as_ref().map_or(1.0, |s| s[i]);
             rows.residual[i] / inverse + problem.target[i]
         });
-        let slopes = (0..q).map(|a| {
-            let inside = x[a] > problem.space.lower[a] && x[a] < problem.space.upper[a];
-            let column = &rows.jacobian[a * n..(a + 1) * n];
-            if inside { column.to_vec() } else { vec![0.0; n] }
-        });
-        let flat = Self { fitted: fitted.collect(), slopes: slopes.collect() };
+        let held: Vec<bool> =
+            (0..q).map(|a| x[a] <= problem.space.lower[a] || x[a] >= problem.space.upper[a]).collect();
+        let slopes = (0..q).map(|a| if held[a] { vec![0.0; n] } else { rows.jacobian[a * n..(a + 1) * n].to_vec() });
+        let slopes = slopes.collect();
+        let flat = Self { fitted: fitted.collect(), slopes, held };
         flat.fitted.iter().chain(flat.slopes.iter().flatten()).all(|v| v.is_finite()).then_some(flat)
     }
 }
@@ -246,11 +247,13 @@ impl FlatRows<'_> {
         let q = self.step.len();
         for a in 0..q {
             for b in 0..=a {
+                let apart = self.flat.held[a] || self.flat.held[b];
+                let damping = if apart { 0.0 } else { damping };
                 self.system[a * q + b] = damping.mul_add(metric[a * q + b], self.hessian[a * q + b]);
             }
             self.step[a] = -self.gradient[a];
             if self.system[a * q + a] == 0.0 {
-                // Nothing depends on it.
+                // It is held, or nothing depends on it.
                 self.system[a * q + a] = 1.0;
             }
         }
