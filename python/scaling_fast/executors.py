@@ -228,10 +228,8 @@ class Flight:
                     "version on every worker",
                     code="worker",
                 ) from error
-            except (
-                Exception,
-                SystemExit,
-            ):  # a worker that is gone; a real error of ours is an answer
+            # A worker that is gone, however it went; a real error of ours is an answer.
+            except (Exception, SystemExit):
                 raw = None
             answer = self._read(raw, place)
             if answer is not None and not answer.interrupted:

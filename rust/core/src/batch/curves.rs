@@ -5,15 +5,16 @@
 //! between its neighbours, and the point found is refined in all parameters at once. Whatever is not an ordinary optimum
 //! (a bound, a perfect fit, parameters that the rows hardly determine) is left to the general search.
 
+mod table;
+
 use super::{FitRow, Question, Starts};
 use crate::loss::{Criterion, Loss};
 use crate::problem::Residual;
 use crate::simd::{Aligned, LANES, Vector, VectorKernel, dispatch_vector, lanes, math};
 use crate::solve::Status;
-use crate::solve::certificate::{Certificate, ROUNDING_FACTOR};
-use crate::solve::linalg::{PIVOT, cholesky, cholesky_solve, eigenvalues};
 use crate::solve::starts::Range;
 use crate::solve::valley::{MOST_VALLEYS, POINTS};
+use table::{Look, Table};
 
 /// Rows of one curve.
 const MOST_ROWS: usize = 256;
@@ -24,9 +25,6 @@ const TERMS: usize = 2;
 /// Parameters.
 const PARAMS: usize = TERMS + 1;
 
-/// Condition of the scaled J'J above which a factorisation of the rows must decide.
-const WELL_POSED: f64 = 1e8;
-
 /// Points of the walk, to whole lanes.
 const WALK: usize = POINTS.next_multiple_of(LANES);
 
@@ -35,13 +33,6 @@ const FAR: f64 = 600.0;
 
 /// Magnitudes of targets whose squares are ordinary numbers.
 const USUAL: (f64, f64) = (1e-100, 1e100);
-
-/// Steps to the bottom of a valley, and in all parameters, at most.
-const MOST_STEPS: usize = 40;
-
-/// Relative predicted decrease at which the walk along c ends, and that of a final point.
-const NEAR_BOTTOM: f64 = 1e-9;
-const BOTTOM: f64 = 1e-18;
 
 /// A term p b with b = scale x^(constant + slope c).
 #[derive(Debug, Clone, Copy, Default)]
@@ -151,7 +142,6 @@ impl Curves {
         let last = curves.points[POINTS - 1];
         curves.points[POINTS..].fill(last);
         let unbounded = (low == 0.0 || low == f64::NEG_INFINITY) && high == f64::INFINITY;
-        // Without a second look at equal bases, a law such as A*x**c + B*x**c would only be found singular.
         (distinct && unbounded && curves.terms[..curves.count].iter().any(|t| t.slope != 0.0)).then_some(curves)
     }
 
@@ -169,16 +159,6 @@ struct Fit<'a> {
     x: &'a [f64],
     y: &'a [f64],
     desk: &'a mut Desk,
-}
-
-/// The objective along c, and its first two derivatives.
-#[derive(Debug, Clone, Copy)]
-struct Look {
-    c: f64,
-    linear: [f64; TERMS],
-    value: f64,
-    slope: f64,
-    bend: f64,
 }
 
 impl VectorKernel for Fit<'_> {
@@ -271,313 +251,4 @@ fn place(x: &[f64], y: &[f64], desk: &mut Desk) -> Option<f64> {
         part[n..padded].fill(0.0);
     }
     (unit.is_normal() && inverse.is_normal()).then_some(unit)
-}
-
-/// A refined point and what is known of it.
-struct End {
-    c: f64,
-    linear: [f64; TERMS],
-    value: f64,
-    certificate: Certificate,
-    condition: f64,
-}
-
-struct Table<'a, V, const K: usize> {
-    curves: &'a Curves,
-    /// Rows, and rows to whole lanes.
-    rows: usize,
-    n: usize,
-    desk: &'a mut Desk,
-    reach: f64,
-    evaluations: usize,
-    held: std::marker::PhantomData<V>,
-}
-
-impl<V: Vector, const K: usize> Table<'_, V, K> {
-    /// Fill the bases that no exponent changes.
-    #[inline(always)]
-    fn constants(&mut self) {
-        let Desk { present, basis, .. } = &mut *self.desk;
-        for (term, basis) in self.curves.terms.iter().zip(basis).take(K).filter(|(term, _)| term.is_constant()) {
-            for i in (0..self.n).step_by(LANES) {
-                (V::of(term.scale) * V::load(&present[i..])).store(&mut basis[i..]);
-            }
-        }
-    }
-
-    /// The objective at every point of a walk, the linear parameters at their best; a point a lane. None where a base leaves the
-    /// numbers or the rows do not determine the linear parameters.
-    #[inline(always)]
-    fn walk(&mut self, points: &[f64; WALK]) -> Option<[f64; WALK]> {
-        self.evaluations += POINTS;
-        let terms = &self.curves.terms;
-        let within = |term: &Term, c: f64| term.slope.mul_add(c, term.constant).abs() <= self.reach;
-        if !terms[..K].iter().all(|term| within(term, points[0]) && within(term, points[POINTS - 1])) {
-            return None;
-        }
-        let Desk { logs, target, walk: bases, .. } = &mut *self.desk;
-        let (logs, target) = (&logs[..self.rows], &target[..self.rows]);
-        let mut values = [0.0; WALK];
-        for first in (0..WALK).step_by(LANES) {
-            let c = V::load(&points[first..]);
-            let exponents: [V; K] = std::array::from_fn(|a| V::of(terms[a].slope).fused(c, V::of(terms[a].constant)));
-            let (mut gram, mut linear) = ([[V::zero(); K]; K], [V::zero(); K]);
-            for ((log, y), to) in logs.iter().zip(target).zip(bases.chunks_exact_mut(K * LANES)) {
-                let basis: [V; K] = std::array::from_fn(|a| {
-                    let scale = V::of(terms[a].scale);
-                    if terms[a].is_constant() { scale } else { scale * math::exp_bounded(exponents[a] * V::of(*log)) }
-                });
-                for a in 0..K {
-                    basis[a].store(&mut to[a * LANES..]);
-                    linear[a] = basis[a].fused(V::of(*y), linear[a]);
-                    for b in 0..=a {
-                        gram[a][b] = basis[a].fused(basis[b], gram[a][b]);
-                    }
-                }
-            }
-            let sound = solve_lanes(&mut gram, &mut linear);
-            let mut square = V::zero();
-            for (y, basis) in target.iter().zip(bases.chunks_exact(K * LANES)) {
-                let mut r = V::of(-*y);
-                for a in 0..K {
-                    r = linear[a].fused(V::load(&basis[a * LANES..]), r);
-                }
-                square = r.fused(r, square);
-            }
-            (V::of(0.5) * square / sound).store(&mut values[first..]);
-        }
-        values.iter().all(|v| v.is_finite()).then_some(values)
-    }
-
-    /// Fill the basis at `c`; None where it leaves the numbers.
-    #[inline(always)]
-    fn bases(&mut self, c: f64) -> Option<()> {
-        self.evaluations += 1;
-        let Desk { logs, present, basis, .. } = &mut *self.desk;
-        for (term, basis) in self.curves.terms.iter().zip(basis).take(K).filter(|(term, _)| !term.is_constant()) {
-            let exponent = term.slope.mul_add(c, term.constant);
-            if exponent.abs() > self.reach || exponent.is_nan() {
-                return None;
-            }
-            let (exponent, scale) = (V::of(exponent), V::of(term.scale));
-            for i in (0..self.n).step_by(LANES) {
-                let power = math::exp_bounded(exponent * V::load(&logs[i..]));
-                (scale * power * V::load(&present[i..])).store(&mut basis[i..]);
-            }
-        }
-        Some(())
-    }
-
-    /// The best linear parameters at `c`, and derivatives of the objective along c.
-    #[inline(always)]
-    fn look(&mut self, c: f64) -> Option<Look> {
-        self.bases(c)?;
-        let n = self.n;
-        let Desk { logs, target, basis, .. } = &*self.desk;
-        let (mut gram, mut linear) = ([0.0; TERMS * TERMS], [0.0; TERMS]);
-        for a in 0..K {
-            for b in 0..=a {
-                gram[a * K + b] = dot::<V>(&basis[a], &basis[b], n);
-            }
-            linear[a] = dot::<V>(&basis[a], target, n);
-        }
-        if !cholesky(&mut gram[..K * K], K) {
-            return None;
-        }
-        cholesky_solve(&gram[..K * K], K, &mut linear[..K]);
-        let mut look = Look { c, linear, value: 0.0, slope: 0.0, bend: 0.0 };
-        let [mut square, mut slope, mut first, mut second] = [V::zero(); 4];
-        let (mut cross, mut own) = ([V::zero(); TERMS], [V::zero(); TERMS]);
-        for i in (0..n).step_by(LANES) {
-            let mut r = V::zero() - V::load(&target[i..]);
-            for a in 0..K {
-                r = V::of(linear[a]).fused(V::load(&basis[a][i..]), r);
-            }
-            square = r.fused(r, square);
-            let log = V::load(&logs[i..]);
-            let (mut d, mut dd) = (V::zero(), V::zero());
-            for a in 0..K {
-                let g = V::of(self.curves.terms[a].slope);
-                let part = g * log * V::load(&basis[a][i..]);
-                own[a] = r.fused(part, own[a]);
-                d = V::of(linear[a]).fused(part, d);
-                dd = (V::of(linear[a]) * g * log).fused(part, dd);
-            }
-            for a in 0..K {
-                cross[a] = d.fused(V::load(&basis[a][i..]), cross[a]);
-            }
-            slope = r.fused(d, slope);
-            first = d.fused(d, first);
-            second = r.fused(dd, second);
-        }
-        look.value = 0.5 * square.sum();
-        look.slope = slope.sum();
-        let mut mixed = [0.0; TERMS];
-        for a in 0..K {
-            mixed[a] = cross[a].sum() + own[a].sum();
-        }
-        let held = mixed;
-        cholesky_solve(&gram[..K * K], K, &mut mixed[..K]);
-        let taken: f64 = (0..K).map(|a| held[a] * mixed[a]).sum();
-        look.bend = first.sum() + second.sum() - taken;
-        look.value.is_finite().then_some(look)
-    }
-
-    /// The bottom of the valley around `c`, between two points that lie higher.
-    #[inline(always)]
-    fn descend(&mut self, c: f64, mut low: f64, mut high: f64) -> Option<Look> {
-        let mut here = self.look(c)?;
-        for _ in 0..MOST_STEPS {
-            if here.slope > 0.0 {
-                high = here.c;
-            } else {
-                low = here.c;
-            }
-            let step = -here.slope / here.bend;
-            if here.bend > 0.0 && -step * here.slope <= NEAR_BOTTOM * here.value {
-                return Some(here);
-            }
-            let next = here.c + step;
-            let inside = here.bend > 0.0 && next > low && next < high;
-            here = self.look(if inside { next } else { 0.5 * (low + high) })?;
-        }
-        None
-    }
-
-    /// Newton steps in all parameters, from gradients that are summed from residuals; None where that is no ordinary optimum.
-    #[inline(always)]
-    fn finish(&mut self, look: Look) -> Option<End> {
-        let n = self.n;
-        let q = K + 1;
-        let (mut c, mut linear) = (look.c, look.linear);
-        let mut previous = f64::INFINITY;
-        for _ in 0..MOST_STEPS {
-            self.bases(c)?;
-            let Desk { logs, target, basis, .. } = &*self.desk;
-            let (mut square, mut total, mut second) = (V::zero(), V::zero(), V::zero());
-            let (mut gradient, mut bent) = ([V::zero(); PARAMS], [V::zero(); TERMS]);
-            let mut gram = [V::zero(); PARAMS * PARAMS];
-            for i in (0..n).step_by(LANES) {
-                let (y, log) = (V::load(&target[i..]), V::load(&logs[i..]));
-                let mut r = V::zero() - y;
-                let (mut d, mut dd) = (V::zero(), V::zero());
-                let mut column = [V::zero(); PARAMS];
-                let mut parts = [V::zero(); TERMS];
-                for a in 0..K {
-                    column[a] = V::load(&basis[a][i..]);
-                    r = V::of(linear[a]).fused(column[a], r);
-                    let g = V::of(self.curves.terms[a].slope) * log;
-                    parts[a] = g * column[a];
-                    d = V::of(linear[a]).fused(parts[a], d);
-                    dd = (V::of(linear[a]) * g).fused(parts[a], dd);
-                }
-                column[K] = d;
-                square = r.fused(r, square);
-                total = y.fused(y, total);
-                second = r.fused(dd, second);
-                for a in 0..K {
-                    bent[a] = r.fused(parts[a], bent[a]);
-                }
-                for a in 0..q {
-                    gradient[a] = r.fused(column[a], gradient[a]);
-                    for b in 0..=a {
-                        gram[a * q + b] = column[a].fused(column[b], gram[a * q + b]);
-                    }
-                }
-            }
-            let square = square.sum();
-            let norm = square.sqrt();
-            // A perfect fit has a certificate of its own.
-            if norm <= ROUNDING_FACTOR * f64::EPSILON * total.sum().sqrt() {
-                return None;
-            }
-            let (mut pull, mut scale, mut scaled) = ([0.0; PARAMS], [0.0; PARAMS], [0.0; PARAMS * PARAMS]);
-            let mut cosine = 0.0_f64;
-            for a in 0..q {
-                scale[a] = gram[a * q + a].sum().sqrt();
-                pull[a] = gradient[a].sum() / scale[a];
-                cosine = cosine.max(pull[a].abs() / norm);
-            }
-            for a in 0..q {
-                for b in 0..=a {
-                    let value = if a == b { 1.0 } else { gram[a * q + b].sum() / (scale[a] * scale[b]) };
-                    (scaled[a * q + b], scaled[b * q + a]) = (value, value);
-                }
-            }
-            let mut system = scaled;
-            system[K * q + K] += second.sum() / (scale[K] * scale[K]);
-            for a in 0..K {
-                system[K * q + a] += bent[a].sum() / (scale[a] * scale[K]);
-            }
-            let mut step = pull;
-            if !cholesky(&mut system[..q * q], q) {
-                return None;
-            }
-            cholesky_solve(&system[..q * q], q, &mut step[..q]);
-            let value = 0.5 * square;
-            let decrease = 0.5 * (0..q).map(|a| step[a] * pull[a]).sum::<f64>() / value;
-            let certificate = Certificate { gradient: cosine, decrease: decrease.max(0.0), multiplier: 0.0 };
-            let rested = decrease <= BOTTOM || decrease >= 0.25 * previous;
-            if certificate.holds() && rested {
-                let condition = condition(&mut scaled, q);
-                return (condition <= WELL_POSED).then_some(End { c, linear, value, certificate, condition });
-            }
-            if decrease >= previous {
-                return None;
-            }
-            previous = decrease;
-            for a in 0..K {
-                linear[a] -= step[a] / scale[a];
-            }
-            c -= step[K] / scale[K];
-        }
-        None
-    }
-}
-
-#[inline(always)]
-fn dot<V: Vector>(a: &[f64], b: &[f64], n: usize) -> f64 {
-    let mut sum = V::zero();
-    for i in (0..n).step_by(LANES) {
-        sum = V::load(&a[i..]).fused(V::load(&b[i..]), sum);
-    }
-    sum.sum()
-}
-
-/// Solve a positive definite system in every lane, in place; 1 in the lanes where it is one, else 0.
-#[inline(always)]
-fn solve_lanes<V: Vector, const K: usize>(gram: &mut [[V; K]; K], right: &mut [V; K]) -> V {
-    let mut sound = V::of(1.0);
-    let least: [V; K] = std::array::from_fn(|a| V::of(PIVOT) * gram[a][a]);
-    for j in 0..K {
-        let pivot = gram[j][j];
-        sound = sound.where_less(least[j], pivot);
-        let inverse = V::of(1.0) / pivot;
-        for i in j + 1..K {
-            let factor = gram[i][j] * inverse;
-            for b in j + 1..=i {
-                gram[i][b] = gram[i][b] - factor * gram[b][j];
-            }
-            right[i] = right[i] - factor * right[j];
-        }
-        for i in j + 1..K {
-            gram[i][j] = gram[i][j] * inverse;
-        }
-        right[j] = right[j] * inverse;
-    }
-    for i in (0..K).rev() {
-        for b in i + 1..K {
-            right[i] = right[i] - gram[b][i] * right[b];
-        }
-    }
-    sound
-}
-
-/// Condition number of a symmetric matrix; infinite where it is singular.
-#[inline(always)]
-fn condition(matrix: &mut [f64], q: usize) -> f64 {
-    eigenvalues(&mut matrix[..q * q], q);
-    let values = (0..q).map(|j| matrix[j * q + j].abs());
-    let (small, large) = values.fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
-    large / small
 }
