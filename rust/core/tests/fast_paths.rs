@@ -69,9 +69,9 @@ fn the_law_near_a_point_is_the_law() {
                 let moved: Vec<f64> = x.iter().enumerate().map(|(a, v)| v + step * (share(0.414, a) - 0.4)).collect();
                 let (a, b) = (long.model(&moved, &mut expected), short.model(&moved, &mut found));
                 assert!((a - b).abs() <= 1e-12 * a.abs(), "{loss:?} {step}: {a:e} {b:e}");
-                let scale = expected.slope.sqrt();
+                let scale = expected.psi_squares.sqrt();
                 for j in 0..5 {
-                    let size = scale * expected.column[j].sqrt();
+                    let size = scale * expected.column_squares[j].sqrt();
                     assert!((expected.gradient[j] - found.gradient[j]).abs() <= 1e-12 * size, "{loss:?} {step}");
                 }
                 for (a, b) in expected.hessian.iter().zip(&found.hessian) {

@@ -9,12 +9,11 @@ use crate::loss::{Criterion, Loss};
 use crate::pool::Threads;
 use crate::problem::{Fitter, Problem, Residual};
 use crate::solve::certificate::AGREEMENT_TOLERANCE;
-use crate::solve::newton::{Options, Outcome, Scratch};
 use crate::solve::objective::Objective;
 use crate::solve::separable::Separable;
 use crate::solve::starts::{Effort, Found, descend, refine, search};
 use crate::solve::trust::{self, Linear};
-use crate::solve::{Status, given, polish, valley};
+use crate::solve::{Options, Outcome, Scratch, Status, given, polish, valley};
 
 /// Damping of a second attempt: the first step is then a short one downhill.
 const CAREFUL: f64 = 10.0;

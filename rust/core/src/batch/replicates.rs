@@ -8,11 +8,10 @@ use crate::pool::Threads;
 use crate::problem::{Fitter, Flat, Near, Problem};
 use crate::solve::certificate::DECREASE_TOLERANCE;
 use crate::solve::linalg::cholesky;
-use crate::solve::newton::{Options, Scratch, minimise};
 use crate::solve::separable::Separable;
 use crate::solve::starts::{Effort, descend, search};
 use crate::solve::trust::{self, Linear};
-use crate::solve::{Objective, Rows, Status};
+use crate::solve::{Objective, Options, Rows, Scratch, Status, minimise};
 
 /// A resampling of fits already made.
 #[derive(Debug, Clone, PartialEq)]

@@ -196,8 +196,8 @@ impl VectorKernel for AccumulateKernel<'_> {
         let (residual, psi, curvature) = (&residual[..n], &psi[..n], &curvature[..n]);
         let [value, square, slope] = sums::<V>(weight, &rho[..n], residual, psi, &mut work[..n]);
         model.value += value;
-        model.square += square;
-        model.slope += slope;
+        model.residual_squares += square;
+        model.psi_squares += slope;
         // `work` now holds weight x psi.
         // Two columns at a time keep four sums in flight.
         let mut columns = jacobian.chunks_exact(BLOCK).map(|column| &column[..n]).take(q).enumerate();
@@ -207,7 +207,7 @@ impl VectorKernel for AccumulateKernel<'_> {
             let [gradient, square] = moments::<V>(weight, &work[..n], [one, other]);
             for b in a..a + 1 + usize::from(two.is_some()) {
                 model.gradient[b] += gradient[b - a];
-                model.column[b] += square[b - a];
+                model.column_squares[b] += square[b - a];
             }
         }
         // Near-L1 losses leave few rows with curvature: only those are multiplied out. Negative curvature would make the
