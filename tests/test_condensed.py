@@ -14,8 +14,10 @@ import polars as pl
 import pytest
 
 import scaling_fast as sf
-from scaling_fast import order_statistics, tallies
-from scaling_fast.tallies import BLOCK, Tally, edge, keys_of, type_seven
+from scaling_fast.resampling.execution.shards import BLOCK
+from scaling_fast.resampling.streaming import moments as tallies
+from scaling_fast.resampling.streaming import order_statistics
+from scaling_fast.resampling.streaming.moments import Tally, edge, keys_of, type_seven
 
 X = np.geomspace(1.0, 1e4, 20)
 Y = (1.5 + 3.0 * X**-0.4) * np.exp(0.01 * np.random.default_rng(1).normal(size=20))
@@ -134,7 +136,7 @@ def test_groups_are_told_apart(grouped):
     assert brief.table["g"].to_list() == ["a"] * 3 + ["b"] * 3
     assert brief.counts["count"].to_list() == [1500, 1500]
     assert brief.bins("E", 1)["count"].sum() == 1500
-    with pytest.raises(sf.ParameterError):
+    with pytest.raises(sf.errors.ParameterError):
         brief.cov()
 
 
@@ -157,7 +159,7 @@ def test_failures_are_counted_and_refuse_an_interval():
     assert brief.failures.sort("status").equals(
         whole.failures.sort("status").with_columns(pl.col("count").cast(pl.Int64))
     )
-    with pytest.raises(sf.ConvergenceError):
+    with pytest.raises(sf.errors.ConvergenceError):
         brief.interval()
     got = brief.interval(0.5, max_failures=1.0)
     assert got.equals(whole.interval(0.5, max_failures=1.0))
@@ -165,13 +167,13 @@ def test_failures_are_counted_and_refuse_an_interval():
 
 def test_what_a_summary_cannot_answer_is_said(fit, brief):
     for method in ("bca", "bc", "studentized", "none"):
-        with pytest.raises(sf.ParameterError, match="percentile"):
+        with pytest.raises(sf.errors.ParameterError, match="percentile"):
             brief.interval(method=method)
-    with pytest.raises(sf.ParameterError, match="moments"):
+    with pytest.raises(sf.errors.ParameterError, match="moments"):
         brief.interval(method="normal", of="A*alpha")
-    with pytest.raises(sf.ParameterError):
+    with pytest.raises(sf.errors.ParameterError):
         brief.bins("A*alpha")
-    with pytest.raises(sf.ParameterError):
+    with pytest.raises(sf.errors.ParameterError):
         brief.bins("A", 1)
     jack = sf.bootstrap(fit, sf.Jackknife(), keep="summary")
     assert jack.methods == ("normal",)
@@ -179,7 +181,7 @@ def test_what_a_summary_cannot_answer_is_said(fit, brief):
     np.testing.assert_allclose(
         jack.interval(method="normal")["upper"].to_numpy(), want["upper"].to_numpy(), rtol=1e-9
     )
-    with pytest.raises(sf.ParameterError):
+    with pytest.raises(sf.errors.ParameterError):
         jack.interval()
     assert "percentile" in repr(brief)
 
@@ -278,7 +280,7 @@ def test_a_summary_is_saved_and_read_back(fit, scheme, tmp_path):
     assert again.cov().equals(brief.cov())
     for method in brief.methods:  # the second pass refits what the first one did
         assert again.interval(0.9, method).equals(brief.interval(0.9, method))
-    with pytest.raises(sf.CheckpointError, match="exists"):
+    with pytest.raises(sf.errors.CheckpointError, match="exists"):
         brief.save(tmp_path / "brief.scaling")
 
 

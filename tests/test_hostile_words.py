@@ -10,10 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 import scaling_fast as sf
-from scaling_fast import recipes
-from scaling_fast.cli import main
+from scaling_fast.cli.command import main
 from scaling_fast.findings import Finding
-from scaling_fast.stress.results import Stress
+from scaling_fast.stress.result import Stress
 
 N = np.geomspace(1e7, 1e10, 5).repeat(5)
 D = np.tile(np.geomspace(1e9, 1e12, 5), 5)
@@ -91,7 +90,7 @@ def test_one_budget_is_too_few_and_has_no_other_fault():
     size = 1e8 * np.array([0.25, 0.5, 1.0, 2.0, 4.0])
     loss = 3 + 0.1 * np.log(size / 1e8) ** 2
     runs = {"N": size, "D": 1e19 / 6 / size, "loss": loss}
-    assert "got 1 of 1; name the budgets" in told(lambda: recipes.approach2(runs))
+    assert "got 1 of 1; name the budgets" in told(lambda: sf.allocation.approach2(runs))
 
 
 def test_one_row_is_one_row():
@@ -106,7 +105,7 @@ def test_as_many_runs_at_every_budget_tilt_nothing():
     design = {"N": [n for _, n in grid], "D": [c / 6 / n for c, n in grid]}
     truth = {"E": 1.8, "A": 480.0, "alpha": 0.35, "B": 2100.0, "beta": 0.37}
     runs = sf.datasets.simulate("chinchilla", truth, design, noise=0.002, seed=1)
-    found = recipes.approach1(runs)
+    found = sf.allocation.approach1(runs)
     curse = next(one for one in found.findings if one.code == "winners_curse")
     assert curse.sentence.startswith("picking the best run does not tilt")
     assert curse.statistic == 0.0

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from scaling_fast import progress
 from scaling_fast.errors import ParameterError
+from scaling_fast.runtime import progress
 
 
 class Terminal(io.StringIO):

@@ -11,8 +11,9 @@ import pytest
 
 from scaling_fast.errors import DataError
 from scaling_fast.reporting import letter, page
-from scaling_fast.reporting.files import json_ready, write_text
+from scaling_fast.reporting.files import json_ready
 from scaling_fast.reporting.words import markdown, number, plain
+from scaling_fast.runtime.files import write_text
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from scaling_fast.columns.containers import UNREADABLE
 from scaling_fast.errors import DataError, ParameterError, shown
-from scaling_fast.expr import result_fields
-from scaling_fast.fitting import fit
-from scaling_fast.options import whole_number
+from scaling_fast.fitting.fields import result_fields
+from scaling_fast.fitting.run import fit
+from scaling_fast.frames.containers import UNREADABLE
+from scaling_fast.validation import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

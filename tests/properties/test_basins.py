@@ -16,7 +16,7 @@ from designs import IDENTIFIED, line
 from poor_designs import POOR
 
 import scaling_fast as sf
-from scaling_fast.design import measured
+from scaling_fast.fitting.design import measured
 
 DEEP = os.environ.get("SCALING_FAST_DEEP") == "1"
 TRUTHS = 50 if DEEP else 3
@@ -119,7 +119,7 @@ def told(frame, law):
     """Return what a fit says of its parameters: the status, those open exactly, those named at all."""
     try:
         fit = sf.fit(frame, law, loss=sf.Squared())
-    except sf.DataError as error:
+    except sf.errors.DataError as error:
         # Where nothing at all is identified there is no fit.
         gone = {one for one in law.params if f"'{one}'" in str(error)}
         return error.code, gone, gone

@@ -13,7 +13,7 @@ import polars as pl
 
 from scaling_fast.datasets.index import about
 from scaling_fast.errors import DataError, ResourceError, shown
-from scaling_fast.options import require_usable_process
+from scaling_fast.runtime.process import require_usable_process
 
 if TYPE_CHECKING:
     from scaling_fast.datasets.index import About

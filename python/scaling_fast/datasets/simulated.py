@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.columns import as_frame, to_float64
 from scaling_fast.errors import DataError, ParameterError, shown, suggestion
+from scaling_fast.frames import as_frame, to_float64
 from scaling_fast.laws import as_law
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ import math
 from scaling_fast.errors import ParameterError, shown
 from scaling_fast.laws.law import Law
 from scaling_fast.laws.need import Need
-from scaling_fast.laws.param import Param, number, positive
+from scaling_fast.laws.param import Param, positive
+from scaling_fast.validation import number
 
 __all__ = ["coverage_power", "exp_error", "logistic", "metric_artefact"]
 

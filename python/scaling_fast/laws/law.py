@@ -25,9 +25,10 @@ from scaling_fast.laws.naming import (
     require_text,
     unknown_name,
 )
-from scaling_fast.laws.param import Param, number
+from scaling_fast.laws.param import Param
 from scaling_fast.laws.saved import entry_formula, entry_options
 from scaling_fast.laws.usual import mapping_hint
+from scaling_fast.validation import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -133,7 +134,7 @@ class Law:
             ) from error
         require_text(name=self.name, cite=self.cite, notes=self.notes, description=self.description)
         # The core is imported where it is used, so that describing laws needs no compiled module.
-        from scaling_fast import _core
+        from scaling_fast._core import Program
 
         target, transform, names = names_of(self.formula)
         given = read_only(self.params, "params")
@@ -143,7 +144,7 @@ class Law:
             require_split(self.formula, (), (), target)
         if columns is not None:
             require_split(self.formula, columns, free, target)
-            _core.Program(self.formula, list(columns))  # what only compiling finds, said now
+            Program(self.formula, list(columns))  # what only compiling finds, said now
         for one, param in given.items():
             if one not in free:
                 raise unknown_name(one, free, "params")
@@ -266,7 +267,7 @@ class Law:
         >>> Law("log(y) ~ a - b*log(x)").evaluate({"x": [1.0, 100.0]}, {"a": 0.0, "b": 0.5})
         array([1. , 0.1])
         """
-        from scaling_fast import _core
+        from scaling_fast._core import Program
 
         require_columns(columns)
         law, params = self.bind_frame(columns), read_only(params, "params")
@@ -290,7 +291,7 @@ class Law:
                 f"the columns {shown(list(used), 200)} are not numbers of one length: {error}",
                 code="length",
             ) from error
-        program = _core.Program(law.formula, list(used))
+        program = Program(law.formula, list(used))
         point = [law._value(one, params) for one in program.params]
         order = {one: place for place, one in enumerate(used)}
         arrays = [np.ascontiguousarray(rows[order[one]]) for one in program.columns]
@@ -311,11 +312,11 @@ class Law:
         >>> law.derive({"A": 1.0, "alpha": 1.0})
         {'doubling': 0.5}
         """
-        from scaling_fast import _core
+        from scaling_fast._core import Program
 
         values: dict[str, float] = {}
         for label, text in self.derived.items():
-            program = _core.Program(text, [])
+            program = Program(text, [])
             needed = [self._value(one, params) for one in program.params]
             values[label] = float(program.evaluate([], needed)[0])
         return values

@@ -45,10 +45,10 @@ def names_of(formula: str) -> tuple[str | None, str | None, list[str]]:
     FormulaError
         For what cannot be read, with how to write what people often mean by it.
     """
-    from scaling_fast import _core
+    from scaling_fast._core import names as formula_names
 
     try:
-        return _core.names(formula)
+        return formula_names(formula)
     except FormulaError as error:
         at = error.position
         rest = formula[at:] if at is not None else ""
@@ -187,7 +187,8 @@ def checked_derived(
     names
         All names of the law's right side, which a derived quantity may not bear.
     """
-    from scaling_fast import _core
+    from scaling_fast._core import Program
+    from scaling_fast._core import names as formula_names
 
     entries = read_only(derived, "derived")
     for label, text in entries.items():
@@ -204,7 +205,7 @@ def checked_derived(
                 code="not_text",
                 param=label,
             )
-        target, _, used = _core.names(text)
+        target, _, used = formula_names(text)
         if target is not None:
             raise FormulaError(
                 f"derived quantity {shown(label)} must be a formula of parameters, without ~",
@@ -214,7 +215,7 @@ def checked_derived(
         for one in used:
             if one not in free:
                 raise unknown_name(one, free, f"derived[{label!r}]")
-        if not used and not math.isfinite(_core.Program(text, []).evaluate([], [])[0]):
+        if not used and not math.isfinite(Program(text, []).evaluate([], [])[0]):
             raise FormulaError(
                 f"derived quantity {shown(label)} is no finite number: {shown(text, 80)}",
                 code="not_finite",
@@ -225,7 +226,7 @@ def checked_derived(
 
 def checked_needs(needs: Iterable[Need] | Need, names: Sequence[str]) -> tuple[Need, ...]:
     """Return the needs of a law, each a formula of its columns and parameters."""
-    from scaling_fast import _core
+    from scaling_fast._core import names as formula_names
 
     listed = (needs,) if isinstance(needs, Need) else tuple(listed_names(needs, "needs"))
     for need in listed:
@@ -236,7 +237,7 @@ def checked_needs(needs: Iterable[Need] | Need, names: Sequence[str]) -> tuple[N
                 param="needs",
             )
         for text in need.formulas:
-            target, _, used = _core.names(text)
+            target, _, used = formula_names(text)
             if target is not None:
                 raise FormulaError(
                     f"the need {shown(text, 80)} must be a formula of columns and parameters, "

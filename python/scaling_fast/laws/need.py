@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from scaling_fast.errors import ParameterError, shown, suggestion
-from scaling_fast.laws.param import number
+from scaling_fast.validation import number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
