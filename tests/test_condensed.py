@@ -15,9 +15,8 @@ import pytest
 
 import scaling_fast as sf
 from scaling_fast.resampling.execution.shards import BLOCK
-from scaling_fast.resampling.streaming import moments as tallies
-from scaling_fast.resampling.streaming import order_statistics
-from scaling_fast.resampling.streaming.moments import Tally, edge, keys_of, type_seven
+from scaling_fast.resampling.streaming import moments, order_statistics
+from scaling_fast.resampling.streaming.moments import StreamingMoments, edge, keys_of, type_seven
 
 X = np.geomspace(1.0, 1e4, 20)
 Y = (1.5 + 3.0 * X**-0.4) * np.exp(0.01 * np.random.default_rng(1).normal(size=20))
@@ -244,10 +243,10 @@ def test_quantiles_are_numpys():
 def test_blocks_of_one_order_are_one_sum():
     rng = np.random.default_rng(3)
     values = rng.normal(size=3000) * 10.0 ** rng.integers(-5, 5, 3000)
-    one = Tally(["v"])
+    one = StreamingMoments(["v"])
     for part in np.split(values, [1000, 2000]):
         one.add(np.full(1000, 0, dtype=np.uint8), {"v": part})
-    shuffled = Tally(["v"])
+    shuffled = StreamingMoments(["v"])
     for part in np.split(values, [1000, 2000]):
         shuffled.add(np.full(1000, 0, dtype=np.uint8), {"v": rng.permutation(part)})
     assert one.mean[0] == shuffled.mean[0]
@@ -256,10 +255,10 @@ def test_blocks_of_one_order_are_one_sum():
 
 
 def test_sums_beyond_the_doubles_are_infinite_and_no_error():
-    tally = Tally(["v"])
+    tally = StreamingMoments(["v"])
     tally.add(np.zeros(2, dtype=np.uint8), {"v": np.array([1.7e308, 1.7e308])})
     assert tally.mean[0] == math.inf
-    assert tallies._total(np.array([math.inf, -math.inf])) != 0.0
+    assert moments._total(np.array([math.inf, -math.inf])) != 0.0
 
 
 @pytest.mark.parametrize(

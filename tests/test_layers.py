@@ -184,9 +184,8 @@ def test_no_private_member_of_one_file_is_used_in_another(path):
             if private(inside) and inside != "_core" and path.name != "__init__.py":
                 same = modules().get(node.module or "", path).parent == path.parent
                 wrong += [] if same else [f"{node.lineno}: {node.module}"]
-        elif isinstance(node, ast.Attribute) and private(node.attr):
-            if node.attr in theirs - own:
-                wrong.append(f"{node.lineno}: .{node.attr}")
+        elif isinstance(node, ast.Attribute) and private(node.attr) and node.attr in theirs - own:
+            wrong.append(f"{node.lineno}: .{node.attr}")
     assert not wrong, f"{path.relative_to(PACKAGE)}: {wrong}"
 
 

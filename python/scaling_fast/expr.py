@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import ParameterError, shown
+from scaling_fast.errors import ParameterError, quote
 from scaling_fast.fitting import run as fitting
 from scaling_fast.fitting.binding import bound_law, with_params
 from scaling_fast.fitting.fields import checked_fields
@@ -119,7 +119,7 @@ def _column(source: Any, name: str) -> pl.Expr:
     if isinstance(source, pl.Expr):
         return source
     raise ParameterError(
-        f"{name} must be a column's name or a polars expression, got {shown(source)}",
+        f"{name} must be a column's name or a polars expression, got {quote(source)}",
         code="columns",
         param=name,
     )

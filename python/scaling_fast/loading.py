@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import CheckpointError, shown
+from scaling_fast.errors import CheckpointError, quote
 from scaling_fast.findings import Finding
 from scaling_fast.fitting.request import Request
 from scaling_fast.fitting.result import Fit
@@ -69,13 +69,13 @@ def save(result: Result, path: str | Path, *, force: bool = False) -> None:
         exists = os.path.lexists(path)
         kind = irregular(path)
     except (TypeError, ValueError, OSError) as error:
-        raise CheckpointError(f"{shown(path)} is no path: {error}", code="path") from error
+        raise CheckpointError(f"{quote(path)} is no path: {error}", code="path") from error
     if kind is not None:
         raise CheckpointError(
-            f"{shown(path)} is {kind}, not a regular file; choose another path", code="path"
+            f"{quote(path)} is {kind}, not a regular file; choose another path", code="path"
         )
     if exists and not force:
-        raise CheckpointError(f"{shown(path)} exists; pass force=True to replace it", code="exists")
+        raise CheckpointError(f"{quote(path)} exists; pass force=True to replace it", code="exists")
     try:
         with part.open("xb") as file:
             file.write(to_bytes(result))
@@ -85,7 +85,7 @@ def save(result: Result, path: str | Path, *, force: bool = False) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-        raise CheckpointError(f"{shown(path)} cannot be written: {error}", code="write") from error
+        raise CheckpointError(f"{quote(path)} cannot be written: {error}", code="write") from error
 
 
 def load(path: str | Path) -> Result:
@@ -111,7 +111,7 @@ def load(path: str | Path) -> Result:
     try:
         raw = read_regular(path, MOST_BYTES)
     except (TypeError, ValueError, OSError) as error:
-        raise CheckpointError(f"{shown(path)} cannot be read: {error}", code="read") from error
+        raise CheckpointError(f"{quote(path)} cannot be read: {error}", code="read") from error
     return from_bytes(raw, str(path))
 
 
@@ -164,7 +164,7 @@ def to_bytes(result: Result) -> bytes:
         frames["draws"] = result.draws
     elif isinstance(result, BootstrapSummary):
         entry |= {"starts": result.job.call["starts"], "finished": result.finished}
-        frames |= to_frames(result.tallies)
+        frames |= to_frames(result.moments)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(_member("result.json"), json.dumps(entry, allow_nan=False))
@@ -194,21 +194,21 @@ def from_bytes(raw: bytes, name: str) -> Result:
     head = len(MAGIC)
     payload = raw[head + 32 :]
     if raw[:head] != MAGIC:
-        raise CheckpointError(f"{shown(name)} is not a result of scaling_fast", code="foreign")
+        raise CheckpointError(f"{quote(name)} is not a result of scaling_fast", code="foreign")
     if hashlib.sha256(payload).digest() != raw[head : head + 32]:
         raise CheckpointError(
-            f"{shown(name)} was cut short or altered: its sha256 does not agree", code="damaged"
+            f"{quote(name)} was cut short or altered: its sha256 does not agree", code="damaged"
         )
     try:
         with zipfile.ZipFile(io.BytesIO(payload)) as archive:
             if sum(one.file_size for one in archive.infolist()) > MOST_BYTES:
                 raise CheckpointError(
-                    f"{shown(name)} unpacks to more than {MOST_BYTES:,} bytes", code="size"
+                    f"{quote(name)} unpacks to more than {MOST_BYTES:,} bytes", code="size"
                 )
             entry = json.loads(archive.read("result.json"))
             if entry.get("schema") != SCHEMA:
                 raise CheckpointError(
-                    f"{shown(name)} has schema {shown(entry.get('schema'))}; this version reads {SCHEMA}",
+                    f"{quote(name)} has schema {quote(entry.get('schema'))}; this version reads {SCHEMA}",
                     code="schema",
                 )
             frames = {
@@ -223,7 +223,7 @@ def from_bytes(raw: bytes, name: str) -> Result:
         raise
     except Exception as error:  # whatever a damaged file breaks, the reader is told the same thing
         raise CheckpointError(
-            f"{shown(name)} is not a result of scaling_fast, or is damaged ({type(error).__name__}: {error})",
+            f"{quote(name)} is not a result of scaling_fast, or is damaged ({type(error).__name__}: {error})",
             code="damaged",
         ) from error
 
@@ -272,8 +272,8 @@ def _rebuilt(entry: dict[str, Any], frames: dict[str, pl.DataFrame]) -> Result:
     if entry["kind"] == "summary":
         kind, drawn, _ = as_drawn(fit, scheme)
         job = Job.around(fit, kind, drawn, seed=seed, starts=starts)
-        tallies = from_frames(frames, fit.groups)
-        return BootstrapSummary(fit, scheme, seed, entry["n"], entry["finished"], job, tallies)
+        moments = from_frames(frames, fit.groups)
+        return BootstrapSummary(fit, scheme, seed, entry["n"], entry["finished"], job, moments)
     return Bootstrap(fit, scheme, seed, _with_status(frames["draws"], law), entry["n"], starts)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scaling_fast.errors import ParameterError, ResourceError, shown
+from scaling_fast.errors import ParameterError, ResourceError, quote
 
 __all__ = [
     "MOST_POINTS",
@@ -34,7 +34,7 @@ def whole_number(value: object, name: str, lowest: int) -> int:
     index = getattr(type(value), "__index__", None)
     if index is None or isinstance(value, bool):
         raise ParameterError(
-            f"{name} must be a whole number, got {shown(value)} of type {type(value).__name__}",
+            f"{name} must be a whole number, got {quote(value)} of type {type(value).__name__}",
             code="not_whole",
             param=name,
         )
@@ -42,7 +42,7 @@ def whole_number(value: object, name: str, lowest: int) -> int:
         number = int(index(value))
     except TypeError as error:
         raise ParameterError(
-            f"{name} must be one whole number, got {shown(value)}", code="not_whole", param=name
+            f"{name} must be one whole number, got {quote(value)}", code="not_whole", param=name
         ) from error
     if number < lowest:
         raise ParameterError(
@@ -64,7 +64,7 @@ def checked_seed(seed: object) -> int:
     value = whole_number(seed, "seed", 0)
     if value >= 2**64:
         raise ParameterError(
-            f"seed must be below 2**64, got {shown(value)}", code="too_large", param="seed"
+            f"seed must be below 2**64, got {quote(value)}", code="too_large", param="seed"
         )
     return value
 
@@ -80,7 +80,7 @@ def checked_failures(share: object) -> float:
     number = isinstance(share, int | float | np.floating | np.integer)
     if not number or isinstance(share, bool) or not 0.0 <= share <= 1.0:  # type: ignore[operator]
         raise ParameterError(
-            f"max_failures must be a share between 0 and 1, got {shown(share)}",
+            f"max_failures must be a share between 0 and 1, got {quote(share)}",
             code="max_failures",
             param="max_failures",
         )
@@ -97,7 +97,7 @@ def checked_level(level: object) -> float:
     """
     if isinstance(level, bool) or not isinstance(level, int | float | np.floating | np.integer):
         raise ParameterError(
-            f"level must be a number, got {shown(level)}", code="level", param="level"
+            f"level must be a number, got {quote(level)}", code="level", param="level"
         )
     try:
         value = float(level)
@@ -110,7 +110,7 @@ def checked_level(level: object) -> float:
         )
     if 0.5 + value / 2.0 == 1.0:
         raise ParameterError(
-            f"level is {shown(repr(value))}, which no double tells from 1 when it is halved; take 0.999999 "
+            f"level is {quote(repr(value))}, which no double tells from 1 when it is halved; take 0.999999 "
             "at most",
             code="level",
             param="level",
@@ -122,7 +122,7 @@ def number(value: object, param: str, what: str) -> float:
     """Return a float; booleans, text and NaN are refused by name."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
         raise ParameterError(
-            f"{what} must be a number, got {shown(value)} of type {type(value).__name__}",
+            f"{what} must be a number, got {quote(value)} of type {type(value).__name__}",
             code="not_a_number",
             param=param,
         )
@@ -159,7 +159,7 @@ def number_between(value: Any, name: str, *, above: float = 0.0, below: float = 
     if not legal:
         limit = f"above {above:g}" if below == math.inf else f"between {above:g} and {below:g}"
         raise ParameterError(
-            f"{name} must be a number {limit}, got {shown(value)}", code=name, param=name
+            f"{name} must be a number {limit}, got {quote(value)}", code=name, param=name
         )
     return float(value)
 
@@ -177,7 +177,7 @@ def number_of_points(value: Any, lowest: int) -> int:
     points = whole_number(value, "points", lowest)
     if points > MOST_POINTS:
         raise ResourceError(
-            f"points must be at most {MOST_POINTS:,}, got {shown(points)}; more change no digit",
+            f"points must be at most {MOST_POINTS:,}, got {quote(points)}; more change no digit",
             code="too_many",
             param="points",
         )
@@ -189,7 +189,7 @@ def number_field(loss: object, name: str) -> float:
     value = getattr(loss, name)
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ParameterError(
-            f"{name} must be a number, got {shown(value)} of type {type(value).__name__}",
+            f"{name} must be a number, got {quote(value)} of type {type(value).__name__}",
             code="not_a_number",
             param=name,
         )
@@ -205,7 +205,7 @@ def positive_field(loss: object, name: str) -> None:
     value = number_field(loss, name)
     if not (math.isfinite(value) and value > 0):
         raise ParameterError(
-            f"{name} must be positive and finite, got {shown(f'{value:g}')}",
+            f"{name} must be positive and finite, got {quote(f'{value:g}')}",
             code="not_positive",
             param=name,
         )

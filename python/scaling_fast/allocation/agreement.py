@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.findings import Finding
-from scaling_fast.laws.quantities import raised
+from scaling_fast.laws.quantities import exp
 from scaling_fast.resampling.result import MOST_FAILURES
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def estimates(
             )
             estimate = float(quantity_of(points[place], quantity, flops))
             if flops is not None:
-                estimate, lower, upper = (raised(one) for one in (estimate, lower, upper))
+                estimate, lower, upper = (exp(one) for one in (estimate, lower, upper))
             rows.append((place + 1, quantity, flops, estimate, error, lower, upper))
     schema = {
         "approach": pl.Int64,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import DataError, ParameterError, shown, suggestion
+from scaling_fast.errors import DataError, ParameterError, quote, suggestion
 from scaling_fast.findings import Finding
 from scaling_fast.frames import read, require
 from scaling_fast.frames.values import rows_of
@@ -120,14 +120,14 @@ def read_runs(
     width = number_between(width, "width", below=WIDEST)
     if columns is not None and not isinstance(columns, Mapping):
         raise ParameterError(
-            f'columns must be a mapping such as {{"N": "params"}}, got {shown(columns)}',
+            f'columns must be a mapping such as {{"N": "params"}}, got {quote(columns)}',
             code="columns",
             param="columns",
         )
     for one in columns or {}:
         if one not in ("N", "D", target):
             raise ParameterError(
-                f"columns names {shown(one)}; an approach knows `N` (parameters) and `D` (tokens), "
+                f"columns names {quote(one)}; an approach knows `N` (parameters) and `D` (tokens), "
                 "and takes the compute as flops=",
                 code="unknown_name",
                 param="columns",
@@ -198,7 +198,7 @@ def cluster_places(
     for one in by:
         if one not in frame.columns:
             raise DataError(
-                f"column {shown(one)} not found{suggestion(one, frame.columns, kind='columns')}",
+                f"column {quote(one)} not found{suggestion(one, frame.columns, kind='columns')}",
                 code="missing_column",
                 column=one,
             )
@@ -206,7 +206,7 @@ def cluster_places(
     for name, values in zip(by, keys, strict=True):
         if values.null_count():
             raise DataError(
-                f"column {shown(name)} holds a null, which belongs to no cluster",
+                f"column {quote(name)} holds a null, which belongs to no cluster",
                 code="null",
                 column=name,
             )

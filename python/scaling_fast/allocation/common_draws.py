@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scaling_fast.allocation.budgets import cluster_places
-from scaling_fast.errors import DataError, ParameterError, shown
+from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.resampling.schemes import Clusters, Indices, Pairs
 from scaling_fast.runtime.resources import require_memory
 from scaling_fast.validation import whole_number
@@ -39,7 +39,7 @@ def row_counts(runs: Runs, scheme: Any, *, n: int | None, seed: int) -> NDArray[
         places = np.asarray(scheme.array)
         if n is not None and n != len(places):
             raise ParameterError(
-                f"n={shown(n)} conflicts with {scheme!r}; leave n out", code="n", param="n"
+                f"n={quote(n)} conflicts with {scheme!r}; leave n out", code="n", param="n"
             )
         if int(places.max()) >= runs.rows:
             raise ParameterError(
@@ -51,7 +51,7 @@ def row_counts(runs: Runs, scheme: Any, *, n: int | None, seed: int) -> NDArray[
     if not isinstance(scheme, Pairs | Clusters):
         raise ParameterError(
             f"the joint bootstrap draws whole runs: scheme must be Pairs(), Clusters(column) or "
-            f"Indices(array), got {shown(scheme)}",
+            f"Indices(array), got {quote(scheme)}",
             code="scheme",
             param="scheme",
         )

@@ -9,9 +9,9 @@ import polars as pl
 
 from scaling_fast.allocation.budgets import Runs, read_runs
 from scaling_fast.allocation.frontier import Frontier, budget_findings, budget_table, frontier_lines
-from scaling_fast.allocation.lines import straight
-from scaling_fast.allocation.optima import winners
-from scaling_fast.errors import ParameterError, shown
+from scaling_fast.allocation.lines import fit_lines
+from scaling_fast.allocation.optima import best_runs
+from scaling_fast.errors import ParameterError, quote
 from scaling_fast.findings import Finding
 from scaling_fast.validation import whole_number
 
@@ -86,7 +86,7 @@ def approach1(
     {'a': 0.5, 'b': 0.5}
     """
     runs = read_runs(frame, columns=columns, target=target, flops=flops, budget=budget, width=width)
-    optima = winners(runs, np.ones((1, runs.rows)))
+    optima = best_runs(runs, np.ones((1, runs.rows)))
     size, tokens = frontier_lines(optima)
     counts = np.bincount(runs.budget, minlength=runs.budgets)
     best = optima.run[0]
@@ -117,7 +117,7 @@ def expected_best(m: int) -> float:
     m = whole_number(m, "m", 1)
     if m > MOST_RUNS:
         raise ParameterError(
-            f"m must be at most {MOST_RUNS:,}, got {shown(m)}", code="too_large", param="m"
+            f"m must be at most {MOST_RUNS:,}, got {quote(m)}", code="too_large", param="m"
         )
     if m == 1:
         return 0.0
@@ -162,8 +162,8 @@ def winners_curse(runs: Runs, optima: Optima) -> tuple[Finding, ...]:
         )
     counts = np.bincount(runs.budget, minlength=runs.budgets)
     e_m = np.array([[expected_best(int(one)) for one in counts]])
-    growth = float(straight(optima.ln_c, e_m, used)[0][0])
-    slope = float(straight(optima.ln_c, np.log(optima.loss), used)[0][0])
+    growth = float(fit_lines(optima.ln_c, e_m, used)[0][0])
+    slope = float(fit_lines(optima.ln_c, np.log(optima.loss), used)[0][0])
     bias = -sigma * growth
     tilt = f"may tilt the slope of ln loss by up to {bias:+.2g}, against a slope"
     if abs(bias) < NO_TILT * abs(slope):  # as many runs at every budget

@@ -12,8 +12,8 @@ import polars as pl
 from scaling_fast.allocation.lines import FEWEST_POINTS, PowerLine, fitted_line
 from scaling_fast.allocation.optima import STATUSES
 from scaling_fast.errors import DataError
-from scaling_fast.findings import Finding, told
-from scaling_fast.laws.quantities import raised
+from scaling_fast.findings import Finding, format_findings
+from scaling_fast.laws.quantities import exp
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,12 +70,12 @@ class Frontier:
         used = int((self.table["status"] == "used").sum())
         lines = [
             f"approach {self.approach}   {used} of {self.table.height} budgets used",
-            f"  N* = {raised(self.size.ln_scale):.4g} C^{self.size.exponent:.4f}   "
+            f"  N* = {exp(self.size.ln_scale):.4g} C^{self.size.exponent:.4f}   "
             f"(standard error of the exponent {self.size.exponent_error:.2g})",
-            f"  D* = {raised(self.tokens.ln_scale):.4g} C^{self.tokens.exponent:.4f}   "
+            f"  D* = {exp(self.tokens.ln_scale):.4g} C^{self.tokens.exponent:.4f}   "
             f"(standard error of the exponent {self.tokens.exponent_error:.2g})",
         ]
-        lines += told(self.findings, 8)
+        lines += format_findings(self.findings, 8)
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -125,7 +125,7 @@ def budget_findings(runs: Runs, table: pl.DataFrame) -> tuple[Finding, ...]:
                 "unequal_budgets",
                 "budgets",
                 "amber",
-                f"runs counted as one budget differ in FLOP by up to a factor {raised(max(used)):.3g}: "
+                f"runs counted as one budget differ in FLOP by up to a factor {exp(max(used)):.3g}: "
                 "their losses differ by compute as well as by size",
                 statistic=max(used),
                 threshold=SAME_BUDGET,

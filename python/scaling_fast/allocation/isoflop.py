@@ -11,10 +11,10 @@ import polars as pl
 from scaling_fast.allocation.budgets import Runs, read_runs
 from scaling_fast.allocation.frontier import Frontier, budget_findings, budget_table, frontier_lines
 from scaling_fast.allocation.isoflop_error import WIDEST_FACTOR, exponents_of, isoflop_bias
-from scaling_fast.allocation.optima import parabola_vertices
-from scaling_fast.errors import DataError, ParameterError, shown
+from scaling_fast.allocation.optima import parabola_optima
+from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.findings import Finding
-from scaling_fast.laws.quantities import raised
+from scaling_fast.laws.quantities import exp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,13 +92,13 @@ def approach2(
     """
     if weights not in ("equal", "precision"):
         raise ParameterError(
-            f'weights must be "equal" or "precision", got {shown(weights)}',
+            f'weights must be "equal" or "precision", got {quote(weights)}',
             code="weights",
             param="weights",
         )
     alpha, beta = exponents_of(HOFFMANN if surface is None else surface)
     runs = read_runs(frame, columns=columns, target=target, flops=flops, budget=budget, width=width)
-    optima = parabola_vertices(runs, np.ones((1, runs.rows)))
+    optima = parabola_optima(runs, np.ones((1, runs.rows)))
     error = _vertex_errors(runs, optima.ln_n[0])
     weight = None
     used = optima.used[0] > 0
@@ -113,7 +113,7 @@ def approach2(
         weight = (error[used].min() / error) ** 2
     size, tokens = frontier_lines(optima, weight)
     windows = np.array(
-        [raised(np.ptp(runs.ln_n[runs.budget == one]) / 2) for one in range(runs.budgets)]
+        [exp(np.ptp(runs.ln_n[runs.budget == one]) / 2) for one in range(runs.budgets)]
     )
     biases = [
         isoflop_bias({"alpha": alpha, "beta": beta}, factor=one).d_star

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scaling_fast.allocation.budgets import FEWEST_SIZES
-from scaling_fast.errors import ParameterError, shown
+from scaling_fast.errors import ParameterError, quote
 from scaling_fast.fitting.result import Fit
 from scaling_fast.validation import number_between, number_of_points
 
@@ -95,7 +95,7 @@ def exponents_of(surface: Any) -> tuple[float, float]:
     if not isinstance(values, Mapping):
         raise ParameterError(
             f"the surface must be a fit of the Chinchilla law or a mapping with alpha and beta, got "
-            f"{shown(surface)}",
+            f"{quote(surface)}",
             code="surface",
             param="surface",
         )

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.allocation.budgets import FLOPS_PER_TOKEN
-from scaling_fast.errors import DataError, ParameterError, shown
+from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.frames import read, require
 from scaling_fast.validation import number_between
 
@@ -75,13 +75,13 @@ def losses_at_budgets(
     listed: Any = budgets
     if not isinstance(listed, Sequence | np.ndarray) or isinstance(listed, str):
         raise ParameterError(
-            f"budgets must be FLOP in a list, such as [1e18, 1e19], got {shown(budgets)}",
+            f"budgets must be FLOP in a list, such as [1e18, 1e19], got {quote(budgets)}",
             code="budgets",
             param="budgets",
         )
     if not run:
         raise ParameterError(
-            f'run must name the column of the runs, such as run="run", got {shown(run)}',
+            f'run must name the column of the runs, such as run="run", got {quote(run)}',
             code="run",
             param="run",
         )
@@ -105,7 +105,7 @@ def losses_at_budgets(
         if (np.diff(x) == 0.0).any():
             again = int(np.argmax(np.diff(x) == 0.0)) + 1
             raise DataError(
-                f"run {shown(table.keys.row(group))} has two losses at {np.exp(x[again]):.6g} FLOP",
+                f"run {quote(table.keys.row(group))} has two losses at {np.exp(x[again]):.6g} FLOP",
                 code="duplicate",
                 row=int(table.order[rows[again]]),
             )
@@ -119,7 +119,7 @@ def losses_at_budgets(
     for one in keys.columns:
         if one in out.columns and table.sources.get(one) != one:
             raise DataError(
-                f"the run is named by a column {shown(one)}, which is a result too; rename it",
+                f"the run is named by a column {quote(one)}, which is a result too; rename it",
                 code="name_clash",
                 column=one,
             )

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaling_fast.errors import DataError, shown
+from scaling_fast.errors import DataError, quote
 from scaling_fast.frames import read, require
-from scaling_fast.laws.quantities import raised
+from scaling_fast.laws.quantities import exp
 from scaling_fast.validation import number_between
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PowerLine", "power_line", "straight"]
+__all__ = ["PowerLine", "fit_lines", "power_line"]
 
 FEWEST_POINTS = 2
 """Points that fix a line."""
@@ -48,7 +48,7 @@ class PowerLine:
 
     def at(self, x: float) -> float:
         """Return y at one positive x."""
-        return raised(self.ln_scale + self.exponent * math.log(number_between(x, "x")))
+        return exp(self.ln_scale + self.exponent * math.log(number_between(x, "x")))
 
 
 def power_line(frame: Any, *, x: str, y: str, weights: Any = None) -> PowerLine:
@@ -80,7 +80,7 @@ def power_line(frame: Any, *, x: str, y: str, weights: Any = None) -> PowerLine:
     weight = np.ones(table.rows) if table.weights is None else np.array(table.weights)
     if np.ptp(ln_x) == 0.0:
         raise DataError(
-            f"a line needs two different values of {shown(x)}, got {table.rows} rows of one",
+            f"a line needs two different values of {quote(x)}, got {table.rows} rows of one",
             code="constant",
             column=x,
         )
@@ -91,7 +91,7 @@ def fitted_line(
     ln_x: NDArray[np.float64], ln_y: NDArray[np.float64], weight: NDArray[np.float64]
 ) -> PowerLine:
     """Return the line through points that are already logarithms; two different x are assumed."""
-    slope, level = (float(one[0]) for one in straight(ln_x[None], ln_y[None], weight[None]))
+    slope, level = (float(one[0]) for one in fit_lines(ln_x[None], ln_y[None], weight[None]))
     total = weight.sum()
     centre = float(weight @ ln_x / total)
     spread = float(weight @ (ln_x - centre) ** 2)
@@ -109,7 +109,7 @@ def fitted_line(
     )
 
 
-def straight(
+def fit_lines(
     x: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return slopes and intercepts of weighted lines, one a row of the arrays.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from scaling_fast.allocation.budgets import Runs
 
-__all__ = ["STATUSES", "Optima", "parabola_vertices", "winners"]
+__all__ = ["STATUSES", "Optima", "best_runs", "parabola_optima"]
 
 STATUSES = ("used", "few_sizes", "no_minimum", "outside", "edge")
 """What became of a budget.
@@ -59,7 +59,7 @@ class Optima:
         return np.asarray(self.status == USED, dtype=np.float64)
 
 
-def winners(runs: Runs, counts: NDArray[np.float64]) -> Optima:
+def best_runs(runs: Runs, counts: NDArray[np.float64]) -> Optima:
     """Return the run with the lowest loss of each budget; the first row wins a tie.
 
     Parameters
@@ -88,7 +88,7 @@ def winners(runs: Runs, counts: NDArray[np.float64]) -> Optima:
     return out
 
 
-def parabola_vertices(runs: Runs, counts: NDArray[np.float64]) -> Optima:
+def parabola_optima(runs: Runs, counts: NDArray[np.float64]) -> Optima:
     """Return the vertices of parabolas of the loss in ln N, one a budget.
 
     Parameters

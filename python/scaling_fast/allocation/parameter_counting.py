@@ -13,7 +13,7 @@ import polars as pl
 from scaling_fast.allocation.budgets import FLOPS_PER_TOKEN
 from scaling_fast.allocation.isoflop_error import exponents_of
 from scaling_fast.allocation.lines import fitted_line
-from scaling_fast.errors import ParameterError, shown
+from scaling_fast.errors import ParameterError, quote
 from scaling_fast.fitting.result import Fit
 from scaling_fast.validation import number_between, number_of_points
 
@@ -99,7 +99,7 @@ def counting_slope(
     ]
     if len(ends) != 2 or ends[0] >= ends[1]:
         raise ParameterError(
-            f"flops must be a range from low to high, got {shown(flops)}",
+            f"flops must be a range from low to high, got {quote(flops)}",
             code="flops",
             param="flops",
         )

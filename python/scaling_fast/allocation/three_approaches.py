@@ -22,10 +22,10 @@ from scaling_fast.allocation.budgets import read_runs
 from scaling_fast.allocation.common_draws import row_counts
 from scaling_fast.allocation.envelope import winners_curse
 from scaling_fast.allocation.frontier import budget_findings, budget_table, frontier_lines
-from scaling_fast.allocation.lines import straight
-from scaling_fast.allocation.optima import parabola_vertices, winners
-from scaling_fast.errors import ParameterError, shown
-from scaling_fast.findings import Finding, told
+from scaling_fast.allocation.lines import fit_lines
+from scaling_fast.allocation.optima import best_runs, parabola_optima
+from scaling_fast.errors import ParameterError, quote
+from scaling_fast.findings import Finding, format_findings
 from scaling_fast.fitting.run import fit
 from scaling_fast.resampling.run import bootstrap
 from scaling_fast.resampling.schemes import Pairs, Weights
@@ -109,7 +109,7 @@ class Approaches:
             for row in self.disagreement.iter_rows(named=True)
             if row["flops"] is None
         ]
-        lines += told(self.findings, 8)
+        lines += format_findings(self.findings, 8)
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -206,7 +206,7 @@ def approaches(
     runs = read_runs(frame, columns=columns, target=target, flops=flops, budget=budget, width=width)
     counts = row_counts(runs, scheme, n=n, seed=seed)
     ones = np.ones((1, runs.rows))
-    envelope, parabolas = winners(runs, ones), parabola_vertices(runs, ones)
+    envelope, parabolas = best_runs(runs, ones), parabola_optima(runs, ones)
     for one in (envelope, parabolas):
         frontier_lines(one)  # says what is missing where no line can be drawn
     ln_rate = float(np.median(runs.ln_rate))
@@ -229,7 +229,7 @@ def approaches(
         ]
     )[:, 0]
     status = refits.draws["status"].cast(pl.String)
-    redrawn = (winners(runs, counts), parabola_vertices(runs, counts))
+    redrawn = (best_runs(runs, counts), parabola_optima(runs, counts))
     tables = [
         _draws(1, _line_numbers(redrawn[0]), used=redrawn[0].used),
         _draws(2, _line_numbers(redrawn[1]), used=redrawn[1].used),
@@ -265,7 +265,7 @@ def _budgets_asked(at: Any) -> list[float]:
     listed = [at] if isinstance(at, int | float | np.number) else at
     if not isinstance(listed, Sequence | np.ndarray) or isinstance(listed, str):
         raise ParameterError(
-            f"at must be FLOP, one number or several, got {shown(at)}", code="at", param="at"
+            f"at must be FLOP, one number or several, got {quote(at)}", code="at", param="at"
         )
     return [number_between(one, "at") for one in listed]
 
@@ -273,8 +273,8 @@ def _budgets_asked(at: Any) -> list[float]:
 def _line_numbers(optima: Optima) -> NDArray[np.float64]:
     """Return a, ln_n0, b, ln_d0 of each replicate's lines, NaN where fewer than two budgets are left."""
     used = optima.used
-    a, ln_n0 = straight(optima.ln_c, optima.ln_n, used)
-    b, ln_d0 = straight(optima.ln_c, optima.ln_d, used)
+    a, ln_n0 = fit_lines(optima.ln_c, optima.ln_n, used)
+    b, ln_d0 = fit_lines(optima.ln_c, optima.ln_d, used)
     return np.column_stack([a, ln_n0, b, ln_d0])
 
 
@@ -340,7 +340,7 @@ def _bias_on_surface(runs: Runs, surface: Fit, points: NDArray[np.float64]) -> t
     quiet = replace(runs, loss=surface.predict()["prediction"].to_numpy())
     ones = np.ones((1, runs.rows))
     found = []
-    for place, pick in ((1, winners), (2, parabola_vertices)):
+    for place, pick in ((1, best_runs), (2, parabola_optima)):
         numbers = _line_numbers(pick(quiet, ones))[0]
         if not np.isfinite(numbers).all() or not np.isfinite(points[2]).all():
             continue

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from scaling_fast.errors import DataError, ParameterError, shown
+from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.findings import Finding, Severity
 from scaling_fast.reporting import letter as letters
 from scaling_fast.reporting import page
@@ -148,7 +148,7 @@ class Audit:
         except ParameterError:
             raise
         except (OSError, ValueError) as error:
-            raise DataError(f"report {shown(path, 200)} cannot be read: {error}") from error
+            raise DataError(f"report {quote(path, 200)} cannot be read: {error}") from error
         return cls.from_json(text)
 
     def letter(self) -> str:

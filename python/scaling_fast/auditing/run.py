@@ -12,7 +12,7 @@ from scaling_fast.auditing.claim.reading import Paper, load_paper
 from scaling_fast.auditing.evidence.case import gather
 from scaling_fast.auditing.report import full_report
 from scaling_fast.auditing.result import Audit
-from scaling_fast.errors import ParameterError, shown
+from scaling_fast.errors import ParameterError, quote
 from scaling_fast.reporting.files import json_ready
 from scaling_fast.runtime.process import require_usable_process
 
@@ -72,15 +72,15 @@ def audit(
     replicates: Any = claim.settings.n if n is None else n
     number: Any = seed
     if isinstance(replicates, bool) or not isinstance(replicates, int | np.integer):
-        raise ParameterError(f"n must be a whole number, got {shown(replicates)}", param="n")
+        raise ParameterError(f"n must be a whole number, got {quote(replicates)}", param="n")
     if not FEWEST <= replicates <= MOST:
         raise ParameterError(
-            f"n must be between {FEWEST} and {MOST:,}, got {shown(replicates)}", param="n"
+            f"n must be between {FEWEST} and {MOST:,}, got {quote(replicates)}", param="n"
         )
     whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
     if not whole or not 0 <= number < 2**63:
         raise ParameterError(
-            f"seed must be a whole number from 0 to 2**63 - 1, got {shown(seed)}", param="seed"
+            f"seed must be a whole number from 0 to 2**63 - 1, got {quote(seed)}", param="seed"
         )
     case = gather(
         claim, data=data, n=int(replicates), seed=int(seed), threads=threads, progress=progress

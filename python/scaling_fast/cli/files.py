@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scaling_fast.cli import parsing as words
-from scaling_fast.errors import DataError, nearest, shown
+from scaling_fast.errors import DataError, nearest, quote
 from scaling_fast.runtime.files import read_regular
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def read_frame(name: str) -> pl.DataFrame:
         if not path.exists():
             problem = "does not exist"
         raise DataError(
-            f"file {shown(name, 200)} {problem}; give a file ending in {', '.join(READ)}, "
+            f"file {quote(name, 200)} {problem}; give a file ending in {', '.join(READ)}, "
             "or the name of a dataset (`scaling-fast datasets` lists them)",
             code="file",
         )
@@ -78,9 +78,9 @@ def read_frame(name: str) -> pl.DataFrame:
 
     if name not in datasets.names():
         near = nearest(name, [*datasets.names(), *_files_here()])
-        meant = f"; did you mean {shown(near)}?" if near else ";"
+        meant = f"; did you mean {quote(near)}?" if near else ";"
         raise DataError(
-            f"{shown(name, 200)} is neither a file nor a dataset{meant} "
+            f"{quote(name, 200)} is neither a file nor a dataset{meant} "
             "`scaling-fast datasets` lists the datasets",
             code="unknown_dataset",
         )
@@ -147,7 +147,7 @@ def _refuse_duplicates(content: bytes, separator: str) -> None:
     for one in header.row(0):
         if one in seen:
             raise DataError(
-                f"the header names column {shown(one)} twice; rename one of them",
+                f"the header names column {quote(one)} twice; rename one of them",
                 code="duplicate_column",
                 column=one,
             )
@@ -164,10 +164,10 @@ def _parsed(name: str, suffix: str, read: Callable[[], bytes]) -> pl.DataFrame:
         content = read()
         frame = _frame(suffix, content)
     except DataError as error:
-        error.args = (f"file {shown(name, 200)}: {error}",)
+        error.args = (f"file {quote(name, 200)}: {error}",)
         raise
     except FileNotFoundError as error:
-        raise DataError(f"file {shown(name, 200)} does not exist", code="file") from error
+        raise DataError(f"file {quote(name, 200)} does not exist", code="file") from error
     except (pl.exceptions.PolarsError, OSError, ValueError, UnicodeError) as error:
         if suffix == ".csv" and b";" in content.partition(b"\n")[0].partition(b",")[0]:
             raise _semicolons(name) from error  # whose decimal commas make ragged rows
@@ -175,7 +175,7 @@ def _parsed(name: str, suffix: str, read: Callable[[], bytes]) -> pl.DataFrame:
         reason = said.strip().split("\n", 1)[0] or type(error).__name__
         mend = next((how for word, how in MENDS.items() if word in reason), "")
         raise DataError(
-            f"file {shown(name, 200)} cannot be read: {reason}{mend}", code="file"
+            f"file {quote(name, 200)} cannot be read: {reason}{mend}", code="file"
         ) from error
     if frame.width == 1 and ";" in frame.columns[0]:
         raise _semicolons(name)
@@ -184,7 +184,7 @@ def _parsed(name: str, suffix: str, read: Callable[[], bytes]) -> pl.DataFrame:
 
 def _semicolons(name: str) -> DataError:
     return DataError(
-        f"file {shown(name, 200)} seems to be separated by semicolons; write it with commas (and "
+        f"file {quote(name, 200)} seems to be separated by semicolons; write it with commas (and "
         "points in its numbers), for example pandas.read_csv(..., sep=';').to_csv(...)",
         code="file",
     )
@@ -205,7 +205,7 @@ def refuse_unwritable(path: Path, *, force: bool, suffixes: tuple[str, ...] = ()
         For a suffix that is not known, a file that is there already (without `force`), anything
         but a regular file, and a directory that is missing or cannot be written to.
     """
-    name = shown(path, 200)
+    name = quote(path, 200)
     if suffixes and path.suffix.lower() not in suffixes:
         raise DataError(f"output {name} must end in {', '.join(suffixes)}", code="output")
     try:
@@ -220,10 +220,10 @@ def refuse_unwritable(path: Path, *, force: bool, suffixes: tuple[str, ...] = ()
         raise DataError(f"output {name} exists already; --force replaces it", code="exists")
     parent = path.parent
     if not parent.is_dir():
-        raise DataError(f"there is no directory {shown(parent, 200)} to write to", code="output")
+        raise DataError(f"there is no directory {quote(parent, 200)} to write to", code="output")
     if not os.access(parent, os.W_OK):
         raise DataError(
-            f"directory {shown(parent, 200)} is not writable; choose another path", code="output"
+            f"directory {quote(parent, 200)} is not writable; choose another path", code="output"
         )
 
 
@@ -242,7 +242,7 @@ def refuse_equal(named: dict[str, Path | None]) -> None:
         first = seen.setdefault(os.path.normcase(path.resolve()), option)
         if first != option:
             raise DataError(
-                f"{first} and {option} name the same file {shown(path, 200)}; "
+                f"{first} and {option} name the same file {quote(path, 200)}; "
                 "give each a path of its own",
                 code="output",
             )
@@ -309,5 +309,5 @@ def _write(content: bytes, path: Path) -> None:
             raise
     except OSError as error:
         raise DataError(
-            f"output {shown(path, 200)} cannot be written: {error.strerror}", code="output"
+            f"output {quote(path, 200)} cannot be written: {error.strerror}", code="output"
         ) from error

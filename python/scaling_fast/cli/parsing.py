@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, get_args
 
 from scaling_fast import losses
-from scaling_fast.errors import ParameterError, nearest, shown
+from scaling_fast.errors import ParameterError, nearest, quote
 from scaling_fast.laws.usual import usual_column
 from scaling_fast.resampling import schemes
 
@@ -47,7 +47,7 @@ def _number(text: str, option: str) -> float:
         return float(text.strip())
     except ValueError:
         raise ParameterError(
-            f"{option} wants a number, got {shown(text)}", code="not_a_number", param=option
+            f"{option} wants a number, got {quote(text)}", code="not_a_number", param=option
         ) from None
 
 
@@ -55,7 +55,7 @@ def _pair(text: str, separator: str, option: str, example: str) -> tuple[str, st
     left, found, right = text.partition(separator)
     if not (found and left.strip() and right.strip()):
         raise ParameterError(
-            f"{option} wants the form {shown(example)}, got {shown(text)}",
+            f"{option} wants the form {quote(example)}, got {quote(text)}",
             code="form",
             param=option,
         )
@@ -68,7 +68,7 @@ def _once(pairs: Iterable[tuple[str, Any]], option: str) -> dict[str, Any]:
     for name, value in pairs:
         if name in found:
             raise ParameterError(
-                f"{option} names {shown(name)} twice", code="duplicate", param=name
+                f"{option} names {quote(name)} twice", code="duplicate", param=name
             )
         found[name] = value
     return found
@@ -76,9 +76,9 @@ def _once(pairs: Iterable[tuple[str, Any]], option: str) -> dict[str, Any]:
 
 def _unknown(word: str, words: Sequence[str], option: str) -> ParameterError:
     near = nearest(word, words)
-    meant = f"; did you mean {shown(near)}?" if near else ";"
+    meant = f"; did you mean {quote(near)}?" if near else ";"
     return ParameterError(
-        f"{option} does not know {shown(word)}{meant} it knows {', '.join(words)}",
+        f"{option} does not know {quote(word)}{meant} it knows {', '.join(words)}",
         code="unknown_word",
         param=option,
     )
@@ -108,7 +108,7 @@ def _column(name: str, text: str, frame: pl.DataFrame) -> Any:
         apart = [one.strip() for one in f"{name}={text}".split(",")]
         said = " ".join(f"--column {one}" for one in apart)
         raise ParameterError(
-            f"--column takes one name at a time; repeat it: {shown(said, 200)}",
+            f"--column takes one name at a time; repeat it: {quote(said, 200)}",
             code="form",
             param="--column",
         )
@@ -170,7 +170,7 @@ def loss(text: str) -> Loss:
     wanted = [one.name for one in fields(known[name])]
     if len(given) > len(wanted) or (wanted and not given):
         raise ParameterError(
-            f"--loss {name} is written {shown(_loss_form(name))}, got {shown(text)}",
+            f"--loss {name} is written {quote(_loss_form(name))}, got {quote(text)}",
             code="form",
             param="loss",
         )
@@ -196,7 +196,7 @@ def residual(text: str | None) -> Any:
 
     if not given or given[1:] not in ([], ["plain"]):
         raise ParameterError(
-            f"--residual log_excess is written `log_excess:E` or `log_excess:E:plain`, got {shown(text)}",
+            f"--residual log_excess is written `log_excess:E` or `log_excess:E:plain`, got {quote(text)}",
             code="form",
             param="residual",
         )
@@ -224,7 +224,7 @@ def params(given: Sequence[str]) -> dict[str, Param] | None:
             if field not in _PARAM_FIELDS:
                 raise _unknown(field, _PARAM_FIELDS, "--param")
         if name in found:
-            raise ParameterError(f"--param names {shown(name)} twice", code="duplicate", param=name)
+            raise ParameterError(f"--param names {quote(name)} twice", code="duplicate", param=name)
         values = _once(((field, _number(value, "--param")) for field, value in pairs), "--param")
         found[name] = Param(**values)
     return found
@@ -264,7 +264,7 @@ def scheme(text: str) -> Scheme:
     wanted = SCHEME_FIELDS.get(name, ())
     if found and not wanted:
         raise ParameterError(
-            f"--scheme {name} takes no column, got {shown(rest)}", code="form", param="scheme"
+            f"--scheme {name} takes no column, got {quote(rest)}", code="form", param="scheme"
         )
     # The last part is a column, which may hold colons itself.
     parts = rest.split(":", len(wanted) - 1) if rest else []

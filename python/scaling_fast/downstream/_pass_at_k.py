@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import ConvergenceError, DataError, ParameterError, shown
+from scaling_fast.errors import ConvergenceError, DataError, ParameterError, quote
 from scaling_fast.findings import Finding
 from scaling_fast.frames import read
-from scaling_fast.laws.quantities import raised
+from scaling_fast.laws.quantities import exp
 from scaling_fast.validation import checked_level, number_between, whole_number
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def pass_at_k(
     if tried.max() > MOST_ATTEMPTS:
         row = int(np.argmax(tried))
         raise DataError(
-            f"column {shown(attempts)} holds `{tried[row]:g}` in row {row}, more than the "
+            f"column {quote(attempts)} holds `{tried[row]:g}` in row {row}, more than the "
             f"{MOST_ATTEMPTS:,} attempts whose combinations are counted exactly",
             code="too_many",
             column=attempts,
@@ -148,7 +148,7 @@ class BetaBinomial:
 
         z = float(ndtri(0.5 + checked_level(level) / 2))
         rows = [
-            (name, value, value * raised(-z * error), value * raised(z * error))
+            (name, value, value * exp(-z * error), value * exp(z * error))
             for name, value, error in (
                 ("alpha", self.alpha, self.ln_alpha_error),
                 ("beta", self.beta, self.ln_beta_error),
@@ -321,7 +321,7 @@ def _counts(
         if bad.any():
             row = int(np.argmax(bad))
             raise DataError(
-                f"column {shown(name)} must hold whole numbers (attempts from 1, successes from 0 to the "
+                f"column {quote(name)} must hold whole numbers (attempts from 1, successes from 0 to the "
                 f"attempts), got `{values[row]:g}` in row {row}",
                 code="count",
                 column=name,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import ConvergenceError, DataError, ParameterError, shown
+from scaling_fast.errors import ConvergenceError, DataError, ParameterError, quote
 from scaling_fast.frames import as_frame, to_float64
 from scaling_fast.validation import whole_number
 
@@ -131,7 +131,7 @@ def benchmark_components(frame: Any, *, columns: Sequence[str], components: int 
     names = () if isinstance(said, str) or not isinstance(said, Sequence) else tuple(said)
     if len(names) < 2 or not all(isinstance(one, str) for one in names):
         raise ParameterError(
-            f"columns must name at least two benchmarks, got {shown(columns)}",
+            f"columns must name at least two benchmarks, got {quote(columns)}",
             code="columns",
             param="columns",
         )
@@ -151,7 +151,7 @@ def benchmark_components(frame: Any, *, columns: Sequence[str], components: int 
     gap = ~np.isfinite(values)
     if gap.all(axis=0).any():
         name = names[int(np.argmax(gap.all(axis=0)))]
-        raise DataError(f"column {shown(name)} has no score at all", code="empty", column=name)
+        raise DataError(f"column {quote(name)} has no score at all", code="empty", column=name)
     filled = _filled(values, gap)
     means = filled.mean(axis=0)
     _, singular, loadings = np.linalg.svd(filled - means, full_matrices=False)
@@ -204,7 +204,7 @@ def _scores(frame: Any, names: Sequence[str]) -> NDArray[np.float64]:
     if infinite.any():
         row, column = (int(one) for one in np.argwhere(infinite)[0])
         raise DataError(
-            f"column {shown(names[column])} holds an infinite score in row {row}",
+            f"column {quote(names[column])} holds an infinite score in row {row}",
             code="infinite",
             column=names[column],
             row=row,

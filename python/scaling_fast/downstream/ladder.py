@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import ConvergenceError, DataError, ParameterError, shown
+from scaling_fast.errors import ConvergenceError, DataError, ParameterError, quote
 from scaling_fast.fitting.run import fit
 from scaling_fast.frames import read
 from scaling_fast.laws import Law, Param
@@ -167,7 +167,7 @@ def two_step_ladder(
     """
     if columns is not None and not isinstance(columns, Mapping):
         raise ParameterError(
-            f'columns must be a mapping such as {{"N": "params"}}, got {shown(columns)}',
+            f'columns must be a mapping such as {{"N": "params"}}, got {quote(columns)}',
             code="columns",
             param="columns",
         )
@@ -219,7 +219,7 @@ def _require_scores(
     if bad.any():
         row = int(np.argmax(bad))
         raise DataError(
-            f"column {shown(score)} must hold accuracies from 0 to 1, got `{table.target[row]:g}` in row "
+            f"column {quote(score)} must hold accuracies from 0 to 1, got `{table.target[row]:g}` in row "
             f"{int(table.order[row])}; divide percentages by 100",
             code="score",
             column=score,

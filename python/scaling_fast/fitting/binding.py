@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from scaling_fast.errors import DataError, ParameterError, shown, suggestion
+from scaling_fast.errors import DataError, ParameterError, quote, suggestion
 from scaling_fast.fitting.table import DIAGNOSTICS, column_name
 from scaling_fast.frames import as_frame
 from scaling_fast.laws.usual import mapping_hint
@@ -46,14 +46,14 @@ def with_params(law: Law, params: Any) -> Law:
         return law
     if not isinstance(params, Mapping):
         raise ParameterError(
-            f"params must be a mapping of name to Param, got {shown(params)}",
+            f"params must be a mapping of name to Param, got {quote(params)}",
             code="params",
             param="params",
         )
     for one in params:
         if not isinstance(one, str) or one not in law.params:
             raise ParameterError(
-                f"params names {shown(one)}, which is no parameter of the law"
+                f"params names {quote(one)}, which is no parameter of the law"
                 f"{suggestion(one, law.params, kind='parameters')}",
                 code="unknown_name",
                 param=one,
@@ -66,7 +66,7 @@ def bound_law(law: Law, columns: Mapping[str, Any] | None, frame: Any, target: s
     """Return the law with its columns: those `columns` names, or those the frame has."""
     if columns is not None and not isinstance(columns, Mapping):
         raise ParameterError(
-            f'columns must be a mapping such as {{"N": "params"}}, got {shown(columns)}',
+            f'columns must be a mapping such as {{"N": "params"}}, got {quote(columns)}',
             code="columns",
             param="columns",
         )
@@ -76,7 +76,7 @@ def bound_law(law: Law, columns: Mapping[str, Any] | None, frame: Any, target: s
     for one in columns or ():
         if one not in names and one != aimed:
             raise ParameterError(
-                f"columns names {shown(one)}, which the formula does not have"
+                f"columns names {quote(one)}, which the formula does not have"
                 f"{suggestion(str(one), names, kind='names')}",
                 code="unknown_name",
                 param=str(one),
@@ -115,17 +115,17 @@ def target_and_residual(
     """Return the target's name and the residual, from the arguments or from the left side of the formula."""
     if law.target is not None and target is not None and target != law.target:
         raise ParameterError(
-            f"target is {shown(target)}, but the formula explains {shown(law.target)}",
+            f"target is {quote(target)}, but the formula explains {quote(law.target)}",
             code="target",
             param="target",
         )
     if target is not None and not isinstance(target, str):
         raise ParameterError(
-            f"target must be a column's name, got {shown(target)}", code="target", param="target"
+            f"target must be a column's name, got {quote(target)}", code="target", param="target"
         )
     if not isinstance(residual, LogExcess) and residual not in (None, "log", "raw", "logit"):
         raise ParameterError(
-            f'residual must be "log", "raw", "logit" or LogExcess("E"), got {shown(residual)}',
+            f'residual must be "log", "raw", "logit" or LogExcess("E"), got {quote(residual)}',
             code="residual",
             param="residual",
         )
@@ -146,7 +146,7 @@ def check_excess(law: Law, loss: Loss, residual: LogExcess) -> None:
     """Refuse a log-excess residual of a name that is no parameter, or under a loss that has no likelihood."""
     if residual.param not in law.params:
         raise ParameterError(
-            f"LogExcess names {shown(residual.param)}, which is no parameter of the law"
+            f"LogExcess names {quote(residual.param)}, which is no parameter of the law"
             f"{suggestion(residual.param, law.params, kind='parameters')}",
             code="unknown_name",
             param=residual.param,
@@ -169,8 +169,8 @@ def require_floor(law: Law, table: Table, residual: LogExcess) -> None:
         row = int(table.order[bad].min())
         said = "lower bound" if param.fixed is None else "fixed value"
         raise DataError(
-            f"column {shown(table.target_name)} must lie above the {said} {least:g} of "
-            f"{shown(residual.param)}, because LogExcess takes the logarithm of their difference; "
+            f"column {quote(table.target_name)} must lie above the {said} {least:g} of "
+            f"{quote(residual.param)}, because LogExcess takes the logarithm of their difference; "
             f"row {row} does not",
             code="domain",
             column=table.target_name,
@@ -185,7 +185,7 @@ def checked_loss(loss: Any) -> Loss:
         return Huber(1e-3)
     if isinstance(loss, type) or getattr(loss, "name", None) not in LOSSES:
         raise ParameterError(
-            f"loss must be a loss such as Huber(1e-3) or Squared(), got {shown(loss)}",
+            f"loss must be a loss such as Huber(1e-3) or Squared(), got {quote(loss)}",
             code="loss",
             param="loss",
         )
@@ -197,7 +197,7 @@ def refuse_key_clash(law: Law, keys: Sequence[str]) -> None:
     for one in keys:
         if one in law.params or one in law.derived:
             raise ParameterError(
-                f"the group column {shown(one)} has the name of a parameter; rename the column",
+                f"the group column {quote(one)} has the name of a parameter; rename the column",
                 code="name_clash",
                 param=one,
             )
@@ -211,7 +211,7 @@ def refuse_lost_diagnostics(request: Request) -> None:
         own = column_name(one, taken)
         if own in taken and (one != "scale" or request.is_likelihood):
             raise ParameterError(
-                f"the names {shown(one)} and {shown(own)} are both taken, so the table has none left for "
+                f"the names {quote(one)} and {quote(own)} are both taken, so the table has none left for "
                 f"the {one} of a fit; rename one of them",
                 code="name_clash",
                 param=own,

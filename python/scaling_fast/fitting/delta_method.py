@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_fast.errors import DataError, ParameterError, shown
+from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.fitting.covariance import covariance, likelihood_covariance
 from scaling_fast.losses.residual import LogExcess
 
@@ -90,7 +90,7 @@ def _checked_kind(
     kind = kind or ("hessian" if plain else "sandwich")
     if kind not in ("hessian", "sandwich"):
         raise ParameterError(
-            f'kind must be "hessian" or "sandwich", got {shown(kind)}',
+            f'kind must be "hessian" or "sandwich", got {quote(kind)}',
             code="kind",
             param="kind",
         )
@@ -103,7 +103,7 @@ def _checked_kind(
         )
     if noise not in ("estimated", "given"):
         raise ParameterError(
-            f'noise must be "estimated" or "given", got {shown(noise)}',
+            f'noise must be "estimated" or "given", got {quote(noise)}',
             code="noise",
             param="noise",
         )

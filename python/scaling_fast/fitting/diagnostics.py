@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaling_fast.errors import shown
+from scaling_fast.errors import quote
 from scaling_fast.findings import Finding
 from scaling_fast.fitting.design import shortfalls
 from scaling_fast.fitting.status import status_sentence
@@ -60,7 +60,7 @@ def of_fit(
             _finding(
                 "level_optimum",
                 "red",
-                f"the optimum is not one point: along {shown(level, 200)} the loss stays the same",
+                f"the optimum is not one point: along {quote(level, 200)} the loss stays the same",
                 advice="use a smoother loss (a larger delta, or Squared), or add rows",
                 evidence={"parameters": level},
             )
@@ -71,7 +71,7 @@ def of_fit(
             _finding(
                 "not_identified",
                 "red",
-                f"the rows do not determine {shown(lost, 200)}",
+                f"the rows do not determine {quote(lost, 200)}",
                 advice=status_sentence("not_identified"),
                 evidence={"parameters": lost},
             )
@@ -106,7 +106,7 @@ def of_fit(
             _finding(
                 "no_interior_optimum",
                 "red",
-                f"the likelihood grows without end as {shown(floor)} nears the smallest target, and has no "
+                f"the likelihood grows without end as {quote(floor)} nears the smallest target, and has no "
                 "optimum below it",
                 advice=f"add rows, give {floor} an upper bound or a value, or use log residuals",
                 evidence={"parameter": floor},
@@ -117,7 +117,7 @@ def of_fit(
             _finding(
                 "at_bound",
                 "amber",
-                f"{shown(bound, 200)} ended on a bound; intervals and tests of it need a boundary reference",
+                f"{quote(bound, 200)} ended on a bound; intervals and tests of it need a boundary reference",
                 evidence={"parameters": bound},
             )
         )
@@ -167,7 +167,7 @@ def _mistyped(request: Request) -> list[Finding]:
                 _finding(
                     "parameter_like_column",
                     "amber",
-                    f"{shown(name)} is taken for a parameter; did you mean the column {shown(unused[close[0]])}?",
+                    f"{quote(name)} is taken for a parameter; did you mean the column {quote(unused[close[0]])}?",
                     advice="write the column's name, or say which name is which column with columns=",
                     evidence={"parameter": name, "column": unused[close[0]]},
                 )

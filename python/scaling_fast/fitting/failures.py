@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaling_fast.errors import ConvergenceError, DataError, shown
+from scaling_fast.errors import ConvergenceError, DataError, quote
 from scaling_fast.frames.values import first_bad
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def refuse_useless(request: Request, numbers: dict[str, NDArray[Any]], status: s
     if status == "too_few_rows":
         raise DataError(
             f"n={request.table.rows} rows are fewer than the p={len(free)} free parameters "
-            f"{shown(free, 200)}; add rows or fix parameters",
+            f"{quote(free, 200)}; add rows or fix parameters",
             code="too_few_rows",
         )
     lost = [
@@ -32,7 +32,7 @@ def refuse_useless(request: Request, numbers: dict[str, NDArray[Any]], status: s
     ]
     if status == "not_identified" and set(free) <= set(lost):
         raise DataError(
-            f"the rows identify none of the parameters {shown(free, 200)} where the search ended: a column that "
+            f"the rows identify none of the parameters {quote(free, 200)} where the search ended: a column that "
             "does not vary, parameters that only occur together, or a search that lost its way; add rows at "
             "other scales, fix parameters or give starts",
             code="not_identified",
@@ -40,14 +40,14 @@ def refuse_useless(request: Request, numbers: dict[str, NDArray[Any]], status: s
         )
     if status == "not_finite" and math.isfinite(float(numbers["objective"][0])):
         raise ConvergenceError(
-            f"the best fit of the law {shown(request.law.formula, 80)} lies where a parameter is too large or "
+            f"the best fit of the law {quote(request.law.formula, 80)} lies where a parameter is too large or "
             "too small for a number: the objective falls on and on towards there; give bounds, fix a "
             "parameter, or measure the columns in other units",
             code="not_finite",
         )
     if status == "not_finite":
         raise ConvergenceError(
-            f"the law {shown(request.law.formula, 80)} has no finite objective at any start; give starts or "
+            f"the law {quote(request.law.formula, 80)} has no finite objective at any start; give starts or "
             f"bounds inside its domain, or measure the columns in other units{_tiny(request.table)}",
             code="not_finite",
         )
@@ -60,6 +60,6 @@ def _tiny(table: Table) -> str:
         bad = (values != 0.0) & (np.abs(values) < least)
         if bad.any():
             row, value = first_bad(values, bad, table.order)
-            called = shown(table.sources.get(name, name))
-            return f"; column {called} holds {shown(repr(value))} in row {row}, too near 0 for a double"
+            called = quote(table.sources.get(name, name))
+            return f"; column {called} holds {quote(repr(value))} in row {row}, too near 0 for a double"
     return ""

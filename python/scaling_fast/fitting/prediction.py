@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import DataError, shown
+from scaling_fast.errors import DataError, quote
 from scaling_fast.fitting.table import column_name
 from scaling_fast.frames import as_frame, read, require
 
@@ -50,7 +50,7 @@ def read_alike(request: Request, frame: Any) -> Table:
     for one in table.keys.columns:
         if wanted.keys[one].dtype != table.keys[one].dtype:
             raise DataError(
-                f"column {shown(one)} has dtype {wanted.keys[one].dtype} and the groups of the fit "
+                f"column {quote(one)} has dtype {wanted.keys[one].dtype} and the groups of the fit "
                 f"{table.keys[one].dtype}; cast it",
                 code="dtype",
                 column=one,
@@ -66,7 +66,7 @@ def _refuse_numbers(request: Request, frame: Any) -> None:
     for name, value in frame.items():
         if name in known and np.ndim(value) == 0 and isinstance(value, int | float | np.number):
             raise DataError(
-                f"column {shown(name)} is one number; give lists, one value a row: "
+                f"column {quote(name)} is one number; give lists, one value a row: "
                 f'{{"{name}": [{value:g}]}}',
                 code="not_an_array",
                 column=name,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import ParameterError, shown, suggestion
-from scaling_fast.findings import told
+from scaling_fast.errors import ParameterError, quote, suggestion
+from scaling_fast.findings import format_findings
 from scaling_fast.fitting.delta_method import parameter_covariance
 from scaling_fast.fitting.prediction import predicted
 from scaling_fast.fitting.status import status_sentence
@@ -351,24 +351,24 @@ class Fit:
     def _complete(self, params: Mapping[str, float]) -> Mapping[str, float]:
         if not isinstance(params, Mapping):
             raise ParameterError(
-                f"params must be a mapping of name to value, got {shown(params)}", code="params"
+                f"params must be a mapping of name to value, got {quote(params)}", code="params"
             )
         for one in params:
             if one not in self.law.params:
                 raise ParameterError(
-                    f"{shown(one)} is no parameter{suggestion(one, self.law.params, kind='parameters')}",
+                    f"{quote(one)} is no parameter{suggestion(one, self.law.params, kind='parameters')}",
                     code="unknown_name",
                     param=one,
                 )
         missing = [one for one in self.request.names if one not in params]
         if missing:
             raise ParameterError(
-                f"parameter {shown(missing[0])} has no value; give all of {shown(self.request.names, 200)}",
+                f"parameter {quote(missing[0])} has no value; give all of {quote(self.request.names, 200)}",
                 code="missing_parameter",
                 param=missing[0],
             )
         return {
-            one: number(params[one], one, f"parameter {shown(one)}") for one in self.request.names
+            one: number(params[one], one, f"parameter {quote(one)}") for one in self.request.names
         }
 
     # -- showing --------------------------------------------------------------------------------
@@ -397,7 +397,7 @@ class Fit:
             lines.append(f"groups     {self.table.height}   rows {self.n}")
             counts = self.table[column_name("status", self._taken())].value_counts(sort=True)
             lines += [f"  {word:<16} {count}" for word, count in counts.iter_rows()]
-        lines += told(self.findings)
+        lines += format_findings(self.findings)
         return "\n".join(lines)
 
     def _residual_words(self) -> str:

@@ -9,7 +9,7 @@ import polars as pl
 
 from scaling_fast.errors import (
     FormulaError,
-    shown,
+    quote,
 )
 from scaling_fast.fitting import diagnostics as advice
 from scaling_fast.fitting.binding import (
@@ -144,7 +144,7 @@ def fit(
     target, scale_of_residual = target_and_residual(law, target, residual)
     if target in (law.columns or ()) and target not in (columns or {}):
         raise FormulaError(
-            f"the target {shown(target)} stands on the right side of the formula {shown(law.formula, 80)}",
+            f"the target {quote(target)} stands on the right side of the formula {quote(law.formula, 80)}",
             code="target_on_right",
             column=target,
         )

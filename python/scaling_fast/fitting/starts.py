@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaling_fast.errors import DataError, ParameterError, shown, suggestion
+from scaling_fast.errors import DataError, ParameterError, quote, suggestion
 from scaling_fast.frames import as_frame, to_float64
 from scaling_fast.validation import number, whole_number
 
@@ -76,7 +76,7 @@ def _numbers(name: object, values: Any) -> list[float]:
                     break
                 if len(out) == MOST_STARTS:  # an endless row is never listed to its end
                     raise ParameterError(
-                        f"a Grid needs 1 to {MOST_STARTS:,} starts; {shown(name)} alone has more values",
+                        f"a Grid needs 1 to {MOST_STARTS:,} starts; {quote(name)} alone has more values",
                         code="grid",
                         param="starts",
                     )
@@ -88,8 +88,8 @@ def _numbers(name: object, values: Any) -> list[float]:
         except (TypeError, ValueError, OverflowError):
             pass
     raise ParameterError(
-        f"a Grid gives each parameter a list of numbers, such as [0.1, 0.5]; {shown(name)} holds "
-        f"{shown(bad)}",
+        f"a Grid gives each parameter a list of numbers, such as [0.1, 0.5]; {quote(name)} holds "
+        f"{quote(bad)}",
         code="grid",
         param="starts",
     )
@@ -100,7 +100,7 @@ def starting_points(starts: Any, request: Request) -> int | NDArray[np.float64] 
     if isinstance(starts, str):
         if starts != "auto":
             raise ParameterError(
-                f'starts must be "auto", a number, a mapping, a Grid or a frame, got {shown(starts)}',
+                f'starts must be "auto", a number, a mapping, a Grid or a frame, got {quote(starts)}',
                 code="starts",
                 param="starts",
             )
@@ -113,7 +113,7 @@ def starting_points(starts: Any, request: Request) -> int | NDArray[np.float64] 
     if isinstance(starts, Mapping) and all(np.ndim(one) == 0 for one in starts.values()):
         _same_names(starts, free)
         # `number` refuses text, None and NaN by name.
-        point = [number(starts[one], one, f"the start of {shown(one)}") for one in free]
+        point = [number(starts[one], one, f"the start of {quote(one)}") for one in free]
         return _points(np.array([point]), free, request)
     if isinstance(starts, Mapping) or hasattr(starts, "columns"):
         table = as_frame(starts, free)
@@ -139,14 +139,14 @@ def _same_names(given: Mapping[Any, Any], free: Sequence[str]) -> None:
     for one in given:
         if not isinstance(one, str) or one not in free:
             raise ParameterError(
-                f"starts names {shown(one)}, which is no free parameter{suggestion(one, free, kind='parameters')}",
+                f"starts names {quote(one)}, which is no free parameter{suggestion(one, free, kind='parameters')}",
                 code="unknown_name",
                 param=one,
             )
     for one in free:
         if one not in given:
             raise ParameterError(
-                f"starts gives no value for {shown(one)}; give all of {shown(list(free), 200)}",
+                f"starts gives no value for {quote(one)}; give all of {quote(list(free), 200)}",
                 code="missing_parameter",
                 param=one,
             )
@@ -171,7 +171,7 @@ def _points(
             legal = f"positive and {legal}"
         if bad.any():
             raise ParameterError(
-                f"the start of {shown(one)} must be {legal}, got `{values[int(np.argmax(bad))]:g}`",
+                f"the start of {quote(one)} must be {legal}, got `{values[int(np.argmax(bad))]:g}`",
                 code="start",
                 param=one,
             )

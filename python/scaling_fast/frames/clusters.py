@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import DataError, ParameterError, shown, suggestion
+from scaling_fast.errors import DataError, ParameterError, quote, suggestion
 from scaling_fast.frames.values import rows_of
 from scaling_fast.runtime.process import require_usable_process
 
@@ -34,7 +34,7 @@ def cluster_columns(by: Any, param: str) -> list[str]:
     names = list(names) if isinstance(names, Iterable) else []
     if not names or not all(isinstance(one, str) for one in names):
         raise ParameterError(
-            f"{param} must name columns, got {shown(by)}", code="cluster", param=param
+            f"{param} must name columns, got {quote(by)}", code="cluster", param=param
         )
     return names
 
@@ -51,13 +51,13 @@ def cluster_numbers(table: Table, by: Sequence[str]) -> NDArray[np.uint32]:
     for one in by:
         if one not in table.frame.columns:
             raise DataError(
-                f"column {shown(one)} not found{suggestion(one, table.frame.columns, kind='columns')}",
+                f"column {quote(one)} not found{suggestion(one, table.frame.columns, kind='columns')}",
                 code="missing_column",
                 column=one,
             )
         if rows_of(table.frame[one], table.order).null_count():
             raise DataError(
-                f"column {shown(one)} holds a null, which belongs to no cluster",
+                f"column {quote(one)} holds a null, which belongs to no cluster",
                 code="null",
                 column=one,
             )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import DataError, shown, suggestion
+from scaling_fast.errors import DataError, quote, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -55,7 +55,7 @@ def as_frame(frame: Any, used: Collection[str], keys: Collection[str] = ()) -> p
             frame = frame.collect()
         except UNREADABLE as error:
             raise DataError(
-                f"the lazy frame cannot be collected: {shown(str(error), 300)}", code="lazy"
+                f"the lazy frame cannot be collected: {quote(str(error), 300)}", code="lazy"
             ) from error
     if isinstance(frame, pl.DataFrame):
         _require_names(frame.columns, used)
@@ -70,7 +70,7 @@ def _refuse_non_frames(frame: Any) -> None:
     kind = type(frame).__name__
     if isinstance(frame, str | bytes | os.PathLike):
         raise DataError(
-            f"the frame is a path or text, {shown(frame)}; read the file first, for example with "
+            f"the frame is a path or text, {quote(frame)}; read the file first, for example with "
             "pl.read_csv(path) or pl.read_parquet(path)",
             code="not_a_frame",
         )
@@ -90,7 +90,7 @@ def _require_names(columns: Sequence[Any], used: Collection[str]) -> None:
     for name in columns:
         if not isinstance(name, str):
             raise DataError(
-                f"column names must be text, got {shown(repr(name))}; rename the columns",
+                f"column names must be text, got {quote(repr(name))}; rename the columns",
                 code="column_name",
                 column=str(name),
             )
@@ -98,7 +98,7 @@ def _require_names(columns: Sequence[Any], used: Collection[str]) -> None:
     for name in columns:
         if name in seen:
             raise DataError(
-                f"the frame has two columns named {shown(name)}; rename one of them",
+                f"the frame has two columns named {quote(name)}; rename one of them",
                 code="duplicate_column",
                 column=name,
             )
@@ -108,7 +108,7 @@ def _require_names(columns: Sequence[Any], used: Collection[str]) -> None:
     for name in used:
         if name not in seen:
             raise DataError(
-                f"column {shown(name)} not found{suggestion(name, columns, kind='columns')}",
+                f"column {quote(name)} not found{suggestion(name, columns, kind='columns')}",
                 code="missing_column",
                 column=name,
             )
@@ -126,7 +126,7 @@ def _from_mapping(
         first, *others = lengths
         other = next(one for one in others if lengths[one] != lengths[first])
         raise DataError(
-            f"columns {shown(first)} and {shown(other)} have different lengths, "
+            f"columns {quote(first)} and {quote(other)} have different lengths, "
             f"{lengths[first]} and {lengths[other]}",
             code="length",
             column=other,
@@ -242,7 +242,7 @@ def as_series(values: Any, name: str, *, exact: bool = False) -> pl.Series:
         return values.rename(name)
     if isinstance(values, str | bytes | Iterator | Mapping) or np.isscalar(values):
         raise DataError(
-            f"column {shown(name)} is a {type(values).__name__}, not a 1-D array; pass a list or "
+            f"column {quote(name)} is a {type(values).__name__}, not a 1-D array; pass a list or "
             "an array of one value a row",
             code="not_an_array",
             column=name,
@@ -257,13 +257,13 @@ def as_series(values: Any, name: str, *, exact: bool = False) -> pl.Series:
         array = np.ma.asarray(values) if np.ma.isMaskedArray(values) else np.asarray(values)
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"column {shown(name)} cannot be read as an array: {error}",
+            f"column {quote(name)} cannot be read as an array: {error}",
             code="not_an_array",
             column=name,
         ) from error
     if array.ndim != 1:
         raise DataError(
-            f"column {shown(name)} must be one-dimensional, got shape {shown(array.shape)}",
+            f"column {quote(name)} must be one-dimensional, got shape {quote(array.shape)}",
             code="shape",
             column=name,
         )
@@ -280,7 +280,7 @@ def _from_array(array: Any, name: str, *, exact: bool) -> pl.Series:
         return _from_objects(array.tolist(), name, str(array.dtype), exact=exact)
     if kind not in "iufbmM":
         raise DataError(
-            f"column {shown(name)} has dtype {shown(array.dtype)}; the law needs real numbers"
+            f"column {quote(name)} has dtype {quote(array.dtype)}; the law needs real numbers"
             + ("; pass its .real or abs()" if kind == "c" else ""),
             code="dtype",
             column=name,
@@ -328,7 +328,7 @@ def _from_objects(values: list[Any], name: str, dtype: str, *, exact: bool) -> p
         if one is not None and (not isinstance(one, numbers) or isinstance(one, bool))
     )
     raise DataError(
-        f"column {shown(name)} (dtype {shown(dtype)}) holds {shown(repr(one))} of type "
+        f"column {quote(name)} (dtype {quote(dtype)}) holds {quote(repr(one))} of type "
         f"{type(one).__name__} in row {row}; convert the column to numbers",
         code="dtype",
         column=name,
@@ -342,7 +342,7 @@ def _refuse_merged(values: list[Any], floats: list[float | None], name: str) -> 
     for row, (one, real) in enumerate(zip(values, floats, strict=True)):
         if real is not None and not math.isnan(real) and first.setdefault(real, one) != one:
             raise DataError(
-                f"column {shown(name)} holds {shown(first[real])} and, in row {row}, {shown(one)}, "
+                f"column {quote(name)} holds {quote(first[real])} and, in row {row}, {quote(one)}, "
                 "which no double tells apart; make keys text, for example [str(one) for one in ...]",
                 code="inexact_key",
                 column=name,
@@ -357,7 +357,7 @@ def _to_float(one: Any, name: str) -> float | None:
         return float(one)
     except (OverflowError, ValueError) as error:
         raise DataError(
-            f"column {shown(name)} holds {shown(one)}, which no double can hold; rescale it",
+            f"column {quote(name)} holds {quote(one)}, which no double can hold; rescale it",
             code="overflow",
             column=name,
         ) from error

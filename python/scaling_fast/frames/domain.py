@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_fast.errors import DataError, InternalError, shown
+from scaling_fast.errors import DataError, InternalError, quote
 from scaling_fast.frames.values import describe, first_bad
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _bad(values: NDArray[np.float64], kind: str) -> NDArray[np.bool_]:
         case "non-zero":
             return np.asarray(values == 0)
         case _:
-            raise InternalError(f"a law asks for {shown(kind)}", code="requirement")
+            raise InternalError(f"a law asks for {quote(kind)}", code="requirement")
 
 
 def _refuse(
@@ -100,7 +100,7 @@ def _refuse(
     more = "" if count == 1 else f", and {count - 1} more such"
     source = table.sources.get(column, column)
     called = (
-        shown(column) if source == column else f"{shown(column)} ({shown(source)} in the frame)"
+        quote(column) if source == column else f"{quote(column)} ({quote(source)} in the frame)"
     )
     raise DataError(
         f"column {called} must be {rule}; row {row} holds {describe(value)}{more}{hint}",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import DataError, shown
+from scaling_fast.errors import DataError, quote
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,7 +51,7 @@ def group_rows(keys: pl.DataFrame) -> Groups:
     for name, dtype in keys.schema.items():
         if dtype.is_nested() or dtype == pl.Object:
             raise DataError(
-                f"column {shown(name)} has dtype {shown(dtype)}, which cannot be a group key; use "
+                f"column {quote(name)} has dtype {quote(dtype)}, which cannot be a group key; use "
                 "text or whole numbers",
                 code="dtype",
                 column=name,

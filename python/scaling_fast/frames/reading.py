@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import DataError, ParameterError, shown
+from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.frames.containers import as_frame, as_series
 from scaling_fast.frames.groups import group_rows, one_group
-from scaling_fast.frames.table import Table, locked
+from scaling_fast.frames.table import Table, read_only
 from scaling_fast.frames.values import (
     describe,
     first_bad,
@@ -84,13 +84,13 @@ def read(
     """
     if nulls not in ("error", "drop"):
         raise ParameterError(
-            f'nulls must be "error" or "drop", got {shown(nulls)}', code="nulls", param="nulls"
+            f'nulls must be "error" or "drop", got {quote(nulls)}', code="nulls", param="nulls"
         )
     mapped = _checked_map(columns)
     for one in (*names, target):
         if not isinstance(one, str):
             raise ParameterError(
-                f"a column must be named by text, got {shown(one)} of type {type(one).__name__}",
+                f"a column must be named by text, got {quote(one)} of type {type(one).__name__}",
                 code="not_a_name",
                 param="columns",
             )
@@ -131,11 +131,11 @@ def read(
     return Table(
         arrays={name: taken[name] for name in names},
         target=taken[target],
-        weights=None if weight is None else locked(weight[order]),
+        weights=None if weight is None else read_only(weight[order]),
         sigma=taken.get(_SIGMA),
-        offsets=locked(groups.offsets),
+        offsets=read_only(groups.offsets),
         keys=groups.keys,
-        order=locked(order),
+        order=read_only(order),
         extra=others[pl.Series(order)] if others.width else pl.DataFrame(),
         sources={name: said[name] for name in wanted},
         target_name=target,
@@ -151,7 +151,7 @@ def _checked_map(columns: Any) -> Mapping[str, str | pl.Expr]:
         return {}
     if not isinstance(columns, Mapping):
         raise ParameterError(
-            f'columns must be a mapping such as {{"N": "params"}}, got {shown(columns)}',
+            f'columns must be a mapping such as {{"N": "params"}}, got {quote(columns)}',
             code="columns",
             param="columns",
         )
@@ -159,7 +159,7 @@ def _checked_map(columns: Any) -> Mapping[str, str | pl.Expr]:
         if not isinstance(source, str | pl.Expr):
             raise ParameterError(
                 f"columns[{name!r}] must be a column's name or a polars expression, "
-                f"got {shown(source)} of type {type(source).__name__}",
+                f"got {quote(source)} of type {type(source).__name__}",
                 code="columns",
                 param="columns",
             )
@@ -177,7 +177,7 @@ def _names(value: Any, param: str) -> list[str]:
     for one in listed:
         if not isinstance(one, str):
             raise ParameterError(
-                f"{param} must name columns of the frame, got {shown(one)} of type "
+                f"{param} must name columns of the frame, got {quote(one)} of type "
                 f"{type(one).__name__}",
                 code="not_a_name",
                 param=param,
@@ -209,7 +209,7 @@ def _evaluated(whole: pl.DataFrame, source: str | pl.Expr, name: str) -> pl.Seri
         return whole.with_columns(source.alias(name))[name]
     except pl.exceptions.PolarsError as error:
         raise DataError(
-            f"the expression for column {shown(name)} cannot be evaluated with one value a row: "
+            f"the expression for column {quote(name)} cannot be evaluated with one value a row: "
             f"{error}",
             code="expression",
             column=name,
@@ -242,7 +242,7 @@ def _weighted(
     if bad.any():
         row = int(np.argmax(bad))
         raise DataError(
-            f"column {shown(said)} (the weights) must be finite and non-negative, got "
+            f"column {quote(said)} (the weights) must be finite and non-negative, got "
             f"{describe(float(values[row]))} in row {row}; a row is left out with the weight 0",
             code="weight",
             column=said,
@@ -251,7 +251,7 @@ def _weighted(
     kept = values > 0
     if not kept.any():
         raise DataError(
-            f"column {shown(said)} (the weights) is 0 in every row, so no row counts",
+            f"column {quote(said)} (the weights) is 0 in every row, so no row counts",
             code="all_zero",
             column=said,
         )
@@ -303,14 +303,14 @@ def _is_whole(series: pl.Series) -> bool:
 def _taken(series: pl.Series, order: NDArray[np.int64] | None) -> NDArray[np.float64]:
     """Return a copy of the column, its rows in `order` where that is given."""
     values = series.to_numpy()
-    return locked(np.array(values if order is None else values[order], dtype=np.float64))
+    return read_only(np.array(values if order is None else values[order], dtype=np.float64))
 
 
 def _refuse_sigma(sigma: NDArray[np.float64] | None, order: NDArray[np.int64], said: str) -> None:
     if sigma is not None and (sigma <= 0).any():
         row, value = first_bad(sigma, sigma <= 0, order)
         raise DataError(
-            f"column {shown(said)} (sigma) must be positive, got {describe(value)} in row {row}",
+            f"column {quote(said)} (sigma) must be positive, got {describe(value)} in row {row}",
             code="sigma",
             column=said,
             row=row,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from scaling_fast.findings import Finding
 
-__all__ = ["Table", "locked"]
+__all__ = ["Table", "read_only"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,13 +84,13 @@ class Table:
 def _rebuilt(values: list[Any]) -> Table:
     """Return the table a pickle holds; numpy forgets that an array was read-only."""
     fields = dict(zip(Table.__slots__, values, strict=True))
-    fields["arrays"] = {name: locked(one) for name, one in fields["arrays"].items()}
+    fields["arrays"] = {name: read_only(one) for name, one in fields["arrays"].items()}
     for name in ("target", "weights", "sigma", "offsets", "order"):
-        fields[name] = None if fields[name] is None else locked(fields[name])
+        fields[name] = None if fields[name] is None else read_only(fields[name])
     return Table(**fields)
 
 
-def locked(array: NDArray[Any]) -> NDArray[Any]:
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
     """Return the same array, which can no longer be written to."""
     array.setflags(write=False)
     return array

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import DataError, shown
+from scaling_fast.errors import DataError, quote
 from scaling_fast.findings import Finding
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "added",
     "describe",
     "first_bad",
     "inexact",
@@ -25,6 +24,7 @@ __all__ = [
     "refuse_missing",
     "rows_of",
     "to_float64",
+    "with_columns",
 ]
 
 # The first whole number whose successor a double cannot hold.
@@ -51,9 +51,9 @@ def to_float64(series: pl.Series, column: str) -> pl.Series:
     row = _telling_row(series)
     example = ""
     if row is not None:
-        example = f" and holds {shown(series.slice(row, 1).to_list()[0])} in row {row}"
+        example = f" and holds {quote(series.slice(row, 1).to_list()[0])} in row {row}"
     raise DataError(
-        f"column {shown(column)} has dtype {shown(dtype)}{example}; {_mend(dtype)}",
+        f"column {quote(column)} has dtype {quote(dtype)}{example}; {_mend(dtype)}",
         code="dtype",
         column=column,
         row=row,
@@ -104,7 +104,7 @@ def refuse_missing(bad: Sequence[tuple[str, pl.Series, pl.Series]]) -> None:
         what = "null" if bool(null[row]) else "NaN"
         counts = [f"{_count(n)} of {of}" for n, of in ((nulls, "null"), (nans, "NaN")) if n]
         raise DataError(
-            f"column {shown(column)} holds {what} in row {row} ({' and '.join(counts)}); mend the "
+            f"column {quote(column)} holds {what} in row {row} ({' and '.join(counts)}); mend the "
             'data, or leave such rows out with nulls="drop"',
             code=what.lower(),
             column=column,
@@ -125,7 +125,7 @@ def refuse_infinite(
         sign = "+inf" if value > 0 else "-inf"
         mend = "rescale the column" if whole else "no law fits an infinite value: mend or drop it"
         raise DataError(
-            f"column {shown(column)} holds {sign} in row {row} ({_count(int(bad.sum()))}); {mend}",
+            f"column {quote(column)} holds {sign} in row {row} ({_count(int(bad.sum()))}); {mend}",
             code="infinite",
             column=column,
             row=row,
@@ -158,7 +158,7 @@ def inexact(series: pl.Series, column: str) -> Finding | None:
         code="inexact_integers",
         check="columns",
         severity="amber",
-        sentence=f"{_count(count)} of column {shown(column)} hold whole numbers above 2^53 that a "
+        sentence=f"{_count(count)} of column {quote(column)} hold whole numbers above 2^53 that a "
         "double rounds",
         statistic=float(count),
         threshold=0.0,
@@ -171,8 +171,8 @@ def inexact(series: pl.Series, column: str) -> Finding | None:
 def describe(value: float) -> str:
     """Return a number as a message shows it: whole numbers without a point."""
     if math.isfinite(value) and value == int(value) and abs(value) < EXACT_INTEGERS:
-        return shown(int(value))
-    return shown(repr(float(value)))
+        return quote(int(value))
+    return quote(repr(float(value)))
 
 
 def rows_of(column: pl.Series, places: NDArray[np.integer[Any]]) -> pl.Series:
@@ -180,7 +180,7 @@ def rows_of(column: pl.Series, places: NDArray[np.integer[Any]]) -> pl.Series:
     return column.alias("rows").gather(pl.Series(places)).alias(column.name)
 
 
-def added(frame: pl.DataFrame, columns: Sequence[pl.Series]) -> pl.DataFrame:
+def with_columns(frame: pl.DataFrame, columns: Sequence[pl.Series]) -> pl.DataFrame:
     """Return the frame with new columns.
 
     Raises
@@ -191,7 +191,7 @@ def added(frame: pl.DataFrame, columns: Sequence[pl.Series]) -> pl.DataFrame:
     for one in columns:
         if one.name in frame.columns:
             raise DataError(
-                f"the frame already has a column {shown(one.name)}, which this recipe adds; rename or "
+                f"the frame already has a column {quote(one.name)}, which this recipe adds; rename or "
                 "drop it",
                 code="name_clash",
                 column=one.name,

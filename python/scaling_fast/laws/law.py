@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaling_fast.errors import DataError, FormulaError, ParameterError, shown, suggestion
+from scaling_fast.errors import DataError, FormulaError, ParameterError, quote, suggestion
 from scaling_fast.laws.naming import (
     checked_derived,
     checked_needs,
@@ -120,7 +120,7 @@ class Law:
             raise no_function(self.formula)
         if not isinstance(self.formula, str):
             raise FormulaError(
-                f"a law is a formula in text, got {shown(self.formula)} of type "
+                f"a law is a formula in text, got {quote(self.formula)} of type "
                 f"{type(self.formula).__name__}",
                 code="not_text",
             )
@@ -197,7 +197,7 @@ class Law:
                 raise unknown_name(one, self.params, "columns")
             if one in self._declared:
                 raise ParameterError(
-                    f"{shown(one)} is described in params and named in columns; it can be only "
+                    f"{quote(one)} is described in params and named in columns; it can be only "
                     "one of the two",
                     code="name_clash",
                     param=one,
@@ -231,7 +231,7 @@ class Law:
         if not columns:
             hint = mapping_hint(self.params, had) or 'columns={"x": "..."}'
             raise FormulaError(
-                f"the formula {shown(self.formula, 80)} uses no column of the frame"
+                f"the formula {quote(self.formula, 80)} uses no column of the frame"
                 f"{suggestion(next(iter(self.params), ''), had, kind='columns')}; "
                 f"say which name is which column with {hint}",
                 code="no_column",
@@ -275,7 +275,7 @@ class Law:
         for one in used:
             if one not in columns:
                 raise DataError(
-                    f"column {shown(one)} is missing{suggestion(one, columns, kind='columns')}",
+                    f"column {quote(one)} is missing{suggestion(one, columns, kind='columns')}",
                     code="missing_column",
                     column=one,
                 )
@@ -288,7 +288,7 @@ class Law:
             )
         except (TypeError, ValueError, OverflowError) as error:
             raise DataError(
-                f"the columns {shown(list(used), 200)} are not numbers of one length: {error}",
+                f"the columns {quote(list(used), 200)} are not numbers of one length: {error}",
                 code="length",
             ) from error
         program = Program(law.formula, list(used))
@@ -324,11 +324,11 @@ class Law:
     def _value(self, one: str, params: Mapping[str, float]) -> float:
         fixed = self.params[one].fixed
         if one in params:
-            return number(params[one], one, f"parameter {shown(one)}")
+            return number(params[one], one, f"parameter {quote(one)}")
         if fixed is None:
             raise ParameterError(
-                f"parameter {shown(one)} has no value; the law needs "
-                f"{shown(list(self.params), 200)}",
+                f"parameter {quote(one)} has no value; the law needs "
+                f"{quote(list(self.params), 200)}",
                 code="missing_parameter",
                 param=one,
             )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scaling_fast.errors import ParameterError, shown
+from scaling_fast.errors import ParameterError, quote
 from scaling_fast.validation import number
 
 __all__ = ["Param", "positive"]
@@ -109,7 +109,7 @@ class Param:
         """
         if not isinstance(entry, Mapping):
             raise ParameterError(
-                f"a parameter must be a mapping of start, lower, upper and fixed, got {shown(entry)}",
+                f"a parameter must be a mapping of start, lower, upper and fixed, got {quote(entry)}",
                 code="not_a_mapping",
                 param="params",
             )

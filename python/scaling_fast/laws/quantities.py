@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scaling_fast._core import Program
-from scaling_fast.errors import FormulaError, ParameterError, shown, suggestion
+from scaling_fast.errors import FormulaError, ParameterError, quote, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from scaling_fast.laws import Law
 
-__all__ = ["evaluate", "formula_gradient", "named_formulas", "raised"]
+__all__ = ["evaluate", "exp", "formula_gradient", "named_formulas"]
 
 
 _NAME = re.compile(r"(?<![0-9.])[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -37,7 +37,7 @@ def named_formulas(
     wanted: Any = [of] if isinstance(of, str) else of
     if not isinstance(wanted, Iterable) or not all(isinstance(one, str) for one in wanted):
         raise ParameterError(
-            f'of must be a formula such as "beta/(alpha+beta)", or a list of them, got {shown(of)}',
+            f'of must be a formula such as "beta/(alpha+beta)", or a list of them, got {quote(of)}',
             code="of",
             param="of",
         )
@@ -73,7 +73,7 @@ def evaluate(formula: str, values: Mapping[str, NDArray[np.float64]]) -> NDArray
     if program.params:
         unknown = program.params[0]
         raise ParameterError(
-            f"the formula {shown(formula, 80)} uses {shown(unknown)}, which is no parameter"
+            f"the formula {quote(formula, 80)} uses {quote(unknown)}, which is no parameter"
             f"{suggestion(unknown, values, kind='parameters')}",
             code="unknown_name",
             param=unknown,
@@ -93,7 +93,7 @@ def formula_gradient(
     for one in program.params:
         if one not in params:
             raise ParameterError(
-                f"the formula {shown(formula, 80)} uses {shown(one)}, which is no parameter"
+                f"the formula {quote(formula, 80)} uses {quote(one)}, which is no parameter"
                 f"{suggestion(one, params, kind='parameters')}",
                 code="unknown_name",
                 param=one,
@@ -106,13 +106,13 @@ def formula_gradient(
 def _refuse_target(program: Program, formula: str) -> None:
     if program.target is not None:
         raise FormulaError(
-            f"the formula {shown(formula, 80)} names a target; a quantity of parameters has none",
+            f"the formula {quote(formula, 80)} names a target; a quantity of parameters has none",
             code="target",
             position=formula.index("~"),
         )
 
 
-def raised(logarithm: float) -> float:
+def exp(logarithm: float) -> float:
     """Return the exponential, infinite where a double ends and 0 where it begins."""
     with np.errstate(all="ignore"):
         return float(np.exp(logarithm))

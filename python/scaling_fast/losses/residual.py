@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from scaling_fast.errors import ParameterError, shown
+from scaling_fast.errors import ParameterError, quote
 from scaling_fast.losses.registry import WITH_SCALE
 
 __all__ = ["LogExcess", "is_likelihood", "residual_word"]
@@ -59,13 +59,13 @@ class LogExcess:
         given: dict[str, Any] = {"param": self.param, "jacobian": self.jacobian}
         if not isinstance(given["param"], str) or not self.param:
             raise ParameterError(
-                f'LogExcess wants the name of a parameter, such as "E", got {shown(self.param)}',
+                f'LogExcess wants the name of a parameter, such as "E", got {quote(self.param)}',
                 code="residual",
                 param="residual",
             )
         if not isinstance(given["jacobian"], bool):
             raise ParameterError(
-                f"jacobian must be True or False, got {shown(self.jacobian)}",
+                f"jacobian must be True or False, got {quote(self.jacobian)}",
                 code="jacobian",
                 param="jacobian",
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from scaling_fast.errors import ParameterError, shown
+from scaling_fast.errors import ParameterError, quote
 from scaling_fast.validation import number_field, positive_field
 
 __all__ = [
@@ -131,7 +131,7 @@ class Huber:
             )
         if self.scale not in (None, "mad"):
             raise ParameterError(
-                f'scale must be None or "mad", got {shown(self.scale)}',
+                f'scale must be None or "mad", got {quote(self.scale)}',
                 code="unknown_scale",
                 param="scale",
             )
@@ -290,7 +290,7 @@ class Pinball:
         if not 0 < value < 1:
             hint = f"; did you mean `{value / 100:g}`?" if 1 < value < 100 else ""
             raise ParameterError(
-                f"tau must lie strictly between 0 and 1, got {shown(f'{value:g}')}{hint}",
+                f"tau must lie strictly between 0 and 1, got {quote(f'{value:g}')}{hint}",
                 code="not_a_quantile",
                 param="tau",
             )

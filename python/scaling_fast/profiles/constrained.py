@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_fast.errors import ParameterError, ScalingError, shown
+from scaling_fast.errors import ParameterError, ScalingError, quote
 from scaling_fast.fitting.request import Request
 from scaling_fast.laws import Law, Param
 from scaling_fast.laws.quantities import evaluate
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from scaling_fast.fitting.result import Fit
 
-__all__ = ["HeldRefits"]
+__all__ = ["ConstrainedRefits"]
 
 HELD = "held_value"
 """The parameter that stands for the value of a formula while it is held."""
@@ -31,7 +31,7 @@ AGREES = 1e-8
 """Relative distance within which the quantity of a refit is the value it was held at."""
 
 
-class HeldRefits:
+class ConstrainedRefits:
     """The objective of the best fit at held values, each reached from the nearest one before."""
 
     def __init__(self, fit: Fit, formula: str, estimate: float, threads: int) -> None:
@@ -46,7 +46,7 @@ class HeldRefits:
             param = law.params[formula]
             if param.fixed is not None:
                 raise ParameterError(
-                    f"{shown(formula)} is fixed, so it has no profile", code="fixed", param=formula
+                    f"{quote(formula)} is fixed, so it has no profile", code="fixed", param=formula
                 )
             self.limits = (param.lower, param.upper)
             self.ways.append((None, [(formula, law)]))
@@ -60,7 +60,7 @@ class HeldRefits:
                 self.ways.append((name, list(zip(solutions, laws, strict=True))))
         if not self.ways:
             raise ParameterError(
-                f"the formula {shown(formula, 80)} cannot be solved for one of its free parameters; "
+                f"the formula {quote(formula, 80)} cannot be solved for one of its free parameters; "
                 "profile a parameter, or use bootstrap(fit).interval()",
                 code="of",
                 param="of",

@@ -6,7 +6,7 @@ import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scaling_fast.findings import Finding, told
+from scaling_fast.findings import Finding, format_findings
 
 if TYPE_CHECKING:
     import polars as pl
@@ -55,7 +55,7 @@ class Profile:
             f"statistic  {self.reference}; {self.threshold:.6g} at an end",
             f"refits     {self.table.height}",
         ]
-        lines += told(self.findings)
+        lines += format_findings(self.findings)
         return "\n".join(lines)
 
     def __repr__(self) -> str:

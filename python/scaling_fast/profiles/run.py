@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import DataError, ParameterError, ScalingError, shown
+from scaling_fast.errors import DataError, ParameterError, ScalingError, quote
 from scaling_fast.findings import Finding
 from scaling_fast.fitting.result import Fit
 from scaling_fast.laws.quantities import formula_gradient, named_formulas
-from scaling_fast.profiles.constrained import HeldRefits
+from scaling_fast.profiles.constrained import ConstrainedRefits
 from scaling_fast.profiles.result import Profile
 from scaling_fast.profiles.statistic import profile_reference
 from scaling_fast.runtime.process import require_usable_process
@@ -92,10 +92,10 @@ def profile(fit: Fit, of: str, *, level: float = 0.95, threads: int | None = Non
     level = checked_level(level)
     workers = checked_threads(threads)
     if not isinstance(fit, Fit):
-        raise ParameterError(f"profile wants a Fit, got {shown(fit)}", code="fit", param="fit")
+        raise ParameterError(f"profile wants a Fit, got {quote(fit)}", code="fit", param="fit")
     if not isinstance(of, str):
         raise ParameterError(
-            f'of must be a formula such as "beta/(alpha+beta)", got {shown(of)}',
+            f'of must be a formula such as "beta/(alpha+beta)", got {quote(of)}',
             code="of",
             param="of",
         )
@@ -106,14 +106,14 @@ def profile(fit: Fit, of: str, *, level: float = 0.95, threads: int | None = Non
         )
     if not fit.converged:
         raise ParameterError(
-            f"profile wants a converged fit, and this one is {shown(fit.status)}",
+            f"profile wants a converged fit, and this one is {quote(fit.status)}",
             code="status",
             param="fit",
         )
     formula = next(iter(named_formulas(fit.law, fit.request.names, of).values())).strip()
     estimate, slope = formula_gradient(formula, fit.params)
     reference, threshold, statistic, cautions = profile_reference(fit, level)
-    refit = HeldRefits(fit, formula, estimate, workers)
+    refit = ConstrainedRefits(fit, formula, estimate, workers)
     findings = list(cautions)
     step = _first_step(fit, estimate, slope) * math.sqrt(threshold)
     ends: list[float] = []
@@ -178,7 +178,7 @@ def _first_step(fit: Fit, estimate: float, slope: Any) -> float:
 
 
 def _end(
-    refit: HeldRefits,
+    refit: ConstrainedRefits,
     statistic: Callable[[float], float],
     threshold: float,
     estimate: float,
@@ -211,7 +211,7 @@ def _reached(value: float, threshold: float) -> bool:
 
 
 def _crossing(
-    refit: HeldRefits,
+    refit: ConstrainedRefits,
     statistic: Callable[[float], float],
     threshold: float,
     inside: float,
@@ -253,7 +253,7 @@ def _crossing(
 
 
 def _nearest_finite(
-    refit: HeldRefits, inside: float, outside: float, excess: Callable[[float], float]
+    refit: ConstrainedRefits, inside: float, outside: float, excess: Callable[[float], float]
 ) -> tuple[float, bool]:
     """Return a value with a fit whose statistic is over the threshold, or the last one that has a fit."""
     for _ in range(MOST_STEPS):

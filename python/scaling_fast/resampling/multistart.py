@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scaling_fast.fitting.result import Fit
     from scaling_fast.resampling.schemes import Scheme
 
-__all__ = ["MULTI_STARTS", "Disagreement", "disagreement_of"]
+__all__ = ["MULTI_STARTS", "MultistartCheck", "multistart_check"]
 
 MULTI_STARTS = 9
 """Extra starts of `starts="multi"`: with nine, coverage on ridges rose from 33 to 78 % of a nominal 90."""
@@ -36,7 +36,7 @@ WORTH_SAYING, SERIOUS = 0.01, 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Disagreement:
+class MultistartCheck:
     """What a sample of replicates gained from more starts.
 
     Attributes
@@ -82,7 +82,7 @@ class Disagreement:
         )
 
 
-def disagreement_of(fit: Fit, scheme: Scheme, seed: int, n: int) -> Disagreement:
+def multistart_check(fit: Fit, scheme: Scheme, seed: int, n: int) -> MultistartCheck:
     """Return what more starts find in a sample of replicates, a pure function of the bootstrap's question.
 
     The replicates are drawn anew, from the same streams: no draw of the bootstrap is touched.
@@ -123,4 +123,6 @@ def disagreement_of(fit: Fit, scheme: Scheme, seed: int, n: int) -> Disagreement
         gaps = np.where(size > 0, (warm - best) / size, 0.0)
     lower = np.isfinite(best) & ~(gaps <= LOWER)
     finite = gaps[lower & np.isfinite(gaps)]
-    return Disagreement(len(picks), int(lower.sum()), float(finite.max(initial=0.0)), MULTI_STARTS)
+    return MultistartCheck(
+        len(picks), int(lower.sum()), float(finite.max(initial=0.0)), MULTI_STARTS
+    )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaling_fast.errors import DataError, ParameterError, shown
+from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.fitting.near_absolute import is_nearly_absolute
 from scaling_fast.frames.clusters import cluster_numbers
 from scaling_fast.losses.residual import LogExcess
@@ -99,7 +99,7 @@ def as_drawn(fit: Fit, scheme: Any) -> tuple[str, Any, int | None]:
             return "weights", np.ascontiguousarray(weights), scheme.replicates
         case _:
             raise ParameterError(
-                f"scheme must be a scheme such as Pairs(), got {shown(scheme)}",
+                f"scheme must be a scheme such as Pairs(), got {quote(scheme)}",
                 code="scheme",
                 param="scheme",
             )

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import ConvergenceError, ParameterError, shown
-from scaling_fast.findings import told
+from scaling_fast.errors import ConvergenceError, ParameterError, quote
+from scaling_fast.findings import format_findings
 from scaling_fast.fitting.status import status_code
 from scaling_fast.laws.quantities import evaluate, named_formulas
 from scaling_fast.resampling.diagnostics import of_failures, of_scheme
@@ -22,13 +22,13 @@ from scaling_fast.resampling.intervals.bands import band
 from scaling_fast.resampling.intervals.methods import (
     METHODS,
     MOST_FAILURES,
-    Drawn,
+    Replicates,
     check_method,
     intervals,
 )
 from scaling_fast.resampling.intervals.small_sample import shrinkage, widening
 from scaling_fast.resampling.intervals.studentized import pivots_of
-from scaling_fast.resampling.multistart import disagreement_of
+from scaling_fast.resampling.multistart import multistart_check
 from scaling_fast.resampling.plan import cluster_columns
 from scaling_fast.runtime.process import require_usable_process
 from scaling_fast.validation import checked_failures, checked_level
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from scaling_fast.findings import Finding
     from scaling_fast.fitting.result import Fit
-    from scaling_fast.resampling.multistart import Disagreement
+    from scaling_fast.resampling.multistart import MultistartCheck
     from scaling_fast.resampling.schemes import Scheme
 
 __all__ = ["METHODS", "MOST_FAILURES", "Bootstrap"]
@@ -94,7 +94,7 @@ class Bootstrap:
         )
 
     @cached_property
-    def disagreement(self) -> Disagreement | None:
+    def disagreement(self) -> MultistartCheck | None:
         """What a sample of replicates gains from more starts; None where every replicate had them.
 
         Up to 64 replicates, chosen by the seed, are solved again from the warm start and from nine
@@ -104,7 +104,7 @@ class Bootstrap:
         require_usable_process()
         if self.starts:
             return None
-        return disagreement_of(self.fit, self.scheme, self.seed, self.requested)
+        return multistart_check(self.fit, self.scheme, self.seed, self.requested)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -196,8 +196,8 @@ class Bootstrap:
         widen = widening(self.fit, self.scheme) if small_sample else None
         shrink = shrinkage(self.fit, self.scheme)
 
-        def drawn(group: int) -> Drawn:
-            return Drawn(
+        def drawn(group: int) -> Replicates:
+            return Replicates(
                 self._usable(group, max_failures),
                 None if jackknife is None else jackknife._usable(group, max_failures),
                 None if pivots is None else pivots(group),
@@ -271,7 +271,7 @@ class Bootstrap:
             for one, values in draws.items():
                 if not (values > 0).all():
                     raise ParameterError(
-                        f"{shown(one)} is not positive in every draw, so it has no logarithm",
+                        f"{quote(one)} is not positive in every draw, so it has no logarithm",
                         code="log",
                         param=one,
                     )
@@ -350,7 +350,7 @@ class Bootstrap:
         level = checked_level(level)
         if interval not in ("confidence", "prediction"):
             raise ParameterError(
-                f'interval must be "confidence" or "prediction", got {shown(interval)}',
+                f'interval must be "confidence" or "prediction", got {quote(interval)}',
                 code="interval",
                 param="interval",
             )
@@ -397,7 +397,7 @@ class Bootstrap:
                 lines += [
                     f"  {n:<12} {e:>14.6g}  [{a:.6g}, {b:.6g}]" for n, e, a, b in table.iter_rows()
                 ]
-        lines += told(self.findings)
+        lines += format_findings(self.findings)
         return "\n".join(lines)
 
     def __repr__(self) -> str:

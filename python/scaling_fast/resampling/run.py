@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import polars as pl
 
-from scaling_fast.errors import CheckpointError, DataError, ParameterError, shown
+from scaling_fast.errors import CheckpointError, DataError, ParameterError, quote
 from scaling_fast.fitting.result import Fit
 from scaling_fast.resampling.draws import UNFINISHED, replicate_table
 from scaling_fast.resampling.execution.jobs import Job
-from scaling_fast.resampling.execution.shards import BLOCK, Gathered, Ways, gathered
+from scaling_fast.resampling.execution.shards import BLOCK, ExecutionPlan, Gathered, gathered
 from scaling_fast.resampling.multistart import MULTI_STARTS
 from scaling_fast.resampling.plan import as_drawn
 from scaling_fast.resampling.result import Bootstrap
@@ -169,7 +169,7 @@ def bootstrap(
     here = checked_threads(threads)
     # A worker has its share of the machine already: it starts no threads unless told to.
     task = here if executor is None or threads is not None else 1
-    ways = Ways.checked(executor, shards, task, here)
+    ways = ExecutionPlan.checked(executor, shards, task, here)
     fits = [fit] if isinstance(fit, Fit) else _several(fit)
     if path is not None and not isinstance(fit, Fit):
         _make(path)
@@ -196,7 +196,7 @@ def _count(n: Any, fixed: int | None, scheme: Scheme) -> int:
         return whole_number(DEFAULT_N if n is None else n, "n", 1)
     if n is not None and n != fixed:
         raise ParameterError(
-            f"n={shown(n)} conflicts with {scheme!r}, which has {fixed} replicates; leave n out",
+            f"n={quote(n)} conflicts with {scheme!r}, which has {fixed} replicates; leave n out",
             code="n",
             param="n",
         )
@@ -239,7 +239,7 @@ def _folder(keep: Any) -> Path | None:
         return Path(keep)
     if not isinstance(keep, str) or keep not in ("draws", "summary"):
         raise ParameterError(
-            f'keep must be "draws", "summary" or a pathlib.Path, got {shown(keep)}',
+            f'keep must be "draws", "summary" or a pathlib.Path, got {quote(keep)}',
             code="keep",
             param="keep",
         )
@@ -252,14 +252,14 @@ def _make(path: Path) -> None:
         path.mkdir(exist_ok=True)
     except (OSError, ValueError) as error:
         raise CheckpointError(
-            f"{shown(path, 200)} cannot be a folder: {error}", code="write"
+            f"{quote(path, 200)} cannot be a folder: {error}", code="write"
         ) from error
 
 
 def _several(fits: Any) -> list[Fit]:
     if not isinstance(fits, Sequence) or not fits or not all(isinstance(one, Fit) for one in fits):
         raise ParameterError(
-            f"bootstrap wants a Fit or a list of them, got {shown(fits)}", code="fit", param="fit"
+            f"bootstrap wants a Fit or a list of them, got {quote(fits)}", code="fit", param="fit"
         )
     first = fits[0].request.table.offsets.tolist()
     for one in fits[1:]:
@@ -275,7 +275,7 @@ def _starts(starts: Any) -> int:
     if isinstance(starts, str):
         if starts not in ("warm", "multi"):
             raise ParameterError(
-                f'starts must be "warm", "multi" or a number, got {shown(starts)}',
+                f'starts must be "warm", "multi" or a number, got {quote(starts)}',
                 code="starts",
                 param="starts",
             )

@@ -8,7 +8,7 @@ import secrets
 import stat
 from pathlib import Path
 
-from scaling_fast.errors import DataError, ParameterError, shown
+from scaling_fast.errors import DataError, ParameterError, quote
 
 __all__ = ["as_path", "irregular", "read_regular", "write_text", "write_whole"]
 
@@ -109,7 +109,7 @@ def as_path(path: object) -> Path:
     """
     if not isinstance(path, str | os.PathLike):
         raise ParameterError(
-            f"path must be text or a pathlib.Path, got {shown(path)} of type {type(path).__name__}",
+            f"path must be text or a pathlib.Path, got {quote(path)} of type {type(path).__name__}",
             code="path",
             param="path",
         )
@@ -127,11 +127,11 @@ def write_text(path: str | Path, text: str, *, force: bool) -> Path:
     target = as_path(path)
     try:
         if os.path.lexists(target) and not force:
-            raise DataError(f"{shown(target, 200)} exists already; pass force=True to replace it")
+            raise DataError(f"{quote(target, 200)} exists already; pass force=True to replace it")
         kind = irregular(target, follow=True)
         if kind is not None:
             raise DataError(
-                f"{shown(target, 200)} is {kind}, not a regular file; choose another path"
+                f"{quote(target, 200)} is {kind}, not a regular file; choose another path"
             )
         scratch = target.with_name(f".{target.name[:80]}.{secrets.token_hex(6)}.tmp")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
@@ -149,6 +149,6 @@ def write_text(path: str | Path, text: str, *, force: bool) -> Path:
             raise
         reason = error.strerror if isinstance(error, OSError) else error
         raise DataError(
-            f"report {shown(target, 200)} cannot be written: {reason}; choose another path"
+            f"report {quote(target, 200)} cannot be written: {reason}; choose another path"
         ) from error
     return target

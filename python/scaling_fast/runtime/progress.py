@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from scaling_fast.errors import ParameterError, shown
+from scaling_fast.errors import ParameterError, quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ def watched(
         return
     if not isinstance(progress, bool | None):
         raise ParameterError(
-            f"progress must be None, True, False or a function of (done, total), got {shown(progress)}",
+            f"progress must be None, True, False or a function of (done, total), got {quote(progress)}",
             code="progress",
             param="progress",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from scaling_fast.errors import ParameterError, ResourceError, shown
+from scaling_fast.errors import ParameterError, ResourceError, quote
 from scaling_fast.validation import whole_number
 
 __all__ = ["CPU_MAX", "MOST_THREADS", "checked_threads", "require_memory"]
@@ -30,7 +30,7 @@ def checked_threads(threads: object) -> int:
         name = "SCALING_FAST_THREADS"
         if not said.isdecimal():
             raise ParameterError(
-                f"{name} must be a whole number, got {shown(said)}", code="not_whole", param=name
+                f"{name} must be a whole number, got {quote(said)}", code="not_whole", param=name
             )
         threads = int(said)
     count = whole_number(threads, name, 1)
@@ -71,7 +71,7 @@ def require_memory(what: str, needed: int) -> None:
     limit = _available()
     if needed > limit:
         raise ResourceError(
-            f"{shown(what, 80)} needs {_bytes(needed)} bytes and {_bytes(limit)} are available; ask for less",
+            f"{quote(what, 80)} needs {_bytes(needed)} bytes and {_bytes(limit)} are available; ask for less",
             code="memory",
         )
 

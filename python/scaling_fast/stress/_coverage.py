@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import ParameterError, shown
+from scaling_fast.errors import ParameterError, quote
 from scaling_fast.findings import Finding
 from scaling_fast.fitting.result import Fit
 from scaling_fast.frames.clusters import cluster_numbers
@@ -300,7 +300,7 @@ def _findings(table: pl.DataFrame, level: float, n_sim: int) -> tuple[Finding, .
 
 def _require_single(fit: Any) -> None:
     if not isinstance(fit, Fit):
-        raise ParameterError(f"coverage wants a Fit, got {shown(fit)}", code="fit", param="fit")
+        raise ParameterError(f"coverage wants a Fit, got {quote(fit)}", code="fit", param="fit")
     fit._single("coverage")
 
 
@@ -309,13 +309,13 @@ def _methods(method: Any) -> tuple[str, ...]:
     for one in methods:
         if one not in COVERED:
             raise ParameterError(
-                f"method must be one of {shown(list(COVERED), 200)}, got {shown(one)}",
+                f"method must be one of {quote(list(COVERED), 200)}, got {quote(one)}",
                 code="method",
                 param="method",
             )
     if not methods or len(set(methods)) != len(methods):
         raise ParameterError(
-            f"method wants one method or several different ones, got {shown(method)}",
+            f"method wants one method or several different ones, got {quote(method)}",
             code="method",
             param="method",
         )
@@ -338,7 +338,7 @@ def _require_scheme(
     unwidened = [one for one in methods if one not in (*EXPANDED, "delta")]
     if small_sample and unwidened:
         raise ParameterError(
-            f"small_sample=True widens {shown(list(EXPANDED), 200)}, and {shown(unwidened[0])} has no such form",
+            f"small_sample=True widens {quote(list(EXPANDED), 200)}, and {quote(unwidened[0])} has no such form",
             code="small_sample",
             param="small_sample",
         )
@@ -360,10 +360,10 @@ def _clusters(fit: Fit, scheme: Scheme, noise: str) -> NDArray[np.uint32] | None
 
 def _positive(value: Any, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer):
-        raise ParameterError(f"{name} must be a number, got {shown(value)}", code=name, param=name)
+        raise ParameterError(f"{name} must be a number, got {quote(value)}", code=name, param=name)
     if not 0.0 < float(value) < math.inf:
         raise ParameterError(
-            f"{name} must be positive and finite, got {shown(value)}", code=name, param=name
+            f"{name} must be positive and finite, got {quote(value)}", code=name, param=name
         )
     return float(value)
 
@@ -372,6 +372,6 @@ def _share(icc: Any) -> float:
     value = 0.0 if icc == 0 and not isinstance(icc, bool) else _positive(icc, "icc")
     if value > 1.0:
         raise ParameterError(
-            f"icc must lie between 0 and 1, got {shown(icc)}", code="icc", param="icc"
+            f"icc must lie between 0 and 1, got {quote(icc)}", code="icc", param="icc"
         )
     return value

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from scaling_fast.errors import CheckpointError, shown
-from scaling_fast.findings import json_ready, told
+from scaling_fast.errors import CheckpointError, quote
+from scaling_fast.findings import format_findings, json_ready
 from scaling_fast.runtime.files import irregular
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Stress:
             tbl_hide_column_data_types=True,
         ):
             lines = [f"{self.test}   {said}", str(self.table)]
-        lines += told(self.findings)
+        lines += format_findings(self.findings)
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -97,7 +97,7 @@ class Stress:
             kind = irregular(path)
             if kind is not None:
                 raise CheckpointError(
-                    f"{shown(path)} is {kind}, not a regular file; choose another path", code="path"
+                    f"{quote(path)} is {kind}, not a regular file; choose another path", code="path"
                 )
             with Path(path).open("w" if force else "x", encoding="utf-8") as file:
                 file.write(text + "\n")
@@ -105,9 +105,9 @@ class Stress:
             raise
         except FileExistsError as error:
             raise CheckpointError(
-                f"{shown(path)} exists; pass force=True to replace it", code="exists"
+                f"{quote(path)} exists; pass force=True to replace it", code="exists"
             ) from error
         except (OSError, TypeError, ValueError) as error:
             raise CheckpointError(
-                f"{shown(path)} cannot be written: {error}", code="write"
+                f"{quote(path)} cannot be written: {error}", code="write"
             ) from error

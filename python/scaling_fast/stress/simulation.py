@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import DataError, ParameterError, shown
+from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.fitting.request import Request
 from scaling_fast.fitting.result import Fit
 from scaling_fast.fitting.status import status_column
-from scaling_fast.frames.table import locked
+from scaling_fast.frames.table import read_only
 from scaling_fast.resampling.intervals.bands import with_noise
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Design:
             )
 
         def tiled(values: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
-            return None if values is None else locked(np.tile(values, count))
+            return None if values is None else read_only(np.tile(values, count))
 
         label = "simulation"
         while label in (*request.names, *self.fit.law.derived):
@@ -117,13 +117,13 @@ class Design:
         columns = table.frame[pl.Series(table.order)]
         many = replace(
             table,
-            arrays={name: locked(np.tile(v, count)) for name, v in table.arrays.items()},
-            target=locked(np.ascontiguousarray(target)),
+            arrays={name: read_only(np.tile(v, count)) for name, v in table.arrays.items()},
+            target=read_only(np.ascontiguousarray(target)),
             weights=tiled(table.weights),
             sigma=tiled(table.sigma),
-            offsets=locked(np.arange(count + 1, dtype=np.int64) * table.rows),
+            offsets=read_only(np.arange(count + 1, dtype=np.int64) * table.rows),
             keys=pl.DataFrame({label: np.arange(first, first + count)}),
-            order=locked(np.arange(count * table.rows, dtype=np.int64)),
+            order=read_only(np.arange(count * table.rows, dtype=np.int64)),
             frame=pl.concat([columns] * count),
             findings=(),
         )
@@ -177,7 +177,7 @@ def checked_noise(noise: object) -> str:
     """
     if not isinstance(noise, str) or noise not in NOISES:
         raise ParameterError(
-            f"noise must be one of {shown(list(NOISES), 200)}, got {shown(noise)}",
+            f"noise must be one of {quote(list(NOISES), 200)}, got {quote(noise)}",
             code="noise",
             param="noise",
         )

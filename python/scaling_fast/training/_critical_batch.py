@@ -9,7 +9,7 @@ import polars as pl
 
 from scaling_fast.fitting.run import fit
 from scaling_fast.frames import read, require
-from scaling_fast.frames.values import added
+from scaling_fast.frames.values import with_columns
 from scaling_fast.laws import Law, Param
 from scaling_fast.losses.sums import Squared
 from scaling_fast.validation import number_between
@@ -169,4 +169,4 @@ def minimum_steps(
         "s_min": table.arrays[steps] / (1.0 + ratio),
         "compute_ratio": 1.0 / (1.0 + 1.0 / ratio),
     }
-    return added(table.frame, [pl.Series(name, one) for name, one in columns.items()])
+    return with_columns(table.frame, [pl.Series(name, one) for name, one in columns.items()])

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import DataError, ParameterError, shown
+from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.findings import Finding
 from scaling_fast.fitting.result import Fit
 from scaling_fast.fitting.run import fit
 from scaling_fast.frames import read, require
-from scaling_fast.frames.values import added
-from scaling_fast.laws.quantities import raised
+from scaling_fast.frames.values import with_columns
+from scaling_fast.laws.quantities import exp
 from scaling_fast.losses.sums import Squared
 from scaling_fast.resampling.result import MOST_FAILURES, Bootstrap
 from scaling_fast.validation import checked_level, number_between
@@ -109,7 +109,7 @@ def compute_equivalent_gain(
     level = checked_level(level)
     if method not in ("fieller", "delta"):
         raise ParameterError(
-            f'method must be "fieller" or "delta", got {shown(method)}',
+            f'method must be "fieller" or "delta", got {quote(method)}',
             code="method",
             param="method",
         )
@@ -142,9 +142,9 @@ def compute_equivalent_gain(
     ln_gain = above / slope
     low, high = _ends(method, level, table.rows - 2, (above, slope), (top, cross, bottom))
     return ComputeGain(
-        estimate=raised(ln_gain),
-        lower=raised(low),
-        upper=raised(high),
+        estimate=exp(ln_gain),
+        lower=exp(low),
+        upper=exp(high),
         level=level,
         method=method,
         baseline=baseline,
@@ -178,7 +178,7 @@ def _out_of_range(
     own_score: float, ends: NDArray[np.float64], ln_c: NDArray[np.float64], slope: float
 ) -> Finding:
     better = (own_score - ends.mean()) * slope > 0
-    bound = raised(float(ln_c.max() if better else ln_c.min()))
+    bound = exp(float(ln_c.max() if better else ln_c.min()))
     said = (
         f"the gain is {'above' if better else 'below'} {bound:.3g}"
         if slope
@@ -215,8 +215,8 @@ def _about_interval(low: float, high: float, ln_c: NDArray[np.float64]) -> tuple
                 "amber",
                 "the interval reaches beyond the compute the baseline was run at",
                 evidence={
-                    "lowest": raised(float(ln_c.min())),
-                    "highest": raised(float(ln_c.max())),
+                    "lowest": exp(float(ln_c.min())),
+                    "highest": exp(float(ln_c.max())),
                 },
                 advice="Add baseline runs there, or report a one-sided bound.",
             ),
@@ -282,7 +282,7 @@ def effective_multiplier(
     if not isinstance(base, Fit) or set(base.law.params) != {"E", "A", "alpha"}:
         raise ParameterError(
             "the multiplier inverts the law E + A*x**(-alpha): pass a fit of `power_offset`, or its "
-            f"bootstrap, got {shown(fit)}",
+            f"bootstrap, got {quote(fit)}",
             code="law",
             param="fit",
         )
@@ -310,7 +310,7 @@ def effective_multiplier(
             pl.Series("lower", ends[:, 0]).fill_nan(None),
             pl.Series("upper", ends[:, 1]).fill_nan(None),
         ]
-    return added(table.frame, columns)
+    return with_columns(table.frame, columns)
 
 
 def _inverted(loss: Any, floor: Any, scale: Any, exponent: Any) -> NDArray[np.float64]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import DataError, shown
+from scaling_fast.errors import DataError, quote
 from scaling_fast.frames import read
-from scaling_fast.frames.values import added
+from scaling_fast.frames.values import with_columns
 from scaling_fast.validation import number_between
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def annealing_columns(
     if (table.target < 0).any():
         row = int(table.order[np.argmax(table.target < 0)])
         raise DataError(
-            f"column {shown(rate)} holds a negative learning rate in row {row}",
+            f"column {quote(rate)} holds a negative learning rate in row {row}",
             code="domain",
             column=rate,
             row=row,
@@ -74,7 +74,7 @@ def annealing_columns(
     for first, last in zip(table.offsets[:-1], table.offsets[1:], strict=True):
         rows = table.order[first:last]
         s1[rows], s2[rows] = _areas(table.target[first:last], decay)
-    return added(table.frame, [pl.Series("S1", s1), pl.Series("S2", s2)])
+    return with_columns(table.frame, [pl.Series("S1", s1), pl.Series("S2", s2)])
 
 
 def _areas(rate: np.ndarray[Any, Any], decay: float) -> tuple[Any, Any]:

@@ -15,7 +15,7 @@ import msgspec
 
 from scaling_fast.auditing.claim.printed import Printed
 from scaling_fast.auditing.claim.schema import ClaimFile
-from scaling_fast.errors import DataError, shown
+from scaling_fast.errors import DataError, quote
 
 if TYPE_CHECKING:
     from scaling_fast.auditing.claim.schema import (
@@ -200,7 +200,7 @@ def _check(paper: Paper) -> None:
         if not rows.value > 0 or not rows.is_whole:
             kind = "whole" if rows.value > 0 else "positive"
             raise DataError(
-                f"`reported.n` must be a {kind} number of rows, got {shown(reported.n)}"
+                f"`reported.n` must be a {kind} number of rows, got {quote(reported.n)}"
             )
     for i, interval in enumerate(reported.intervals):
         lower = _printed(interval.lower, f"reported.intervals[{i}].lower")
@@ -235,7 +235,7 @@ def _check_source(data: Data) -> None:
     """Refuse rows that are to come from two places, and a digest of what is no file."""
     if data.dataset is not None and data.file is not None:
         raise DataError(
-            f"`data.dataset` is {shown(data.dataset)} and `data.file` is {shown(data.file)}: rows come "
+            f"`data.dataset` is {quote(data.dataset)} and `data.file` is {quote(data.file)}: rows come "
             "from one of them; leave the other out"
         )
     if data.dataset is not None and data.sha256 is not None:
@@ -365,5 +365,5 @@ def _structs(kind: Any) -> list[type[msgspec.Struct]]:
 
 def _safe(text: str) -> str:
     """Return text that a terminal shows as it is: no control characters, not too long."""
-    shown = "".join(c if c.isprintable() else "\ufffd" for c in text)
-    return shown if len(shown) <= 120 else shown[:117] + "..."
+    quote = "".join(c if c.isprintable() else "\ufffd" for c in text)
+    return quote if len(quote) <= 120 else quote[:117] + "..."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaling_fast.errors import DataError, shown, suggestion
+from scaling_fast.errors import DataError, quote, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,7 +59,7 @@ def evaluate(formula: str, names: Mapping[str, Any]) -> Floats:
     program = Program(formula, list(names))
     if program.params:
         raise DataError(
-            f"formula {shown(formula, 80)} uses {shown(program.params[0])}"
+            f"formula {quote(formula, 80)} uses {quote(program.params[0])}"
             f"{suggestion(program.params[0], names)}"
         )
     given = [np.asarray(value, dtype=np.float64) for value in names.values()]

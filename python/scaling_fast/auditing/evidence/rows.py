@@ -15,7 +15,7 @@ import polars as pl
 
 from scaling_fast.auditing.claim.schema import Filter
 from scaling_fast.auditing.evidence.formulas import LawView, evaluate
-from scaling_fast.errors import DataError, ScalingError, shown
+from scaling_fast.errors import DataError, ScalingError, quote
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,7 +66,7 @@ def find(paper: Paper, data: Any) -> Source:
         if isinstance(data, (str, Path)):
             path = Path(data)
             if not _is_file(path):
-                raise DataError(f"data file {shown(path, 200)} not found")
+                raise DataError(f"data file {quote(path, 200)} not found")
             frame, notes = _read(path, None)
             return Source(frame, f"file {path.name}", notes=notes)
         return Source(as_polars(data), "a frame given by the caller")
@@ -83,7 +83,7 @@ def find(paper: Paper, data: Any) -> Source:
         path = Path(paper.data.file)
         path = path if path.is_absolute() or paper.folder is None else paper.folder / path
         if not _is_file(path):
-            absent = f"the file {shown(paper.data.file, 200)} is not available to this audit"
+            absent = f"the file {quote(paper.data.file, 200)} is not available to this audit"
             return Source(None, "none", absent, unavailable=True)
         frame, notes = _read(path, paper.data.sha256)
         return Source(frame, f"file {path.name}", notes=notes)
@@ -173,8 +173,8 @@ def name_columns(paper: Paper, law: LawView, frame: pl.DataFrame) -> pl.DataFram
         has = next((one for one in (symbol, spec.get(symbol)) if one in frame.columns), None)
         if has is not None:
             raise DataError(
-                f"`data.derive` makes {shown(symbol)}, which the data have as the column "
-                f"{shown(has)}; leave one of the two out",
+                f"`data.derive` makes {quote(symbol)}, which the data have as the column "
+                f"{quote(has)}; leave one of the two out",
                 column=has,
             )
         given = {c: numbers(out, c) for c in spec if c in out.columns and c != symbol}

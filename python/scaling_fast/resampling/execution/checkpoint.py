@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from scaling_fast.errors import CheckpointError, shown
+from scaling_fast.errors import CheckpointError, quote
 from scaling_fast.fitting.status import status_code
 from scaling_fast.resampling.execution.jobs import ONE_A_REPLICATE, Answer
 from scaling_fast.resampling.execution.messages import Damaged, Foreign, packed, unpacked
@@ -75,7 +75,7 @@ class Checkpoint:
             raise
         except (OSError, ValueError) as error:
             raise CheckpointError(
-                f"{shown(self.path, 200)} cannot be a checkpoint's folder: {error}", code="write"
+                f"{quote(self.path, 200)} cannot be a checkpoint's folder: {error}", code="write"
             ) from error
         return self
 
@@ -127,7 +127,7 @@ class Checkpoint:
                 write_whole(self.path / f"{SHARD}{first:015d}-{end - first}{SUFFIX}", raw)
         except OSError as error:
             self.failure = CheckpointError(
-                f"{shown(self.path, 200)} cannot be written: {error}; the finished run is in the attribute "
+                f"{quote(self.path, 200)} cannot be written: {error}; the finished run is in the attribute "
                 "`result` of this exception",
                 code="write",
             )
@@ -153,7 +153,7 @@ class Checkpoint:
         ours = [one for one in names if one.startswith((RUN, SHARD, f".{RUN}"))]
         if names and not ours:
             raise CheckpointError(
-                f"{shown(self.path, 200)} holds {shown(names[0])} and no run of scaling_fast; give a folder "
+                f"{quote(self.path, 200)} holds {quote(names[0])} and no run of scaling_fast; give a folder "
                 "of its own",
                 code="foreign",
             )
@@ -163,22 +163,22 @@ class Checkpoint:
             return unpacked(kind, path.read_bytes())
         except Damaged as error:
             raise CheckpointError(
-                f"{shown(path, 200)} cannot be used: {error}; remove it to compute its replicates again",
+                f"{quote(path, 200)} cannot be used: {error}; remove it to compute its replicates again",
                 code="damaged",
             ) from error
         except Foreign as error:
             raise CheckpointError(
-                f"{shown(path, 200)} cannot be used: {error}", code="foreign"
+                f"{quote(path, 200)} cannot be used: {error}", code="foreign"
             ) from error
         except OSError as error:
             raise CheckpointError(
-                f"{shown(path, 200)} cannot be read: {error}", code="read"
+                f"{quote(path, 200)} cannot be read: {error}", code="read"
             ) from error
 
     def _refuse_other(self, path: Path, theirs: Any) -> None:
         other = [one for one in self._identity if theirs.get(one) != self._identity[one]]
         raise CheckpointError(
-            f"{shown(path, 200)} belongs to a run with another {' and another '.join(other)}; give each run a "
+            f"{quote(path, 200)} belongs to a run with another {' and another '.join(other)}; give each run a "
             "folder of its own",
             code="other_run",
         )
@@ -205,7 +205,7 @@ class Checkpoint:
 
     def _refuse_locked(self, error: OSError | None) -> None:
         raise CheckpointError(
-            f"{shown(self.path, 200)} is being written by another run; wait for it, or give a folder of its own",
+            f"{quote(self.path, 200)} is being written by another run; wait for it, or give a folder of its own",
             code="locked",
         ) from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from scaling_fast.errors import ParameterError, ResourceError, shown
+from scaling_fast.errors import ParameterError, ResourceError, quote
 from scaling_fast.resampling.execution.messages import Damaged, Foreign, seal
 from scaling_fast.resampling.execution.worker import run
 from scaling_fast.validation import whole_number
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from scaling_fast.resampling.execution.jobs import Answer, Job
 
-__all__ = ["Flight", "checked_executor", "checked_shards", "cut"]
+__all__ = ["ShardRunner", "checked_executor", "checked_shards", "cut"]
 
 Range = tuple[int, int]
 """First replicate and number of replicates."""
@@ -54,7 +54,7 @@ def checked_executor(executor: Any) -> Any:
     if executor is not None and not able:
         raise ParameterError(
             "executor must be None or have submit(fn, *args), as those of concurrent.futures do, "
-            f"got {shown(executor)}; of a dask Client pass client.get_executor()",
+            f"got {quote(executor)}; of a dask Client pass client.get_executor()",
             code="executor",
             param="executor",
         )
@@ -97,7 +97,7 @@ def cut(gaps: Sequence[Range], groups: int, shards: int | None, block: int = 1) 
     ]
 
 
-class Flight:
+class ShardRunner:
     """Shards under way: iterate over it for their answers.
 
     Parameters
@@ -170,9 +170,9 @@ class Flight:
                     self._pending.pop(place)
                     self._tell(answer.status.size)
 
-    def rescued(self) -> Iterator[Answer]:
+    def salvage(self) -> Iterator[Answer]:
         """Give what workers had finished, or finish within half a second, and call off the rest."""
-        self.call_off()
+        self.cancel()
         end = time.monotonic() + GRACE
         while self._pending:
             for place, one in list(self._pending.items()):
@@ -185,7 +185,7 @@ class Flight:
                 return
             time.sleep(REST)
 
-    def call_off(self) -> None:
+    def cancel(self) -> None:
         """Cancel what has not begun."""
         for one in self._pending.values():
             if callable(getattr(one, "cancel", None)):
@@ -209,7 +209,7 @@ class Flight:
             return None
         if not callable(getattr(future, "result", None)):
             raise ParameterError(
-                f"executor.submit returned {shown(type(future).__name__)}, which has no result(); use an "
+                f"executor.submit returned {quote(type(future).__name__)}, which has no result(); use an "
                 "executor like those of concurrent.futures",
                 code="executor",
                 param="executor",

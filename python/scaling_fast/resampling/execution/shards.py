@@ -11,7 +11,7 @@ import numpy as np
 from scaling_fast.fitting.status import status_code
 from scaling_fast.resampling.execution.checkpoint import Checkpoint
 from scaling_fast.resampling.execution.executors import (
-    Flight,
+    ShardRunner,
     checked_executor,
     checked_shards,
     cut,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from scaling_fast.errors import CheckpointError
     from scaling_fast.resampling.execution.jobs import Answer, Job
 
-__all__ = ["BLOCK", "Block", "Gathered", "Ways", "blocks", "gathered"]
+__all__ = ["BLOCK", "Block", "ExecutionPlan", "Gathered", "blocks", "gathered"]
 
 
 UNFINISHED, CONVERGED = status_code("unfinished"), status_code("converged")
@@ -42,7 +42,7 @@ MOST_PARTS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
+class ExecutionPlan:
     """How replicates are computed, which changes none of them.
 
     Attributes
@@ -63,7 +63,7 @@ class Ways:
     here: int
 
     @classmethod
-    def checked(cls, executor: Any, shards: Any, threads: int, here: int) -> Ways:
+    def checked(cls, executor: Any, shards: Any, threads: int, here: int) -> ExecutionPlan:
         """Return ways that can be gone, or raise ParameterError."""
         return cls(checked_executor(executor), checked_shards(shards), threads, here)
 
@@ -94,7 +94,7 @@ class Gathered:
 def gathered(
     job: Job,
     count: int,
-    ways: Ways,
+    ways: ExecutionPlan,
     *,
     path: Path | None,
     watch: Callable[[int, int], object] | None,
@@ -139,12 +139,12 @@ def gathered(
                     store.keep(answer)
         except KeyboardInterrupt:
             interrupted = True
-            for answer in flight.rescued():
+            for answer in flight.salvage():
                 place(answer)
                 if store is not None:
                     store.keep(answer)
         except BaseException:
-            flight.call_off()
+            flight.cancel()
             raise
         failure = None if store is None else store.failure
     flat = [column.reshape(-1) for column in params]
@@ -155,11 +155,11 @@ def _flight(
     job: Job,
     ranges: list[tuple[int, int]],
     count: int,
-    ways: Ways,
+    ways: ExecutionPlan,
     watch: Callable[[int, int], object] | None,
-) -> Flight:
+) -> ShardRunner:
     done = count - sum(size for _, size in ranges)
-    return Flight(
+    return ShardRunner(
         job,
         ranges,
         ways.executor,
@@ -208,7 +208,7 @@ class Block:
 
 
 def blocks(
-    job: Job, count: int, ways: Ways, watch: Callable[[int, int], object] | None
+    job: Job, count: int, ways: ExecutionPlan, watch: Callable[[int, int], object] | None
 ) -> Iterator[Block]:
     """Give the replicates 0 to `count` in order, `BLOCK` at a time whatever the shards, and hold few of them.
 
@@ -235,7 +235,7 @@ def blocks(
                 yield from _blocks(job, ready)
                 at += ready.count
     except BaseException:
-        flight.call_off()
+        flight.cancel()
         raise
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scaling_fast._core import __version__
-from scaling_fast.errors import InternalError, ResourceError, ScalingError, shown
+from scaling_fast.errors import InternalError, ResourceError, ScalingError, quote
 from scaling_fast.resampling.execution.jobs import Answer, rejoined, replicates_of, with_prefix
 from scaling_fast.resampling.execution.messages import Damaged, Foreign, packed, seal, unpacked
 
@@ -32,7 +32,7 @@ def run(question: bytes, part: bytes) -> bytes:
         asked = seal(question, part)
         if words["version"] != __version__:
             raise ResourceError(
-                f"a worker has scaling_fast {__version__} and was asked by {shown(words['version'])}, "
+                f"a worker has scaling_fast {__version__} and was asked by {quote(words['version'])}, "
                 "so its replicates might differ; install the same version on every worker",
                 code="version",
             )

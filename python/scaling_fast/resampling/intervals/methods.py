@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from scaling_fast._core import interval as core_interval
-from scaling_fast.errors import ConvergenceError, ParameterError, shown
+from scaling_fast.errors import ConvergenceError, ParameterError, quote
 from scaling_fast.fitting.table import column_name
 from scaling_fast.frames.values import rows_of
 from scaling_fast.laws.quantities import evaluate
@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from scaling_fast.fitting.result import Fit
     from scaling_fast.resampling.schemes import Scheme
 
-__all__ = ["EXPANDED", "METHODS", "MOST_FAILURES", "Drawn", "check_method", "ends_of", "intervals"]
+__all__ = [
+    "EXPANDED",
+    "METHODS",
+    "MOST_FAILURES",
+    "Replicates",
+    "check_method",
+    "ends_of",
+    "intervals",
+]
 
 METHODS = ("percentile", "basic", "normal", "bc", "bca", "studentized")
 
@@ -45,7 +53,7 @@ def check_method(method: str, scheme: Scheme, *, small_sample: bool) -> None:
     """
     if method not in METHODS:
         raise ParameterError(
-            f"method must be one of {shown(list(METHODS), 200)}, got {shown(method)}",
+            f"method must be one of {quote(list(METHODS), 200)}, got {quote(method)}",
             code="method",
             param="method",
         )
@@ -57,14 +65,14 @@ def check_method(method: str, scheme: Scheme, *, small_sample: bool) -> None:
         )
     if small_sample and method not in EXPANDED:
         raise ParameterError(
-            f"small_sample=True widens {shown(list(EXPANDED), 200)}, and {shown(method)} has no such form",
+            f"small_sample=True widens {quote(list(EXPANDED), 200)}, and {quote(method)} has no such form",
             code="small_sample",
             param="small_sample",
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class Replicates:
     """What the intervals of one group are made of.
 
     Attributes
@@ -95,7 +103,7 @@ def intervals(
     *,
     method: str,
     level: float,
-    drawn: Callable[[int], Drawn],
+    drawn: Callable[[int], Replicates],
     left_out_only: bool,
     max_failures: float = MOST_FAILURES,
 ) -> pl.DataFrame:

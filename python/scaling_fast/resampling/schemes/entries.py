@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scaling_fast.errors import CheckpointError, shown
+from scaling_fast.errors import CheckpointError, quote
 from scaling_fast.resampling import schemes
 
 if TYPE_CHECKING:
@@ -49,5 +49,5 @@ def scheme_from_entry(entry: dict[str, Any], frames: dict[str, pl.DataFrame]) ->
             return schemes.Weights(frames["scheme"].to_numpy())
         case other:
             raise CheckpointError(
-                f"the scheme {shown(other)} is unknown to this version", code="scheme"
+                f"the scheme {quote(other)} is unknown to this version", code="scheme"
             )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from scaling_fast.errors import ParameterError, shown
+from scaling_fast.errors import ParameterError, quote
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -27,14 +27,14 @@ def _table(value: Any, param: str, kinds: str, wanted: str) -> NDArray[Any]:
         ) from error
     if table.dtype.kind not in kinds:
         raise ParameterError(
-            f"{param} must be a 2-D array of {wanted}, got dtype {shown(table.dtype)}",
+            f"{param} must be a 2-D array of {wanted}, got dtype {quote(table.dtype)}",
             code="dtype",
             param=param,
         )
     if table.ndim != 2 or 0 in table.shape:
         raise ParameterError(
             f"{param} must be 2-D, one row a replicate and at least one of each, "
-            f"got shape {shown(table.shape)}",
+            f"got shape {quote(table.shape)}",
             code="shape",
             param=param,
         )
@@ -46,7 +46,7 @@ def _refuse(table: NDArray[Any], bad: NDArray[np.bool_], param: str, rule: str) 
     if bad.any():
         replicate, place = (int(one) for one in np.argwhere(bad)[0])
         raise ParameterError(
-            f"{param} must be {rule}, got {shown(table[replicate, place])} "
+            f"{param} must be {rule}, got {quote(table[replicate, place])} "
             f"in replicate {replicate}, place {place}",
             code="out_of_range",
             param=param,

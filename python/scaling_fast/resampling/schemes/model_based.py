@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from scaling_fast.errors import ParameterError, shown
+from scaling_fast.errors import ParameterError, quote
 from scaling_fast.resampling.schemes.names import column_names
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Wild:
             value = getattr(self, param)
             if value not in legal:
                 raise ParameterError(
-                    f"{param} must be one of {shown(list(legal), 200)}, got {shown(value)}",
+                    f"{param} must be one of {quote(list(legal), 200)}, got {quote(value)}",
                     code=param,
                     param=param,
                 )
@@ -117,6 +117,6 @@ class Parametric:
         good = isinstance(self.sd, int | float | np.floating | np.integer)
         if not good or isinstance(self.sd, bool) or not 0.0 < float(self.sd) < np.inf:
             raise ParameterError(
-                f"sd must be positive and finite, got {shown(self.sd)}", code="sd", param="sd"
+                f"sd must be positive and finite, got {quote(self.sd)}", code="sd", param="sd"
             )
         object.__setattr__(self, "sd", float(self.sd))

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["FIRST_SHIFT", "Tally", "edge", "from_frames", "keys_of", "to_frames", "type_seven"]
+__all__ = [
+    "FIRST_SHIFT",
+    "StreamingMoments",
+    "edge",
+    "from_frames",
+    "keys_of",
+    "to_frames",
+    "type_seven",
+]
 
 
 FIRST_SHIFT = 40
@@ -53,7 +61,7 @@ def type_seven(below: float, above: float, count: int, level: float) -> float:
 
 
 @dataclass(slots=True, eq=False)
-class Tally:
+class StreamingMoments:
     """Counts, mean, sums of products and bins of some quantities over the usable replicates of a group.
 
     Attributes
@@ -134,58 +142,57 @@ class Tally:
             return np.asarray(self.products / (self.count - 1))
 
 
-def to_frames(tallies: Sequence[Tally]) -> dict[str, pl.DataFrame]:
-    """Return tallies, one a group, as three tables: statuses, moments and bins."""
-    whole = dict.fromkeys(("group", "place", "key", "number"), pl.Int64)
+def to_frames(groups: Sequence[StreamingMoments]) -> dict[str, pl.DataFrame]:
+    """Return the moments of every group as three tables: statuses, moments and bins."""
+    integers = dict.fromkeys(("group", "place", "key", "number"), pl.Int64)
     counts = [
         (g, int(code), number)
-        for g, one in enumerate(tallies)
-        for code, number in one.statuses.items()
+        for g, group in enumerate(groups)
+        for code, number in group.statuses.items()
     ]
-    held = [
+    bins = [
         (g, place, key, number)
-        for g, one in enumerate(tallies)
-        for place, bins in enumerate(one.bins)
-        for key, number in bins.items()
+        for g, group in enumerate(groups)
+        for place, numbers in enumerate(group.bins)
+        for key, number in numbers.items()
     ]
-    moments: dict[str, Any] = {
-        "group": [g for g, one in enumerate(tallies) for _ in one.names],
-        "name": [name for one in tallies for name in one.names],
-        "count": [one.count for one in tallies for _ in one.names],
+    columns: dict[str, Any] = {
+        "group": [g for g, group in enumerate(groups) for _ in group.names],
+        "name": [name for group in groups for name in group.names],
+        "count": [group.count for group in groups for _ in group.names],
     }
-    for word in ("mean", "least", "greatest"):
-        moments[word] = np.concatenate([getattr(one, word) for one in tallies])
-    products = np.concatenate([one.products for one in tallies])
-    moments |= {f"products {place}": column for place, column in enumerate(products.T)}
-    narrow = {one: whole[one] for one in ("group", "key", "number")}
+    for moment in ("mean", "least", "greatest"):
+        columns[moment] = np.concatenate([getattr(group, moment) for group in groups])
+    products = np.concatenate([group.products for group in groups])
+    columns |= {f"products {place}": column for place, column in enumerate(products.T)}
+    narrow = {name: integers[name] for name in ("group", "key", "number")}
     return {
         "statuses": pl.DataFrame(counts, schema=narrow, orient="row"),
-        "moments": pl.DataFrame(moments),
-        "bins": pl.DataFrame(held, schema=whole, orient="row"),
+        "moments": pl.DataFrame(columns),
+        "bins": pl.DataFrame(bins, schema=integers, orient="row"),
     }
 
 
-def from_frames(frames: Mapping[str, pl.DataFrame], groups: int) -> tuple[Tally, ...]:
-    """Return the tallies that `to_frames` wrote down, one a group."""
-    tallies = []
-    for group in range(groups):
-        mine = {
-            one: frames[one].filter(pl.col("group") == group)
-            for one in ("statuses", "moments", "bins")
-        }
-        moments = mine["moments"]
-        tally = Tally(moments["name"].to_list())
-        tally.statuses = dict(mine["statuses"].select("key", "number").iter_rows())
-        tally.count = int(moments["count"][0])
-        tally.mean = moments["mean"].to_numpy().copy()
-        tally.least = moments["least"].to_numpy().copy()
-        tally.greatest = moments["greatest"].to_numpy().copy()
-        size = len(tally.names)
-        tally.products = moments.select(f"products {j}" for j in range(size)).to_numpy().copy()
-        for place, key, number in mine["bins"].select("place", "key", "number").iter_rows():
-            tally.bins[place][key] = number
-        tallies.append(tally)
-    return tuple(tallies)
+def from_frames(frames: Mapping[str, pl.DataFrame], groups: int) -> tuple[StreamingMoments, ...]:
+    """Return the moments of every group that `to_frames` wrote down."""
+    return tuple(_group_from_frames(frames, group) for group in range(groups))
+
+
+def _group_from_frames(frames: Mapping[str, pl.DataFrame], group: int) -> StreamingMoments:
+    statuses, moments, bins = (
+        frames[name].filter(pl.col("group") == group) for name in ("statuses", "moments", "bins")
+    )
+    found = StreamingMoments(moments["name"].to_list())
+    found.statuses = dict(statuses.select("key", "number").iter_rows())
+    found.count = int(moments["count"][0])
+    found.mean = moments["mean"].to_numpy().copy()
+    found.least = moments["least"].to_numpy().copy()
+    found.greatest = moments["greatest"].to_numpy().copy()
+    size = len(found.names)
+    found.products = moments.select(f"products {j}" for j in range(size)).to_numpy().copy()
+    for place, key, number in bins.select("place", "key", "number").iter_rows():
+        found.bins[place][key] = number
+    return found
 
 
 def _total(values: NDArray[np.float64]) -> float:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scaling_fast.resampling.execution.jobs import Job
-    from scaling_fast.resampling.execution.shards import Ways
-    from scaling_fast.resampling.streaming.moments import Tally
+    from scaling_fast.resampling.execution.shards import ExecutionPlan
+    from scaling_fast.resampling.streaming.moments import StreamingMoments
 
 __all__ = ["Rerun", "order_statistics"]
 
@@ -73,7 +73,7 @@ class Rerun:
     job: Job
     count: int
     formulas: Mapping[str, str]
-    ways: Ways
+    ways: ExecutionPlan
     watch: Any
 
     def keys(self, bins: list[_Bin]) -> Iterator[tuple[int, NDArray[np.int64]]]:
@@ -91,7 +91,7 @@ class Rerun:
 
 def order_statistics(
     rerun: Rerun,
-    tallies: Sequence[Tally],
+    moments: Sequence[StreamingMoments],
     wanted: Mapping[tuple[int, str], set[int]],
 ) -> dict[tuple[int, str], dict[int, float]]:
     """Return the values at given places in ascending order.
@@ -107,7 +107,7 @@ def order_statistics(
     """
     bins: list[_Bin] = []
     for (group, name), places in wanted.items():
-        tally = tallies[group]
+        tally = moments[group]
         whole = _Bin(group, name, WHOLE, 0, 0, tally.count, set(places))
         if name in tally.names:
             bins += whole.parts(tally.bins[tally.names.index(name)], FIRST_SHIFT)

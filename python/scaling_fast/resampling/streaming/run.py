@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scaling_fast.laws.quantities import evaluate, named_formulas
-from scaling_fast.resampling.execution.shards import Ways, blocks
-from scaling_fast.resampling.streaming.moments import Tally
+from scaling_fast.resampling.execution.shards import ExecutionPlan, blocks
+from scaling_fast.resampling.streaming.moments import StreamingMoments
 from scaling_fast.resampling.streaming.summary import BootstrapSummary
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def condensed(
     seed: int,
     job: Job,
     count: int,
-    ways: Ways,
+    ways: ExecutionPlan,
     watch: Callable[[int, int], object] | None,
 ) -> BootstrapSummary:
     """Return the summary of `count` replicates a group, computed part after part and forgotten.
@@ -37,18 +37,18 @@ def condensed(
     """
     names = list(named_formulas(fit.law, fit.request.names, None))
     derived = dict(fit.law.derived)
-    tallies = tuple(Tally(names) for _ in range(fit.groups))
+    moments = tuple(StreamingMoments(names) for _ in range(fit.groups))
     seen = 0
     interrupted = False
     try:
         for block in blocks(job, count, ways, watch):
-            for tally, codes, params in zip(tallies, block.status, block.groups(), strict=True):
+            for tally, codes, params in zip(moments, block.status, block.groups(), strict=True):
                 values = params | {one: evaluate(text, params) for one, text in derived.items()}
                 tally.add(codes, values)
             seen = block.first + block.count
     except KeyboardInterrupt:
         interrupted = True
-    result = BootstrapSummary(fit, scheme, seed, count, seen, job, tallies)
+    result = BootstrapSummary(fit, scheme, seed, count, seen, job, moments)
     if interrupted:
         stopped = KeyboardInterrupt("interrupted; what was finished is summarised in .partial")
         stopped.partial = result  # type: ignore[attr-defined]

@@ -12,15 +12,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import ConvergenceError, ParameterError, shown
+from scaling_fast.errors import ConvergenceError, ParameterError, quote
 from scaling_fast.fitting.status import status_code, status_column
 from scaling_fast.fitting.table import column_name
 from scaling_fast.frames.values import rows_of
 from scaling_fast.laws.quantities import evaluate, named_formulas
-from scaling_fast.resampling.execution.shards import Ways
+from scaling_fast.resampling.execution.shards import ExecutionPlan
 from scaling_fast.resampling.intervals.methods import MOST_FAILURES
 from scaling_fast.resampling.intervals.small_sample import shrinkage
-from scaling_fast.resampling.streaming.moments import FIRST_SHIFT, Tally, edge, type_seven
+from scaling_fast.resampling.streaming.moments import (
+    FIRST_SHIFT,
+    StreamingMoments,
+    edge,
+    type_seven,
+)
 from scaling_fast.resampling.streaming.order_statistics import Rerun, order_statistics
 from scaling_fast.runtime.progress import watched
 from scaling_fast.runtime.resources import checked_threads
@@ -67,7 +72,7 @@ class BootstrapSummary:
     requested: int
     finished: int
     job: Job
-    tallies: tuple[Tally, ...]
+    moments: tuple[StreamingMoments, ...]
 
     @property
     def n(self) -> int:
@@ -84,7 +89,7 @@ class BootstrapSummary:
         """Replicates by status: group keys, status, count."""
         rows = [
             (group, code, number)
-            for group, tally in enumerate(self.tallies)
+            for group, tally in enumerate(self.moments)
             for code, number in sorted(tally.statuses.items())
         ]
         taken = self.fit.request.table.keys.columns
@@ -108,7 +113,7 @@ class BootstrapSummary:
         wanted: dict[str, list[Any]] = {
             one: [] for one in ("name", "count", "mean", "sd", "least", "greatest")
         }
-        for tally in self.tallies:
+        for tally in self.moments:
             wanted["name"] += tally.names
             wanted["count"] += [tally.count] * len(tally.names)
             wanted["mean"] += tally.mean.tolist()
@@ -116,7 +121,7 @@ class BootstrapSummary:
                 wanted["sd"] += np.sqrt(np.diag(tally.covariance())).tolist()
             wanted["least"] += tally.least.tolist()
             wanted["greatest"] += tally.greatest.tolist()
-        groups = [g for g, tally in enumerate(self.tallies) for _ in tally.names]
+        groups = [g for g, tally in enumerate(self.moments) for _ in tally.names]
         columns = [pl.Series(column_name(one, taken), held) for one, held in wanted.items()]
         return self._with_keys(groups, columns)
 
@@ -131,16 +136,16 @@ class BootstrapSummary:
         ParameterError
             For a quantity or group there is none of.
         """
-        if not 0 <= group < len(self.tallies):
+        if not 0 <= group < len(self.moments):
             raise ParameterError(
-                f"group must be from 0 to {len(self.tallies) - 1}, got {shown(group)}",
+                f"group must be from 0 to {len(self.moments) - 1}, got {quote(group)}",
                 code="group",
                 param="group",
             )
-        tally = self.tallies[group]
+        tally = self.moments[group]
         if name not in tally.names:
             raise ParameterError(
-                f"bins are kept of {shown(tally.names, 200)}, got {shown(name)}",
+                f"bins are kept of {quote(tally.names, 200)}, got {quote(name)}",
                 code="unknown_name",
                 param=name,
             )
@@ -160,9 +165,9 @@ class BootstrapSummary:
             raise ParameterError("cov() belongs to one fit", code="grouped", param="cov")
         self._require(max_failures)
         names = self.fit.request.names
-        matrix = self.tallies[0].covariance()[: len(names), : len(names)]
+        matrix = self.moments[0].covariance()[: len(names), : len(names)]
         if self.scheme.name == "jackknife":
-            count = self.tallies[0].count
+            count = self.moments[0].count
             matrix = matrix * (count - 1) ** 2 / count
         return pl.DataFrame(
             {"parameter": names} | {one: matrix[:, j] for j, one in enumerate(names)}
@@ -203,7 +208,7 @@ class BootstrapSummary:
         level = checked_level(level)
         if method not in self.methods:
             raise ParameterError(
-                f"a summary of {self.scheme!r} answers {shown(list(self.methods), 200)}, got {shown(method)}; "
+                f"a summary of {self.scheme!r} answers {quote(list(self.methods), 200)}, got {quote(method)}; "
                 'keep="draws" keeps what the others need',
                 code="method",
                 param="method",
@@ -216,7 +221,7 @@ class BootstrapSummary:
         else:
             here = checked_threads(threads)
             task = here if executor is None or threads is not None else 1
-            ways = Ways.checked(executor, shards, task, here)
+            ways = ExecutionPlan.checked(executor, shards, task, here)
             with watched(progress, "refitting") as watch:
                 ends = self._quantiles(formulas, level, estimates, ways, watch)
         rows = []
@@ -249,14 +254,14 @@ class BootstrapSummary:
         z = float(ndtri(0.5 + level / 2))
         shrink = shrinkage(self.fit, self.scheme)
         ends = {}
-        for group, tally in enumerate(self.tallies):
+        for group, tally in enumerate(self.moments):
             matrix = tally.covariance()
             if self.scheme.name == "jackknife":
                 matrix = matrix * (tally.count - 1) ** 2 / tally.count
             for name in formulas:
                 if name not in tally.names:
                     raise ParameterError(
-                        f"moments are kept of {shown(tally.names, 200)}, and {shown(name)} is none of them; "
+                        f"moments are kept of {quote(tally.names, 200)}, and {quote(name)} is none of them; "
                         'method="percentile" answers any formula',
                         code="of",
                         param="of",
@@ -272,13 +277,13 @@ class BootstrapSummary:
         formulas: dict[str, str],
         level: float,
         estimates: dict[tuple[int, str], float],
-        ways: Ways,
+        ways: ExecutionPlan,
         watch: Any,
     ) -> dict[tuple[int, str], tuple[float, float]]:
         tail = (1.0 - level) / 2.0
         levels = (tail, 1.0 - tail)
         wanted = {}
-        for group, tally in enumerate(self.tallies):
+        for group, tally in enumerate(self.moments):
             places = {
                 one
                 for p in levels
@@ -288,12 +293,12 @@ class BootstrapSummary:
             for name in formulas:
                 wanted[group, name] = places
         rerun = Rerun(self.job, self.finished, formulas, ways, watch)
-        found = order_statistics(rerun, self.tallies, wanted)
+        found = order_statistics(rerun, self.moments, wanted)
 
         shrink = shrinkage(self.fit, self.scheme)
 
         def end(group: int, name: str, p: float) -> float:
-            count, values = self.tallies[group].count, found[group, name]
+            count, values = self.moments[group].count, found[group, name]
             at = math.floor((count - 1) * p)
             below, above = values[at], values[min(at + 1, count - 1)]
             if shrink[group] != 1.0:  # as every draw of a subsample is, and none overtakes another
@@ -307,7 +312,7 @@ class BootstrapSummary:
     def _require(self, max_failures: float) -> None:
         max_failures = checked_failures(max_failures)
         converged = status_code("converged")
-        for tally in self.tallies:
+        for tally in self.moments:
             total = sum(tally.statuses.values())
             failed = total - tally.statuses.get(converged, 0)
             if tally.count < 2 and not failed:
@@ -335,7 +340,7 @@ class BootstrapSummary:
     def digest(self) -> str:
         """sha256 of counts, moments and bins: equal for every number of threads and shards, every executor."""
         hasher = hashlib.sha256()
-        for tally in self.tallies:
+        for tally in self.moments:
             hasher.update(tally.to_bytes())
         return hasher.hexdigest()
 

@@ -8,7 +8,7 @@ from scaling_fast.auditing.checks.check import FIND_ROWS, Cell, Outcome, grey, j
 from scaling_fast.auditing.checks.thresholds import FAILURES_GREEN, FAILURES_RED, rising
 from scaling_fast.auditing.claim.printed import Printed
 from scaling_fast.auditing.evidence.formulas import evaluate, quantile_interval
-from scaling_fast.errors import shown
+from scaling_fast.errors import quote
 from scaling_fast.findings import Finding
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _reported_n(case: Case) -> Outcome:
         return Outcome()
     most = max(counts)
     used = "" if fitted == [most] else f", {' or '.join(map(str, fitted))} of them fitted"
-    there = f"The paper reports {shown(text)} rows and {case.rows_read} were read{used}"
+    there = f"The paper reports {quote(text)} rows and {case.rows_read} were read{used}"
     if case.paper.data.source == "digitised" and most < said.value + slack:
         return grey(
             "data",
