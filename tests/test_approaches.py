@@ -48,7 +48,7 @@ def draws_of(found, approach):
 
 
 def test_each_approach_is_what_it_is_alone(runs, found):
-    alone = (sf.recipes.approach1(runs), sf.recipes.approach2(runs))
+    alone = (sf.allocation.approach1(runs), sf.allocation.approach2(runs))
     for place, one in enumerate(alone, 1):
         table = found.table.filter(approach=place)
         for name in ("a", "b"):
@@ -87,7 +87,7 @@ def test_all_three_see_the_same_rows(runs, found):
         stream = np.random.Generator(np.random.Philox(key=key, counter=counter))
         rows = stream.integers(0, runs.height, runs.height)
         drawn = runs[pl.Series(rows)]
-        for place, recipe in ((1, sf.recipes.approach1), (2, sf.recipes.approach2)):
+        for place, recipe in ((1, sf.allocation.approach1), (2, sf.allocation.approach2)):
             row = draws_of(found, place).filter(replicate=replicate)
             alone = recipe(drawn)
             assert row["a"].item() == pytest.approx(alone.exponents["a"], rel=1e-9)
@@ -206,5 +206,5 @@ def test_a_refusal_says_what_is_wrong(runs, options, says):
 
 
 def test_one_cluster_is_nothing_to_resample(runs):
-    with pytest.raises(sf.DataError, match="one cluster only"):
+    with pytest.raises(sf.errors.DataError, match="one cluster only"):
         sf.approaches(runs.with_columns(series=pl.lit(1)), scheme=sf.Clusters("series"))

@@ -64,7 +64,7 @@ def test_no_batch_is_no_fit():
 def test_a_curve_that_comes_back_is_refused(curves):
     shuffled = pl.concat([curves, curves.head(3)])
     fitter = sf.arrow.batch_fitter(LAW, by="task", rows=20)
-    with pytest.raises(sf.DataError, match="sort by") as raised:
+    with pytest.raises(sf.errors.DataError, match="sort by") as raised:
         list(fitter(iter(shuffled.to_arrow().to_batches())))
     assert raised.value.code == "split_curve"
 
@@ -85,14 +85,14 @@ def test_the_schema_for_spark_is_that_of_the_batches(curves):
     [{"by": []}, {"by": 3}, {"rows": 0}, {"rows": True}, {"columns": {"x": pl.col("x")}}],
 )
 def test_what_cannot_be_asked_is_refused(options):
-    with pytest.raises(sf.ParameterError):
+    with pytest.raises(sf.errors.ParameterError):
         sf.arrow.batch_fitter(LAW, **({"by": "task"} | options))
     fitter = sf.arrow.batch_fitter(LAW, by="task")
-    with pytest.raises(sf.ParameterError):
+    with pytest.raises(sf.errors.ParameterError):
         fitter(3)
-    with pytest.raises(sf.DataError, match="task"):
+    with pytest.raises(sf.errors.DataError, match="task"):
         list(fitter(iter(pa.table({"x": [1.0], "loss": [1.0]}).to_batches())))
-    with pytest.raises(sf.ParameterError):
+    with pytest.raises(sf.errors.ParameterError):
         sf.arrow.fit_scan(pl.DataFrame({"x": [1.0]}), LAW, by="task")
 
 

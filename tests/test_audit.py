@@ -454,7 +454,7 @@ def test_a_file_no_system_can_hold_is_a_file_that_is_not_there(tmp_path, name):
 
 
 def test_an_optimum_certified_only_locally_is_held_against_nothing(tmp_path, monkeypatch):
-    from scaling_fast.fitted import Fit
+    from scaling_fast.fitting.result import Fit
 
     monkeypatch.setattr(Fit, "is_global", property(lambda self: False))
     result = audit(claim(tmp_path), data=rows(), n=FEW)

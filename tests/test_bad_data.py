@@ -37,7 +37,7 @@ def listed(values, row, value):
     return out
 
 
-def refusal(call, kind=sf.DataError):
+def refusal(call, kind=sf.errors.DataError):
     """Return the error, which came within two seconds and is exactly of the class expected."""
     began = time.monotonic()
     with pytest.raises(kind) as caught:
@@ -55,7 +55,7 @@ def attempt(call):
     """Return (the typed error, None) or (None, the result)."""
     try:
         return None, call()
-    except (sf.DataError, sf.ConvergenceError, sf.ParameterError) as error:
+    except (sf.errors.DataError, sf.errors.ConvergenceError, sf.errors.ParameterError) as error:
         return error, None
 
 
@@ -481,7 +481,9 @@ def test_awkward_names_serve_as_target_group_and_weight(name):
     assert sf.fit(frame, LAW, target=name, columns={"x": "x"}).converged
     groups = {"x": np.tile(X, 2), "loss": np.tile(Y, 2), name: [0] * 12 + [1] * 12}
     if name in NAMES:
-        error = refusal(lambda: sf.fit(groups, LAW, columns={"x": "x"}, by=name), sf.ParameterError)
+        error = refusal(
+            lambda: sf.fit(groups, LAW, columns={"x": "x"}, by=name), sf.errors.ParameterError
+        )
         assert error.code == "name_clash"
     else:
         got = sf.fit(groups, LAW, columns={"x": "x"}, by=name)

@@ -324,7 +324,7 @@ def test_the_corpus_is_large():
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_text_is_refused_with_a_position(text):
     began = time.monotonic()
-    with pytest.raises(sf.FormulaError) as caught:
+    with pytest.raises(sf.errors.FormulaError) as caught:
         sf.fit({"x": X, "loss": Y}, text)
     assert time.monotonic() - began < 2.0
     assert not CANARY.exists()
@@ -340,12 +340,12 @@ def test_hostile_text_is_refused_with_a_position(text):
 @pytest.mark.parametrize("text", CODE, ids=ascii)
 def test_every_other_door_refuses_code_as_well(text):
     """What is no formula at `fit` is none as a Law, a derived quantity, or `of=`."""
-    with pytest.raises(sf.FormulaError):
+    with pytest.raises(sf.errors.FormulaError):
         sf.Law(text)
-    with pytest.raises(sf.FormulaError):
+    with pytest.raises(sf.errors.FormulaError):
         sf.Law("A*x", derived={"d": text})
     fit = sf.fit({"x": X, "loss": Y}, "E + A*x**(-alpha)")
-    with pytest.raises(sf.FormulaError):
+    with pytest.raises(sf.errors.FormulaError):
         fit.interval(of=text)
     assert not CANARY.exists()
 
@@ -376,7 +376,7 @@ POSITIONS = [
 
 @pytest.mark.parametrize(("text", "position", "word"), POSITIONS)
 def test_positions_count_characters_and_the_message_mends(text, position, word):
-    with pytest.raises(sf.FormulaError) as caught:
+    with pytest.raises(sf.errors.FormulaError) as caught:
         sf.fit({"x": X, "loss": Y}, text)
     assert caught.value.position == position
     assert word in str(caught.value)
@@ -386,13 +386,13 @@ def test_positions_count_characters_and_the_message_mends(text, position, word):
     "law", [None, 3, 1.5, b"A*x", ["A*x"], {"A": 1}, np.str_, object(), lambda x: x, math.exp, print]
 )  # fmt: skip
 def test_what_is_no_text_is_refused(law):
-    with pytest.raises(sf.FormulaError):
+    with pytest.raises(sf.errors.FormulaError):
         sf.fit({"x": X, "loss": Y}, law)
 
 
 @pytest.mark.parametrize("law", [lambda x, A: A * x, math.exp, sf.Huber, len])
 def test_a_function_is_told_how_to_become_a_formula(law):
-    with pytest.raises(sf.FormulaError, match="formula, not a Python function") as caught:
+    with pytest.raises(sf.errors.FormulaError, match="formula, not a Python function") as caught:
         sf.fit({"x": X, "loss": Y}, law)
     assert caught.value.code == "callable"
 
@@ -411,7 +411,7 @@ SPLITS = [
 
 @pytest.mark.parametrize(("law", "options", "code", "word"), SPLITS)
 def test_formulas_need_a_column_a_parameter_and_no_target(law, options, code, word):
-    with pytest.raises(sf.FormulaError, match=word) as caught:
+    with pytest.raises(sf.errors.FormulaError, match=word) as caught:
         sf.fit({"x": X, "loss": Y}, law, **options)
     assert caught.value.code == code
 
@@ -563,7 +563,7 @@ def test_leaving_the_domain_during_search_never_ends_in_nan(law, residual):
     refused, fit = attempt(lambda: sf.fit({"x": X, "loss": Y}, law, residual=residual, starts=20))
     assert time.monotonic() - began < 20.0
     if refused is not None:
-        assert isinstance(refused, sf.ConvergenceError | sf.DataError)
+        assert isinstance(refused, sf.errors.ConvergenceError | sf.errors.DataError)
     elif fit.converged:
         assert math.isfinite(fit.objective)
         assert all(math.isfinite(one) for one in fit.params.values())
@@ -589,7 +589,7 @@ def test_pi_is_a_number_and_e_is_a_name():
 
 @pytest.mark.parametrize("name", ["exp", "log", "where", "lgamma", "lambda", "if", "None"])
 def test_reserved_words_are_no_parameters(name):
-    with pytest.raises(sf.FormulaError):
+    with pytest.raises(sf.errors.FormulaError):
         sf.Law(f"{name} + A*x", columns=["x"])
 
 
@@ -624,7 +624,7 @@ def test_twenty_thousand_formulas_leave_nothing_behind():
 def test_ten_thousand_errors_and_fits_leave_nothing_behind():
     def again(count):
         for k in range(count):
-            with pytest.raises(sf.FormulaError):
+            with pytest.raises(sf.errors.FormulaError):
                 sf.Law(f"E{k} + (A*x")
         for _ in range(count // 20):
             sf.fit({"x": X, "loss": Y}, "E + A*x**(-alpha)", starts=1)

@@ -29,7 +29,12 @@ FRAME = {
 }
 
 BIG = {"E": 1.5, "A": 3.0, "alpha": 0.4}
-P, D, F, R = sf.ParameterError, sf.DataError, sf.FormulaError, sf.ResourceError
+P, D, F, R = (
+    sf.errors.ParameterError,
+    sf.errors.DataError,
+    sf.errors.FormulaError,
+    sf.errors.ResourceError,
+)
 
 
 def fit(**options):
@@ -382,7 +387,7 @@ def test_extreme_deltas_never_lie(delta):
     want = fit(loss=sf.Absolute() if delta < 1 else sf.Squared())
     try:
         loss = sf.Huber(delta)
-    except sf.ParameterError:
+    except sf.errors.ParameterError:
         return  # beyond what a double can square: refused by name
     got = fit(loss=loss)
     if got.converged:
@@ -464,7 +469,7 @@ def test_mad_scale_needs_residuals_and_one_group():
         sf.Huber(1.0, scale="std")
     try:
         got = sf.fit(level, LAW, loss=sf.Huber(1.0, scale="mad"))
-    except sf.DataError as error:
+    except sf.errors.DataError as error:
         code = error.code
     else:
         code = "no_scale" if got.scale > 0 else "zero"
@@ -513,7 +518,7 @@ for extra in (2**27, 2**28, 2**29):
         began = time.monotonic()
         try:
             call()
-        except (sf.ResourceError, sf.ParameterError, MemoryError) as error:
+        except (sf.errors.ResourceError, sf.errors.ParameterError, MemoryError) as error:
             assert time.monotonic() - began < 2, "late"
 resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 assert sf.bootstrap(fit, n=10, threads=2).draws.height == 10

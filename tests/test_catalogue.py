@@ -147,7 +147,7 @@ def test_breaks_are_named_in_text():
     assert laws.get("hinge_power(breaks=3)") == laws.hinge_power(breaks=3)
     assert laws.get("hinge_power(2)").name == "hinge_power(breaks=2)"
     for bad in ("power(2)", "hinge(2)", "bnsl(0)", "hinge_power(9)"):
-        with pytest.raises(sf.ParameterError):
+        with pytest.raises(sf.errors.ParameterError):
             laws.get(bad)
 
 
@@ -267,7 +267,7 @@ def test_an_all_or_nothing_score_is_the_power_of_the_score_per_token():
     half = five.derive(params)["N_half"]
     assert at(five, {"N": [half]}, params)[0] == pytest.approx(0.5, rel=1e-12)
     for bad in (0, -1, math.inf):
-        with pytest.raises(sf.ParameterError):
+        with pytest.raises(sf.errors.ParameterError):
             laws.metric_artefact(tokens=bad)
 
 

@@ -18,8 +18,9 @@ import polars as pl
 import pytest
 
 import scaling_fast as sf
-from scaling_fast import _core, checkpoint
-from scaling_fast.packing import Damaged, Foreign, packed, unpacked
+from scaling_fast import _core
+from scaling_fast.resampling.execution import checkpoint
+from scaling_fast.resampling.execution.messages import Damaged, Foreign, packed, unpacked
 
 X = np.geomspace(1.0, 1e4, 20)
 Y = (1.5 + 3.0 * X**-0.4) * np.exp(0.01 * np.random.default_rng(1).normal(size=20))
@@ -209,7 +210,7 @@ def test_an_altered_shard_is_refused_with_its_reason(fit, kept, place):
     bad = bytearray(path.read_bytes())
     bad[place] ^= 4
     path.write_bytes(bad)
-    with pytest.raises(sf.CheckpointError) as raised:
+    with pytest.raises(sf.errors.CheckpointError) as raised:
         again(fit, kept)
     assert raised.value.code in ("damaged", "foreign")
     assert path.name in str(raised.value)
@@ -220,7 +221,7 @@ def test_an_altered_shard_is_refused_with_its_reason(fit, kept, place):
 def test_a_truncated_file_is_refused(fit, kept, length, name):
     path = kept / "run.scaling" if name == "run" else shards(kept)[2]
     path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(sf.CheckpointError) as raised:
+    with pytest.raises(sf.errors.CheckpointError) as raised:
         again(fit, kept)
     assert raised.value.code in ("damaged", "foreign")
 
@@ -236,7 +237,7 @@ def test_a_run_with_anything_else_is_refused_and_says_what(fit, kept):
         "bounds": sf.fit({"x": X, "loss": Y}, law, params={"E": sf.Param(lower=0.1)}),
     }
     for word, one in questions.items():
-        with pytest.raises(sf.CheckpointError, match=word) as raised:
+        with pytest.raises(sf.errors.CheckpointError, match=word) as raised:
             again(one, kept)
         assert raised.value.code == "other_run"
     for word, options in {
@@ -244,14 +245,14 @@ def test_a_run_with_anything_else_is_refused_and_says_what(fit, kept):
         "starts": {"starts": 2},
         "scheme": {"scheme": sf.Bayesian()},
     }.items():
-        with pytest.raises(sf.CheckpointError, match=word):
+        with pytest.raises(sf.errors.CheckpointError, match=word):
             again(fit, kept, **options)
 
 
 def test_a_shard_of_another_run_is_refused(fit, kept, tmp_path):
     again(fit, tmp_path / "other", seed=6, shards=4)
     shutil.copy(shards(tmp_path / "other")[0], kept)
-    with pytest.raises(sf.CheckpointError, match="seed"):
+    with pytest.raises(sf.errors.CheckpointError, match="seed"):
         again(fit, kept)
 
 
@@ -262,10 +263,10 @@ def test_another_version_and_the_future_are_refused(fit, kept):
     path.write_bytes(
         packed("run", {"run": words["run"] | {"version of scaling_fast": "0.0.1"}}, {})
     )
-    with pytest.raises(sf.CheckpointError, match="version of scaling_fast"):
+    with pytest.raises(sf.errors.CheckpointError, match="version of scaling_fast"):
         again(fit, kept)
     path.write_bytes(raw.replace(b"run 1\n", b"run 2\n", 1))
-    with pytest.raises(sf.CheckpointError, match="format 2") as raised:
+    with pytest.raises(sf.errors.CheckpointError, match="format 2") as raised:
         again(fit, kept)
     assert raised.value.code == "foreign"
     assert _core.__version__ == words["run"]["version of scaling_fast"]
@@ -273,7 +274,7 @@ def test_another_version_and_the_future_are_refused(fit, kept):
 
 def test_a_folder_of_something_else_is_left_alone(fit, tmp_path):
     (tmp_path / "thesis.tex").write_text("chapter one")
-    with pytest.raises(sf.CheckpointError, match=r"thesis\.tex"):
+    with pytest.raises(sf.errors.CheckpointError, match=r"thesis\.tex"):
         again(fit, tmp_path)
     assert sorted(one.name for one in tmp_path.iterdir()) in (
         ["thesis.tex"],
@@ -281,16 +282,16 @@ def test_a_folder_of_something_else_is_left_alone(fit, tmp_path):
     )
     path = tmp_path / "file"
     path.write_bytes(b"x")
-    with pytest.raises(sf.CheckpointError):
+    with pytest.raises(sf.errors.CheckpointError):
         again(fit, path)
     assert path.read_bytes() == b"x"
-    with pytest.raises(sf.CheckpointError):
+    with pytest.raises(sf.errors.CheckpointError):
         again(fit, tmp_path / "no" / "parent")
 
 
 @pytest.mark.parametrize("bad", ["drawz", None, True, 3, "summary.scaling"])
 def test_what_is_no_way_of_keeping_is_refused(fit, bad):
-    with pytest.raises(sf.ParameterError) as raised:
+    with pytest.raises(sf.errors.ParameterError) as raised:
         sf.bootstrap(fit, n=10, keep=bad)
     assert raised.value.param == "keep"
 
@@ -304,7 +305,7 @@ def test_two_runs_in_one_process_do_not_share_a_folder(fit, tmp_path):
 
     def watch(done, total):
         if not seen:
-            with pytest.raises(sf.CheckpointError) as raised:
+            with pytest.raises(sf.errors.CheckpointError) as raised:
                 again(fit, folder, progress=False)
             seen.append(raised.value.code)
 
@@ -323,7 +324,7 @@ def test_two_processes_do_not_share_a_folder(fit, tmp_path):
         end = time.monotonic() + 60
         while not (folder / "run.scaling").exists() and time.monotonic() < end:
             time.sleep(0.01)
-        with pytest.raises(sf.CheckpointError) as raised:
+        with pytest.raises(sf.errors.CheckpointError) as raised:
             again(fit, folder)
         assert raised.value.code == "locked"
     finally:
@@ -359,7 +360,7 @@ def test_a_full_disk_leaves_the_result_with_the_exception(fit, want, tmp_path, m
         real(number)
 
     monkeypatch.setattr(checkpoint.os, "fsync", full)
-    with pytest.raises(sf.CheckpointError, match="No space left") as raised:
+    with pytest.raises(sf.errors.CheckpointError, match="No space left") as raised:
         again(fit, folder, shards=10)
     monkeypatch.undo()
     assert raised.value.code == "write"
@@ -372,11 +373,11 @@ def test_a_full_disk_leaves_the_result_with_the_exception(fit, want, tmp_path, m
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
 def test_a_folder_that_cannot_be_written_is_refused_before_any_work(fit, tmp_path, monkeypatch):
     monkeypatch.setattr(sf.resampling.Job, "here", no_work)
-    with pytest.raises(sf.CheckpointError) as raised:
+    with pytest.raises(sf.errors.CheckpointError) as raised:
         again(fit, tmp_path / "a\0b")
     assert raised.value.code == "write"
     for place in ("/dev/full", "/proc/version/run", "/proc/run"):
-        with pytest.raises(sf.CheckpointError) as raised:
+        with pytest.raises(sf.errors.CheckpointError) as raised:
             again(fit, Path(place))
         assert raised.value.code == "write"
 
@@ -388,7 +389,7 @@ def test_a_limit_of_the_system_leaves_the_result_too(fit, tmp_path):
         "boot = sf.bootstrap(",
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
         "try:\n    sf.bootstrap(fit, n=int(sys.argv[2]), seed=5, shards=2, keep=pathlib.Path(sys.argv[1]))\n"
-        "except sf.CheckpointError as error:\n    print(error.code, error.result.digest)\n"
+        "except sf.errors.CheckpointError as error:\n    print(error.code, error.result.digest)\n"
         "boot = sf.bootstrap(",
     )
     body = body.split("boot = sf.bootstrap(")[0]
@@ -427,7 +428,7 @@ def test_threads_that_share_a_folder_are_told(fit, tmp_path):
         barrier.wait()
         try:
             return again(fit, folder, n=20_000).digest
-        except sf.CheckpointError as error:
+        except sf.errors.CheckpointError as error:
             return error.code
 
     with ThreadPoolExecutor(3) as pool:

@@ -11,7 +11,7 @@ import pytest
 from scaling_fast.auditing import audit
 from scaling_fast.auditing.checks import thresholds
 from scaling_fast.auditing.checks.thresholds import falling, rising
-from scaling_fast.auditing.values import LawView, box_points, evaluate, optimum
+from scaling_fast.auditing.evidence.formulas import LawView, box_points, evaluate, optimum
 from scaling_fast.auditing.verdict import scopes, verdict
 from scaling_fast.errors import DataError
 from scaling_fast.findings import Finding

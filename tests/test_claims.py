@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaling_fast.auditing import Printed, load_paper, paper_names
-from scaling_fast.auditing.claims import parse_paper
-from scaling_fast.auditing.schema import Claim
+from scaling_fast.auditing.claim.reading import parse_paper
+from scaling_fast.auditing.claim.schema import Claim
 from scaling_fast.errors import DataError
 
 CLAIM = """

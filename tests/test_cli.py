@@ -18,7 +18,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from scaling_fast.cli import main
+from scaling_fast.cli.command import main
 
 COLUMNS = ["--column", "N=params", "--column", "D=tokens"]
 VERBS = ("fit", "bootstrap", "stress", "audit", "laws", "datasets", "doctor")
@@ -284,9 +284,10 @@ def test_help_offers_what_the_library_takes_and_nothing_else():
     from typing import get_args
 
     import scaling_fast as sf
-    from scaling_fast.losses import Loss
-    from scaling_fast.resampled import METHODS
-    from scaling_fast.terminal import fits, words
+    from scaling_fast.cli import fit_view as fits
+    from scaling_fast.cli import parsing as words
+    from scaling_fast.losses.registry import Loss
+    from scaling_fast.resampling.result import METHODS
 
     text = " ".join(call("bootstrap", "--help").stdout.split())
     assert f"{', '.join(METHODS[:-1])} or {METHODS[-1]}" in text
@@ -451,7 +452,7 @@ def test_a_bug_of_ours_is_no_finding(monkeypatch):
 
 
 def test_a_broken_installation_exits_3(monkeypatch):
-    from scaling_fast.terminal import doctor
+    from scaling_fast.cli.verbs import doctor
 
     def broken():
         raise RuntimeError("no such unit")
@@ -750,7 +751,7 @@ def test_no_home_no_unicode_and_isolation_do_not_matter(tmp_path):
         "PYTHONIOENCODING": "ascii",
     }
     for verb in (["laws"], ["datasets"], ["doctor"], ["audit", *QUICK]):
-        code = "from scaling_fast.cli import main; main()"
+        code = "from scaling_fast.cli.command import main; main()"
         run = subprocess.run(
             [sys.executable, "-I", "-c", code, *verb],
             capture_output=True, text=True, env=env, cwd=tmp_path, timeout=300, check=False,
@@ -774,7 +775,7 @@ def test_ctrl_c_ends_quietly_with_130(runs):
 
 
 def test_json_has_no_nan_and_keeps_every_digit():
-    from scaling_fast.terminal.output import json_ready
+    from scaling_fast.cli.output import json_ready
 
     values = {"a": float("nan"), "b": [float("inf"), 0.1 + 0.2], "c": np.float64(1 / 3), 1: None}
     ready = json_ready({**values, "frame": pl.DataFrame({"x": [float("nan"), 5e-324]})})

@@ -20,8 +20,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scaling_fast.columns import read, require
 from scaling_fast.errors import DataError, ParameterError
+from scaling_fast.frames import read, require
 
 X = [1.0, 2.0, 4.0, 8.0, 16.0]
 Y = [5.0, 4.0, 3.5, 3.25, 3.125]
@@ -77,7 +77,7 @@ def test_pandas_without_pyarrow():
     program = (
         "import sys; sys.modules['pyarrow'] = None\n"
         "import pandas as pd\n"
-        "from scaling_fast.columns import read\n"
+        "from scaling_fast.frames import read\n"
         "frame = pd.DataFrame({'x': [1, 2], 'y': pd.array([3, 4], dtype='Int64'),"
         " 'run': pd.Series(['a', 'b'], dtype=object)})\n"
         "got = read(frame, names=['x'], target='y', by='run')\n"

@@ -12,7 +12,7 @@ import pytest
 import scaling_fast as sf
 import scaling_fast.datasets
 from scaling_fast.auditing import Audit, Printed, audit
-from scaling_fast.auditing.claims import parse_paper
+from scaling_fast.auditing.claim.reading import parse_paper
 from scaling_fast.errors import CheckpointError, DataError, ParameterError
 
 FEW = 30

@@ -101,7 +101,7 @@ def test_clustered_noise_is_covered_by_clusters_and_not_by_rows():
     delta = sf.stress.coverage(fit, sf.Clusters("run"), "delta", **options).table["coverage"].item()
     assert covered > 0.78
     assert delta > 0.78
-    from scaling_fast.stress.simulating import Design
+    from scaling_fast.stress.simulation import Design
 
     noise = Design(fit, TRUTH, 1.0, "clustered", (np.arange(36) // 3).astype(np.uint32), 0.8, 0)
     every = np.array([noise.errors(i) for i in range(2000)]).reshape(2000, 12, 3)
@@ -111,7 +111,7 @@ def test_clustered_noise_is_covered_by_clusters_and_not_by_rows():
 
 
 def test_t3_noise_has_the_same_standard_deviation(mean):
-    from scaling_fast.stress.simulating import Design
+    from scaling_fast.stress.simulation import Design
 
     noise = Design(mean, {"m": 5.0}, 2.0, "t3", None, 0.0, 1)
     every = np.concatenate([noise.errors(i) for i in range(20_000)])
@@ -123,7 +123,7 @@ def test_t3_noise_has_the_same_standard_deviation(mean):
 
 def test_data_set_i_depends_on_nothing_but_the_seed(mean):
     """Chunks, threads and n_sim change no interval; another seed does."""
-    from scaling_fast.stress.simulating import Design
+    from scaling_fast.stress.simulation import Design
 
     noise = Design(mean, {"m": 5.0}, 1.0, "normal", None, 0.0, 7)
     one = noise.sets(3, 1, 1)
@@ -178,7 +178,7 @@ def test_a_stress_is_shown_saved_and_pickled(mean, tmp_path):
     stress.save(tmp_path / "stress.json")
     held = json.loads((tmp_path / "stress.json").read_text(encoding="utf-8"))
     assert held["table"][0]["coverage"] == stress.table["coverage"].item()
-    with pytest.raises(sf.CheckpointError, match="force=True"):
+    with pytest.raises(sf.errors.CheckpointError, match="force=True"):
         stress.save(tmp_path / "stress.json")
     again = pickle.loads(pickle.dumps(stress))
     assert again.table.equals(stress.table)
@@ -214,24 +214,24 @@ def test_ctrl_c_keeps_the_data_sets_that_were_finished(mean):
 )
 def test_questions_that_cannot_be_asked_say_why(mean, options, said):
     scheme = options.pop("scheme", sf.Pairs())
-    with pytest.raises(sf.ParameterError, match=said):
+    with pytest.raises(sf.errors.ParameterError, match=said):
         sf.stress.coverage(mean, scheme, **({"n_sim": 10} | options))
 
 
 def test_grouped_fits_and_fits_without_residuals_are_refused(mean):
     frame = {"x": [1.0, 2.0] * 4, "loss": [3.0, 5.0] * 4, "g": [0, 0, 0, 0, 1, 1, 1, 1]}
     grouped = sf.fit(frame, "a + b*x", by="g", columns={"x": "x"}, residual="raw")
-    with pytest.raises(sf.ParameterError, match="groups"):
+    with pytest.raises(sf.errors.ParameterError, match="groups"):
         sf.stress.coverage(grouped, n_sim=5)
     exact = sf.fit({"x": [1.0, 2.0], "loss": [3.0, 5.0]}, "a + b*x", residual="raw")
-    with pytest.raises(sf.DataError, match="sd="):
+    with pytest.raises(sf.errors.DataError, match="sd="):
         sf.stress.coverage(exact, n_sim=5)
-    with pytest.raises(sf.ParameterError, match="wants a Fit"):
+    with pytest.raises(sf.errors.ParameterError, match="wants a Fit"):
         sf.stress.coverage("fit", n_sim=5)
 
 
 def test_the_terminal_measures_coverage(tmp_path, capsys):
-    from scaling_fast.cli import main
+    from scaling_fast.cli.command import main
 
     x = np.geomspace(1e7, 1e10, 24)
     noise = 0.01 * np.random.default_rng(0).standard_normal(24)

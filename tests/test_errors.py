@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaling_fast import errors
-from scaling_fast.errors import nearest, shown, suggestion
+from scaling_fast.errors import nearest, quote, suggestion
 
 CLASSES = [
     errors.ScalingError,
@@ -57,18 +57,18 @@ def test_a_convergence_error_carries_the_fit_there_is():
     "name", ["\x1b[31mred\x1b[0m", "a\rb", "\u202eevil", "\x00", "a\nb", "\u2028", "\x9b31m"]
 )
 def test_names_cannot_colour_a_terminal_or_reverse_a_line(name):
-    for text in (shown(name), str(errors.DataError(f"column {name} is odd"))):
+    for text in (quote(name), str(errors.DataError(f"column {name} is odd"))):
         assert all(one.isprintable() or one == "\n" for one in text)
-    assert shown(name).isprintable()
+    assert quote(name).isprintable()
 
 
 def test_long_values_are_cut():
-    assert shown("x" * 1000) == "`" + "x" * 40 + "…`"
+    assert quote("x" * 1000) == "`" + "x" * 40 + "…`"
 
 
 @given(st.text(), st.integers(1, 100))
 def test_shown_is_printable_and_bounded(text, limit):
-    out = shown(text, limit)
+    out = quote(text, limit)
     assert out.isprintable()
     assert out.count("`") == 2
     # The longest escape of one character is \U0010ffff, ten characters.

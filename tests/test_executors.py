@@ -18,10 +18,11 @@ import polars as pl
 import pytest
 
 import scaling_fast as sf
-from scaling_fast import tasks
-from scaling_fast.executors import cut
-from scaling_fast.packing import Foreign, packed, seal, unpacked
-from scaling_fast.tasks import Job, run
+from scaling_fast.resampling.execution import jobs as tasks
+from scaling_fast.resampling.execution.executors import cut
+from scaling_fast.resampling.execution.jobs import Job
+from scaling_fast.resampling.execution.messages import Foreign, packed, seal, unpacked
+from scaling_fast.resampling.execution.worker import run
 
 X = np.geomspace(1.0, 1e4, 20)
 Y = (1.5 + 3.0 * X**-0.4) * np.exp(0.01 * np.random.default_rng(1).normal(size=20))
@@ -315,11 +316,11 @@ def test_an_executor_that_takes_nothing_leaves_the_work_to_this_process(fit, wan
 
 def test_an_error_of_ours_is_raised_once_and_not_retried(fit, monkeypatch):
     def broken(*_):
-        raise sf.ParameterError("threads must be fewer", code="threads", param="threads")
+        raise sf.errors.ParameterError("threads must be fewer", code="threads", param="threads")
 
     monkeypatch.setattr(tasks, "_computed", broken)
     moody = Moody()
-    with pytest.raises(sf.ParameterError, match="fewer") as raised:
+    with pytest.raises(sf.errors.ParameterError, match="fewer") as raised:
         sf.bootstrap(fit, n=N, executor=moody, shards=1)
     assert (raised.value.code, raised.value.param, moody.calls) == ("threads", "threads", 1)
 
@@ -335,7 +336,7 @@ def test_a_worker_of_another_version_is_refused(fit):
     words, arrays = unpacked("task", Job(fit.request, call).to_bytes())
     question = packed("task", words | {"version": "99.0.0"}, arrays)
     job = Job(fit.request, call)
-    with pytest.raises(sf.ResourceError, match=r"99\.0\.0") as raised:
+    with pytest.raises(sf.errors.ResourceError, match=r"99\.0\.0") as raised:
         job.answer(run(question, job.part(0, 10, 1)), seal(question, job.part(0, 10, 1)))
     assert raised.value.code == "version"
 
@@ -391,7 +392,7 @@ def test_an_executor_whose_handles_have_no_result_is_refused(fit):
         def submit(self, *_):
             return object()
 
-    with pytest.raises(sf.ParameterError, match=r"which has no result\(\)"):
+    with pytest.raises(sf.errors.ParameterError, match=r"which has no result\(\)"):
         sf.bootstrap(fit, n=50, executor=Mute())
 
 
@@ -413,20 +414,20 @@ def test_a_worker_without_the_package_says_so(fit):
             future.set_exception(ModuleNotFoundError("No module named 'scaling_fast'"))
             return future
 
-    with pytest.raises(sf.ResourceError, match="install the same version"):
+    with pytest.raises(sf.errors.ResourceError, match="install the same version"):
         sf.bootstrap(fit, n=N, executor=Bare())
 
 
 @pytest.mark.parametrize("bad", [3, "threads", object(), ThreadPoolExecutor])
 def test_what_is_no_executor_is_refused(fit, bad):
-    with pytest.raises(sf.ParameterError) as raised:
+    with pytest.raises(sf.errors.ParameterError) as raised:
         sf.bootstrap(fit, n=10, executor=bad)
     assert raised.value.param == "executor"
 
 
 @pytest.mark.parametrize("bad", [0, -1, 1.5, True, "4"])
 def test_what_is_no_number_of_shards_is_refused(fit, bad):
-    with pytest.raises(sf.ParameterError) as raised:
+    with pytest.raises(sf.errors.ParameterError) as raised:
         sf.bootstrap(fit, n=10, shards=bad)
     assert raised.value.param == "shards"
 

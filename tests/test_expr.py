@@ -110,15 +110,17 @@ def test_a_group_that_cannot_be_fitted_says_so_and_an_empty_one_is_null(curves):
 
 
 def test_what_cannot_be_asked_is_refused(curves):
-    with pytest.raises(sf.ParameterError, match="columns="):
+    with pytest.raises(sf.errors.ParameterError, match="columns="):
         sf.expr.fit("loss", LAW)
-    with pytest.raises(sf.ParameterError, match="group_by"):
+    with pytest.raises(sf.errors.ParameterError, match="group_by"):
         sf.expr.fit("loss", LAW, columns={"x": "x"}, by="task")
-    with pytest.raises(sf.ParameterError):
+    with pytest.raises(sf.errors.ParameterError):
         sf.expr.fit(3, LAW, columns={"x": "x"})
-    with pytest.raises(sf.FormulaError):
+    with pytest.raises(sf.errors.FormulaError):
         sf.expr.fit("loss", "E +", columns={"x": "x"})
     bad = curves.with_columns(pl.lit(float("nan")).alias("loss"))
     # Polars raises ours, or its own around ours, as its version has it.
-    with pytest.raises((sf.DataError, pl.exceptions.ComputeError), match="column `loss` holds NaN"):
+    with pytest.raises(
+        (sf.errors.DataError, pl.exceptions.ComputeError), match="column `loss` holds NaN"
+    ):
         bad.group_by("task").agg(sf.expr.fit("loss", LAW, columns={"x": "x"}).alias("fit"))

@@ -105,9 +105,9 @@ def test_a_failing_group_has_a_status_and_disturbs_no_other(curves):
     status = dict(table.select("key", "status").iter_rows())
     assert status["aa"] == "too_few_rows"
     assert status["bb"] == "not_identified"
-    with pytest.raises(sf.DataError, match="n=2"):
+    with pytest.raises(sf.errors.DataError, match="n=2"):
         sf.fit(short, LAW, columns=COLUMNS)
-    with pytest.raises(sf.DataError):
+    with pytest.raises(sf.errors.DataError):
         sf.fit(flat, LAW, columns=COLUMNS)
 
 
@@ -123,10 +123,10 @@ def test_scalar_answers_of_a_grouped_fit_name_the_table(curves):
         "certificate",
         "derived",
     ):
-        with pytest.raises(sf.ParameterError, match=r"\.table"):
+        with pytest.raises(sf.errors.ParameterError, match=r"\.table"):
             getattr(grouped, name)
     for name in ("cov", "interval", "jacobian"):
-        with pytest.raises(sf.ParameterError, match=r"\.table"):
+        with pytest.raises(sf.errors.ParameterError, match=r"\.table"):
             getattr(grouped, name)()
 
 
@@ -269,7 +269,7 @@ def test_every_kind_of_starts_reaches_the_optimum(runs, fit, starts, count):
 )
 def test_malformed_starts_are_refused_by_name(runs, starts, param):
     """The user's parameter is named."""
-    with pytest.raises(sf.ParameterError) as caught:
+    with pytest.raises(sf.errors.ParameterError) as caught:
         sf.fit(runs, LAW, columns=COLUMNS, starts=starts, params={"E": sf.Param(lower=0)})
     if param is not None:
         assert caught.value.param == param
@@ -337,7 +337,7 @@ def test_params_override_those_of_a_catalogue_law(runs):
     law = sf.fit(runs, "power_offset", params={"alpha": sf.Param(fixed=0.5)})
     assert law.params["alpha"] == 0.5
     assert law.law.params["E"].lower == 0
-    with pytest.raises(sf.ParameterError) as caught:
+    with pytest.raises(sf.errors.ParameterError) as caught:
         sf.fit(runs, "power_offset", params={"alhpa": sf.Param(fixed=0.5)})
     assert caught.value.param == "alhpa"
     assert "alpha" in str(caught.value)
@@ -347,7 +347,7 @@ def test_params_override_those_of_a_catalogue_law(runs):
     "bad", [{"lower": 2, "upper": 1}, {"fixed": 1, "lower": 2}, {"start": 5, "upper": 1}]
 )
 def test_contradictory_params_are_refused(runs, bad):
-    with pytest.raises(sf.ParameterError):
+    with pytest.raises(sf.errors.ParameterError):
         sf.fit(runs, LAW, columns=COLUMNS, params={"E": sf.Param(**bad)})
 
 
@@ -393,7 +393,7 @@ def test_other_transforms_of_the_target(runs, transform, inverse):
     assert fit.predict()["prediction"].to_numpy() == pytest.approx(
         inverse(design @ exact), rel=1e-9
     )
-    with pytest.raises(sf.ParameterError):
+    with pytest.raises(sf.errors.ParameterError):
         sf.fit(runs, f"{transform}(loss) ~ a + b*log(x)", columns=COLUMNS, residual="log")
 
 
@@ -424,7 +424,7 @@ def test_the_split_of_a_formula_is_shown(runs):
 )
 def test_formulas_that_ask_nothing_are_refused(runs, law, options):
     """No column, no parameter, the target on the right side."""
-    with pytest.raises(sf.FormulaError):
+    with pytest.raises(sf.errors.FormulaError):
         sf.fit(runs.select("x", "loss"), law, **options)
 
 
@@ -625,10 +625,10 @@ def test_the_default_covariance_is_honest(runs):
     """Sandwich under a robust loss; none at a kink."""
     huber = sf.fit(runs, LAW, columns=COLUMNS, loss=sf.Huber(0.01))
     assert huber.cov().equals(huber.cov("sandwich"))
-    with pytest.raises(sf.ParameterError, match="sandwich"):
+    with pytest.raises(sf.errors.ParameterError, match="sandwich"):
         huber.cov("hessian")
     lad = sf.fit(runs, LAW, columns=COLUMNS, loss=sf.Absolute())
-    with pytest.raises(sf.ParameterError, match="bootstrap"):
+    with pytest.raises(sf.errors.ParameterError, match="bootstrap"):
         lad.cov()
 
 
@@ -661,7 +661,7 @@ def test_no_degree_of_freedom_is_an_error():
     x = np.array([1.0, 10.0, 100.0])
     fit = sf.fit({"x": x, "loss": 1 + 2 * x**-0.4}, LAW, loss=sf.Squared())
     assert fit.converged
-    with pytest.raises(sf.DataError, match="degree"):
+    with pytest.raises(sf.errors.DataError, match="degree"):
         fit.cov()
     assert any(one.code == "no_dof" for one in fit.findings)
 
@@ -691,13 +691,13 @@ def test_the_jacobian_is_that_of_the_residual(runs, fit):
     ],
 )
 def test_absurd_options_are_refused_by_name(runs, options, param):
-    with pytest.raises(sf.ParameterError) as caught:
+    with pytest.raises(sf.errors.ParameterError) as caught:
         sf.fit(runs, LAW, columns=COLUMNS, **options)
     assert caught.value.param == param
 
 
 def test_a_key_that_is_a_parameter_is_refused(curves):
-    with pytest.raises(sf.ParameterError) as caught:
+    with pytest.raises(sf.errors.ParameterError) as caught:
         sf.fit(curves.rename({"key": "alpha"}), LAW, columns=COLUMNS, by="alpha")
     assert caught.value.param == "alpha"
 
@@ -705,7 +705,7 @@ def test_a_key_that_is_a_parameter_is_refused(curves):
 def test_dropped_rows_are_counted(runs):
     """The fit without them, 1e-12, and a finding with the count."""
     holed = runs.with_columns(loss=pl.when(pl.col("run") == 2).then(float("nan")).otherwise("loss"))
-    with pytest.raises(sf.DataError) as caught:
+    with pytest.raises(sf.errors.DataError) as caught:
         sf.fit(holed, LAW, columns=COLUMNS)
     assert caught.value.column == "loss"
     assert caught.value.row == 6

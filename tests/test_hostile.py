@@ -88,7 +88,7 @@ def test_no_start_at_the_truth_is_lower_than_a_fit_called_global(kind, loss, see
 
 
 def test_a_parameter_too_small_for_a_number_is_an_error_and_never_a_zero():
-    with pytest.raises(sf.ConvergenceError, match="other units") as caught:
+    with pytest.raises(sf.errors.ConvergenceError, match="other units") as caught:
         sf.fit({"x": X * 1e-150, "loss": Y * 1e-300}, LAW, loss=sf.Squared())
     assert caught.value.code == "not_finite"
 

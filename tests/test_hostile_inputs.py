@@ -12,12 +12,17 @@ import numpy as np
 import pytest
 
 import scaling_fast as sf
-from scaling_fast import recipes, saving
-from scaling_fast.auditing.run import Audit
-from scaling_fast.reporting.files import write_text
-from scaling_fast.stress.results import Stress
+from scaling_fast import loading as saving
+from scaling_fast.auditing.result import Audit
+from scaling_fast.runtime.files import write_text
+from scaling_fast.stress.result import Stress
 
-P, D, F, R = sf.ParameterError, sf.DataError, sf.FormulaError, sf.ResourceError
+P, D, F, R = (
+    sf.errors.ParameterError,
+    sf.errors.DataError,
+    sf.errors.FormulaError,
+    sf.errors.ResourceError,
+)
 X = np.geomspace(1.0, 1e4, 12)
 Y = (1.5 + 3.0 * X**-0.4) * np.exp(0.01 * np.random.default_rng(1).normal(size=12))
 FRAME = {"x": X, "loss": Y}
@@ -45,7 +50,7 @@ def test_no_writer_replaces_a_pipe(tmp_path, fit, boot):
     pipe = _pipe(tmp_path)
     test = Stress("coverage", fit.table, ())
     for writer in (fit, boot, test):
-        with pytest.raises(sf.CheckpointError, match="named pipe, not a regular file"):
+        with pytest.raises(sf.errors.CheckpointError, match="named pipe, not a regular file"):
             writer.save(pipe, force=True)
     with pytest.raises(D, match="named pipe, not a regular file"):
         write_text(pipe, "text", force=True)
@@ -60,7 +65,7 @@ def test_a_result_is_not_saved_over_a_folder_or_a_link(tmp_path, fit, force):
     (tmp_path / "link").symlink_to("kept")
     (tmp_path / "loose").symlink_to("nowhere")
     for name in ("folder", "link", "loose"):
-        with pytest.raises(sf.CheckpointError, match="not a regular file") as caught:
+        with pytest.raises(sf.errors.CheckpointError, match="not a regular file") as caught:
             fit.save(tmp_path / name, force=force)
         assert caught.value.code == "path"
     assert (tmp_path / "kept").read_text() == "kept"
@@ -69,11 +74,11 @@ def test_a_result_is_not_saved_over_a_folder_or_a_link(tmp_path, fit, force):
 
 def test_a_pipe_is_refused_before_it_is_read(tmp_path):
     pipe = _pipe(tmp_path)  # nobody writes: to open it would be to wait for ever
-    with pytest.raises(sf.CheckpointError, match="named pipe, not a regular file"):
+    with pytest.raises(sf.errors.CheckpointError, match="named pipe, not a regular file"):
         sf.load(pipe)
     with pytest.raises(D, match="named pipe, not a regular file"):
         Audit.load(pipe)
-    with pytest.raises(sf.CheckpointError, match="directory, not a regular file"):
+    with pytest.raises(sf.errors.CheckpointError, match="directory, not a regular file"):
         sf.load(tmp_path)
 
 
@@ -81,7 +86,7 @@ def test_an_enormous_file_is_refused_by_its_size(tmp_path):
     large = tmp_path / "large"
     with large.open("wb") as file:
         file.truncate(saving.MOST_BYTES + 1)  # a hole: it takes no space
-    with pytest.raises(sf.CheckpointError, match="17,179,869,185 bytes"):
+    with pytest.raises(sf.errors.CheckpointError, match="17,179,869,185 bytes"):
         sf.load(large)
 
 
@@ -136,15 +141,15 @@ def test_an_endless_grid_is_refused_before_it_is_listed(values):
 def test_a_curve_of_a_billion_points_is_refused():
     surface = {"A": 400.0, "alpha": 0.34, "B": 410.0, "beta": 0.28}
     with pytest.raises(R, match="points must be at most 1,000,000"):
-        recipes.isoflop_bias(surface, factor=8, points=10**9)
+        sf.allocation.isoflop_bias(surface, factor=8, points=10**9)
     with pytest.raises(R, match="points must be at most 1,000,000"):
-        recipes.counting_slope(surface, points=10**9)
+        sf.allocation.counting_slope(surface, points=10**9)
 
 
 @pytest.mark.parametrize("attempts", [2**61, 1e301])
 def test_attempts_beyond_counting_are_refused(attempts):
     with pytest.raises(D, match="in row 1") as caught:
-        recipes.pass_at_k({"successes": [0, 1], "attempts": [4, attempts]}, k=2)
+        sf.downstream.pass_at_k({"successes": [0, 1], "attempts": [4, attempts]}, k=2)
     assert caught.value.row == 1
 
 
@@ -152,19 +157,19 @@ def test_attempts_beyond_counting_are_refused(attempts):
 
 
 def test_problems_solved_always_or_never_have_no_best_beta():
-    with pytest.raises(sf.ConvergenceError, match="grows without end"):
-        recipes.beta_binomial({"successes": [0, 10], "attempts": [10, 10]})
+    with pytest.raises(sf.errors.ConvergenceError, match="grows without end"):
+        sf.downstream.beta_binomial({"successes": [0, 10], "attempts": [10, 10]})
 
 
 @pytest.mark.parametrize("m", [1e300, -1, 0, float("nan"), "3", True, 10**13])
 def test_the_best_of_no_number_is_refused(m):
     with pytest.raises(P):
-        recipes.expected_best(m)
+        sf.allocation.expected_best(m)
 
 
 def test_the_best_of_many_is_known():
-    assert recipes.expected_best(1) == 0.0
-    assert recipes.expected_best(10**6) == pytest.approx(4.8630, abs=1e-3)
+    assert sf.allocation.expected_best(1) == 0.0
+    assert sf.allocation.expected_best(10**6) == pytest.approx(4.8630, abs=1e-3)
 
 
 @pytest.mark.parametrize("noise", [1e300, 1e4, 10**400])
@@ -179,7 +184,7 @@ def _ladder(**options):
     task = np.array([0.5 + 400 / n**0.3 + 900 / d**0.33 for n, d in sizes])
     runs = {"N": [n for n, _ in sizes], "D": [d for _, d in sizes], "task_loss": task}
     runs["accuracy"] = options.pop("scale", 1.0) * (0.25 + 0.7 / (1 + np.exp(3 * (task - 1.5))))
-    return recipes.two_step_ladder(runs, **options)
+    return sf.downstream.two_step_ladder(runs, **options)
 
 
 def test_a_ladder_needs_scores_above_its_floor():
@@ -210,17 +215,17 @@ CURVE = {"run": ["a", "a"], "N": [1e8, 1e8], "D": [1e9, 4e9], "loss": [4.0, 2.0]
         (lambda _: sf.fit(FRAME, LAW, starts=sf.Grid({"E": [1], "A": [HUGE], "alpha": [1]})), P),
         (lambda fit: fit.objective_at(POINT | {"A": HUGE}), P),
         (lambda fit: fit.residuals(POINT | {"A": HUGE}), P),
-        (lambda _: recipes.isoflop_bias({"alpha": 0.3, "beta": 0.3}, factor=HUGE), P),
-        (lambda _: recipes.minimum_steps(CURVE, scale=HUGE), P),
+        (lambda _: sf.allocation.isoflop_bias({"alpha": 0.3, "beta": 0.3}, factor=HUGE), P),
+        (lambda _: sf.training.minimum_steps(CURVE, scale=HUGE), P),
         (lambda _: sf.Huber(HUGE), P),
         (lambda _: sf.StudentT(HUGE), P),
         (lambda _: sf.Pinball(HUGE), P),
         (lambda _: LAW.evaluate({"x": [HUGE]}, POINT), D),
         (lambda _: sf.Law("A*x", columns=[["x"]]), P),
         (lambda _: sf.Law("A*x").bind([["x"]]), P),
-        (lambda _: recipes.counting_slope({**SURFACE, "A": 4.0, "B": 4.0}, flops=5), P),
-        (lambda _: recipes.pass_at_k({"successes": [0], "attempts": [4]}, k=HUGE), D),
-        (lambda _: recipes.two_step_ladder(CURVE, columns=5), P),
+        (lambda _: sf.allocation.counting_slope({**SURFACE, "A": 4.0, "B": 4.0}, flops=5), P),
+        (lambda _: sf.downstream.pass_at_k({"successes": [0], "attempts": [4]}, k=HUGE), D),
+        (lambda _: sf.downstream.two_step_ladder(CURVE, columns=5), P),
         (lambda _: sf.datasets.simulate(LAW, POINT, {"x": [1.0]}, target=5), P),
         (lambda _: sf.Law("A*x", columns=5), P),
         (lambda _: sf.Law("A*x", needs=5), P),
@@ -235,11 +240,11 @@ CURVE = {"run": ["a", "a"], "N": [1e8, 1e8], "D": [1e9, 4e9], "loss": [4.0, 2.0]
         (lambda _: LAW.evaluate({"x": [1.0]}, POINT | {"A": HUGE}), P),
         (lambda _: sf.datasets.simulate(LAW, 5, {"x": [1.0]}), P),
         (lambda _: sf.approaches(CURVE, columns=5), P),
-        (lambda _: recipes.losses_at_budgets(CURVE, run="run", budgets=1e18), P),
-        (lambda _: recipes.losses_at_budgets(CURVE, run="run", budgets=None), P),
-        (lambda _: recipes.losses_at_budgets(CURVE, run=[], budgets=[1e18]), P),
-        (lambda _: recipes.losses_at_budgets(CURVE, run=None, budgets=[1e18]), P),
-        (lambda _: recipes.minimum_steps({"steps": [1.0], "batch": [1.0]}, level=5), P),
+        (lambda _: sf.allocation.losses_at_budgets(CURVE, run="run", budgets=1e18), P),
+        (lambda _: sf.allocation.losses_at_budgets(CURVE, run="run", budgets=None), P),
+        (lambda _: sf.allocation.losses_at_budgets(CURVE, run=[], budgets=[1e18]), P),
+        (lambda _: sf.allocation.losses_at_budgets(CURVE, run=None, budgets=[1e18]), P),
+        (lambda _: sf.training.minimum_steps({"steps": [1.0], "batch": [1.0]}, level=5), P),
         (lambda _: sf.Law.from_dict(5), P),
         (lambda _: sf.Law.from_dict(ENTRY | {"params": 5}), P),
         (lambda _: sf.Law.from_dict(ENTRY | {"params": {"A": 5}}), P),

@@ -77,7 +77,7 @@ def test_a_curve_through_most_rows_is_found_under_student_t():
 def test_a_loss_whose_squares_have_no_digits_is_refused():
     for loss in (sf.LogCosh, sf.Cauchy, sf.Tukey):
         for width in (1e155, 1e200, 1e-200):
-            with pytest.raises(sf.ParameterError, match="must lie between"):
+            with pytest.raises(sf.errors.ParameterError, match="must lie between"):
                 loss(width)
     wide = sf.fit(SMOOTH, "power_offset", loss=sf.LogCosh(1e100))
     squared = sf.fit(SMOOTH, "power_offset", loss=sf.Squared())
@@ -228,5 +228,5 @@ FALLING = {
 
 
 def test_a_fit_that_runs_off_to_infinity_says_so():
-    with pytest.raises(sf.ConvergenceError, match="too large or too small for a number"):
+    with pytest.raises(sf.errors.ConvergenceError, match="too large or too small for a number"):
         sf.fit(FALLING, "gadre", loss=sf.Squared(), residual="log")

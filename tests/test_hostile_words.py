@@ -10,10 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 import scaling_fast as sf
-from scaling_fast import recipes
-from scaling_fast.cli import main
+from scaling_fast.cli.command import main
 from scaling_fast.findings import Finding
-from scaling_fast.stress.results import Stress
+from scaling_fast.stress.result import Stress
 
 N = np.geomspace(1e7, 1e10, 5).repeat(5)
 D = np.tile(np.geomspace(1e9, 1e12, 5), 5)
@@ -22,7 +21,7 @@ RUNS = {"params": N, "tokens": D, "loss": (1.7 + 400 / N**0.34 + 410 / D**0.28) 
 COLUMNS = {"N": "params", "D": "tokens"}
 
 
-def told(call):
+def format_findings(call):
     with pytest.raises(sf.ScalingError) as caught:
         call()
     return str(caught.value)
@@ -35,8 +34,8 @@ def surface():
 
 @pytest.mark.parametrize("law", ["chinchilla", "E + A/N**alpha + B/D**beta"])
 def test_the_columns_of_a_frame_are_proposed(law):
-    assert 'columns={"N": "params", "D": "tokens"}' in told(lambda: sf.fit(RUNS, law))
-    half = told(lambda: sf.fit(RUNS, "chinchilla", columns={"N": "params"}))
+    assert 'columns={"N": "params", "D": "tokens"}' in format_findings(lambda: sf.fit(RUNS, law))
+    half = format_findings(lambda: sf.fit(RUNS, "chinchilla", columns={"N": "params"}))
     assert half.endswith('columns={"D": "tokens"}')
 
 
@@ -57,7 +56,7 @@ def test_the_columns_of_a_frame_are_proposed(law):
     ],
 )
 def test_a_refusal_says_what_to_write(call, said):
-    assert said in told(call)
+    assert said in format_findings(call)
 
 
 def test_a_law_without_breaks_may_be_called():
@@ -65,9 +64,11 @@ def test_a_law_without_breaks_may_be_called():
 
 
 def test_predictions_want_lists_and_the_names_of_the_frame(surface):
-    said = told(lambda: surface.predict({"params": 7e10, "tokens": 1.4e12}))
+    said = format_findings(lambda: surface.predict({"params": 7e10, "tokens": 1.4e12}))
     assert "give lists" in said
-    assert "column `tokens` not found" in told(lambda: surface.predict({"params": [7e10]}))
+    assert "column `tokens` not found" in format_findings(
+        lambda: surface.predict({"params": [7e10]})
+    )
     own = surface.predict({"N": [7e10], "D": [1.4e12]})
     assert own.equals(surface.predict({"params": [7e10], "tokens": [1.4e12]}))
 
@@ -76,22 +77,22 @@ def test_predictions_want_lists_and_the_names_of_the_frame(surface):
 def test_a_denormal_value_names_its_row(name):
     frame = {"x": [1.0, 2, 3, 4, 5], "loss": [5.0, 4, 3, 2, 1]}
     frame[name][2] = 5e-324
-    said = told(lambda: sf.fit(frame, "power"))
+    said = format_findings(lambda: sf.fit(frame, "power"))
     assert f"column `{name}` holds `5e-324` in row 2" in said
 
 
 @pytest.mark.parametrize("level", [1 - 1e-16, 10**400])
 def test_a_level_of_one_is_refused(surface, level):
     boot = sf.bootstrap(surface, n=20, seed=1)
-    assert "level" in told(lambda: boot.interval(level=level))
-    assert "level" in told(lambda: sf.profile(surface, "a", level=level))
+    assert "level" in format_findings(lambda: boot.interval(level=level))
+    assert "level" in format_findings(lambda: sf.profile(surface, "a", level=level))
 
 
 def test_one_budget_is_too_few_and_has_no_other_fault():
     size = 1e8 * np.array([0.25, 0.5, 1.0, 2.0, 4.0])
     loss = 3 + 0.1 * np.log(size / 1e8) ** 2
     runs = {"N": size, "D": 1e19 / 6 / size, "loss": loss}
-    assert "got 1 of 1; name the budgets" in told(lambda: recipes.approach2(runs))
+    assert "got 1 of 1; name the budgets" in format_findings(lambda: sf.allocation.approach2(runs))
 
 
 def test_one_row_is_one_row():
@@ -106,7 +107,7 @@ def test_as_many_runs_at_every_budget_tilt_nothing():
     design = {"N": [n for _, n in grid], "D": [c / 6 / n for c, n in grid]}
     truth = {"E": 1.8, "A": 480.0, "alpha": 0.35, "B": 2100.0, "beta": 0.37}
     runs = sf.datasets.simulate("chinchilla", truth, design, noise=0.002, seed=1)
-    found = recipes.approach1(runs)
+    found = sf.allocation.approach1(runs)
     curse = next(one for one in found.findings if one.code == "winners_curse")
     assert curse.sentence.startswith("picking the best run does not tilt")
     assert curse.statistic == 0.0

@@ -14,7 +14,7 @@ from scipy import stats
 
 import scaling_fast as sf
 from scaling_fast import _core
-from scaling_fast.pivots import standard_errors
+from scaling_fast.resampling.intervals.studentized import standard_errors
 
 LAW = "E + A*x**(-alpha)"
 NUMBERS = np.array([3, 5, 7, 18, 43, 85, 91, 98, 100, 130, 230, 487, 61, 55, 39, 12], dtype=float)
@@ -248,16 +248,16 @@ def test_parametric_studentized_intervals_of_a_line_are_students():
 )
 def test_schemes_without_standard_errors_say_why(fit, scheme, said):
     n = None if scheme.name in ("jackknife", "weights") else 20
-    with pytest.raises(sf.ParameterError, match=said):
+    with pytest.raises(sf.errors.ParameterError, match=said):
         sf.bootstrap(fit, scheme, n=n).interval(method="studentized")
 
 
 def test_losses_without_curvature_have_no_standard_errors():
     for loss in (sf.Absolute(), sf.Pinball(0.4)):
-        with pytest.raises(sf.ParameterError, match="kink"):
+        with pytest.raises(sf.errors.ParameterError, match="kink"):
             sf.bootstrap(fitted(loss=loss), n=20).interval(method="studentized")
     nearly = sf.bootstrap(fitted(loss=sf.Huber(1e-7)), n=50)
-    with pytest.raises(sf.ConvergenceError, match="no standard error"):
+    with pytest.raises(sf.errors.ConvergenceError, match="no standard error"):
         nearly.interval(method="studentized")
 
 
@@ -311,14 +311,14 @@ def test_few_clusters_take_their_own_degrees_of_freedom(fit):
 
 @pytest.mark.parametrize("method", ["bc", "bca", "studentized"])
 def test_methods_without_a_small_sample_form_say_so(fit, method):
-    with pytest.raises(sf.ParameterError, match="small_sample"):
+    with pytest.raises(sf.errors.ParameterError, match="small_sample"):
         sf.bootstrap(fit, n=20).interval(method=method, small_sample=True)
 
 
 def test_no_degree_of_freedom_is_a_typed_error():
     exact = fitted({"x": [1.0, 10.0, 100.0], "loss": [4.0, 3.0, 2.5]})
     boot = sf.bootstrap(exact, sf.Bayesian(), n=20)
-    with pytest.raises(sf.DataError, match="no degree of freedom"):
+    with pytest.raises(sf.errors.DataError, match="no degree of freedom"):
         boot.interval(small_sample=True)
 
 
@@ -332,7 +332,7 @@ def test_a_quantity_that_does_not_vary_is_a_point_or_nothing(mean):
         table = boot.interval(method=method, of="m - m + 2")
         ends = [table["lower"].item(), table["upper"].item()]
         assert all(one == 2.0 or math.isnan(one) for one in ends), method
-    with pytest.raises(sf.ConvergenceError, match="no standard error"):
+    with pytest.raises(sf.errors.ConvergenceError, match="no standard error"):
         boot.interval(method="studentized", of="m - m + 2")
 
 
@@ -432,5 +432,5 @@ def test_a_loss_whose_rows_are_all_straight_is_nearly_absolute():
     x = np.geomspace(1, 1e4, 12)
     loss = 2 * x**-0.3 * np.exp(0.1 * np.sign(np.sin(np.arange(12) * 2.0)))
     fit = sf.fit({"x": x, "loss": loss}, "power", loss=sf.SoftL1(1e-6))
-    with pytest.raises(sf.ParameterError, match="nearly absolute"):
+    with pytest.raises(sf.errors.ParameterError, match="nearly absolute"):
         sf.bootstrap(fit, sf.Wild("mammen"), n=10)

@@ -12,29 +12,22 @@ from typing import get_args
 
 import pytest
 
+import scaling_fast as sf
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "python" / "scaling_fast"
 CORE = ROOT / "rust" / "core" / "src"
 
-# One line a stage, so that a new module shows as a word in a diff.
+# The rooms of the Python package, from the ground: a room imports only rooms on its left.
 PYTHON_ORDER = [
-    *("_core", "errors", "packing", "findings", "options", "paths", "progress", "losses"),
-    *("residuals", "schemes", "laws", "columns", "asking", "clusters", "covariance"),
-    *("request", "uncertainty", "predictions", "starts", "design", "advice", "fitted"),
-    *("binding", "fitting", "drawing", "intervals", "bands", "corrections", "cautions"),
-    *("pivots", "tasks", "executors", "checkpoint", "tallies", "sharding"),
-    *("order_statistics", "condensed", "rechecks", "resampled", "resampling", "expr", "arrow"),
-    *("saving", "inversion", "held", "ratios", "profiles", "recipes", "frontier", "datasets"),
-    *("stress",),
-    *("reporting", "auditing", "terminal", "cli", "__main__"),
+    *("_core", "errors", "findings", "validation", "runtime", "losses", "laws", "frames"),
+    *("datasets", "fitting", "profiles", "resampling", "expr", "arrow", "allocation", "stress"),
+    *("downstream", "training", "reporting", "auditing", "loading", "cli", "__main__"),
 ]
 RUST_ORDER = [
     *("error", "pool", "simd", "tape", "expr", "loss", "solve", "space", "columns", "residual"),
     *("problem", "question", "resample", "stats", "batch", "point"),
 ]
-# Methods that belong to a class below the module that does their work: decision 8.
-LATE = {(one, "saving") for one in ("fitted", "resampled", "condensed")}
-LATE |= {("resampled", "resampling")}
 CONTRIBUTING = " ".join((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split())
 
 
@@ -53,46 +46,147 @@ def layer(path: Path, root: Path) -> str:
     return path.relative_to(root).parts[0].removesuffix(path.suffix)
 
 
-def imported(path: Path) -> list[tuple[int, str, bool]]:
-    """Return (line, layer, whether in a function) of each import from the package."""
-    here = ("scaling_fast", *path.relative_to(PACKAGE).parent.parts)
-    tree = parsed(path)
-    functions = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)]
-    late = {id(node) for one in functions for node in ast.walk(one)}
+def imports_of(path: Path) -> list[tuple[int, str]]:
+    """Return (line, module) of each import from the package, wherever in the file it stands.
+
+    `from scaling_fast.a import b` names the module `a.b` where there is one, else `a`.
+    """
     found = []
-    for node in ast.walk(tree):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
-            names = [one.name for one in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            stem = here[: len(here) - node.level + 1] if node.level else ()
-            base = ".".join([*stem, *([node.module] if node.module else [])])
-            # `from scaling_fast import x` names a layer, or something public, one level further.
-            deeper = [f"{base}.{one.name}" for one in node.names]
-            names = deeper if base == "scaling_fast" else [base]
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            deeper = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [name if name in modules() else node.module for name in deeper]
         else:
             continue
-        parts = [one.split(".") for one in names if one.startswith("scaling_fast.")]
-        found += [(node.lineno, one[1], id(node) in late) for one in parts]
+        found += [(node.lineno, name) for name in names if name.split(".")[0] == "scaling_fast"]
     return found
 
 
-def test_the_python_order_names_every_module_and_no_other():
-    modules = {layer(path, PACKAGE) for path in python_files()} - {"__init__"} | {"_core"}
-    assert modules == set(PYTHON_ORDER), sorted(modules ^ set(PYTHON_ORDER))
+@cache
+def modules() -> dict[str, Path]:
+    """Return dotted name -> file of every module of the package."""
+    named = {}
+    for path in python_files():
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        named[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return named | {"scaling_fast._core": PACKAGE / "_core.pyi"}
+
+
+def room(module: str) -> str:
+    """Return the room of a module; the package itself counts as the last, because it holds them all."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else "__main__"
+
+
+def test_the_python_order_names_every_room_and_no_other():
+    rooms = {layer(path, PACKAGE) for path in python_files()} - {"__init__"} | {"_core"}
+    assert rooms == set(PYTHON_ORDER), sorted(rooms ^ set(PYTHON_ORDER))
+
+
+def test_only_what_every_room_needs_lies_beside_the_rooms():
+    files = {path.name for path in PACKAGE.iterdir() if path.is_file()}
+    allowed = {"__init__.py", "__main__.py", "_core.pyi", "py.typed", "errors.py", "findings.py"}
+    allowed |= {"validation.py", "loading.py", "expr.py", "arrow.py"}
+    assert {name for name in files if not name.endswith(".so")} == allowed
 
 
 @pytest.mark.parametrize("path", python_files(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_python_module_imports_only_what_stands_to_its_left(path):
+def test_a_python_module_imports_only_rooms_on_its_left(path):
     own = layer(path, PACKAGE)
     if own == "__init__":
         return
     allowed = set(PYTHON_ORDER[: PYTHON_ORDER.index(own) + 1])
-    wrong = [
-        (line, name)
-        for line, name, late in imported(path)
-        if name in PYTHON_ORDER and name not in allowed and not (late and (own, name) in LATE)
-    ]
-    assert not wrong, f"{path.name}: {wrong}"
+    wrong = [(line, name) for line, name in imports_of(path) if room(name) not in allowed]
+    assert not wrong, f"{path.relative_to(PACKAGE)}: {wrong}"
+
+
+def circles(edges: dict[str, set[str]]) -> list[list[str]]:
+    """Return the strongly connected components of more than one node (Tarjan 1972)."""
+    number: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found = []
+
+    def visit(node: str) -> None:
+        number[node] = low[node] = len(number)
+        stack.append(node)
+        for other in sorted(edges.get(node, ())):
+            if other not in number:
+                visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in stack:
+                low[node] = min(low[node], number[other])
+        if low[node] == number[node]:
+            at = stack.index(node)
+            component, stack[at:] = stack[at:], []
+            if len(component) > 1:
+                found.append(sorted(component))
+
+    for node in sorted(edges):
+        if node not in number:
+            visit(node)
+    return found
+
+
+def test_no_circle_of_modules_over_all_imports():
+    edges = {
+        name: {other for _, other in imports_of(path)} - {name}
+        for name, path in modules().items()
+        if path.suffix == ".py"
+    }
+    assert not circles(edges)
+
+
+def test_the_search_for_circles_finds_one():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+
+
+def private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+def members_by_class(trees: list[ast.Module]) -> set[str]:
+    """Return the names of every private method, attribute and field that a class of the package has."""
+    found = set()
+    for tree in trees:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                for item in ast.walk(node):
+                    if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
+                        found.add(item.name)
+                    elif isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
+                        found.add(item.target.id)
+                    elif isinstance(item, ast.Attribute) and isinstance(item.ctx, ast.Store):
+                        found.add(item.attr)
+    return {name for name in found if private(name)}
+
+
+@pytest.mark.parametrize("path", python_files(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_private_member_of_one_file_is_used_in_another(path):
+    tree = parsed(path)
+    wrong = []
+    own = members_by_class([tree]) | {
+        node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }
+    theirs = members_by_class([parsed(other) for other in python_files() if other != path])
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("scaling_fast"):
+            names = [alias.name for alias in node.names]
+            # A file with an underscore keeps its function's name free for the room itself.
+            inside = (node.module or "").rpartition(".")[2]
+            wrong += [
+                f"{node.lineno}: {name}"
+                for name in names
+                if private(name) and f"{node.module}.{name}" not in modules()
+            ]
+            if private(inside) and inside != "_core" and path.name != "__init__.py":
+                same = modules().get(node.module or "", path).parent == path.parent
+                wrong += [] if same else [f"{node.lineno}: {node.module}"]
+        elif isinstance(node, ast.Attribute) and private(node.attr) and node.attr in theirs - own:
+            wrong.append(f"{node.lineno}: .{node.attr}")
+    assert not wrong, f"{path.relative_to(PACKAGE)}: {wrong}"
 
 
 def test_python_imports_are_absolute():
@@ -127,7 +221,7 @@ def test_only_the_terminal_prints():
     wrong = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in python_files()
-        if layer(path, PACKAGE) not in {"terminal", "cli"}
+        if layer(path, PACKAGE) != "cli"
         for node in ast.walk(parsed(path))
         if (
             isinstance(node, ast.Call)
@@ -328,30 +422,43 @@ def test_no_registry_is_named_in_the_tree():
 
 
 def test_every_loss_is_known_wherever_losses_are_listed():
-    import scaling_fast as sf
-    from scaling_fast import binding, losses, saving
+    from scaling_fast import losses
 
-    union = {one.name: one for one in get_args(losses.Loss)}
-    assert set(binding.LOSSES) == set(union)
-    assert union == saving.LOSSES
-    assert {one.__name__ for one in union.values()} <= set(sf.__all__)
-    assert {one.__name__ for one in union.values()} <= set(losses.__all__)
+    union = {loss.name: loss for loss in get_args(losses.Loss)}
+    assert union == losses.LOSSES
+    assert {loss.__name__ for loss in union.values()} <= set(sf.__all__)
+    assert {loss.__name__ for loss in union.values()} <= set(losses.__all__)
     core = (CORE.parents[1] / "py/src/args.rs").read_text("utf-8")
     assert not [name for name in union if f'"{name}" =>' not in core]
 
 
-def test_every_file_of_checks_is_in_the_list_of_checks():
-    checks = PACKAGE / "auditing" / "checks"
-    listed = (checks / "__init__.py").read_text("utf-8")
-    helpers = {"__init__", "outcome", "thresholds"}
-    files = {path.stem for path in checks.glob("*.py")} - helpers
-    assert not [one for one in files if f"checks.{one} import" not in listed]
+def test_the_top_level_holds_what_a_user_types_and_nothing_else():
+    verbs = {"approaches", "audit", "bootstrap", "fit", "load", "profile"}
+    namespaces = {"allocation", "arrow", "datasets", "downstream", "errors", "expr", "laws"}
+    namespaces |= {"stress", "training"}
+    values = {loss.__name__ for loss in get_args(sf.losses.Loss)} | {"LogExcess"}
+    values |= {scheme.__name__ for scheme in get_args(sf.resampling.schemes.Scheme)}
+    values |= {"Grid", "Law", "Need", "Param"}
+    results = {"Bootstrap", "BootstrapSummary", "Fit"}
+    named = verbs | namespaces | values | results | {"ScalingError", "__version__"}
+    assert set(sf.__all__) == named
+    assert len(sf.__all__) == 48
+
+
+def test_a_file_never_bears_the_name_of_a_function_of_its_namespace():
+    spaces = (sf.allocation, sf.datasets, sf.downstream, sf.laws, sf.stress, sf.training)
+    for space in spaces:
+        files = {path.stem for path in (PACKAGE / space.__name__.split(".")[1]).glob("*.py")}
+        functions = {name for name in space.__all__ if callable(getattr(space, name))}
+        assert not files & functions, space.__name__
+    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
+    assert not rooms & ({"plot", "study"} | {"approaches", "audit", "bootstrap", "fit", "profile"})
 
 
 def test_no_document_is_named_that_the_repository_does_not_hold():
     own = {path.name for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))}
     # Paths of these files alone: other names in the tree are what a user may call a file.
-    ours = [*(PACKAGE / "terminal").glob("*.py"), PACKAGE / "cli.py", ROOT / "CONTRIBUTING.md"]
+    ours = [*(PACKAGE / "cli").rglob("*.py"), ROOT / "CONTRIBUTING.md"]
     ours += [ROOT / "CHANGELOG.md", ROOT / "Makefile", ROOT / ".ci/run", ROOT / "docs/terminal.md"]
     named = {
         f"{path.name}: {name}"

@@ -142,7 +142,7 @@ def test_a_group_is_fitted_as_if_it_were_alone(loss):
     frames = [runs(seed=seed).with_columns(run=pl.lit(seed)) for seed in (1, 2, 3)]
     grouped = sf.fit(pl.concat(frames), FORMULA, columns={"x": "x"}, by="run", loss=loss)
     assert grouped.table["scale"].is_finite().all()
-    with pytest.raises(sf.ParameterError, match=r"`scale`.*\.table"):
+    with pytest.raises(sf.errors.ParameterError, match=r"`scale`.*\.table"):
         _ = grouped.scale
     for row, frame in zip(grouped.table.iter_rows(named=True), frames, strict=True):
         alone = sf.fit(frame, FORMULA, columns={"x": "x"}, loss=loss)
@@ -232,7 +232,7 @@ def test_data_without_noise_have_no_scale_and_say_so(loss, residual):
         assert fit.params[name] == pytest.approx(value, rel=1e-6)
     boot = sf.bootstrap(fit, n=20)
     assert set(boot.failures["status"]) <= {"degenerate", "not_identified", "too_few_rows"}
-    with pytest.raises(sf.DataError, match="no scale"):
+    with pytest.raises(sf.errors.DataError, match="no scale"):
         fit.cov()
 
 
@@ -329,9 +329,9 @@ def test_a_wide_scaled_huber_has_the_covariance_of_least_squares():
 
 def test_a_covariance_is_refused_where_no_curvature_can_be_read():
     fit = sf.fit(runs(), FORMULA, loss=sf.ScaledHuber(1e-3))
-    with pytest.raises(sf.ParameterError, match=r"bootstrap\(fit\)"):
+    with pytest.raises(sf.errors.ParameterError, match=r"bootstrap\(fit\)"):
         fit.cov()
-    with pytest.raises(sf.ParameterError, match="scale is estimated"):
+    with pytest.raises(sf.errors.ParameterError, match="scale is estimated"):
         sf.fit(runs(), FORMULA, loss=sf.StudentT(4)).cov(noise="given")
 
 
@@ -340,7 +340,7 @@ def test_a_covariance_is_refused_where_no_curvature_can_be_read():
 )
 @pytest.mark.parametrize("bad", [0, -1, float("nan"), float("inf"), "4", True, 1e-9, 1e12])
 def test_illegal_constants_are_refused_by_name(make, name, bad):
-    with pytest.raises(sf.ParameterError) as caught:
+    with pytest.raises(sf.errors.ParameterError) as caught:
         make(bad)
     assert caught.value.param == name
 

@@ -144,14 +144,14 @@ def test_fits_are_saved_resampled_and_predicted(loss, jacobian, tmp_path):
 
 def test_other_losses_are_refused():
     for loss in (None, sf.Huber(1e-3), sf.Absolute(), sf.Cauchy(0.1)):
-        with pytest.raises(sf.ParameterError, match="Squared"):
+        with pytest.raises(sf.errors.ParameterError, match="Squared"):
             sf.fit(runs(), LAW, loss=loss, residual=sf.LogExcess("E"))
 
 
 def test_the_floor_is_a_parameter_below_every_target():
-    with pytest.raises(sf.ParameterError, match="no parameter"):
+    with pytest.raises(sf.errors.ParameterError, match="no parameter"):
         sf.fit(runs(), LAW, loss=sf.Squared(), residual=sf.LogExcess("F"))
-    with pytest.raises(sf.DataError, match=r"lower bound 1\.7") as caught:
+    with pytest.raises(sf.errors.DataError, match=r"lower bound 1\.7") as caught:
         sf.fit(
             {"x": [1.0, 2.0, 4.0, 8.0], "loss": [3.0, 2.0, 1.5, 1.8]},
             LAW,
@@ -173,14 +173,14 @@ def test_the_floor_is_a_parameter_below_every_target():
 
 @pytest.mark.parametrize("bad", [None, 3, "", ["E"]])
 def test_a_log_excess_wants_a_name(bad):
-    with pytest.raises(sf.ParameterError):
+    with pytest.raises(sf.errors.ParameterError):
         sf.LogExcess(bad)
 
 
 def test_the_terminal_takes_a_log_excess(tmp_path):
     from click.testing import CliRunner
 
-    from scaling_fast.cli import main
+    from scaling_fast.cli.command import main
 
     runs().write_csv(tmp_path / "runs.csv")
     command = ["fit", str(tmp_path / "runs.csv"), LAW, "--loss", "squared", "--json", "--residual"]
@@ -214,7 +214,7 @@ def test_a_likelihood_without_an_interior_optimum_says_so():
 def test_given_noise_belongs_to_the_hessian():
     runs = {"x": [1.0, 2.0, 4.0, 8.0, 16.0], "loss": [3.0, 2.4, 1.9, 1.6, 1.4]}
     fit = sf.fit(runs, "power", loss=sf.Squared(), sigma=[0.1] * 5)
-    with pytest.raises(sf.ParameterError, match="noise"):
+    with pytest.raises(sf.errors.ParameterError, match="noise"):
         fit.cov("sandwich", noise="given")
 
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import scaling_fast as sf
-from scaling_fast.design import measured
+from scaling_fast.fitting.design import measured
 
 Need = sf.Need
 
@@ -41,14 +41,14 @@ def poor(fit):
     ],
 )
 def test_a_need_says_what_is_wrong_with_it(make, param):
-    with pytest.raises(sf.ParameterError) as caught:
+    with pytest.raises(sf.errors.ParameterError) as caught:
         make()
     assert caught.value.param == param
 
 
 def test_a_need_is_a_formula_that_can_be_read():
     for text in ("x**", "y ~ x"):
-        with pytest.raises(sf.FormulaError):
+        with pytest.raises(sf.errors.FormulaError):
             sf.Law("A*x", needs=Need("decades", 1, text))
 
 

@@ -37,12 +37,12 @@ def test_the_versions_of_package_core_and_workspace_agree():
 
 
 def test_the_command_is_an_entry_point():
-    from scaling_fast.cli import main
+    from scaling_fast.cli.command import main
 
     (entry,) = [
         one for one in metadata.entry_points(group="console_scripts") if one.name == "scaling-fast"
     ]
-    assert entry.value == "scaling_fast.cli:main"
+    assert entry.value == "scaling_fast.cli.command:main"
     assert entry.load() is main
 
 
@@ -108,4 +108,4 @@ def test_importing_the_package_loads_nothing_heavy():
 
 def test_importing_the_command_loads_nothing_heavy():
     heavy = {"scipy", "matplotlib", "jinja2", "pooch", "requests", "pandas", "pyarrow", "rich"}
-    assert not loaded_by("import scaling_fast.cli") & heavy
+    assert not loaded_by("import scaling_fast.cli.command") & heavy

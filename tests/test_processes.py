@@ -18,7 +18,7 @@ import polars as pl
 import pytest
 
 import scaling_fast as sf
-from scaling_fast import options
+from scaling_fast.runtime import process as options
 
 X = np.geomspace(1.0, 1e4, 20)
 Y = (1.5 + 3.0 * X**-0.4) * np.exp(0.01 * np.random.default_rng(1).normal(size=20))
@@ -46,7 +46,7 @@ def forked(call, seconds=20):
     if child == 0:
         try:
             answer = call()
-        except sf.ResourceError as error:
+        except sf.errors.ResourceError as error:
             answer = REFUSED if error.code == "forked" else repr(error)
         try:
             os.write(writer, answer.encode())
@@ -208,7 +208,7 @@ if __name__ == "__main__":
     with multiprocessing.get_context({method!r}).Pool(2) as pool:
         try:
             got = pool.map_async(worker.work, range(4)).get(timeout=40)
-        except worker.sf.ResourceError as error:
+        except worker.sf.errors.ResourceError as error:
             # Only a forked worker may refuse: its copy of polars has no threads.
             assert error.code == "forked" and {method!r} == "fork"
             got = [want] * 4
@@ -515,7 +515,7 @@ def test_every_replicate_is_accounted_for():
     good = boot.draws.filter(pl.col("status") == "converged")
     assert good.height + boot.failures["count"].sum() == 2000
     assert boot.failures.height > 0, "a resample of fewer than three distinct x identifies nothing"
-    with pytest.raises(sf.ConvergenceError):
+    with pytest.raises(sf.errors.ConvergenceError):
         boot.interval()
 
 

@@ -10,8 +10,8 @@ import pytest
 from scipy import optimize, stats
 
 import scaling_fast as sf
-from scaling_fast.inversion import solutions_for
-from scaling_fast.ratios import density_at_zero
+from scaling_fast.profiles.inversion import solutions_for
+from scaling_fast.profiles.statistic import density_at_zero
 
 FORMULA = "E + A*x**(-alpha)"
 
@@ -195,19 +195,19 @@ def test_weights_count_as_repeated_rows():
 def test_questions_without_a_profile_are_refused():
     fit = linear_fit()
     for bad in ("c", "a +", 3, None):
-        with pytest.raises((sf.ParameterError, sf.FormulaError)):
+        with pytest.raises((sf.errors.ParameterError, sf.errors.FormulaError)):
             sf.profile(fit, bad)
-    with pytest.raises(sf.ParameterError, match="cannot be solved"):
+    with pytest.raises(sf.errors.ParameterError, match="cannot be solved"):
         sf.profile(fit, "a**2 + a + b**2 + b")
-    with pytest.raises(sf.ParameterError, match="fixed"):
+    with pytest.raises(sf.errors.ParameterError, match="fixed"):
         sf.profile(linear_fit(params={"a": sf.Param(fixed=1.0)}), "a")
-    with pytest.raises(sf.ParameterError, match="level"):
+    with pytest.raises(sf.errors.ParameterError, match="level"):
         sf.profile(fit, "a", level=95)
-    with pytest.raises(sf.ParameterError, match="ScaledHuber"):
+    with pytest.raises(sf.errors.ParameterError, match="ScaledHuber"):
         sf.profile(sf.fit(curve(), "power_offset", loss=sf.Cauchy(0.02)), "alpha")
     exact = {"x": [0.0, 1.0, 2.0, 3.0], "y": [1.0, 3.0, 5.0, 7.0]}
     perfect = sf.fit(exact, "a + b*x", target="y", residual="raw", loss=sf.StudentT(4))
-    with pytest.raises(sf.DataError, match="every row"):
+    with pytest.raises(sf.errors.DataError, match="every row"):
         sf.profile(perfect, "a")
 
 
@@ -231,7 +231,7 @@ def test_questions_without_a_profile_are_refused():
 def test_a_formula_solved_for_a_parameter_gives_it_back(formula, name):
     point = {"alpha": 0.3, "beta": 0.4, "A": 20.0, "B": 50.0}
     columns = {one: np.array([value]) for one, value in point.items()}
-    from scaling_fast.request import evaluate
+    from scaling_fast.laws.quantities import evaluate
 
     columns["v"] = evaluate(formula, columns)
     solutions = solutions_for(formula, name, "v")
@@ -272,7 +272,7 @@ def test_a_nearly_absolute_fit_without_curvature_says_so():
     runs = sf.datasets.simulate("chinchilla", truth, design, noise=0.01, seed=30)
     fit = sf.fit(runs, "chinchilla")
     for asked in (fit.interval, fit.cov):
-        with pytest.raises(sf.DataError, match="bootstrap") as caught:
+        with pytest.raises(sf.errors.DataError, match="bootstrap") as caught:
             asked()
         assert caught.value.code == "no_curvature"
     found = sf.profile(fit, "beta/(alpha+beta)")

@@ -44,7 +44,7 @@ def test_the_two_commands_stand_in_readme(text):
 
 
 def test_every_verb_readme_shows_is_a_verb(text):
-    from scaling_fast.cli import main
+    from scaling_fast.cli.command import main
 
     shown = set(re.findall(r"scaling-fast ([a-z]+)", text))
     assert shown <= set(main.commands), shown - set(main.commands)

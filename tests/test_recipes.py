@@ -10,7 +10,6 @@ import pytest
 from scipy import stats
 
 import scaling_fast as sf
-from scaling_fast import recipes
 
 SURFACE = {"E": 1.69, "A": 406.4, "B": 410.7}
 BUDGETS = np.logspace(17, 21, 5)
@@ -56,10 +55,10 @@ def codes(result):
 def test_the_known_bias_of_a_grid_of_fifteen_sizes(alpha, beta, factor, percent):
     """Errors of D*, to the digits printed, from the formula and from whole pipelines alike."""
     digits = 5e-4 if alpha < 0.4 else 5e-3
-    said = recipes.isoflop_bias({"alpha": alpha, "beta": beta}, factor=factor, points=15)
+    said = sf.allocation.isoflop_bias({"alpha": alpha, "beta": beta}, factor=factor, points=15)
     assert 100 * said.d_star == pytest.approx(percent, abs=digits)
     assert (1 + said.n_star) * (1 + said.d_star) == pytest.approx(1.0, rel=1e-14)
-    found = recipes.approach2(isoflop_runs(alpha, beta, factor=factor))
+    found = sf.allocation.approach2(isoflop_runs(alpha, beta, factor=factor))
     true = (1e24 / 6) ** (alpha / (alpha + beta)) / best_scale(alpha, beta)
     assert found.tokens.at(1e24) / true - 1 == pytest.approx(said.d_star, abs=1e-11)
     # Equal windows leave the exponents alone.
@@ -70,10 +69,10 @@ def test_the_known_bias_of_a_grid_of_fifteen_sizes(alpha, beta, factor, percent)
 @pytest.mark.parametrize("factor", [1.001, 1.5, 2, 8, 30, 1000])
 def test_the_closed_form_is_the_limit_of_many_sizes(factor):
     surface = {"alpha": 0.34, "beta": 0.28}
-    limit = recipes.isoflop_bias(surface, factor=factor)
+    limit = sf.allocation.isoflop_bias(surface, factor=factor)
     # An evenly spaced grid converges on the integral as 1/points.
     coarse, fine = (
-        recipes.isoflop_bias(surface, factor=factor, points=n).ln_n for n in (10_001, 20_001)
+        sf.allocation.isoflop_bias(surface, factor=factor, points=n).ln_n for n in (10_001, 20_001)
     )
     assert 2 * fine - coarse == pytest.approx(limit.ln_n, rel=1e-6, abs=1e-12)
     # Leading order: (alpha - beta)/10 of the square of half the window.
@@ -82,15 +81,15 @@ def test_the_closed_form_is_the_limit_of_many_sizes(factor):
 
 
 def test_equal_exponents_have_no_bias():
-    assert recipes.isoflop_bias({"alpha": 0.3, "beta": 0.3}, factor=8).ln_n == 0.0
+    assert sf.allocation.isoflop_bias({"alpha": 0.3, "beta": 0.3}, factor=8).ln_n == 0.0
 
 
 def test_windows_off_the_optimum_bias_even_a_symmetric_surface():
     """Alpha = beta = .31, factor 8: centred at N*/3 D* is +2.65 % off, with a drift to N*/3 b too."""
     true = (1e24 / 6) ** 0.5 / best_scale(0.31, 0.31)
-    found = recipes.approach2(isoflop_runs(0.31, 0.31, centre=lambda c: 1 / 3))
+    found = sf.allocation.approach2(isoflop_runs(0.31, 0.31, centre=lambda c: 1 / 3))
     assert 100 * (found.tokens.at(1e24) / true - 1) == pytest.approx(2.65, abs=5e-3)
-    drift = recipes.approach2(
+    drift = sf.allocation.approach2(
         isoflop_runs(0.31, 0.31, centre=lambda c: 3 ** -((math.log10(c) - 17) / 4))
     )
     assert drift.exponents["b"] == pytest.approx(0.50268, abs=5e-6)
@@ -98,12 +97,12 @@ def test_windows_off_the_optimum_bias_even_a_symmetric_surface():
 
 
 def test_approach_2_reports_its_bias_for_the_given_surface():
-    found = recipes.approach2(
+    found = sf.allocation.approach2(
         isoflop_runs(0.34, 0.28, points=201), surface={"alpha": 0.34, "beta": 0.28}
     )
     bias = found.table["bias"].to_numpy()
     assert bias == pytest.approx(
-        recipes.isoflop_bias(SURFACE | {"alpha": 0.34, "beta": 0.28}, factor=8).d_star
+        sf.allocation.isoflop_bias(SURFACE | {"alpha": 0.34, "beta": 0.28}, factor=8).d_star
     )
     (finding,) = [one for one in found.findings if one.code == "parabola_bias"]
     assert finding.severity == "amber"
@@ -120,19 +119,19 @@ def test_every_budget_without_a_minimum_is_reported_and_left_out():
     ]
     more = pl.concat(extra).with_columns(D=pl.col("flops") / 6 / pl.col("N"))
     runs = pl.concat([good, more.select(good.columns)])
-    found = recipes.approach2(runs, flops="flops")
+    found = sf.allocation.approach2(runs, flops="flops")
     assert found.table["status"].to_list() == ["used"] * 3 + ["few_sizes", "no_minimum", "outside"]
     assert {"budget_few_sizes", "budget_no_minimum", "budget_outside"} <= set(codes(found))
-    clean = recipes.approach2(good, flops="flops")
+    clean = sf.allocation.approach2(good, flops="flops")
     assert found.exponents == pytest.approx(clean.exponents, rel=1e-12)
-    envelope = recipes.approach1(runs, flops="flops")
+    envelope = sf.allocation.approach1(runs, flops="flops")
     assert envelope.table["status"].to_list()[3:] == ["few_sizes", "edge", "edge"]
     assert "budget_edge" in codes(envelope)
 
 
 def test_too_few_budgets_are_refused_with_the_reasons():
-    with pytest.raises(sf.DataError, match=r"1 with fewer than 3 different sizes.*budget="):
-        recipes.approach2(
+    with pytest.raises(sf.errors.DataError, match=r"1 with fewer than 3 different sizes.*budget="):
+        sf.allocation.approach2(
             isoflop_runs(0.3, 0.3, budgets=[1e18]).vstack(
                 isoflop_runs(0.3, 0.3, budgets=[1e20], points=2)
             )
@@ -144,7 +143,7 @@ def test_the_vertex_is_numpys_polyfit():
     runs = isoflop_runs(0.34, 0.28, factor=4).with_columns(
         loss=pl.col("loss") * np.exp(0.002 * rng.standard_normal(75))
     )
-    found = recipes.approach2(runs, flops="flops", weights="precision")
+    found = sf.allocation.approach2(runs, flops="flops", weights="precision")
     left, vertices, slopes = 0.0, [], []
     for _, rows in runs.group_by("flops", maintain_order=True):
         x = np.log(rows["N"].to_numpy())
@@ -166,7 +165,7 @@ def test_the_order_of_rows_changes_nothing():
     runs = isoflop_runs(0.34, 0.28).with_columns(
         loss=pl.col("loss") * np.exp(0.01 * rng.standard_normal(75))
     )
-    for recipe in (recipes.approach1, recipes.approach2):
+    for recipe in (sf.allocation.approach1, sf.allocation.approach2):
         one, two = recipe(runs), recipe(runs.sample(fraction=1.0, shuffle=True, seed=1))
         assert one.exponents == pytest.approx(two.exponents, rel=1e-10)
 
@@ -175,14 +174,14 @@ def test_a_budget_column_is_taken_as_it_is():
     runs = isoflop_runs(0.34, 0.28).with_columns(
         name=pl.col("flops").log10().round().cast(pl.Int64).cast(pl.String)
     )
-    assert recipes.approach2(runs, budget="name").exponents == pytest.approx(
-        recipes.approach2(runs).exponents, rel=1e-12
+    assert sf.allocation.approach2(runs, budget="name").exponents == pytest.approx(
+        sf.allocation.approach2(runs).exponents, rel=1e-12
     )
 
 
 def test_another_way_of_counting_is_said_and_kept():
     runs = isoflop_runs(0.3, 0.3).with_columns(flops=pl.col("flops") * 1.2)
-    found = recipes.approach2(runs, flops="flops")
+    found = sf.allocation.approach2(runs, flops="flops")
     assert "flops_not_6nd" in codes(found)
     assert found.size.at(1e20) * found.tokens.at(1e20) * 7.2 == pytest.approx(1e20, rel=1e-10)
 
@@ -194,14 +193,14 @@ def test_the_unit_of_the_loss_changes_no_optimum(unit):
         loss=pl.col("loss") * np.exp(0.002 * rng.standard_normal(75))
     )
     scaled = runs.with_columns(loss=pl.col("loss") * unit)
-    one, two = (recipes.approach2(frame, weights="precision") for frame in (runs, scaled))
+    one, two = (sf.allocation.approach2(frame, weights="precision") for frame in (runs, scaled))
     assert one.exponents == pytest.approx(two.exponents, rel=1e-10)
     errors = (frame.table["ln_n_error"].to_numpy() for frame in (one, two))
     assert next(errors) == pytest.approx(next(errors), rel=1e-9)
 
 
 def test_sizes_over_many_decades_are_no_parabola():
-    found = recipes.approach2(isoflop_runs(0.34, 0.28, factor=1e7))
+    found = sf.allocation.approach2(isoflop_runs(0.34, 0.28, factor=1e7))
     assert [one.severity for one in found.findings if one.code == "parabola_too_wide"] == ["red"]
     assert found.table["bias"].null_count() == 5
 
@@ -211,14 +210,14 @@ def test_sizes_over_many_decades_are_no_parabola():
 
 def test_expected_best_of_several():
     """.85, 1.16, 1.54, 1.87, 2.25 for 3, 5, 10, 20, 50 (David and Nagaraja, order statistics)."""
-    assert [round(recipes.expected_best(m), 2) for m in (3, 5, 10, 20, 50)] == [
+    assert [round(sf.allocation.expected_best(m), 2) for m in (3, 5, 10, 20, 50)] == [
         0.85,
         1.16,
         1.54,
         1.87,
         2.25,
     ]
-    assert recipes.expected_best(2) == pytest.approx(1 / math.sqrt(math.pi), rel=1e-9)
+    assert sf.allocation.expected_best(2) == pytest.approx(1 / math.sqrt(math.pi), rel=1e-9)
 
 
 def test_the_winners_curse_is_that_of_a_simulation():
@@ -226,7 +225,7 @@ def test_the_winners_curse_is_that_of_a_simulation():
     rng = np.random.default_rng(5)
     sigma, counts = 0.01, np.array([4, 8, 16, 32, 64])
     ln_c = np.log(BUDGETS)
-    e_m = np.array([recipes.expected_best(int(m)) for m in counts])
+    e_m = np.array([sf.allocation.expected_best(int(m)) for m in counts])
     expected = -sigma * np.polyfit(ln_c, e_m, 1)[0]
     slopes = [
         np.polyfit(ln_c, [(sigma * rng.standard_normal(m)).min() for m in counts], 1)[0]
@@ -240,7 +239,7 @@ def test_the_winners_curse_is_that_of_a_simulation():
         loss = 2.0 * np.exp(sigma * rng.standard_normal(m))
         loss[m // 2] = 1.9  # a winner inside, so that every budget is used
         rows.append(pl.DataFrame({"N": n, "D": c / 6 / n, "loss": loss}))
-    found = recipes.approach1(pl.concat(rows))
+    found = sf.allocation.approach1(pl.concat(rows))
     (curse,) = [one for one in found.findings if one.code == "winners_curse"]
     assert curse.evidence["growth_of_e_m"] == pytest.approx(np.polyfit(ln_c, e_m, 1)[0], rel=1e-9)
     assert curse.statistic == -curse.evidence["sigma"] * curse.evidence["growth_of_e_m"]
@@ -248,7 +247,7 @@ def test_the_winners_curse_is_that_of_a_simulation():
 
 
 def test_without_repeats_the_winners_curse_is_grey():
-    found = recipes.approach1(isoflop_runs(0.3, 0.3, points=3))
+    found = sf.allocation.approach1(isoflop_runs(0.3, 0.3, points=3))
     (grey,) = [one for one in found.findings if one.severity == "grey"]
     assert grey.code == "winners_curse_unknown"
 
@@ -260,7 +259,7 @@ def test_a_power_line_is_scipys_regression():
     rng = np.random.default_rng(6)
     x = np.geomspace(1, 1e4, 12)
     y = 3 * x**0.4 * np.exp(0.1 * rng.standard_normal(12))
-    line = recipes.power_line({"x": x, "y": y}, x="x", y="y")
+    line = sf.allocation.power_line({"x": x, "y": y}, x="x", y="y")
     said = stats.linregress(np.log(x), np.log(y))
     assert line.exponent == pytest.approx(said.slope, rel=1e-12)
     assert line.exponent_error == pytest.approx(said.stderr, rel=1e-10)
@@ -271,13 +270,13 @@ def test_a_power_line_is_scipys_regression():
 
 def test_whole_weights_of_a_power_line_are_repeated_rows():
     x, y, times = [1.0, 2.0, 5.0, 9.0], [2.0, 3.0, 9.0, 11.0], [1, 3, 2, 1]
-    weighted = recipes.power_line({"x": x, "y": y}, x="x", y="y", weights=times)
-    repeated = recipes.power_line(
+    weighted = sf.allocation.power_line({"x": x, "y": y}, x="x", y="y", weights=times)
+    repeated = sf.allocation.power_line(
         {"x": np.repeat(x, times), "y": np.repeat(y, times)}, x="x", y="y"
     )
     assert weighted.exponent == pytest.approx(repeated.exponent, rel=1e-12)
-    with pytest.raises(sf.DataError, match="two different values of `x`"):
-        recipes.power_line({"x": [2.0, 2.0], "y": [1.0, 3.0]}, x="x", y="y")
+    with pytest.raises(sf.errors.DataError, match="two different values of `x`"):
+        sf.allocation.power_line({"x": [2.0, 2.0], "y": [1.0, 3.0]}, x="x", y="y")
 
 
 # -- misallocation and counting ----------------------------------------------------------------
@@ -293,7 +292,7 @@ def test_whole_weights_of_a_power_line_are_repeated_rows():
 )
 def test_the_published_costs_of_a_wrong_size(alpha, beta, factor, percent, digits):
     """Chinchilla, SODA, Sparse-NMM: compute lost, to the digits printed."""
-    cost = recipes.misallocation_cost({"alpha": alpha, "beta": beta}, factor=factor)
+    cost = sf.allocation.misallocation_cost({"alpha": alpha, "beta": beta}, factor=factor)
     assert round(100 * cost["lost_compute"].item(), digits) == percent
 
 
@@ -306,7 +305,7 @@ def test_the_cost_of_a_wrong_size_is_that_of_the_surface(factor):
         return SURFACE["A"] * n**-alpha + SURFACE["B"] * (compute / 6 / n) ** -beta
 
     best = scale * (c / 6) ** a
-    cost = recipes.misallocation_cost({"alpha": alpha, "beta": beta}, factor=[factor])
+    cost = sf.allocation.misallocation_cost({"alpha": alpha, "beta": beta}, factor=[factor])
     assert cost["excess"].item() == pytest.approx(
         excess(factor * best, c) / excess(best, c), rel=1e-12
     )
@@ -319,8 +318,8 @@ def test_the_cost_of_a_wrong_size_is_that_of_the_surface(factor):
 def test_kaplans_slope_out_of_chinchillas_surface():
     """Pearce and Song 2024: .7751 for Epoch's parameters, .7395 for Hoffmann's unrounded ones."""
     published = sf.laws.chinchilla().published
-    epoch = recipes.counting_slope(published["besiroglu2024"]["params"])
-    hoffmann = recipes.counting_slope(published["hoffmann2022_source"]["params"])
+    epoch = sf.allocation.counting_slope(published["besiroglu2024"]["params"])
+    hoffmann = sf.allocation.counting_slope(published["hoffmann2022_source"]["params"])
     assert epoch.slope == pytest.approx(0.7751, abs=5e-5)
     assert hoffmann.slope == pytest.approx(0.7395, abs=5e-5)
     assert epoch.asymptote == pytest.approx(0.513, abs=5e-4)
@@ -330,7 +329,7 @@ def test_kaplans_slope_out_of_chinchillas_surface():
 def test_the_frontier_without_embeddings_is_the_minimum_of_the_surface():
     params = sf.laws.chinchilla().published["besiroglu2024"]["params"]
     for c, best in (
-        recipes.counting_slope(params, points=5).table.select("flops", "n_star").iter_rows()
+        sf.allocation.counting_slope(params, points=5).table.select("flops", "n_star").iter_rows()
     ):
         n = best * np.geomspace(0.99, 1.01, 2001)
         total = n + 47491 * n ** (1 / 3)
@@ -342,7 +341,7 @@ def test_the_frontier_without_embeddings_is_the_minimum_of_the_surface():
 
 def test_counting_no_embedding_gives_the_surfaces_own_exponent():
     params = sf.laws.chinchilla().published["besiroglu2024"]["params"]
-    found = recipes.counting_slope(params, embedding=0.0)
+    found = sf.allocation.counting_slope(params, embedding=0.0)
     assert found.slope == pytest.approx(found.asymptote, rel=1e-9)
 
 
@@ -357,7 +356,7 @@ def test_the_critical_batch_of_each_loss_and_its_law():
         for level, crit in zip(levels, critical, strict=True)
         for b in crit * np.geomspace(0.1, 10, 6)
     ]
-    fit = recipes.critical_batch(pl.DataFrame(rows), by="loss")
+    fit = sf.training.critical_batch(pl.DataFrame(rows), by="loss")
     table = fit.table.sort("loss", descending=True)
     assert table["B_crit"].to_numpy() == pytest.approx(critical, rel=1e-8)
     assert table["S_min"].to_numpy() == pytest.approx(3000 / levels, rel=1e-8)
@@ -366,22 +365,22 @@ def test_the_critical_batch_of_each_loss_and_its_law():
     one = rows[2]
     s, e = one["steps"] / (3000 / 3.5), one["steps"] * one["batch"] / (3000 / 3.5 * critical[0])
     assert (s - 1) * (e - 1) == pytest.approx(1.0, rel=1e-9)
-    law = recipes.critical_batch_law(table)
+    law = sf.training.critical_batch_law(table)
     assert law.params["B_star"] == pytest.approx(2e8, rel=1e-6)
     assert law.params["alpha_B"] == pytest.approx(0.2, rel=1e-7)
 
 
 def test_minimum_steps_and_compute():
     """Kaplan et al. 2020: S_min = S/(1 + B_crit/B), C_min = C/(1 + B/B_crit)."""
-    out = recipes.minimum_steps({"steps": [900.0], "batch": [1e6], "loss": [2.0]}).row(
+    out = sf.training.minimum_steps({"steps": [900.0], "batch": [1e6], "loss": [2.0]}).row(
         0, named=True
     )
     critical = 2.1e8 * 2.0 ** (-1 / 0.21)
     assert out["critical_batch"] == pytest.approx(critical, rel=1e-12)
     assert out["s_min"] == pytest.approx(900 / (1 + critical / 1e6), rel=1e-12)
     assert out["compute_ratio"] == pytest.approx(1 / (1 + 1e6 / critical), rel=1e-12)
-    with pytest.raises(sf.DataError, match="`loss` must be positive"):
-        recipes.minimum_steps({"steps": [9.0], "batch": [1.0], "loss": [0.0]})
+    with pytest.raises(sf.errors.DataError, match="`loss` must be positive"):
+        sf.training.minimum_steps({"steps": [9.0], "batch": [1.0], "loss": [0.0]})
 
 
 # -- annealing ---------------------------------------------------------------------------------
@@ -390,7 +389,7 @@ def test_minimum_steps_and_compute():
 def test_annealed_area_is_the_double_sum():
     rng = np.random.default_rng(7)
     rate, decay = rng.uniform(0.0, 1.0, 40), 0.9
-    out = recipes.annealing_columns({"lr": rate}, decay=decay)
+    out = sf.training.annealing_columns({"lr": rate}, decay=decay)
     fall = -np.diff(rate, prepend=rate[0])
     double = [
         sum(fall[k] * decay ** (i - k) for i in range(s + 1) for k in range(i + 1))
@@ -402,13 +401,13 @@ def test_annealed_area_is_the_double_sum():
 
 def test_each_run_is_a_schedule_of_its_own():
     frame = pl.DataFrame({"run": ["b", "a", "b", "a"], "lr": [2.0, 1.0, 1.0, 1.0]})
-    out = recipes.annealing_columns(frame, by="run", decay=0.5)
+    out = sf.training.annealing_columns(frame, by="run", decay=0.5)
     assert out["S1"].to_list() == [2.0, 1.0, 3.0, 2.0]
     assert out["S2"].to_list() == [0.0, 0.0, 1.0, 0.0]
-    with pytest.raises(sf.DataError, match="negative learning rate in row 1"):
-        recipes.annealing_columns({"lr": [1.0, -1.0]})
-    with pytest.raises(sf.ParameterError, match="decay must be a number between 0 and 1"):
-        recipes.annealing_columns(frame, decay=1.0)
+    with pytest.raises(sf.errors.DataError, match="negative learning rate in row 1"):
+        sf.training.annealing_columns({"lr": [1.0, -1.0]})
+    with pytest.raises(sf.errors.ParameterError, match="decay must be a number between 0 and 1"):
+        sf.training.annealing_columns(frame, decay=1.0)
 
 
 def test_the_annealing_law_is_found_again_from_its_columns():
@@ -416,7 +415,7 @@ def test_the_annealing_law_is_found_again_from_its_columns():
     cosine = 0.5 * (1 + np.cos(np.pi * steps / 400))
     drop = np.where(steps < 300, 1.0, 0.2)
     frame = pl.DataFrame({"run": np.repeat(["c", "d"], 400), "lr": np.concatenate([cosine, drop])})
-    out = recipes.annealing_columns(frame, by="run", decay=0.99).with_columns(
+    out = sf.training.annealing_columns(frame, by="run", decay=0.99).with_columns(
         loss=2.5 + 0.6 * pl.col("S1") ** -0.4 - 0.01 * pl.col("S2")
     )
     fit = sf.fit(
@@ -432,7 +431,7 @@ def test_the_annealing_law_is_found_again_from_its_columns():
 def test_expected_failures_of_a_beta_distribution():
     """Alpha .3, beta 1.5 at k = 10, 100, 1000, 10000."""
     expected = [0.5097551, 0.2630834, 0.1322617, 0.0663084]
-    found = [recipes.expected_failure(k, alpha=0.3, beta=1.5) for k in (10, 100, 1e3, 1e4)]
+    found = [sf.downstream.expected_failure(k, alpha=0.3, beta=1.5) for k in (10, 100, 1e3, 1e4)]
     assert found == pytest.approx(expected, abs=5e-8)
 
 
@@ -440,10 +439,10 @@ def test_pass_at_k_is_the_share_of_subsets_with_a_success():
     won, tried = np.array([0, 1, 3, 7, 10]), np.full(5, 10)
     for k in (1, 2, 5, 10):
         exact = np.mean([1 - math.comb(10 - c, k) / math.comb(10, k) for c in won.tolist()])
-        out = recipes.pass_at_k({"successes": won, "attempts": tried}, k=k)
+        out = sf.downstream.pass_at_k({"successes": won, "attempts": tried}, k=k)
         assert out["pass_at_k"].item() == pytest.approx(exact, rel=1e-14)
-    with pytest.raises(sf.DataError, match=r"row 0 has 10; ask beta_binomial"):
-        recipes.pass_at_k({"successes": won, "attempts": tried}, k=11)
+    with pytest.raises(sf.errors.DataError, match=r"row 0 has 10; ask beta_binomial"):
+        sf.downstream.pass_at_k({"successes": won, "attempts": tried}, k=11)
 
 
 @pytest.fixture(scope="module")
@@ -456,7 +455,7 @@ def problems():
 
 
 def test_the_beta_binomial_optimum_is_scipys_likelihood(problems):
-    found = recipes.beta_binomial(problems)
+    found = sf.downstream.beta_binomial(problems)
     won, tried = problems["successes"].to_numpy(), problems["attempts"].to_numpy()
 
     def likelihood(a, b):
@@ -490,7 +489,7 @@ def test_intervals_of_the_tail_exponent_cover():
         rng = np.random.default_rng(seed)
         tried = rng.choice([50, 100, 200], 300)
         won = rng.binomial(tried, rng.beta(0.3, 1.5, 300))
-        found = recipes.beta_binomial({"successes": won, "attempts": tried})
+        found = sf.downstream.beta_binomial({"successes": won, "attempts": tried})
         lower, upper = found.interval().filter(name="alpha").select("lower", "upper").row(0)
         covered += lower < 0.3 < upper
     assert covered >= 89
@@ -498,22 +497,22 @@ def test_intervals_of_the_tail_exponent_cover():
 
 def test_the_tail_exponent_beats_the_curve(problems):
     """Log-log slope of expected failures at large k is -alpha."""
-    found = recipes.beta_binomial(problems)
+    found = sf.downstream.beta_binomial(problems)
     one, two = (math.log(1 - found.pass_at_k(k)) for k in (1e6, 1e8))
     assert (one - two) / math.log(100) == pytest.approx(found.exponent, rel=1e-4)
 
 
 def test_problems_without_spread_are_refused():
     even = {"successes": [5] * 20, "attempts": [10] * 20}
-    with pytest.raises(sf.ConvergenceError, match="equally hard"):
-        recipes.beta_binomial(even)
-    with pytest.raises(sf.ConvergenceError, match="several attempts"):
-        recipes.beta_binomial({"successes": [0, 1, 1], "attempts": [1, 1, 1]})
-    with pytest.raises(sf.DataError, match="every attempt failed"):
-        recipes.beta_binomial({"successes": [0, 0], "attempts": [9, 9]})
-    with pytest.raises(sf.DataError, match=r"got `7` in row 1"):
-        recipes.beta_binomial({"successes": [1, 7], "attempts": [5, 5]})
-    easy = recipes.beta_binomial({"successes": [1, 2, 9, 5, 8, 4], "attempts": [10] * 6})
+    with pytest.raises(sf.errors.ConvergenceError, match="equally hard"):
+        sf.downstream.beta_binomial(even)
+    with pytest.raises(sf.errors.ConvergenceError, match="several attempts"):
+        sf.downstream.beta_binomial({"successes": [0, 1, 1], "attempts": [1, 1, 1]})
+    with pytest.raises(sf.errors.DataError, match="every attempt failed"):
+        sf.downstream.beta_binomial({"successes": [0, 0], "attempts": [9, 9]})
+    with pytest.raises(sf.errors.DataError, match=r"got `7` in row 1"):
+        sf.downstream.beta_binomial({"successes": [1, 7], "attempts": [5, 5]})
+    easy = sf.downstream.beta_binomial({"successes": [1, 2, 9, 5, 8, 4], "attempts": [10] * 6})
     assert codes(easy) == ["few_unsolved"]
 
 
@@ -530,7 +529,9 @@ def baseline():
 
 
 def test_fiellers_interval_holds_the_values_a_t_test_does_not_reject(baseline):
-    gain = recipes.compute_equivalent_gain(baseline, own_flops=1e21, own_score=0.3, own_error=0.004)
+    gain = sf.training.compute_equivalent_gain(
+        baseline, own_flops=1e21, own_score=0.3, own_error=0.004
+    )
     x = np.log(baseline["flops"].to_numpy() / 1e21)
     design = np.column_stack([np.ones(14), x])
     answer, left = np.linalg.lstsq(design, baseline["score"].to_numpy())[:2]
@@ -541,7 +542,7 @@ def test_fiellers_interval_holds_the_values_a_t_test_does_not_reject(baseline):
         gap = abs(0.3 - at @ answer) / math.sqrt(at @ cov @ at + 0.004**2)
         assert gap == pytest.approx(t, rel=1e-7)
     assert math.log(gain.estimate) == pytest.approx((0.3 - answer[0]) / answer[1], rel=1e-9)
-    delta = recipes.compute_equivalent_gain(
+    delta = sf.training.compute_equivalent_gain(
         baseline, own_flops=1e21, own_score=0.3, own_error=0.004, method="delta"
     )
     assert math.log(delta.upper * delta.lower) == pytest.approx(
@@ -552,7 +553,7 @@ def test_fiellers_interval_holds_the_values_a_t_test_does_not_reject(baseline):
 
 def test_scores_beyond_the_baseline_have_no_equivalent_and_a_bound(baseline):
     for score, word in ((0.9, "above 1e+03"), (-0.5, "below 0.1")):
-        gain = recipes.compute_equivalent_gain(baseline, own_flops=1e21, own_score=score)
+        gain = sf.training.compute_equivalent_gain(baseline, own_flops=1e21, own_score=score)
         assert math.isnan(gain.estimate)
         assert math.isnan(gain.upper)
         (finding,) = gain.findings
@@ -562,7 +563,7 @@ def test_scores_beyond_the_baseline_have_no_equivalent_and_a_bound(baseline):
 
 def test_a_baseline_without_slope_bounds_nothing():
     flat = {"flops": [1e20, 1e21, 1e22, 1e23], "score": [0.3, 0.2, 0.3, 0.25]}
-    gain = recipes.compute_equivalent_gain(flat, own_flops=1e21, own_score=0.265)
+    gain = sf.training.compute_equivalent_gain(flat, own_flops=1e21, own_score=0.265)
     assert (gain.lower, gain.upper) == (0.0, math.inf)
     assert codes(gain) == ["gain_unbounded"]
 
@@ -575,7 +576,7 @@ def test_the_effective_multiplier_is_the_factor_that_was_put_in():
     factor = np.array([0.5, 1.0, 3.0, 1.0])
     loss = 1.5 + 90 * (n * factor) ** -0.28
     loss[3] = 1.4
-    out = recipes.effective_multiplier(fit, {"N": n, "loss": loss})
+    out = sf.training.effective_multiplier(fit, {"N": n, "loss": loss})
     assert out["multiplier"].to_numpy()[:3] == pytest.approx(factor[:3], rel=1e-6)
     assert out["inversion"].to_list() == ["inside", "inside", "extrapolated", "below_floor"]
     assert out["multiplier"][3] is None
@@ -586,12 +587,12 @@ def test_the_effective_multiplier_has_an_interval_from_a_bootstrap():
     x = np.geomspace(1e7, 1e10, 30)
     clean = {"x": x, "loss": (1.5 + 90 * x**-0.28) * np.exp(0.003 * rng.standard_normal(30))}
     boot = sf.bootstrap(sf.fit(clean, "power_offset", loss=sf.Squared()), n=300)
-    out = recipes.effective_multiplier(boot, {"N": [8e8], "loss": [1.5 + 90 * 4e8**-0.28]})
+    out = sf.training.effective_multiplier(boot, {"N": [8e8], "loss": [1.5 + 90 * 4e8**-0.28]})
     row = out.row(0, named=True)
     assert row["lower"] < row["multiplier"] < row["upper"]
     assert row["lower"] < 0.5 < row["upper"]
-    with pytest.raises(sf.ParameterError, match="power_offset"):
-        recipes.effective_multiplier(sf.fit(clean, "power"), {"N": [1.0], "loss": [1.0]})
+    with pytest.raises(sf.errors.ParameterError, match="power_offset"):
+        sf.training.effective_multiplier(sf.fit(clean, "power"), {"N": [1.0], "loss": [1.0]})
 
 
 # -- principal components ----------------------------------------------------------------------
@@ -601,7 +602,7 @@ def test_components_of_complete_rows_are_an_eigenvalue_decomposition():
     rng = np.random.default_rng(11)
     table = rng.standard_normal((40, 1)) @ [[3.0, 2.0, 1.0]] + 0.3 * rng.standard_normal((40, 3))
     frame = pl.DataFrame(table, schema=["a", "b", "c"])
-    found = recipes.benchmark_components(frame, columns=["a", "b", "c"], components=2)
+    found = sf.downstream.benchmark_components(frame, columns=["a", "b", "c"], components=2)
     values = np.sort(np.linalg.eigvalsh(np.cov(table.T)))[::-1]
     assert found.shares == pytest.approx(values / values.sum(), rel=1e-10)
     assert found.loadings @ found.loadings.T == pytest.approx(np.eye(2), abs=1e-12)
@@ -612,7 +613,7 @@ def test_components_of_complete_rows_are_an_eigenvalue_decomposition():
 def test_held_out_rows_touch_no_loading_and_gaps_follow_the_first_component():
     line = np.linspace(0.1, 0.9, 9)
     frame = {"a": line, "b": 0.5 * line, "c": 1 - line}
-    found = recipes.benchmark_components(frame, columns=["a", "b", "c"], components=1)
+    found = sf.downstream.benchmark_components(frame, columns=["a", "b", "c"], components=1)
     whole = found.transform({"a": [0.45], "b": [0.225], "c": [0.55]})
     gap = found.transform({"a": [None], "b": [0.225], "c": [None]})
     assert gap["PC1"].item() == pytest.approx(whole["PC1"].item(), abs=1e-12)
@@ -625,7 +626,7 @@ def test_filled_gaps_lie_on_the_component_of_the_filled_table():
     )
     table[rng.uniform(size=table.shape) < 0.15] = np.nan
     table[np.isnan(table).all(axis=1), 0] = 0.0
-    found = recipes.benchmark_components(
+    found = sf.downstream.benchmark_components(
         pl.DataFrame(table, schema=list("abcd")), columns=list("abcd"), components=1
     )
     plane = found.means + found.scores["PC1"].to_numpy()[:, None] * found.loadings[0]
@@ -633,8 +634,8 @@ def test_filled_gaps_lie_on_the_component_of_the_filled_table():
     assert found.gaps == gap.sum() > 0
     assert found.filled.to_numpy()[gap] == pytest.approx(plane[gap], abs=1e-8)
     assert (found.filled.to_numpy()[~gap] == table[~gap]).all()
-    with pytest.raises(sf.DataError, match="row 1 has no score at all"):
-        recipes.benchmark_components(
+    with pytest.raises(sf.errors.DataError, match="row 1 has no score at all"):
+        sf.downstream.benchmark_components(
             {"a": [1.0, None], "b": [2.0, None]}, columns=["a", "b"], components=1
         )
 
@@ -653,7 +654,7 @@ def rungs():
 
 
 def test_the_ladder_is_one_step_after_the_other(rungs):
-    ladder = recipes.two_step_ladder(rungs, floor=0.25)
+    ladder = sf.downstream.two_step_ladder(rungs, floor=0.25)
     out = ladder.predict({"N": [7e9], "D": [4e12]}, n=200)
     p, q = ladder.loss_fit.params, ladder.score_fit.params
     task = p["E"] + p["A"] * 7e9 ** -p["alpha"] + p["B"] * 4e12 ** -p["beta"]
@@ -669,7 +670,7 @@ def test_the_ladder_is_one_step_after_the_other(rungs):
 
 def test_both_steps_of_the_ladder_see_the_same_draws(rungs):
     """The interval is that of draws taken by hand from the two bootstraps with one seed."""
-    ladder = recipes.two_step_ladder(rungs, floor=0.25)
+    ladder = sf.downstream.two_step_ladder(rungs, floor=0.25)
     out = ladder.predict({"N": [7e9], "D": [4e12]}, n=100, seed=4, level=0.8)
     one, two = (
         sf.bootstrap(fit, n=100, seed=4).draws for fit in (ladder.loss_fit, ladder.score_fit)
@@ -690,63 +691,76 @@ def test_both_steps_of_the_ladder_see_the_same_draws(rungs):
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: recipes.isoflop_bias({"alpha": 0.3}, factor=2), "beta must be a number"),
+        (lambda: sf.allocation.isoflop_bias({"alpha": 0.3}, factor=2), "beta must be a number"),
         (
-            lambda: recipes.isoflop_bias({"alpha": 1, "beta": 1}, factor=1),
+            lambda: sf.allocation.isoflop_bias({"alpha": 1, "beta": 1}, factor=1),
             "factor must be a number between 1",
         ),
-        (lambda: recipes.isoflop_bias({"alpha": 1, "beta": 1}, factor=2, points=2), "at least 3"),
-        (lambda: recipes.isoflop_bias(3, factor=2), "a mapping with alpha and beta"),
-        (lambda: recipes.misallocation_cost({"alpha": 1, "beta": 1}, factor=-1), "factor must be"),
         (
-            lambda: recipes.approach2({"N": [1.0], "D": [1.0], "loss": [1.0]}, width=0),
+            lambda: sf.allocation.isoflop_bias({"alpha": 1, "beta": 1}, factor=2, points=2),
+            "at least 3",
+        ),
+        (lambda: sf.allocation.isoflop_bias(3, factor=2), "a mapping with alpha and beta"),
+        (
+            lambda: sf.allocation.misallocation_cost({"alpha": 1, "beta": 1}, factor=-1),
+            "factor must be",
+        ),
+        (
+            lambda: sf.allocation.approach2({"N": [1.0], "D": [1.0], "loss": [1.0]}, width=0),
             "width must be",
         ),
         (
-            lambda: recipes.approach2({"N": [1.0], "D": [1.0], "loss": [1.0]}, columns={"C": "x"}),
+            lambda: sf.allocation.approach2(
+                {"N": [1.0], "D": [1.0], "loss": [1.0]}, columns={"C": "x"}
+            ),
             "flops=",
         ),
         (
-            lambda: recipes.approach2({"N": [1.0], "D": [0.0], "loss": [1.0]}),
+            lambda: sf.allocation.approach2({"N": [1.0], "D": [0.0], "loss": [1.0]}),
             "`D` must be positive",
         ),
-        (lambda: recipes.approach2({"n": [1.0], "D": [1.0], "loss": [1.0]}), "did you mean `n`"),
         (
-            lambda: recipes.approach2({"N": [1.0], "D": [1.0], "loss": [1.0]}, weights="x"),
+            lambda: sf.allocation.approach2({"n": [1.0], "D": [1.0], "loss": [1.0]}),
+            "did you mean `n`",
+        ),
+        (
+            lambda: sf.allocation.approach2({"N": [1.0], "D": [1.0], "loss": [1.0]}, weights="x"),
             "precision",
         ),
-        (lambda: recipes.benchmark_components({"a": [1.0]}, columns="a"), "at least two"),
+        (lambda: sf.downstream.benchmark_components({"a": [1.0]}, columns="a"), "at least two"),
         (
-            lambda: recipes.benchmark_components({"a": [1.0], "b": [1.0]}, columns=["a", "b"]),
+            lambda: sf.downstream.benchmark_components(
+                {"a": [1.0], "b": [1.0]}, columns=["a", "b"]
+            ),
             "do not exist",
         ),
-        (lambda: recipes.counting_slope({"alpha": 0.3, "beta": 0.3, "A": 1.0}), "B must be"),
+        (lambda: sf.allocation.counting_slope({"alpha": 0.3, "beta": 0.3, "A": 1.0}), "B must be"),
         (
-            lambda: recipes.counting_slope(
+            lambda: sf.allocation.counting_slope(
                 {"alpha": 0.3, "beta": 0.3, "A": 1.0, "B": 1.0}, flops=(2.0, 1.0)
             ),
             "from low to high",
         ),
         (
-            lambda: recipes.pass_at_k({"successes": [1], "attempts": [2]}, k=[]),
+            lambda: sf.downstream.pass_at_k({"successes": [1], "attempts": [2]}, k=[]),
             "no number of attempts",
         ),
         (
-            lambda: recipes.annealing_columns({"lr": [1.0], "S1": [0.0]}),
+            lambda: sf.training.annealing_columns({"lr": [1.0], "S1": [0.0]}),
             "already has a column `S1`",
         ),
         (
-            lambda: recipes.approach2(isoflop_runs(0.3, 0.3, points=3), weights="precision"),
+            lambda: sf.allocation.approach2(isoflop_runs(0.3, 0.3, points=3), weights="precision"),
             'use weights="equal"',
         ),
         (
-            lambda: recipes.benchmark_components(
+            lambda: sf.downstream.benchmark_components(
                 {"a": [1.0, 2.0], "b": [3.0, 3.0]}, columns=["a", "b"], components=1
             ).transform({"a": [None], "b": [1.0]}),
             "row 0 has no score that the first component depends on",
         ),
         (
-            lambda: recipes.compute_equivalent_gain(
+            lambda: sf.training.compute_equivalent_gain(
                 {"flops": [1.0, 2.0], "score": [1.0, 2.0]}, own_flops=1.0, own_score=1.5
             ),
             "3 baseline runs",
@@ -769,7 +783,7 @@ def test_curves_are_read_off_between_their_checkpoints_only():
         for d in first * np.array([8.0, 1.0, 3.0])
     ]
     budgets = [1e18, 3e18, 2e19, 1e22]
-    out = recipes.losses_at_budgets(pl.DataFrame(rows), run="run", budgets=budgets)
+    out = sf.allocation.losses_at_budgets(pl.DataFrame(rows), run="run", budgets=budgets)
     assert out.select("run", pl.col("flops").log10().round(6)).rows() == [
         ("a", round(math.log10(2e19), 6)),
         ("b", 18.0),
@@ -777,8 +791,8 @@ def test_curves_are_read_off_between_their_checkpoints_only():
     ]
     assert out["loss"].to_numpy() == pytest.approx(40 * out["flops"].to_numpy() ** -0.06, rel=1e-12)
     assert (6 * out["N"] * out["D"]).to_numpy() == pytest.approx(out["flops"].to_numpy(), rel=1e-12)
-    with pytest.raises(sf.DataError, match=r"two losses at 6e\+17 FLOP"):
-        recipes.losses_at_budgets(pl.DataFrame(rows[1:2] * 2), run="run", budgets=budgets)
+    with pytest.raises(sf.errors.DataError, match=r"two losses at 6e\+17 FLOP"):
+        sf.allocation.losses_at_budgets(pl.DataFrame(rows[1:2] * 2), run="run", budgets=budgets)
 
 
 def test_an_envelope_of_curves_is_that_of_the_surface():
@@ -793,9 +807,9 @@ def test_an_envelope_of_curves_is_that_of_the_surface():
         for n in sizes
         for c in np.geomspace(1e18, 1e20, 60)
     ]
-    at = recipes.losses_at_budgets(
+    at = sf.allocation.losses_at_budgets(
         pl.DataFrame(rows), run="N", budgets=np.geomspace(1.01e18, 0.99e20, 9), columns={"N": "N"}
     )
-    found = recipes.approach1(at, flops="flops", budget="flops")
+    found = sf.allocation.approach1(at, flops="flops", budget="flops")
     assert found.exponents["a"] == pytest.approx(0.5, abs=0.02)
     assert (found.table["status"] == "used").all()

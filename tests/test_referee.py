@@ -9,7 +9,6 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 import scaling_fast as sf
-from scaling_fast import recipes
 
 DENSE = 2.0732
 """The transformed number of experts of a dense model in Ludziejewski et al. 2025."""
@@ -68,7 +67,7 @@ def test_a_budget_that_hardly_bends_warns_of_nothing():
     loss[10:] = [3.0 - 0.01 * u + 1e-6 * u * u for u in np.log([0.25, 0.5, 1, 2, 4])]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = recipes.approach2(runs | {"loss": loss})
+        found = sf.allocation.approach2(runs | {"loss": loss})
     last = found.table.row(2, named=True)
     assert last["status"] != "used"
     assert last["n_star"] is None

@@ -10,8 +10,8 @@ import pytest
 from scipy import stats
 
 import scaling_fast as sf
-from scaling_fast.auditing.checks.goodness.distances import _score_p, _spread_p
-from scaling_fast.auditing.checks.goodness.ratio import TAIL_REPLICATES
+from scaling_fast.auditing.checks.fit.likelihood_ratio import TAIL_REPLICATES
+from scaling_fast.auditing.checks.fit.wald_and_score import _score_p, _spread_p
 
 RNG = np.random.default_rng(8)
 X = np.geomspace(1e1, 1e4, 60)
@@ -58,28 +58,28 @@ def test_clusters_are_heard_under_least_squares(squared):
     clustered = squared.cov(cluster="run")
     assert clustered.equals(squared.cov("sandwich", cluster="run"))
     assert not clustered.equals(squared.cov())
-    with pytest.raises(sf.ParameterError, match="knows no clusters"):
+    with pytest.raises(sf.errors.ParameterError, match="knows no clusters"):
         squared.cov("hessian", cluster="run")
-    with pytest.raises(sf.ParameterError, match="knows no clusters"):
+    with pytest.raises(sf.errors.ParameterError, match="knows no clusters"):
         squared.interval(kind="hessian", cluster="run")
 
 
 def test_a_null_belongs_to_no_cluster():
     frame = FRAME.with_columns(run=pl.when(pl.col("run") > 0).then("run"))
     fit = sf.fit(frame, LAW, loss=sf.Squared(), columns={"x": "x"})
-    with pytest.raises(sf.DataError, match="holds a null") as caught:
+    with pytest.raises(sf.errors.DataError, match="holds a null") as caught:
         fit.cov(cluster="run")
     assert caught.value.column == "run"
 
 
 def test_a_jackknife_has_no_quantiles_of_a_curve(squared):
-    with pytest.raises(sf.ParameterError, match="no quantiles"):
+    with pytest.raises(sf.errors.ParameterError, match="no quantiles"):
         sf.bootstrap(squared, sf.Jackknife()).predict({"x": [1e5]})
 
 
 def test_weights_that_are_no_frequencies_are_called_so():
     fit = sf.fit(FRAME, LAW, loss=sf.Squared(), columns={"x": "x"}, weights=np.full(60, 1 / 60))
-    with pytest.raises(sf.DataError, match="weights are frequencies"):
+    with pytest.raises(sf.errors.DataError, match="weights are frequencies"):
         fit.cov()
 
 

@@ -11,8 +11,9 @@ import pytest
 
 from scaling_fast.errors import DataError
 from scaling_fast.reporting import letter, page
-from scaling_fast.reporting.files import json_ready, write_text
+from scaling_fast.reporting.files import json_ready
 from scaling_fast.reporting.words import markdown, number, plain
+from scaling_fast.runtime.files import write_text
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -101,15 +102,15 @@ def read(text):
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_text_of_a_report_becomes_markup(text):
-    shown = page.render(report(text))
-    reader = read(shown)
+    quote = page.render(report(text))
+    reader = read(quote)
     assert not ACTING & set(reader.tags)
     assert not [name for name, _ in reader.attributes if name.startswith("on")]
     assert all((value or "").startswith("#") for name, value in reader.attributes if name == "href")
     assert not [name for name, _ in reader.attributes if name in {"src", "srcset", "xlink:href"}]
     assert reader.tags.count("svg") == 4
-    assert not set("\x1b\x07\u2028\u2029\u202e") & set(shown)
-    assert "49" not in re.findall(r"<h1>(.*?)</h1>", shown, re.DOTALL)[0]
+    assert not set("\x1b\x07\u2028\u2029\u202e") & set(quote)
+    assert "49" not in re.findall(r"<h1>(.*?)</h1>", quote, re.DOTALL)[0]
 
 
 def test_the_policy_forbids_everything_but_inline_styles():
@@ -120,11 +121,11 @@ def test_the_policy_forbids_everything_but_inline_styles():
 
 
 def test_nothing_is_loaded_from_anywhere():
-    shown = page.render(report())
-    assert "http:" not in shown
-    assert "https:" not in shown
-    assert "@import" not in shown
-    assert not re.search(r"url\((?!#)", shown)
+    quote = page.render(report())
+    assert "http:" not in quote
+    assert "https:" not in quote
+    assert "@import" not in quote
+    assert not re.search(r"url\((?!#)", quote)
 
 
 def test_a_report_is_known_by_its_generator():
@@ -135,16 +136,16 @@ def test_a_report_is_known_by_its_generator():
 def test_severity_is_said_in_words_and_signs_not_in_colour_alone():
     for severity, word in (("red", "Fails"), ("amber", "Doubtful"), ("green", "Holds"),
                            ("grey", "Not assessable")):  # fmt: skip
-        shown = page.render(report(severity=severity))
-        assert word in shown
-        assert f"Verdict: {severity}" in shown
+        quote = page.render(report(severity=severity))
+        assert word in quote
+        assert f"Verdict: {severity}" in quote
 
 
 def test_advice_is_called_advice_and_checks_are_named():
     given = {**report(), "advisory": ["rows"]}
     given["findings"] = [{**given["findings"][0], "check": "rows"}]
-    shown = page.render(given)
-    listed = shown[shown.index('aria-label="findings"') : shown.index('aria-label="numbers"')]
+    quote = page.render(given)
+    listed = quote[quote.index('aria-label="findings"') : quote.index('aria-label="numbers"')]
     assert "Advisory" in listed
     assert "Fails" not in listed
     for text in (listed, page.fragment(given)):
@@ -160,10 +161,10 @@ def test_captions_name_the_colours():
 
 
 def test_missing_numbers_are_said_to_be_missing():
-    shown = page.render(report())
-    assert "not available" in shown
+    quote = page.render(report())
+    assert "not available" in quote
     for word in ("None", "nan", "NaN", "inf"):
-        assert not re.search(rf">\s*{word}\s*<", shown)
+        assert not re.search(rf">\s*{word}\s*<", quote)
 
 
 def test_the_same_json_gives_the_same_bytes():
@@ -205,8 +206,8 @@ def test_the_letter_numbers_its_questions_and_escapes_markdown():
 @pytest.mark.parametrize("text", HOSTILE)
 def test_letter_and_summary_carry_no_terminal_codes(text):
     given = report(text)
-    for shown in (letter.render(given), letter.summary(given)):
-        assert not set("\x1b\x07\u2028\u202e") & set(shown)
+    for quote in (letter.render(given), letter.summary(given)):
+        assert not set("\x1b\x07\u2028\u202e") & set(quote)
 
 
 def test_a_file_is_never_overwritten_unasked(tmp_path):
@@ -252,8 +253,8 @@ def test_a_path_that_cannot_be_written_is_a_typed_error(tmp_path, name):
         (float("inf"), "∞"),
     ],
 )
-def test_numbers_are_shown_to_five_digits_with_points(value, shown):
-    assert number(value) == shown
+def test_numbers_are_shown_to_five_digits_with_points(value, quote):
+    assert number(value) == quote
 
 
 def test_json_holds_no_bare_nan():
@@ -287,13 +288,13 @@ def test_numbers_no_plot_can_hold_leave_the_report_standing(value):
     figures["exponent"]["rows"][0].update(lower=value, upper=value)
     figures["draws"].update(estimate=value, reported_interval=[value, value])
     figures["fits"][0].update(size=[1e-300, 1.0, 1e308], reported=[value, 0.0, value])
-    shown = page.render(given)
-    assert "<h1>" in shown
-    assert shown.count("<figcaption>") == 4
+    quote = page.render(given)
+    assert "<h1>" in quote
+    assert quote.count("<figcaption>") == 4
 
 
 def test_powers_beyond_a_float_are_left_as_they_are():
-    shown = page.render(report("3e+400 and 5e-324 and 2e+22"))
-    assert "3e+400" in shown
-    assert "5e-324" in shown
-    assert "2×10²²" in shown
+    quote = page.render(report("3e+400 and 5e-324 and 2e+22"))
+    assert "3e+400" in quote
+    assert "5e-324" in quote
+    assert "2×10²²" in quote

@@ -232,9 +232,9 @@ def test_indices_are_rows_of_the_callers_frame(runs):
     kept = np.setdiff1d(np.arange(ROWS), [0, 7])
     boot = sf.bootstrap(fit, sf.Indices([kept, np.r_[kept[:-1], 3]]))
     assert boot.draws["objective"][0] == pytest.approx(fit.objective, rel=1e-9)
-    with pytest.raises(sf.ParameterError, match="row 7"):
+    with pytest.raises(sf.errors.ParameterError, match="row 7"):
         sf.bootstrap(fit, sf.Indices([np.r_[kept, 7]]))
-    with pytest.raises(sf.ParameterError, match="row 24"):
+    with pytest.raises(sf.errors.ParameterError, match="row 24"):
         sf.bootstrap(fit, sf.Indices([[24, 1, 2, 3]]))
 
 
@@ -290,7 +290,7 @@ def test_the_jackknifes_error(squared):
     assert table["lower"].item() == pytest.approx(squared.params["alpha"] - half, rel=1e-10)
     assert table["upper"].item() == pytest.approx(squared.params["alpha"] + half, rel=1e-10)
     assert np.sqrt(jackknife.cov()["alpha"][2]) == pytest.approx(error, rel=1e-10)
-    with pytest.raises(sf.ParameterError, match="jackknife"):
+    with pytest.raises(sf.errors.ParameterError, match="jackknife"):
         jackknife.interval(0.9)
 
 
@@ -340,9 +340,9 @@ def test_a_list_of_fits_shares_its_draws(squared, huber):
 
 def test_common_draws_need_as_many_rows(squared):
     shorter = sf.fit(runs_of(rows=20), LAW, columns={"x": "x"})
-    with pytest.raises(sf.DataError, match="same rows"):
+    with pytest.raises(sf.errors.DataError, match="same rows"):
         sf.bootstrap([squared, shorter], n=10)
-    with pytest.raises(sf.ParameterError):
+    with pytest.raises(sf.errors.ParameterError):
         sf.bootstrap([], n=10)
 
 
@@ -382,7 +382,7 @@ def test_failures_are_counted_and_kept(poor):
 @pytest.mark.parametrize("question", ["interval", "cov", "predict"])
 def test_too_many_failures_refuse_an_answer(poor, question):
     """More than 5 % unusable replicates refuse an interval unless told otherwise."""
-    with pytest.raises(sf.ConvergenceError, match="max_failures"):
+    with pytest.raises(sf.errors.ConvergenceError, match="max_failures"):
         getattr(poor, question)()
     assert getattr(poor, question)(max_failures=1.0).height >= 3
 
@@ -440,13 +440,13 @@ def test_an_interval_of_any_formula(boot):
     curve = (draws["E"] + draws["A"] * 1e12 ** (-draws["alpha"])).to_numpy()
     ends = (table["lower"].item(), table["upper"].item())
     assert ends == pytest.approx(np.quantile(curve, [0.05, 0.95]), rel=1e-12)
-    with pytest.raises(sf.ParameterError, match="beta"):
+    with pytest.raises(sf.errors.ParameterError, match="beta"):
         boot.interval(0.9, of="alpha/beta")
 
 
 @pytest.mark.parametrize("level", [0, 1, 95, -0.5, float("nan")])
 def test_a_level_lies_between_0_and_1(boot, level):
-    with pytest.raises(sf.ParameterError) as caught:
+    with pytest.raises(sf.errors.ParameterError) as caught:
         boot.interval(level)
     assert caught.value.param == "level"
 
@@ -466,7 +466,7 @@ def test_logarithms_of_draws_that_are_not_positive_are_refused():
     fit = sf.fit(
         {"x": x, "y": y}, "m*x", columns={"x": "x"}, target="y", residual="raw", loss=sf.Squared()
     )
-    with pytest.raises(sf.ParameterError, match="m"):
+    with pytest.raises(sf.errors.ParameterError, match="m"):
         sf.bootstrap(fit, n=200).cov(log=True)
 
 
@@ -549,12 +549,12 @@ def test_a_statistic_that_does_not_vary():
 def test_one_cluster_is_refused(runs):
     """B10: a typed error."""
     fit = sf.fit(runs.with_columns(one=1), LAW, columns={"x": "x"})
-    with pytest.raises(sf.DataError, match="one cluster"):
+    with pytest.raises(sf.errors.DataError, match="one cluster"):
         sf.bootstrap(fit, sf.Clusters("one"), n=10)
 
 
 def test_a_missing_cluster_column_is_named(squared):
-    with pytest.raises(sf.DataError) as caught:
+    with pytest.raises(sf.errors.DataError) as caught:
         sf.bootstrap(squared, sf.Clusters("budgets"), n=10)
     assert caught.value.column == "budgets"
     assert "budget" in str(caught.value)
@@ -565,7 +565,7 @@ def test_a_missing_cluster_column_is_named(squared):
 )
 def test_n_that_conflicts_with_the_scheme_is_refused(squared, scheme):
     """For Jackknife, Indices and Weights n follows; a conflicting n raises."""
-    with pytest.raises(sf.ParameterError) as caught:
+    with pytest.raises(sf.errors.ParameterError) as caught:
         sf.bootstrap(squared, scheme, n=1_000)
     assert caught.value.param == "n"
 
@@ -573,18 +573,18 @@ def test_n_that_conflicts_with_the_scheme_is_refused(squared, scheme):
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        ({"n": 0}, sf.ParameterError),
-        ({"n": -1}, sf.ParameterError),
-        ({"n": 1.5}, sf.ParameterError),
-        ({"n": True}, sf.ParameterError),
-        ({"n": 10**12}, sf.ResourceError),
-        ({"n": 2**70}, sf.ResourceError),
-        ({"threads": 0}, sf.ParameterError),
-        ({"seed": -1}, sf.ParameterError),
-        ({"seed": 2**64}, sf.ParameterError),
-        ({"seed": 1.0}, sf.ParameterError),
-        ({"starts": "hot"}, sf.ParameterError),
-        ({"starts": 0}, sf.ParameterError),
+        ({"n": 0}, sf.errors.ParameterError),
+        ({"n": -1}, sf.errors.ParameterError),
+        ({"n": 1.5}, sf.errors.ParameterError),
+        ({"n": True}, sf.errors.ParameterError),
+        ({"n": 10**12}, sf.errors.ResourceError),
+        ({"n": 2**70}, sf.errors.ResourceError),
+        ({"threads": 0}, sf.errors.ParameterError),
+        ({"seed": -1}, sf.errors.ParameterError),
+        ({"seed": 2**64}, sf.errors.ParameterError),
+        ({"seed": 1.0}, sf.errors.ParameterError),
+        ({"starts": "hot"}, sf.errors.ParameterError),
+        ({"starts": 0}, sf.errors.ParameterError),
     ],
 )
 def test_absurd_options_are_refused_before_work(squared, options, error):
@@ -594,9 +594,9 @@ def test_absurd_options_are_refused_before_work(squared, options, error):
 
 
 def test_a_bootstrap_of_something_else_is_refused(squared):
-    with pytest.raises(sf.ParameterError):
+    with pytest.raises(sf.errors.ParameterError):
         sf.bootstrap("fit")
-    with pytest.raises(sf.ParameterError):
+    with pytest.raises(sf.errors.ParameterError):
         sf.bootstrap(squared, "pairs")
 
 

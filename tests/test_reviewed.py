@@ -16,7 +16,7 @@ LAW = "E + A/N**alpha"
 
 def test_a_mistyped_name_in_columns_is_refused():
     for law in (LAW, "power_offset"):
-        with pytest.raises(sf.ParameterError, match="does not have") as caught:
+        with pytest.raises(sf.errors.ParameterError, match="does not have") as caught:
             sf.fit({"N": X, "x": X, "loss": Y}, law, columns={"N": "N", "zzz": "x", "x": "x"})
         assert caught.value.param in ("zzz", "x", "N")
 
@@ -77,7 +77,7 @@ def test_prediction_noise_is_not_centred():
 def test_groups_of_another_type_are_refused_rather_than_unknown():
     frame = {"N": np.tile(X, 2), "loss": np.tile(Y, 2), "g": np.repeat([1, 2], 40)}
     fit = sf.fit(frame, LAW, by="g")
-    with pytest.raises(sf.DataError, match="dtype"):
+    with pytest.raises(sf.errors.DataError, match="dtype"):
         fit.predict({"N": [1e9], "g": ["1"]})
 
 
@@ -94,7 +94,7 @@ def decaying():
 @pytest.mark.parametrize("method", ["percentile", "normal", "bca", "studentized"])
 @pytest.mark.parametrize("of", ["nope", "x", "alpha + x"])
 def test_every_method_refuses_an_unknown_name_alike(decaying, method, of):
-    with pytest.raises(sf.ParameterError) as raised:
+    with pytest.raises(sf.errors.ParameterError) as raised:
         sf.bootstrap(decaying, n=50).interval(0.9, method, of=of)
     assert raised.value.code == "unknown_name"
 
@@ -110,14 +110,14 @@ def test_a_share_of_failures_lies_between_none_and_all(decaying, share):
         lambda: brief.cov(max_failures=share),
         lambda: sf.stress.coverage(decaying, n_sim=2, n=20, max_failures=share),
     ):
-        with pytest.raises(sf.ParameterError) as raised:
+        with pytest.raises(sf.errors.ParameterError) as raised:
             ask()
         assert raised.value.code == "max_failures"
 
 
 @pytest.mark.parametrize("n_sim", [10_000_001, 2**31, 2**63, 10**30])
 def test_more_simulations_than_anybody_can_wait_for_are_refused(decaying, n_sim):
-    with pytest.raises(sf.ParameterError, match="n_sim must be at most 10,000,000"):
+    with pytest.raises(sf.errors.ParameterError, match="n_sim must be at most 10,000,000"):
         sf.stress.coverage(decaying, n_sim=n_sim, n=20)
 
 
@@ -152,7 +152,7 @@ def test_a_damaged_file_among_good_ones_is_an_error_of_the_data(folder_of_curves
         lambda: sf.arrow.fit_scan(scan, "power_offset", by="task"),
         lambda: sf.fit(scan, "power_offset", by="task"),
     ):
-        with pytest.raises(sf.DataError) as raised:
+        with pytest.raises(sf.errors.DataError) as raised:
             ask()
         assert raised.value.code == "lazy", str(raised.value)
 
@@ -160,7 +160,7 @@ def test_a_damaged_file_among_good_ones_is_an_error_of_the_data(folder_of_curves
 def test_files_of_another_schema_and_none_at_all_are_errors_of_the_data(folder_of_curves):
     pl.DataFrame({"task": ["a"], "x": ["b"]}).write_parquet(folder_of_curves / "30.parquet")
     for pattern in ("*.parquet", "nothing/*.parquet"):
-        with pytest.raises(sf.DataError):
+        with pytest.raises(sf.errors.DataError):
             sf.arrow.fit_scan(
                 pl.scan_parquet(folder_of_curves / pattern), "power_offset", by="task"
             )
@@ -174,7 +174,7 @@ def test_batches_are_matched_by_name_and_must_be_alike():
     assert sum(batch.num_rows for batch in fitter([one, two])) == 2
     words = pa.record_batch({"task": ["c"], "x": ["1"], "loss": [1.0]})
     for odd in ([one, words], [one, 3], [one, "text"]):
-        with pytest.raises(sf.DataError) as raised:
+        with pytest.raises(sf.errors.DataError) as raised:
             list(fitter(odd))
         assert raised.value.code in ("schema", "batches")
 
@@ -182,5 +182,5 @@ def test_batches_are_matched_by_name_and_must_be_alike():
 def test_what_belongs_to_one_fit_is_named_as_it_was_asked_for():
     frame = pl.DataFrame({"g": ["a"] * 40 + ["b"] * 40, "N": [*X, *X], "loss": [*Y, *Y]})
     fit = sf.fit(frame, LAW, by="g", loss=sf.Squared())
-    with pytest.raises(sf.ParameterError, match=r"`interval` belongs to one fit.*bootstrap"):
+    with pytest.raises(sf.errors.ParameterError, match=r"`interval` belongs to one fit.*bootstrap"):
         fit.interval(0.9)

@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 import scaling_fast as sf
-from scaling_fast.saving import to_bytes
+from scaling_fast.loading import to_bytes
 
 LOSSES = [
     sf.Squared(),
@@ -184,7 +184,7 @@ def test_an_existing_file_is_kept(fit, tmp_path):
     """H4: no overwrite without force."""
     path = tmp_path / "fit.scaling"
     path.write_text("mine")
-    with pytest.raises(sf.CheckpointError, match="force"):
+    with pytest.raises(sf.errors.CheckpointError, match="force"):
         fit.save(path)
     assert path.read_text() == "mine"
     fit.save(path, force=True)
@@ -194,11 +194,11 @@ def test_an_existing_file_is_kept(fit, tmp_path):
 
 def test_a_folder_that_is_not_there_is_a_checkpoint_error(fit, tmp_path):
     """X11."""
-    with pytest.raises(sf.CheckpointError, match="cannot be written"):
+    with pytest.raises(sf.errors.CheckpointError, match="cannot be written"):
         fit.save(tmp_path / "nowhere" / "fit.scaling")
-    with pytest.raises(sf.CheckpointError, match="cannot be read"):
+    with pytest.raises(sf.errors.CheckpointError, match="cannot be read"):
         sf.load(tmp_path / "missing.scaling")
-    with pytest.raises(sf.CheckpointError):
+    with pytest.raises(sf.errors.CheckpointError):
         sf.load(tmp_path)
 
 
@@ -212,7 +212,7 @@ def survives(raw, path):
     path.write_bytes(raw)
     try:
         sf.load(path)
-    except sf.CheckpointError:
+    except sf.errors.CheckpointError:
         return False
     return True
 
@@ -281,10 +281,10 @@ def test_another_version_or_content_is_refused(tmp_path, change):
 
 def test_errors_travel(fit):
     """X14: pickled and copied errors keep their fields."""
-    with pytest.raises(sf.DataError) as caught:
+    with pytest.raises(sf.errors.DataError) as caught:
         sf.bootstrap(fit, sf.Clusters("rum"))
     for again in (pickle.loads(pickle.dumps(caught.value)), copy.deepcopy(caught.value)):
-        assert type(again) is sf.DataError
+        assert type(again) is sf.errors.DataError
         assert str(again) == str(caught.value)
         assert (again.code, again.column) == ("missing_column", "rum")
 
@@ -297,11 +297,11 @@ def test_only_regular_files_are_read_and_replaced(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for force in (False, True):
-        with pytest.raises(sf.CheckpointError, match="not a regular file"):
+        with pytest.raises(sf.errors.CheckpointError, match="not a regular file"):
             fit.save(pipe, force=force)
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     for other in (pipe, tmp_path):
-        with pytest.raises(sf.CheckpointError, match="not a regular file"):
+        with pytest.raises(sf.errors.CheckpointError, match="not a regular file"):
             sf.load(other)
 
 
@@ -309,5 +309,5 @@ def test_a_file_larger_than_any_result_is_refused_before_it_is_read(tmp_path):
     huge = tmp_path / "huge"
     with huge.open("wb") as file:
         file.truncate(2**34 + 1)  # sparse: it takes no space
-    with pytest.raises(sf.CheckpointError, match="more than"):
+    with pytest.raises(sf.errors.CheckpointError, match="more than"):
         sf.load(huge)

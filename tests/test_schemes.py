@@ -8,8 +8,8 @@ import pickle
 import numpy as np
 import pytest
 
-from scaling_fast import schemes
 from scaling_fast.errors import ParameterError
+from scaling_fast.resampling import schemes
 
 
 def test_one_column_or_several_name_the_clusters():

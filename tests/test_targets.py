@@ -244,7 +244,7 @@ def test_groups_have_residuals_of_their_own():
 @pytest.mark.parametrize("scheme", REPLACED)
 def test_a_log_excess_residual_is_refused_with_its_reason(scheme):
     fit = fitted(curve_of(), CURVE, residual=sf.LogExcess("E"))
-    with pytest.raises(sf.ParameterError, match=r"smallest target.*Pairs"):
+    with pytest.raises(sf.errors.ParameterError, match=r"smallest target.*Pairs"):
         sf.bootstrap(fit, scheme, n=5)
 
 
@@ -252,7 +252,7 @@ def test_a_log_excess_residual_is_refused_with_its_reason(scheme):
 def test_near_absolute_losses_refuse_mammen_and_doubt_webb(loss):
     """Ruling of the audit: Mammen is 33 % short, Webb 7 %, Rademacher right."""
     fit = fitted(curve_of(), CURVE, residual="log", loss=loss)
-    with pytest.raises(sf.ParameterError, match="33 % short"):
+    with pytest.raises(sf.errors.ParameterError, match="33 % short"):
         sf.bootstrap(fit, sf.Wild("mammen"), n=5)
     codes = {
         signs: [one.code for one in sf.bootstrap(fit, sf.Wild(signs), n=5).findings]
@@ -277,7 +277,7 @@ def test_smooth_losses_take_every_sign_and_few_clusters_want_webb(curve):
 def test_one_cluster_is_refused(curve):
     """B10: a typed error, for signs as for rows."""
     fit = fitted(curve_of().with_columns(one=1), CURVE, residual="log")
-    with pytest.raises(sf.DataError, match="one cluster"):
+    with pytest.raises(sf.errors.DataError, match="one cluster"):
         sf.bootstrap(fit, sf.Wild(cluster="one"), n=5)
 
 

@@ -1,29 +1,55 @@
 """Fit any scaling law robustly, refit it a million times, and audit what was claimed of it."""
 
-from scaling_fast import arrow, datasets, expr, laws, recipes, stress
+from scaling_fast import (
+    allocation,
+    arrow,
+    datasets,
+    downstream,
+    errors,
+    expr,
+    laws,
+    stress,
+    training,
+)
 from scaling_fast._core import __version__
+from scaling_fast.allocation import approaches
 from scaling_fast.auditing import audit
-from scaling_fast.condensed import Condensed
 from scaling_fast.errors import (
-    CheckpointError,
-    ConvergenceError,
-    DataError,
-    FormulaError,
-    InternalError,
-    ParameterError,
-    ResourceError,
+    # Their home is `sf.errors`; the short names stay reachable, so that `except sf.DataError` works.
+    CheckpointError as CheckpointError,
+)
+from scaling_fast.errors import (
+    ConvergenceError as ConvergenceError,
+)
+from scaling_fast.errors import (
+    DataError as DataError,
+)
+from scaling_fast.errors import (
+    FormulaError as FormulaError,
+)
+from scaling_fast.errors import (
+    InternalError as InternalError,
+)
+from scaling_fast.errors import (
+    ParameterError as ParameterError,
+)
+from scaling_fast.errors import (
+    ResourceError as ResourceError,
+)
+from scaling_fast.errors import (
     ScalingError,
 )
-from scaling_fast.findings import Finding
-from scaling_fast.fitted import Certificate, Fit
-from scaling_fast.fitting import fit
-from scaling_fast.frontier import Approaches, approaches
+from scaling_fast.fitting.result import Fit
+from scaling_fast.fitting.run import fit
+from scaling_fast.fitting.starts import Grid
 from scaling_fast.laws import Law, Need, Param
+from scaling_fast.loading import load
 from scaling_fast.losses import (
     Absolute,
     Cauchy,
     Huber,
     LogCosh,
+    LogExcess,
     Pinball,
     ScaledHuber,
     SoftL1,
@@ -31,12 +57,10 @@ from scaling_fast.losses import (
     StudentT,
     Tukey,
 )
-from scaling_fast.profiles import Profile, profile
-from scaling_fast.resampled import Bootstrap
-from scaling_fast.resampling import bootstrap
-from scaling_fast.residuals import LogExcess
-from scaling_fast.saving import load
-from scaling_fast.schemes import (
+from scaling_fast.profiles.run import profile
+from scaling_fast.resampling.result import Bootstrap
+from scaling_fast.resampling.run import bootstrap
+from scaling_fast.resampling.schemes import (
     Bayesian,
     Blocks,
     Clusters,
@@ -50,28 +74,20 @@ from scaling_fast.schemes import (
     Weights,
     Wild,
 )
-from scaling_fast.starts import Grid
+from scaling_fast.resampling.streaming.summary import BootstrapSummary
 
 __all__ = [
     "Absolute",
-    "Approaches",
     "Bayesian",
     "Blocks",
     "Bootstrap",
+    "BootstrapSummary",
     "Cauchy",
-    "Certificate",
-    "CheckpointError",
     "Clusters",
-    "Condensed",
-    "ConvergenceError",
-    "DataError",
-    "Finding",
     "Fit",
-    "FormulaError",
     "Grid",
     "Huber",
     "Indices",
-    "InternalError",
     "Jackknife",
     "Law",
     "LogCosh",
@@ -79,12 +95,9 @@ __all__ = [
     "Need",
     "Pairs",
     "Param",
-    "ParameterError",
     "Parametric",
     "Pinball",
-    "Profile",
     "Residuals",
-    "ResourceError",
     "ScaledHuber",
     "ScalingError",
     "SoftL1",
@@ -96,16 +109,19 @@ __all__ = [
     "Weights",
     "Wild",
     "__version__",
+    "allocation",
     "approaches",
     "arrow",
     "audit",
     "bootstrap",
     "datasets",
+    "downstream",
+    "errors",
     "expr",
     "fit",
     "laws",
     "load",
     "profile",
-    "recipes",
     "stress",
+    "training",
 ]

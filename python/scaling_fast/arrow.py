@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from scaling_fast.columns.containers import UNREADABLE
-from scaling_fast.errors import DataError, ParameterError, shown
-from scaling_fast.expr import result_fields
-from scaling_fast.fitting import fit
-from scaling_fast.options import whole_number
+from scaling_fast.errors import DataError, ParameterError, quote
+from scaling_fast.fitting.fields import result_fields
+from scaling_fast.fitting.run import fit
+from scaling_fast.frames.containers import UNREADABLE
+from scaling_fast.validation import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +86,7 @@ def batch_fitter(
     keys = tuple(listed) if isinstance(listed, Iterable) else ()
     if not keys or not all(isinstance(one, str) for one in keys):
         raise ParameterError(
-            f"by must name the columns that tell curves apart, got {shown(by)}",
+            f"by must name the columns that tell curves apart, got {quote(by)}",
             code="by",
             param="by",
         )
@@ -142,7 +142,7 @@ def fit_scan(
     fitter = batch_fitter(law, by=by, columns=columns, target=target, rows=rows, **options)
     if not isinstance(scan, pl.LazyFrame):
         raise ParameterError(
-            f"scan must be a polars LazyFrame, got {shown(type(scan).__name__)}",
+            f"scan must be a polars LazyFrame, got {quote(type(scan).__name__)}",
             code="scan",
             param="scan",
         )
@@ -160,7 +160,7 @@ def _readable(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         yield from batches
     except UNREADABLE as error:
         raise DataError(
-            f"the scan cannot be read: {shown(str(error), 300)}; mend or leave out the file",
+            f"the scan cannot be read: {quote(str(error), 300)}; mend or leave out the file",
             code="lazy",
         ) from error
 
@@ -171,7 +171,7 @@ def _require_empty(scan: pl.LazyFrame) -> None:
         rows = scan.select(pl.len()).collect().item()
     except UNREADABLE as error:
         raise DataError(
-            f"the scan cannot be read: {shown(str(error), 300)}", code="lazy"
+            f"the scan cannot be read: {quote(str(error), 300)}", code="lazy"
         ) from error
     if rows:
         raise DataError(
@@ -216,7 +216,7 @@ class BatchFitter:
             return _plain(found).to_arrow(compat_level=pl.CompatLevel.oldest())
         if not isinstance(batches, Iterable):
             raise ParameterError(
-                f"wanted an iterator of Arrow record batches or a table, got {shown(type(batches).__name__)}",
+                f"wanted an iterator of Arrow record batches or a table, got {quote(type(batches).__name__)}",
                 code="batches",
                 param="batches",
             )
@@ -260,7 +260,7 @@ class BatchFitter:
         for key in keys:
             if key in seen:
                 raise DataError(
-                    f"the curve {shown(key)} goes on after another has begun; sort by {list(self.by)} first, so "
+                    f"the curve {quote(key)} goes on after another has begun; sort by {list(self.by)} first, so "
                     "that the rows of a curve follow each other",
                     code="split_curve",
                     column=self.by[0],
@@ -287,7 +287,7 @@ class BatchFitter:
         for one in self.by:
             if one not in frame.columns:
                 raise DataError(
-                    f"column {shown(one)} not found among {shown(frame.columns, 200)}",
+                    f"column {quote(one)} not found among {quote(frame.columns, 200)}",
                     code="missing_column",
                     column=one,
                 )
@@ -315,7 +315,7 @@ def _frame(batch: Any) -> pl.DataFrame:
         frame = pl.from_arrow(batch)
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"wanted an Arrow record batch, got {shown(type(batch).__name__)}", code="batches"
+            f"wanted an Arrow record batch, got {quote(type(batch).__name__)}", code="batches"
         ) from error
     assert isinstance(frame, pl.DataFrame)  # a batch has columns
     return frame
@@ -334,8 +334,8 @@ def _alike(frame: pl.DataFrame, first: pl.DataFrame) -> pl.DataFrame:
     for name, dtype in first.schema.items():
         if frame.schema.get(name) != dtype:
             raise DataError(
-                f"column {shown(name)} has dtype {shown(dtype)} in one batch and "
-                f"{shown(frame.schema.get(name, 'is missing'))} in a later one; give every batch one schema",
+                f"column {quote(name)} has dtype {quote(dtype)} in one batch and "
+                f"{quote(frame.schema.get(name, 'is missing'))} in a later one; give every batch one schema",
                 code="schema",
                 column=name,
             )

@@ -18,7 +18,7 @@ __all__ = [
     "ResourceError",
     "ScalingError",
     "nearest",
-    "shown",
+    "quote",
     "suggestion",
 ]
 
@@ -35,7 +35,7 @@ def _printable(text: str, *, keep: str = "") -> str:
     )
 
 
-def shown(value: object, limit: int = 40) -> str:
+def quote(value: object, limit: int = 40) -> str:
     r"""Return a value in backticks, fit for a terminal and no longer than `limit` characters.
 
     Control and format characters are escaped, so that a column's name cannot recolour a terminal
@@ -50,9 +50,9 @@ def shown(value: object, limit: int = 40) -> str:
 
     Examples
     --------
-    >>> shown("los\x1b[31ms")
+    >>> quote("los\x1b[31ms")
     '`los\\x1b[31ms`'
-    >>> shown("a" * 50, limit=5)
+    >>> quote("a" * 50, limit=5)
     '`aaaaa…`'
     """
     text = str(value)
@@ -93,13 +93,13 @@ def suggestion(name: str, names: Iterable[str], *, kind: str = "names") -> str:
     known = list(dict.fromkeys(names))
     if not known:
         return f"; there are no {kind}"
-    listed = ", ".join(shown(one) for one in known[:LISTED_NAMES])
+    listed = ", ".join(quote(one) for one in known[:LISTED_NAMES])
     if len(known) > LISTED_NAMES:
         listed += f" and {len(known) - LISTED_NAMES} more"
     near = nearest(name, known)
     if near is None:
         return f"; the {kind} are {listed}"
-    return f"; did you mean {shown(near)}? The {kind} are {listed}"
+    return f"; did you mean {quote(near)}? The {kind} are {listed}"
 
 
 class _Located(Exception):

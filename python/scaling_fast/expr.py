@@ -7,29 +7,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast import fitting
-from scaling_fast.asking import column_name
-from scaling_fast.binding import bound_law, checked_loss, with_params
-from scaling_fast.errors import ParameterError, shown
-from scaling_fast.fitted import DIAGNOSTICS
+from scaling_fast.errors import ParameterError, quote
+from scaling_fast.fitting import run as fitting
+from scaling_fast.fitting.binding import bound_law, with_params
+from scaling_fast.fitting.fields import checked_fields
 from scaling_fast.laws import as_law
-from scaling_fast.residuals import is_likelihood
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from scaling_fast.laws import Law
 
-__all__ = ["fit", "result_fields"]
+__all__ = ["fit"]
 
-DTYPES = {
-    "status": pl.String,
-    "n": pl.Int64,
-    "n_starts": pl.Int64,
-    "agreement": pl.Int64,
-    "at_bound": pl.List(pl.String),
-}
-"""Of the diagnostics that are no double."""
 
 GROUP = "(group)"
 """The key of the fit underneath. Like "(weights)" no name of a formula, so that nothing clashes with it."""
@@ -129,7 +119,7 @@ def _column(source: Any, name: str) -> pl.Expr:
     if isinstance(source, pl.Expr):
         return source
     raise ParameterError(
-        f"{name} must be a column's name or a polars expression, got {shown(source)}",
+        f"{name} must be a column's name or a polars expression, got {quote(source)}",
         code="columns",
         param=name,
     )
@@ -144,7 +134,7 @@ class _Asked:
         self._law, self._options = law, dict(options)
         self._aim = None if law.target is not None else aim
         self._options |= {one: f"({one})" for one in ("weights", "sigma") if f"({one})" in sources}
-        self._fields = _fields(law, options)
+        self._fields = checked_fields(law, options)
 
     def dtype(self) -> pl.Struct:
         """Return the type of the struct."""
@@ -169,35 +159,3 @@ class _Asked:
             place[group] = row
         table = found.select(pl.col(one).cast(kind) for one, kind in self._fields.items())
         return table.to_struct(lists.name).gather(pl.Series(place, dtype=pl.Int64))
-
-
-def _fields(law: Law, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns of a table of fits, without keys, and their types."""
-    loss = checked_loss(options.get("loss"))
-    scaled = is_likelihood(loss.name, options.get("residual") or "log")
-    taken = [*law.params, *law.derived]
-    fields: dict[str, Any] = dict.fromkeys(taken, pl.Float64)
-    for one in DIAGNOSTICS:
-        if one != "scale" or scaled:
-            fields[column_name(one, taken)] = DTYPES.get(one, pl.Float64)
-    return fields
-
-
-def result_fields(
-    law: Law | str, columns: Mapping[str, Any] | None, options: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the columns that a table of fits of a law has beside its keys, and their polars types.
-
-    Raises
-    ------
-    ParameterError
-        For a bare formula without `columns`: nothing says then which of its names are parameters.
-    """
-    known = with_params(as_law(law), options.get("params"))
-    if known.columns is None and not columns:
-        raise ParameterError(
-            'say which names of the formula are columns with columns={"x": "x"}',
-            code="columns",
-            param="columns",
-        )
-    return _fields(bound_law(known, dict(columns or {}), {}, None), options)

@@ -10,9 +10,9 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from scaling_fast.errors import ParameterError, shown
+from scaling_fast.errors import ParameterError, quote
 
-__all__ = ["Finding", "Severity", "json_ready", "told", "worst"]
+__all__ = ["Finding", "Severity", "format_findings", "json_ready", "worst"]
 
 Severity = Literal["green", "amber", "red", "grey"]
 
@@ -81,7 +81,7 @@ class Finding:
 
     def __post_init__(self) -> None:
         if self.severity not in get_args(Severity):
-            message = f"severity must be green, amber, red or grey, got {shown(self.severity)}"
+            message = f"severity must be green, amber, red or grey, got {quote(self.severity)}"
             raise ParameterError(message, code="severity", param="severity")
         for name in ("code", "sentence"):
             if not getattr(self, name):
@@ -131,12 +131,12 @@ def worst(findings: Iterable[Finding]) -> Severity:
     return next((severity for severity in PRECEDENCE if severity in seen), "grey")
 
 
-def told(findings: Iterable[Finding], width: int = 10) -> list[str]:
+def format_findings(findings: Iterable[Finding], width: int = 10) -> list[str]:
     """Return lines of a summary: severity and sentence, and what to do below it.
 
     Examples
     --------
-    >>> told([Finding("few", "rows", "amber", "6 rows", advice="Add rows.")], 6)
+    >>> format_findings([Finding("few", "rows", "amber", "6 rows", advice="Add rows.")], 6)
     ['amber  6 rows', '       Add rows.']
     """
     lines = []

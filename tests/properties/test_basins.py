@@ -16,7 +16,7 @@ from designs import IDENTIFIED, line
 from poor_designs import POOR
 
 import scaling_fast as sf
-from scaling_fast.design import measured
+from scaling_fast.fitting.design import measured
 
 DEEP = os.environ.get("SCALING_FAST_DEEP") == "1"
 TRUTHS = 50 if DEEP else 3
@@ -115,11 +115,11 @@ def test_every_family_of_laws_has_a_poor_design():
     assert [family for family, names in families().items() if not names & shown] == []
 
 
-def told(frame, law):
+def format_findings(frame, law):
     """Return what a fit says of its parameters: the status, those open exactly, those named at all."""
     try:
         fit = sf.fit(frame, law, loss=sf.Squared())
-    except sf.DataError as error:
+    except sf.errors.DataError as error:
         # Where nothing at all is identified there is no fit.
         gone = {one for one in law.params if f"'{one}'" in str(error)}
         return error.code, gone, gone
@@ -141,7 +141,7 @@ def test_a_poor_design_is_told_with_the_parameters_it_leaves_open(what):
         truth = drawn(poor.law, seed)
         design = poor.design(truth) if callable(poor.design) else poor.design
         frame = sf.datasets.simulate(law, truth, design, 0.002, seed=seed)
-        status, exactly, named = told(frame, law)
+        status, exactly, named = format_findings(frame, law)
         assert poor.open <= (exactly if poor.exactly else named), (seed, named)
         assert status == "not_identified" or not poor.exactly
 

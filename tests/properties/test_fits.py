@@ -562,7 +562,7 @@ def test_a_global_optimum_is_not_contradicted_by_scipy(loss, residual):
         runs = {"x": x, "loss": y}
         try:
             fit = sf.fit(runs, "power_offset", loss=ours, residual=residual)
-        except sf.DataError:  # says that nothing is identified; certifies nothing
+        except sf.errors.DataError:  # says that nothing is identified; certifies nothing
             continue
         if not fit.is_global:
             continue

@@ -27,7 +27,7 @@ def test_the_five_exponents_of_porian(reference, pairs, place):
     points = pairs.join(published[[place]].select(RECIPE), on=RECIPE)
     for prefix, column in (("n", "n_star"), ("t", "t_star")):
         weight = 1 / points[f"log_{prefix}_star_std"] ** 2
-        line = sf.recipes.power_line(points, x="flops", y=column, weights=weight)
+        line = sf.allocation.power_line(points, x="flops", y=column, weights=weight)
         assert line.exponent == pytest.approx(row[f"{prefix}_exponent"], abs=1e-6)
         assert np.exp(line.ln_scale) == pytest.approx(row[f"{prefix}_coef"], rel=1e-6)
 
@@ -38,7 +38,7 @@ def test_parabolas_give_porians_optima(reference):
         file="summary_df", hparams="tuned"
     )
     theirs = pl.read_csv(reference("porian_optimal_pairs.csv")).filter(hparams="tuned")
-    found = sf.recipes.approach2(points, columns=COLUMNS, flops="flops", weights="precision")
+    found = sf.allocation.approach2(points, columns=COLUMNS, flops="flops", weights="precision")
     assert found.table["flops"].to_numpy() == pytest.approx(theirs["flops"].to_numpy(), rel=1e-9)
     gap = np.log(found.table["n_star"].to_numpy() / theirs["n_star"].to_numpy())
     error = np.hypot(theirs["log_n_star_std"].to_numpy(), found.table["ln_n_error"].to_numpy())
@@ -74,7 +74,7 @@ def test_the_isoflops_of_llama_3_give_its_published_exponent(reference):
     runs = pl.read_csv(reference("isoflops_llama3.csv")).filter(
         pl.col("experiment") == "llama_3__raw_loss"
     )
-    found = sf.recipes.approach2(runs, columns=COLUMNS, flops="flops")
+    found = sf.allocation.approach2(runs, columns=COLUMNS, flops="flops")
     assert (found.table["status"] == "used").all()
     assert found.exponents["b"] == pytest.approx(0.537, abs=0.005)
     assert found.tokens.at(3.8e25) == pytest.approx(16.55e12, rel=0.05)
@@ -88,9 +88,9 @@ def test_the_components_of_the_open_base_models(reference):
     table = pl.read_csv(reference("obs_scaling_base_llms.csv"))
     complete = table.drop_nulls(benchmarks)
     assert complete.height == 124
-    found = sf.recipes.benchmark_components(complete, columns=benchmarks)
+    found = sf.downstream.benchmark_components(complete, columns=benchmarks)
     assert found.shares[:3] == pytest.approx([0.843, 0.100, 0.031], abs=5e-4)
     # All 148 rows, 40 gaps: the first component is the same direction.
-    filled = sf.recipes.benchmark_components(table, columns=benchmarks)
+    filled = sf.downstream.benchmark_components(table, columns=benchmarks)
     assert filled.gaps == 40
     assert abs(filled.loadings[0] @ found.loadings[0]) > 0.999

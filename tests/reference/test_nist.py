@@ -138,7 +138,10 @@ def test_starts_half_a_decade_away_end_at_an_optimum_or_say_so(strd, name):
             )
             try:
                 fit = fitted(problem, *rescaled(problem, 1.0), start.tolist())
-            except (sf.DataError, sf.ConvergenceError):  # nothing identified, or not finite there
+            except (
+                sf.errors.DataError,
+                sf.errors.ConvergenceError,
+            ):  # nothing identified, or not finite there
                 outcomes.append(False)
                 continue
             outcomes.append(parameter_digits(problem, fit) >= SOLVED - 1)

@@ -160,37 +160,43 @@ def linear(formula, frame, **options):
 
 
 ERRORS = {
-    "err_empty": ("a*x", {"x": [], "y": []}, {}, sf.DataError, "no rows"),
-    "err_no_params": ("2*x", points(4), {}, sf.FormulaError, "no (free )?parameter"),
+    "err_empty": ("a*x", {"x": [], "y": []}, {}, sf.errors.DataError, "no rows"),
+    "err_no_params": ("2*x", points(4), {}, sf.errors.FormulaError, "no (free )?parameter"),
     "err_underdetermined": (
         "a + b*x + c*x**2 + d*x**3 + e*x**4",
         points(4),
         {},
-        sf.DataError,
+        sf.errors.DataError,
         "n=4.*p=5",
     ),
     "err_nan_y": (
         "a*x",
         {"x": [1.0, 2.0, 3.0], "y": [1.0, math.nan, 3.0]},
         {},
-        sf.DataError,
+        sf.errors.DataError,
         "`y`.*row 1",
     ),
     "err_bounds_inverted": (
         "a*x",
         points(4),
         {"params": lambda: {"a": sf.Param(lower=10, upper=0)}},
-        sf.ParameterError,
+        sf.errors.ParameterError,
         "bounds",
     ),
     "err_bounds_count": (
         "a*x",
         points(4),
         {"params": lambda: {"a": sf.Param(lower=[1, 2, 3])}},
-        sf.ParameterError,
+        sf.errors.ParameterError,
         "number",
     ),
-    "err_loss_name": ("a*x", points(4), {"loss": "hinge"}, sf.ParameterError, "Huber.*hinge"),
+    "err_loss_name": (
+        "a*x",
+        points(4),
+        {"loss": "hinge"},
+        sf.errors.ParameterError,
+        "Huber.*hinge",
+    ),
     "warn_flat_param": ("a*x + 0*b", points(4), {}, None, ""),
     "warn_n_eq_p": ("a*x + b", points(2), {}, None, ""),
 }
@@ -221,5 +227,5 @@ def test_as_many_rows_as_parameters(cases):
     """warn_n_eq_p: an exact fit whose standard errors are refused, for there is nothing left."""
     fit = linear(*ERRORS["warn_n_eq_p"][:2])
     assert fit.objective == pytest.approx(0, abs=1e-25)
-    with pytest.raises(sf.DataError, match="no degree of freedom"):
+    with pytest.raises(sf.errors.DataError, match="no degree of freedom"):
         fit.cov()

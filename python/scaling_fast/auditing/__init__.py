@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from scaling_fast.auditing.claims import Paper, load_paper, paper_names
-from scaling_fast.auditing.printed import Printed
-from scaling_fast.auditing.run import Audit, audit
+from scaling_fast.auditing.claim.printed import Printed
+from scaling_fast.auditing.claim.reading import Paper, load_paper, paper_names
+from scaling_fast.auditing.result import Audit
+from scaling_fast.auditing.run import audit
 
 __all__ = ["Audit", "Paper", "Printed", "audit", "load_paper", "paper_names"]

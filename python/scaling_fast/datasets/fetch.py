@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from scaling_fast.datasets.index import about
-from scaling_fast.errors import DataError, ResourceError, shown
-from scaling_fast.options import require_usable_process
+from scaling_fast.errors import DataError, ResourceError, quote
+from scaling_fast.runtime.process import require_usable_process
 
 if TYPE_CHECKING:
     from scaling_fast.datasets.index import About
@@ -74,7 +74,7 @@ def _given(entry: About) -> Path | None:
         got = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise ResourceError(
-            f"{shown(path, 200)} cannot be read: {error.strerror}", code="unreadable"
+            f"{quote(path, 200)} cannot be read: {error.strerror}", code="unreadable"
         ) from error
     if got != entry.sha256:
         raise _mismatch(entry, str(path), got)
@@ -83,7 +83,7 @@ def _given(entry: About) -> Path | None:
 
 def _mismatch(entry: About, where: str, got: str) -> DataError:
     return DataError(
-        f"{shown(where, 200)} is not the published {shown(entry.file)}: its sha256 is {got}, "
+        f"{quote(where, 200)} is not the published {quote(entry.file)}: its sha256 is {got}, "
         f"expected {entry.sha256}; replace it, or remove it to download the original",
         code="sha256",
     )
@@ -98,8 +98,8 @@ def _downloaded(entry: About, base_url: str | None) -> Path:
 
     url = entry.url(base_url)
     mend = (
-        f"download {shown(entry.source, 200)} ({entry.path} at commit {entry.commit}) and set "
-        f"{DATA_FOLDER} to the folder that holds {shown(entry.file)}"
+        f"download {quote(entry.source, 200)} ({entry.path} at commit {entry.commit}) and set "
+        f"{DATA_FOLDER} to the folder that holds {quote(entry.file)}"
     )
     # pooch speaks of every download on stderr; only the terminal commands of the package may.
     pooch.get_logger().setLevel(logging.WARNING)
@@ -119,13 +119,13 @@ def _downloaded(entry: About, base_url: str | None) -> Path:
             status = str(error.response.status_code)
             error.response.close()  # or its socket stays open as long as the traceback does
         raise ResourceError(
-            f"dataset {shown(entry.name)} is not at {shown(url, 300)} (HTTP status {status}); "
+            f"dataset {quote(entry.name)} is not at {quote(url, 300)} (HTTP status {status}); "
             f"{mend}",
             code="not_found",
         ) from error
     except (requests.RequestException, OSError) as error:
         raise ResourceError(
-            f"dataset {shown(entry.name)} cannot be downloaded from {shown(url, 300)} "
+            f"dataset {quote(entry.name)} cannot be downloaded from {quote(url, 300)} "
             f"({type(error).__name__}); {mend}",
             code="offline",
         ) from error

@@ -10,7 +10,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from scaling_fast.errors import DataError, shown, suggestion
+from scaling_fast.errors import DataError, quote, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,7 +131,7 @@ def about(name: str) -> About:
     """
     if name not in _index():
         raise DataError(
-            f"there is no dataset {shown(name)}{suggestion(str(name), names(), kind='datasets')}",
+            f"there is no dataset {quote(name)}{suggestion(str(name), names(), kind='datasets')}",
             code="unknown_dataset",
         )
     return _index()[name]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.columns import as_frame, to_float64
-from scaling_fast.errors import DataError, ParameterError, shown, suggestion
+from scaling_fast.errors import DataError, ParameterError, quote, suggestion
+from scaling_fast.frames import as_frame, to_float64
 from scaling_fast.laws import as_law
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def simulate(
     sd, kind = _checked_noise(noise)
     if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
         raise ParameterError(
-            f"seed must be a whole number from 0, got {shown(seed)}", code="seed", param="seed"
+            f"seed must be a whole number from 0, got {quote(seed)}", code="seed", param="seed"
         )
     bound = as_law(law)
     frame = as_frame(design, bound.columns or ())
@@ -83,11 +83,11 @@ def simulate(
     name = bound.target or target
     if not isinstance(name, str):
         raise ParameterError(
-            f"target must be a column's name, got {shown(target)}", code="target", param="target"
+            f"target must be a column's name, got {quote(target)}", code="target", param="target"
         )
     if name in frame.columns:
         raise ParameterError(
-            f"the design has a column {shown(name)} already; name another with target=",
+            f"the design has a column {quote(name)} already; name another with target=",
             code="name_clash",
             param="target",
         )
@@ -96,7 +96,7 @@ def simulate(
     if bad.any() and sd > 0:
         row = int(np.argmax(bad))
         raise DataError(
-            f"the law is {shown(values[row])} in row {row} of the design; log residuals need "
+            f"the law is {quote(values[row])} in row {row} of the design; log residuals need "
             "positive, finite values",
             code="not_positive",
             row=row,
@@ -109,7 +109,7 @@ def simulate(
         if lost.any():
             row = int(np.argmax(lost))
             raise ParameterError(
-                f"noise of `{sd:g}` makes the target of row {row} {shown(drawn[row])}, which no double "
+                f"noise of `{sd:g}` makes the target of row {row} {quote(drawn[row])}, which no double "
                 "can tell from nothing or infinity; noise is a standard deviation of logarithms, "
                 "such as 0.01",
                 code="noise",
@@ -123,7 +123,7 @@ def _checked_noise(noise: Any) -> tuple[float, str]:
     for one in options:
         if one not in ("sd", "kind"):
             raise ParameterError(
-                f"noise has no option {shown(one)}"
+                f"noise has no option {quote(one)}"
                 f"{suggestion(str(one), ('sd', 'kind'), kind='options')}",
                 code="noise",
                 param="noise",
@@ -133,13 +133,13 @@ def _checked_noise(noise: Any) -> tuple[float, str]:
     if not real or not 0 <= sd <= sys.float_info.max:
         raise ParameterError(
             "noise must be a standard deviation of log residuals, finite and not negative, "
-            f"got {shown(sd)}",
+            f"got {quote(sd)}",
             code="noise",
             param="noise",
         )
     if kind not in KINDS:
         raise ParameterError(
-            f'kind of noise must be "normal" or "t3", got {shown(kind)}',
+            f'kind of noise must be "normal" or "t3", got {quote(kind)}',
             code="noise",
             param="noise",
         )

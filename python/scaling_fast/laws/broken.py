@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scaling_fast.errors import ParameterError, shown
+from scaling_fast.errors import ParameterError, quote
 from scaling_fast.laws.law import Law
 from scaling_fast.laws.need import Need
 from scaling_fast.laws.param import Param, positive
@@ -120,7 +120,7 @@ def _numbers(breaks: int) -> range:
     """Return the numbers of the breaks, if there may be so many."""
     if type(breaks) is not int or not 1 <= breaks <= MOST_BREAKS:
         raise ParameterError(
-            f"breaks must be a whole number from 1 to {MOST_BREAKS}, got {shown(breaks)}",
+            f"breaks must be a whole number from 1 to {MOST_BREAKS}, got {quote(breaks)}",
             code="breaks",
             param="breaks",
         )

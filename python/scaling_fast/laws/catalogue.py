@@ -7,7 +7,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from scaling_fast.errors import FormulaError, ParameterError, nearest, shown, suggestion
+from scaling_fast.errors import FormulaError, ParameterError, nearest, quote, suggestion
 from scaling_fast.laws.broken import bnsl, hinge_power
 from scaling_fast.laws.chinchilla import chinchilla, chinchilla_tied, gadre
 from scaling_fast.laws.downstream import coverage_power, exp_error, logistic, metric_artefact
@@ -123,7 +123,7 @@ def get(name: str) -> Law:
     law = _find(str(name))
     if law is None:
         raise ParameterError(
-            f"there is no law {shown(name)}{_sources(str(name)) or suggestion(str(name), names(), kind='laws')}",
+            f"there is no law {quote(name)}{_sources(str(name)) or suggestion(str(name), names(), kind='laws')}",
             code="unknown_law",
             param="name",
         )
@@ -142,8 +142,8 @@ def _sources(word: str) -> str:
         for label, entry in law.published.items():
             said += [label, entry.get("cite")]
         if any(wanted in text.casefold() for text in said if text):
-            found.append(shown(one))
-    return f"; {shown(word)} is in the source or description of {', '.join(found)}" if found else ""
+            found.append(quote(one))
+    return f"; {quote(word)} is in the source or description of {', '.join(found)}" if found else ""
 
 
 SHORTEST = 4
@@ -157,7 +157,7 @@ def _find(name: str) -> Law | None:
     called = _CALL.fullmatch(name.strip())
     if called and called[1] in BROKEN:
         raise ParameterError(
-            f"the breaks of {called[1]} must be a whole number from 1, got {shown(called[2])}; write "
+            f"the breaks of {called[1]} must be a whole number from 1, got {quote(called[2])}; write "
             f"{called[1]}(breaks=2)",
             code="breaks",
             param="breaks",
@@ -165,7 +165,7 @@ def _find(name: str) -> Law | None:
     if called and called[1] in CATALOGUE:
         if called[2]:
             raise ParameterError(
-                f"the law {called[1]} takes no arguments, got {shown(called[2])}; write {called[1]}",
+                f"the law {called[1]} takes no arguments, got {quote(called[2])}; write {called[1]}",
                 code="arguments",
                 param="name",
             )
@@ -207,11 +207,11 @@ def as_law(law: Law | str) -> Law:
         return known
     if _IDENTIFIER.fullmatch(law.strip()):
         near = nearest(law.strip(), names())
-        meant = f"; did you mean {shown(near)}?" if near else "."
+        meant = f"; did you mean {quote(near)}?" if near else "."
         few = ("power", "power_offset", "kaplan", "chinchilla", "bnsl")
-        listed = ", ".join(shown(one) for one in few)
+        listed = ", ".join(quote(one) for one in few)
         raise FormulaError(
-            f"{shown(law)} is neither a law of the catalogue nor a formula{meant} "
+            f"{quote(law)} is neither a law of the catalogue nor a formula{meant} "
             f"laws.names() lists {len(names())} laws, among them {listed}; "
             'a formula looks like "E + A*x**(-alpha)"',
             code="unknown_law",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
-from scaling_fast.errors import ParameterError, shown
+from scaling_fast.errors import ParameterError, quote
 from scaling_fast.laws.law import Law
 from scaling_fast.laws.need import Need
-from scaling_fast.laws.param import Param, number, positive
+from scaling_fast.laws.param import Param, positive
+from scaling_fast.validation import number
 
 __all__ = ["coverage_power", "exp_error", "logistic", "metric_artefact"]
 
@@ -93,7 +94,7 @@ def metric_artefact(*, tokens: float = 1) -> Law:
     """
     if not 0.0 < number(tokens, "tokens", "tokens") < math.inf:
         raise ParameterError(
-            f"tokens must be positive and finite, got {shown(tokens)}",
+            f"tokens must be positive and finite, got {quote(tokens)}",
             code="positive",
             param="tokens",
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaling_fast.errors import DataError, FormulaError, ParameterError, shown, suggestion
+from scaling_fast.errors import DataError, FormulaError, ParameterError, quote, suggestion
 from scaling_fast.laws.naming import (
     checked_derived,
     checked_needs,
@@ -25,9 +25,10 @@ from scaling_fast.laws.naming import (
     require_text,
     unknown_name,
 )
-from scaling_fast.laws.param import Param, number
+from scaling_fast.laws.param import Param
 from scaling_fast.laws.saved import entry_formula, entry_options
 from scaling_fast.laws.usual import mapping_hint
+from scaling_fast.validation import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -119,7 +120,7 @@ class Law:
             raise no_function(self.formula)
         if not isinstance(self.formula, str):
             raise FormulaError(
-                f"a law is a formula in text, got {shown(self.formula)} of type "
+                f"a law is a formula in text, got {quote(self.formula)} of type "
                 f"{type(self.formula).__name__}",
                 code="not_text",
             )
@@ -133,7 +134,7 @@ class Law:
             ) from error
         require_text(name=self.name, cite=self.cite, notes=self.notes, description=self.description)
         # The core is imported where it is used, so that describing laws needs no compiled module.
-        from scaling_fast import _core
+        from scaling_fast._core import Program
 
         target, transform, names = names_of(self.formula)
         given = read_only(self.params, "params")
@@ -143,7 +144,7 @@ class Law:
             require_split(self.formula, (), (), target)
         if columns is not None:
             require_split(self.formula, columns, free, target)
-            _core.Program(self.formula, list(columns))  # what only compiling finds, said now
+            Program(self.formula, list(columns))  # what only compiling finds, said now
         for one, param in given.items():
             if one not in free:
                 raise unknown_name(one, free, "params")
@@ -196,7 +197,7 @@ class Law:
                 raise unknown_name(one, self.params, "columns")
             if one in self._declared:
                 raise ParameterError(
-                    f"{shown(one)} is described in params and named in columns; it can be only "
+                    f"{quote(one)} is described in params and named in columns; it can be only "
                     "one of the two",
                     code="name_clash",
                     param=one,
@@ -230,7 +231,7 @@ class Law:
         if not columns:
             hint = mapping_hint(self.params, had) or 'columns={"x": "..."}'
             raise FormulaError(
-                f"the formula {shown(self.formula, 80)} uses no column of the frame"
+                f"the formula {quote(self.formula, 80)} uses no column of the frame"
                 f"{suggestion(next(iter(self.params), ''), had, kind='columns')}; "
                 f"say which name is which column with {hint}",
                 code="no_column",
@@ -266,7 +267,7 @@ class Law:
         >>> Law("log(y) ~ a - b*log(x)").evaluate({"x": [1.0, 100.0]}, {"a": 0.0, "b": 0.5})
         array([1. , 0.1])
         """
-        from scaling_fast import _core
+        from scaling_fast._core import Program
 
         require_columns(columns)
         law, params = self.bind_frame(columns), read_only(params, "params")
@@ -274,7 +275,7 @@ class Law:
         for one in used:
             if one not in columns:
                 raise DataError(
-                    f"column {shown(one)} is missing{suggestion(one, columns, kind='columns')}",
+                    f"column {quote(one)} is missing{suggestion(one, columns, kind='columns')}",
                     code="missing_column",
                     column=one,
                 )
@@ -287,10 +288,10 @@ class Law:
             )
         except (TypeError, ValueError, OverflowError) as error:
             raise DataError(
-                f"the columns {shown(list(used), 200)} are not numbers of one length: {error}",
+                f"the columns {quote(list(used), 200)} are not numbers of one length: {error}",
                 code="length",
             ) from error
-        program = _core.Program(law.formula, list(used))
+        program = Program(law.formula, list(used))
         point = [law._value(one, params) for one in program.params]
         order = {one: place for place, one in enumerate(used)}
         arrays = [np.ascontiguousarray(rows[order[one]]) for one in program.columns]
@@ -311,11 +312,11 @@ class Law:
         >>> law.derive({"A": 1.0, "alpha": 1.0})
         {'doubling': 0.5}
         """
-        from scaling_fast import _core
+        from scaling_fast._core import Program
 
         values: dict[str, float] = {}
         for label, text in self.derived.items():
-            program = _core.Program(text, [])
+            program = Program(text, [])
             needed = [self._value(one, params) for one in program.params]
             values[label] = float(program.evaluate([], needed)[0])
         return values
@@ -323,11 +324,11 @@ class Law:
     def _value(self, one: str, params: Mapping[str, float]) -> float:
         fixed = self.params[one].fixed
         if one in params:
-            return number(params[one], one, f"parameter {shown(one)}")
+            return number(params[one], one, f"parameter {quote(one)}")
         if fixed is None:
             raise ParameterError(
-                f"parameter {shown(one)} has no value; the law needs "
-                f"{shown(list(self.params), 200)}",
+                f"parameter {quote(one)} has no value; the law needs "
+                f"{quote(list(self.params), 200)}",
                 code="missing_parameter",
                 param=one,
             )

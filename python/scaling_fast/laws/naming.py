@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from scaling_fast.errors import DataError, FormulaError, ParameterError, shown, suggestion
+from scaling_fast.errors import DataError, FormulaError, ParameterError, quote, suggestion
 from scaling_fast.laws.need import Need
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ def names_of(formula: str) -> tuple[str | None, str | None, list[str]]:
     FormulaError
         For what cannot be read, with how to write what people often mean by it.
     """
-    from scaling_fast import _core
+    from scaling_fast._core import names as formula_names
 
     try:
-        return _core.names(formula)
+        return formula_names(formula)
     except FormulaError as error:
         at = error.position
         rest = formula[at:] if at is not None else ""
@@ -82,7 +82,7 @@ def no_param(name: str, given: Any) -> ParameterError:
     elif isinstance(given, int | float):
         mend = f"Param(start={given}) or Param(fixed={given})"
     return ParameterError(
-        f"params[{name!r}] must be a Param, got {shown(given)}; write {mend}",
+        f"params[{name!r}] must be a Param, got {quote(given)}; write {mend}",
         code="not_a_param",
         param=name,
     )
@@ -93,7 +93,7 @@ def require_text(**said: object) -> None:
     for what, text in said.items():
         if text is not None and not isinstance(text, str):
             raise ParameterError(
-                f"{what} of a law must be text, got {shown(text)} of type {type(text).__name__}",
+                f"{what} of a law must be text, got {quote(text)} of type {type(text).__name__}",
                 code="not_text",
                 param=what,
             )
@@ -104,7 +104,7 @@ def require_columns(columns: object) -> None:
     if not isinstance(columns, Mapping) and not hasattr(columns, "columns"):
         raise DataError(
             f'columns must be a mapping of name to values such as {{"x": [1.0, 2.0]}}, got '
-            f"{shown(columns)}",
+            f"{quote(columns)}",
             code="not_a_frame",
         )
 
@@ -115,13 +115,13 @@ def listed_names(names: Any, what: str) -> list[Any]:
         return [names]
     if not isinstance(names, Iterable) or isinstance(names, bytes):
         raise ParameterError(
-            f"{what} must be names in a list, got {shown(names)}", code="not_a_name", param=what
+            f"{what} must be names in a list, got {quote(names)}", code="not_a_name", param=what
         )
     listed = list(names)
     for one in listed:
         if what == "columns" and not isinstance(one, str):
             raise ParameterError(
-                f"columns must be names in a list, got {shown(one)} among them",
+                f"columns must be names in a list, got {quote(one)} among them",
                 code="not_a_name",
                 param=what,
             )
@@ -134,7 +134,7 @@ def read_only(entries: Any, what: str) -> Mapping[str, Any]:
         return MappingProxyType({})
     if not isinstance(entries, Mapping) or not all(isinstance(one, str) for one in entries):
         raise ParameterError(
-            f"{what} must be a mapping of names, got {shown(entries)}",
+            f"{what} must be a mapping of names, got {quote(entries)}",
             code="not_a_mapping",
             param=what,
         )
@@ -161,13 +161,13 @@ def require_split(
     for none, what in ((not columns, "column"), (not free, "parameter")):
         if none:
             raise FormulaError(
-                f"the formula {shown(formula, 80)} has no {what}: its columns are "
-                f"{shown(list(columns), 200)}, its parameters {shown(list(free), 200)}",
+                f"the formula {quote(formula, 80)} has no {what}: its columns are "
+                f"{quote(list(columns), 200)}, its parameters {quote(list(free), 200)}",
                 code=f"no_{what}",
             )
     if target is not None and target in columns:
         raise FormulaError(
-            f"the target {shown(target)} stands on the right side of its own formula",
+            f"the target {quote(target)} stands on the right side of its own formula",
             code="target_on_right",
             column=target,
         )
@@ -187,36 +187,37 @@ def checked_derived(
     names
         All names of the law's right side, which a derived quantity may not bear.
     """
-    from scaling_fast import _core
+    from scaling_fast._core import Program
+    from scaling_fast._core import names as formula_names
 
     entries = read_only(derived, "derived")
     for label, text in entries.items():
         if label in names:
             raise ParameterError(
-                f"derived quantity {shown(label)} has the name of a parameter or column; "
+                f"derived quantity {quote(label)} has the name of a parameter or column; "
                 "call it otherwise",
                 code="name_clash",
                 param=label,
             )
         if not isinstance(text, str):
             raise FormulaError(
-                f"derived quantity {shown(label)} must be a formula in text, got {shown(text)}",
+                f"derived quantity {quote(label)} must be a formula in text, got {quote(text)}",
                 code="not_text",
                 param=label,
             )
-        target, _, used = _core.names(text)
+        target, _, used = formula_names(text)
         if target is not None:
             raise FormulaError(
-                f"derived quantity {shown(label)} must be a formula of parameters, without ~",
+                f"derived quantity {quote(label)} must be a formula of parameters, without ~",
                 code="derived_target",
                 param=label,
             )
         for one in used:
             if one not in free:
                 raise unknown_name(one, free, f"derived[{label!r}]")
-        if not used and not math.isfinite(_core.Program(text, []).evaluate([], [])[0]):
+        if not used and not math.isfinite(Program(text, []).evaluate([], [])[0]):
             raise FormulaError(
-                f"derived quantity {shown(label)} is no finite number: {shown(text, 80)}",
+                f"derived quantity {quote(label)} is no finite number: {quote(text, 80)}",
                 code="not_finite",
                 param=label,
             )
@@ -225,21 +226,21 @@ def checked_derived(
 
 def checked_needs(needs: Iterable[Need] | Need, names: Sequence[str]) -> tuple[Need, ...]:
     """Return the needs of a law, each a formula of its columns and parameters."""
-    from scaling_fast import _core
+    from scaling_fast._core import names as formula_names
 
     listed = (needs,) if isinstance(needs, Need) else tuple(listed_names(needs, "needs"))
     for need in listed:
         if not isinstance(need, Need):
             raise ParameterError(
-                f'needs holds {shown(need)}; write Need("decades", 1.5, "x")',
+                f'needs holds {quote(need)}; write Need("decades", 1.5, "x")',
                 code="not_a_need",
                 param="needs",
             )
         for text in need.formulas:
-            target, _, used = _core.names(text)
+            target, _, used = formula_names(text)
             if target is not None:
                 raise FormulaError(
-                    f"the need {shown(text, 80)} must be a formula of columns and parameters, "
+                    f"the need {quote(text, 80)} must be a formula of columns and parameters, "
                     "without ~",
                     code="need_target",
                     param="needs",
@@ -254,7 +255,7 @@ def unknown_name(name: object, names: Iterable[str], where: str) -> ParameterErr
     """Return the error for a name the formula does not have, with the nearest it has."""
     ending = suggestion(str(name), names, kind="names")
     return ParameterError(
-        f"{where} names {shown(name)}, which the formula does not have{ending}",
+        f"{where} names {quote(name)}, which the formula does not have{ending}",
         code="unknown_name",
         param=str(name),
     )

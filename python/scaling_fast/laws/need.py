@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from scaling_fast.errors import ParameterError, shown, suggestion
-from scaling_fast.laws.param import number
+from scaling_fast.errors import ParameterError, quote, suggestion
+from scaling_fast.validation import number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +67,7 @@ class Need:
         legal = get_args(Measure)
         if self.measure not in legal:
             raise ParameterError(
-                f"measure must be one of {shown(list(legal), 200)}, got {shown(self.measure)}"
+                f"measure must be one of {quote(list(legal), 200)}, got {quote(self.measure)}"
                 f"{suggestion(str(self.measure), legal, kind='measures')}",
                 code="measure",
                 param="measure",
@@ -81,7 +81,7 @@ class Need:
         for name in ("of", "within", "because", "label"):
             if not isinstance(getattr(self, name), str):
                 raise ParameterError(
-                    f"{name} must be text, got {shown(getattr(self, name))}",
+                    f"{name} must be text, got {quote(getattr(self, name))}",
                     code="not_text",
                     param=name,
                 )

@@ -5,34 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Real
 
-import numpy as np
+from scaling_fast.errors import ParameterError, quote
+from scaling_fast.validation import number
 
-from scaling_fast.errors import ParameterError, shown
-
-__all__ = ["Param", "number", "positive"]
-
-
-def number(value: object, param: str, what: str) -> float:
-    """Return a float; booleans, text and NaN are refused by name."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
-        raise ParameterError(
-            f"{what} must be a number, got {shown(value)} of type {type(value).__name__}",
-            code="not_a_number",
-            param=param,
-        )
-    try:
-        double = float(value)
-    except OverflowError as error:
-        raise ParameterError(  # without the number, which may have more digits than Python prints
-            f"{what} must be a number that a double can hold, below 1.8e308 in size",
-            code="overflow",
-            param=param,
-        ) from error
-    if math.isnan(double):
-        raise ParameterError(f"{what} must be a number, got `nan`", code="nan", param=param)
-    return double
+__all__ = ["Param", "positive"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +109,7 @@ class Param:
         """
         if not isinstance(entry, Mapping):
             raise ParameterError(
-                f"a parameter must be a mapping of start, lower, upper and fixed, got {shown(entry)}",
+                f"a parameter must be a mapping of start, lower, upper and fixed, got {quote(entry)}",
                 code="not_a_mapping",
                 param="params",
             )

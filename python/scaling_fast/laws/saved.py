@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scaling_fast.errors import ParameterError, shown, suggestion
+from scaling_fast.errors import ParameterError, quote, suggestion
 from scaling_fast.laws.need import Need
 from scaling_fast.laws.param import Param
 
@@ -28,13 +28,13 @@ def entry_formula(entry: Any, schema: str) -> str:
     """
     if not isinstance(entry, Mapping):
         raise ParameterError(
-            f"a law is read from a mapping such as `to_dict` writes, got {shown(entry)}",
+            f"a law is read from a mapping such as `to_dict` writes, got {quote(entry)}",
             code="not_a_mapping",
             param="entry",
         )
     if entry.get("schema") != schema:
         raise ParameterError(
-            f"a law's schema must be {shown(schema)}, got {shown(entry.get('schema'))}",
+            f"a law's schema must be {quote(schema)}, got {quote(entry.get('schema'))}",
             code="schema",
             param="schema",
         )
@@ -42,14 +42,14 @@ def entry_formula(entry: Any, schema: str) -> str:
     for one in entry:
         if one not in known:
             raise ParameterError(
-                f"a law has no key {shown(one)}{suggestion(str(one), known, kind='keys')}",
+                f"a law has no key {quote(one)}{suggestion(str(one), known, kind='keys')}",
                 code="unknown_name",
                 param=str(one),
             )
     for one in NEEDED:
         if one not in entry:
             raise ParameterError(
-                f"the entry of a law lacks the key {shown(one)}", code="missing_key", param=one
+                f"the entry of a law lacks the key {quote(one)}", code="missing_key", param=one
             )
     formula: str = entry["formula"]
     return formula
@@ -66,7 +66,7 @@ def entry_options(entry: Mapping[str, Any]) -> dict[str, Any]:
     said = {key: value for key, value in entry.items() if key not in ("schema", "formula")}
     if not isinstance(said["params"], Mapping):
         raise ParameterError(
-            f"params must be a mapping of names, got {shown(said['params'])}",
+            f"params must be a mapping of names, got {quote(said['params'])}",
             code="not_a_mapping",
             param="params",
         )
@@ -76,7 +76,7 @@ def entry_options(entry: Mapping[str, Any]) -> dict[str, Any]:
         said["needs"] = tuple(Need.from_dict(one) for one in needs)
     except TypeError as error:
         raise ParameterError(
-            f"needs must be a list of needs such as `to_dict` writes, got {shown(needs)}",
+            f"needs must be a list of needs such as `to_dict` writes, got {quote(needs)}",
             code="not_a_need",
             param="needs",
         ) from error

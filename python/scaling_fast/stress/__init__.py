@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scaling_fast.stress.covering import coverage
-from scaling_fast.stress.results import Stress
+from scaling_fast.stress._coverage import coverage
+from scaling_fast.stress.result import Stress
 
 __all__ = ["Stress", "coverage"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from scaling_fast.auditing.checks.design import decades, rows_per_parameter
-from scaling_fast.auditing.checks.goodness import goodness
-from scaling_fast.auditing.checks.hygiene import hygiene
-from scaling_fast.auditing.checks.implied_size import implied_size
-from scaling_fast.auditing.checks.own_interval import own_interval
-from scaling_fast.auditing.checks.reoptimise import reoptimise
-from scaling_fast.auditing.checks.rounding import rounding
+from scaling_fast.auditing.checks.decision.rounding import rounding
+from scaling_fast.auditing.checks.disclosure.hygiene import hygiene
+from scaling_fast.auditing.checks.extrapolation.design import decades, rows_per_parameter
+from scaling_fast.auditing.checks.fit.goodness import goodness
+from scaling_fast.auditing.checks.fit.reoptimised import reoptimise
+from scaling_fast.auditing.checks.interval.implied_size import implied_size
+from scaling_fast.auditing.checks.interval.own_interval import own_interval
 
 CHECKS = (
     reoptimise,

@@ -1,0 +1,191 @@
+"""Approach 1: the best run of each budget, and what choosing the best of several runs costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from scaling_fast.allocation.budgets import Runs, read_runs
+from scaling_fast.allocation.frontier import Frontier, budget_findings, budget_table, frontier_lines
+from scaling_fast.allocation.lines import fit_lines
+from scaling_fast.allocation.optima import best_runs
+from scaling_fast.errors import ParameterError, quote
+from scaling_fast.findings import Finding
+from scaling_fast.validation import whole_number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scaling_fast.allocation.optima import Optima
+
+__all__ = ["approach1", "expected_best", "noise_of", "winners_curse"]
+
+NO_TILT = 1e-9
+"""Of the slope: a tilt below it is rounding."""
+
+MOST_RUNS = 10**12
+"""Numbers of which the lowest is taken: the integral ends at 12 standard deviations."""
+
+
+def approach1(
+    frame: Any,
+    *,
+    columns: Mapping[str, str | pl.Expr] | None = None,
+    target: str = "loss",
+    flops: str | pl.Expr | None = None,
+    budget: str | None = None,
+    width: float = 0.1,
+) -> Frontier:
+    """Return N*(C) and D*(C) through the best run of each budget (Chinchilla's approach 1).
+
+    Parameters
+    ----------
+    frame
+        Any frame, a row a run. Whole learning curves go through `losses_at_budgets` first.
+    columns
+        {"N": parameters, "D": tokens}: columns of the frame or polars expressions.
+    target
+        The loss, positive.
+    flops
+        Column or expression of the training FLOP; 6 N D without.
+    budget
+        Column whose equal values make a budget. Without, runs whose log10 FLOP round to the same
+        multiple of `width` do.
+    width
+        Decades.
+
+    Returns
+    -------
+    Frontier
+        Its table adds `run`, the caller's row of the winner, and `e_m`, by how many standard
+        deviations of the noise the best of so many equal runs lies below their mean.
+
+    Raises
+    ------
+    DataError, ParameterError
+        For a frame that cannot be used, or fewer than two budgets whose best run lies between the
+        smallest and the largest size.
+
+    Notes
+    -----
+    The lowest of m losses lies e_m sigma below their mean, so where the number of runs grows or
+    falls with compute the frontier's slope d ln L*/d ln C is off by -sigma d e_m/d ln C. The finding
+    `winners_curse` gives it with sigma from the residuals of parabolas, as if all runs of a
+    budget were equally good: the most it can be. Source: Hoffmann et al. 2022, arXiv:2203.15556.
+
+    Examples
+    --------
+    >>> import scaling_fast as sf
+    >>> n = [n for c in (1e18, 1e19) for n in (c**0.5 / 10, c**0.5 / 6**0.5, c**0.5 / 0.6)]
+    >>> d = [c / 6 / n for c, n in zip([1e18] * 3 + [1e19] * 3, n)]
+    >>> loss = [2 + 400 / a**0.3 + 400 / b**0.3 for a, b in zip(n, d)]
+    >>> found = sf.allocation.approach1({"N": n, "D": d, "loss": loss})
+    >>> {name: round(value, 6) for name, value in found.exponents.items()}
+    {'a': 0.5, 'b': 0.5}
+    """
+    runs = read_runs(frame, columns=columns, target=target, flops=flops, budget=budget, width=width)
+    optima = best_runs(runs, np.ones((1, runs.rows)))
+    size, tokens = frontier_lines(optima)
+    counts = np.bincount(runs.budget, minlength=runs.budgets)
+    best = optima.run[0]
+    table = budget_table(runs, optima).with_columns(
+        pl.Series("run", np.where(best >= 0, runs.order[best], -1)),
+        pl.Series("e_m", [expected_best(int(one)) for one in counts]),
+    )
+    findings = (*runs.findings, *budget_findings(runs, table), *winners_curse(runs, optima))
+    return Frontier(1, table, size, tokens, findings)
+
+
+def expected_best(m: int) -> float:
+    """Return how far the lowest of m standard normal numbers lies below 0 on average.
+
+    Raises
+    ------
+    ParameterError
+        For anything but a whole number from 1 to 1e12.
+
+    Examples
+    --------
+    >>> [round(expected_best(m), 2) for m in (1, 3, 5, 10, 20, 50)]
+    [0.0, 0.85, 1.16, 1.54, 1.87, 2.25]
+    """
+    from scipy.integrate import quad
+    from scipy.special import log_ndtr
+
+    m = whole_number(m, "m", 1)
+    if m > MOST_RUNS:
+        raise ParameterError(
+            f"m must be at most {MOST_RUNS:,}, got {quote(m)}", code="too_large", param="m"
+        )
+    if m == 1:
+        return 0.0
+
+    def weighted(x: float) -> float:
+        density = -0.5 * x * x - 0.5 * np.log(2.0 * np.pi) + (m - 1) * log_ndtr(x)
+        return float(x * m * np.exp(density))
+
+    return float(quad(weighted, -12.0, 12.0, epsabs=1e-12, epsrel=1e-10, limit=200)[0])
+
+
+def noise_of(runs: Runs) -> tuple[float, int]:
+    """Return the spread of ln loss around the parabolas of the budgets, and its degrees of freedom."""
+    left, freedom = 0.0, 0
+    for place in range(runs.budgets):
+        rows = runs.budget == place
+        sizes = np.unique(runs.size[rows]).size
+        if sizes < 3 or rows.sum() <= 3:
+            continue
+        u = runs.ln_n[rows] - runs.ln_n[rows].mean()
+        design = np.vander(u / np.abs(u).max(), 3)
+        ln_loss = np.log(runs.loss[rows])
+        answer = np.linalg.lstsq(design, ln_loss, rcond=None)[0]
+        left += float(((ln_loss - design @ answer) ** 2).sum())
+        freedom += int(rows.sum()) - 3
+    return (np.sqrt(left / freedom) if freedom else np.nan), freedom
+
+
+def winners_curse(runs: Runs, optima: Optima) -> tuple[Finding, ...]:
+    """Return how much the choice of the best run may tilt the frontier of losses."""
+    used = optima.used
+    sigma, freedom = noise_of(runs)
+    if not freedom:
+        return (
+            Finding(
+                "winners_curse_unknown",
+                "envelope",
+                "grey",
+                "no budget has more than 3 runs, so the noise of the best run cannot be told",
+                advice="Give budgets of at least 4 runs, or repeat runs.",
+            ),
+        )
+    counts = np.bincount(runs.budget, minlength=runs.budgets)
+    e_m = np.array([[expected_best(int(one)) for one in counts]])
+    growth = float(fit_lines(optima.ln_c, e_m, used)[0][0])
+    slope = float(fit_lines(optima.ln_c, np.log(optima.loss), used)[0][0])
+    bias = -sigma * growth
+    tilt = f"may tilt the slope of ln loss by up to {bias:+.2g}, against a slope"
+    if abs(bias) < NO_TILT * abs(slope):  # as many runs at every budget
+        bias, tilt = 0.0, "does not tilt the slope of ln loss, which has a slope"
+    severity = "amber" if abs(bias) > 0.1 * abs(slope) else "green"
+    return (
+        Finding(
+            "winners_curse",
+            "envelope",
+            severity,  # type: ignore[arg-type]
+            f"picking the best run {tilt} of {slope:.3g} "
+            f"(noise {sigma:.2g} in ln loss, {int(counts[used[0] > 0].min())} to "
+            f"{int(counts[used[0] > 0].max())} runs a budget)",
+            statistic=bias,
+            threshold=0.1 * abs(slope),
+            evidence={
+                "sigma": sigma,
+                "growth_of_e_m": growth,
+                "slope": slope,
+                "slope_corrected": slope - bias,
+            },
+            advice="Keep the same number of runs at every budget, or use approach 2 or 3, which use "
+            "all runs.",
+        ),
+    )

@@ -1,0 +1,186 @@
+"""What approaches 1 and 2 give: a table of budgets and two lines through their optima."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from scaling_fast.allocation.lines import FEWEST_POINTS, PowerLine, fitted_line
+from scaling_fast.allocation.optima import STATUSES
+from scaling_fast.errors import DataError
+from scaling_fast.findings import Finding, format_findings
+from scaling_fast.laws.quantities import exp
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scaling_fast.allocation.budgets import Runs
+    from scaling_fast.allocation.optima import Optima
+
+__all__ = ["Frontier", "budget_findings", "budget_table", "frontier_lines"]
+
+WHY = {
+    "few_sizes": "fewer than 3 different sizes",
+    "no_minimum": "a parabola that does not open upwards",
+    "outside": "a vertex beyond the sizes that were run",
+    "edge": "their best run at the smallest or largest size",
+}
+"""Why a budget is left out, in the words of a sentence."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Frontier:
+    """Compute-optimal sizes and tokens by approach 1 or 2.
+
+    Attributes
+    ----------
+    approach
+        1 (envelope) or 2 (isoFLOP parabolas).
+    table
+        One row a budget, ascending: flops (geometric mean of its runs, the winner's own for
+        approach 1), runs, sizes, n_star, d_star, loss, status, and what belongs to the approach.
+        A budget that is not `used` keeps its row and stays out of the lines.
+    size, tokens
+        N* and D* as power laws of C: `.size.exponent` is a, `.tokens.exponent` is b.
+    findings
+        Budgets left out, known biases, conventions.
+    """
+
+    approach: int
+    table: pl.DataFrame
+    size: PowerLine
+    tokens: PowerLine
+    findings: tuple[Finding, ...]
+
+    @property
+    def exponents(self) -> dict[str, float]:
+        """The exponents a (of N*) and b (of D*)."""
+        return {"a": self.size.exponent, "b": self.tokens.exponent}
+
+    def at(self, flops: float) -> dict[str, float]:
+        """Return n_star and d_star at one budget."""
+        return {"n_star": self.size.at(flops), "d_star": self.tokens.at(flops)}
+
+    def summary(self) -> str:
+        """Return the exponents, the budgets used and the findings as text."""
+        used = int((self.table["status"] == "used").sum())
+        lines = [
+            f"approach {self.approach}   {used} of {self.table.height} budgets used",
+            f"  N* = {exp(self.size.ln_scale):.4g} C^{self.size.exponent:.4f}   "
+            f"(standard error of the exponent {self.size.exponent_error:.2g})",
+            f"  D* = {exp(self.tokens.ln_scale):.4g} C^{self.tokens.exponent:.4f}   "
+            f"(standard error of the exponent {self.tokens.exponent_error:.2g})",
+        ]
+        lines += format_findings(self.findings, 8)
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<Frontier>\n{self.summary()}"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.summary())}</pre>"
+
+
+def budget_table(runs: Runs, optima: Optima) -> pl.DataFrame:
+    """Return the columns approaches 1 and 2 share, one row a budget."""
+    counts = np.bincount(runs.budget, minlength=runs.budgets)
+    sizes = [int(np.unique(runs.size[runs.budget == one]).size) for one in range(runs.budgets)]
+    ln_c = np.where(np.isnan(optima.ln_c[0]), runs.ln_budget, optima.ln_c[0])
+    # The vertex of a budget that hardly bends may lie beyond all doubles; such a budget is not used.
+    with np.errstate(over="ignore", under="ignore"):
+        n_star, d_star = np.exp(optima.ln_n[0]), np.exp(optima.ln_d[0])
+    beyond = ~((n_star > 0.0) & (d_star > 0.0) & np.isfinite(n_star) & np.isfinite(d_star))
+    n_star[beyond] = d_star[beyond] = np.nan
+    return pl.DataFrame(
+        {
+            "flops": np.exp(ln_c),
+            "runs": counts,
+            "sizes": sizes,
+            "n_star": n_star,
+            "d_star": d_star,
+            "loss": optima.loss[0],
+            "status": pl.Series(
+                [STATUSES[one] for one in optima.status[0].tolist()], dtype=pl.Enum(STATUSES)
+            ),
+        }
+    ).with_columns(pl.col("n_star", "d_star", "loss").fill_nan(None))
+
+
+SAME_BUDGET = 0.05
+"""How far ln C of the runs of one budget may range before the loss differs by it visibly."""
+
+
+def budget_findings(runs: Runs, table: pl.DataFrame) -> tuple[Finding, ...]:
+    """Return one finding for each reason that left budgets out, and one for unequal budgets."""
+    found = []
+    spread = [float(np.ptp(runs.ln_c[runs.budget == one])) for one in range(runs.budgets)]
+    used = [one for one, said in zip(spread, table["status"], strict=True) if said == "used"]
+    if used and max(used) > SAME_BUDGET:
+        found.append(
+            Finding(
+                "unequal_budgets",
+                "budgets",
+                "amber",
+                f"runs counted as one budget differ in FLOP by up to a factor {exp(max(used)):.3g}: "
+                "their losses differ by compute as well as by size",
+                statistic=max(used),
+                threshold=SAME_BUDGET,
+                advice="Name the intended budgets with budget=, take a smaller width=, or fit the "
+                "surface (approach 3), which needs no budgets.",
+            )
+        )
+    for status, reason in WHY.items():
+        out = table.filter(pl.col("status") == status)
+        if out.height:
+            listed = ", ".join(f"{one:.3g}" for one in out["flops"].head(8))
+            more = "" if out.height <= 8 else f" and {out.height - 8} more"
+            found.append(
+                Finding(
+                    f"budget_{status}",
+                    "budgets",
+                    "amber",
+                    f"{out.height} of {table.height} budgets have {reason} and are left out: "
+                    f"{listed}{more} FLOP",
+                    statistic=float(out.height),
+                    threshold=0.0,
+                    evidence={"flops": out["flops"].to_list()},
+                    advice="Run more sizes on both sides of the optimum of these budgets, or name "
+                    "the budgets with budget= if they were sorted wrongly.",
+                )
+            )
+    return tuple(found)
+
+
+def frontier_lines(
+    optima: Optima, weight: NDArray[np.float64] | None = None
+) -> tuple[PowerLine, PowerLine]:
+    """Return N* and D* as power laws of C through the budgets that are used.
+
+    Raises
+    ------
+    DataError
+        With fewer than two usable budgets, saying why the others are not.
+    """
+    used = optima.used[0] > 0
+    if used.sum() < FEWEST_POINTS:
+        reasons = "; ".join(
+            f"{int((optima.status[0] == place).sum())} with {WHY[word]}"
+            for place, word in enumerate(STATUSES)
+            if word in WHY and (optima.status[0] == place).any()
+        )
+        raise DataError(
+            f"a line needs 2 budgets with a minimum between their sizes, got {int(used.sum())} of "
+            f"{used.size}{reasons and f' ({reasons})'}; name the budgets with budget=, widen width=, or "
+            "run more sizes",
+            code="too_few_budgets",
+        )
+    chosen = np.ones(int(used.sum())) if weight is None else weight[used]
+    ln_c = optima.ln_c[0][used]
+    return (
+        fitted_line(ln_c, optima.ln_n[0][used], chosen),
+        fitted_line(ln_c, optima.ln_d[0][used], chosen),
+    )

@@ -1,0 +1,191 @@
+"""Approach 2: a parabola of the loss in ln N for each budget, and a line through the vertices."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import polars as pl
+
+from scaling_fast.allocation.budgets import Runs, read_runs
+from scaling_fast.allocation.frontier import Frontier, budget_findings, budget_table, frontier_lines
+from scaling_fast.allocation.isoflop_error import WIDEST_FACTOR, exponents_of, isoflop_bias
+from scaling_fast.allocation.optima import parabola_optima
+from scaling_fast.errors import DataError, ParameterError, quote
+from scaling_fast.findings import Finding
+from scaling_fast.laws.quantities import exp
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+__all__ = ["approach2"]
+
+HOFFMANN = {"alpha": 0.34, "beta": 0.28}
+"""The published exponents of Hoffmann et al. 2022, where no fitted surface is given."""
+
+
+def approach2(
+    frame: Any,
+    *,
+    columns: Mapping[str, str | pl.Expr] | None = None,
+    target: str = "loss",
+    flops: str | pl.Expr | None = None,
+    budget: str | None = None,
+    width: float = 0.1,
+    weights: Literal["equal", "precision"] = "equal",
+    surface: Any = None,
+) -> Frontier:
+    """Return N*(C) and D*(C) through the vertices of isoFLOP parabolas (Chinchilla's approach 2).
+
+    Parameters
+    ----------
+    frame
+        Any frame, a row a run.
+    columns
+        {"N": parameters, "D": tokens}: columns of the frame or polars expressions.
+    target
+        The loss, positive.
+    flops
+        Column or expression of the training FLOP; 6 N D without.
+    budget
+        Column whose equal values make a budget. Without, runs whose log10 FLOP round to the same
+        multiple of `width` do.
+    width
+        Decades.
+    weights
+        "equal": every budget counts the same in the lines. "precision": by 1/variance of its
+        ln N*, delta method with a noise common to all budgets.
+    surface
+        A fit of the Chinchilla law, or a mapping with alpha and beta, for which the known bias is
+        reported; the published exponents of Hoffmann et al. without.
+
+    Returns
+    -------
+    Frontier
+        Its table adds `curvature` (second derivative of the loss by ln N), `ln_n_error` (standard error
+        of ln N*), `window` (half the range of sizes as a ratio) and `bias` (known relative error of
+        D* for a window centred on N*, many sizes).
+
+    Raises
+    ------
+    DataError, ParameterError
+        For a frame that cannot be used, or fewer than two budgets with a minimum.
+
+    Notes
+    -----
+    A budget enters the lines when its parabola opens upwards and has its vertex between its
+    smallest and largest size. D* is C/(k N*) with k the geometric mean of C/(N D) over the budget's
+    runs. Source: Hoffmann et al. 2022, arXiv:2203.15556.
+
+    Examples
+    --------
+    >>> import scaling_fast as sf
+    >>> n = [n for c in (1e18, 1e19) for n in (c**0.5 / 10, c**0.5 / 6**0.5, c**0.5 / 0.6)]
+    >>> d = [c / 6 / n for c, n in zip([1e18] * 3 + [1e19] * 3, n)]
+    >>> loss = [2 + 400 / a**0.3 + 400 / b**0.3 for a, b in zip(n, d)]
+    >>> found = sf.allocation.approach2({"N": n, "D": d, "loss": loss})
+    >>> {name: round(value, 6) for name, value in found.exponents.items()}
+    {'a': 0.5, 'b': 0.5}
+    """
+    if weights not in ("equal", "precision"):
+        raise ParameterError(
+            f'weights must be "equal" or "precision", got {quote(weights)}',
+            code="weights",
+            param="weights",
+        )
+    alpha, beta = exponents_of(HOFFMANN if surface is None else surface)
+    runs = read_runs(frame, columns=columns, target=target, flops=flops, budget=budget, width=width)
+    optima = parabola_optima(runs, np.ones((1, runs.rows)))
+    error = _vertex_errors(runs, optima.ln_n[0])
+    weight = None
+    used = optima.used[0] > 0
+    if weights == "precision" and used.any():
+        if not (np.isfinite(error) & (error > 0))[used].all():
+            raise DataError(
+                'weights="precision" needs noise to tell vertices apart: more than 3 runs in some '
+                'budget, not all on their parabolas; use weights="equal"',
+                code="no_noise",
+            )
+        # In units of the smallest one, so that no square leaves double precision.
+        weight = (error[used].min() / error) ** 2
+    size, tokens = frontier_lines(optima, weight)
+    windows = np.array(
+        [exp(np.ptp(runs.ln_n[runs.budget == one]) / 2) for one in range(runs.budgets)]
+    )
+    biases = [
+        isoflop_bias({"alpha": alpha, "beta": beta}, factor=one).d_star
+        if 1 < one < WIDEST_FACTOR
+        else None
+        for one in windows.tolist()
+    ]
+    table = budget_table(runs, optima).with_columns(
+        pl.Series("curvature", optima.curvature[0]).fill_nan(None),
+        pl.Series("ln_n_error", error).fill_nan(None),
+        pl.Series("window", windows),
+        pl.Series("bias", biases, dtype=pl.Float64),
+    )
+    findings = (
+        *runs.findings,
+        *budget_findings(runs, table),
+        _known_bias(table, alpha, beta, fitted=surface is not None),
+    )
+    return Frontier(2, table, size, tokens, findings)
+
+
+def _vertex_errors(runs: Runs, ln_n: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return standard errors of ln N*, delta method, noise of the loss pooled over budgets."""
+    # The unit of the loss cancels; in this one no square leaves double precision.
+    loss = runs.loss / runs.loss.max()
+    left, freedom = 0.0, 0
+    spread = np.full(runs.budgets, np.nan)
+    for place in range(runs.budgets):
+        rows = runs.budget == place
+        if not np.isfinite(ln_n[place]):
+            continue
+        # Around the vertex itself, where the slope is 0, the error of the vertex is that of the slope.
+        design = np.vander(runs.ln_n[rows] - ln_n[place], 3)
+        scale = np.abs(design).max(axis=0)
+        q, r = np.linalg.qr(design / scale)
+        answer = np.linalg.solve(r, q.T @ loss[rows]) / scale
+        left += float(((loss[rows] - design @ answer) ** 2).sum())
+        freedom += int(rows.sum()) - 3
+        inverse = np.linalg.inv(r)
+        slope_variance = float((inverse[1] ** 2).sum()) / scale[1] ** 2
+        spread[place] = math.sqrt(slope_variance) / (2.0 * answer[0])
+    noise = math.sqrt(left / freedom) if freedom else math.nan
+    return noise * spread
+
+
+def _known_bias(table: pl.DataFrame, alpha: float, beta: float, *, fitted: bool) -> Finding:
+    used = table.filter(pl.col("status") == "used")
+    widest = int(np.argmax(used["window"].to_numpy()))
+    window = float(used["window"][widest])
+    if used["bias"][widest] is None:
+        return Finding(
+            "parabola_too_wide",
+            "isoflop",
+            "red",
+            f"the sizes of one budget reach over a factor {window:.3g} to both sides, where a parabola says "
+            "nothing of the minimum",
+            statistic=window,
+            threshold=WIDEST_FACTOR,
+            advice="Keep the sizes within a factor of 10 of the best one.",
+        )
+    worst = float(used["bias"][widest])
+    whose = "the given" if fitted else "Hoffmann et al.'s"
+    return Finding(
+        "parabola_bias",
+        "isoflop",
+        "green" if abs(worst) <= 0.02 else "amber",
+        f"a parabola is off by {100 * worst:+.2g} % in D* on a surface with {whose} exponents "
+        f"(alpha {alpha:.3g}, beta {beta:.3g}) and a window of a factor "
+        f"{window:.3g} around N*; equal windows leave the exponents alone",
+        statistic=worst,
+        threshold=0.02,
+        evidence={"alpha": alpha, "beta": beta, "windows": used["window"].to_list()},
+        advice="Narrow the windows, keep them alike at every budget, or fit the surface itself "
+        "(approach 3).",
+    )

@@ -1,0 +1,178 @@
+"""Approach 1 and approach 2 on arrays: the best size of each budget, for every replicate at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scaling_fast.allocation.budgets import FEWEST_SIZES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from scaling_fast.allocation.budgets import Runs
+
+__all__ = ["STATUSES", "Optima", "best_runs", "parabola_optima"]
+
+STATUSES = ("used", "few_sizes", "no_minimum", "outside", "edge")
+"""What became of a budget.
+
+used: a minimum between the sizes that were run. few_sizes: fewer than three. no_minimum: the
+parabola does not open upwards. outside: its vertex lies beyond the sizes. edge: the best run is the
+smallest or the largest one.
+"""
+
+USED, FEW, FLAT, OUTSIDE, EDGE = range(5)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Optima:
+    """The best size of each budget in each replicate, shape (replicates, budgets) throughout.
+
+    Attributes
+    ----------
+    status
+        Place in STATUSES.
+    ln_n, ln_d, ln_c, loss
+        The optimum; NaN where there is none. Budgets that are not used may still have numbers.
+    curvature
+        Second derivative of the loss by ln N at the vertex; NaN for approach 1.
+    run
+        The row of the winner; -1 for approach 2.
+    """
+
+    status: NDArray[np.int64]
+    ln_n: NDArray[np.float64]
+    ln_d: NDArray[np.float64]
+    ln_c: NDArray[np.float64]
+    loss: NDArray[np.float64]
+    curvature: NDArray[np.float64]
+    run: NDArray[np.int64]
+
+    @property
+    def used(self) -> NDArray[np.float64]:
+        """1.0 for budgets whose optimum enters the line, else 0.0."""
+        return np.asarray(self.status == USED, dtype=np.float64)
+
+
+def best_runs(runs: Runs, counts: NDArray[np.float64]) -> Optima:
+    """Return the run with the lowest loss of each budget; the first row wins a tie.
+
+    Parameters
+    ----------
+    runs
+        The runs.
+    counts
+        How often each run is in each replicate, shape (replicates, rows).
+    """
+    out = _empty(len(counts), runs.budgets)
+    for place in range(runs.budgets):
+        rows = np.flatnonzero(runs.budget == place)
+        present = counts[:, rows] > 0
+        few, lowest, highest = _sizes(runs.size[rows], present)
+        loss = np.where(present, runs.loss[rows], np.inf)
+        best = np.argmin(loss, axis=1)
+        some = present.any(axis=1)
+        run = rows[best]
+        size = runs.size[run]
+        edge = (size == lowest) | (size == highest)
+        out.status[:, place] = np.where(few, FEW, np.where(edge, EDGE, USED))
+        out.run[:, place] = np.where(some, run, -1)
+        for name in ("ln_n", "ln_d", "ln_c", "loss"):
+            values = getattr(runs, name)[run]
+            getattr(out, name)[:, place] = np.where(some, values, np.nan)
+    return out
+
+
+def parabola_optima(runs: Runs, counts: NDArray[np.float64]) -> Optima:
+    """Return the vertices of parabolas of the loss in ln N, one a budget.
+
+    Parameters
+    ----------
+    runs
+        The runs.
+    counts
+        How often each run is in each replicate, shape (replicates, rows).
+    """
+    out = _empty(len(counts), runs.budgets)
+    for place in range(runs.budgets):
+        rows = np.flatnonzero(runs.budget == place)
+        weight = counts[:, rows]
+        few, _, _ = _sizes(runs.size[rows], weight > 0)
+        middle, half = _window(runs.ln_n[rows])
+        # In units of the half window the three columns are of one size, so plain moments do.
+        u = (runs.ln_n[rows] - middle) / half
+        out.status[:, place] = FEW
+        good = np.flatnonzero(~few)
+        if not good.size:
+            continue
+        level, slope, bend = _parabolas(u, runs.loss[rows], weight[good])
+        with np.errstate(all="ignore"):
+            vertex = -slope / (2.0 * bend)
+            lowest_loss = level - slope**2 / (4.0 * bend)
+            total = weight[good].sum(axis=1)
+            ln_c = weight[good] @ runs.ln_c[rows] / total
+            ln_rate = weight[good] @ runs.ln_rate[rows] / total
+        open_up = bend > 0.0
+        # A replicate may have lost the ends of the design: its own sizes bracket its vertex.
+        lowest = np.where(weight[good] > 0, u, np.inf).min(axis=1)
+        highest = np.where(weight[good] > 0, u, -np.inf).max(axis=1)
+        inside = open_up & (vertex >= lowest) & (vertex <= highest)
+        out.status[good, place] = np.where(inside, USED, np.where(open_up, OUTSIDE, FLAT))
+        out.ln_c[good, place] = ln_c
+        out.curvature[good, place] = 2.0 * bend / half**2
+        ln_n = np.where(open_up, middle + half * vertex, np.nan)
+        out.ln_n[good, place] = ln_n
+        out.ln_d[good, place] = ln_c - ln_rate - ln_n
+        out.loss[good, place] = np.where(open_up, lowest_loss, np.nan)
+    return out
+
+
+def _empty(replicates: int, budgets: int) -> Optima:
+    shape = (replicates, budgets)
+    ln_n, ln_d, ln_c, loss, curvature = (np.full(shape, np.nan) for _ in range(5))
+    return Optima(np.full(shape, FEW), ln_n, ln_d, ln_c, loss, curvature, np.full(shape, -1))
+
+
+def _window(ln_n: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the middle and the half width of a budget's sizes."""
+    low, high = float(ln_n.min()), float(ln_n.max())
+    return (low + high) / 2.0, max((high - low) / 2.0, np.finfo(float).tiny)
+
+
+def _sizes(
+    size: NDArray[np.int64], present: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
+    """Return whether a replicate has too few sizes, and its smallest and largest one."""
+    known, place = np.unique(size, return_inverse=True)
+    seen = np.zeros((len(present), len(known)), dtype=bool)
+    for column, one in enumerate(place.tolist()):
+        seen[:, one] |= present[:, column]
+    lowest = known[np.argmax(seen, axis=1)]
+    highest = known[len(known) - 1 - np.argmax(seen[:, ::-1], axis=1)]
+    return seen.sum(axis=1) < FEWEST_SIZES, lowest, highest
+
+
+def _parabolas(
+    u: NDArray[np.float64], loss: NDArray[np.float64], weight: NDArray[np.float64]
+) -> Sequence[NDArray[np.float64]]:
+    """Return level, slope and bend of loss = level + slope u + bend u^2, one a row of `weight`."""
+    # Orthogonal polynomials over the replicate's own weights (Forsythe 1957) keep the digits
+    # that the normal equations of 1, u, u^2 would lose.
+    total = weight.sum(axis=1)
+    mean = weight @ u / total
+    p1 = u - mean[:, None]
+    s1 = (weight * p1**2).sum(axis=1)
+    tilt = (weight * u * p1**2).sum(axis=1) / s1
+    p2 = (u - tilt[:, None]) * p1 - (s1 / total)[:, None]
+    s2 = (weight * p2**2).sum(axis=1)
+    flat = weight @ loss / total
+    away = loss - flat[:, None]
+    c1 = (weight * p1 * away).sum(axis=1) / s1
+    c2 = (weight * p2 * away).sum(axis=1) / s2
+    level = flat - c1 * mean + c2 * (tilt * mean - s1 / total)
+    return level, c1 - c2 * (tilt + mean), c2

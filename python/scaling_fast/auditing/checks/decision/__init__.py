@@ -1,0 +1,1 @@
+"""Whether the decision follows from the printed numbers."""

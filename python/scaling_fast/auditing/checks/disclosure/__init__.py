@@ -1,0 +1,1 @@
+"""Whether the paper says what a reader needs to repeat it."""

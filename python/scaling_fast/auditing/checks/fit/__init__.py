@@ -1,0 +1,1 @@
+"""Whether the reported point is the fit of these rows."""

@@ -1,0 +1,1 @@
+"""Whether the reported interval follows from the rows."""

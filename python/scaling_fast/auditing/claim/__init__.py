@@ -1,0 +1,1 @@
+"""Claim files: what a paper says, as it prints it."""

@@ -1,0 +1,1 @@
+"""What checks look at: the reported point, the rows, refits and resamples."""

@@ -1,0 +1,313 @@
+"""Gather what checks judge: the reported point and its box, the rows, refits and resamples."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scaling_fast.auditing.claim.printed import Printed
+from scaling_fast.auditing.claim.schema import HuberLoss
+from scaling_fast.auditing.evidence import rows
+from scaling_fast.auditing.evidence.formulas import LawView
+from scaling_fast.auditing.evidence.refits import Progress, View, refit, resample
+from scaling_fast.errors import DataError
+
+if TYPE_CHECKING:
+    from scaling_fast.auditing.claim.reading import Paper
+    from scaling_fast.auditing.evidence.rows import Note, Selection
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedPoint:
+    """The parameters a paper reports.
+
+    Attributes
+    ----------
+    exact
+        Unrounded natural parameters, if disclosed.
+    centre
+        Printed natural parameters as they stand.
+    box
+        For each printed parameter the range of numbers that print alike.
+    bounds
+        Parameters of which the paper gives no point but a bound, as it prints it: "alpha >0.05".
+    """
+
+    exact: dict[str, float] | None
+    centre: dict[str, float] | None
+    box: dict[str, tuple[float, float]] | None
+    missing: tuple[str, ...]
+    printed: dict[str, Printed]
+    bounds: dict[str, str]
+
+    @property
+    def gap(self) -> str:
+        """What the paper leaves open of its parameters, as the end of "The paper ..."."""
+        absent = [name for name in self.missing if name not in self.bounds]
+        parts = [f"does not report {', '.join(absent)}"] if absent else []
+        if self.bounds:
+            parts.append(f"gives a bound and no value: {', '.join(self.bounds.values())}")
+        return " and ".join(parts) or "does not report parameters"
+
+    @property
+    def best(self) -> dict[str, float] | None:
+        """The unrounded parameters, else the printed ones."""
+        return self.exact or self.centre
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything a check may look at; `views` is empty without data."""
+
+    paper: Paper
+    law: LawView
+    reported: ReportedPoint
+    objective: str
+    replicates: int
+    seed: int
+    views: tuple[View, ...]
+    alternatives: tuple[View, ...]
+    absent: str | None
+    why_absent: str
+    unavailable: bool
+    notes: tuple[Note, ...]
+    rows_read: int
+    data_sha256: str | None
+    data_words: str
+
+    @property
+    def headline(self) -> View | None:
+        """The view the report's first page is about."""
+        return self.views[0] if self.views else None
+
+    @property
+    def quantity(self) -> str:
+        """The expression the paper draws its conclusion from."""
+        intervals = [interval.of for interval in self.paper.reported.intervals]
+        claims = [c.expr for c in self.paper.claims if c.kind == "exponent" and c.expr]
+        return next(iter([*intervals, *claims]), self.law.params[-1])
+
+    @property
+    def whose(self) -> str:
+        """Whose objective the refits minimise: `stated` by the paper, or the audit's choice."""
+        open_ = any(note.code == "disclosure.objective" for note in self.notes)
+        return "assumed" if open_ else "stated"
+
+    def where(self, view: View) -> str:
+        """How to name a view in a sentence; nothing when there is only one."""
+        return f" ({view.label})" if len(self.views) > 1 else ""
+
+
+def gather(
+    paper: Paper,
+    *,
+    data: Any,
+    n: int,
+    seed: int,
+    threads: int | None,
+    progress: Progress | None,
+) -> Case:
+    """Return the case of a claim file on its rows, or on none if none are found."""
+    law = _law(paper)
+    reported = reported_point(paper, law)
+    residual, loss, objective, notes = _objective(paper)
+    source = rows.find(paper, data)
+    notes.extend(source.notes)
+    views: list[View] = []
+    others: list[View] = []
+    digest = None
+    if source.frame is not None:
+        frame = rows.name_columns(paper, law, source.frame)
+        digest = rows.digest(frame)
+        chosen, more = rows.select(paper, frame)
+        notes.extend(more)
+        for k, selection in enumerate(chosen):
+            view = _view(
+                paper,
+                law,
+                selection,
+                residual=residual,
+                loss=loss,
+                reported=reported,
+                replicates=n,
+                seed=seed,
+                threads=threads,
+                say=_stage(progress, selection.label, k, len(chosen)),
+            )
+            (views if selection.headline else others).append(view)
+    if progress is not None:
+        progress("checks", 1.0)
+    return Case(
+        paper=paper,
+        law=law,
+        reported=reported,
+        objective=objective,
+        replicates=n,
+        seed=seed,
+        views=tuple(views),
+        alternatives=tuple(others),
+        absent=source.absent,
+        why_absent=source.why,
+        unavailable=source.unavailable,
+        notes=tuple(notes),
+        rows_read=0 if source.frame is None else source.frame.height,
+        data_sha256=digest,
+        data_words=source.words,
+    )
+
+
+def _stage(progress: Progress | None, label: str, k: int, total: int) -> Progress:
+    def say(words: str, share: float) -> None:
+        if progress is not None:
+            progress(f"{label}: {words}", (k + share) / total)
+
+    return say
+
+
+def _law(paper: Paper) -> LawView:
+    from scaling_fast import laws
+    from scaling_fast._core import Program
+
+    text = paper.fit.law
+    if text in laws.names():
+        law = laws.get(text)
+        return LawView(text, law.formula, tuple(law.columns or ()), tuple(law.params), text)
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
+        import difflib
+
+        near = difflib.get_close_matches(text, laws.names(), n=1)
+        hint = f"did you mean `{near[0]}`? " if near else ""
+        raise DataError(
+            f"`fit.law` is `{text}`, which is not a law; {hint}write a formula or a name"
+        )
+    inputs = [name for name in paper.data.columns if name != "y" and _uses(text, name)]
+    if not inputs:
+        raise DataError(
+            f"the law `{text}` uses no column; say in `data.columns` which of its names are columns"
+        )
+    return LawView(text, text, tuple(inputs), tuple(Program(text, inputs).params), text)
+
+
+def _uses(formula: str, name: str) -> bool:
+    return re.search(rf"(?<![A-Za-z0-9_]){re.escape(name)}(?![A-Za-z0-9_])", formula) is not None
+
+
+def reported_point(paper: Paper, law: LawView) -> ReportedPoint:
+    """Return what the paper says its parameters are, in natural units and the law's order."""
+    unknown = [key for key in paper.reported.params if key not in law.params]
+    if unknown:
+        raise DataError(
+            f"`reported.params` names `{unknown[0]}`, which the law `{law.name}` does not have; "
+            f"its parameters are {', '.join(law.params)}"
+        )
+    given = paper.reported.params
+    said = {name: Printed(given[name]) for name in law.params if name in given}
+    printed = {name: number for name, number in said.items() if not number.is_bound}
+    bounds = {name: f"{name} {number.text}" for name, number in said.items() if number.is_bound}
+    exact: dict[str, float] = {}
+    for key, text in paper.reported.log_params.items():
+        name = key if key in law.params else key.upper()
+        if name not in law.params:
+            raise DataError(
+                f"`reported.log_params` names `{key}`, which is neither a parameter of the law "
+                f"`{law.name}` nor the logarithm (in lower case) of one"
+            )
+        number = Printed(text)
+        if number.is_bound:
+            bounds.setdefault(name, f"{key} {text}")
+        else:
+            exact[name] = number.value if key == name else float(np.exp(number.value))
+    whole = len(printed) == len(law.params)
+    return ReportedPoint(
+        exact={k: exact[k] for k in law.params} if len(exact) == len(law.params) else None,
+        centre={k: p.value for k, p in printed.items()} if whole else None,
+        box={k: (p.lower, p.upper) for k, p in printed.items()} if whole else None,
+        missing=tuple(name for name in law.params if name not in printed),
+        printed=printed,
+        bounds={name: words for name, words in bounds.items() if name not in printed},
+    )
+
+
+def _objective(paper: Paper) -> tuple[str, Any, str, list[Note]]:
+    """Return residual scale, loss, both in words, and a note if the paper leaves them open."""
+    from scaling_fast import losses
+
+    stated, settings = paper.fit, paper.settings
+    open_words = [word for word in ("loss", "residual") if getattr(stated, word) == "unstated"]
+    residual = settings.residual if stated.residual == "unstated" else stated.residual
+    choice = settings.loss if stated.loss == "unstated" else stated.loss
+    loss: Any
+    if isinstance(choice, HuberLoss):
+        loss, words = losses.Huber(choice.huber), f"Huber({choice.huber:g}) losses of"
+    elif choice == "absolute":
+        loss, words = losses.Absolute(), "absolute"
+    else:
+        loss, words = losses.Squared(), "squared"
+    words = f"sum of {words} {residual} residuals"
+    notes = []
+    if open_words:
+        notes.append(
+            rows.Note(
+                "disclosure.objective",
+                "amber",
+                f"The paper does not state the {' or the '.join(open_words)} its fit minimised; "
+                f"the audit takes the {words}, which is our choice and not the paper's.",
+                "State the objective: loss, residual scale, weights, reduction.",
+            )
+        )
+    return residual, loss, words, notes
+
+
+def _view(
+    paper: Paper,
+    law: LawView,
+    selection: Selection,
+    *,
+    residual: str,
+    loss: Any,
+    reported: ReportedPoint,
+    replicates: int,
+    seed: int,
+    threads: int | None,
+    say: Progress,
+) -> View:
+    x = {name: rows.numbers(selection.rows, name) for name in law.columns}
+    y = rows.numbers(selection.rows, selection.target)
+    say("refit", 0.0)
+    stated, absolute, boxed, near_l1 = refit(
+        law,
+        x,
+        y,
+        residual=residual,
+        loss=loss,
+        box=None if reported.exact else reported.box,
+        centre=reported.centre,
+        threads=threads,
+    )
+    axis = "C" if "C" in selection.rows.columns else law.columns[0]
+    codes = rows.cluster_codes(paper, selection.rows)
+    view = View(
+        label=selection.label,
+        claim=selection.claim,
+        rule=selection.rule,
+        x=x,
+        y=y,
+        size_axis=(axis, rows.numbers(selection.rows, axis)),
+        codes=codes,
+        residual=residual,
+        near_l1=near_l1,
+        stated=stated,
+        absolute=absolute,
+        boxed=boxed,
+    )
+    if not selection.headline or not stated.converged:
+        return view
+    ask: dict[str, Any] = {"replicates": replicates, "seed": seed, "threads": threads}
+    pairs = resample(law, view, codes=None, say=lambda w, s: say(w, 0.1 + 0.45 * s), **ask)
+    clusters = None
+    if codes is not None and view.groups > len(law.params) + 1:
+        clusters = resample(law, view, codes=codes, say=lambda w, s: say(w, 0.55 + 0.45 * s), **ask)
+    return replace(view, pairs=pairs, clusters=clusters)

@@ -1,0 +1,288 @@
+"""Find, read, name and filter the rows that a claim speaks of."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from scaling_fast.auditing.claim.schema import Filter
+from scaling_fast.auditing.evidence.formulas import LawView, evaluate
+from scaling_fast.errors import DataError, ScalingError, quote
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scaling_fast.auditing.claim.reading import Paper
+    from scaling_fast.findings import Severity
+
+    Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something met on the way to the checks that a reader must know."""
+
+    code: str
+    severity: Severity
+    sentence: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The rows of a claim, or why there are none."""
+
+    frame: pl.DataFrame | None
+    words: str
+    absent: str | None = None
+    why: str = ""
+    notes: tuple[Note, ...] = ()
+    unavailable: bool = False  # named or released, but not within this audit's reach
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Rows to fit: under one filter, with one column of observations."""
+
+    label: str
+    claim: str | None
+    target: str
+    rule: str
+    rows: pl.DataFrame
+    headline: bool
+
+
+def find(paper: Paper, data: Any) -> Source:
+    """Return the rows of the claim: the caller's, the data set's or the file's."""
+    if data is not None:
+        if isinstance(data, (str, Path)):
+            path = Path(data)
+            if not _is_file(path):
+                raise DataError(f"data file {quote(path, 200)} not found")
+            frame, notes = _read(path, None)
+            return Source(frame, f"file {path.name}", notes=notes)
+        return Source(as_polars(data), "a frame given by the caller")
+    if paper.data.dataset is not None:
+        from scaling_fast import datasets
+
+        name = paper.data.dataset
+        try:
+            return Source(datasets.load(name), f"data set {name}")
+        except (ScalingError, OSError, ValueError) as error:
+            absent = f"the data set `{name}` is not available to this audit"
+            return Source(None, "none", absent, str(error), unavailable=True)
+    if paper.data.file is not None:
+        path = Path(paper.data.file)
+        path = path if path.is_absolute() or paper.folder is None else paper.folder / path
+        if not _is_file(path):
+            absent = f"the file {quote(paper.data.file, 200)} is not available to this audit"
+            return Source(None, "none", absent, unavailable=True)
+        frame, notes = _read(path, paper.data.sha256)
+        return Source(frame, f"file {path.name}", notes=notes)
+    released = paper.disclosure.get("data_released", "").strip().lower() == "yes"
+    return Source(None, "none", "the claim file names no rows", unavailable=released)
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether a path leads to a file; a path no system can hold leads to none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _read(path: Path, sha256: str | None) -> tuple[pl.DataFrame, tuple[Note, ...]]:
+    """Return the rows in the very bytes whose digest was compared: the path is read once."""
+    notes: tuple[Note, ...] = ()
+    try:
+        content = path.read_bytes()
+        if sha256 is not None:
+            found = hashlib.sha256(content).hexdigest()
+            if found != sha256.lower():
+                notes = (
+                    Note(
+                        "data.sha256",
+                        "amber",
+                        f"The data file has sha256 {found[:12]}..., the claim file expects "
+                        f"{sha256[:12]}...: these are not the rows the claim was written for.",
+                        "Fetch the pinned file, or write the new digest into the claim file.",
+                    ),
+                )
+        if path.suffix == ".parquet":
+            return pl.read_parquet(io.BytesIO(content)), notes
+        if path.suffix in {".arrow", ".feather", ".ipc"}:
+            return pl.read_ipc(io.BytesIO(content)), notes
+        return pl.read_csv(io.BytesIO(content), infer_schema_length=None), notes
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"data file `{path}` cannot be read: {error}") from error
+
+
+def as_polars(data: Any) -> pl.DataFrame:
+    """Return any frame, or a mapping of arrays, as a polars frame."""
+    if isinstance(data, pl.DataFrame):
+        return data
+    if isinstance(data, pl.LazyFrame):
+        return data.collect()
+    if isinstance(data, Mapping):
+        return pl.DataFrame({str(k): np.asarray(v) for k, v in data.items()})
+    import narwhals as nw
+
+    try:
+        frame = nw.from_native(data, eager_only=True)
+    except TypeError as error:
+        raise DataError(
+            f"data of type `{type(data).__name__}` is not a frame, a path or a mapping of arrays"
+        ) from error
+    return pl.DataFrame({name: frame[name].to_numpy() for name in frame.columns})
+
+
+def name_columns(paper: Paper, law: LawView, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with the claim's own names (N, D, C, y ...) beside the source's."""
+    spec = dict(paper.data.columns)
+    spec.setdefault("y", "loss")
+    derived = paper.data.derive
+    for name in law.columns:
+        if name not in spec and name not in derived:
+            spec[name] = name
+    # A claim of kind `fit` names its own observations; without one they are y's.
+    own = any(claim.kind == "fit" for claim in paper.claims)
+    needed = {*law.columns} if own else {*law.columns, "y"}
+    out = frame
+    for symbol, source in spec.items():
+        if source in frame.columns:
+            out = out.with_columns(frame[source].alias(symbol))
+        elif symbol in needed and symbol not in derived:
+            near = difflib.get_close_matches(source, frame.columns, n=1)
+            hint = f"did you mean `{near[0]}`? " if near else ""
+            example = near[0] if near else "the column's name"
+            raise DataError(
+                f"column `{source}` (the claim's {symbol}) not found in the data; {hint}"
+                f"the columns are {', '.join(frame.columns[:20])}; say which is which in the claim "
+                f'file: under [data], columns = {{ {symbol} = "{example}" }}',
+                column=source,
+            )
+    for symbol, formula in derived.items():
+        has = next((one for one in (symbol, spec.get(symbol)) if one in frame.columns), None)
+        if has is not None:
+            raise DataError(
+                f"`data.derive` makes {quote(symbol)}, which the data have as the column "
+                f"{quote(has)}; leave one of the two out",
+                column=has,
+            )
+        given = {c: numbers(out, c) for c in spec if c in out.columns and c != symbol}
+        out = out.with_columns(pl.Series(symbol, evaluate(formula, given)))
+    return out
+
+
+def numbers(frame: pl.DataFrame, column: str) -> Floats:
+    """Return a column as float64; text and nulls are refused by name and row."""
+    if column not in frame.columns:
+        near = difflib.get_close_matches(column, frame.columns, n=1)
+        hint = f"; did you mean `{near[0]}`?" if near else ""
+        raise DataError(f"column `{column}` not found in the data{hint}", column=column)
+    series = frame[column]
+    if not series.dtype.is_numeric():
+        raise DataError(
+            f"column `{column}` holds {series.dtype}, not numbers; cast it first", column=column
+        )
+    if series.null_count():
+        row = int(series.is_null().arg_max() or 0)
+        raise DataError(
+            f"column `{column}` has a null in row {row}; drop or fill it first",
+            column=column,
+            row=row,
+        )
+    return series.cast(pl.Float64).to_numpy()
+
+
+def digest(frame: pl.DataFrame) -> str:
+    """Return the sha256 of the numeric columns: names sorted, values little-endian, row order."""
+    out = hashlib.sha256()
+    for name in sorted(frame.columns):
+        if frame[name].dtype.is_numeric():
+            out.update(name.encode() + b"\0")
+            values = frame[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+            out.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
+    return out.hexdigest()
+
+
+def cluster_codes(paper: Paper, frame: pl.DataFrame) -> NDArray[np.int64] | None:
+    """Return a group number for each row, by the claim file's rule."""
+    rule = paper.data.cluster
+    if rule is None:
+        return None
+    if rule.log_round is not None:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = np.round(np.log(numbers(frame, rule.log_round)), rule.digits)
+        return np.unique(values, return_inverse=True)[1].astype(np.int64)
+    if rule.column not in frame.columns:
+        raise DataError(f"cluster column `{rule.column}` not found in the data", column=rule.column)
+    return frame[str(rule.column)].rank("dense").cast(pl.Int64).to_numpy() - 1
+
+
+def select(paper: Paper, frame: pl.DataFrame) -> tuple[list[Selection], list[Note]]:
+    """Return the rows to fit, headline first, and notes on filters that could not be applied."""
+    notes: list[Note] = []
+    kept: dict[str, tuple[str, pl.DataFrame]] = {}
+    filters = paper.data.filters or [Filter(name="all")]
+    for rule in filters:
+        words, rows, note = _apply(rule, frame)
+        if note is not None:
+            notes.append(note)
+        if rows is not None:
+            kept[rule.name] = (words, rows)
+    wanted = paper.data.headline_filter or filters[0].name
+    head = wanted if wanted in kept else next(iter(kept), "all")
+    words, rows = kept.get(head, ("all rows", frame))
+    chosen: list[Selection] = []
+    for claim in paper.claims:
+        if claim.kind != "fit" or claim.y is None:
+            continue
+        if claim.y in frame.columns:
+            chosen.append(Selection(claim.id, claim.id, claim.y, words, rows, headline=True))
+        else:
+            notes.append(
+                Note(
+                    "data.column",
+                    "grey",
+                    f"Claim `{claim.id}` speaks of the column `{claim.y}`, which the data lack.",
+                )
+            )
+    if not chosen:
+        chosen.append(Selection(head, None, "y", words, rows, headline=True))
+        chosen.extend(
+            Selection(name, None, "y", other_words, other, headline=False)
+            for name, (other_words, other) in kept.items()
+            if name != head
+        )
+    return chosen, notes
+
+
+def _apply(rule: Filter, frame: pl.DataFrame) -> tuple[str, pl.DataFrame | None, Note | None]:
+    """Return a filter in words and the rows it keeps, or a note why it cannot be applied."""
+    if rule.drop_largest is None or rule.column is None:
+        return "all rows", frame, None
+    values = numbers(frame, rule.column)
+    k = rule.drop_largest
+    words = f"without the {k} largest of {rule.column}"
+    if k >= values.size:
+        raise DataError(f"filter `{rule.name}` drops {k} of {values.size} rows: none is left")
+    order = np.sort(values)[::-1]
+    if order[k - 1] == order[k]:
+        note = Note(
+            "filter.ties",
+            "grey",
+            f"Filter `{rule.name}` is not applied: rows {k} and {k + 1} by {rule.column} tie at "
+            f"{order[k]:g}, so which rows are the {k} largest is not determined.",
+            "Choose a filter of the claim file whose cut falls between two rows.",
+        )
+        return words, None, note
+    return words, frame.filter(pl.Series(values < order[k - 1])), None

@@ -1,0 +1,313 @@
+"""Files the command reads and writes: by their suffix, whole or not at all, never over another."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import secrets
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scaling_fast.cli import parsing as words
+from scaling_fast.errors import DataError, nearest, quote
+from scaling_fast.runtime.files import read_regular
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import polars as pl
+
+    from scaling_fast.errors import ScalingError
+
+READ = (
+    ".csv",
+    ".tsv",
+    ".parquet",
+    ".pq",
+    ".arrow",
+    ".ipc",
+    ".feather",
+    ".json",
+    ".jsonl",
+    ".ndjson",
+)
+WRITTEN = (".csv", ".tsv", ".parquet", ".arrow", ".ipc", ".feather", ".json", ".jsonl", ".ndjson")
+RAW_CELLS = (
+    "In CSV, no apostrophe before text that begins with = + - @, which a spreadsheet may run."
+)
+MENDS = {
+    "utf-8": "; save it as UTF-8 (a spreadsheet calls it CSV UTF-8), or convert it: iconv -f UTF-16 -t "
+    "UTF-8",
+    "more fields": "; a row has more cells than the header has names: put cells that hold commas in "
+    "quotes, and give every column a name",
+}
+"""What polars says of a file -> how to mend it."""
+MOST_COUNTED = 2**30
+"""Bytes of a file above which an error names the row instead of counting the lines."""
+FORMULA = r"^[=+\-@\t\r]"  # what a spreadsheet may run when a cell of text begins with it
+
+
+def read_frame(name: str) -> pl.DataFrame:
+    """Return a file as a frame, `-` as CSV from stdin, anything else as a dataset's name.
+
+    Raises
+    ------
+    DataError
+        For a file that is missing, of an unknown suffix or unreadable, and an unknown dataset.
+    """
+    if name == "-":
+        return _read_stdin()
+    path = Path(name)
+    suffix = path.suffix.lower()
+    if suffix in READ:
+        return _parsed(name, suffix, path.read_bytes)
+    if path.exists() or suffix or os.sep in name:
+        problem = "is a directory" if path.is_dir() else "is not a kind of file that can be read"
+        if not path.exists():
+            problem = "does not exist"
+        raise DataError(
+            f"file {quote(name, 200)} {problem}; give a file ending in {', '.join(READ)}, "
+            "or the name of a dataset (`scaling-fast datasets` lists them)",
+            code="file",
+        )
+    from scaling_fast import datasets
+
+    if name not in datasets.names():
+        near = nearest(name, [*datasets.names(), *_files_here()])
+        meant = f"; did you mean {quote(near)}?" if near else ";"
+        raise DataError(
+            f"{quote(name, 200)} is neither a file nor a dataset{meant} "
+            "`scaling-fast datasets` lists the datasets",
+            code="unknown_dataset",
+        )
+    return datasets.load(name)
+
+
+def place(error: ScalingError, name: str, height: int) -> None:
+    """Turn the row in an error's sentence into a line of the file it was read from.
+
+    A row is left a row where lines and rows differ: other formats, stdin, breaks inside quotes.
+    """
+    if error.row is None:
+        return
+    first = None
+    if Path(name).suffix.lower() in {".csv", ".tsv"}:
+        with contextlib.suppress(OSError, ValueError):
+            content = read_regular(name, MOST_COUNTED)  # a pipe was emptied when it was read
+            lines = content.count(b"\n") + (not content.endswith(b"\n"))
+            first = 2 if lines == height + 1 else None  # line 1 is the header
+    error.args = (words.placed(str(error), error.row, first),)
+
+
+def _files_here() -> list[str]:
+    with contextlib.suppress(OSError):
+        return sorted(one.name for one in Path().iterdir() if one.suffix.lower() in READ)
+    return []
+
+
+def _frame(suffix: str, content: bytes) -> pl.DataFrame:
+    """Return the frame in a file's bytes; polars would take a path for a pattern of names."""
+    import polars as pl
+
+    source = io.BytesIO(content)
+    if suffix in {".csv", ".tsv"}:
+        separator = "\t" if suffix == ".tsv" else ","
+        frame = pl.read_csv(source, separator=separator, infer_schema_length=None)
+        _refuse_duplicates(content, separator)
+        return frame
+    if suffix in {".parquet", ".pq"}:
+        return pl.read_parquet(source)
+    if suffix in {".arrow", ".ipc", ".feather"}:
+        return pl.read_ipc(source)
+    if suffix == ".json":
+        return pl.read_json(source, infer_schema_length=None)
+    return pl.read_ndjson(source, infer_schema_length=None)
+
+
+def _refuse_duplicates(content: bytes, separator: str) -> None:
+    """Refuse a header that names a column twice, whose second polars renames in silence.
+
+    The header is read as a row by the parser that reads the rows, which also unpacks it.
+    """
+    import polars as pl
+
+    header = pl.read_csv(
+        io.BytesIO(content),
+        separator=separator,
+        has_header=False,
+        infer_schema=False,
+        n_rows=1,
+        truncate_ragged_lines=True,
+    )
+    seen: set[str] = set()
+    for one in header.row(0):
+        if one in seen:
+            raise DataError(
+                f"the header names column {quote(one)} twice; rename one of them",
+                code="duplicate_column",
+                column=one,
+            )
+        if one:
+            seen.add(one)
+
+
+def _parsed(name: str, suffix: str, read: Callable[[], bytes]) -> pl.DataFrame:
+    """Read, with the file's name in the sentence of whatever goes wrong."""
+    import polars as pl
+
+    content = b""
+    try:
+        content = read()
+        frame = _frame(suffix, content)
+    except DataError as error:
+        error.args = (f"file {quote(name, 200)}: {error}",)
+        raise
+    except FileNotFoundError as error:
+        raise DataError(f"file {quote(name, 200)} does not exist", code="file") from error
+    except (pl.exceptions.PolarsError, OSError, ValueError, UnicodeError) as error:
+        if suffix == ".csv" and b";" in content.partition(b"\n")[0].partition(b",")[0]:
+            raise _semicolons(name) from error  # whose decimal commas make ragged rows
+        said = getattr(error, "strerror", None) or str(error)
+        reason = said.strip().split("\n", 1)[0] or type(error).__name__
+        mend = next((how for word, how in MENDS.items() if word in reason), "")
+        raise DataError(
+            f"file {quote(name, 200)} cannot be read: {reason}{mend}", code="file"
+        ) from error
+    if frame.width == 1 and ";" in frame.columns[0]:
+        raise _semicolons(name)
+    return frame
+
+
+def _semicolons(name: str) -> DataError:
+    return DataError(
+        f"file {quote(name, 200)} seems to be separated by semicolons; write it with commas (and "
+        "points in its numbers), for example pandas.read_csv(..., sep=';').to_csv(...)",
+        code="file",
+    )
+
+
+def _read_stdin() -> pl.DataFrame:
+    if sys.stdin is None or sys.stdin.closed:
+        raise DataError("stdin is closed, so `-` names no data; give a file", code="file")
+    return _parsed("-", ".csv", sys.stdin.buffer.read)
+
+
+def refuse_unwritable(path: Path, *, force: bool, suffixes: tuple[str, ...] = ()) -> None:
+    """Refuse an output path before the work begins that it would hold.
+
+    Raises
+    ------
+    DataError
+        For a suffix that is not known, a file that is there already (without `force`), anything
+        but a regular file, and a directory that is missing or cannot be written to.
+    """
+    name = quote(path, 200)
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise DataError(f"output {name} must end in {', '.join(suffixes)}", code="output")
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        mode = None
+    except (OSError, ValueError) as error:
+        raise DataError(f"output {name} cannot be written: {error}", code="output") from error
+    if mode is not None and not stat.S_ISREG(mode):
+        raise DataError(f"output {name} is not a regular file; choose another path", code="output")
+    if mode is not None and not force:
+        raise DataError(f"output {name} exists already; --force replaces it", code="exists")
+    parent = path.parent
+    if not parent.is_dir():
+        raise DataError(f"there is no directory {quote(parent, 200)} to write to", code="output")
+    if not os.access(parent, os.W_OK):
+        raise DataError(
+            f"directory {quote(parent, 200)} is not writable; choose another path", code="output"
+        )
+
+
+def refuse_equal(named: dict[str, Path | None]) -> None:
+    """Refuse two outputs of one path, the later of which would replace the earlier.
+
+    Raises
+    ------
+    DataError
+        Naming both options.
+    """
+    seen: dict[str, str] = {}
+    for option, path in named.items():
+        if path is None:
+            continue
+        first = seen.setdefault(os.path.normcase(path.resolve()), option)
+        if first != option:
+            raise DataError(
+                f"{first} and {option} name the same file {quote(path, 200)}; "
+                "give each a path of its own",
+                code="output",
+            )
+
+
+def inert(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with an apostrophe before each text that a spreadsheet would run."""
+    import polars as pl
+    import polars.selectors as cs
+
+    texts = cs.string() | cs.categorical() | cs.enum()
+    cells = texts.cast(pl.String()).str.replace(f"({FORMULA})", "'$1")
+    names: dict[str, str] = {}
+    for one in frame.columns:
+        if re.match(FORMULA, one):
+            names[one] = f"'{one}"
+            while names[one] in frame.columns:
+                names[one] = f"'{names[one]}"
+    return frame.with_columns(cells).rename(names)
+
+
+def write_frame(frame: pl.DataFrame, path: Path, *, force: bool, raw: bool = False) -> None:
+    """Write a frame by the suffix of its path; CSV numbers carry all digits, lists become text.
+
+    In CSV and TSV a text that a spreadsheet would run begins with an apostrophe, unless `raw`.
+
+    Raises
+    ------
+    DataError
+        As `refuse_unwritable`, or when the disk refuses.
+    """
+    import polars.selectors as cs
+
+    refuse_unwritable(path, force=force, suffixes=WRITTEN)
+    suffix = path.suffix.lower()
+    content = io.BytesIO()
+    if suffix in {".csv", ".tsv"}:
+        flat = frame.with_columns(cs.list().list.join(", "))
+        safe = flat if raw else inert(flat)
+        safe.write_csv(content, separator="\t" if suffix == ".tsv" else ",")
+    elif suffix == ".parquet":
+        frame.write_parquet(content)
+    elif suffix in {".arrow", ".ipc", ".feather"}:
+        frame.write_ipc(content)
+    elif suffix == ".json":
+        frame.write_json(content)
+    else:
+        frame.write_ndjson(content)
+    _write(content.getvalue(), path)
+
+
+def _write(content: bytes, path: Path) -> None:
+    """Write bytes beside the path and move them there: the file is the old one or the new one."""
+    scratch = path.with_name(f".{path.name[:80]}.{secrets.token_hex(6)}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        handle = os.open(scratch, flags, 0o644)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            scratch.replace(path)
+        except BaseException:
+            scratch.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise DataError(
+            f"output {quote(path, 200)} cannot be written: {error.strerror}", code="output"
+        ) from error

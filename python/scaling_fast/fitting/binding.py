@@ -1,0 +1,251 @@
+"""What is asked of a fit, bound together and refused where it cannot be meant, before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from scaling_fast.errors import DataError, ParameterError, quote, suggestion
+from scaling_fast.fitting.table import DIAGNOSTICS, column_name
+from scaling_fast.frames import as_frame
+from scaling_fast.laws.usual import mapping_hint
+from scaling_fast.losses.registry import LOSSES
+from scaling_fast.losses.residual import ALLOWED, LogExcess
+from scaling_fast.losses.sums import Huber
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scaling_fast.fitting.request import Request
+    from scaling_fast.frames import Table
+    from scaling_fast.laws import Law
+    from scaling_fast.losses.registry import Loss
+
+__all__ = [
+    "bound_law",
+    "check_excess",
+    "checked_loss",
+    "column_hints",
+    "refuse_extreme_sigma",
+    "refuse_key_clash",
+    "refuse_lost_diagnostics",
+    "require_floor",
+    "requirements",
+    "target_and_residual",
+    "with_params",
+]
+
+DEFAULT_TARGET = "loss"
+
+
+def with_params(law: Law, params: Any) -> Law:
+    """Return the law with the caller's `params=` in place of its own, by name."""
+    if not params:
+        return law
+    if not isinstance(params, Mapping):
+        raise ParameterError(
+            f"params must be a mapping of name to Param, got {quote(params)}",
+            code="params",
+            param="params",
+        )
+    for one in params:
+        if not isinstance(one, str) or one not in law.params:
+            raise ParameterError(
+                f"params names {quote(one)}, which is no parameter of the law"
+                f"{suggestion(one, law.params, kind='parameters')}",
+                code="unknown_name",
+                param=one,
+            )
+    declared = {one: law.params[one] for one in law.to_dict()["params"]}
+    return replace(law, params=declared | dict(params))
+
+
+def bound_law(law: Law, columns: Mapping[str, Any] | None, frame: Any, target: str | None) -> Law:
+    """Return the law with its columns: those `columns` names, or those the frame has."""
+    if columns is not None and not isinstance(columns, Mapping):
+        raise ParameterError(
+            f'columns must be a mapping such as {{"N": "params"}}, got {quote(columns)}',
+            code="columns",
+            param="columns",
+        )
+    aimed = target if target is not None else law.target
+    aimed = aimed if aimed is not None else DEFAULT_TARGET
+    names = law.columns if law.columns is not None else tuple(law.params)
+    for one in columns or ():
+        if one not in names and one != aimed:
+            raise ParameterError(
+                f"columns names {quote(one)}, which the formula does not have"
+                f"{suggestion(str(one), names, kind='names')}",
+                code="unknown_name",
+                param=str(one),
+            )
+    if law.columns is not None:
+        return law
+    if columns:
+        return law.bind([one for one in columns if one in law.params])
+    # A column that cannot be read is a column all the same: what is wrong with it is said when it is read.
+    has = list(frame) if isinstance(frame, Mapping) else as_frame(frame, ()).columns
+    return law.bind_frame(
+        [one for one in has if isinstance(one, str) and (one != aimed or one in law.params)]
+    )
+
+
+@contextmanager
+def column_hints(law: Law, columns: Mapping[str, Any] | None, frame: Any) -> Iterator[None]:
+    """Add to the error for a column that is missing how to say which of the frame it is."""
+    try:
+        yield
+    except DataError as error:
+        name = error.column
+        if error.code == "missing_column" and name in (law.columns or ()):
+            has = list(frame) if isinstance(frame, Mapping) else as_frame(frame, ()).columns
+            hint = mapping_hint(
+                [one for one in law.columns or () if one not in (columns or {})], has
+            )
+            if hint is not None and name not in (columns or {}):
+                error.args = (f"{error}; say which column is which: {hint}",)
+        raise
+
+
+def target_and_residual(
+    law: Law, target: str | None, residual: str | LogExcess | None
+) -> tuple[str, str | LogExcess]:
+    """Return the target's name and the residual, from the arguments or from the left side of the formula."""
+    if law.target is not None and target is not None and target != law.target:
+        raise ParameterError(
+            f"target is {quote(target)}, but the formula explains {quote(law.target)}",
+            code="target",
+            param="target",
+        )
+    if target is not None and not isinstance(target, str):
+        raise ParameterError(
+            f"target must be a column's name, got {quote(target)}", code="target", param="target"
+        )
+    if not isinstance(residual, LogExcess) and residual not in (None, "log", "raw", "logit"):
+        raise ParameterError(
+            f'residual must be "log", "raw", "logit" or LogExcess("E"), got {quote(residual)}',
+            code="residual",
+            param="residual",
+        )
+    if law.transform is not None:
+        if residual not in (None, "raw"):
+            raise ParameterError(
+                f"the formula explains {law.transform}({law.target}), so its residuals are raw on that "
+                f"scale; leave residual={residual!r} out",
+                code="residual",
+                param="residual",
+            )
+        residual = "raw"
+    named = target if target is not None else law.target
+    return named if named is not None else DEFAULT_TARGET, residual or "log"
+
+
+def check_excess(law: Law, loss: Loss, residual: LogExcess) -> None:
+    """Refuse a log-excess residual of a name that is no parameter, or under a loss that has no likelihood."""
+    if residual.param not in law.params:
+        raise ParameterError(
+            f"LogExcess names {quote(residual.param)}, which is no parameter of the law"
+            f"{suggestion(residual.param, law.params, kind='parameters')}",
+            code="unknown_name",
+            param=residual.param,
+        )
+    if loss.name not in ALLOWED:
+        raise ParameterError(
+            f"{residual!r} wants loss=Squared(), ScaledHuber(delta) or StudentT(nu), got {loss!r}: "
+            "the target is transformed by a parameter, and only a likelihood can be corrected for it",
+            code="loss",
+            param="loss",
+        )
+
+
+def require_floor(law: Law, table: Table, residual: LogExcess) -> None:
+    """Refuse targets that do not lie above every legal value of the floor."""
+    param = law.params[residual.param]
+    least = param.lower if param.fixed is None else param.fixed
+    bad = table.target <= least
+    if bad.any():
+        row = int(table.order[bad].min())
+        said = "lower bound" if param.fixed is None else "fixed value"
+        raise DataError(
+            f"column {quote(table.target_name)} must lie above the {said} {least:g} of "
+            f"{quote(residual.param)}, because LogExcess takes the logarithm of their difference; "
+            f"row {row} does not",
+            code="domain",
+            column=table.target_name,
+            param=residual.param,
+            row=row,
+        )
+
+
+def checked_loss(loss: Any) -> Loss:
+    """Return the loss; None stands for the default, `Huber(1e-3)`."""
+    if loss is None:
+        return Huber(1e-3)
+    if isinstance(loss, type) or getattr(loss, "name", None) not in LOSSES:
+        raise ParameterError(
+            f"loss must be a loss such as Huber(1e-3) or Squared(), got {quote(loss)}",
+            code="loss",
+            param="loss",
+        )
+    return loss  # type: ignore[no-any-return]
+
+
+def refuse_key_clash(law: Law, keys: Sequence[str]) -> None:
+    """Refuse a group column that has the name of a parameter: the table of fits could not hold both."""
+    for one in keys:
+        if one in law.params or one in law.derived:
+            raise ParameterError(
+                f"the group column {quote(one)} has the name of a parameter; rename the column",
+                code="name_clash",
+                param=one,
+            )
+
+
+def refuse_lost_diagnostics(request: Request) -> None:
+    """Refuse names that leave a column of the table of fits neither its own name nor `fit_...`."""
+    law = request.law
+    taken = [*request.table.keys.columns, *request.names, *law.derived]
+    for one in DIAGNOSTICS:
+        own = column_name(one, taken)
+        if own in taken and (one != "scale" or request.is_likelihood):
+            raise ParameterError(
+                f"the names {quote(one)} and {quote(own)} are both taken, so the table has none left for "
+                f"the {one} of a fit; rename one of them",
+                code="name_clash",
+                param=own,
+            )
+
+
+SIGMA_RANGE = (1e-140, 1e140)
+"""Beyond it the squares of residuals over sigma leave double precision."""
+
+
+def refuse_extreme_sigma(table: Table) -> None:
+    """Refuse a sigma whose residuals have squares outside double precision."""
+    if table.sigma is None:
+        return
+    low, high = float(table.sigma.min()), float(table.sigma.max())
+    if low < SIGMA_RANGE[0] or high > SIGMA_RANGE[1]:
+        worst = low if low < SIGMA_RANGE[0] else high
+        raise DataError(
+            f"sigma must lie between {SIGMA_RANGE[0]:g} and {SIGMA_RANGE[1]:g}, got `{worst:g}`; "
+            "measure the target and sigma in other units",
+            code="sigma",
+            column="sigma",
+        )
+
+
+def requirements(request: Request) -> list[tuple[str, str, str]]:
+    """Return what the law asks of its columns and, through its transform, of its target."""
+    needs = [(column, kind, because) for column, kind, because in request.program.requirements]
+    if request.program.transform in ("log", "ln", "log2", "log10"):
+        needs.append(
+            (
+                request.table.target_name,
+                "positive",
+                f"{request.program.transform}({request.table.target_name})",
+            )
+        )
+    return needs

@@ -1,0 +1,200 @@
+"""Whether the rows of a fit are a design that can identify its law."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scaling_fast._core import names as formula_names
+from scaling_fast.findings import Finding
+from scaling_fast.laws.quantities import evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from scaling_fast.fitting.request import Request
+    from scaling_fast.laws import Need
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["measured", "shortfalls"]
+
+DIGITS = 6
+"""Significant digits to which values are taken for one level: budgets of 6*N*D agree to no more."""
+
+THINNED, ENOUGH = 4096, 256
+"""Rows of a thinned column, and the levels among them from which on the others need not be counted."""
+
+MEND = {
+    "rows": "add rows",
+    "levels": "add rows at other values of {of}",
+    "decades": "add rows at smaller and larger {of}",
+    "ratio": "add rows at smaller and larger scales",
+    "largest": "add rows where {of} is larger",
+    "positive": "add rows {of}",
+    "independence": "add rows that vary {of} at equal {within}",
+}
+
+
+def shortfalls(request: Request, params: Floats) -> list[Finding]:
+    """Return one finding for each need of the law that its rows do not meet.
+
+    Parameters
+    ----------
+    request
+        The fitted question.
+    params
+        Fitted parameters, shape (groups, parameters); a need of one that is not finite is not
+        assessed.
+    """
+    values = {one: params[:, j] for j, one in enumerate(request.names)}
+    table = request.table
+    # What some of very many rows have, all of them have: only a need that those miss is measured in full.
+    step = table.rows // THINNED if table.groups == 1 else 0
+    some = {one: column[::step] for one, column in table.arrays.items()} if step > 1 else {}
+    found = []
+    for need in request.law.needs:
+        if some and need.measure in GROWING and not need.within:
+            ends = np.array([0, len(next(iter(some.values())))])
+            if not _is_short(need, measured(need, some, ends, values)).any():
+                continue
+        has = measured(need, table.arrays, table.offsets, values)
+        short = _is_short(need, has)
+        if short.any():
+            found.append(_finding(need, has, short, request.law.name or "the law"))
+    return found
+
+
+def _is_short(need: Need, has: Floats) -> NDArray[np.bool_]:
+    # Rounding must not turn four decades into 3.9999.
+    return np.asarray(has < need.least - 1e-9 * abs(need.least))
+
+
+GROWING = ("levels", "decades", "ratio", "largest", "positive")
+"""Measures that more rows can only raise."""
+
+
+def measured(
+    need: Need,
+    columns: Mapping[str, Floats],
+    offsets: NDArray[np.int64],
+    params: Mapping[str, Floats],
+) -> Floats:
+    """Return what each group has of what a need asks, shape (groups,); NaN where it has no value.
+
+    Parameters
+    ----------
+    need
+        What is measured.
+    columns
+        Name in the law -> values sorted by group, shape (rows,).
+    offsets
+        Starts of the groups and the end, shape (groups + 1,).
+    params
+        Name -> values, shape (groups,).
+    """
+    counts = np.diff(offsets)
+    if need.measure == "rows":
+        return counts.astype(np.float64)
+    starts, group = offsets[:-1], np.repeat(np.arange(counts.size), counts)
+
+    def rows(formula: str) -> Floats:
+        names = formula_names(formula)[2]
+        used = {one: columns[one] if one in columns else params[one][group] for one in names}
+        value = evaluate(formula, used)
+        return value if value.size == group.size else np.broadcast_to(value[:1], group.shape)
+
+    of = rows(need.of)
+    if need.measure == "levels":
+        return _levels(of, rows(need.within) if need.within else None, group, counts.size)
+    if need.measure == "positive":
+        return np.add.reduceat((of > 0.0).astype(np.float64), starts)
+    if need.measure == "independence":
+        return _independence(of, rows(need.within), group, starts, counts)
+    largest = np.maximum.reduceat(of, starts)
+    if need.measure == "largest":
+        return largest
+    with np.errstate(all="ignore"):
+        smallest = np.minimum.reduceat(of, starts)
+        ratio = np.where(smallest >= 0.0, largest / smallest, np.nan)
+        return np.log10(ratio) if need.measure == "decades" else ratio
+
+
+def _levels(of: Floats, within: Floats | None, group: NDArray[np.int64], groups: int) -> Floats:
+    """Return the number of different values in each group, or its median over levels of `within`."""
+    if groups == 1 and within is None:
+        # No need asks for nearly as many levels as a thinned column of many rows has.
+        seen = np.unique(_rounded(of[:: max(1, of.size // THINNED)])).size
+        return np.array([float(seen if seen >= ENOUGH else np.unique(_rounded(of)).size)])
+    keys = [_rounded(of), group] if within is None else [_rounded(of), _rounded(within), group]
+    order = np.lexsort(keys)
+    ordered = [key[order] for key in keys]
+    first = np.ones(group.size, dtype=bool)
+    first[1:] = np.any([one[1:] != one[:-1] for one in ordered], axis=0)
+    if within is None:
+        return np.bincount(ordered[-1][first].astype(np.int64), minlength=groups).astype(np.float64)
+    outer = np.ones(group.size, dtype=bool)
+    outer[1:] = np.any([one[1:] != one[:-1] for one in ordered[1:]], axis=0)
+    cell = np.cumsum(outer) - 1
+    sizes = np.bincount(cell[first]).astype(np.float64)
+    owner = ordered[-1][outer].astype(np.int64)
+    by_size = np.lexsort((sizes, owner))
+    cells = np.bincount(owner, minlength=groups)
+    begin = np.cumsum(cells) - cells
+    low, high = sizes[by_size][begin + (cells - 1) // 2], sizes[by_size][begin + cells // 2]
+    middle: Floats = (low + high) / 2
+    return middle
+
+
+def _rounded(values: Floats) -> Floats:
+    with np.errstate(all="ignore"):
+        exponent = np.floor(np.log10(np.abs(values)))
+    exponent[~np.isfinite(exponent)] = 0.0
+    unit = 10.0 ** np.clip(DIGITS - 1 - exponent, -300, 300)
+    rounded: Floats = np.round(values * unit) / unit
+    return rounded
+
+
+def _independence(
+    of: Floats,
+    within: Floats,
+    group: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    counts: NDArray[np.int64],
+) -> Floats:
+    """Return 1 - |correlation| of each group; 0 where one of the two does not vary."""
+
+    def centred(one: Floats) -> Floats:
+        deviation: Floats = one - (np.add.reduceat(one, starts) / counts)[group]
+        return deviation
+
+    a, b = centred(of), centred(within)
+    with np.errstate(all="ignore"):
+        scale = np.sqrt(np.add.reduceat(a * a, starts) * np.add.reduceat(b * b, starts))
+        correlation = np.abs(np.add.reduceat(a * b, starts)) / scale
+    return np.where(scale > 0.0, 1.0 - correlation, 0.0)
+
+
+def _finding(need: Need, has: Floats, short: NDArray[np.bool_], law: str) -> Finding:
+    worst = float(has[short].min())
+    what = need.place if need.measure == "positive" else need.label or need.of
+    mend = MEND[need.measure].format(of=what, within=need.within)
+    if has.size == 1:
+        begin = need.shortfall(worst)
+    else:
+        begin = f"in {int(short.sum())} of {has.size} groups (the worst: {need.shortfall(worst)})"
+        begin += " the design is poor"
+    because = f"; otherwise {need.because}" if need.because else ""
+    return Finding(
+        code="design",
+        check="fit",
+        severity="amber",
+        sentence=f"{begin}, {law} asks for {need.says}{because}: {mend}",
+        statistic=worst,
+        threshold=need.least,
+        evidence={"measure": need.measure, "of": need.of, "within": need.within},
+        advice=f"{mend}, or fit a law that asks for less",
+    )

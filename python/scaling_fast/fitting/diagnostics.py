@@ -1,0 +1,240 @@
+"""What is worth knowing about a fit before its numbers are used."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scaling_fast.errors import quote
+from scaling_fast.findings import Finding
+from scaling_fast.fitting.design import shortfalls
+from scaling_fast.fitting.status import status_sentence
+from scaling_fast.losses.residual import LogExcess
+
+if TYPE_CHECKING:
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from scaling_fast.fitting.request import Request
+
+__all__ = ["of_fit", "on_the_margin"]
+
+LARGE_CONDITION = 1e12
+"""Condition of the scaled J'J above which a direction of the parameters is determined by rounding."""
+
+
+def of_fit(
+    request: Request,
+    numbers: dict[str, NDArray[Any]],
+    status: pl.Series,
+    *,
+    single: bool,
+    disagreed: bool,
+) -> tuple[Finding, ...]:
+    """Return the findings of a fit, in the order in which they matter.
+
+    `disagreed`: the automatic search of a single fit ended without starts that agree.
+    """
+    found = list(request.table.findings)
+    found += _rows(request)
+    found += _mistyped(request)
+    found += shortfalls(request, numbers["params"])
+    if not single:
+        failed = int((status != "converged").sum())
+        if failed:
+            found.append(
+                _finding(
+                    "groups_failed",
+                    "amber",
+                    f"{failed} of {len(status)} groups have no certified optimum; their status says why",
+                    statistic=float(failed),
+                )
+            )
+        return tuple(found)
+    names = request.names
+    level = [one for one, on in zip(names, numbers["level"][0], strict=True) if on]
+    if level:
+        found.append(
+            _finding(
+                "level_optimum",
+                "red",
+                f"the optimum is not one point: along {quote(level, 200)} the loss stays the same",
+                advice="use a smoother loss (a larger delta, or Squared), or add rows",
+                evidence={"parameters": level},
+            )
+        )
+    if status[0] == "not_identified" and numbers["unidentified"][0].any():
+        lost = [one for one, gone in zip(names, numbers["unidentified"][0], strict=True) if gone]
+        found.append(
+            _finding(
+                "not_identified",
+                "red",
+                f"the rows do not determine {quote(lost, 200)}",
+                advice=status_sentence("not_identified"),
+                evidence={"parameters": lost},
+            )
+        )
+    elif status[0] == "degenerate":
+        found.append(
+            _finding(
+                "no_scale",
+                "red",
+                "the residuals have no scale: the likelihood grows without end as the scale goes to 0",
+                advice="use Squared() or Huber(delta), a larger nu, or add rows",
+            )
+        )
+    elif status[0] not in ("converged", "not_identified"):
+        found.append(_finding("not_converged", "red", status_sentence(status[0])))
+    if disagreed and status[0] == "converged":
+        agreement, starts = int(numbers["agreement"][0]), int(numbers["n_starts"][0])
+        found.append(
+            _finding(
+                "not_global",
+                "amber",
+                f"{agreement} of {starts} starts ended at this optimum, too few to call it the global one",
+                advice='search more with starts=100, and resample with starts="multi"',
+                statistic=float(agreement),
+            )
+        )
+    bound = [one for one, on in zip(names, numbers["at_bound"][0], strict=True) if on]
+    if on_the_margin(request, numbers)[0]:
+        floor = getattr(request.residual, "param", "")
+        bound.remove(floor)
+        found.append(
+            _finding(
+                "no_interior_optimum",
+                "red",
+                f"the likelihood grows without end as {quote(floor)} nears the smallest target, and has no "
+                "optimum below it",
+                advice=f"add rows, give {floor} an upper bound or a value, or use log residuals",
+                evidence={"parameter": floor},
+            )
+        )
+    if bound:
+        found.append(
+            _finding(
+                "at_bound",
+                "amber",
+                f"{quote(bound, 200)} ended on a bound; intervals and tests of it need a boundary reference",
+                evidence={"parameters": bound},
+            )
+        )
+    if float(numbers["condition"][0]) > LARGE_CONDITION:
+        found.append(
+            _finding(
+                "ill_conditioned",
+                "amber",
+                "the parameters trade off against one another almost exactly",
+                statistic=float(numbers["condition"][0]),
+                threshold=LARGE_CONDITION,
+                advice="report quantities the rows determine, or collect runs at other scales",
+            )
+        )
+    found += _zone(request, numbers)
+    return tuple(found)
+
+
+def on_the_margin(request: Request, numbers: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Return for each group whether the floor of a log-excess stands as near the targets as is looked.
+
+    No bound of the caller's is there: the spike of such a likelihood at the smallest target
+    (Hill 1963) is no optimum of anything.
+    """
+    residual = request.residual
+    if not isinstance(residual, LogExcess) or not residual.jacobian:
+        return np.zeros(len(numbers["at_bound"]), dtype=bool)
+    place = request.names.index(residual.param)
+    param, value = request.law.params[residual.param], numbers["params"][:, place]
+    own = (value > param.lower) & (value < param.upper)
+    return np.asarray(numbers["at_bound"][:, place] & own)
+
+
+SHORTEST = 3
+"""Length below which a parameter's name is a symbol that resembles too many columns."""
+
+
+def _mistyped(request: Request) -> list[Finding]:
+    """Say which parameters look like columns of the frame that the law does not use."""
+    used = set(request.table.sources.values()) | set(request.law.columns or ())
+    unused = {one.casefold(): one for one in request.table.frame.columns if one not in used}
+    found = []
+    for name in request.names:
+        close = difflib.get_close_matches(name.casefold(), unused, n=1, cutoff=0.8)
+        if len(name) >= SHORTEST and close:
+            found.append(
+                _finding(
+                    "parameter_like_column",
+                    "amber",
+                    f"{quote(name)} is taken for a parameter; did you mean the column {quote(unused[close[0]])}?",
+                    advice="write the column's name, or say which name is which column with columns=",
+                    evidence={"parameter": name, "column": unused[close[0]]},
+                )
+            )
+    return found
+
+
+def _counted(rows: int) -> str:
+    return "1 row" if rows == 1 else f"{rows} rows"
+
+
+def _were(rows: int) -> str:
+    return "was" if rows == 1 else "were"
+
+
+def _rows(request: Request) -> list[Finding]:
+    table, found = request.table, []
+    if table.dropped:
+        found.append(
+            _finding(
+                "rows_dropped",
+                "amber",
+                f"{_counted(table.dropped)} with a null or NaN {_were(table.dropped)} dropped",
+            )
+        )
+    if table.zero_weight:
+        found.append(
+            _finding(
+                "zero_weight",
+                "green",
+                f"{_counted(table.zero_weight)} of weight 0 {_were(table.zero_weight)} left out",
+            )
+        )
+    free = sum(param.fixed is None for param in request.law.params.values())
+    if table.groups == 1 and table.rows == free:
+        found.append(
+            _finding(
+                "no_dof",
+                "amber",
+                f"n = p = {free}: the curve passes through every row, so nothing is left to measure its error",
+            )
+        )
+    return found
+
+
+def _zone(request: Request, numbers: dict[str, NDArray[Any]]) -> list[Finding]:
+    """Say when a Huber delta acts as least squares or as least absolute deviations."""
+    if request.loss.name != "huber":
+        return []
+    delta = request.loss.spec()[1]
+    point = dict(zip(request.names, numbers["params"][0].tolist(), strict=True))
+    if not all(np.isfinite(one) for one in point.values()):
+        return []
+    size = np.abs(request.rows(0, point)[0])
+    median = float(np.median(size))
+    share = float(np.mean(size > delta))
+    evidence = {"share_linear": share, "mad": median, "delta": delta}
+    if median == 0.0 or median < 1e-12:
+        return []
+    if delta > 10 * median:
+        sentence = f"delta = {delta:g} is over 10 median residuals: the loss acts as least squares"
+        return [_finding("delta_wide", "green", sentence, statistic=share, evidence=evidence)]
+    if delta < median / 100:
+        sentence = f"delta = {delta:g} is under 1/100 of the median residual: the loss acts as absolute deviations"
+        return [_finding("delta_narrow", "green", sentence, statistic=share, evidence=evidence)]
+    return []
+
+
+def _finding(code: str, severity: Any, sentence: str, **more: Any) -> Finding:
+    return Finding(code=code, check="fit", severity=severity, sentence=sentence, **more)

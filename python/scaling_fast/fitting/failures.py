@@ -1,0 +1,65 @@
+"""What a single fit that found nothing is told."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scaling_fast.errors import ConvergenceError, DataError, quote
+from scaling_fast.frames.values import first_bad
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scaling_fast.fitting.request import Request
+    from scaling_fast.frames import Table
+
+__all__ = []
+
+
+def refuse_useless(request: Request, numbers: dict[str, NDArray[Any]], status: str) -> None:
+    free = [one for one in request.names if request.law.params[one].fixed is None]
+    if status == "too_few_rows":
+        raise DataError(
+            f"n={request.table.rows} rows are fewer than the p={len(free)} free parameters "
+            f"{quote(free, 200)}; add rows or fix parameters",
+            code="too_few_rows",
+        )
+    lost = [
+        one for one, gone in zip(request.names, numbers["unidentified"][0], strict=True) if gone
+    ]
+    if status == "not_identified" and set(free) <= set(lost):
+        raise DataError(
+            f"the rows identify none of the parameters {quote(free, 200)} where the search ended: a column that "
+            "does not vary, parameters that only occur together, or a search that lost its way; add rows at "
+            "other scales, fix parameters or give starts",
+            code="not_identified",
+            param=free[0],
+        )
+    if status == "not_finite" and math.isfinite(float(numbers["objective"][0])):
+        raise ConvergenceError(
+            f"the best fit of the law {quote(request.law.formula, 80)} lies where a parameter is too large or "
+            "too small for a number: the objective falls on and on towards there; give bounds, fix a "
+            "parameter, or measure the columns in other units",
+            code="not_finite",
+        )
+    if status == "not_finite":
+        raise ConvergenceError(
+            f"the law {quote(request.law.formula, 80)} has no finite objective at any start; give starts or "
+            f"bounds inside its domain, or measure the columns in other units{_tiny(request.table)}",
+            code="not_finite",
+        )
+
+
+def _tiny(table: Table) -> str:
+    """Return the place of the first value so near 0 that doubles lose its digits, as the end of a sentence."""
+    least = np.finfo(np.float64).tiny
+    for name, values in ((table.target_name, table.target), *table.arrays.items()):
+        bad = (values != 0.0) & (np.abs(values) < least)
+        if bad.any():
+            row, value = first_bad(values, bad, table.order)
+            called = quote(table.sources.get(name, name))
+            return f"; column {called} holds {quote(repr(value))} in row {row}, too near 0 for a double"
+    return ""

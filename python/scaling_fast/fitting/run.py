@@ -1,0 +1,236 @@
+"""Fit a law: any frame in, a certified optimum a group out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import polars as pl
+
+from scaling_fast.errors import (
+    FormulaError,
+    quote,
+)
+from scaling_fast.fitting import diagnostics as advice
+from scaling_fast.fitting.binding import (
+    bound_law,
+    check_excess,
+    checked_loss,
+    column_hints,
+    refuse_extreme_sigma,
+    refuse_key_clash,
+    refuse_lost_diagnostics,
+    require_floor,
+    requirements,
+    target_and_residual,
+    with_params,
+)
+from scaling_fast.fitting.failures import refuse_useless
+from scaling_fast.fitting.request import Request
+from scaling_fast.fitting.result import Fit
+from scaling_fast.fitting.robust_scale import mad_scale
+from scaling_fast.fitting.starts import starting_points
+from scaling_fast.fitting.status import status_column
+from scaling_fast.fitting.table import AGREEMENT_NEEDED, DIAGNOSTICS, bound_names, column_name
+from scaling_fast.frames import as_frame, read, require
+from scaling_fast.laws import Law, Param, as_law
+from scaling_fast.laws.quantities import evaluate
+from scaling_fast.losses.residual import LogExcess, residual_word
+from scaling_fast.losses.sums import Absolute, Huber
+from scaling_fast.runtime.process import require_usable_process
+from scaling_fast.runtime.progress import watched
+from scaling_fast.runtime.resources import checked_threads
+from scaling_fast.validation import checked_seed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from scaling_fast.losses.registry import Loss
+
+__all__ = ["fit"]
+
+
+def fit(
+    frame: Any,
+    law: Law | str,
+    *,
+    target: str | None = None,
+    columns: Mapping[str, str | pl.Expr] | None = None,
+    loss: Loss | None = None,
+    residual: Literal["log", "raw", "logit"] | LogExcess | None = None,
+    weights: Any = None,
+    sigma: Any = None,
+    by: str | Sequence[str] | None = None,
+    starts: Any = "auto",
+    params: Mapping[str, Param] | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+    nulls: Literal["error", "drop"] = "error",
+) -> Fit:
+    """Return the certified optimum of a law on a frame, one a group.
+
+    The objective is the sum over rows of weight x rho(residual / sigma); residuals are fitted
+    minus observed. Under `ScaledHuber` and `StudentT` it is the negative log-likelihood of
+    residual / sigma, each row counted with its weight, at the scale that fits best.
+
+    Parameters
+    ----------
+    frame
+        polars, anything narwhals reads, or a mapping of name -> 1-D array. Copied once.
+    law
+        A `Law`, a name of the catalogue, or a formula such as "E + A/N**alpha + B/D**beta".
+    target
+        The column to be explained; "loss", or what stands left of ~ in the formula.
+    columns
+        Name in the law -> column of the frame or polars expression.
+    loss
+        `Huber(1e-3)` by default; see `scaling_fast.losses`.
+    residual
+        "log" (ln f - ln y, the default), "raw" (f - y), "logit", or `LogExcess("E")`
+        (ln(f - E) - ln(y - E)). A formula with a transformed
+        target, "log(y) ~ ...", has raw residuals on the transformed scale.
+    weights
+        Column or array of what each row counts; a row of weight 0 is absent.
+    sigma
+        Column or array that each residual is divided by.
+    by
+        Columns whose equal values form a group: one fit a group, in one call.
+    starts
+        "auto" searches until a quarter of the starts, and three at least, agree; an int searches
+        that many; a mapping is one given start and a local fit from exactly there, never called
+        global; a `Grid` or a frame of starts tries all that differ. Those are called global when
+        a quarter of them agree, three at least, which span a tenth of what "auto" would search
+        (a factor of two in an exponent).
+    params
+        Overrides of the law's `Param`s by name.
+    seed
+        Kept with the result; the automatic starts are a fixed sequence and need none.
+    threads
+        Threads; else SCALING_FAST_THREADS, else the cores of this process.
+    nulls
+        "error", or "drop" to leave out rows with a null or NaN in a column that is used.
+
+    Returns
+    -------
+    Fit
+        `.params`, `.table`, `.converged`, `.is_global`, `.findings`, `.predict(frame)` ...
+
+    Raises
+    ------
+    DataError
+        Rows the question cannot be asked with, too few of them, or none that identify anything.
+    FormulaError, ParameterError
+        A malformed formula or option.
+    ConvergenceError
+        When the law is not finite at any start.
+
+    Examples
+    --------
+    >>> import scaling_fast as sf
+    >>> runs = {"x": [1.0, 10.0, 100.0, 1000.0], "loss": [3.0, 2.0, 1.5, 1.25]}
+    >>> fit = sf.fit(runs, "E + A*x**(-alpha)")
+    >>> {name: round(value, 6) for name, value in fit.params.items()}
+    {'E': 1.0, 'A': 2.0, 'alpha': 0.30103}
+    """
+    require_usable_process()
+    workers = checked_threads(threads)
+    seed = checked_seed(seed)
+    law = with_params(as_law(law), params)
+    if isinstance(frame, pl.LazyFrame):
+        frame = as_frame(frame, ())  # collected once
+    law = bound_law(law, columns, frame, target)
+    target, scale_of_residual = target_and_residual(law, target, residual)
+    if target in (law.columns or ()) and target not in (columns or {}):
+        raise FormulaError(
+            f"the target {quote(target)} stands on the right side of the formula {quote(law.formula, 80)}",
+            code="target_on_right",
+            column=target,
+        )
+    loss = checked_loss(loss)
+    if isinstance(scale_of_residual, LogExcess):
+        check_excess(law, loss, scale_of_residual)
+    with column_hints(law, columns, frame):
+        table = read(
+            frame,
+            names=list(law.columns or ()),
+            target=target,
+            columns=columns,
+            weights=weights,
+            sigma=sigma,
+            by=by,
+            nulls=nulls,
+        )
+    refuse_key_clash(law, table.keys.columns)
+    refuse_extreme_sigma(table)
+    scale = None
+    if isinstance(loss, Huber) and loss.scale == "mad":
+        scale = mad_scale(Request(law, table, Absolute(), scale_of_residual), loss.delta, workers)
+        loss = Huber(loss.delta * scale)
+    request = Request(law, table, loss, scale_of_residual, dict(columns or {}))
+    refuse_lost_diagnostics(request)
+    require(table, requirements(request), residual_word(scale_of_residual))
+    if isinstance(scale_of_residual, LogExcess):
+        require_floor(law, table, scale_of_residual)
+    wanted = starting_points(starts, request)
+    with watched(None, "fitting") as progress:
+        numbers, interrupted = request.fit(wanted, threads=workers, progress=progress)
+    if interrupted:
+        raise KeyboardInterrupt
+    return _assemble(
+        request,
+        numbers,
+        scale,
+        seed,
+        searched=not isinstance(wanted, np.ndarray) or len(wanted) > 1,
+        automatic=wanted is None,
+    )
+
+
+def _assemble(
+    request: Request,
+    numbers: dict[str, NDArray[Any]],
+    scale: float | None,
+    seed: int,
+    *,
+    searched: bool,
+    automatic: bool,
+) -> Fit:
+    """Return the Fit of the core's columns; a single fit without an answer is an error."""
+    law, table = request.law, request.table
+    values = {
+        one: np.ascontiguousarray(numbers["params"][:, j]) for j, one in enumerate(request.names)
+    }
+    derived = {label: evaluate(text, values) for label, text in law.derived.items()}
+    taken = [*table.keys.columns, *values, *derived]
+    status = status_column(numbers["status"])
+    diagnostics = {
+        name: pl.Series(numbers[name])
+        for name in ("objective", "n", "n_starts", "agreement", "gradient", "condition")
+    }
+    diagnostics["status"] = status
+    if request.is_likelihood:
+        diagnostics["scale"] = pl.Series(numbers["scale"])
+    diagnostics["at_bound"] = bound_names(numbers["at_bound"], request.names)
+    columns = [pl.Series(one, column) for one, column in (values | derived).items()]
+    columns += [
+        diagnostics[name].alias(column_name(name, taken))
+        for name in DIAGNOSTICS
+        if name in diagnostics
+    ]
+    frame = pl.DataFrame([*table.keys.get_columns(), *columns])
+    single = table.groups == 1 and not table.keys.width
+    if single:
+        refuse_useless(request, numbers, status[0])
+        if request.is_likelihood:
+            scale = float(numbers["scale"][0])
+    certificates = np.column_stack(
+        [numbers["gradient"], numbers["decrease"], numbers["multiplier"]]
+    )
+    proved = (numbers["agreement"] >= AGREEMENT_NEEDED) & searched & ~numbers["doubtful"]
+    agreed = (proved | numbers["exhaustive"]) & (status == "converged").to_numpy()
+    agreed &= ~advice.on_the_margin(request, numbers)
+    disagreed = automatic and not bool(agreed[0])
+    findings = advice.of_fit(request, numbers, status, single=single, disagreed=disagreed)
+    return Fit(request, frame, findings, scale, seed, certificates, agreed)

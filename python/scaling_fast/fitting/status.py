@@ -1,0 +1,48 @@
+"""How a fit ended: the word, its sentence, and the code the core gives it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from scaling_fast._core import statuses
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["FEW", "status_code", "status_column", "status_dtype", "status_sentence"]
+
+
+@cache
+def _statuses() -> tuple[tuple[str, str], ...]:
+    return tuple(statuses())
+
+
+def status_dtype() -> pl.Enum:
+    """Return the polars type of a status column."""
+    return pl.Enum([word for word, _ in _statuses()])
+
+
+def status_sentence(word: str) -> str:
+    """Return what a status means and what to try."""
+    return dict(_statuses())[word]
+
+
+def status_column(codes: NDArray[np.uint8]) -> pl.Series:
+    """Return status codes as words, without a loop over rows where there are many."""
+    words = [word for word, _ in _statuses()]
+    if codes.size <= FEW:
+        return pl.Series("status", [words[code] for code in codes.tolist()], dtype=status_dtype())
+    return pl.Series("status", words, dtype=status_dtype()).gather(pl.Series(codes))
+
+
+FEW = 32
+"""Codes that are spelt out one by one sooner than a gather begins."""
+
+
+def status_code(word: str) -> int:
+    """Return the number of a status."""
+    return [one for one, _ in statuses()].index(word)

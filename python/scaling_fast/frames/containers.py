@@ -1,0 +1,363 @@
+"""Any frame a caller may have becomes a polars frame of the columns that are needed."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from scaling_fast.errors import DataError, quote, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = ["UNREADABLE", "as_frame", "as_series"]
+
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+"""What polars raises for files that it cannot read: the damage to some of them makes it panic."""
+
+ACCEPTED = (
+    "a polars DataFrame or LazyFrame, anything narwhals reads (pandas, pyarrow, duckdb, modin), "
+    "or a mapping of column name to 1-D array"
+)
+
+
+def as_frame(frame: Any, used: Collection[str], keys: Collection[str] = ()) -> pl.DataFrame:
+    """Return the caller's frame as polars, every needed column among its own.
+
+    Columns outside `used` come along where they can and are left out where they cannot: nothing
+    about them is an error.
+
+    Parameters
+    ----------
+    frame
+        The caller's frame.
+    used
+        Names of the columns that are needed.
+    keys
+        Those of them whose equal values name a group: they are kept exactly, or refused.
+
+    Raises
+    ------
+    DataError
+        For something that is no frame, duplicate or non-text names, a needed column that is
+        missing or not one-dimensional, lengths that differ.
+    """
+    if isinstance(frame, pl.LazyFrame):
+        try:
+            frame = frame.collect()
+        except UNREADABLE as error:
+            raise DataError(
+                f"the lazy frame cannot be collected: {quote(str(error), 300)}", code="lazy"
+            ) from error
+    if isinstance(frame, pl.DataFrame):
+        _require_names(frame.columns, used)
+        return frame.clone()
+    if isinstance(frame, Mapping):
+        return _from_mapping(frame, used, keys)
+    _refuse_non_frames(frame)
+    return _from_narwhals(frame, used, keys)
+
+
+def _refuse_non_frames(frame: Any) -> None:
+    kind = type(frame).__name__
+    if isinstance(frame, str | bytes | os.PathLike):
+        raise DataError(
+            f"the frame is a path or text, {quote(frame)}; read the file first, for example with "
+            "pl.read_csv(path) or pl.read_parquet(path)",
+            code="not_a_frame",
+        )
+    if isinstance(frame, Iterator):
+        raise DataError(
+            f"the frame is a {kind}, which can be read only once; collect it into {ACCEPTED}",
+            code="not_a_frame",
+        )
+    if isinstance(frame, np.ndarray | Sequence | pl.Series) or frame is None:
+        raise DataError(
+            f"the frame is a {kind} and has no column names; pass {ACCEPTED}", code="not_a_frame"
+        )
+
+
+def _require_names(columns: Sequence[Any], used: Collection[str]) -> None:
+    """Refuse names that are not text, occur twice, or are missing."""
+    for name in columns:
+        if not isinstance(name, str):
+            raise DataError(
+                f"column names must be text, got {quote(repr(name))}; rename the columns",
+                code="column_name",
+                column=str(name),
+            )
+    seen: set[str] = set()
+    for name in columns:
+        if name in seen:
+            raise DataError(
+                f"the frame has two columns named {quote(name)}; rename one of them",
+                code="duplicate_column",
+                column=name,
+            )
+        seen.add(name)
+    if not seen:
+        raise DataError("the frame has no columns", code="no_columns")
+    for name in used:
+        if name not in seen:
+            raise DataError(
+                f"column {quote(name)} not found{suggestion(name, columns, kind='columns')}",
+                code="missing_column",
+                column=name,
+            )
+
+
+def _from_mapping(
+    frame: Mapping[Any, Any], used: Collection[str], keys: Collection[str]
+) -> pl.DataFrame:
+    _require_names(list(frame), used)
+    read = {
+        name: as_series(frame[name], name, exact=name in keys) for name in frame if name in used
+    }
+    lengths = {name: len(series) for name, series in read.items()}
+    if len(set(lengths.values())) > 1:
+        first, *others = lengths
+        other = next(one for one in others if lengths[one] != lengths[first])
+        raise DataError(
+            f"columns {quote(first)} and {quote(other)} have different lengths, "
+            f"{lengths[first]} and {lengths[other]}",
+            code="length",
+            column=other,
+        )
+    height = next(iter(lengths.values()), None)
+    for name in frame:
+        if name not in used:
+            try:
+                series = as_series(frame[name], name, exact=True)  # it may name clusters later
+            except DataError:
+                continue
+            if height is None or len(series) == height:
+                read[name] = series
+                height = len(series)
+    named = [name for name in frame if name in read]
+    whole = pl.DataFrame([read[name].alias(f"c{place}") for place, name in enumerate(named)])
+    # Afterwards, because polars would give a column without a name one of its own.
+    whole.columns = named
+    return whole
+
+
+def _from_narwhals(frame: Any, used: Collection[str], keys: Collection[str]) -> pl.DataFrame:
+    import narwhals as nw
+
+    try:
+        _refuse_labels(frame)
+        wide = nw.from_native(frame)
+    except DataError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"the frame is a {type(frame).__name__}; pass {ACCEPTED}", code="not_a_frame"
+        ) from error
+    if isinstance(wide, nw.LazyFrame):
+        wide = wide.collect("polars")
+    _require_names(wide.columns, used)
+    if not wide.implementation.is_pandas_like():
+        return _to_polars(wide)
+    # pandas needs pyarrow to become polars in one piece; column by column numpy is enough.
+    read: dict[str, pl.Series] = {}
+    for name in wide.columns:
+        try:
+            exact = name in keys or name not in used
+            read[name] = _from_pandas(wide[name].to_pandas(), name, exact=exact)
+        except DataError:
+            if name in used:
+                raise
+    return pl.DataFrame(list(read.values()))
+
+
+def _to_polars(wide: Any) -> pl.DataFrame:
+    frame: pl.DataFrame = wide.to_polars()
+    return frame
+
+
+def _refuse_labels(frame: Any) -> None:
+    """Refuse labels that narwhals would not read: pandas' hierarchies, names that occur twice."""
+    for axis, what in (("columns", "column"), ("index", "row")):
+        labels = getattr(frame, axis, None)
+        if getattr(labels, "nlevels", 1) > 1:
+            raise DataError(
+                f"the frame has a MultiIndex as its {what} labels; flatten it first, rows with "
+                "reset_index(), columns by joining their names",
+                code="multi_index",
+            )
+    labels = getattr(frame, "columns", None)
+    if not hasattr(labels, "nlevels"):
+        labels = getattr(frame, "column_names", None)  # pyarrow keeps its columns' data there
+    if labels is not None:
+        _require_names(list(labels), ())
+
+
+def _from_pandas(series: Any, name: str, *, exact: bool) -> pl.Series:
+    """Return a pandas column as polars, without pyarrow; NaN stays NaN and NA becomes null."""
+    dtype = series.dtype
+    if isinstance(dtype, np.dtype):
+        return as_series(series.to_numpy(), name, exact=exact)
+    kind = getattr(dtype, "kind", "O")
+    values = series.astype(object).tolist()
+    missing = series.isna().tolist()
+    if kind == "f":
+        # A NaN inside a nullable column is a number that went wrong, not a missing one.
+        missing = [
+            gone and not isinstance(value, float)
+            for gone, value in zip(missing, values, strict=True)
+        ]
+    objects = [None if gone else value for gone, value in zip(missing, values, strict=True)]
+    if str(dtype) == "category":
+        words = [None if one is None else str(one) for one in objects]
+        return pl.Series(name, words, dtype=pl.Categorical)
+    return _from_objects(objects, name, str(dtype), exact=exact)
+
+
+def as_series(values: Any, name: str, *, exact: bool = False) -> pl.Series:
+    """Return one column's values as a polars series of its own memory.
+
+    Parameters
+    ----------
+    values
+        A 1-D array of any strides and byte order, a masked array, a list, a polars, pandas or
+        Arrow column.
+    name
+        What to call it.
+    exact
+        Whether different values must stay different, as those that name groups must.
+
+    Raises
+    ------
+    DataError
+        For anything not one-dimensional, or of values that are no plain numbers or keys.
+    """
+    if isinstance(values, pl.Series):
+        return values.rename(name)
+    if isinstance(values, str | bytes | Iterator | Mapping) or np.isscalar(values):
+        raise DataError(
+            f"column {quote(name)} is a {type(values).__name__}, not a 1-D array; pass a list or "
+            "an array of one value a row",
+            code="not_an_array",
+            column=name,
+        )
+    if type(values).__module__.partition(".")[0] == "pandas" and hasattr(values, "dtype"):
+        return _from_pandas(values, name, exact=exact)
+    if hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__"):
+        return pl.Series(name, values)
+    if isinstance(values, Sequence) and not isinstance(values, range):
+        return _from_objects(list(values), name, "list", exact=exact)
+    try:
+        array = np.ma.asarray(values) if np.ma.isMaskedArray(values) else np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"column {quote(name)} cannot be read as an array: {error}",
+            code="not_an_array",
+            column=name,
+        ) from error
+    if array.ndim != 1:
+        raise DataError(
+            f"column {quote(name)} must be one-dimensional, got shape {quote(array.shape)}",
+            code="shape",
+            column=name,
+        )
+    return _from_array(array, name, exact=exact)
+
+
+def _from_array(array: Any, name: str, *, exact: bool) -> pl.Series:
+    kind = array.dtype.kind
+    if isinstance(array, np.ma.MaskedArray):
+        plain = _from_array(array.filled(array.dtype.type(0)), name, exact=exact)
+        mask = pl.Series(np.array(np.ma.getmaskarray(array)))
+        return pl.select(pl.when(~mask).then(plain)).to_series().rename(name)
+    if kind in "OU":
+        return _from_objects(array.tolist(), name, str(array.dtype), exact=exact)
+    if kind not in "iufbmM":
+        raise DataError(
+            f"column {quote(name)} has dtype {quote(array.dtype)}; the law needs real numbers"
+            + ("; pass its .real or abs()" if kind == "c" else ""),
+            code="dtype",
+            column=name,
+        )
+    if kind in "mM":
+        array = array.astype(f"{kind}8[us]")  # polars has no coarser durations
+    if kind == "f" and array.dtype.itemsize not in (4, 8):
+        # polars has no portable half or extended precision; both are read as doubles.
+        array = array.astype(np.float64)
+    # A copy in native byte order and in one piece: the caller may go on changing his.
+    return pl.Series(name, np.array(array, dtype=array.dtype.newbyteorder("="), order="C"))
+
+
+def _from_objects(values: list[Any], name: str, dtype: str, *, exact: bool) -> pl.Series:
+    """Return Python objects as one polars column, exact where polars has the type."""
+    kinds = {type(one) for one in values if one is not None}
+    if not kinds:
+        return pl.Series(name, values, dtype=pl.Null if values else pl.Float64)
+    if all(issubclass(one, str) for one in kinds):
+        return pl.Series(name, values, dtype=pl.String)
+    if all(issubclass(one, bool | np.bool_) for one in kinds):
+        return pl.Series(name, [None if v is None else bool(v) for v in values], dtype=pl.Boolean)
+    numbers = (Real, Decimal, Fraction)
+    if all(issubclass(one, numbers) and not issubclass(one, bool) for one in kinds):
+        if all(issubclass(one, Integral) for one in kinds):
+            whole = [None if one is None else int(one) for one in values]
+            for kind in (pl.Int64, pl.UInt64, pl.Int128):
+                try:
+                    return pl.Series(name, whole, dtype=kind)
+                except (OverflowError, TypeError, pl.exceptions.PolarsError):
+                    pass
+        floats = [_to_float(one, name) for one in values]
+        if exact:
+            _refuse_merged(values, floats, name)
+        return pl.Series(name, floats, dtype=pl.Float64)
+    try:
+        series = pl.Series(name, values, strict=True)
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+        series = None
+    if series is not None and series.dtype != pl.Object:
+        return series
+    row, one = next(
+        (row, one)
+        for row, one in enumerate(values)
+        if one is not None and (not isinstance(one, numbers) or isinstance(one, bool))
+    )
+    raise DataError(
+        f"column {quote(name)} (dtype {quote(dtype)}) holds {quote(repr(one))} of type "
+        f"{type(one).__name__} in row {row}; convert the column to numbers",
+        code="dtype",
+        column=name,
+        row=row,
+    )
+
+
+def _refuse_merged(values: list[Any], floats: list[float | None], name: str) -> None:
+    """Refuse numbers that differ and whose doubles do not: their groups would become one."""
+    first: dict[float, Any] = {}
+    for row, (one, real) in enumerate(zip(values, floats, strict=True)):
+        if real is not None and not math.isnan(real) and first.setdefault(real, one) != one:
+            raise DataError(
+                f"column {quote(name)} holds {quote(first[real])} and, in row {row}, {quote(one)}, "
+                "which no double tells apart; make keys text, for example [str(one) for one in ...]",
+                code="inexact_key",
+                column=name,
+                row=row,
+            )
+
+
+def _to_float(one: Any, name: str) -> float | None:
+    if one is None:
+        return None
+    try:
+        return float(one)
+    except (OverflowError, ValueError) as error:
+        raise DataError(
+            f"column {quote(name)} holds {quote(one)}, which no double can hold; rescale it",
+            code="overflow",
+            column=name,
+        ) from error

@@ -1,0 +1,102 @@
+"""Groups as ranges of rows: the order that sorts a frame by its keys, and where each begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from scaling_fast.errors import DataError, quote
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Groups", "group_rows", "one_group"]
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The rows in the order of their keys.
+
+    Attributes
+    ----------
+    order
+        Place in sorted rows -> row given, or None where the rows are sorted already.
+    offsets
+        Starts of the groups and the end, one more than there are groups.
+    keys
+        One row a group, sorted.
+    """
+
+    order: NDArray[np.int64] | None
+    offsets: NDArray[np.int64]
+    keys: pl.DataFrame
+
+
+def group_rows(keys: pl.DataFrame) -> Groups:
+    """Return the groups of rows with equal keys, sorted by key, rows in the order given.
+
+    Parameters
+    ----------
+    keys
+        The key columns, at least one, without nulls.
+
+    Raises
+    ------
+    DataError
+        For a key that has no order: lists, structures, objects.
+    """
+    for name, dtype in keys.schema.items():
+        if dtype.is_nested() or dtype == pl.Object:
+            raise DataError(
+                f"column {quote(name)} has dtype {quote(dtype)}, which cannot be a group key; use "
+                "text or whole numbers",
+                code="dtype",
+                column=name,
+            )
+    names = keys.columns
+    keys = keys.clone()
+    # Polars takes some names for patterns; these are only ours.
+    keys.columns = [f"k{place}" for place in range(len(names))]
+    order = None
+    if _descends(keys):
+        order = keys.select(pl.arg_sort_by(keys.columns, maintain_order=True)).to_series()
+    runs, starts = _runs(keys if order is None else keys[order])
+    runs.columns = names
+    places = None if order is None else order.to_numpy().astype(np.int64)
+    return Groups(places, _with_end(starts, keys.height), runs)
+
+
+def _descends(keys: pl.DataFrame) -> bool:
+    """Return whether a row has a smaller key than the row before it."""
+    lesser = pl.lit(value=False)
+    for name, dtype in reversed(keys.schema.items()):
+        # Categories compare by their text, as they sort; truth values compare as numbers.
+        one = pl.col(name)
+        if dtype in (pl.Categorical, pl.Boolean):
+            one = one.cast(pl.String if dtype == pl.Categorical else pl.UInt8)
+        lesser = (one < one.shift(1)) | ((one == one.shift(1)) & lesser)
+    return bool(keys.select(lesser.any()).item())
+
+
+def one_group(rows: int) -> Groups:
+    """Return everything as one group without a key."""
+    return Groups(None, np.array([0, rows], dtype=np.int64), pl.DataFrame())
+
+
+def _runs(keys: pl.DataFrame) -> tuple[pl.DataFrame, NDArray[np.int64]]:
+    """Return the keys at the start of every run of equal keys, and those starts."""
+    changed = keys.select(
+        pl.any_horizontal(pl.all().ne_missing(pl.all().shift(1))).alias("changed")
+    )["changed"].to_numpy()
+    starts = np.flatnonzero(changed)
+    if starts.size == 0 or starts[0] != 0:
+        starts = np.concatenate([[0], starts])
+    starts = starts.astype(np.int64)
+    return keys[starts], starts
+
+
+def _with_end(starts: NDArray[np.int64], rows: int) -> NDArray[np.int64]:
+    return np.append(starts, rows).astype(np.int64)

@@ -1,0 +1,317 @@
+"""Any frame becomes a Table: the columns a law needs, checked, weighted and sorted by group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import polars as pl
+
+from scaling_fast.errors import DataError, ParameterError, quote
+from scaling_fast.frames.containers import as_frame, as_series
+from scaling_fast.frames.groups import group_rows, one_group
+from scaling_fast.frames.table import Table, read_only
+from scaling_fast.frames.values import (
+    describe,
+    first_bad,
+    inexact,
+    refuse_infinite,
+    refuse_missing,
+    to_float64,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["read"]
+
+_SIGMA = "\x00sigma"  # among the law's columns, which may well have one called sigma
+
+
+def read(
+    frame: Any,
+    *,
+    names: Sequence[str],
+    target: str,
+    columns: Mapping[str, str | pl.Expr] | None = None,
+    weights: Any = None,
+    sigma: Any = None,
+    by: str | Sequence[str] | None = None,
+    extra: Sequence[str] = (),
+    nulls: Literal["error", "drop"] = "error",
+) -> Table:
+    """Return the columns a law needs as read-only doubles, sorted by group.
+
+    Parameters
+    ----------
+    frame
+        polars DataFrame or LazyFrame, anything narwhals reads, or a mapping of 1-D arrays.
+    names
+        The law's columns.
+    target
+        The column to be explained.
+    columns
+        Name in the law -> column of the frame, or polars expression; a name not listed is the
+        frame's own. Entries for names that are not needed are ignored.
+    weights
+        Column or 1-D array: how often a row counts. Rows of weight 0 leave before anything is
+        looked at.
+    sigma
+        Column or 1-D array: what the residuals are divided by.
+    by
+        Columns whose equal values make a group.
+    extra
+        Further columns to keep, of any dtype.
+    nulls
+        "error", or "drop" to leave out rows with a null or NaN in a column that is used.
+
+    Raises
+    ------
+    DataError
+        For everything about the frame that makes the question one that cannot be asked.
+    ParameterError
+        For an option outside what is legal.
+
+    Examples
+    --------
+    >>> runs = {"params": [1e9, 2e9], "loss": [3.0, 2.8]}
+    >>> table = read(runs, names=["N"], target="loss", columns={"N": "params"})
+    >>> table.arrays["N"].tolist(), table.offsets.tolist()
+    ([1000000000.0, 2000000000.0], [0, 2])
+    """
+    if nulls not in ("error", "drop"):
+        raise ParameterError(
+            f'nulls must be "error" or "drop", got {quote(nulls)}', code="nulls", param="nulls"
+        )
+    mapped = _checked_map(columns)
+    for one in (*names, target):
+        if not isinstance(one, str):
+            raise ParameterError(
+                f"a column must be named by text, got {quote(one)} of type {type(one).__name__}",
+                code="not_a_name",
+                param="columns",
+            )
+    by_names = _names(by, "by")
+    extra_names = _names(extra, "extra")
+    wanted: dict[str, str | pl.Expr] = {name: mapped.get(name, name) for name in names}
+    wanted[target] = mapped.get(target, target)
+    roots = _roots([*wanted.values(), weights, sigma, *by_names, *extra_names])
+    whole = as_frame(frame, roots, keys=[*by_names, *extra_names])
+    if whole.height == 0:
+        raise DataError("the frame has no rows", code="empty")
+
+    kept, weight, zero_weight = _weighted(whole, weights)
+    # Under a name of our own: polars takes some of the caller's for patterns.
+    raw = {name: _evaluated(whole, source, name).alias("v") for name, source in wanted.items()}
+    if sigma is not None:
+        raw[_SIGMA] = _vector(whole, sigma, "sigma").alias("v")
+    said = {name: _said(source, name) for name, source in wanted.items()} | {
+        _SIGMA: sigma if isinstance(sigma, str) else "sigma"
+    }
+    numbers = {name: to_float64(series, said[name]) for name, series in raw.items()}
+    # By place, not by name: polars takes some names for patterns.
+    keys = pl.DataFrame([whole[one] for one in by_names])
+    others = pl.DataFrame([whole[one] for one in extra_names])
+    kept, dropped = _complete(numbers, said, keys, others, kept, nulls)
+
+    rows = np.flatnonzero(kept)
+    partial = rows.size < whole.height
+    chosen = pl.Series(rows) if partial else slice(None)
+    groups = group_rows(keys[chosen]) if by_names else one_group(rows.size)
+    order = rows if groups.order is None else rows[groups.order]
+    moved = groups.order is not None or partial
+    taken = {name: _taken(series, order if moved else None) for name, series in numbers.items()}
+    for name, values in taken.items():
+        refuse_infinite(values, order, said[name], whole=not raw[name].dtype.is_float())
+    _refuse_sigma(taken.get(_SIGMA), order, said[_SIGMA])
+    found = (inexact(raw[name][chosen], said[name]) for name in raw)
+    return Table(
+        arrays={name: taken[name] for name in names},
+        target=taken[target],
+        weights=None if weight is None else read_only(weight[order]),
+        sigma=taken.get(_SIGMA),
+        offsets=read_only(groups.offsets),
+        keys=groups.keys,
+        order=read_only(order),
+        extra=others[pl.Series(order)] if others.width else pl.DataFrame(),
+        sources={name: said[name] for name in wanted},
+        target_name=target,
+        dropped=dropped,
+        zero_weight=zero_weight,
+        frame=whole,
+        findings=tuple(one for one in found if one is not None),
+    )
+
+
+def _checked_map(columns: Any) -> Mapping[str, str | pl.Expr]:
+    if columns is None:
+        return {}
+    if not isinstance(columns, Mapping):
+        raise ParameterError(
+            f'columns must be a mapping such as {{"N": "params"}}, got {quote(columns)}',
+            code="columns",
+            param="columns",
+        )
+    for name, source in columns.items():
+        if not isinstance(source, str | pl.Expr):
+            raise ParameterError(
+                f"columns[{name!r}] must be a column's name or a polars expression, "
+                f"got {quote(source)} of type {type(source).__name__}",
+                code="columns",
+                param="columns",
+            )
+    return columns
+
+
+def _names(value: Any, param: str) -> list[str]:
+    """Return column names as a list, each once."""
+    if value is None:
+        return []
+    listed = [value] if isinstance(value, str) else value
+    if not isinstance(listed, Iterable) or isinstance(listed, Mapping):
+        listed = [listed]
+    listed = list(listed)
+    for one in listed:
+        if not isinstance(one, str):
+            raise ParameterError(
+                f"{param} must name columns of the frame, got {quote(one)} of type "
+                f"{type(one).__name__}",
+                code="not_a_name",
+                param=param,
+            )
+    return list(dict.fromkeys(listed))
+
+
+def _roots(sources: Iterable[Any]) -> list[str]:
+    """Return the frame's columns that names and expressions stand on, each once."""
+    roots: dict[str, None] = {}
+    for source in sources:
+        if isinstance(source, str):
+            roots[source] = None
+        elif isinstance(source, pl.Expr):
+            roots.update(dict.fromkeys(source.meta.root_names()))
+    return list(roots)
+
+
+def _said(source: str | pl.Expr, name: str) -> str:
+    """Return how messages call a column: as the caller wrote it."""
+    return source if isinstance(source, str) else name
+
+
+def _evaluated(whole: pl.DataFrame, source: str | pl.Expr, name: str) -> pl.Series:
+    """Return a column, or an expression's value for every row."""
+    if isinstance(source, str):
+        return whole[source]
+    try:
+        return whole.with_columns(source.alias(name))[name]
+    except pl.exceptions.PolarsError as error:
+        raise DataError(
+            f"the expression for column {quote(name)} cannot be evaluated with one value a row: "
+            f"{error}",
+            code="expression",
+            column=name,
+        ) from error
+
+
+def _vector(whole: pl.DataFrame, value: Any, param: str) -> pl.Series:
+    """Return weights or sigma: a column's name, an expression, or an array of one value a row."""
+    if isinstance(value, str | pl.Expr):
+        return _evaluated(whole, value, param)
+    series = as_series(value, param).alias("v")
+    if len(series) != whole.height:
+        raise DataError(
+            f"{param} has {len(series)} values and the frame {whole.height} rows",
+            code="length",
+            column=param,
+        )
+    return series
+
+
+def _weighted(
+    whole: pl.DataFrame, weights: Any
+) -> tuple[NDArray[np.bool_], NDArray[np.float64] | None, int]:
+    """Return which rows have weight, the weights over all rows, and how many rows have none."""
+    if weights is None:
+        return np.ones(whole.height, dtype=bool), None, 0
+    said = weights if isinstance(weights, str) else "weights"
+    values = to_float64(_vector(whole, weights, "weights").alias("v"), said).to_numpy()
+    bad = ~(np.isfinite(values) & (values >= 0))
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise DataError(
+            f"column {quote(said)} (the weights) must be finite and non-negative, got "
+            f"{describe(float(values[row]))} in row {row}; a row is left out with the weight 0",
+            code="weight",
+            column=said,
+            row=row,
+        )
+    kept = values > 0
+    if not kept.any():
+        raise DataError(
+            f"column {quote(said)} (the weights) is 0 in every row, so no row counts",
+            code="all_zero",
+            column=said,
+        )
+    return kept, np.array(values), int(kept.size - kept.sum())
+
+
+def _complete(
+    numbers: Mapping[str, pl.Series],
+    said: Mapping[str, str],
+    keys: pl.DataFrame,
+    others: pl.DataFrame,
+    kept: NDArray[np.bool_],
+    nulls: str,
+) -> tuple[NDArray[np.bool_], int]:
+    """Return the rows without null or NaN among those kept, and how many of them were not."""
+    if all(_is_whole(one) for one in (*numbers.values(), *keys, *others)):
+        return kept, 0
+    counting = pl.Series(kept)
+    never = pl.Series(np.zeros(kept.size, dtype=bool))
+    looked_at = [(said[name], series) for name, series in numbers.items()]
+    looked_at += [
+        (one.name, one.alias("v")) for one in (*keys.get_columns(), *others.get_columns())
+    ]
+    bad: list[tuple[str, pl.Series, pl.Series]] = []
+    for column, series in looked_at:
+        nan = series.is_nan().fill_null(value=False) if series.dtype.is_float() else never
+        bad.append((column, series.is_null() & counting, nan & counting))
+    if nulls == "error":
+        refuse_missing(bad)
+        return kept, 0
+    gone = np.zeros(kept.size, dtype=bool)
+    for _, null, nan in bad:
+        gone |= (null | nan).to_numpy()
+    if gone.sum() == kept.sum():
+        raise DataError(
+            f"no row is left: all {int(gone.sum())} hold a null or NaN in a column that is used",
+            code="empty",
+        )
+    return kept & ~gone, int(gone.sum())
+
+
+def _is_whole(series: pl.Series) -> bool:
+    """Return whether nothing is missing: what nearly every column is, told without making another."""
+    if series.null_count():
+        return False
+    return not series.dtype.is_float() or not np.isnan(series.to_numpy()).any()
+
+
+def _taken(series: pl.Series, order: NDArray[np.int64] | None) -> NDArray[np.float64]:
+    """Return a copy of the column, its rows in `order` where that is given."""
+    values = series.to_numpy()
+    return read_only(np.array(values if order is None else values[order], dtype=np.float64))
+
+
+def _refuse_sigma(sigma: NDArray[np.float64] | None, order: NDArray[np.int64], said: str) -> None:
+    if sigma is not None and (sigma <= 0).any():
+        row, value = first_bad(sigma, sigma <= 0, order)
+        raise DataError(
+            f"column {quote(said)} (sigma) must be positive, got {describe(value)} in row {row}",
+            code="sigma",
+            column=said,
+            row=row,
+        )

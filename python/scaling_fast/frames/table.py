@@ -1,0 +1,96 @@
+"""The table a law is fitted to: finite doubles sorted by group, and the way back to the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from scaling_fast.findings import Finding
+
+__all__ = ["Table", "read_only"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A caller's frame as the core wants it: a snapshot, sorted by group.
+
+    Attributes
+    ----------
+    arrays
+        Name in the law -> float64 values, contiguous and read-only, shape (rows,).
+    target, weights, sigma
+        The same for the target and, where there are such, the weights and the precisions.
+    offsets
+        Starts of the groups and the end, int64.
+    keys
+        One row a group, sorted by key; no columns without `by`.
+    order
+        Place here -> the caller's row, int64.
+    extra
+        The columns asked for besides (clusters), rows in the order of `arrays`, dtypes kept.
+    sources
+        Name in the law -> the column of the frame it came from, or the text of the expression.
+    target_name
+        The target's name.
+    dropped, zero_weight
+        Rows left out for a null or NaN, and for a weight of 0.
+    frame
+        The caller's frame in polars, as it was given.
+    findings
+        What is worth knowing and no error.
+    """
+
+    arrays: Mapping[str, NDArray[np.float64]]
+    target: NDArray[np.float64]
+    weights: NDArray[np.float64] | None
+    sigma: NDArray[np.float64] | None
+    offsets: NDArray[np.int64]
+    keys: pl.DataFrame
+    order: NDArray[np.int64]
+    extra: pl.DataFrame
+    sources: Mapping[str, str]
+    target_name: str
+    dropped: int
+    zero_weight: int
+    frame: pl.DataFrame
+    findings: tuple[Finding, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("arrays", "sources"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    @property
+    def rows(self) -> int:
+        """The number of rows that count."""
+        return int(self.target.size)
+
+    @property
+    def groups(self) -> int:
+        """The number of groups, 1 without `by`."""
+        return int(self.offsets.size - 1)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = [getattr(self, name) for name in self.__slots__]
+        return (_rebuilt, ([dict(v) if isinstance(v, Mapping) else v for v in values],))
+
+
+def _rebuilt(values: list[Any]) -> Table:
+    """Return the table a pickle holds; numpy forgets that an array was read-only."""
+    fields = dict(zip(Table.__slots__, values, strict=True))
+    fields["arrays"] = {name: read_only(one) for name, one in fields["arrays"].items()}
+    for name in ("target", "weights", "sigma", "offsets", "order"):
+        fields[name] = None if fields[name] is None else read_only(fields[name])
+    return Table(**fields)
+
+
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """Return the same array, which can no longer be written to."""
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,199 @@
+"""One column's values as finite doubles, or a sentence that names the row that is not."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from scaling_fast.errors import DataError, quote
+from scaling_fast.findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = [
+    "describe",
+    "first_bad",
+    "inexact",
+    "refuse_infinite",
+    "refuse_missing",
+    "rows_of",
+    "to_float64",
+    "with_columns",
+]
+
+# The first whole number whose successor a double cannot hold.
+EXACT_INTEGERS = 2**53
+
+
+def to_float64(series: pl.Series, column: str) -> pl.Series:
+    """Return the column as Float64, nulls kept.
+
+    Raises
+    ------
+    DataError
+        For text, booleans, dates, categories, nested or binary values, with how to convert them.
+    """
+    dtype = series.dtype
+    if dtype == pl.Object:
+        from scaling_fast.frames.containers import as_series
+
+        return to_float64(as_series(series.to_list(), column), column)
+    if dtype == pl.Null:
+        return series.cast(pl.Float64)
+    if dtype.is_numeric():
+        return series.cast(pl.Float64)
+    row = _telling_row(series)
+    example = ""
+    if row is not None:
+        example = f" and holds {quote(series.slice(row, 1).to_list()[0])} in row {row}"
+    raise DataError(
+        f"column {quote(column)} has dtype {quote(dtype)}{example}; {_mend(dtype)}",
+        code="dtype",
+        column=column,
+        row=row,
+    )
+
+
+def _telling_row(series: pl.Series) -> int | None:
+    """Return the first row that shows what the column is: for text, one that is no number."""
+    present = series.is_not_null()
+    if series.dtype == pl.String:
+        words = present & series.cast(pl.Float64, strict=False).is_null()
+        present = words if words.any() else present
+    return int(present.arg_max() or 0) if present.any() else None
+
+
+def _mend(dtype: pl.DataType) -> str:
+    """Return how to make numbers of such a column."""
+    if dtype == pl.String:
+        return "text is not guessed at: convert it, for example pl.col(...).cast(pl.Float64)"
+    if dtype == pl.Boolean:
+        return "cast it to a number if that is what it means, for example pl.col(...).cast(pl.Int8)"
+    if dtype in (pl.Categorical, pl.Enum):
+        return "a category is no number: use it in by=, or cast its text to a number"
+    if dtype.is_temporal():
+        return "turn it into a number in a stated unit, for example years: pl.col(...).dt.year()"
+    if dtype.is_nested():
+        return "one number a row is needed: take a field or an element, or explode it"
+    return "the law needs real numbers"
+
+
+def _count(rows: int) -> str:
+    return "1 row" if rows == 1 else f"{rows} rows"
+
+
+def refuse_missing(bad: Sequence[tuple[str, pl.Series, pl.Series]]) -> None:
+    """Raise for the first column with a null or NaN, naming which, where and how many.
+
+    Parameters
+    ----------
+    bad
+        (column, is null, is NaN), the last two boolean series over the caller's rows.
+    """
+    for column, null, nan in bad:
+        nulls, nans = int(null.sum() or 0), int(nan.sum() or 0)
+        if nulls + nans == 0:
+            continue
+        row = int((null | nan).arg_max() or 0)
+        what = "null" if bool(null[row]) else "NaN"
+        counts = [f"{_count(n)} of {of}" for n, of in ((nulls, "null"), (nans, "NaN")) if n]
+        raise DataError(
+            f"column {quote(column)} holds {what} in row {row} ({' and '.join(counts)}); mend the "
+            'data, or leave such rows out with nulls="drop"',
+            code=what.lower(),
+            column=column,
+            row=row,
+        )
+
+
+def refuse_infinite(
+    values: NDArray[np.float64], rows: NDArray[np.int64], column: str, *, whole: bool = False
+) -> None:
+    """Raise where a value is infinite; `rows` are the caller's row numbers.
+
+    `whole` says that the column held whole numbers or decimals, too large for a double.
+    """
+    bad = np.isinf(values)
+    if bad.any():
+        row, value = first_bad(values, bad, rows)
+        sign = "+inf" if value > 0 else "-inf"
+        mend = "rescale the column" if whole else "no law fits an infinite value: mend or drop it"
+        raise DataError(
+            f"column {quote(column)} holds {sign} in row {row} ({_count(int(bad.sum()))}); {mend}",
+            code="infinite",
+            column=column,
+            row=row,
+        )
+
+
+def first_bad(
+    values: NDArray[np.float64], bad: NDArray[np.bool_], rows: NDArray[np.int64]
+) -> tuple[int, float]:
+    """Return the caller's first bad row, of those numbered in `rows`, and the value there."""
+    place = int(np.flatnonzero(bad)[np.argmin(rows[bad])])
+    return int(rows[place]), float(values[place])
+
+
+def inexact(series: pl.Series, column: str) -> Finding | None:
+    """Return a warning when whole numbers of the column are rounded on becoming doubles."""
+    if not series.dtype.is_integer() or series.len() == 0:
+        return None
+    highest, lowest = series.max(), series.min()
+    if not isinstance(highest, int) or not isinstance(lowest, int):
+        return None
+    if max(highest, -lowest) <= EXACT_INTEGERS:
+        return None
+    wide = series.drop_nulls().cast(pl.Int128)
+    # A double below 2^64 is a whole number here, so the way back through Int128 is exact.
+    count = int((wide.cast(pl.Float64).cast(pl.Int128) != wide).sum())
+    if count == 0:
+        return None
+    return Finding(
+        code="inexact_integers",
+        check="columns",
+        severity="amber",
+        sentence=f"{_count(count)} of column {quote(column)} hold whole numbers above 2^53 that a "
+        "double rounds",
+        statistic=float(count),
+        threshold=0.0,
+        evidence={"column": column, "rows": count, "largest": float(max(highest, -lowest))},
+        advice="The relative rounding is below 1.2e-16, which no scaling law feels; store the "
+        "column as floats to silence this.",
+    )
+
+
+def describe(value: float) -> str:
+    """Return a number as a message shows it: whole numbers without a point."""
+    if math.isfinite(value) and value == int(value) and abs(value) < EXACT_INTEGERS:
+        return quote(int(value))
+    return quote(repr(float(value)))
+
+
+def rows_of(column: pl.Series, places: NDArray[np.integer[Any]]) -> pl.Series:
+    """Return the rows of a column at `places`, whatever its name: polars takes some names for patterns."""
+    return column.alias("rows").gather(pl.Series(places)).alias(column.name)
+
+
+def with_columns(frame: pl.DataFrame, columns: Sequence[pl.Series]) -> pl.DataFrame:
+    """Return the frame with new columns.
+
+    Raises
+    ------
+    DataError
+        For a name the frame already has: nothing of the caller's is overwritten.
+    """
+    for one in columns:
+        if one.name in frame.columns:
+            raise DataError(
+                f"the frame already has a column {quote(one.name)}, which this recipe adds; rename or "
+                "drop it",
+                code="name_clash",
+                column=one.name,
+            )
+    return frame.with_columns(columns)

@@ -1,0 +1,65 @@
+"""What a profile found."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scaling_fast.findings import Finding, format_findings
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["Profile"]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Profile:
+    """The profile of one quantity and its likelihood interval.
+
+    Attributes
+    ----------
+    of
+        The parameter, derived quantity or formula.
+    level
+        Of the interval.
+    estimate, lower, upper
+        The fit's value and the ends; an end that the data leave open is infinite.
+    reference
+        The statistic and the distribution it is held against, in words.
+    threshold
+        What the statistic reaches at an end.
+    table
+        Columns value, objective, statistic: every value at which the fit was repeated, in order.
+    findings
+        Open ends, failed refits, a better optimum than the fit's.
+    """
+
+    of: str
+    level: float
+    estimate: float
+    lower: float
+    upper: float
+    reference: str
+    threshold: float
+    table: pl.DataFrame
+    findings: tuple[Finding, ...]
+
+    def summary(self) -> str:
+        """Return the interval, what it rests on, and the findings as text."""
+        lines = [
+            f"profile    {self.of}",
+            f"estimate   {self.estimate:.8g}",
+            f"{f'{100 * self.level:g} %':<10} {self.lower:.8g} to {self.upper:.8g}",
+            f"statistic  {self.reference}; {self.threshold:.6g} at an end",
+            f"refits     {self.table.height}",
+        ]
+        lines += format_findings(self.findings)
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<Profile>\n{self.summary()}"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.summary())}</pre>"

@@ -1,0 +1,1 @@
+"""Refit a law on resampled rows: schemes, replicates, intervals."""

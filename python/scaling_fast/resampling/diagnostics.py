@@ -1,0 +1,110 @@
+"""What is worth knowing of a bootstrap before its intervals are used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scaling_fast.findings import Finding
+from scaling_fast.frames.clusters import cluster_numbers
+from scaling_fast.resampling.plan import cluster_columns, cluster_counts, nearly_absolute
+from scaling_fast.resampling.schemes import Blocks, Wild
+
+if TYPE_CHECKING:
+    from scaling_fast.fitting.result import Fit
+    from scaling_fast.resampling.schemes import Scheme
+
+__all__ = ["of_failures", "of_scheme"]
+
+FEW_CLUSTERS = 12
+"""Clusters below which intervals of whole clusters are short (MacKinnon and Webb 2017)."""
+
+LONG_BLOCK = 0.5
+"""Length of a block, in runs, above which the ends of a run are short of draws: with 3 rows of 4, replicates
+lie .8 of their own standard errors off."""
+
+DOUBT, FAILURE = 0.02, 0.10
+"""Shares of unusable replicates: above the first a doubt, above the second a failure."""
+
+
+def of_failures(unusable: int, total: int) -> list[Finding]:
+    """Return a finding for more than 2 % unusable replicates; red above 10 %."""
+    share = unusable / total if total else 0.0
+    if share <= DOUBT:
+        return []
+    return [
+        Finding(
+            "unusable_replicates",
+            "bootstrap",
+            "red" if share > FAILURE else "amber",
+            f"{unusable:,} of {total:,} replicates are unusable: counted in `.failures`, in no interval",
+            statistic=share,
+            threshold=DOUBT,
+            advice='look at their status; fix a parameter, take more rows, or try starts="multi"',
+        )
+    ]
+
+
+def of_scheme(fit: Fit, scheme: Scheme) -> list[Finding]:
+    """Return what is known of a scheme on these rows and under this loss."""
+    found = []
+    near = isinstance(scheme, Wild) and nearly_absolute(fit)
+    if near and isinstance(scheme, Wild) and scheme.signs == "webb":
+        found.append(
+            Finding(
+                "webb_near_l1",
+                "bootstrap",
+                "amber",
+                f"under {fit.loss!r}, which is nearly absolute on these rows, intervals from Webb's signs "
+                "are 7 % short",
+                advice='use Wild("rademacher")',
+            )
+        )
+    if isinstance(scheme, Blocks):
+        found += _of_blocks(fit, scheme)
+    by = cluster_columns(scheme)
+    if by is not None:
+        fewest = int(cluster_counts(fit, by).min())
+        webb = isinstance(scheme, Wild) and scheme.signs == "webb"
+        if fewest < FEW_CLUSTERS and not (webb and not near):
+            advice = "small_sample=True widens the interval by t quantiles"
+            if not near:
+                advice += '; Wild("webb", cluster=...) is made for few clusters under smooth losses'
+            found.append(
+                Finding(
+                    "few_clusters",
+                    "bootstrap",
+                    "amber",
+                    f"{fewest} clusters are few: intervals of whole clusters cover less than they say",
+                    statistic=float(fewest),
+                    threshold=float(FEW_CLUSTERS),
+                    advice=advice,
+                )
+            )
+    return found
+
+
+def _of_blocks(fit: Fit, scheme: Blocks) -> list[Finding]:
+    """Say when blocks are so long that the ends of a run are hardly drawn: moving blocks do not wrap."""
+    table = fit.request.table
+    group = np.repeat(np.arange(table.groups), np.diff(table.offsets))
+    runs = [group]
+    if scheme.within is not None:
+        runs.append(cluster_numbers(table, scheme.within).astype(np.int64))
+    _, sizes = np.unique(np.stack(runs), axis=1, return_counts=True)
+    typical = float(np.median(sizes))
+    if scheme.length <= LONG_BLOCK * typical:
+        return []
+    return [
+        Finding(
+            "long_blocks",
+            "bootstrap",
+            "amber",
+            f"blocks of {scheme.length} rows are more than half of a run of {typical:g}: its ends are drawn "
+            "less often than its middle, so replicates are shifted and vary too little",
+            statistic=scheme.length / typical,
+            threshold=LONG_BLOCK,
+            advice="give a smaller length, or draw whole runs with Clusters(...)",
+        )
+    ]

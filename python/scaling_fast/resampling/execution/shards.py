@@ -1,0 +1,251 @@
+"""Replicates from wherever they come, executors and checkpoints, in one table that does not show it."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scaling_fast.fitting.status import status_code
+from scaling_fast.resampling.execution.checkpoint import Checkpoint
+from scaling_fast.resampling.execution.executors import (
+    ShardRunner,
+    checked_executor,
+    checked_shards,
+    cut,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from scaling_fast.errors import CheckpointError
+    from scaling_fast.resampling.execution.jobs import Answer, Job
+
+__all__ = ["BLOCK", "Block", "ExecutionPlan", "Gathered", "blocks", "gathered"]
+
+
+UNFINISHED, CONVERGED = status_code("unfinished"), status_code("converged")
+
+BLOCK = 1024
+"""Replicates summed at a time; a part of the definition of the moments' last bits."""
+
+LOCAL_PART = 2**16
+"""Refits of a part that this process computes and forgets: some megabytes."""
+
+MOST_PARTS = 100_000
+"""Of them, however many replicates are asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionPlan:
+    """How replicates are computed, which changes none of them.
+
+    Attributes
+    ----------
+    executor
+        None, or an object with `submit`.
+    shards
+        How many, or None.
+    threads
+        Threads of a task.
+    here
+        Threads of this process.
+    """
+
+    executor: Any
+    shards: int | None
+    threads: int
+    here: int
+
+    @classmethod
+    def checked(cls, executor: Any, shards: Any, threads: int, here: int) -> ExecutionPlan:
+        """Return ways that can be gone, or raise ParameterError."""
+        return cls(checked_executor(executor), checked_shards(shards), threads, here)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gathered:
+    """All replicates, group by group, and how the run ended.
+
+    Attributes
+    ----------
+    status, objective
+        Shape (groups * count,).
+    params
+        One such array a parameter.
+    interrupted
+        Whether Ctrl-C ended it; what was not reached is "unfinished".
+    failure
+        Why the checkpoint could not be written, or None.
+    """
+
+    status: NDArray[np.uint8]
+    objective: NDArray[np.float64]
+    params: list[NDArray[np.float64]]
+    interrupted: bool
+    failure: CheckpointError | None
+
+
+def gathered(
+    job: Job,
+    count: int,
+    ways: ExecutionPlan,
+    *,
+    path: Path | None,
+    watch: Callable[[int, int], object] | None,
+) -> Gathered:
+    """Return the replicates 0 to `count`, those of a checkpoint read and all others computed and kept there.
+
+    Raises
+    ------
+    CheckpointError
+        For a folder that cannot be used.
+    """
+    if path is None and ways.executor is None and ways.shards is None:
+        one = job.here(0, count, threads=ways.here, progress=watch)
+        flat = [column.reshape(-1) for column in one.params]
+        return Gathered(
+            one.status.reshape(-1), one.objective.reshape(-1), flat, one.interrupted, None
+        )
+    groups = job.groups
+    status = np.full((groups, count), UNFINISHED, dtype=np.uint8)
+    objective = np.full((groups, count), np.nan)
+    params = [np.full((groups, count), np.nan) for _ in job.request.names]
+
+    def place(answer: Answer) -> None:
+        at = slice(answer.first, min(answer.first + answer.count, count))
+        held = slice(0, max(at.stop - at.start, 0))
+        status[:, at] = answer.status[:, held]
+        objective[:, at] = answer.objective[:, held]
+        for column, values in zip(params, answer.params, strict=True):
+            column[:, at] = values[:, held]
+
+    interrupted = False
+    with contextlib.ExitStack() as stack:
+        store = None if path is None else stack.enter_context(Checkpoint(path, job))
+        for answer in store.shards() if store is not None else ():
+            place(answer)
+        ranges = cut(_gaps(status), groups, ways.shards)
+        flight = _flight(job, ranges, count, ways, watch)
+        try:
+            for answer in flight:
+                place(answer)
+                if store is not None:
+                    store.keep(answer)
+        except KeyboardInterrupt:
+            interrupted = True
+            for answer in flight.salvage():
+                place(answer)
+                if store is not None:
+                    store.keep(answer)
+        except BaseException:
+            flight.cancel()
+            raise
+        failure = None if store is None else store.failure
+    flat = [column.reshape(-1) for column in params]
+    return Gathered(status.reshape(-1), objective.reshape(-1), flat, interrupted, failure)
+
+
+def _flight(
+    job: Job,
+    ranges: list[tuple[int, int]],
+    count: int,
+    ways: ExecutionPlan,
+    watch: Callable[[int, int], object] | None,
+) -> ShardRunner:
+    done = count - sum(size for _, size in ranges)
+    return ShardRunner(
+        job,
+        ranges,
+        ways.executor,
+        threads=ways.threads,
+        here=ways.here,
+        watch=watch,
+        done=done * job.groups,
+    )
+
+
+def _gaps(status: NDArray[np.uint8]) -> list[tuple[int, int]]:
+    """Return the runs of replicates that some group lacks: first and number."""
+    missing = (status == UNFINISHED).any(axis=0)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], missing.astype(np.int8), [0]])))
+    return [(int(a), int(b - a)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Some consecutive replicates of every group, all of them finished.
+
+    Attributes
+    ----------
+    first, count
+        Which.
+    status
+        Shape (groups, count).
+    names, params
+        The parameters, and one array each of shape (groups, count).
+    """
+
+    first: int
+    count: int
+    status: NDArray[np.uint8]
+    names: Sequence[str]
+    params: Sequence[NDArray[np.float64]]
+
+    def groups(self) -> Iterator[dict[str, NDArray[np.float64]]]:
+        """Give parameter -> values of the usable replicates, group after group."""
+        for group, codes in enumerate(self.status):
+            good = codes == CONVERGED
+            yield {
+                one: np.ascontiguousarray(values[group][good])
+                for one, values in zip(self.names, self.params, strict=True)
+            }
+
+
+def blocks(
+    job: Job, count: int, ways: ExecutionPlan, watch: Callable[[int, int], object] | None
+) -> Iterator[Block]:
+    """Give the replicates 0 to `count` in order, `BLOCK` at a time whatever the shards, and hold few of them.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        On Ctrl-C, after the last block before the first unfinished replicate.
+    """
+    shards = ways.shards
+    if shards is None and ways.executor is None:
+        # Parts of this size keep the threads of this process busy, and memory small.
+        shards = min(max(1, -(-count * job.groups // LOCAL_PART)), MOST_PARTS)
+    ranges = cut([(0, count)] if count else [], job.groups, shards, BLOCK)
+    flight = _flight(job, ranges, count, ways, watch)
+    early: dict[int, Answer] = {}
+    at = 0
+    try:
+        for answer in flight:
+            if answer.interrupted:
+                continue
+            early[answer.first] = answer
+            while at in early:
+                ready = early.pop(at)
+                yield from _blocks(job, ready)
+                at += ready.count
+    except BaseException:
+        flight.cancel()
+        raise
+
+
+def _blocks(job: Job, answer: Answer) -> Iterator[Block]:
+    for start in range(0, answer.count, BLOCK):
+        held = slice(start, min(start + BLOCK, answer.count))
+        yield Block(
+            answer.first + start,
+            held.stop - start,
+            answer.status[:, held],
+            job.request.names,
+            [one[:, held] for one in answer.params],
+        )

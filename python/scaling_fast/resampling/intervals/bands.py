@@ -1,0 +1,138 @@
+"""Bands around a curve: percentile ends of the curve's draws, or of new runs, kept apart by name."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from scaling_fast._core import Program, quantiles
+from scaling_fast.errors import ParameterError
+from scaling_fast.fitting.table import column_name
+from scaling_fast.losses.residual import LogExcess
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from scaling_fast.fitting.result import Fit
+
+__all__ = ["band", "with_noise"]
+
+
+def band(
+    fit: Fit,
+    draws: Mapping[str, NDArray[np.float64]],
+    frame: Any,
+    *,
+    level: float,
+    noise: int | None,
+    shrink: float = 1.0,
+) -> pl.DataFrame:
+    """Return the law's columns with prediction, lower, upper and decades_beyond.
+
+    Parameters
+    ----------
+    fit
+        The fit of one group.
+    draws
+        Parameter -> its value in every usable replicate.
+    frame
+        Where to predict; None for the fitted frame.
+    level
+        Between 0 and 1.
+    noise
+        Seed of the residuals added for new runs; None for the curve alone.
+    shrink
+        What the distance of a draw from the estimate is multiplied by; not 1 for subsamples.
+    """
+    base = fit.predict(frame)
+    columns = {one: base[one].to_numpy() for one in fit.request.program.columns}
+    count = len(next(iter(draws.values())))
+    added = None if noise is None else _noise(fit, count, noise)
+    middle = base[base.columns[-2]].to_numpy()
+    tail = (1.0 - level) / 2.0
+    ends = np.empty((base.height, 2))
+    for row in range(base.height):
+        # One row of columns against every draw: the law's formula with parameters as columns.
+        values = _curve(fit, {one: float(values[row]) for one, values in columns.items()}, draws)
+        if shrink != 1.0:
+            values = middle[row] + shrink * (values - middle[row])
+        if added is not None:
+            values = with_noise(fit, values, added, draws)
+        ends[row] = quantiles(np.ascontiguousarray(values), [tail, 1.0 - tail])
+    taken = base.columns
+    return pl.DataFrame(
+        [
+            *base.get_columns()[:-1],
+            pl.Series(column_name("lower", taken), ends[:, 0]),
+            pl.Series(column_name("upper", taken), ends[:, 1]),
+            base.get_columns()[-1],
+        ]
+    )
+
+
+def _curve(
+    fit: Fit, at: Mapping[str, float], draws: Mapping[str, NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    program = fit.request.program
+    everything = dict(draws) | {
+        one: np.full(len(next(iter(draws.values()))), value) for one, value in at.items()
+    }
+    swapped = Program(fit.law.formula, list(everything))
+    values = swapped.evaluate(
+        [np.ascontiguousarray(everything[one]) for one in swapped.columns], []
+    )
+    return np.asarray(program.invert_target(np.asarray(values)))
+
+
+def _noise(fit: Fit, count: int, seed: int) -> NDArray[np.float64]:
+    """Residuals of the fit drawn at random by their weights; numpy's Philox keyed by the seed.
+
+    They are not centred: where zero lies among them is what the loss decided.
+    """
+    table = fit.request.table
+    if table.sigma is not None:
+        raise ParameterError(
+            "a fit with sigma= says how precise each of its rows is, and nothing of a new run's "
+            'precision; use interval="confidence"',
+            code="sigma",
+            param="interval",
+        )
+    residuals = fit.residuals()
+    weights = None
+    total = float(len(residuals))
+    if table.weights is not None:
+        weights = table.weights[np.argsort(table.order, kind="stable")]
+        total = float(weights.sum())
+        weights = weights / total
+    free = sum(fit._moves(one) for one in fit.law.params)
+    inflate = math.sqrt(total / (total - free)) if total > free else math.nan
+    rng = np.random.Generator(np.random.Philox(key=np.array([seed, 2], dtype=np.uint64)))
+    return inflate * rng.choice(residuals, size=count, p=weights)
+
+
+def with_noise(
+    fit: Fit,
+    values: NDArray[np.float64],
+    noise: NDArray[np.float64],
+    draws: Mapping[str, NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """Return new runs: residuals are fitted minus observed on the residual's own scale."""
+    program, residual = fit.request.program, fit.request.residual
+    if program.transform is not None:
+        return np.asarray(
+            program.invert_target(np.asarray(program.transform_target(values)) - noise)
+        )
+    if residual == "log":
+        return values * np.exp(-noise)
+    if residual == "logit":
+        logit = np.log(values / (1.0 - values)) - noise
+        return 1.0 / (1.0 + np.exp(-logit))
+    if isinstance(residual, LogExcess):
+        floor = draws[residual.param]
+        return np.asarray(floor + (values - floor) * np.exp(-noise))
+    return values - noise

@@ -1,0 +1,155 @@
+"""Standard errors within every replicate, for studentized intervals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scaling_fast._core import Program
+from scaling_fast._core import errors as standard_errors_of
+from scaling_fast.errors import ParameterError
+from scaling_fast.losses.residual import LogExcess
+from scaling_fast.resampling.plan import as_drawn
+from scaling_fast.resampling.schemes import Subsample
+from scaling_fast.runtime.resources import checked_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from scaling_fast.fitting.result import Fit
+    from scaling_fast.resampling.schemes import Scheme
+
+__all__ = ["pivots_of", "require_pivots", "standard_errors"]
+
+WITHOUT: dict[str, str] = {
+    "jackknife": "leaves out single rows, so its replicates are not draws of an estimate",
+    "bayesian": "draws weights that are no counts of rows",
+    "weights": "holds weights that need not be counts of rows",
+    "blocks": "keeps the dependence of neighbouring rows, which a standard error by rows does not see",
+}
+"""Schemes without a standard error in each replicate, and why."""
+
+
+def require_pivots(fit: Fit, scheme: Scheme) -> None:
+    """Refuse standard errors where a replicate has none.
+
+    Raises
+    ------
+    ParameterError
+        For a scheme, a loss or a residual without.
+    """
+    if scheme.name in WITHOUT:
+        raise ParameterError(
+            f'method="studentized" needs a standard error in each replicate, and {scheme!r} '
+            f'{WITHOUT[scheme.name]}; use "percentile"',
+            code="method",
+            param="method",
+        )
+    if fit.loss.name in ("absolute", "pinball"):
+        raise ParameterError(
+            f"{fit.loss!r} has no curvature at its kink, so no standard error comes from derivatives; "
+            'use method="percentile"',
+            code="kink",
+            param="method",
+        )
+    if isinstance(fit.request.residual, LogExcess):
+        raise ParameterError(
+            f"standard errors of a likelihood under {fit.request.residual!r} are not computed within "
+            'replicates; use method="percentile"',
+            code="log_excess",
+            param="method",
+        )
+
+
+def standard_errors(
+    fit: Fit,
+    scheme: Scheme,
+    seed: int,
+    draws: NDArray[np.float64],
+    formulas: Mapping[str, str],
+    threads: int | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return standard errors of formulas at the fits and at each replicate.
+
+    By the delta method, with s² (J'WJ)⁻¹ under least squares where a scheme makes noise of equal size
+    (`Residuals`, `Parametric`) and with the sandwich elsewhere, its scores summed over the clusters of
+    a scheme; times n/(n - p), or G/(G - 1).
+
+    Parameters
+    ----------
+    draws
+        Parameters of the replicates, shape (groups, replicates, parameters), NaN where there are none.
+    formulas
+        Name -> formula of parameters.
+
+    Returns
+    -------
+    tuple of arrays
+        Shapes (groups, formulas) and (groups, replicates, formulas).
+    """
+    require_pivots(fit, scheme)
+    kind, table, _ = as_drawn(fit, scheme)
+    names = fit.request.names
+    quantities: list[tuple[Any, list[int]]] = []
+    for formula in formulas.values():
+        program = Program(formula, [])
+        quantities.append((program, [names.index(one) for one in program.params]))
+    groups, count, width = draws.shape
+    base = np.ascontiguousarray(fit.table.select(names).to_numpy(), dtype=np.float64)
+    estimates, errors, interrupted = standard_errors_of(
+        fit.request.question,
+        base,
+        kind,
+        table,
+        np.ascontiguousarray(draws.reshape(groups * count, width)),
+        quantities,
+        first=0,
+        seed=seed,
+        threads=checked_threads(threads),
+    )
+    if interrupted:
+        raise KeyboardInterrupt
+    return estimates, errors.reshape(groups, count, len(formulas))
+
+
+def pivots_of(
+    fit: Fit,
+    scheme: Scheme,
+    seed: int,
+    n: int,
+    formulas: Mapping[str, str],
+    *,
+    draws: NDArray[np.float64],
+    group: NDArray[np.int64],
+    replicate: NDArray[np.int64],
+    good: NDArray[np.bool_],
+) -> Callable[[int], tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return group -> standard errors of its estimates and of its usable draws.
+
+    Parameters
+    ----------
+    n
+        Replicates a group; after Ctrl-C some have no row among `draws`.
+    draws, group, replicate, good
+        Parameters of each row of the table of draws, where it belongs, and whether it is usable.
+    """
+    require_pivots(fit, scheme)
+    place = group * n + replicate
+    table = np.full((fit.groups * n, draws.shape[1]), np.nan)
+    table[place] = draws
+    own, each = standard_errors(
+        fit, scheme, seed, table.reshape(fit.groups, n, draws.shape[1]), formulas
+    )
+    if isinstance(scheme, Subsample):
+        # m rows vary more than n: the pivot wants both spreads on the scale of n rows.
+        rows = np.diff(fit.request.table.offsets)
+        each = each * np.sqrt(scheme.m / rows)[:, None, None]
+    flat = each.reshape(fit.groups * n, len(formulas))
+
+    def of(wanted: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return own[wanted], flat[place[good & (group == wanted)]]
+
+    return of

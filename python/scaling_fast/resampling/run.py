@@ -1,0 +1,288 @@
+"""Refit a fit many times, on other weights or targets of its rows: the same bits for any number of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import polars as pl
+
+from scaling_fast.errors import CheckpointError, DataError, ParameterError, quote
+from scaling_fast.fitting.result import Fit
+from scaling_fast.resampling.draws import UNFINISHED, replicate_table
+from scaling_fast.resampling.execution.jobs import Job
+from scaling_fast.resampling.execution.shards import BLOCK, ExecutionPlan, Gathered, gathered
+from scaling_fast.resampling.multistart import MULTI_STARTS
+from scaling_fast.resampling.plan import as_drawn
+from scaling_fast.resampling.result import Bootstrap
+from scaling_fast.resampling.schemes import Pairs
+from scaling_fast.resampling.streaming.run import condensed
+from scaling_fast.runtime.progress import watched
+from scaling_fast.runtime.resources import checked_threads, require_memory
+from scaling_fast.validation import checked_seed, whole_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scaling_fast.resampling.schemes import Scheme
+    from scaling_fast.resampling.streaming.summary import BootstrapSummary
+
+__all__ = ["bootstrap"]
+
+DEFAULT_N = 10_000
+
+MOST_STARTS = 10_000
+"""Starts a replicate that can still be meant."""
+
+
+@overload
+def bootstrap(
+    fit: Fit,
+    scheme: Scheme = ...,
+    *,
+    n: int | None = ...,
+    starts: str | int = ...,
+    seed: int | None = ...,
+    threads: int | None = ...,
+    executor: Any = ...,
+    shards: int | None = ...,
+    keep: Literal["draws"] | PathLike[str] = ...,
+    progress: bool | Callable[[int, int], object] | None = ...,
+) -> Bootstrap: ...
+@overload
+def bootstrap(
+    fit: Sequence[Fit],
+    scheme: Scheme = ...,
+    *,
+    n: int | None = ...,
+    starts: str | int = ...,
+    seed: int | None = ...,
+    threads: int | None = ...,
+    executor: Any = ...,
+    shards: int | None = ...,
+    keep: Literal["draws"] | PathLike[str] = ...,
+    progress: bool | Callable[[int, int], object] | None = ...,
+) -> list[Bootstrap]: ...
+@overload
+def bootstrap(
+    fit: Fit,
+    scheme: Scheme = ...,
+    *,
+    n: int | None = ...,
+    starts: str | int = ...,
+    seed: int | None = ...,
+    threads: int | None = ...,
+    executor: Any = ...,
+    shards: int | None = ...,
+    keep: Literal["summary"],
+    progress: bool | Callable[[int, int], object] | None = ...,
+) -> BootstrapSummary: ...
+@overload
+def bootstrap(
+    fit: Sequence[Fit],
+    scheme: Scheme = ...,
+    *,
+    n: int | None = ...,
+    starts: str | int = ...,
+    seed: int | None = ...,
+    threads: int | None = ...,
+    executor: Any = ...,
+    shards: int | None = ...,
+    keep: Literal["summary"],
+    progress: bool | Callable[[int, int], object] | None = ...,
+) -> list[BootstrapSummary]: ...
+def bootstrap(
+    fit: Fit | Sequence[Fit],
+    scheme: Scheme = Pairs(),  # noqa: B008 (a frozen value)
+    *,
+    n: int | None = None,
+    starts: str | int = "warm",
+    seed: int | None = 0,
+    threads: int | None = None,
+    executor: Any = None,
+    shards: int | None = None,
+    keep: str | PathLike[str] = "draws",
+    progress: bool | Callable[[int, int], object] | None = None,
+) -> Bootstrap | BootstrapSummary | list[Bootstrap] | list[BootstrapSummary]:
+    """Return a fit refitted `n` times, or one `Bootstrap` a fit of a list, on common draws.
+
+    Parameters
+    ----------
+    fit
+        What `scaling_fast.fit` returned; a list of fits with equally many rows a group shares its
+        draws, so that differences between laws or losses can be bootstrapped.
+    scheme
+        `Pairs()`, `Clusters("run")`, `Strata("budget")`, `Blocks(5, within="run")`, `Bayesian()`,
+        `Residuals()`, `Wild()`, `Parametric()`, `Jackknife()`, `Subsample(m)`, `Indices(array)`,
+        `Weights(array)`.
+    n
+        Replicates a group, 10,000 by default. It follows from the scheme for `Jackknife`,
+        `Indices` and `Weights`.
+    starts
+        "warm" refits from the fit's optimum, "multi" from nine searched starts as well, an int from
+        that many. Warm is right for designs that identify the law and wrong on ridges.
+    seed
+        Below 2**64; None draws one, kept in `.seed`. Replicate i is the same for every n.
+    threads
+        Threads; else SCALING_FAST_THREADS, else the cores of this process. Results do not depend on it.
+        With an executor: threads of each task, 1 by default.
+    executor
+        None computes in this process; else any object with `submit(fn, *args)` whose answer has
+        `result()`: those of concurrent.futures, loky, dask's `client.get_executor()`,
+        `mpi4py.futures`. Workers need this version of the package and nothing else. What a worker
+        that died held is computed again; the results are those without an executor, bit for bit.
+    shards
+        In how many parts the replicates are computed; by default some tens to thousands.
+    keep
+        "draws"; "summary" for a `BootstrapSummary`, which keeps counts, moments and bins, so that memory
+        does not grow with n; or a `Path`: a folder to which every part is written as it ends, and from which
+        the same call goes on after whatever ended it; a larger n goes on from a smaller one.
+    progress
+        None: a bar on runs over a second when a terminal watches; False: never; a function is
+        called with (done, total).
+
+    Raises
+    ------
+    ParameterError, DataError, ResourceError
+        A question that cannot be asked.
+    KeyboardInterrupt
+        On Ctrl-C; its `.partial` is the `Bootstrap` of the replicates that were finished.
+    CheckpointError
+        For a folder of another run, a damaged or a locked one. When writing fails on the way, the
+        run is finished first and the exception's `.result` holds it.
+
+    Examples
+    --------
+    >>> import scaling_fast as sf
+    >>> runs = sf.datasets.simulate(
+    ...     "power", {"A": 5.0, "alpha": 0.1}, {"x": [1e6, 1e7, 1e8, 1e9]}, noise=0.01, seed=1
+    ... )
+    >>> boot = sf.bootstrap(sf.fit(runs, "power", loss=sf.Squared()), sf.Bayesian(), n=100)
+    >>> boot.draws.height, boot.failures.height
+    (100, 0)
+    """
+    path = _folder(keep)
+    extra = _starts(starts)
+    seed = checked_seed(seed)
+    here = checked_threads(threads)
+    # A worker has its share of the machine already: it starts no threads unless told to.
+    task = here if executor is None or threads is not None else 1
+    ways = ExecutionPlan.checked(executor, shards, task, here)
+    fits = [fit] if isinstance(fit, Fit) else _several(fit)
+    if path is not None and not isinstance(fit, Fit):
+        _make(path)
+    results: list[Any] = []
+    for place, one in enumerate(fits):
+        kind, table, fixed = as_drawn(one, scheme)
+        count = _count(n, fixed, scheme)
+        job = Job.around(one, kind, table, seed=seed, starts=extra)
+        folder = path if path is None or isinstance(fit, Fit) else path / f"fit-{place}"
+        with watched(progress, "refitting") as watch:
+            if keep == "summary":
+                _require_room(one, min(count, BLOCK))
+                results.append(condensed(one, scheme, seed, job, count, ways, watch))
+            else:
+                _require_room(one, count)
+                found = gathered(job, count, ways, path=folder, watch=watch)
+                results.append(_bootstrap(one, scheme, seed, count, extra, found))
+    return results[0] if isinstance(fit, Fit) else results
+
+
+def _count(n: Any, fixed: int | None, scheme: Scheme) -> int:
+    """Return the number of replicates: the scheme's, or the caller's."""
+    if fixed is None:
+        return whole_number(DEFAULT_N if n is None else n, "n", 1)
+    if n is not None and n != fixed:
+        raise ParameterError(
+            f"n={quote(n)} conflicts with {scheme!r}, which has {fixed} replicates; leave n out",
+            code="n",
+            param="n",
+        )
+    return fixed
+
+
+def _require_room(fit: Fit, count: int) -> None:
+    width = len(fit.request.names) + len(fit.law.derived) + 3
+    # The table of the threads and the columns made of it stand in memory together.
+    require_memory(
+        f"{count:,} replicates of {fit.groups:,} groups", 2 * 8 * count * fit.groups * width
+    )
+
+
+def _bootstrap(
+    fit: Fit, scheme: Scheme, seed: int, count: int, starts: int, found: Gathered
+) -> Bootstrap:
+    """Return the draws as a result; what ended the run early is raised with it."""
+    draws = replicate_table(fit, found.status, found.objective, found.params, count)
+    boot = Bootstrap(fit, scheme, seed, draws, count, starts)
+    if found.interrupted:
+        column = boot._column("status")
+        stopped = KeyboardInterrupt("interrupted; the finished replicates are in .partial")
+        # Column by column: a forked child has no threads of polars to filter a frame with.
+        finished = draws[column] != UNFINISHED
+        part = pl.DataFrame([one.filter(finished) for one in draws.get_columns()])
+        stopped.partial = Bootstrap(  # type: ignore[attr-defined]
+            fit, scheme, seed, part, count, starts
+        )
+        raise stopped
+    if found.failure is not None:
+        found.failure.result = boot
+        raise found.failure
+    return boot
+
+
+def _folder(keep: Any) -> Path | None:
+    """Return the folder that `keep` names, or None to keep the draws in memory alone."""
+    if isinstance(keep, PathLike):
+        return Path(keep)
+    if not isinstance(keep, str) or keep not in ("draws", "summary"):
+        raise ParameterError(
+            f'keep must be "draws", "summary" or a pathlib.Path, got {quote(keep)}',
+            code="keep",
+            param="keep",
+        )
+    return None
+
+
+def _make(path: Path) -> None:
+    """Make the folder of several runs, one folder a fit."""
+    try:
+        path.mkdir(exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{quote(path, 200)} cannot be a folder: {error}", code="write"
+        ) from error
+
+
+def _several(fits: Any) -> list[Fit]:
+    if not isinstance(fits, Sequence) or not fits or not all(isinstance(one, Fit) for one in fits):
+        raise ParameterError(
+            f"bootstrap wants a Fit or a list of them, got {quote(fits)}", code="fit", param="fit"
+        )
+    first = fits[0].request.table.offsets.tolist()
+    for one in fits[1:]:
+        if one.request.table.offsets.tolist() != first:
+            raise DataError(
+                "common draws need fits of the same rows: the groups of these differ in number or size",
+                code="common_draws",
+            )
+    return list(fits)
+
+
+def _starts(starts: Any) -> int:
+    if isinstance(starts, str):
+        if starts not in ("warm", "multi"):
+            raise ParameterError(
+                f'starts must be "warm", "multi" or a number, got {quote(starts)}',
+                code="starts",
+                param="starts",
+            )
+        return 0 if starts == "warm" else MULTI_STARTS
+    count = whole_number(starts, "starts", 1)
+    if count > MOST_STARTS:
+        raise ParameterError(
+            f"starts must be at most {MOST_STARTS}, got `{count}`", code="starts", param="starts"
+        )
+    return count

@@ -1,0 +1,1 @@
+"""Intervals of more replicates than memory holds."""

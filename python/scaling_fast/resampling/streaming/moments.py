@@ -1,0 +1,204 @@
+"""What is kept of replicates that are not: counts, moments and bins, the same bits however they arrive.
+
+Blocks of a fixed number of replicates are summed exactly and merged in order: no thread and no shard shows.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = [
+    "FIRST_SHIFT",
+    "StreamingMoments",
+    "edge",
+    "from_frames",
+    "keys_of",
+    "to_frames",
+    "type_seven",
+]
+
+
+FIRST_SHIFT = 40
+"""Bits of a double that a bin leaves open: 12 of the mantissa stay, so a bin is 1/4096 of its power of two wide."""
+
+_SIGN = np.int64(0x7FFF_FFFF_FFFF_FFFF)
+
+
+def keys_of(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return whole numbers in the order of doubles, every NaN above all and both zeros the same."""
+    plain = np.asarray(values, dtype=np.float64) + 0.0
+    bits = np.where(np.isnan(plain), np.nan, plain).view(np.int64)
+    return np.where(bits < 0, bits ^ _SIGN, bits)
+
+
+def edge(key: int) -> float:
+    """Return the double of a whole number of `keys_of`."""
+    bits = np.array([key], dtype=np.int64)
+    return float(np.where(bits < 0, bits ^ _SIGN, bits).view(np.float64)[0])
+
+
+def type_seven(below: float, above: float, count: int, level: float) -> float:
+    """Return the quantile between two neighbours in order, to the last bit that of `numpy.quantile`."""
+    if math.isnan(below) or math.isnan(above):
+        return math.nan
+    position = (count - 1) * level
+    fraction = position - math.floor(position)
+    if below == above or fraction == 0.0:
+        return below
+    if fraction >= 0.5:
+        return above - (above - below) * (1.0 - fraction)
+    return below + (above - below) * fraction
+
+
+@dataclass(slots=True, eq=False)
+class StreamingMoments:
+    """Counts, mean, sums of products and bins of some quantities over the usable replicates of a group.
+
+    Attributes
+    ----------
+    names
+        The quantities.
+    statuses
+        Status code -> number of replicates.
+    count
+        Usable replicates.
+    mean
+        Shape (quantities,).
+    products
+        Sums of products of the distances from the mean, shape (quantities, quantities).
+    least, greatest
+        Shape (quantities,).
+    bins
+        One mapping a quantity: key of `keys_of`, shifted by `FIRST_SHIFT`, -> count.
+    """
+
+    names: list[str]
+    statuses: dict[int, int] = field(default_factory=dict)
+    count: int = 0
+    mean: NDArray[np.float64] = field(init=False)
+    products: NDArray[np.float64] = field(init=False)
+    least: NDArray[np.float64] = field(init=False)
+    greatest: NDArray[np.float64] = field(init=False)
+    bins: list[dict[int, int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        size = len(self.names)
+        self.mean, self.products = np.zeros(size), np.zeros((size, size))
+        self.least, self.greatest = np.full(size, np.inf), np.full(size, -np.inf)
+        self.bins = [{} for _ in self.names]
+
+    def add(self, codes: NDArray[np.uint8], values: Mapping[str, NDArray[np.float64]]) -> None:
+        """Take in one block: the codes of all its replicates, and the values of the usable ones."""
+        for code, number in zip(*np.unique(codes, return_counts=True), strict=True):
+            self.statuses[int(code)] = self.statuses.get(int(code), 0) + int(number)
+        table = np.array([values[one] for one in self.names], dtype=np.float64)
+        count = table.shape[1]
+        if count == 0:
+            return
+        mean = np.array([_total(one) / count for one in table])
+        with np.errstate(all="ignore"):
+            apart = table - mean[:, None]
+            products = np.array([[_total(a * b) for b in apart] for a in apart])
+            # Chan, Golub and LeVeque 1979: the sums of two sets of rows from those of each.
+            both = self.count + count
+            step = mean - self.mean
+            self.products = (
+                self.products + products + np.outer(step, step) * (self.count * count / both)
+            )
+            self.mean = self.mean + step * (count / both)
+            self.least = np.minimum(self.least, table.min(axis=1))
+            self.greatest = np.maximum(self.greatest, table.max(axis=1))
+        self.count = both
+        for held, one in zip(self.bins, keys_of(table) >> FIRST_SHIFT, strict=True):
+            for key, number in zip(*np.unique(one, return_counts=True), strict=True):
+                held[int(key)] = held.get(int(key), 0) + int(number)
+
+    def to_bytes(self) -> bytes:
+        """Return counts, bins, then mean, products and range, little-endian, every NaN the same."""
+        whole = [
+            np.array(sorted(self.statuses.items()), dtype="<i8"),
+            np.array([self.count], dtype="<i8"),
+            *(np.array(sorted(one.items()), dtype="<i8") for one in self.bins),
+        ]
+        real = [
+            np.where(np.isnan(values), np.nan, values).astype("<f8")
+            for values in (self.mean, self.products, self.least, self.greatest)
+        ]
+        return b"".join([one.tobytes() for one in [*whole, *real]])
+
+    def covariance(self) -> NDArray[np.float64]:
+        """Return the covariance (ddof 1)."""
+        with np.errstate(all="ignore"):
+            return np.asarray(self.products / (self.count - 1))
+
+
+def to_frames(groups: Sequence[StreamingMoments]) -> dict[str, pl.DataFrame]:
+    """Return the moments of every group as three tables: statuses, moments and bins."""
+    integers = dict.fromkeys(("group", "place", "key", "number"), pl.Int64)
+    counts = [
+        (g, int(code), number)
+        for g, group in enumerate(groups)
+        for code, number in group.statuses.items()
+    ]
+    bins = [
+        (g, place, key, number)
+        for g, group in enumerate(groups)
+        for place, numbers in enumerate(group.bins)
+        for key, number in numbers.items()
+    ]
+    columns: dict[str, Any] = {
+        "group": [g for g, group in enumerate(groups) for _ in group.names],
+        "name": [name for group in groups for name in group.names],
+        "count": [group.count for group in groups for _ in group.names],
+    }
+    for moment in ("mean", "least", "greatest"):
+        columns[moment] = np.concatenate([getattr(group, moment) for group in groups])
+    products = np.concatenate([group.products for group in groups])
+    columns |= {f"products {place}": column for place, column in enumerate(products.T)}
+    narrow = {name: integers[name] for name in ("group", "key", "number")}
+    return {
+        "statuses": pl.DataFrame(counts, schema=narrow, orient="row"),
+        "moments": pl.DataFrame(columns),
+        "bins": pl.DataFrame(bins, schema=integers, orient="row"),
+    }
+
+
+def from_frames(frames: Mapping[str, pl.DataFrame], groups: int) -> tuple[StreamingMoments, ...]:
+    """Return the moments of every group that `to_frames` wrote down."""
+    return tuple(_group_from_frames(frames, group) for group in range(groups))
+
+
+def _group_from_frames(frames: Mapping[str, pl.DataFrame], group: int) -> StreamingMoments:
+    statuses, moments, bins = (
+        frames[name].filter(pl.col("group") == group) for name in ("statuses", "moments", "bins")
+    )
+    found = StreamingMoments(moments["name"].to_list())
+    found.statuses = dict(statuses.select("key", "number").iter_rows())
+    found.count = int(moments["count"][0])
+    found.mean = moments["mean"].to_numpy().copy()
+    found.least = moments["least"].to_numpy().copy()
+    found.greatest = moments["greatest"].to_numpy().copy()
+    size = len(found.names)
+    found.products = moments.select(f"products {j}" for j in range(size)).to_numpy().copy()
+    for place, key, number in bins.select("place", "key", "number").iter_rows():
+        found.bins[place][key] = number
+    return found
+
+
+def _total(values: NDArray[np.float64]) -> float:
+    """Return the correctly rounded sum: whatever order or processor, one answer."""
+    try:
+        return math.fsum(values.tolist())
+    except (OverflowError, ValueError):  # beyond the doubles, or infinities of both signs
+        with np.errstate(all="ignore"):
+            return float(np.sum(values))

@@ -1,0 +1,377 @@
+"""How often an interval holds the truth: the user's own design, simulated."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from scaling_fast.errors import ParameterError, quote
+from scaling_fast.findings import Finding
+from scaling_fast.fitting.result import Fit
+from scaling_fast.frames.clusters import cluster_numbers
+from scaling_fast.laws.quantities import evaluate, named_formulas
+from scaling_fast.resampling.intervals.batched import Asked
+from scaling_fast.resampling.intervals.methods import EXPANDED, METHODS, MOST_FAILURES
+from scaling_fast.resampling.intervals.studentized import require_pivots
+from scaling_fast.resampling.plan import as_drawn, cluster_columns
+from scaling_fast.resampling.schemes import Pairs
+from scaling_fast.runtime.process import require_usable_process
+from scaling_fast.runtime.progress import watched
+from scaling_fast.runtime.resources import checked_threads
+from scaling_fast.stress.result import Stress
+from scaling_fast.stress.simulation import Design, checked_noise, spread
+from scaling_fast.validation import checked_failures, checked_level, checked_seed, whole_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from scaling_fast.resampling.schemes import Scheme
+
+__all__ = ["COVERED", "coverage"]
+
+COVERED = ("delta", *METHODS)
+"""Methods whose coverage can be measured: those of a bootstrap, and the delta method of `Fit.interval`."""
+
+CHUNK = 100
+"""Data sets a call of the core: enough to keep threads busy, few enough to hear Ctrl-C and show progress."""
+
+MOST_SIMULATIONS = 10_000_000
+"""Data sets of one call; more can only be a slip of the pen."""
+
+SHORT, BAD = 0.01, 0.10
+"""How far below its level a coverage may lie, beyond its Monte-Carlo error, before it is amber, or red."""
+
+REFUSED = 0.01
+"""Share of data sets without an interval that is worth saying."""
+
+
+def coverage(
+    fit: Fit,
+    scheme: Scheme = Pairs(),  # noqa: B008 (a frozen value)
+    method: str | Sequence[str] = "percentile",
+    *,
+    n_sim: int = 2000,
+    n: int = 499,
+    level: float = 0.9,
+    noise: str = "normal",
+    seed: int | None = 0,
+    of: str | Sequence[str] | None = None,
+    truth: Mapping[str, float] | None = None,
+    sd: float | None = None,
+    icc: float = 0.3,
+    small_sample: bool = False,
+    max_failures: float = MOST_FAILURES,
+    threads: int | None = None,
+    progress: bool | Callable[[int, int], object] | None = None,
+) -> Stress:
+    """Return how often intervals of this design hold the truth, and how wide they are.
+
+    The fitted law, plus noise, makes `n_sim` data sets with the rows of the fit; each is fitted from
+    automatic starts under the same loss and bootstrapped, and its intervals are held against the truth
+    it was made from.
+
+    Parameters
+    ----------
+    fit
+        One fit: its rows are the design.
+    scheme
+        A scheme that draws: not `Jackknife`, `Indices` or `Weights`.
+    method
+        A method of `Bootstrap.interval`, or "delta" for `Fit.interval` (t quantiles, no bootstrap); a
+        list of them shares its simulations.
+    n_sim, n
+        Data sets, and replicates of each.
+    level
+        Between 0 and 1.
+    noise
+        "normal"; "t3": Student's t with 3 degrees of freedom, of the same standard deviation;
+        "clustered": normal, with a part of its variance common to the rows of a cluster of the scheme.
+    seed
+        Data set i is the same for every n_sim.
+    of
+        Formulas of parameters, such as "E + A/1e12**alpha"; every parameter and derived quantity by
+        default.
+    truth, sd
+        Parameters and standard deviation of the residuals (over sigma where that is given); those of
+        the fit by default, sqrt(RSS/(n - p)).
+    icc
+        For "clustered": the common part, between 0 and 1.
+    small_sample, max_failures
+        As in `Bootstrap.interval`. A data set whose interval is refused is counted in `refused`.
+    threads, progress
+        As in `bootstrap`.
+
+    Returns
+    -------
+    Stress
+        `.table`: name, method, truth, coverage and its Monte-Carlo error (one standard deviation), the
+        shares of intervals wholly below and above the truth, the median width and its error, and the
+        data sets refused. Coverage is a share of those that were not.
+
+    Raises
+    ------
+    ParameterError, DataError
+        A question that cannot be asked.
+    KeyboardInterrupt
+        On Ctrl-C; its `.partial` is the `Stress` of the data sets that were finished.
+
+    Examples
+    --------
+    >>> import scaling_fast as sf
+    >>> runs = sf.datasets.simulate(
+    ...     "power", {"A": 5.0, "alpha": 0.1}, {"x": [1e6, 1e7, 1e8, 1e9]}, noise=0.01, seed=1
+    ... )
+    >>> fit = sf.fit(runs, "power", loss=sf.Squared())
+    >>> stress = sf.stress.coverage(fit, method="delta", n_sim=200, of="alpha")
+    >>> bool(abs(stress.table["coverage"][0] - 0.9) < 0.1)
+    True
+    """
+    require_usable_process()
+    _require_single(fit)
+    methods = _methods(method)
+    level = checked_level(level)
+    noise = checked_noise(noise)
+    n_sim, n = whole_number(n_sim, "n_sim", 1), whole_number(n, "n", 2)
+    if n_sim > MOST_SIMULATIONS:
+        raise ParameterError(
+            f"n_sim must be at most {MOST_SIMULATIONS:,}, got `{n_sim}`: 10,000 tell a coverage to half a "
+            "percent",
+            code="too_large",
+            param="n_sim",
+        )
+    max_failures = checked_failures(max_failures)
+    seed = checked_seed(seed)
+    _require_scheme(fit, scheme, methods, small_sample=small_sample)
+    formulas = named_formulas(fit.law, fit.request.names, of)
+    point = dict(fit._complete(truth) if truth is not None else fit.params)
+    design = Design(
+        fit,
+        point,
+        spread(fit) if sd is None else _positive(sd, "sd"),
+        noise,
+        _clusters(fit, scheme, noise),
+        _share(icc),
+        seed,
+    )
+    asked = Asked(
+        scheme, methods, n, level, formulas, small_sample, max_failures, checked_threads(threads)
+    )
+    targets = {
+        name: float(evaluate(text, {one: np.array([v]) for one, v in point.items()})[0])
+        for name, text in formulas.items()
+    }
+    settings = {
+        "scheme": repr(scheme), "n_sim": n_sim, "n": n, "level": level, "noise": noise,
+        "sd": design.sd, "seed": seed, "small_sample": small_sample,
+    }  # fmt: skip
+    ends: list[NDArray[np.float64]] = []
+    with watched(progress, "simulating") as callback:
+        try:
+            for first in range(0, n_sim, CHUNK):
+                count = min(CHUNK, n_sim - first)
+                ends.append(
+                    asked.ends(
+                        design.sets(first, count, asked.threads), _seed(seed, first // CHUNK)
+                    )
+                )
+                if callback is not None:
+                    callback(first + count, n_sim)
+        except KeyboardInterrupt as stop:
+            if ends:
+                stop.partial = _stress(ends, asked, targets, settings)  # type: ignore[attr-defined]
+            raise
+    return _stress(ends, asked, targets, settings)
+
+
+def _seed(seed: int, chunk: int) -> int:
+    """Return the seed of the bootstraps of one chunk, so that no two data sets share draws."""
+    key = np.array([seed, 5], dtype=np.uint64)
+    counter = np.array([0, 0, chunk, 1], dtype=np.uint64)
+    return int(np.random.Philox(key=key, counter=counter).random_raw())
+
+
+def _stress(
+    ends: Sequence[NDArray[np.float64]],
+    asked: Asked,
+    targets: Mapping[str, float],
+    settings: Mapping[str, Any],
+) -> Stress:
+    """Return the table and findings of the intervals found."""
+    every = np.concatenate(ends)
+    rows = []
+    for j, (name, truth) in enumerate(targets.items()):
+        for k, method in enumerate(asked.methods):
+            lower, upper = every[:, j, k, 0], every[:, j, k, 1]
+            given = np.isfinite(lower) & np.isfinite(upper)
+            lower, upper = lower[given], upper[given]
+            count = int(given.sum())
+            share = float(np.mean((lower <= truth) & (truth <= upper))) if count else math.nan
+            width, error = _median(upper - lower)
+            rows.append(
+                {
+                    "name": name,
+                    "method": method,
+                    "truth": truth,
+                    "coverage": share,
+                    "coverage_error": _share_error(share, count),
+                    "below": float(np.mean(upper < truth)) if count else math.nan,
+                    "above": float(np.mean(lower > truth)) if count else math.nan,
+                    "width": width,
+                    "width_error": error,
+                    "refused": len(every) - count,
+                }
+            )
+    table = pl.DataFrame(rows)
+    done = dict(settings) | {"n_sim": len(every)}
+    return Stress("coverage", table, _findings(table, asked.level, len(every)), done)
+
+
+def _share_error(share: float, count: int) -> float:
+    """Return the standard error of a share, as if four more had been seen, half of them covered.
+
+    So no share is certain because a few data sets agree (Agresti and Coull 1998).
+    """
+    if not count:
+        return math.nan
+    middle = (share * count + 2.0) / (count + 4.0)
+    return math.sqrt(middle * (1.0 - middle) / (count + 4.0))
+
+
+def _median(widths: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the median and its standard error, from the order statistics one of them away."""
+    count = len(widths)
+    if count < 2:
+        return (float(widths[0]), math.nan) if count else (math.nan, math.nan)
+    step = 0.5 / math.sqrt(count)
+    low, middle, high = np.quantile(widths, [max(0.5 - step, 0.0), 0.5, min(0.5 + step, 1.0)])
+    return float(middle), float(high - low) / 2
+
+
+def _findings(table: pl.DataFrame, level: float, n_sim: int) -> tuple[Finding, ...]:
+    found = []
+    for row in table.iter_rows(named=True):
+        label = f"{row['method']} intervals of {row['name']}"
+        evidence = {one: row[one] for one in ("coverage", "coverage_error", "width", "refused")}
+        if row["refused"] > REFUSED * n_sim:
+            found.append(
+                Finding(
+                    "intervals_refused",
+                    "coverage",
+                    "amber",
+                    f"{row['refused']} of {n_sim} data sets have no {label}: too many replicates failed",
+                    statistic=row["refused"] / n_sim,
+                    threshold=REFUSED,
+                    evidence=evidence,
+                    advice="the design hardly identifies the law: add rows, or fix a parameter",
+                )
+            )
+        if not math.isfinite(row["coverage"]):
+            continue
+        # Judged as a test of the level: by the error that a share has where the level is true.
+        seen = n_sim - row["refused"]
+        short = level - row["coverage"] - 2.0 * math.sqrt(level * (1.0 - level) / seen)
+        severity: Any = "green" if short <= SHORT else ("red" if short > BAD else "amber")
+        only = "" if severity == "green" else "only "
+        found.append(
+            Finding(
+                "coverage" if severity == "green" else "undercoverage",
+                "coverage",
+                severity,
+                f"{label} at {100 * level:g} % hold the truth in {only}{100 * row['coverage']:.1f} % "
+                f"(+- {100 * row['coverage_error']:.1f}) of the data sets",
+                statistic=row["coverage"],
+                threshold=level - SHORT,
+                evidence=evidence,
+                advice=""
+                if severity == "green"
+                else 'compare method="delta" and small_sample=True',
+            )
+        )
+    return tuple(found)
+
+
+# -- what may be asked ------------------------------------------------------------------------------
+
+
+def _require_single(fit: Any) -> None:
+    if not isinstance(fit, Fit):
+        raise ParameterError(f"coverage wants a Fit, got {quote(fit)}", code="fit", param="fit")
+    fit._single("coverage")
+
+
+def _methods(method: Any) -> tuple[str, ...]:
+    methods = (method,) if isinstance(method, str) else tuple(method)
+    for one in methods:
+        if one not in COVERED:
+            raise ParameterError(
+                f"method must be one of {quote(list(COVERED), 200)}, got {quote(one)}",
+                code="method",
+                param="method",
+            )
+    if not methods or len(set(methods)) != len(methods):
+        raise ParameterError(
+            f"method wants one method or several different ones, got {quote(method)}",
+            code="method",
+            param="method",
+        )
+    return methods
+
+
+def _require_scheme(
+    fit: Fit, scheme: Scheme, methods: tuple[str, ...], *, small_sample: bool
+) -> None:
+    as_drawn(fit, scheme)
+    if scheme.name in ("jackknife", "indices", "weights"):
+        raise ParameterError(
+            f"{scheme!r} holds one set of replicates, and every simulated data set needs its own; use a "
+            "scheme that draws, such as Pairs()",
+            code="scheme",
+            param="scheme",
+        )
+    if "studentized" in methods or "delta" in methods:
+        require_pivots(fit, scheme if "studentized" in methods else Pairs())
+    unwidened = [one for one in methods if one not in (*EXPANDED, "delta")]
+    if small_sample and unwidened:
+        raise ParameterError(
+            f"small_sample=True widens {quote(list(EXPANDED), 200)}, and {quote(unwidened[0])} has no such form",
+            code="small_sample",
+            param="small_sample",
+        )
+
+
+def _clusters(fit: Fit, scheme: Scheme, noise: str) -> NDArray[np.uint32] | None:
+    if noise != "clustered":
+        return None
+    by = cluster_columns(scheme)
+    if by is None:
+        raise ParameterError(
+            f'noise="clustered" takes its clusters from the scheme, and {scheme!r} names none; use '
+            'Clusters("run") or Wild(cluster="run")',
+            code="noise",
+            param="noise",
+        )
+    return cluster_numbers(fit.request.table, by)
+
+
+def _positive(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer):
+        raise ParameterError(f"{name} must be a number, got {quote(value)}", code=name, param=name)
+    if not 0.0 < float(value) < math.inf:
+        raise ParameterError(
+            f"{name} must be positive and finite, got {quote(value)}", code=name, param=name
+        )
+    return float(value)
+
+
+def _share(icc: Any) -> float:
+    value = 0.0 if icc == 0 and not isinstance(icc, bool) else _positive(icc, "icc")
+    if value > 1.0:
+        raise ParameterError(
+            f"icc must lie between 0 and 1, got {quote(icc)}", code="icc", param="icc"
+        )
+    return value

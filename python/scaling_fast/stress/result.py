@@ -1,0 +1,113 @@
+"""What every stress test gives back: a table, findings, and the question that was asked."""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from scaling_fast.errors import CheckpointError, quote
+from scaling_fast.findings import format_findings, json_ready
+from scaling_fast.runtime.files import irregular
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scaling_fast.findings import Finding
+
+__all__ = ["Stress"]
+
+WIDE = 160
+"""Characters a line of a table may take."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Stress:
+    """The outcome of a stress test.
+
+    Attributes
+    ----------
+    test
+        Its name, such as "coverage".
+    table
+        Polars frame; what its columns are, the test says.
+    findings
+        What is worth knowing, with its severity.
+    settings
+        The options of the question, as they were used.
+    """
+
+    test: str
+    table: pl.DataFrame
+    findings: tuple[Finding, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Stress, (self.test, self.table, self.findings, dict(self.settings)))
+
+    def summary(self) -> str:
+        """Return the settings, the table and the findings as text."""
+        said = "   ".join(f"{name} {value}" for name, value in self.settings.items())
+        with pl.Config(
+            tbl_rows=-1,
+            tbl_cols=-1,
+            tbl_width_chars=WIDE,
+            float_precision=4,
+            tbl_hide_dataframe_shape=True,
+            tbl_hide_column_data_types=True,
+        ):
+            lines = [f"{self.test}   {said}", str(self.table)]
+        lines += format_findings(self.findings)
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<Stress>\n{self.summary()}"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.summary())}</pre>"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return test, settings, rows of the table and findings as JSON can hold them."""
+        return {
+            "test": self.test,
+            "settings": json_ready(self.settings),
+            "table": json_ready(self.table.to_dicts()),
+            "findings": [one.as_dict() for one in self.findings],
+        }
+
+    def save(self, path: str | Path, *, force: bool = False) -> None:
+        """Write `as_dict()` as JSON; an existing file is kept unless `force`.
+
+        Raises
+        ------
+        CheckpointError
+            For an existing file, one that cannot be written, and anything that is no regular file,
+        with or without `force`.
+        """
+        text = json.dumps(self.as_dict(), allow_nan=False, indent=1)
+        try:
+            kind = irregular(path)
+            if kind is not None:
+                raise CheckpointError(
+                    f"{quote(path)} is {kind}, not a regular file; choose another path", code="path"
+                )
+            with Path(path).open("w" if force else "x", encoding="utf-8") as file:
+                file.write(text + "\n")
+        except CheckpointError:
+            raise
+        except FileExistsError as error:
+            raise CheckpointError(
+                f"{quote(path)} exists; pass force=True to replace it", code="exists"
+            ) from error
+        except (OSError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"{quote(path)} cannot be written: {error}", code="write"
+            ) from error

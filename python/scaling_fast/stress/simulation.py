@@ -1,0 +1,184 @@
+"""Many data sets of one design as the groups of one question: the fitted law plus noise of a known kind."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from scaling_fast.errors import DataError, ParameterError, quote
+from scaling_fast.fitting.request import Request
+from scaling_fast.fitting.result import Fit
+from scaling_fast.fitting.status import status_column
+from scaling_fast.frames.table import read_only
+from scaling_fast.resampling.intervals.bands import with_noise
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+__all__ = ["NOISES", "Design"]
+
+NOISES = ("normal", "t3", "clustered")
+
+SIMULATION = 5
+"""Purpose of the random numbers that make data up (the core's `Purpose::Simulation`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """The rows of a fit, a truth, and how far observations lie from it.
+
+    Attributes
+    ----------
+    fit
+        One fit; its rows, law, loss and residual are those of every simulated data set.
+    truth
+        Parameter -> value.
+    sd
+        Standard deviation of the residuals, divided by sigma where there is one.
+    noise
+        "normal", "t3" (Student's with 3 degrees of freedom, scaled to `sd`) or "clustered".
+    clusters
+        Cluster of each row from 0, for "clustered".
+    icc
+        Share of the variance that the rows of a cluster have in common.
+    seed
+        Data set i is a pure function of it and of i.
+    """
+
+    fit: Fit
+    truth: Mapping[str, float]
+    sd: float
+    noise: str
+    clusters: NDArray[np.uint32] | None
+    icc: float
+    seed: int
+
+    def errors(self, number: int) -> NDArray[np.float64]:
+        """Return the residuals of one data set, shape (rows,)."""
+        key = np.array([self.seed, SIMULATION], dtype=np.uint64)
+        counter = np.array([0, 0, number, 0], dtype=np.uint64)
+        rng = np.random.Generator(np.random.Philox(key=key, counter=counter))
+        rows = self.fit.request.table.rows
+        if self.noise == "t3":
+            return np.asarray(self.sd / math.sqrt(3.0) * rng.standard_t(3, rows))
+        drawn = rng.standard_normal(rows)
+        if self.noise == "clustered" and self.clusters is not None:
+            shared = rng.standard_normal(int(self.clusters.max()) + 1)[self.clusters]
+            drawn = math.sqrt(self.icc) * shared + math.sqrt(1.0 - self.icc) * drawn
+        return np.asarray(self.sd * drawn)
+
+    def sets(self, first: int, count: int, threads: int) -> Fit:
+        """Return data sets `first` to `first + count - 1`, fitted: one group each.
+
+        Raises
+        ------
+        DataError
+            When noise takes a target out of what the residual allows.
+        """
+        request, table = self.fit.request, self.fit.request.table
+        program = request.program
+        curve = np.asarray(
+            program.invert_target(
+                np.asarray(
+                    program.evaluate(
+                        [table.arrays[one] for one in program.columns],
+                        [self.truth[one] for one in request.names],
+                    )
+                )
+            )
+        )
+        sigma = 1.0 if table.sigma is None else table.sigma
+        truth = {one: np.full(table.rows, value) for one, value in self.truth.items()}
+        with np.errstate(all="ignore"):
+            targets = [
+                with_noise(self.fit, curve, self.errors(first + i) * sigma, truth)
+                for i in range(count)
+            ]
+        target = np.concatenate(targets)
+        if not np.isfinite(target).all():
+            raise DataError(
+                "the fitted law plus noise is not finite at every row, so no data can be simulated; give "
+                "truth= and sd= that the residual allows",
+                code="simulation",
+            )
+
+        def tiled(values: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+            return None if values is None else read_only(np.tile(values, count))
+
+        label = "simulation"
+        while label in (*request.names, *self.fit.law.derived):
+            label += "_"
+        columns = table.frame[pl.Series(table.order)]
+        many = replace(
+            table,
+            arrays={name: read_only(np.tile(v, count)) for name, v in table.arrays.items()},
+            target=read_only(np.ascontiguousarray(target)),
+            weights=tiled(table.weights),
+            sigma=tiled(table.sigma),
+            offsets=read_only(np.arange(count + 1, dtype=np.int64) * table.rows),
+            keys=pl.DataFrame({label: np.arange(first, first + count)}),
+            order=read_only(np.arange(count * table.rows, dtype=np.int64)),
+            frame=pl.concat([columns] * count),
+            findings=(),
+        )
+        return _fitted(
+            Request(request.law, many, request.loss, request.residual), self.fit.seed, threads
+        )
+
+
+def _fitted(request: Request, seed: int, threads: int) -> Fit:
+    """Return every group fitted as `starts="auto"` does, without the diagnostics nobody will read."""
+    numbers, interrupted = request.fit(None, threads=threads)
+    if interrupted:
+        raise KeyboardInterrupt
+    params = {one: numbers["params"][:, j] for j, one in enumerate(request.names)}
+    status = status_column(numbers["status"])
+    frame = pl.DataFrame(
+        [*request.table.keys.get_columns()]
+        + [pl.Series(one, np.ascontiguousarray(values)) for one, values in params.items()]
+    )
+    good = (status == "converged").to_numpy()
+    proof = np.column_stack([numbers["gradient"], numbers["decrease"], numbers["multiplier"]])
+    return Fit(request, frame, (), None, seed, proof, good)
+
+
+def spread(fit: Fit) -> float:
+    """Return sqrt(RSS/(n - p)) of the residuals over sigma.
+
+    Raises
+    ------
+    DataError
+        Without a degree of freedom.
+    """
+    table = fit.request.table
+    residual = fit.request.rows(0, fit.params)[0]
+    weights = np.ones(table.rows) if table.weights is None else table.weights
+    spare = float(weights.sum()) - sum(fit._moves(one) for one in fit.request.names)
+    if spare <= 0:
+        raise DataError(
+            "as many parameters as rows leave no residual to simulate from; give sd=", code="no_dof"
+        )
+    return math.sqrt(float(np.sum(weights * residual**2)) / spare)
+
+
+def checked_noise(noise: object) -> str:
+    """Return a kind of noise.
+
+    Raises
+    ------
+    ParameterError
+        For another word.
+    """
+    if not isinstance(noise, str) or noise not in NOISES:
+        raise ParameterError(
+            f"noise must be one of {quote(list(NOISES), 200)}, got {quote(noise)}",
+            code="noise",
+            param="noise",
+        )
+    return noise
