@@ -25,7 +25,7 @@ from scaling_fast.losses.registry import loss_from_spec
 from scaling_fast.losses.residual import LogExcess
 from scaling_fast.resampling import schemes
 from scaling_fast.resampling.execution.jobs import Job
-from scaling_fast.resampling.plan import as_drawn
+from scaling_fast.resampling.plan import plan_of
 from scaling_fast.resampling.result import Bootstrap
 from scaling_fast.resampling.schemes.entries import scheme_entry, scheme_from_entry
 from scaling_fast.resampling.streaming.moments import from_frames, to_frames
@@ -163,7 +163,7 @@ def to_bytes(result: Result) -> bytes:
         entry["starts"] = result.starts
         frames["draws"] = result.draws
     elif isinstance(result, BootstrapSummary):
-        entry |= {"starts": result.job.call["starts"], "finished": result.finished}
+        entry |= {"starts": result.job.starts, "finished": result.finished}
         frames |= to_frames(result.moments)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
@@ -270,8 +270,7 @@ def _rebuilt(entry: dict[str, Any], frames: dict[str, pl.DataFrame]) -> Result:
         entry.get("starts", 0),
     )
     if entry["kind"] == "summary":
-        kind, drawn, _ = as_drawn(fit, scheme)
-        job = Job.around(fit, kind, drawn, seed=seed, starts=starts)
+        job = Job.around(fit, plan_of(fit, scheme), seed=seed, starts=starts)
         moments = from_frames(frames, fit.groups)
         return BootstrapSummary(fit, scheme, seed, entry["n"], entry["finished"], job, moments)
     return Bootstrap(fit, scheme, seed, _with_status(frames["draws"], law), entry["n"], starts)

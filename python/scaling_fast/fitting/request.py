@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from scaling_fast._core import Resampling
     from scaling_fast.frames import Table
     from scaling_fast.laws import Law
     from scaling_fast.losses.registry import Loss
@@ -133,30 +134,15 @@ class Request:
     def resample(
         self,
         params: NDArray[np.float64],
-        kind: str,
-        table: Any,
+        resampling: Resampling,
         *,
-        first: int,
-        count: int,
-        seed: int,
-        starts: int,
         threads: int,
         progress: Any = None,
     ) -> tuple[NDArray[np.uint8], NDArray[np.float64], Sequence[NDArray[np.float64]], bool]:
-        """Return status codes, objectives, one array a parameter, and whether Ctrl-C ended it."""
+        """Return status codes, objectives, one array per parameter, and whether Ctrl-C ended it."""
         answer: tuple[
             NDArray[np.uint8], NDArray[np.float64], Sequence[NDArray[np.float64]], bool
-        ] = self.question.resample(
-            params,
-            kind,
-            table,
-            first=first,
-            count=count,
-            seed=seed,
-            starts=starts,
-            threads=threads,
-            progress=progress,
-        )
+        ] = self.question.resample(params, resampling, threads=threads, progress=progress)
         return answer
 
     def rows(

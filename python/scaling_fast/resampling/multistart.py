@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_fast._core import again as refit_again
+from scaling_fast._core import Purpose, selected
 from scaling_fast.findings import Finding
 from scaling_fast.fitting.status import status_column
-from scaling_fast.resampling.plan import as_drawn
+from scaling_fast.resampling.plan import plan_of
 from scaling_fast.runtime.resources import checked_threads
+from scaling_fast.runtime.streams import philox
 
 if TYPE_CHECKING:
     from scaling_fast.fitting.result import Fit
@@ -24,9 +25,6 @@ MULTI_STARTS = 9
 
 SAMPLE = 64
 """Replicates solved again: if 5 % of all end lower elsewhere, 96 of 100 samples show it."""
-
-CHECKS = 4
-"""Purpose of the random numbers that choose them (the core's `Purpose::Checks`)."""
 
 LOWER = 1e-8
 """Relative difference of objectives from which on two optima are different ones, as for `agreement`."""
@@ -92,22 +90,19 @@ def multistart_check(fit: Fit, scheme: Scheme, seed: int, n: int) -> MultistartC
     n
         Replicates a group.
     """
-    kind, table, _ = as_drawn(fit, scheme)
+    plan = plan_of(fit, scheme)
     total = fit.groups * n
-    rng = np.random.Generator(np.random.Philox(key=np.array([seed, CHECKS], dtype=np.uint64)))
+    rng = np.random.Generator(philox(seed, Purpose.CHECKS))
     chosen = np.sort(rng.choice(total, size=min(SAMPLE, total), replace=False))
     picks = [(int(one // n), int(one % n)) for one in chosen]
     base = np.ascontiguousarray(fit.table.select(fit.request.names).to_numpy(), dtype=np.float64)
     found = []
     for starts in (0, MULTI_STARTS):
-        status, objective, interrupted = refit_again(
+        status, objective, interrupted = selected(
             fit.request.question,
             base,
-            kind,
-            table,
+            plan.resampling(seed=seed, starts=starts),
             picks,
-            seed=seed,
-            starts=starts,
             threads=checked_threads(None),
         )
         if interrupted:

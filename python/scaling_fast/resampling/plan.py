@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scaling_fast._core import Resampling, Scheme
 from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.fitting.near_absolute import is_nearly_absolute
 from scaling_fast.frames.clusters import cluster_numbers
@@ -31,13 +33,61 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scaling_fast.fitting.result import Fit
-    from scaling_fast.resampling.schemes import Scheme
+    from scaling_fast.resampling import schemes
 
-__all__ = ["as_drawn", "cluster_columns", "cluster_counts", "nearly_absolute"]
+__all__ = ["Plan", "cluster_columns", "cluster_counts", "nearly_absolute", "plan_of"]
 
 
-def as_drawn(fit: Fit, scheme: Any) -> tuple[str, Any, int | None]:
-    """Return the core's name of a scheme, its table or constants, and the number of replicates it fixes.
+LISTED = frozenset({"indices", "weights"})
+"""Schemes whose table has one row per replicate: a shard carries its own rows alone."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A scheme as the core takes it, bound to the rows of a fit.
+
+    Attributes
+    ----------
+    kind
+        The core's name of the scheme.
+    table
+        The cluster, stratum or run of each row; or one row per replicate, of row numbers or weights.
+    constants
+        What else the scheme says, in the order of the core.
+    replicates
+        Number of replicates that the scheme fixes; None where the caller chooses.
+    """
+
+    kind: str
+    table: NDArray[Any] | None = None
+    constants: tuple[str | float, ...] = ()
+    replicates: int | None = None
+
+    def resampling(
+        self, *, seed: int, first: int = 0, count: int = 0, starts: int = 0
+    ) -> Resampling:
+        """Return the core's replicates `first` to `first + count` of this plan."""
+        scheme = Scheme(self.kind, self.table, self.constants)
+        return Resampling(scheme, first=first, count=count, seed=seed, starts=starts)
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the table has one row per replicate."""
+        return self.kind in LISTED
+
+    def part(self, first: int, count: int) -> Plan:
+        """Return the plan of the replicates from `first` on, numbered from 0, where the table lists them."""
+        if not self.is_listed or self.table is None:
+            return self
+        return replace(self, table=self.table[first : first + count])
+
+    def without_list(self) -> Plan:
+        """Return what the parts of a plan share."""
+        return replace(self, table=None) if self.is_listed else self
+
+
+def plan_of(fit: Fit, scheme: Any) -> Plan:
+    """Return the plan of a scheme for the rows of a fit.
 
     Raises
     ------
@@ -47,56 +97,39 @@ def as_drawn(fit: Fit, scheme: Any) -> tuple[str, Any, int | None]:
     table = fit.request.table
     match scheme:
         case Pairs():
-            return "pairs", None, None
+            return Plan("pairs")
         case Clusters():
-            return "clusters", _several_clusters(fit, scheme, scheme.by), None
+            return Plan("clusters", _several_clusters(fit, scheme, scheme.by))
         case Bayesian():
-            return (
-                "bayesian",
-                None if scheme.cluster is None else _several_clusters(fit, scheme, scheme.cluster),
-                None,
-            )
+            return Plan("bayesian", _clusters_or_none(fit, scheme))
         case Strata():
-            return "strata", cluster_numbers(fit.request.table, scheme.by), None
+            return Plan("strata", cluster_numbers(table, scheme.by))
         case Blocks():
-            return "blocks", (scheme.length, _runs(fit, scheme)), None
+            return Plan("blocks", _runs(fit, scheme), (scheme.length,))
         case Subsample():
-            return "subsample", _rows_a_draw(fit, scheme), None
+            return Plan("subsample", constants=(_rows_a_draw(fit, scheme),))
         case Residuals():
             _require_targets(fit, scheme)
-            return "residuals", "hc2", None
+            return Plan("residuals", constants=("hc2",))
         case Wild():
             _require_targets(fit, scheme)
             _require_signs(fit, scheme)
-            clusters = None
-            if scheme.cluster is not None:
-                clusters = _several_clusters(fit, scheme, scheme.cluster)
-            return "wild", (scheme.signs, scheme.leverage, clusters), None
+            return Plan("wild", _clusters_or_none(fit, scheme), (scheme.signs, scheme.leverage))
         case Parametric():
             _require_targets(fit, scheme)
-            return "parametric", scheme.sd, None
+            return Plan("parametric", constants=() if scheme.sd is None else (scheme.sd,))
         case Jackknife():
             _single(fit, scheme)
-            if scheme.cluster is None:
-                return "jackknife", None, table.rows
-            clusters = _several_clusters(fit, scheme, scheme.cluster)
-            return "jackknife", clusters, int(clusters.max()) + 1
+            clusters = _clusters_or_none(fit, scheme)
+            count = table.rows if clusters is None else int(clusters.max()) + 1
+            return Plan("jackknife", clusters, replicates=count)
         case Indices():
             _single(fit, scheme)
             rows = _places(fit, np.asarray(scheme.array))
-            return "indices", rows, scheme.replicates
+            return Plan("indices", rows, replicates=scheme.replicates)
         case Weights():
             _single(fit, scheme)
-            weights = np.asarray(scheme.array, dtype=np.float64)
-            if weights.shape[1] == table.frame.height:
-                weights = weights[:, table.order]
-            elif weights.shape[1] != table.rows:
-                raise ParameterError(
-                    f"Weights has {weights.shape[1]} columns and the frame {table.frame.height} rows",
-                    code="shape",
-                    param="scheme",
-                )
-            return "weights", np.ascontiguousarray(weights), scheme.replicates
+            return Plan("weights", _row_weights(fit, scheme), replicates=scheme.replicates)
         case _:
             raise ParameterError(
                 f"scheme must be a scheme such as Pairs(), got {quote(scheme)}",
@@ -105,7 +138,7 @@ def as_drawn(fit: Fit, scheme: Any) -> tuple[str, Any, int | None]:
             )
 
 
-def cluster_columns(scheme: Scheme) -> tuple[str, ...] | None:
+def cluster_columns(scheme: schemes.Scheme) -> tuple[str, ...] | None:
     """Return the columns whose equal values are drawn, weighed, signed or left out together, or None."""
     by = (
         getattr(scheme, "by", None)
@@ -123,11 +156,26 @@ def cluster_counts(fit: Fit, by: Sequence[str]) -> NDArray[np.int64]:
     return np.array([int(one.max(initial=-1)) + 1 for one in parts], dtype=np.int64)
 
 
-def _single(fit: Fit, scheme: Scheme) -> None:
+def _single(fit: Fit, scheme: schemes.Scheme) -> None:
     if fit.request.table.groups != 1:
         raise ParameterError(
             f"{scheme!r} belongs to one fit, not to groups", code="grouped", param="scheme"
         )
+
+
+def _row_weights(fit: Fit, scheme: Weights) -> NDArray[np.float64]:
+    """Return the weights of the rows that count, one row per replicate."""
+    table = fit.request.table
+    weights = np.asarray(scheme.array, dtype=np.float64)
+    if weights.shape[1] == table.frame.height:
+        weights = weights[:, table.order]
+    elif weights.shape[1] != table.rows:
+        raise ParameterError(
+            f"Weights has {weights.shape[1]} columns and the frame {table.frame.height} rows",
+            code="shape",
+            param="scheme",
+        )
+    return np.ascontiguousarray(weights)
 
 
 def _places(fit: Fit, rows: NDArray[np.int64]) -> NDArray[np.uint32]:
@@ -196,7 +244,7 @@ def _rows_a_draw(fit: Fit, scheme: Subsample) -> int:
     return scheme.m
 
 
-def _require_targets(fit: Fit, scheme: Scheme) -> None:
+def _require_targets(fit: Fit, scheme: schemes.Scheme) -> None:
     """Refuse residuals whose scale moves with a parameter: their targets cannot be replaced."""
     if isinstance(fit.request.residual, LogExcess):
         raise ParameterError(
@@ -232,7 +280,11 @@ LOOKED_AT = 20
 """Groups looked at to see whether a loss is nearly absolute on its rows."""
 
 
-def _several_clusters(fit: Fit, scheme: Scheme, by: Sequence[str]) -> NDArray[np.uint32]:
+def _clusters_or_none(fit: Fit, scheme: Bayesian | Jackknife | Wild) -> NDArray[np.uint32] | None:
+    return None if scheme.cluster is None else _several_clusters(fit, scheme, scheme.cluster)
+
+
+def _several_clusters(fit: Fit, scheme: schemes.Scheme, by: Sequence[str]) -> NDArray[np.uint32]:
     clusters = cluster_numbers(fit.request.table, by)
     if fit.request.table.groups == 1 and int(clusters.max()) == 0:
         raise DataError(

@@ -15,7 +15,7 @@ from scaling_fast.resampling.draws import UNFINISHED, replicate_table
 from scaling_fast.resampling.execution.jobs import Job
 from scaling_fast.resampling.execution.shards import BLOCK, ExecutionPlan, Gathered, gathered
 from scaling_fast.resampling.multistart import MULTI_STARTS
-from scaling_fast.resampling.plan import as_drawn
+from scaling_fast.resampling.plan import plan_of
 from scaling_fast.resampling.result import Bootstrap
 from scaling_fast.resampling.schemes import Pairs
 from scaling_fast.resampling.streaming.run import condensed
@@ -175,9 +175,9 @@ def bootstrap(
         _make(path)
     results: list[Any] = []
     for place, one in enumerate(fits):
-        kind, table, fixed = as_drawn(one, scheme)
-        count = _count(n, fixed, scheme)
-        job = Job.around(one, kind, table, seed=seed, starts=extra)
+        plan = plan_of(one, scheme)
+        count = _count(n, plan.replicates, scheme)
+        job = Job.around(one, plan, seed=seed, starts=extra)
         folder = path if path is None or isinstance(fit, Fit) else path / f"fit-{place}"
         with watched(progress, "refitting") as watch:
             if keep == "summary":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from scaling_fast._core import Purpose
 from scaling_fast.errors import ParameterError, quote
 from scaling_fast.findings import Finding
 from scaling_fast.fitting.result import Fit
@@ -16,11 +17,12 @@ from scaling_fast.laws.quantities import evaluate, named_formulas
 from scaling_fast.resampling.intervals.batched import Asked
 from scaling_fast.resampling.intervals.methods import EXPANDED, METHODS, MOST_FAILURES
 from scaling_fast.resampling.intervals.studentized import require_pivots
-from scaling_fast.resampling.plan import as_drawn, cluster_columns
+from scaling_fast.resampling.plan import cluster_columns, plan_of
 from scaling_fast.resampling.schemes import Pairs
 from scaling_fast.runtime.process import require_usable_process
 from scaling_fast.runtime.progress import watched
 from scaling_fast.runtime.resources import checked_threads
+from scaling_fast.runtime.streams import philox
 from scaling_fast.stress.result import Stress
 from scaling_fast.stress.simulation import Design, checked_noise, spread
 from scaling_fast.validation import checked_failures, checked_level, checked_seed, whole_number
@@ -190,9 +192,8 @@ def coverage(
 
 def _seed(seed: int, chunk: int) -> int:
     """Return the seed of the bootstraps of one chunk, so that no two data sets share draws."""
-    key = np.array([seed, 5], dtype=np.uint64)
-    counter = np.array([0, 0, chunk, 1], dtype=np.uint64)
-    return int(np.random.Philox(key=key, counter=counter).random_raw())
+    # Group 0 makes the data sets.
+    return int(philox(seed, Purpose.SIMULATION, replicate=chunk, group=1).random_raw())
 
 
 def _stress(
@@ -325,7 +326,7 @@ def _methods(method: Any) -> tuple[str, ...]:
 def _require_scheme(
     fit: Fit, scheme: Scheme, methods: tuple[str, ...], *, small_sample: bool
 ) -> None:
-    as_drawn(fit, scheme)
+    plan_of(fit, scheme)
     if scheme.name in ("jackknife", "indices", "weights"):
         raise ParameterError(
             f"{scheme!r} holds one set of replicates, and every simulated data set needs its own; use a "

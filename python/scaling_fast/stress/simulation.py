@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from scaling_fast._core import Purpose
 from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.fitting.request import Request
 from scaling_fast.fitting.result import Fit
 from scaling_fast.fitting.status import status_column
 from scaling_fast.frames.table import read_only
 from scaling_fast.resampling.intervals.bands import with_noise
+from scaling_fast.runtime.streams import philox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,9 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["NOISES", "Design"]
 
 NOISES = ("normal", "t3", "clustered")
-
-SIMULATION = 5
-"""Purpose of the random numbers that make data up (the core's `Purpose::Simulation`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +60,7 @@ class Design:
 
     def errors(self, number: int) -> NDArray[np.float64]:
         """Return the residuals of one data set, shape (rows,)."""
-        key = np.array([self.seed, SIMULATION], dtype=np.uint64)
-        counter = np.array([0, 0, number, 0], dtype=np.uint64)
-        rng = np.random.Generator(np.random.Philox(key=key, counter=counter))
+        rng = np.random.Generator(philox(self.seed, Purpose.SIMULATION, replicate=number))
         rows = self.fit.request.table.rows
         if self.noise == "t3":
             return np.asarray(self.sd / math.sqrt(3.0) * rng.standard_t(3, rows))

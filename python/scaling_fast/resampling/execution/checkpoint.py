@@ -10,7 +10,7 @@ import numpy as np
 
 from scaling_fast.errors import CheckpointError, quote
 from scaling_fast.fitting.status import status_code
-from scaling_fast.resampling.execution.jobs import ONE_A_REPLICATE, Answer
+from scaling_fast.resampling.execution.jobs import Answer
 from scaling_fast.resampling.execution.messages import Damaged, Foreign, packed, unpacked
 from scaling_fast.runtime.files import write_whole
 
@@ -220,27 +220,24 @@ class Checkpoint:
 def _identity(job: Job) -> dict[str, str]:
     """Return what makes a run this run: name -> text or sha256."""
     words, arrays = unpacked("task", job.to_bytes())
-    question, call = words["question"], words["call"]
+    question, plan = words["question"], words["plan"]
     data = hashlib.sha256()
     for name in sorted(one for one in arrays if one.startswith("question:")):
         data.update(f"{name} {arrays[name].dtype.str}\n".encode() + arrays[name].tobytes())
     drawn = hashlib.sha256()
-    for name in sorted(one for one in arrays if one.startswith("call:") and one != "call:params"):
-        drawn.update(f"{name} {arrays[name].dtype.str}\n".encode() + arrays[name].tobytes())
-    if job.call["kind"] in ONE_A_REPLICATE:
-        drawn.update(np.ascontiguousarray(job.call["table"]).tobytes())
-    start = arrays["call:params"].tobytes()
-    rest = {one: said for one, said in call.items() if one not in ("params", "seed", "starts")}
+    if job.plan.table is not None:
+        table = np.ascontiguousarray(job.plan.table)
+        drawn.update(f"{table.dtype.str}\n".encode() + table.tobytes())
     return {
         "version of scaling_fast": str(words["version"]),
         "formula": f"{question['formula']} of {question['columns']}",
         "loss": f"{question['loss']} of {question['residual']} residuals {question['offset']}",
         "set of parameters' bounds": f"{question['params']}",
         "data": data.hexdigest(),
-        "fit to start from": hashlib.sha256(start).hexdigest(),
-        "scheme": f"{rest} {drawn.hexdigest()}",
-        "seed": str(call["seed"]),
-        "number of starts": str(call["starts"]),
+        "fit to start from": hashlib.sha256(job.params.tobytes()).hexdigest(),
+        "scheme": f"{plan} {drawn.hexdigest()}",
+        "seed": str(job.seed),
+        "number of starts": str(job.starts),
     }
 
 

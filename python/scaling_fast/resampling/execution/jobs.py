@@ -15,17 +15,16 @@ from scaling_fast._core import __version__
 from scaling_fast.resampling.execution.messages import Foreign, packed, unpacked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from scaling_fast._core import Question, Resampling
     from scaling_fast.fitting.request import Request
     from scaling_fast.fitting.result import Fit
+    from scaling_fast.resampling.plan import Plan
 
-__all__ = ["ONE_A_REPLICATE", "Answer", "Job"]
-
-ONE_A_REPLICATE = frozenset({"indices", "weights"})
-"""Schemes whose table has one row a replicate: a task carries its own rows alone."""
+__all__ = ["Answer", "Job", "replicates"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,31 +51,34 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """What is resampled, and everything but the range of a call to `Request.resample`.
+    """What is resampled, and everything but the range of replicates.
 
     Attributes
     ----------
     request
         The question.
-    call
-        Arguments of `Question.resample`: params, kind, table, seed, starts.
+    plan
+        How replicates are drawn.
+    params
+        The fits they are refitted around, shape (groups, parameters).
+    seed
+        Seed of the random numbers.
+    starts
+        Starts searched in every replicate beside the warm one.
     """
 
     request: Request
-    call: Mapping[str, Any]
+    plan: Plan
+    params: NDArray[np.float64]
+    seed: int
+    starts: int
 
     @classmethod
-    def around(cls, fit: Fit, kind: str, table: Any, *, seed: int, starts: int) -> Job:
-        """Return the job of refits around a fit, drawn as the core calls it."""
+    def around(cls, fit: Fit, plan: Plan, *, seed: int, starts: int) -> Job:
+        """Return the job of refits around a fit."""
         base = np.column_stack([fit.table[name].to_numpy() for name in fit.request.names])
-        call = {
-            "params": np.ascontiguousarray(base, dtype=np.float64),
-            "kind": kind,
-            "table": table,
-            "seed": seed,
-            "starts": starts,
-        }
-        return cls(fit.request, call)
+        params = np.ascontiguousarray(base, dtype=np.float64)
+        return cls(fit.request, plan, params, seed, starts)
 
     @property
     def groups(self) -> int:
@@ -85,30 +87,35 @@ class Job:
 
     def here(self, first: int, count: int, *, threads: int, progress: Any = None) -> Answer:
         """Return a range of replicates computed in this process."""
-        return replicates_of(
-            self.request.question, dict(self.call), first, count, threads, progress
+        resampling = self.plan.resampling(
+            seed=self.seed, first=first, count=count, starts=self.starts
+        )
+        return replicates(
+            self.request.question, self.params, resampling, first, count, threads, progress
         )
 
     def to_bytes(self) -> bytes:
         """Return the question all shards share."""
         question, arrays = self.request.spoken()
-        call = dict(self.call)
-        if call["kind"] in ONE_A_REPLICATE:
-            call["table"] = None
-        held: dict[str, NDArray[Any]] = {}
-        words = {name: taken_apart(value, name, held) for name, value in call.items()}
-        return packed(
-            "task",
-            {"version": __version__, "question": question, "call": words},
-            {f"question:{name}": one for name, one in arrays.items()}
-            | {f"call:{name}": one for name, one in held.items()},
-        )
+        plan = self.plan.without_list()
+        words = {
+            "version": __version__,
+            "question": question,
+            "plan": {"kind": plan.kind, "constants": list(plan.constants)},
+            "seed": self.seed,
+            "starts": self.starts,
+        }
+        held = {f"question:{name}": array for name, array in arrays.items()}
+        held["params"] = self.params
+        if plan.table is not None:
+            held["table"] = plan.table
+        return packed("task", words, held)
 
     def part(self, first: int, count: int, threads: int) -> bytes:
         """Return the range of one shard, with what of the scheme belongs to it alone."""
-        held = {}
-        if self.call["kind"] in ONE_A_REPLICATE:
-            held["table"] = self.call["table"][first : first + count]
+        held: dict[str, NDArray[Any]] = {}
+        if self.plan.is_listed and (table := self.plan.part(first, count).table) is not None:
+            held["table"] = table
         return packed("part", {"first": first, "count": count, "threads": threads}, held)
 
     def answer(self, raw: bytes, asked: str) -> Answer:
@@ -137,36 +144,18 @@ class Job:
         )
 
 
-def taken_apart(value: Any, name: str, held: dict[str, NDArray[Any]]) -> Any:
-    """Return a value as JSON holds it, its arrays put into `held` under names of their own."""
-    if isinstance(value, np.ndarray):
-        held[name] = value
-        return {"array": name}
-    if isinstance(value, tuple):
-        return {"tuple": [taken_apart(one, f"{name}.{j}", held) for j, one in enumerate(value)]}
-    return value
-
-
-def rejoined(value: Any, held: Mapping[str, NDArray[Any]]) -> Any:
-    """Return the value that `taken_apart` took apart."""
-    match value:
-        case {"array": name}:
-            return held[name]
-        case {"tuple": parts}:
-            return tuple(rejoined(one, held) for one in parts)
-    return value
-
-
-def with_prefix(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
-    return {one.removeprefix(prefix): v for one, v in arrays.items() if one.startswith(prefix)}
-
-
-def replicates_of(
-    question: Any, call: dict[str, Any], first: int, count: int, threads: int, progress: Any
+def replicates(
+    question: Question,
+    params: NDArray[np.float64],
+    resampling: Resampling,
+    first: int,
+    count: int,
+    threads: int,
+    progress: Any = None,
 ) -> Answer:
-    params, kind, table = (call.pop(one) for one in ("params", "kind", "table"))
+    """Return the replicates of a resampling, said to be `first` to `first + count`."""
     status, objective, columns, interrupted = question.resample(
-        params, kind, table, first=first, count=count, threads=threads, progress=progress, **call
+        params, resampling, threads=threads, progress=progress
     )
     groups = len(params)
     return Answer(
@@ -174,6 +163,6 @@ def replicates_of(
         count,
         status.reshape(groups, count),
         objective.reshape(groups, count),
-        [one.reshape(groups, count) for one in columns],
+        [column.reshape(groups, count) for column in columns],
         interrupted,
     )

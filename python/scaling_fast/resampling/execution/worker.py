@@ -8,7 +8,7 @@ import numpy as np
 
 from scaling_fast._core import __version__
 from scaling_fast.errors import InternalError, ResourceError, ScalingError, quote
-from scaling_fast.resampling.execution.jobs import Answer, rejoined, replicates_of, with_prefix
+from scaling_fast.resampling.execution.jobs import Answer, replicates
 from scaling_fast.resampling.execution.messages import Damaged, Foreign, packed, seal, unpacked
 
 if TYPE_CHECKING:
@@ -60,14 +60,19 @@ def _computed(
     own: Mapping[str, NDArray[Any]],
 ) -> Answer:
     from scaling_fast.fitting.request import Request
+    from scaling_fast.resampling.plan import Plan
 
-    question = Request.heard(words["question"], with_prefix(arrays, "question:"))
-    held = with_prefix(arrays, "call:")
-    call = {name: rejoined(value, held) for name, value in words["call"].items()}
-    if "table" not in own:
-        return replicates_of(question, call, part["first"], part["count"], part["threads"], None)
-    answer = replicates_of(question, call | dict(own), 0, part["count"], part["threads"], None)
-    return Answer(part["first"], *(getattr(answer, one) for one in Answer.__slots__[1:]))
+    asked = {name.removeprefix("question:"): array for name, array in arrays.items()}
+    question = Request.heard(words["question"], asked)
+    table = own.get("table", arrays.get("table"))
+    plan = Plan(words["plan"]["kind"], table, tuple(words["plan"]["constants"]))
+    first, count = part["first"], part["count"]
+    # Replicates that came with rows of their own are numbered from 0 there.
+    start = 0 if plan.is_listed else first
+    resampling = plan.resampling(
+        seed=words["seed"], first=start, count=count, starts=words["starts"]
+    )
+    return replicates(question, arrays["params"], resampling, first, count, part["threads"])
 
 
 def _failed(error: ScalingError | InternalError, asked: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from scaling_fast.laws.quantities import evaluate
 from scaling_fast.resampling.intervals.methods import ends_of
 from scaling_fast.resampling.intervals.small_sample import shrinkage, widening
 from scaling_fast.resampling.intervals.studentized import standard_errors
-from scaling_fast.resampling.plan import as_drawn, cluster_columns, cluster_counts
+from scaling_fast.resampling.plan import Plan, cluster_columns, cluster_counts, plan_of
 from scaling_fast.resampling.schemes import Clusters, Pairs, Residuals, Subsample
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Asked:
         methods: Sequence[str],
         out: NDArray[np.float64],
     ) -> None:
-        good, draws = self._resampled(sets, seed, *as_drawn(sets, self.scheme)[:2], self.n)
+        good, draws = self._resampled(sets, seed, plan_of(sets, self.scheme), self.n)
         errors = left_out = None
         if "studentized" in methods:
             table = np.stack([draws[one] for one in sets.request.names], axis=-1)
@@ -98,7 +98,7 @@ class Asked:
             by = cluster_columns(self.scheme)
             clusters = None if by is None else cluster_numbers(sets.request.table, by)
             size = int(sets.request.table.offsets[1] if by is None else cluster_counts(sets, by)[0])
-            left_out = self._resampled(sets, seed, "jackknife", clusters, size)
+            left_out = self._resampled(sets, seed, Plan("jackknife", clusters), size)
         widen = widening(sets, self.scheme) if self.small_sample else [None] * sets.groups
         shrink = shrinkage(sets, self.scheme)
         for place, text in enumerate(self.formulas.values()):
@@ -136,19 +136,12 @@ class Asked:
                     )
 
     def _resampled(
-        self, sets: Fit, seed: int, kind: str, table: Any, count: int
+        self, sets: Fit, seed: int, plan: Plan, count: int
     ) -> tuple[NDArray[np.bool_], dict[str, NDArray[np.float64]]]:
         """Return which replicates are usable, and their parameters, each of shape (data sets, count)."""
         base = np.ascontiguousarray(sets.table.select(sets.request.names).to_numpy())
         status, _, params, interrupted = sets.request.resample(
-            base,
-            kind,
-            table,
-            first=0,
-            count=count,
-            seed=seed,
-            starts=0,
-            threads=self.threads,
+            base, plan.resampling(seed=seed, count=count), threads=self.threads
         )
         if interrupted:
             raise KeyboardInterrupt

@@ -10,7 +10,7 @@ from scaling_fast._core import Program
 from scaling_fast._core import errors as standard_errors_of
 from scaling_fast.errors import ParameterError
 from scaling_fast.losses.residual import LogExcess
-from scaling_fast.resampling.plan import as_drawn
+from scaling_fast.resampling.plan import plan_of
 from scaling_fast.resampling.schemes import Subsample
 from scaling_fast.runtime.resources import checked_threads
 
@@ -91,7 +91,7 @@ def standard_errors(
         Shapes (groups, formulas) and (groups, replicates, formulas).
     """
     require_pivots(fit, scheme)
-    kind, table, _ = as_drawn(fit, scheme)
+    plan = plan_of(fit, scheme)
     names = fit.request.names
     quantities: list[tuple[Any, list[int]]] = []
     for formula in formulas.values():
@@ -102,12 +102,9 @@ def standard_errors(
     estimates, errors, interrupted = standard_errors_of(
         fit.request.question,
         base,
-        kind,
-        table,
+        plan.resampling(seed=seed, count=count),
         np.ascontiguousarray(draws.reshape(groups * count, width)),
         quantities,
-        first=0,
-        seed=seed,
         threads=checked_threads(threads),
     )
     if interrupted:
