@@ -298,7 +298,7 @@ def test_help_offers_what_the_library_takes_and_nothing_else():
     assert sorted(words.RESIDUALS) == sorted(re.findall(r"'(\w+)'", hint))
     assert "log|raw|logit" in text
     assert set(DIAGNOSTICS) <= set(fits.MEANINGS)
-    glossary = (Path(__file__).parents[1] / "docs/terminal.md").read_text("utf-8")
+    glossary = (Path(__file__).parents[2] / "docs/terminal.md").read_text("utf-8")
     for name in fits.MEANINGS:
         assert f"`{name}`" in glossary, name
         assert name in call("fit", "--help").stdout
