@@ -25,8 +25,8 @@ PYTHON_ORDER = [
     *("downstream", "training", "reporting", "auditing", "loading", "cli", "__main__"),
 ]
 RUST_ORDER = [
-    *("error", "pool", "simd", "tape", "expr", "loss", "solve", "space", "columns", "problem"),
-    *("resample", "stats", "batch", "point"),
+    *("error", "pool", "simd", "tape", "expr", "loss", "solve", "space", "columns", "residual"),
+    *("problem", "question", "resample", "stats", "batch", "point"),
 ]
 CONTRIBUTING = " ".join((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split())
 
@@ -263,9 +263,98 @@ def test_a_rust_module_uses_only_what_stands_to_its_left(path):
     assert not wrong, f"{path.relative_to(CORE)} uses {sorted(wrong)}"
 
 
-def test_every_module_of_the_core_has_a_place_in_the_order():
+def rust_module(path: Path) -> str:
+    """Return the path of a file's module in the core: `problem::selection`; of lib.rs nothing."""
+    parts = path.relative_to(CORE).with_suffix("").parts
+    return "::".join(parts) if parts != ("lib",) else ""
+
+
+def rust_paths(text: str) -> set[str]:
+    """Return every path through `crate::`, `super::` or `self::`, braces of `use` multiplied out."""
+
+    def spread(tree: str) -> list[str]:
+        if "{" not in tree:
+            return [tree.split(" as ")[0].strip()]
+        stem, inner = tree.split("{", 1)
+        parts, depth, part = [], 0, ""
+        for letter in inner.rsplit("}", 1)[0]:
+            depth += (letter == "{") - (letter == "}")
+            if letter == "," and not depth:
+                parts.append(part)
+                part = ""
+            else:
+                part += letter
+        return [
+            stem.strip() + one for part in [*parts, part] if part.strip() for one in spread(part)
+        ]
+
+    uses = re.findall(r"\buse\s+((?:crate|super|self)\b[^;]*);", text)
+    inline = re.findall(r"\b(?:crate|super)(?:::\w+)+", re.sub(r"\buse\s[^;]*;", "", text))
+    return {path for use in uses for path in spread(use)} | set(inline)
+
+
+@cache
+def rust_edges() -> dict[str, set[str]]:
+    """Return, for each module of the core, the modules whose items it names.
+
+    A name that a module passes on (`pub use`) belongs to the module that makes it. What a module
+    takes from the parts below it is not counted: they are one unit of privacy.
+    """
+    texts = {rust_module(path): shipped(path) for path in rust_files() if path.name != "tests.rs"}
+    passed = {}
+    for module, text in texts.items():
+        for use in re.findall(r"\bpub(?:\([^)]*\))? use\s+([^;]*);", text):
+            for path in rust_paths(f"use self::{use};"):
+                passed[module, path.split("::")[-1]] = path.removeprefix("self::").split("::")[0]
+
+    def owner(steps: list[str]) -> str:
+        module = ""
+        for step in steps:
+            step = passed.get((module, step), step)
+            deeper = f"{module}::{step}" if module else step
+            if deeper not in texts:
+                break
+            module = deeper
+        return module
+
+    edges: dict[str, set[str]] = {module: set() for module in texts}
+    for module, text in texts.items():
+        for path in rust_paths(text):
+            steps = path.split("::")
+            base = [] if steps[0] == "crate" else module.split("::")
+            while steps and steps[0] in {"crate", "super", "self"}:
+                base = base[:-1] if steps.pop(0) == "super" else base
+            target = owner([*base, *steps])
+            if target and target != module and not target.startswith(f"{module}::"):
+                edges[module].add(target)
+    return edges
+
+
+def test_the_modules_of_the_core_make_no_circle():
+    left = {module: set(uses) for module, uses in rust_edges().items()}
+    assert left["problem::likelihood"] >= {"problem::in_force", "problem::accumulate"}
+    assert "batch::row" in left["batch::groups"]
+    while free := [module for module, uses in left.items() if not uses & set(left)]:
+        for module in free:
+            del left[module]
+    assert not left, {module: sorted(uses & set(left)) for module, uses in left.items()}
+
+
+def test_lib_rs_lists_the_modules_in_their_order():
     declared = re.findall(r"^pub mod ([a-z_]+);", (CORE / "lib.rs").read_text("utf-8"), flags=re.M)
-    assert sorted(declared) == sorted(RUST_ORDER)
+    assert declared == RUST_ORDER
+
+
+def test_modules_of_the_core_are_written_in_one_style():
+    assert not [path for path in rust_files() if path.name == "mod.rs"]
+    assert not [
+        path for path in CORE.rglob("*") if path.is_dir() and not path.with_suffix(".rs").exists()
+    ]
+
+
+def test_a_rust_file_holds_one_idea():
+    long = {path.name: path.read_text("utf-8").count("\n") for path in rust_files(ROOT / "rust")}
+    assert not {name: lines for name, lines in long.items() if lines > 400}
 
 
 @pytest.mark.parametrize("order", [PYTHON_ORDER[:-1], RUST_ORDER], ids=["python", "rust"])

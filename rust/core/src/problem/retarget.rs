@@ -1,6 +1,6 @@
 //! Targets of a replicate in place of the observed ones: the law, its rows and its units stay as they are.
 
-use super::Fitter;
+use super::fitter::Fitter;
 use crate::loss::{Criterion, Loss};
 use crate::solve::Rows;
 
@@ -9,33 +9,27 @@ impl Fitter<'_> {
     ///
     /// Residuals are (fitted - observed) / sigma there; of a log-excess one there is no scale that all points share.
     pub fn fitted(&self, rows: &Rows) -> Vec<f64> {
-        (0..self.n).map(|i| self.target[i] + rows.residual[i] * self.sigma(i)).collect()
+        (0..self.selection.n).map(|i| self.selection.target[i] + rows.residual[i] * self.sigma(i)).collect()
     }
 
     /// What the residual of selected row `i` was divided by, in solver units.
     pub fn sigma(&self, i: usize) -> f64 {
-        self.inverse_sigma.get(i).map_or(1.0, |inverse| 1.0 / inverse)
+        self.selection.sigma(i)
     }
 
     /// Take these targets, on the scale on which residuals are taken, for the rows selected.
     pub fn retarget(&mut self, target: &[f64]) {
-        self.target[..self.n].copy_from_slice(&target[..self.n]);
-        if let Some(last) = self.n.checked_sub(1) {
-            let last = self.target[last];
-            self.target[self.n..].fill(last);
-        }
-        // Whatever a far target had given to the objective left with it.
-        self.excess = 0.0;
+        self.selection.retarget(target);
     }
 
     /// The loss in force at the point last looked at, in solver units.
     pub fn loss(&self) -> Loss {
-        self.loss
+        self.force.loss
     }
 
     /// What is minimised, in solver units.
     pub fn criterion(&self) -> Criterion {
-        self.problem.density.map_or(Criterion::Sum(self.problem.loss.0), Criterion::Likelihood)
+        self.problem.density.map_or(Criterion::Sum(self.problem.loss), Criterion::Likelihood)
     }
 
     /// The caller's residual, divided by sigma, over the solver's.
@@ -50,6 +44,6 @@ impl Fitter<'_> {
 
     /// Sum of the weights of the rows selected, in the caller's unit.
     pub fn total_weight(&self) -> f64 {
-        self.weight.iter().sum::<f64>() * self.problem.weight_unit
+        self.selection.total_weight() * self.problem.weight_unit
     }
 }

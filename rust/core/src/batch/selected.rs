@@ -1,9 +1,12 @@
 //! Some replicates of a resampling solved again, with other starts perhaps: the same draws, wherever they stand.
 
-use super::replicates::{Draws, Refits, Resampling, Worker, columns};
-use super::{Control, FitRow, Question, allocate};
+use super::control::Control;
+use super::draws::{Draws, allocate};
+use super::replicates::{Refits, Resampling, Worker};
+use super::row::FitRow;
 use crate::error::Error;
 use crate::pool::Threads;
+use crate::question::Question;
 use crate::solve::Status;
 
 /// Refit the replicates `picks`, pairs of a group and a replicate; the order of the answer is theirs.
@@ -12,7 +15,7 @@ use crate::solve::Status;
 ///
 /// # Errors
 /// [`Error::Resource`] when the table does not fit in memory; [`Error::Parameter`] for an impossible number of threads.
-pub fn again(
+pub fn selected(
     question: &Question,
     base: &[FitRow],
     resampling: &Resampling,
@@ -37,8 +40,8 @@ pub fn again(
         &mut parts,
         1,
         || (),
-        |(), _, one| {
-            let (same, part) = &mut one[0];
+        |(), _, picked| {
+            let (same, part) = &mut picked[0];
             let g = same[0].0;
             let status = if control.is_cancelled() { Status::Unfinished } else { base[g].status };
             let refits = Refits::new(question, g, &base[g], &resampling.scheme).filter(|_| !control.is_cancelled());
@@ -54,5 +57,5 @@ pub fn again(
             control.finished(same.len());
         },
     );
-    columns(&table, width, picks.len(), p)
+    Draws::of_table(&table, width, picks.len(), p)
 }

@@ -1,6 +1,7 @@
 //! The log-excess residual ln(f - E) - ln(y - E): where E may lie, and what makes fits with different E comparable.
 
-use super::{Fitter, Residual};
+use super::fitter::Fitter;
+use crate::residual::{Excess, Residual};
 use crate::simd::math;
 use crate::solve::starts::Range;
 use crate::space::Space;
@@ -13,7 +14,7 @@ const MARGIN: f64 = 1e-6;
 const REACH: f64 = 5.0;
 
 /// The largest E that leaves every target above it.
-pub fn largest_offset(target: &[f64]) -> f64 {
+pub fn largest_floor(target: &[f64]) -> f64 {
     let (low, high) = ends(target);
     low - MARGIN * if high > low { high - low } else { low.abs().max(f64::MIN_POSITIVE) }
 }
@@ -25,7 +26,7 @@ fn ends(target: &[f64]) -> (f64, f64) {
 }
 
 /// Where to scan coordinate `a`, which is that of E.
-pub(super) fn offset_range(space: &Space, a: usize, target: &[f64]) -> Range {
+pub(super) fn floor_range(space: &Space, a: usize, target: &[f64]) -> Range {
     let (low, high) = ends(target);
     let upper = space.upper[a];
     let far = low - REACH * (high - low);
@@ -33,40 +34,22 @@ pub(super) fn offset_range(space: &Space, a: usize, target: &[f64]) -> Range {
     Range::Span { lower: lower.max(space.lower[a]).min(upper), upper, reach: 0.0 }
 }
 
-/// What a log-excess residual is made with at one point.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Excess {
-    /// E.
-    pub offset: f64,
-    /// Geometric mean of y - E over the rows selected, or 1.
-    pub factor: f64,
-    /// Derivative of ln(factor) by E.
-    pub growth: f64,
-    /// Coordinate of E, unless it is fixed.
-    pub coordinate: Option<usize>,
-}
-
-impl Excess {
-    /// Of the other residuals.
-    const NONE: Self = Self { offset: 0.0, factor: 1.0, growth: 0.0, coordinate: None };
-}
-
 impl Fitter<'_> {
     /// The constants of the residual at the parameters that the tape is bound to.
     pub(super) fn excess_at(&self) -> Excess {
         let Residual::LogExcess { param, jacobian } = self.problem.residual else { return Excess::NONE };
-        let offset = self.primed[param];
-        let coordinate = self.problem.offset;
+        let floor = self.primed[param];
+        let coordinate = self.problem.floor;
         if !jacobian {
-            return Excess { offset, factor: 1.0, growth: 0.0, coordinate };
+            return Excess { floor, factor: 1.0, growth: 0.0, coordinate };
         }
         let (mut total, mut logs, mut slopes) = (0.0, 0.0, 0.0);
-        for (y, w) in self.target.iter().zip(&self.weight).take(self.n) {
-            let left = y - offset;
+        for (y, w) in self.selection.target.iter().zip(&self.selection.weight).take(self.selection.n) {
+            let left = y - floor;
             total += w;
             logs += w * math::ln(left);
             slopes -= w / left;
         }
-        Excess { offset, factor: math::exp(logs / total), growth: slopes / total, coordinate }
+        Excess { floor, factor: math::exp(logs / total), growth: slopes / total, coordinate }
     }
 }

@@ -1,12 +1,12 @@
 //! Exchangeable terms in a canonical order: A*x**(-a) + B*x**(-b) has two equal optima, and callers get the one with a <= b.
 //! The numbered breaks of a curve, d1 and d2 with all that bears their numbers, come back in the order of their places.
 
-use super::FitRow;
+use super::row::FitRow;
 use crate::expr::{PowerTerm, Program};
 use crate::space::ParamSpec;
 
 /// Sort terms of the same shape by their exponent's parameter; what is said of each parameter moves along.
-pub(super) fn canonical(program: &Program, specs: &[ParamSpec], row: &mut FitRow) {
+pub(super) fn reorder(program: &Program, specs: &[ParamSpec], row: &mut FitRow) {
     breaks(program, specs, row);
     let Some(sum) = program.power_sum() else { return };
     // Insertion sort over at most a handful of terms.
@@ -122,7 +122,7 @@ mod tests {
         let specs = vec![ParamSpec::default(); params.len()];
         let mut row = FitRow::empty(params.len(), 9, Status::Converged);
         row.params.copy_from_slice(params);
-        canonical(&program, &specs, &mut row);
+        reorder(&program, &specs, &mut row);
         row.params
     }
 

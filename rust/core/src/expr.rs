@@ -17,9 +17,10 @@ mod tree;
 mod units;
 
 pub use crate::tape::BLOCK;
+pub use dimension::ShiftKind;
 pub use domain::{Requirement, RequirementKind};
 pub use location::Location;
 pub use power_sum::{LinearForm, PowerSum, PowerTerm};
 pub use program::{Names, Program, Workspace, names};
 pub use target::{Target, Transform};
-pub use units::{Shift, ShiftKind, UnitChange};
+pub use units::{Shift, UnitChange};

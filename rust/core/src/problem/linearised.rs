@@ -5,10 +5,11 @@
 //! each with an exact line search (Madsen and Nielsen 1990). What comes out is a start, never a result.
 
 use super::accumulate::{curved_products, find_curved};
-use super::{Fitter, Problem, Residual};
+use super::{MANY_ROWS, Problem};
 use crate::expr::BLOCK;
 use crate::loss::Loss;
-use crate::simd::{Aligned, LANES, Vector, VectorKernel, dispatch_vector};
+use crate::residual::Residual;
+use crate::simd::{Aligned, LANES, Vector, VectorKernel};
 use crate::solve::Rows;
 use crate::solve::linalg::solve_positive;
 
@@ -27,23 +28,23 @@ const MOST_PROBES: usize = 5;
 
 /// The residuals of every row at the fit and their slopes: what replicates share.
 #[derive(Debug)]
-pub struct Flat {
+pub struct Linearised {
     /// The law on the scale of the residual, so that replicates may have targets of their own.
     fitted: Vec<f64>,
-    /// Slopes of the residuals, a column a coordinate; 0 for coordinates at a bound, which stay there.
+    /// Slopes of the residuals, one column per coordinate; 0 for coordinates at a bound, which stay there.
     slopes: Vec<Vec<f64>>,
     /// Which coordinates those are.
     held: Vec<bool>,
 }
 
-impl Flat {
+impl Linearised {
     /// The law around the point whose `rows` these are, for losses whose linear problem is convex and smooth.
     pub fn new(problem: &Problem<'_>, rows: &Rows, x: &[f64]) -> Option<Self> {
         let (n, q) = (problem.len(), x.len());
-        let loss = problem.loss.0;
+        let loss = problem.loss;
         let suits = loss.is_convex() && loss.is_smooth() && problem.density.is_none();
         let plain = !matches!(problem.residual, Residual::LogExcess { .. });
-        if !(suits && plain) || rows.residual.len() != n || n >= super::many::MANY_ROWS || q == 0 {
+        if !(suits && plain) || rows.residual.len() != n || n >= MANY_ROWS || q == 0 {
             return None;
         }
         let fitted = (0..n).map(|i| {
@@ -54,22 +55,22 @@ impl Flat {
             (0..q).map(|a| x[a] <= problem.space.lower[a] || x[a] >= problem.space.upper[a]).collect();
         let slopes = (0..q).map(|a| if held[a] { vec![0.0; n] } else { rows.jacobian[a * n..(a + 1) * n].to_vec() });
         let slopes = slopes.collect();
-        let flat = Self { fitted: fitted.collect(), slopes, held };
-        flat.fitted.iter().chain(flat.slopes.iter().flatten()).all(|v| v.is_finite()).then_some(flat)
+        let linearised = Self { fitted: fitted.collect(), slopes, held };
+        linearised.fitted.iter().chain(linearised.slopes.iter().flatten()).all(|v| v.is_finite()).then_some(linearised)
     }
 }
 
 /// One thread's copy: the rows in play, gathered, and what a step needs.
 #[derive(Debug)]
-pub(super) struct FlatRows<'a> {
-    flat: &'a Flat,
+pub(super) struct LinearisedRows<'a> {
+    linearised: &'a Linearised,
     fitted: Aligned,
     /// Block by block, and in a block column by column.
     slopes: Aligned,
     residual: Aligned,
     /// Change of each residual along a whole step.
     along: Aligned,
-    block: FlatBlock,
+    block: LinearisedBlock,
     gradient: Vec<f64>,
     hessian: Vec<f64>,
     system: Vec<f64>,
@@ -78,7 +79,7 @@ pub(super) struct FlatRows<'a> {
 
 /// Buffers of one block.
 #[derive(Debug)]
-struct FlatBlock {
+struct LinearisedBlock {
     probe: Aligned,
     rho: Aligned,
     psi: Aligned,
@@ -88,22 +89,22 @@ struct FlatBlock {
     curved: Vec<usize>,
 }
 
-impl<'a> FlatRows<'a> {
-    fn new(flat: &'a Flat) -> Self {
-        let q = flat.slopes.len();
-        let one = || Aligned::zeros(BLOCK);
+impl<'a> LinearisedRows<'a> {
+    pub(super) fn new(linearised: &'a Linearised) -> Self {
+        let q = linearised.slopes.len();
+        let column = || Aligned::zeros(BLOCK);
         Self {
-            flat,
+            linearised,
             fitted: Aligned::zeros(0),
             slopes: Aligned::zeros(0),
             residual: Aligned::zeros(0),
             along: Aligned::zeros(0),
-            block: FlatBlock {
-                probe: one(),
-                rho: one(),
-                psi: one(),
-                curvature: one(),
-                work: one(),
+            block: LinearisedBlock {
+                probe: column(),
+                rho: column(),
+                psi: column(),
+                curvature: column(),
+                work: column(),
                 packed: Aligned::zeros(q * BLOCK),
                 curved: vec![0; BLOCK + LANES],
             },
@@ -117,18 +118,18 @@ impl<'a> FlatRows<'a> {
     /// Gather the rows with these numbers, to whole lanes; the last is repeated.
     pub(super) fn select(&mut self, chosen: &[u32]) {
         let Some(&last) = chosen.last() else { return };
-        let q = self.flat.slopes.len();
+        let q = self.linearised.slopes.len();
         let padded = chosen.len().next_multiple_of(LANES);
         self.residual.hold(padded);
         self.along.hold(padded);
         self.fitted.hold(padded);
         for (to, &i) in self.fitted.iter_mut().zip(chosen) {
-            *to = self.flat.fitted[i as usize];
+            *to = self.linearised.fitted[i as usize];
         }
-        self.fitted[chosen.len()..].fill(self.flat.fitted[last as usize]);
+        self.fitted[chosen.len()..].fill(self.linearised.fitted[last as usize]);
         self.slopes.hold(chosen.len().div_ceil(BLOCK) * q * BLOCK);
         for (chosen, to) in chosen.chunks(BLOCK).zip(self.slopes.chunks_exact_mut(q * BLOCK)) {
-            for (column, to) in self.flat.slopes.iter().zip(to.chunks_exact_mut(BLOCK)) {
+            for (column, to) in self.linearised.slopes.iter().zip(to.chunks_exact_mut(BLOCK)) {
                 for (to, &i) in to.iter_mut().zip(chosen) {
                     *to = column[i as usize];
                 }
@@ -138,46 +139,18 @@ impl<'a> FlatRows<'a> {
     }
 }
 
-impl<'a> Fitter<'a> {
-    /// Begin refits where the law of `flat`, were it linear, would have them end.
-    pub fn foresee_by(&mut self, flat: &'a Flat) {
-        let mut rows = FlatRows::new(flat);
-        rows.select(&self.chosen);
-        self.flat = Some(rows);
-    }
-
-    /// Move `x`, the point of the fit, to the optimum of the linearised replicate, as far as the box allows; `metric` damps.
-    pub fn foresee(&mut self, x: &mut [f64], metric: &[f64]) {
-        let Some(flat) = &mut self.flat else { return };
-        if self.n == 0 {
-            return;
-        }
-        dispatch_vector(Foresee {
-            rows: flat,
-            x,
-            metric,
-            loss: self.loss,
-            weight: &self.weight,
-            target: &self.target,
-            inverse_sigma: &self.inverse_sigma,
-        });
-        for (a, x) in x.iter_mut().enumerate() {
-            *x = x.clamp(self.problem.space.lower[a], self.problem.space.upper[a]);
-        }
-    }
+/// From the point of the fit to the optimum of the linearised replicate.
+pub(super) struct PredictStart<'k, 'a> {
+    pub(super) rows: &'k mut LinearisedRows<'a>,
+    pub(super) x: &'k mut [f64],
+    pub(super) metric: &'k [f64],
+    pub(super) loss: Loss,
+    pub(super) weight: &'k [f64],
+    pub(super) target: &'k [f64],
+    pub(super) inverse_sigma: &'k [f64],
 }
 
-struct Foresee<'k, 'a> {
-    rows: &'k mut FlatRows<'a>,
-    x: &'k mut [f64],
-    metric: &'k [f64],
-    loss: Loss,
-    weight: &'k [f64],
-    target: &'k [f64],
-    inverse_sigma: &'k [f64],
-}
-
-impl VectorKernel for Foresee<'_, '_> {
+impl VectorKernel for PredictStart<'_, '_> {
     type Output = ();
 
     #[inline(always)]
@@ -215,12 +188,12 @@ impl VectorKernel for Foresee<'_, '_> {
     }
 }
 
-impl FlatRows<'_> {
+impl LinearisedRows<'_> {
     /// Gradient and curvature of the linear problem at its residuals; returns its value.
     #[inline(always)]
     fn sums<V: Vector>(&mut self, loss: Loss, weight: &[f64]) -> f64 {
         let q = self.step.len();
-        let FlatBlock { rho, psi, curvature, work, packed, curved, .. } = &mut self.block;
+        let LinearisedBlock { rho, psi, curvature, work, packed, curved, .. } = &mut self.block;
         self.gradient.fill(0.0);
         self.hessian.fill(0.0);
         let mut value = V::zero();
@@ -247,7 +220,7 @@ impl FlatRows<'_> {
         let q = self.step.len();
         for a in 0..q {
             for b in 0..=a {
-                let apart = self.flat.held[a] || self.flat.held[b];
+                let apart = self.linearised.held[a] || self.linearised.held[b];
                 let damping = if apart { 0.0 } else { damping };
                 self.system[a * q + b] = damping.mul_add(metric[a * q + b], self.hessian[a * q + b]);
             }
@@ -305,7 +278,7 @@ impl FlatRows<'_> {
     /// First and second derivative of the linear problem along the step.
     #[inline(always)]
     fn slope<V: Vector>(&mut self, loss: Loss, weight: &[f64], share: f64) -> (f64, f64) {
-        let FlatBlock { probe, rho, psi, curvature, .. } = &mut self.block;
+        let LinearisedBlock { probe, rho, psi, curvature, .. } = &mut self.block;
         let (mut slope, mut bend) = (V::zero(), V::zero());
         for (block, weight) in weight.chunks(BLOCK).enumerate() {
             let n = weight.len();

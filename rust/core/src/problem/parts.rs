@@ -1,14 +1,11 @@
 //! Sums over very many rows, in parts of a fixed size that any number of threads may share: the same bits for all of them.
 
 use super::accumulate::{Block, Prepare, add_products};
-use super::{Fitter, Objective};
+use super::fitter::Fitter;
 use crate::expr::BLOCK;
 use crate::loss::Loss;
 use crate::pool::map_inside;
-use crate::solve::objective::Model;
-
-/// Rows from which a sum is made of parts.
-pub(super) const MANY_ROWS: usize = 65_536;
+use crate::solve::objective::{Model, Objective};
 
 /// Rows of a part: blocks enough to hide the hand-over to a thread, parts enough to share.
 const PART: usize = 64 * BLOCK;
@@ -16,7 +13,7 @@ const PART: usize = 64 * BLOCK;
 impl Fitter<'_> {
     /// Whether every row curves the objective wherever its residual lies.
     pub fn is_curved_everywhere(&self) -> bool {
-        self.loss == Loss::Squared && !self.joint
+        self.force.loss == Loss::Squared && !self.force.joint
     }
 
     /// J' W J at `x`, full; false where it is not finite.
@@ -39,7 +36,7 @@ impl Fitter<'_> {
 
     /// [`Objective::model`] before it is finished, from parts that are added in order.
     pub(super) fn model_in_parts(&mut self, x: &[f64], model: &mut Model) {
-        let (loss, with_metric, q) = (self.loss, self.with_metric, self.dimension());
+        let (loss, with_metric, q) = (self.force.loss, self.with_metric, self.dimension());
         let empty = || {
             let mut model = Model::new(q);
             model.clear();
@@ -59,31 +56,30 @@ impl Fitter<'_> {
         add: impl Fn(&mut Block, &[f64], &mut T) + Sync,
     ) -> Vec<T> {
         self.bind(x);
-        self.gather_slots();
+        self.selection.gather_slots(self.problem);
         let problem = self.problem;
-        let slots = if self.n == problem.len() { &problem.slots } else { &self.slots };
-        let (excess, loss, tape, primed) = (self.excess_at(), self.loss, &self.tape, &self.primed);
-        let (target, weight, inverse_sigma) = (&self.target, &self.weight, &self.inverse_sigma);
-        let padded = weight.len();
+        let (selection, slots) = (&self.selection, self.selection.slots(problem));
+        let (excess, loss, tape, primed) = (self.excess_at(), self.force.loss, &self.tape, &self.primed);
+        let padded = selection.padded();
         let worker = || (tape.clone(), Block::new(problem.space.parameters(), problem.space.dimension()));
         map_inside(padded.div_ceil(PART), worker, |(tape, block), part| {
             let mut sum = empty();
             let end = padded.min((part + 1) * PART);
             let mut row = part * PART;
             while row < end {
-                let rows = row..end.min(row + BLOCK);
-                let len = rows.len();
+                let view = selection.view(row..end.min(row + BLOCK));
+                let len = view.weight.len();
                 problem.program.value_jacobian(slots, row, len, tape, &mut block.value, &mut block.raw);
                 block.prepare(&Prepare {
                     residual: problem.residual,
                     excess,
                     loss,
-                    target: &target[rows.clone()],
-                    inverse_sigma: inverse_sigma.get(rows.clone()),
+                    target: view.target,
+                    inverse_sigma: view.inverse_sigma,
                     chain: Some((&problem.space, primed)),
                 });
-                add(block, &weight[rows.clone()], &mut sum);
-                row = rows.end;
+                add(block, view.weight, &mut sum);
+                row += len;
             }
             sum
         })

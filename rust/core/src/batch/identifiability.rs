@@ -93,27 +93,27 @@ fn condition_of_many(fitter: &mut Fitter<'_>, x: &[f64], rounding: f64) -> f64 {
     large / small
 }
 
-/// Curvature of the objective along a direction, relative to that of the metric, below which the direction is flat.
-const FLAT: f64 = 1e-7;
+/// Curvature of the objective along a direction, relative to that of the metric, below which the direction is level.
+const LEVEL: f64 = 1e-7;
 
 /// Coordinates along which the optimum is not unique although the rows would determine them: a loss with straight parts can
 /// balance on a whole segment, each of whose points has the same objective.
-pub(super) fn flat(fitter: &mut Fitter<'_>, x: &[f64]) -> Vec<bool> {
+pub(super) fn level_coordinates(fitter: &mut Fitter<'_>, x: &[f64]) -> Vec<bool> {
     let q = x.len();
     let mut rows = Rows::default();
-    let mut flat = vec![false; q];
+    let mut level = vec![false; q];
     if q == 0 || fitter.is_curved_everywhere() || !fitter.rows(x, &mut rows) {
-        return flat;
+        return level;
     }
     let n = rows.residual.len();
     if rows.curvature.iter().all(|c| *c > 0.0) {
-        return flat;
+        return level;
     }
     let slopes: Vec<f64> = rows.weight.iter().zip(&rows.psi).map(|(w, psi)| w * psi).collect();
     let mut curvature = vec![0.0; q * q];
     let mut pulled = [vec![0.0; q], vec![0.0; q]];
     if !frozen_curvature(fitter, x, &slopes, &mut vec![0.0; q], &mut pulled, &mut curvature) {
-        return flat;
+        return level;
     }
     // In the coordinates of the metric J' W (psi/r) J = R'R the curvature of a well-posed direction is of order one.
     let mut pull = vec![0.0; n * q];
@@ -132,19 +132,19 @@ pub(super) fn flat(fitter: &mut Fitter<'_>, x: &[f64]) -> Vec<bool> {
     let mut r = vec![0.0; q * q];
     qr(&mut pull, n, q, &mut r);
     if (0..q).any(|a| r[a * q + a] == 0.0) {
-        return flat;
+        return level;
     }
     whiten(&mut curvature, &r, q);
     let mut vectors = vec![0.0; q * q];
     let values = singular(&mut curvature, &mut vectors, q);
     for (k, value) in values.iter().enumerate() {
-        if *value <= FLAT {
+        if *value <= LEVEL {
             for a in 0..q {
-                flat[a] |= vectors[a * q + k].abs() > SHARE;
+                level[a] |= vectors[a * q + k].abs() > SHARE;
             }
         }
     }
-    flat
+    level
 }
 
 /// Replace the symmetric `a` by R^-T a R^-1.

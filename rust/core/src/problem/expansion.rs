@@ -1,16 +1,16 @@
-//! The law near one point: for a sum of powers of columns only changes are computed, and they need no range reduction.
+//! The law expanded around one point: for a sum of powers of columns only changes are computed, and they need no range reduction.
 //!
 //! With b the power of a term and L the logarithm of its column, a replicate that stands d away from the fit has
 //! b exp(-d L) = b (1 + expm1(-d L)): a short polynomial of a small argument in the place of an exponential, and
 //! ln f = ln f0 + ln(1 + m) with a small m in the place of a logarithm. Where an argument is not small the caller evaluates
 //! the law itself, so this form only ever decides how fast a value is found, never which.
 
+use super::Problem;
 use super::accumulate::Block;
-use super::{Fitter, Problem, Residual};
 use crate::expr::{BLOCK, LinearForm, PowerTerm};
 use crate::loss::Loss;
+use crate::residual::Residual;
 use crate::simd::{Aligned, LANES, Vector, VectorKernel, dispatch_vector, lanes, math};
-use crate::solve::objective::Model;
 use crate::space::Space;
 
 /// Largest exponent that counts as small: half of ln 2, up to which the polynomial of `expm1` is exact to rounding.
@@ -27,7 +27,7 @@ const MOST_COLUMNS: usize = 4;
 
 /// What every replicate of a group shares.
 #[derive(Debug)]
-pub struct Near {
+pub struct Expansion {
     terms: Vec<PowerTerm>,
     /// Parameters at the point, in solver units.
     primed: Vec<f64>,
@@ -55,36 +55,31 @@ struct Piece {
     whole: bool,
 }
 
-impl Near {
-    /// The law of `problem` near `x`, if it is a sum of powers under a residual that this form knows; `inputs` are the columns of
-    /// the program as they come in.
-    pub fn new(problem: &Problem<'_>, inputs: &[&[f64]], x: &[f64]) -> Option<Self> {
-        let logarithmic = match problem.residual {
-            Residual::Raw => false,
-            Residual::Log => true,
-            Residual::Logit | Residual::LogExcess { .. } => return None,
-        };
+impl Expansion {
+    /// Whether the law is a sum of powers under a residual that this form knows.
+    pub(super) fn suits(problem: &Problem<'_>) -> bool {
+        let is_known = matches!(problem.residual, Residual::Raw | Residual::Log) && problem.density.is_none();
+        let narrow = |terms: &[PowerTerm]| terms.iter().all(|term| term.exponents.len() <= MOST_COLUMNS);
+        is_known && problem.program.power_sum().is_some_and(|sum| narrow(&sum.terms))
+    }
+
+    /// The law of `problem` near the point at which it has the values `law` and the parameters `primed`, where
+    /// this form suits; `inputs` are the columns of the program as they come in.
+    pub(super) fn around(problem: &Problem<'_>, inputs: &[&[f64]], law: Vec<f64>, primed: &[f64]) -> Option<Self> {
+        let logarithmic = problem.residual == Residual::Log;
         let terms = problem.program.power_sum()?.terms.clone();
-        if terms.iter().any(|term| term.exponents.len() > MOST_COLUMNS) || problem.density.is_some() {
-            return None;
-        }
+        // Logarithms in solver units, in which changes of exponents leave the amplitudes alone.
         let logs: Vec<Vec<f64>> = inputs
             .iter()
             .zip(&problem.space.units)
             .map(|(column, unit)| column.iter().map(|v| math::ln(v / unit)).collect())
             .collect();
         let ends = logs.iter().map(|log| lanes::ends(log)).collect();
-        let mut fitter = Fitter::new(problem);
-        if fitter.n != problem.len() {
-            return None;
-        }
-        let law = fitter.law(x);
-        let primed = fitter.primed.clone();
         let mut shares = Vec::with_capacity(terms.len());
         let mut sum = vec![0.0; law.len()];
         for term in &terms {
-            let exponents: Vec<(usize, f64)> = term.exponents.iter().map(|(c, e)| (*c, e.value(&primed))).collect();
-            let amplitude = term.log_amplitude.value(&primed);
+            let exponents: Vec<(usize, f64)> = term.exponents.iter().map(|(c, e)| (*c, e.value(primed))).collect();
+            let amplitude = term.log_amplitude.value(primed);
             let factor = term.factor.map_or(1.0, |j| primed[j]);
             let share: Vec<f64> = (0..law.len())
                 .map(|i| {
@@ -96,6 +91,7 @@ impl Near {
                 .collect();
             shares.push(share);
         }
+        // A law whose terms cancel has lost digits that changes of the terms would bring back.
         let sound = sum.iter().zip(&law).all(|(s, f)| (s - f).abs() <= AGREEMENT * f.abs());
         let finite = shares.iter().chain(&logs).flatten().all(|v| v.is_finite());
         let anchor: Vec<f64> = if logarithmic { law.iter().map(|f| math::ln(*f)).collect() } else { law };
@@ -103,7 +99,7 @@ impl Near {
             return None;
         }
         let pieces = problem.space.free.iter().map(|&j| pieces(&terms, j)).collect();
-        Some(Self { terms, primed, logs, ends, shares, anchor, pieces })
+        Some(Self { terms, primed: primed.to_vec(), logs, ends, shares, anchor, pieces })
     }
 }
 
@@ -142,8 +138,8 @@ struct Move {
 
 /// One thread's copy: the rows in play, gathered.
 #[derive(Debug)]
-pub(super) struct NearRows<'a> {
-    near: &'a Near,
+pub(super) struct ExpansionRows<'a> {
+    expansion: &'a Expansion,
     logs: Vec<Aligned>,
     shares: Vec<Aligned>,
     anchor: Aligned,
@@ -156,16 +152,16 @@ pub(super) struct NearRows<'a> {
     slope: Aligned,
 }
 
-impl<'a> NearRows<'a> {
-    pub(super) fn new(near: &'a Near) -> Self {
-        let terms = near.terms.len();
+impl<'a> ExpansionRows<'a> {
+    pub(super) fn new(expansion: &'a Expansion) -> Self {
+        let terms = expansion.terms.len();
         Self {
-            near,
-            logs: vec![Aligned::zeros(0); near.logs.len()],
+            expansion,
+            logs: vec![Aligned::zeros(0); expansion.logs.len()],
             shares: vec![Aligned::zeros(0); terms],
             anchor: Aligned::zeros(0),
             moves: vec![Move::default(); terms],
-            coefficients: vec![0.0; near.pieces.iter().map(Vec::len).sum()],
+            coefficients: vec![0.0; expansion.pieces.iter().map(Vec::len).sum()],
             grown: Aligned::zeros(terms * BLOCK),
             change: Aligned::zeros(BLOCK),
             slope: Aligned::zeros(BLOCK),
@@ -174,9 +170,9 @@ impl<'a> NearRows<'a> {
 
     /// Gather the rows with these numbers, to whole lanes.
     pub(super) fn select(&mut self, chosen: &[u32]) {
-        let near = self.near;
-        let columns = self.logs.iter_mut().zip(&near.logs).chain(self.shares.iter_mut().zip(&near.shares));
-        for (to, from) in columns.chain([(&mut self.anchor, &near.anchor)]) {
+        let expansion = self.expansion;
+        let columns = self.logs.iter_mut().zip(&expansion.logs).chain(self.shares.iter_mut().zip(&expansion.shares));
+        for (to, from) in columns.chain([(&mut self.anchor, &expansion.anchor)]) {
             to.hold(chosen.len().next_multiple_of(LANES));
             for (to, &i) in to.iter_mut().zip(chosen) {
                 *to = from[i as usize];
@@ -189,19 +185,20 @@ impl<'a> NearRows<'a> {
 
     /// Take in the parameters `primed`; false when they are not near.
     pub(super) fn bind(&mut self, primed: &[f64], space: &Space) -> bool {
-        let near = self.near;
+        let expansion = self.expansion;
         let moved = |form: &LinearForm| {
-            form.coefficients.iter().fold(0.0, |sum: f64, &(p, c)| c.mul_add(primed[p] - near.primed[p], sum))
+            form.coefficients.iter().fold(0.0, |sum: f64, &(p, c)| c.mul_add(primed[p] - expansion.primed[p], sum))
         };
-        for (term, to) in near.terms.iter().zip(&mut self.moves) {
+        for (term, to) in expansion.terms.iter().zip(&mut self.moves) {
             to.factor = term.factor.map_or(1.0, |j| primed[j]);
-            to.step = term.factor.map_or(0.0, |j| primed[j] - near.primed[j]);
+            to.step = term.factor.map_or(0.0, |j| primed[j] - expansion.primed[j]);
             to.amplitude = moved(&term.log_amplitude);
+            // The exponent of every row lies between these two, so that no row has to be asked whether its own is small.
             let (mut low, mut high) = (to.amplitude, to.amplitude);
             to.columns = 0;
             for (column, exponent) in &term.exponents {
                 let change = moved(exponent);
-                let (first, last) = near.ends[*column];
+                let (first, last) = expansion.ends[*column];
                 let (a, b) = (change * first, change * last);
                 low += a.min(b);
                 high += a.max(b);
@@ -214,7 +211,8 @@ impl<'a> NearRows<'a> {
             }
         }
         let mut coefficients = self.coefficients.iter_mut();
-        for (a, pieces) in near.pieces.iter().enumerate() {
+        for (a, pieces) in expansion.pieces.iter().enumerate() {
+            // Coordinates that are logarithms take the parameter along, once a bind and not once a row.
             let chain = if space.log[a] { primed[space.free[a]] } else { 1.0 };
             for (piece, to) in pieces.iter().zip(&mut coefficients) {
                 let factor = if piece.whole { self.moves[piece.term].factor } else { 1.0 };
@@ -226,38 +224,7 @@ impl<'a> NearRows<'a> {
 
     /// Residuals, losses and Jacobian of rows `row..row + n`; false when the law has moved too far for this form.
     pub(super) fn prepare(&mut self, block: &mut Block, row: usize, with: &Given<'_>) -> bool {
-        dispatch_vector(NearKernel { rows: self, block, row, with })
-    }
-}
-
-impl Fitter<'_> {
-    /// [`Objective::model`](crate::solve::Objective::model) by changes of the law; false where they are not small, and then
-    /// `model` holds nothing of use.
-    pub(super) fn near_model(&mut self, x: &[f64], model: &mut Model) -> bool {
-        let Some(near) = &mut self.near else { return false };
-        let problem = self.problem;
-        problem.space.primed(x, &mut self.primed);
-        if !near.bind(&self.primed, &problem.space) {
-            return false;
-        }
-        let padded = self.weight.len();
-        let mut row = 0;
-        while row < padded {
-            let rows = row..padded.min(row + BLOCK);
-            let with = Given {
-                logarithmic: problem.residual == Residual::Log,
-                loss: self.loss,
-                target: &self.target[rows.clone()],
-                inverse_sigma: self.inverse_sigma.get(rows.clone()),
-            };
-            if !near.prepare(&mut self.block, row, &with) {
-                return false;
-            }
-            self.block.accumulate(&self.weight[rows.clone()], self.loss, self.with_metric, model);
-            row = rows.end;
-        }
-        model.finish(self.loss_factor);
-        model.value.is_finite()
+        dispatch_vector(ExpansionKernel { rows: self, block, row, with })
     }
 }
 
@@ -269,21 +236,21 @@ pub(super) struct Given<'a> {
     pub(super) inverse_sigma: Option<&'a [f64]>,
 }
 
-struct NearKernel<'k, 'a, 'b> {
-    rows: &'k mut NearRows<'a>,
+struct ExpansionKernel<'k, 'a, 'b> {
+    rows: &'k mut ExpansionRows<'a>,
     block: &'k mut Block,
     row: usize,
     with: &'k Given<'b>,
 }
 
-impl VectorKernel for NearKernel<'_, '_, '_> {
+impl VectorKernel for ExpansionKernel<'_, '_, '_> {
     type Output = bool;
 
     #[inline(always)]
     fn run<V: Vector>(self) -> bool {
         let Self { rows, block, row, with } = self;
         let n = with.target.len();
-        let NearRows { near, logs, shares, anchor, moves, coefficients, grown, change, slope } = rows;
+        let ExpansionRows { expansion, logs, shares, anchor, moves, coefficients, grown, change, slope } = rows;
         let (change, slope) = (&mut change[..n], &mut slope[..n]);
         change.fill(0.0);
         for (k, to) in moves.iter().enumerate() {
@@ -302,7 +269,7 @@ impl VectorKernel for NearKernel<'_, '_, '_> {
         }
         with.loss.evaluate_in::<V>(residual, &mut block.rho[..n], &mut block.psi[..n], &mut block.curvature[..n]);
         let mut coefficients = coefficients.iter();
-        for (a, pieces) in near.pieces.iter().enumerate() {
+        for (a, pieces) in expansion.pieces.iter().enumerate() {
             let to = &mut block.jacobian[a * BLOCK..a * BLOCK + n];
             for (number, (piece, &c)) in pieces.iter().zip(&mut coefficients).enumerate() {
                 let grown = &grown[piece.term * BLOCK..piece.term * BLOCK + n];
@@ -322,6 +289,7 @@ impl VectorKernel for NearKernel<'_, '_, '_> {
 fn grow<V: Vector>(to: &Move, logs: &[Aligned], share: &[f64], row: usize, grown: &mut [f64], change: &mut [f64]) {
     let n = share.len();
     let (factor, step, amplitude) = (V::of(to.factor), V::of(to.step), V::of(to.amplitude));
+    // A constant term, or one whose parameters stand still, needs no exponential at all.
     if to.columns == 0 && to.amplitude == 0.0 {
         for i in (0..n).step_by(LANES) {
             let share = V::load(&share[i..]);
@@ -361,6 +329,7 @@ fn residuals<V: Vector>(
             let (logarithm, inverse) = math::ln_1p_reduced(m);
             (base + logarithm).store(&mut residual[i..]);
             inverse.store(&mut slope[i..]);
+            // Counted in lanes and summed once: a branch for each vector would cost more than the polynomial.
             inside = inside + V::of(1.0).where_less(V::of(CHANGE.0), m).where_less(m, V::of(CHANGE.1));
         } else {
             (base + m).store(&mut residual[i..]);
