@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaling_fast._core import Resampling, Scheme
+from scaling_fast._core import Resampling
+from scaling_fast._core import Scheme as CoreScheme
 from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.fitting.near_absolute import is_nearly_absolute
 from scaling_fast.frames.clusters import cluster_numbers
@@ -32,19 +33,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from scaling_fast.fitting.result import Fit
-    from scaling_fast.resampling import schemes
+    from scaling_fast.fitting.estimates import Estimates
+    from scaling_fast.fitting.request import Request
+    from scaling_fast.frames import Table
+    from scaling_fast.resampling.schemes import Scheme
 
-__all__ = ["Plan", "cluster_columns", "cluster_counts", "nearly_absolute", "plan_of"]
+__all__ = ["Plan", "cluster_columns", "cluster_counts", "nearly_absolute", "plan_for"]
 
 
-LISTED = frozenset({"indices", "weights"})
+ROW_PER_REPLICATE = frozenset({"indices", "weights"})
 """Schemes whose table has one row per replicate: a shard carries its own rows alone."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """A scheme as the core takes it, bound to the rows of a fit.
+    """A scheme on the rows of a question, as the core takes it.
 
     Attributes
     ----------
@@ -55,7 +58,7 @@ class Plan:
     constants
         What else the scheme says, in the order of the core.
     replicates
-        Number of replicates that the scheme fixes; None where the caller chooses.
+        The number of replicates that the scheme fixes, or None.
     """
 
     kind: str
@@ -66,70 +69,61 @@ class Plan:
     def resampling(
         self, *, seed: int, first: int = 0, count: int = 0, starts: int = 0
     ) -> Resampling:
-        """Return the core's replicates `first` to `first + count` of this plan."""
-        scheme = Scheme(self.kind, self.table, self.constants)
+        """Return the core's handle of the replicates `first` to `first + count`."""
+        scheme = CoreScheme(self.kind, self.table, self.constants)
         return Resampling(scheme, first=first, count=count, seed=seed, starts=starts)
 
     @property
-    def is_listed(self) -> bool:
+    def lists_replicates(self) -> bool:
         """Whether the table has one row per replicate."""
-        return self.kind in LISTED
-
-    def part(self, first: int, count: int) -> Plan:
-        """Return the plan of the replicates from `first` on, numbered from 0, where the table lists them."""
-        if not self.is_listed or self.table is None:
-            return self
-        return replace(self, table=self.table[first : first + count])
-
-    def without_list(self) -> Plan:
-        """Return what the parts of a plan share."""
-        return replace(self, table=None) if self.is_listed else self
+        return self.kind in ROW_PER_REPLICATE
 
 
-def plan_of(fit: Fit, scheme: Any) -> Plan:
-    """Return the plan of a scheme for the rows of a fit.
+def plan_for(estimates: Estimates, scheme: Any) -> Plan:
+    """Return the plan of refits around estimates.
 
     Raises
     ------
     ParameterError, DataError
-        For a scheme that the rows, the loss or the residual of the fit do not allow.
+        For a scheme that the rows, the loss or the residual do not allow.
     """
-    table = fit.request.table
+    table = estimates.request.table
     match scheme:
         case Pairs():
             return Plan("pairs")
         case Clusters():
-            return Plan("clusters", _several_clusters(fit, scheme, scheme.by))
+            return Plan("clusters", _several_clusters(table, scheme, scheme.by))
         case Bayesian():
-            return Plan("bayesian", _clusters_or_none(fit, scheme))
+            return Plan("bayesian", _clusters_of(table, scheme))
         case Strata():
             return Plan("strata", cluster_numbers(table, scheme.by))
         case Blocks():
-            return Plan("blocks", _runs(fit, scheme), (scheme.length,))
+            return Plan("blocks", _runs(table, scheme), (scheme.length,))
         case Subsample():
-            return Plan("subsample", constants=(_rows_a_draw(fit, scheme),))
+            return Plan("subsample", constants=(_rows_per_draw(estimates.request, scheme),))
         case Residuals():
-            _require_targets(fit, scheme)
+            _require_targets(estimates.request, scheme)
             return Plan("residuals", constants=("hc2",))
         case Wild():
-            _require_targets(fit, scheme)
-            _require_signs(fit, scheme)
-            return Plan("wild", _clusters_or_none(fit, scheme), (scheme.signs, scheme.leverage))
+            _require_targets(estimates.request, scheme)
+            _require_signs(estimates, scheme)
+            return Plan("wild", _clusters_of(table, scheme), (scheme.signs, scheme.leverage))
         case Parametric():
-            _require_targets(fit, scheme)
+            _require_targets(estimates.request, scheme)
             return Plan("parametric", constants=() if scheme.sd is None else (scheme.sd,))
         case Jackknife():
-            _single(fit, scheme)
-            clusters = _clusters_or_none(fit, scheme)
+            _require_single(table, scheme)
+            clusters = _clusters_of(table, scheme)
             count = table.rows if clusters is None else int(clusters.max()) + 1
             return Plan("jackknife", clusters, replicates=count)
         case Indices():
-            _single(fit, scheme)
-            rows = _places(fit, np.asarray(scheme.array))
+            _require_single(table, scheme)
+            rows = _places(table, np.asarray(scheme.array))
             return Plan("indices", rows, replicates=scheme.replicates)
         case Weights():
-            _single(fit, scheme)
-            return Plan("weights", _row_weights(fit, scheme), replicates=scheme.replicates)
+            _require_single(table, scheme)
+            weights = _weights_of_rows(table, scheme)
+            return Plan("weights", weights, replicates=scheme.replicates)
         case _:
             raise ParameterError(
                 f"scheme must be a scheme such as Pairs(), got {quote(scheme)}",
@@ -138,7 +132,7 @@ def plan_of(fit: Fit, scheme: Any) -> Plan:
             )
 
 
-def cluster_columns(scheme: schemes.Scheme) -> tuple[str, ...] | None:
+def cluster_columns(scheme: Scheme) -> tuple[str, ...] | None:
     """Return the columns whose equal values are drawn, weighed, signed or left out together, or None."""
     by = (
         getattr(scheme, "by", None)
@@ -148,24 +142,21 @@ def cluster_columns(scheme: schemes.Scheme) -> tuple[str, ...] | None:
     return None if by is None else tuple(by)
 
 
-def cluster_counts(fit: Fit, by: Sequence[str]) -> NDArray[np.int64]:
+def cluster_counts(table: Table, by: Sequence[str]) -> NDArray[np.int64]:
     """Return the number of clusters in each group."""
-    table = fit.request.table
-    index = cluster_numbers(fit.request.table, by).astype(np.int64)
-    parts = np.split(index, table.offsets[1:-1])
-    return np.array([int(one.max(initial=-1)) + 1 for one in parts], dtype=np.int64)
+    groups = np.split(cluster_numbers(table, by).astype(np.int64), table.offsets[1:-1])
+    return np.array([int(numbers.max(initial=-1)) + 1 for numbers in groups], dtype=np.int64)
 
 
-def _single(fit: Fit, scheme: schemes.Scheme) -> None:
-    if fit.request.table.groups != 1:
+def _require_single(table: Table, scheme: Scheme) -> None:
+    if table.groups != 1:
         raise ParameterError(
             f"{scheme!r} belongs to one fit, not to groups", code="grouped", param="scheme"
         )
 
 
-def _row_weights(fit: Fit, scheme: Weights) -> NDArray[np.float64]:
-    """Return the weights of the rows that count, one row per replicate."""
-    table = fit.request.table
+def _weights_of_rows(table: Table, scheme: Weights) -> NDArray[np.float64]:
+    """Return the weights of the rows that count, shape (replicates, rows)."""
     weights = np.asarray(scheme.array, dtype=np.float64)
     if weights.shape[1] == table.frame.height:
         weights = weights[:, table.order]
@@ -178,9 +169,8 @@ def _row_weights(fit: Fit, scheme: Weights) -> NDArray[np.float64]:
     return np.ascontiguousarray(weights)
 
 
-def _places(fit: Fit, rows: NDArray[np.int64]) -> NDArray[np.uint32]:
+def _places(table: Table, rows: NDArray[np.int64]) -> NDArray[np.uint32]:
     """Return the caller's row numbers as places among the rows that count."""
-    table = fit.request.table
     height = table.frame.height
     if rows.size and int(rows.max()) >= height:
         raise ParameterError(
@@ -203,13 +193,12 @@ def _places(fit: Fit, rows: NDArray[np.int64]) -> NDArray[np.uint32]:
     return np.ascontiguousarray(moved, dtype=np.uint32)
 
 
-def _runs(fit: Fit, scheme: Blocks) -> NDArray[np.uint32]:
+def _runs(table: Table, scheme: Blocks) -> NDArray[np.uint32]:
     """Return the run of each row; at least one run must be longer than a block."""
-    table = fit.request.table
     runs = (
         np.zeros(table.rows, np.uint32)
         if scheme.within is None
-        else cluster_numbers(fit.request.table, scheme.within)
+        else cluster_numbers(table, scheme.within)
     )
     group = np.repeat(np.arange(table.groups), np.diff(table.offsets))
     _, sizes = np.unique(np.stack([group, runs]), axis=1, return_counts=True)
@@ -224,9 +213,9 @@ def _runs(fit: Fit, scheme: Blocks) -> NDArray[np.uint32]:
     return runs
 
 
-def _rows_a_draw(fit: Fit, scheme: Subsample) -> int:
-    sizes = np.diff(fit.request.table.offsets)
-    free = sum(fit.law.params[one].fixed is None for one in fit.request.names)
+def _rows_per_draw(request: Request, scheme: Subsample) -> int:
+    sizes = np.diff(request.table.offsets)
+    free = len(request.free)
     if scheme.m < free:
         raise ParameterError(
             f"{scheme.m} rows cannot determine the {free} free parameters of the law; give a larger m",
@@ -234,9 +223,9 @@ def _rows_a_draw(fit: Fit, scheme: Subsample) -> int:
             param="m",
         )
     if scheme.m >= int(sizes.min()):
-        whose = "the fit" if len(sizes) == 1 else "the smallest group"
+        holder = "the fit" if len(sizes) == 1 else "the smallest group"
         raise ParameterError(
-            f"Subsample draws fewer rows than there are, and {whose} has {int(sizes.min())}; "
+            f"Subsample draws fewer rows than there are, and {holder} has {int(sizes.min())}; "
             f"m={scheme.m} must be less",
             code="m",
             param="m",
@@ -244,11 +233,11 @@ def _rows_a_draw(fit: Fit, scheme: Subsample) -> int:
     return scheme.m
 
 
-def _require_targets(fit: Fit, scheme: schemes.Scheme) -> None:
+def _require_targets(request: Request, scheme: Scheme) -> None:
     """Refuse residuals whose scale moves with a parameter: their targets cannot be replaced."""
-    if isinstance(fit.request.residual, LogExcess):
+    if isinstance(request.residual, LogExcess):
         raise ParameterError(
-            f"{scheme!r} adds residuals to fitted values, and under {fit.request.residual!r} both are "
+            f"{scheme!r} adds residuals to fitted values, and under {request.residual!r} both are "
             "measured from a parameter whose range ends at the smallest target, so every replicate "
             "would be another question; use Pairs() or Clusters(...)",
             code="log_excess",
@@ -256,23 +245,22 @@ def _require_targets(fit: Fit, scheme: schemes.Scheme) -> None:
         )
 
 
-def _require_signs(fit: Fit, scheme: Wild) -> None:
-    if scheme.signs == "mammen" and nearly_absolute(fit):
+def _require_signs(estimates: Estimates, scheme: Wild) -> None:
+    if scheme.signs == "mammen" and nearly_absolute(estimates):
         raise ParameterError(
-            f'Wild("mammen") makes intervals 33 % short under {fit.loss!r}, which is nearly absolute '
-            'on these rows; use Wild("rademacher")',
+            f'Wild("mammen") makes intervals 33 % too narrow under {estimates.request.loss!r}, which is nearly '
+            'absolute on these rows; use Wild("rademacher")',
             code="near_l1",
             param="scheme",
         )
 
 
-def nearly_absolute(fit: Fit) -> bool:
+def nearly_absolute(estimates: Estimates) -> bool:
     """Return whether the loss is straight for most rows of any of the first groups."""
-    points = [fit._point(group) for group in range(min(fit.groups, LOOKED_AT))]
     return any(
-        is_nearly_absolute(fit.request, point, group)
-        for group, point in enumerate(points)
-        if all(np.isfinite(one) for one in point.values())
+        is_nearly_absolute(estimates.request, estimates.point(group), group)
+        for group in range(min(estimates.groups, LOOKED_AT))
+        if np.isfinite(estimates.params[group]).all()
     )
 
 
@@ -280,13 +268,15 @@ LOOKED_AT = 20
 """Groups looked at to see whether a loss is nearly absolute on its rows."""
 
 
-def _clusters_or_none(fit: Fit, scheme: Bayesian | Jackknife | Wild) -> NDArray[np.uint32] | None:
-    return None if scheme.cluster is None else _several_clusters(fit, scheme, scheme.cluster)
+def _clusters_of(table: Table, scheme: Bayesian | Wild | Jackknife) -> NDArray[np.uint32] | None:
+    if scheme.cluster is None:
+        return None
+    return _several_clusters(table, scheme, scheme.cluster)
 
 
-def _several_clusters(fit: Fit, scheme: schemes.Scheme, by: Sequence[str]) -> NDArray[np.uint32]:
-    clusters = cluster_numbers(fit.request.table, by)
-    if fit.request.table.groups == 1 and int(clusters.max()) == 0:
+def _several_clusters(table: Table, scheme: Scheme, by: str | Sequence[str]) -> NDArray[np.uint32]:
+    clusters = cluster_numbers(table, by)
+    if table.groups == 1 and int(clusters.max()) == 0:
         raise DataError(
             f"{scheme!r} has one cluster only, so there is nothing to resample", code="one_cluster"
         )

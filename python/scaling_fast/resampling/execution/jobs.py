@@ -8,23 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from scaling_fast import errors
 from scaling_fast._core import __version__
 from scaling_fast.resampling.execution.messages import Foreign, packed, unpacked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from scaling_fast._core import Question, Resampling
-    from scaling_fast.fitting.request import Request
-    from scaling_fast.fitting.result import Fit
+    from scaling_fast.fitting.estimates import Estimates
     from scaling_fast.resampling.plan import Plan
 
-__all__ = ["Answer", "Job", "replicates"]
+__all__ = ["Answer", "Job", "refits"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +34,7 @@ class Answer:
     status, objective
         Shape (groups, count).
     params
-        One array a parameter, shape (groups, count).
+        One array per parameter, shape (groups, count).
     interrupted
         Whether some are unfinished.
     """
@@ -51,72 +49,72 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """What is resampled, and everything but the range of replicates.
+    """What is resampled, and everything about it but the range of replicates.
 
     Attributes
     ----------
-    request
-        The question.
+    estimates
+        The question and the parameters that refits begin from.
     plan
-        How replicates are drawn.
-    params
-        The fits they are refitted around, shape (groups, parameters).
+        The scheme on its rows.
     seed
-        Seed of the random numbers.
+        Seed of the draws, from 0 to 2**64 - 1.
     starts
-        Starts searched in every replicate beside the warm one.
+        Searched starts of each replicate beside the warm one, 0 or more.
     """
 
-    request: Request
+    estimates: Estimates
     plan: Plan
-    params: NDArray[np.float64]
     seed: int
     starts: int
-
-    @classmethod
-    def around(cls, fit: Fit, plan: Plan, *, seed: int, starts: int) -> Job:
-        """Return the job of refits around a fit."""
-        base = np.column_stack([fit.table[name].to_numpy() for name in fit.request.names])
-        params = np.ascontiguousarray(base, dtype=np.float64)
-        return cls(fit.request, plan, params, seed, starts)
 
     @property
     def groups(self) -> int:
         """The number of groups."""
-        return self.request.table.groups
+        return self.estimates.groups
 
-    def here(self, first: int, count: int, *, threads: int, progress: Any = None) -> Answer:
+    @property
+    def names(self) -> list[str]:
+        """The parameters in the law's order."""
+        return self.estimates.request.names
+
+    def here(
+        self,
+        first: int,
+        count: int,
+        *,
+        threads: int,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Answer:
         """Return a range of replicates computed in this process."""
+        question, params = self.estimates.request.question, self.estimates.params
         resampling = self.plan.resampling(
             seed=self.seed, first=first, count=count, starts=self.starts
         )
-        return replicates(
-            self.request.question, self.params, resampling, first, count, threads, progress
-        )
+        return refits(question, params, resampling, first, count, threads, progress)
 
     def to_bytes(self) -> bytes:
         """Return the question all shards share."""
-        question, arrays = self.request.spoken()
-        plan = self.plan.without_list()
-        words = {
+        question, arrays = self.estimates.request.to_message()
+        header = {
             "version": __version__,
             "question": question,
-            "plan": {"kind": plan.kind, "constants": list(plan.constants)},
+            "plan": {"kind": self.plan.kind, "constants": list(self.plan.constants)},
             "seed": self.seed,
             "starts": self.starts,
         }
-        held = {f"question:{name}": array for name, array in arrays.items()}
-        held["params"] = self.params
-        if plan.table is not None:
-            held["table"] = plan.table
-        return packed("task", words, held)
+        shared = {f"question:{name}": values for name, values in arrays.items()}
+        shared["params"] = self.estimates.params
+        if self.plan.table is not None and not self.plan.lists_replicates:
+            shared["table"] = self.plan.table
+        return packed("task", header, shared)
 
     def part(self, first: int, count: int, threads: int) -> bytes:
         """Return the range of one shard, with what of the scheme belongs to it alone."""
-        held: dict[str, NDArray[Any]] = {}
-        if self.plan.is_listed and (table := self.plan.part(first, count).table) is not None:
-            held["table"] = table
-        return packed("part", {"first": first, "count": count, "threads": threads}, held)
+        own: dict[str, NDArray[Any]] = {}
+        if self.plan.table is not None and self.plan.lists_replicates:
+            own["table"] = self.plan.table[first : first + count]
+        return packed("part", {"first": first, "count": count, "threads": threads}, own)
 
     def answer(self, raw: bytes, asked: str) -> Answer:
         """Return what a worker answered to the messages whose `seal` is `asked`.
@@ -128,41 +126,41 @@ class Job:
         ScalingError, InternalError
             The worker's own.
         """
-        words, arrays = unpacked("answer", raw)
-        if words.get("asked") != asked:
+        header, arrays = unpacked("answer", raw)
+        if header.get("asked") != asked:
             raise Foreign("it answers another task")
-        if "error" in words:
-            kind = getattr(errors, words["error"])
-            raise kind(words["message"], **words["where"])
+        if "error" in header:
+            kind = getattr(errors, header["error"])
+            raise kind(header["message"], **header["where"])
         return Answer(
-            words["first"],
-            words["count"],
+            header["first"],
+            header["count"],
             arrays["status"],
             arrays["objective"],
             list(arrays["params"]),
-            words["interrupted"],
+            header["interrupted"],
         )
 
 
-def replicates(
+def refits(
     question: Question,
     params: NDArray[np.float64],
     resampling: Resampling,
     first: int,
     count: int,
     threads: int,
-    progress: Any = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> Answer:
-    """Return the replicates of a resampling, said to be `first` to `first + count`."""
+    """Return the replicates `first` to `first + count` of a question, computed here."""
     status, objective, columns, interrupted = question.resample(
         params, resampling, threads=threads, progress=progress
     )
-    groups = len(params)
+    shape = (len(params), count)
     return Answer(
         first,
         count,
-        status.reshape(groups, count),
-        objective.reshape(groups, count),
-        [column.reshape(groups, count) for column in columns],
+        status.reshape(shape),
+        objective.reshape(shape),
+        [column.reshape(shape) for column in columns],
         interrupted,
     )

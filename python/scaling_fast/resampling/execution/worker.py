@@ -8,8 +8,10 @@ import numpy as np
 
 from scaling_fast._core import __version__
 from scaling_fast.errors import InternalError, ResourceError, ScalingError, quote
-from scaling_fast.resampling.execution.jobs import Answer, replicates
+from scaling_fast.fitting.request import Request
+from scaling_fast.resampling.execution.jobs import Answer, refits
 from scaling_fast.resampling.execution.messages import Damaged, Foreign, packed, seal, unpacked
+from scaling_fast.resampling.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,24 +29,24 @@ def run(question: bytes, part: bytes) -> bytes:
     """
     asked = ""
     try:
-        words, arrays = unpacked("task", question)
-        own, held = unpacked("part", part)
+        task, arrays = unpacked("task", question)
+        own, rows = unpacked("part", part)
         asked = seal(question, part)
-        if words["version"] != __version__:
+        if task["version"] != __version__:
             raise ResourceError(
-                f"a worker has scaling_fast {__version__} and was asked by {quote(words['version'])}, "
+                f"a worker has scaling_fast {__version__} and was asked by {quote(task['version'])}, "
                 "so its replicates might differ; install the same version on every worker",
                 code="version",
             )
-        answer = _computed(words, arrays, own, held)
+        answer = _computed(task, arrays, own, rows)
     except (Damaged, Foreign) as error:
         return _failed(ResourceError(f"a task cannot be read: {error}", code="task"), asked)
     except (ScalingError, InternalError) as error:
         return _failed(error, asked)
-    words = {"first": answer.first, "count": answer.count, "interrupted": answer.interrupted}
+    header = {"first": answer.first, "count": answer.count, "interrupted": answer.interrupted}
     return packed(
         "answer",
-        words | {"asked": asked},
+        header | {"asked": asked},
         {
             "status": answer.status,
             "objective": answer.objective,
@@ -54,30 +56,29 @@ def run(question: bytes, part: bytes) -> bytes:
 
 
 def _computed(
-    words: Mapping[str, Any],
+    task: Mapping[str, Any],
     arrays: Mapping[str, NDArray[Any]],
     part: Mapping[str, Any],
-    own: Mapping[str, NDArray[Any]],
+    rows: Mapping[str, NDArray[Any]],
 ) -> Answer:
-    from scaling_fast.fitting.request import Request
-    from scaling_fast.resampling.plan import Plan
-
-    asked = {name.removeprefix("question:"): array for name, array in arrays.items()}
-    question = Request.heard(words["question"], asked)
-    table = own.get("table", arrays.get("table"))
-    plan = Plan(words["plan"]["kind"], table, tuple(words["plan"]["constants"]))
+    asked = {name.removeprefix("question:"): values for name, values in arrays.items()}
+    question = Request.from_message(task["question"], asked)
+    table = rows.get("table", arrays.get("table"))
+    plan = Plan(task["plan"]["kind"], table, tuple(task["plan"]["constants"]))
     first, count = part["first"], part["count"]
-    # Replicates that came with rows of their own are numbered from 0 there.
-    start = 0 if plan.is_listed else first
     resampling = plan.resampling(
-        seed=words["seed"], first=start, count=count, starts=words["starts"]
+        seed=task["seed"],
+        # Where the rows of this shard alone came along, they are numbered from 0.
+        first=0 if plan.lists_replicates else first,
+        count=count,
+        starts=task["starts"],
     )
-    return replicates(question, arrays["params"], resampling, first, count, part["threads"])
+    return refits(question, arrays["params"], resampling, first, count, part["threads"])
 
 
 def _failed(error: ScalingError | InternalError, asked: str) -> bytes:
     where = {
-        one: getattr(error, one, None) for one in ("code", "column", "row", "param", "position")
+        name: getattr(error, name, None) for name in ("code", "column", "row", "param", "position")
     }
-    words = {"error": type(error).__name__, "message": str(error), "where": where, "asked": asked}
-    return packed("answer", words, {})
+    header = {"error": type(error).__name__, "message": str(error), "where": where, "asked": asked}
+    return packed("answer", header, {})

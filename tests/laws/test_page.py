@@ -9,7 +9,7 @@ import pytest
 
 import scaling_fast as sf
 
-PAGE = (Path(__file__).parents[1] / "docs" / "laws.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "laws.md").read_text(encoding="utf-8")
 SHOWN = 100
 """Characters of a formula beyond which the page sends the reader to the command."""
 

@@ -95,7 +95,9 @@ def test_every_row_is_drawn_alike(rows):
 
 def test_words_of_different_replicates_have_nothing_in_common():
     """B5: rank correlations of 40 replicates' streams of 2,000 words are those of independent ones."""
-    words = np.array([_core.philox(9, _core.Purpose.ROWS, one, 0, 2_000) for one in range(40)], dtype=np.float64)
+    words = np.array(
+        [_core.philox(9, _core.Purpose.ROWS, one, 0, 2_000) for one in range(40)], dtype=np.float64
+    )
     ranks = stats.spearmanr(words, axis=1).statistic[np.triu_indices(40, 1)]
     # 780 correlations of standard deviation 1/sqrt(1999)
     assert np.abs(ranks).max() < 5 / math.sqrt(1_999)

@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 import scaling_fast as sf
-from scaling_fast.loading import to_bytes
+from scaling_fast.runtime import archive
 
 LOSSES = [
     sf.Squared(),
@@ -41,6 +41,11 @@ SCHEMES = [
     sf.Indices(np.tile(np.arange(30), (4, 1))),
     sf.Weights(np.ones((3, 30))),
 ]
+
+
+def to_bytes(result) -> bytes:
+    """Return the bytes of the file that `save` writes."""
+    return archive.to_bytes(result.kind, *result.archive_entry())
 
 
 @pytest.fixture(scope="module")

@@ -116,7 +116,10 @@ def test_pairs_are_numpys_philox(huber, seed):
 def test_the_words_are_numpys(seed, replicate, group):
     """Philox4x64-10, key (seed, 1), counter (block, 0, replicate, group)."""
     words = numpys_philox(seed, replicate, group).random_raw(37)
-    assert np.asarray(_core.philox(seed, _core.Purpose.ROWS, replicate, group, 37)).tolist() == words.tolist()
+    assert (
+        np.asarray(_core.philox(seed, _core.Purpose.ROWS, replicate, group, 37)).tolist()
+        == words.tolist()
+    )
 
 
 def test_clusters_of_one_row_are_pairs(huber):

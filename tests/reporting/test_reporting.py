@@ -253,8 +253,8 @@ def test_a_path_that_cannot_be_written_is_a_typed_error(tmp_path, name):
         (float("inf"), "∞"),
     ],
 )
-def test_numbers_are_shown_to_five_digits_with_points(value, quote):
-    assert number(value) == quote
+def test_numbers_are_shown_to_five_digits_with_points(value, shown):
+    assert number(value) == shown
 
 
 def test_json_holds_no_bare_nan():

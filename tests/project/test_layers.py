@@ -14,7 +14,7 @@ import pytest
 
 import scaling_fast as sf
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "python" / "scaling_fast"
 CORE = ROOT / "rust" / "core" / "src"
 

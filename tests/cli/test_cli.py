@@ -286,6 +286,7 @@ def test_help_offers_what_the_library_takes_and_nothing_else():
     import scaling_fast as sf
     from scaling_fast.cli import fit_view as fits
     from scaling_fast.cli import parsing as words
+    from scaling_fast.fitting.table import DIAGNOSTICS
     from scaling_fast.losses.registry import Loss
     from scaling_fast.resampling.result import METHODS
 
@@ -293,11 +294,11 @@ def test_help_offers_what_the_library_takes_and_nothing_else():
     assert f"{', '.join(METHODS[:-1])} or {METHODS[-1]}" in text
     for loss in get_args(Loss):
         assert loss.name in text
-    hint = sf.fitting.fit.__annotations__["residual"]  # Literal["log", ...] | None, not evaluated
+    hint = sf.fit.__annotations__["residual"]  # Literal["log", ...] | None, not evaluated
     assert sorted(words.RESIDUALS) == sorted(re.findall(r"'(\w+)'", hint))
     assert "log|raw|logit" in text
-    assert set(sf.fitted.DIAGNOSTICS) <= set(fits.MEANINGS)
-    glossary = (Path(__file__).parents[1] / "docs/terminal.md").read_text("utf-8")
+    assert set(DIAGNOSTICS) <= set(fits.MEANINGS)
+    glossary = (Path(__file__).parents[2] / "docs/terminal.md").read_text("utf-8")
     for name in fits.MEANINGS:
         assert f"`{name}`" in glossary, name
         assert name in call("fit", "--help").stdout

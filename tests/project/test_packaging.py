@@ -9,7 +9,7 @@ import tomllib
 from importlib import metadata, resources
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 # Modules whose name differs from their distribution's, or that a declared one brings along.
 PROVIDED_BY = {"requests": "pooch", "markupsafe": "jinja2"}

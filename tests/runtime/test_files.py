@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import scaling_fast as sf
-from scaling_fast import loading as saving
 from scaling_fast.auditing.result import Audit
+from scaling_fast.runtime import archive
 from scaling_fast.runtime.files import write_text
 from scaling_fast.stress.result import Stress
 
@@ -85,7 +85,7 @@ def test_a_pipe_is_refused_before_it_is_read(tmp_path):
 def test_an_enormous_file_is_refused_by_its_size(tmp_path):
     large = tmp_path / "large"
     with large.open("wb") as file:
-        file.truncate(saving.MOST_BYTES + 1)  # a hole: it takes no space
+        file.truncate(archive.MOST_BYTES + 1)  # a hole: it takes no space
     with pytest.raises(sf.errors.CheckpointError, match="17,179,869,185 bytes"):
         sf.load(large)
 

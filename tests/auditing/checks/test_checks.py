@@ -229,7 +229,7 @@ def test_wide_inputs_alone_certify_no_horizon():
 
 
 def test_the_documented_table_holds_the_thresholds_of_the_code():
-    text = (Path(__file__).parents[1] / "docs" / "checks.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[3] / "docs" / "checks.md").read_text(encoding="utf-8")
     rows = [[c.strip() for c in line.split("|")[1:-1]] for line in text.splitlines()
             if line.startswith("| ")][1:]  # fmt: skip
     weights = {row[0]: row[4] for row in rows}
