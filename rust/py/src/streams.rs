@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use scaling_core::resample;
 
 /// What a stream is for; `int` of it is the second word of the key of numpy's Philox.
-#[pyclass(frozen, eq, eq_int, hash, rename_all = "SCREAMING_SNAKE_CASE", module = "scaling_fast._core")]
+#[pyclass(frozen, eq, eq_int, hash, from_py_object, rename_all = "SCREAMING_SNAKE_CASE", module = "scaling_fast._core")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Purpose {
     Rows = resample::Purpose::Rows as isize,
