@@ -10,15 +10,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md") + tuple(
-    str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))
-)
+PAGES = [
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+    *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))),
+]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 FENCED = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```\s*$", flags=re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)\s]+)\)")
 
 NEEDS_AN_ENGINE = {"docs/guide/clusters.md"}
 """Pages whose programs need a cluster, Spark or Ray; `benches/engines` holds programs that were run there."""
+
+RETIRED = {"CHANGELOG.md": {"recipes"}}
+"""Names of earlier versions that a page still has to mention."""
 
 
 def text_of(page: str) -> str:
@@ -120,10 +124,6 @@ def test_no_page_calls_a_name_that_the_package_lacks(page):
                 break
             place = getattr(place, part)
     assert missing <= RETIRED.get(page, set())
-
-
-RETIRED = {"CHANGELOG.md": {"recipes"}}
-"""Names of earlier versions that a page may still tell readers of."""
 
 
 def test_decisions_are_numbered_without_a_gap_and_listed():
