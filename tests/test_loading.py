@@ -6,10 +6,12 @@ What is saved comes back whole or not at all.
 from __future__ import annotations
 
 import copy
+import gzip
 import io
 import json
 import pickle
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -19,6 +21,7 @@ from power_runs import LAW
 
 import scaling_fast as sf
 import scaling_fast.datasets
+from scaling_fast.auditing.result import Audit
 from scaling_fast.errors import CheckpointError
 from scaling_fast.loading import to_bytes
 
@@ -259,3 +262,61 @@ def test_errors_travel(fit):
         assert type(again) is sf.errors.DataError
         assert str(again) == str(caught.value)
         assert (again.code, again.column) == ("missing_column", "rum")
+
+
+SAVED = Path(__file__).parent / "data" / "saved"
+ANSWERS = json.loads((SAVED / "answers.json").read_text(encoding="utf-8"))
+
+
+def lists(table):
+    """Return a frame as a mapping from column to list."""
+    return {name: table[name].to_list() for name in table.columns}
+
+
+def saved(name):
+    """Return a result that the version before saved."""
+    return sf.load(SAVED / f"{name}.scaling")
+
+
+@pytest.mark.parametrize("name", ["fit", "grouped-fit"])
+def test_a_fit_saved_by_the_version_before_has_the_same_table(name):
+    found = json.loads(saved(name).table.write_json())
+    assert found == ANSWERS[name]["table"]
+
+
+def test_a_fit_saved_by_the_version_before_gives_the_same_answers():
+    fit, want = saved("fit"), ANSWERS["fit"]
+    assert dict(fit.params) == want["params"]
+    assert fit.objective == want["objective"]
+    assert lists(fit.interval(0.9)) == want["interval"]
+    assert fit.objective_at(fit.params) == pytest.approx(fit.objective, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["bootstrap-pairs", "bootstrap-indices"])
+def test_a_bootstrap_saved_by_the_version_before_gives_the_same_draws(name):
+    boot, want = saved(name), ANSWERS[name]
+    assert (boot.digest, boot.n) == (want["digest"], want["n"])
+    for column, values in want["draws"].items():
+        assert boot.draws[column].to_list() == values
+    assert lists(boot.interval(0.9, max_failures=1.0)) == want["interval"]
+    again = sf.bootstrap(boot.fit, boot.scheme, n=boot.n, seed=boot.seed)
+    assert again.digest == boot.digest
+
+
+def test_a_summary_saved_by_the_version_before_gives_the_same_interval():
+    brief, want = saved("bootstrap-summary"), ANSWERS["bootstrap-summary"]
+    assert (brief.digest, brief.n) == (want["digest"], want["n"])
+    assert lists(brief.table) == want["table"]
+    assert lists(brief.interval(0.9, max_failures=1.0)) == want["interval"]
+
+
+def test_an_audit_saved_by_the_version_before_is_read_whole(tmp_path):
+    text = gzip.decompress((SAVED / "audit.json.gz").read_bytes()).decode("utf-8")
+    path = tmp_path / "audit.json"
+    path.write_text(text, encoding="utf-8")
+    audit, want = Audit.load(path), ANSWERS["audit"]
+    assert audit.verdict == want["verdict"]
+    assert {finding.code: finding.severity for finding in audit.findings} == want["codes"]
+    assert audit.table["computed"].to_list() == want["computed"]
+    assert audit.to_json() == text
+    assert audit.report["versions"]["scaling_fast"] == ANSWERS["version"]
