@@ -33,18 +33,18 @@ def parameter_covariance(
     clusters: NDArray[np.uint32] | None,
     noise: str,
 ) -> NDArray[np.float64]:
-    """Return the covariance in the law's order, shape (parameters, parameters); zero where none is free.
+    """Return the covariance in the law's order, shape (parameters, parameters); 0 for fixed parameters.
 
     Parameters
     ----------
     request, params
-        The question of one fit, and its optimum.
+        The question of a single fit, and parameter -> estimate.
     free
-        Places of the parameters that moved.
+        Places of the parameters that moved, counted from 0.
     scale
-        The scale estimated with the law, where there is one.
+        The scale of the residuals where it is estimated with the law, else None.
     kind, clusters, noise
-        As in `Fit.cov`; clusters as a number a row.
+        As in `Fit.cov`; `clusters` holds the cluster of each row, from 0.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def _checked_kind(
         )
     if kind == "hessian" and clusters is not None:
         raise ParameterError(
-            'kind="hessian" takes the rows as independent and knows no clusters; leave kind out, or '
+            'kind="hessian" takes the rows as independent, so it cannot have clusters; leave kind out, or '
             'use kind="sandwich"',
             code="kind",
             param="cluster",
@@ -112,7 +112,7 @@ def _checked_kind(
         )
     if noise == "given" and kind == "sandwich" and not request.is_likelihood:
         raise ParameterError(
-            'noise="given" belongs to kind="hessian": a sandwich reads the noise from the residuals',
+            'noise="given" belongs to kind="hessian": a sandwich takes the noise from the residuals',
             code="noise",
             param="noise",
         )
@@ -136,7 +136,7 @@ def _checked_kind(
 def _floor(
     request: Request, params: Mapping[str, float], scale: float | None, noise: str
 ) -> tuple[int, NDArray[np.float64], NDArray[np.float64]] | None:
-    """Return place of E, y - E and sigma of each row, where the sum of ln(y - E) is part of the likelihood."""
+    """Return the place of E, y - E and sigma of each row where ln(y - E) is part of the likelihood, else None."""
     if noise == "given":
         raise ParameterError(
             f'noise="given" contradicts {request.loss!r}, whose scale is estimated; use Squared() '

@@ -1,4 +1,4 @@
-"""What is asked of every result: a level, quantities of parameters, columns whose names are still free."""
+"""The table of fits: its diagnostics, and column labels that avoid the names of a law."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-__all__ = ["AGREEMENT_NEEDED", "DIAGNOSTICS", "column_name"]
+__all__ = ["AGREEMENT_NEEDED", "DIAGNOSTICS", "bound_names", "column_name", "square_frame"]
 
 
-def column_name(diagnostic: str, taken: Sequence[str]) -> str:
-    """Return the column of a table that holds a diagnostic: its name, or `fit_...` where the law uses it."""
-    return f"fit_{diagnostic}" if diagnostic in taken else diagnostic
+def column_name(label: str, taken: Sequence[str]) -> str:
+    """Return the label of a column: its own name, or `fit_...` where that name is taken."""
+    return f"fit_{label}" if label in taken else label
 
 
 DIAGNOSTICS = (
@@ -36,11 +36,20 @@ DIAGNOSTICS = (
 
 
 AGREEMENT_NEEDED = 3
+"""Starts that must end at the same optimum before it is called global."""
 
 
 def bound_names(flags: NDArray[np.bool_], names: Sequence[str]) -> pl.Series:
-    """Return the names of the parameters on a bound, one list a group."""
+    """Return the names of the parameters on a bound, one list per group."""
     if not flags.any():
         return pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, len(flags))
-    listed = [[one for one, on in zip(names, row, strict=True) if on] for row in flags.tolist()]
-    return pl.Series(listed, dtype=pl.List(pl.String))
+    on_bound = [
+        [name for name, flag in zip(names, row, strict=True) if flag] for row in flags.tolist()
+    ]
+    return pl.Series(on_bound, dtype=pl.List(pl.String))
+
+
+def square_frame(names: Sequence[str], matrix: NDArray[np.float64]) -> pl.DataFrame:
+    """Return a covariance as a frame: the column "parameter", and one column per parameter."""
+    columns = {name: matrix[:, place] for place, name in enumerate(names)}
+    return pl.DataFrame({"parameter": list(names)} | columns)
