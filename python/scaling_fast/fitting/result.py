@@ -319,8 +319,8 @@ class Fit:
             for name in self.request.names
         ]
         return delta_intervals(
+            self.estimates,
             named_formulas(self.law, self.request.names, of),
-            self.params,
             matrix,
             freedom=freedom,
             level=level,

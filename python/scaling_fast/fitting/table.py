@@ -6,14 +6,22 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from scaling_fast.frames.values import rows_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
-
-__all__ = ["AGREEMENT_NEEDED", "DIAGNOSTICS", "bound_names", "column_name", "square_frame"]
+__all__ = [
+    "AGREEMENT_NEEDED",
+    "DIAGNOSTICS",
+    "bound_names",
+    "column_name",
+    "square_frame",
+    "with_keys",
+]
 
 
 def column_name(label: str, taken: Sequence[str]) -> str:
@@ -53,3 +61,21 @@ def square_frame(names: Sequence[str], matrix: NDArray[np.float64]) -> pl.DataFr
     """Return a covariance as a frame: the column "parameter", and one column per parameter."""
     columns = {name: matrix[:, place] for place, name in enumerate(names)}
     return pl.DataFrame({"parameter": list(names)} | columns)
+
+
+def with_keys(
+    keys: pl.DataFrame, groups: NDArray[np.int64], columns: Sequence[pl.Series]
+) -> pl.DataFrame:
+    """Return columns as a frame with the key columns of their groups in front.
+
+    Parameters
+    ----------
+    keys
+        The key of each group, one row per group; no columns for a single fit.
+    groups
+        Number of the group of each row, from 0, shape (rows,).
+    columns
+        Series of as many rows.
+    """
+    # Column by column: a forked child has no threads of polars to gather or join frames with.
+    return pl.DataFrame([*(rows_of(key, groups) for key in keys.get_columns()), *columns])

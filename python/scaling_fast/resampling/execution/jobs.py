@@ -1,6 +1,6 @@
-"""A shard of a bootstrap as bytes: any process that has this version computes it, and answers with bytes.
+"""A bootstrap as a job that any process with this version can compute a shard of, as bytes in and out.
 
-Nothing here touches a frame: the threads of polars do not survive a fork, and a worker may have been forked.
+Nothing here touches a frame: the threads of polars do not survive a fork, and a worker may be forked.
 """
 
 from __future__ import annotations
@@ -26,19 +26,21 @@ if TYPE_CHECKING:
 __all__ = ["ROW_PER_REPLICATE", "Answer", "Job"]
 
 ROW_PER_REPLICATE = frozenset({"indices", "weights"})
-"""Schemes whose table has one row per replicate: a task carries its own rows alone."""
+"""Schemes whose table has one row per replicate: a task carries only its own rows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """The replicates `first` to `first + count` of every group.
+    """The replicates `first` to `first + count - 1` of every group.
 
     Attributes
     ----------
+    first, count
+        Number of the first replicate, from 0, and how many there are.
     status, objective
-        Shape (groups, count).
+        Status codes and objectives, shape (groups, count).
     params
-        One array per parameter, shape (groups, count).
+        One array per parameter, natural units, shape (groups, count).
     interrupted
         Whether some are unfinished.
     """
@@ -53,18 +55,18 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """What is resampled, and everything about it but the range of replicates.
+    """What is resampled: all that determines a replicate beside its number.
 
     Attributes
     ----------
     estimates
         The question and the parameters that refits begin from.
     plan
-        The scheme on its rows.
+        The resampling scheme on the rows of the question.
     seed
         Seed of the draws, from 0 to 2**64 - 1.
     starts
-        Searched starts of each replicate beside the warm one, 0 or more.
+        Number of searched starts of each replicate beside the warm one, 0 or more.
     """
 
     estimates: Estimates
@@ -106,14 +108,14 @@ class Job:
 
     @property
     def rows_per_replicate(self) -> NDArray[Any] | None:
-        """The table of a scheme that has one row per replicate, of which a task carries its own alone."""
+        """The table of a scheme that has one row per replicate, or None; a task carries only its own rows."""
         table = self.plan.table
         return (
             table if self.plan.kind in ROW_PER_REPLICATE and isinstance(table, np.ndarray) else None
         )
 
     def to_bytes(self) -> bytes:
-        """Return the question all shards share."""
+        """Return the message that all shards share."""
         question, arrays = self.estimates.request.to_message()
         call = self._call()
         if self.rows_per_replicate is not None:
@@ -128,20 +130,20 @@ class Job:
         )
 
     def part(self, first: int, count: int, threads: int) -> bytes:
-        """Return the range of one shard, with what of the scheme belongs to it alone."""
+        """Return the message of one shard: its range, and the rows of the scheme that belong to it alone."""
         rows = self.rows_per_replicate
         own = {} if rows is None else {"table": rows[first : first + count]}
         return packed("part", {"first": first, "count": count, "threads": threads}, own)
 
     def answer(self, raw: bytes, asked: str) -> Answer:
-        """Return what a worker answered to the messages whose `seal` is `asked`.
+        """Return the answer of a worker to the messages whose `seal` is `asked`.
 
         Raises
         ------
         Foreign
-            For the answer to another question or another part of it.
+            For an answer to other messages.
         ScalingError, InternalError
-            The worker's own.
+            The error that the worker answered with.
         """
         header, arrays = unpacked("answer", raw)
         if header.get("asked") != asked:
@@ -160,7 +162,7 @@ class Job:
 
 
 def taken_apart(value: Any, name: str, apart: dict[str, NDArray[Any]]) -> Any:
-    """Return a value as JSON holds it, its arrays put into `apart` under names of their own."""
+    """Return a value as JSON can hold it, with its arrays put into `apart` under names of their own."""
     if isinstance(value, np.ndarray):
         apart[name] = value
         return {"array": name}
@@ -200,7 +202,7 @@ def replicates_of(
     threads: int,
     progress: Callable[[int, int], object] | None,
 ) -> Answer:
-    """Return a range of replicates of a question, computed here; `call` is what every shard shares."""
+    """Return a range of replicates computed in this process; `call` holds the arguments that all shards share."""
     status, objective, params, interrupted = question.resample(
         call["params"],
         call["kind"],

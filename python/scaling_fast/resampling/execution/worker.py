@@ -24,8 +24,8 @@ __all__ = ["run"]
 def run(question: bytes, part: bytes) -> bytes:
     """Return the answer to one shard: what an executor calls in its worker.
 
-    A pure function of its bytes. An error of the package is an answer too, so that whatever else
-    an executor raises is the end of a worker and not ours.
+    A pure function of its bytes. An error of scaling_fast is an answer too, so that anything else that
+    an executor raises means that the worker is lost.
     """
     asked = ""
     try:
@@ -67,7 +67,7 @@ def _computed(
     first, count, threads = part["first"], part["count"], part["threads"]
     if "table" not in rows:
         return replicates_of(question, call, first, count, threads, None)
-    # The rows of this shard alone came along, so that they are numbered from 0.
+    # Only the rows of this shard came along, so they are numbered from 0.
     answer = replicates_of(question, call | dict(rows), 0, count, threads, None)
     return replace(answer, first=first)
 
