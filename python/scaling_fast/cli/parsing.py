@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 KNOWN_LOSSES: dict[str, Any] = {one.name: one for one in get_args(losses.Loss)}
 # Indices and Weights hold arrays and cannot be said in words.
 KNOWN_SCHEMES: dict[str, Any] = {
-    one.name: one for one in (*get_args(schemes.Drawn), *get_args(schemes.Replaced))
+    one.name: one for one in (*get_args(schemes.Cases), *get_args(schemes.ModelBased))
 }
 # What follows the name of a scheme, by colons: the field, what it is, and whether it may be left out.
 SCHEME_FIELDS: dict[str, tuple[tuple[str, str, bool], ...]] = {

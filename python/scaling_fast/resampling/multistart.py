@@ -1,4 +1,4 @@
-"""A sample of replicates solved again from several starts: what the warm start loses of them."""
+"""A sample of replicates solved again from several starts: how many a warm start leaves too high."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ SAMPLE = 64
 """Replicates solved again: if 5 % of all end lower elsewhere, 96 of 100 samples show it."""
 
 LOWER = 1e-8
-"""Relative difference of objectives from which on two optima are different ones, as for `agreement`."""
+"""Relative difference of objectives above which two optima are different, as for `agreement`."""
 
 WORTH_SAYING, SERIOUS = 0.01, 0.1
-"""Shares of replicates that end lower elsewhere: above the first a doubt, above the second a failure."""
+"""Shares of replicates with a lower optimum elsewhere above which the finding is amber, and red."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +40,14 @@ class MultistartCheck:
     Attributes
     ----------
     checked
-        Replicates solved again, over all groups.
+        Number of replicates solved again, over all groups.
     lower
-        How many of them ended lower than from the warm start, by more than 1e-8 of the objective (of
-        its value a row, for a likelihood), or had no solution from it.
+        Number of them that ended lower than from the warm start, by more than 1e-8 of the objective
+        (per row, for a likelihood), or that the warm start did not solve.
     gap
-        The largest such difference.
+        The largest such relative difference, 0 or more.
     starts
-        Searched starts per replicate.
+        Number of searched starts per replicate.
     """
 
     checked: int
@@ -57,7 +57,7 @@ class MultistartCheck:
 
     @property
     def share(self) -> float:
-        """The share of the sample that ended lower."""
+        """The share of the sample that ended lower, from 0 to 1."""
         return self.lower / self.checked if self.checked else 0.0
 
     def __str__(self) -> str:
@@ -65,7 +65,7 @@ class MultistartCheck:
         return text + (f", by {self.gap:.2g}" if self.lower else "")
 
     def finding(self) -> Finding | None:
-        """Return what is worth knowing, or None."""
+        """Return a finding if the share is worth knowing, else None."""
         if self.share <= WORTH_SAYING:
             return None
         return Finding(
@@ -81,14 +81,18 @@ class MultistartCheck:
 
 
 def multistart_check(estimates: Estimates, scheme: Scheme, seed: int, n: int) -> MultistartCheck:
-    """Return what more starts find in a sample of replicates, a pure function of the bootstrap's question.
+    """Return what more starts find in a sample of replicates, a pure function of its arguments.
 
-    The replicates are drawn anew, from the same streams: no draw of the bootstrap is touched.
+    The replicates are drawn again from the same streams; no draw of the bootstrap is changed.
 
     Parameters
     ----------
+    estimates
+        The question, and the parameters from which the bootstrap began.
+    scheme, seed
+        As in `bootstrap`.
     n
-        Replicates per group.
+        Number of replicates per group, 1 or more.
     """
     plan = plan_for(estimates, scheme)
     total = estimates.groups * n

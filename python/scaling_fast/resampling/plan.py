@@ -1,4 +1,4 @@
-"""A scheme as the core takes it: clusters numbered, row numbers moved, what cannot be asked refused."""
+"""A scheme as the core takes it: clusters numbered, row numbers translated, impossible ones refused."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def plan_for(estimates: Estimates, scheme: Any) -> Plan:
 
 
 def cluster_columns(scheme: Scheme) -> tuple[str, ...] | None:
-    """Return the columns whose equal values are drawn, weighed, signed or left out together, or None."""
+    """Return the columns whose equal values are drawn, weighted, signed or left out together, or None."""
     by = (
         getattr(scheme, "by", None)
         if isinstance(scheme, Clusters)
@@ -143,7 +143,7 @@ def cluster_columns(scheme: Scheme) -> tuple[str, ...] | None:
 
 
 def cluster_counts(table: Table, by: Sequence[str]) -> NDArray[np.int64]:
-    """Return the number of clusters in each group."""
+    """Return the number of clusters in each group, shape (groups,)."""
     groups = np.split(cluster_numbers(table, by).astype(np.int64), table.offsets[1:-1])
     return np.array([int(numbers.max(initial=-1)) + 1 for numbers in groups], dtype=np.int64)
 
@@ -170,7 +170,7 @@ def _weights_of_rows(table: Table, scheme: Weights) -> NDArray[np.float64]:
 
 
 def _places(table: Table, rows: NDArray[np.int64]) -> NDArray[np.uint32]:
-    """Return the caller's row numbers as places among the rows that count."""
+    """Return row numbers of the caller's frame as places among the rows that count."""
     height = table.frame.height
     if rows.size and int(rows.max()) >= height:
         raise ParameterError(
@@ -194,7 +194,7 @@ def _places(table: Table, rows: NDArray[np.int64]) -> NDArray[np.uint32]:
 
 
 def _runs(table: Table, scheme: Blocks) -> NDArray[np.uint32]:
-    """Return the run of each row; at least one run must be longer than a block."""
+    """Return the run of each row, from 0; at least one run must be longer than a block."""
     runs = (
         np.zeros(table.rows, np.uint32)
         if scheme.within is None
@@ -234,7 +234,7 @@ def _rows_per_draw(request: Request, scheme: Subsample) -> int:
 
 
 def _require_targets(request: Request, scheme: Scheme) -> None:
-    """Refuse residuals whose scale moves with a parameter: their targets cannot be replaced."""
+    """Refuse residuals whose scale depends on a parameter: their targets cannot be replaced."""
     if isinstance(request.residual, LogExcess):
         raise ParameterError(
             f"{scheme!r} adds residuals to fitted values, and under {request.residual!r} both are "
@@ -256,7 +256,7 @@ def _require_signs(estimates: Estimates, scheme: Wild) -> None:
 
 
 def nearly_absolute(estimates: Estimates) -> bool:
-    """Return whether the loss is straight for most rows of any of the first groups."""
+    """Return whether the loss is straight for most rows of any of the first 20 groups."""
     return any(
         is_nearly_absolute(estimates.request, estimates.point(group), group)
         for group in range(min(estimates.groups, LOOKED_AT))
@@ -265,7 +265,7 @@ def nearly_absolute(estimates: Estimates) -> bool:
 
 
 LOOKED_AT = 20
-"""Groups looked at to see whether a loss is nearly absolute on its rows."""
+"""Groups that are examined to see whether a loss is nearly absolute on its rows."""
 
 
 def _clusters_of(table: Table, scheme: Bayesian | Wild | Jackknife) -> NDArray[np.uint32] | None:
@@ -278,6 +278,6 @@ def _several_clusters(table: Table, scheme: Scheme, by: str | Sequence[str]) -> 
     clusters = cluster_numbers(table, by)
     if table.groups == 1 and int(clusters.max()) == 0:
         raise DataError(
-            f"{scheme!r} has one cluster only, so there is nothing to resample", code="one_cluster"
+            f"{scheme!r} has only one cluster, so there is nothing to resample", code="one_cluster"
         )
     return clusters

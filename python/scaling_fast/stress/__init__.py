@@ -1,4 +1,4 @@
-"""Stress tests: what a fit, its design and its intervals hold up to; each from a Fit to a `Stress`."""
+"""Stress tests of a fit, its design and its intervals: each takes a `Fit` and returns a `Stress`."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from scaling_fast.cli import output
 from scaling_fast.cli import parsing as words
 from scaling_fast.cli.exit_codes import Exit, after_findings
 from scaling_fast.cli.verbs.fit import fitted_as, questions
-from scaling_fast.stress._coverage import COVERED
+from scaling_fast.resampling.intervals.batched import COVERED
 from scaling_fast.stress.simulation import NOISES
 
 

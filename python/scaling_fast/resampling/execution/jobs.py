@@ -1,6 +1,6 @@
-"""A shard of a bootstrap as bytes: any process that has this version computes it, and answers with bytes.
+"""A bootstrap as a job that any process with this version can compute a shard of, as bytes in and out.
 
-Nothing here touches a frame: the threads of polars do not survive a fork, and a worker may have been forked.
+Nothing here touches a frame: the threads of polars do not survive a fork, and a worker may be forked.
 """
 
 from __future__ import annotations
@@ -27,14 +27,16 @@ __all__ = ["Answer", "Job", "refits"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """The replicates `first` to `first + count` of every group.
+    """The replicates `first` to `first + count - 1` of every group.
 
     Attributes
     ----------
+    first, count
+        Number of the first replicate, from 0, and how many there are.
     status, objective
-        Shape (groups, count).
+        Status codes and objectives, shape (groups, count).
     params
-        One array per parameter, shape (groups, count).
+        One array per parameter, natural units, shape (groups, count).
     interrupted
         Whether some are unfinished.
     """
@@ -49,18 +51,18 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """What is resampled, and everything about it but the range of replicates.
+    """What is resampled: all that determines a replicate beside its number.
 
     Attributes
     ----------
     estimates
         The question and the parameters that refits begin from.
     plan
-        The scheme on its rows.
+        The resampling scheme on the rows of the question.
     seed
         Seed of the draws, from 0 to 2**64 - 1.
     starts
-        Searched starts of each replicate beside the warm one, 0 or more.
+        Number of searched starts of each replicate beside the warm one, 0 or more.
     """
 
     estimates: Estimates
@@ -94,7 +96,7 @@ class Job:
         return refits(question, params, resampling, first, count, threads, progress)
 
     def to_bytes(self) -> bytes:
-        """Return the question all shards share."""
+        """Return the message that all shards share."""
         question, arrays = self.estimates.request.to_message()
         header = {
             "version": __version__,
@@ -117,14 +119,14 @@ class Job:
         return packed("part", {"first": first, "count": count, "threads": threads}, own)
 
     def answer(self, raw: bytes, asked: str) -> Answer:
-        """Return what a worker answered to the messages whose `seal` is `asked`.
+        """Return the answer of a worker to the messages whose `seal` is `asked`.
 
         Raises
         ------
         Foreign
-            For the answer to another question or another part of it.
+            For an answer to other messages.
         ScalingError, InternalError
-            The worker's own.
+            The error that the worker answered with.
         """
         header, arrays = unpacked("answer", raw)
         if header.get("asked") != asked:

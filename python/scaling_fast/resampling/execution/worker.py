@@ -24,8 +24,8 @@ __all__ = ["run"]
 def run(question: bytes, part: bytes) -> bytes:
     """Return the answer to one shard: what an executor calls in its worker.
 
-    A pure function of its bytes. An error of the package is an answer too, so that whatever else
-    an executor raises is the end of a worker and not ours.
+    A pure function of its bytes. An error of scaling_fast is an answer too, so that anything else that
+    an executor raises means that the worker is lost.
     """
     asked = ""
     try:
