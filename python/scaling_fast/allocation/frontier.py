@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ import polars as pl
 from scaling_fast.allocation.lines import FEWEST_POINTS, PowerLine, fitted_line
 from scaling_fast.allocation.optima import STATUSES
 from scaling_fast.errors import DataError
-from scaling_fast.findings import Finding, format_findings
+from scaling_fast.findings import Finding, SummaryRepr, format_findings
 from scaling_fast.laws.quantities import exp
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ WHY = {
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Frontier:
+class Frontier(SummaryRepr):
     """Compute-optimal sizes and tokens by approach 1 or 2.
 
     Attributes
@@ -77,12 +76,6 @@ class Frontier:
         ]
         lines += format_findings(self.findings, 8)
         return "\n".join(lines)
-
-    def __repr__(self) -> str:
-        return f"<Frontier>\n{self.summary()}"
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
 
 
 def budget_table(runs: Runs, optima: Optima) -> pl.DataFrame:

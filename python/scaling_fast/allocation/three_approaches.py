@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +24,7 @@ from scaling_fast.allocation.frontier import budget_findings, budget_table, fron
 from scaling_fast.allocation.lines import fit_lines
 from scaling_fast.allocation.optima import best_runs, parabola_optima
 from scaling_fast.errors import ParameterError, quote
-from scaling_fast.findings import Finding, format_findings
+from scaling_fast.findings import Finding, SummaryRepr, format_findings
 from scaling_fast.fitting.run import fit
 from scaling_fast.resampling.run import bootstrap
 from scaling_fast.resampling.schemes import Pairs, Weights
@@ -46,7 +45,7 @@ __all__ = ["Approaches", "approaches"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Approaches:
+class Approaches(SummaryRepr):
     """Three estimates of the compute-optimal frontier, and how far apart they are.
 
     Attributes
@@ -111,12 +110,6 @@ class Approaches:
         ]
         lines += format_findings(self.findings, 8)
         return "\n".join(lines)
-
-    def __repr__(self) -> str:
-        return f"<Approaches>\n{self.summary()}"
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
 
 
 def approaches(
