@@ -18,7 +18,7 @@ import polars as pl
 import pytest
 
 import scaling_fast as sf
-from scaling_fast.runtime import process as options
+from scaling_fast.runtime import process, resources
 
 X = np.geomspace(1.0, 1e4, 20)
 Y = (1.5 + 3.0 * X**-0.4) * np.exp(0.01 * np.random.default_rng(1).normal(size=20))
@@ -564,14 +564,14 @@ def test_a_thread_without_a_name_yet_is_waited_for(tmp_path, monkeypatch):
         if len(looks) == 3:
             (tmp_path / "1" / "comm").write_text("polars-0\n")
 
-    monkeypatch.setattr(options.time, "sleep", schedule)
-    assert options._polars_has_started(tmp_path)
+    monkeypatch.setattr(process.time, "sleep", schedule)
+    assert process._polars_has_started(tmp_path)
     assert len(looks) == 3
     (tmp_path / "1" / "comm").write_text("other\n")
-    assert options._polars_has_started(tmp_path), "a thread that never runs may be anybody's"
+    assert process._polars_has_started(tmp_path), "a thread that never runs may be anybody's"
     (tmp_path / "1" / "status").write_text("voluntary_ctxt_switches:\t1\n")
-    assert not options._polars_has_started(tmp_path)
-    assert options._polars_has_started(tmp_path / "nowhere")
+    assert not process._polars_has_started(tmp_path)
+    assert process._polars_has_started(tmp_path / "nowhere")
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -640,5 +640,5 @@ def test_workers_of_joblib_keep_to_the_threads_they_are_told(tmp_path):
 def test_a_containers_quota_counts_as_cores(tmp_path, text, cores):
     path = tmp_path / "cpu.max"
     path.write_text(text)
-    assert options._quota(path) == cores
-    assert options._quota(tmp_path / "none") == 1024
+    assert resources._quota(path) == cores
+    assert resources._quota(tmp_path / "none") == 1024
