@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
-from scaling_fast.errors import ParameterError, quote
 from scaling_fast.laws.law import Law
 from scaling_fast.laws.need import Need
 from scaling_fast.laws.param import Param, positive
-from scaling_fast.validation import number
+from scaling_fast.validation import positive_number
 
 __all__ = ["coverage_power", "exp_error", "logistic", "metric_artefact"]
 
@@ -92,12 +89,7 @@ def metric_artefact(*, tokens: float = 1) -> Law:
     >>> metric_artefact(tokens=5).params["n"]
     Param(fixed=5)
     """
-    if not 0.0 < number(tokens, "tokens", "tokens") < math.inf:
-        raise ParameterError(
-            f"tokens must be positive and finite, got {quote(tokens)}",
-            code="positive",
-            param="tokens",
-        )
+    tokens = positive_number(tokens, "tokens")
     return Law(
         "exp(-n*(N/c)**(-alpha))",
         columns=("N",),

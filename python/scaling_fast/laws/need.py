@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from scaling_fast.errors import ParameterError, quote, suggestion
-from scaling_fast.validation import number
+from scaling_fast.validation import finite_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,12 +71,7 @@ class Need:
                 code="measure",
                 param="measure",
             )
-        least = number(self.least, "least", "least")
-        if not math.isfinite(least):
-            raise ParameterError(
-                f"least must be finite, got `{least:g}`", code="not_finite", param="least"
-            )
-        object.__setattr__(self, "least", least)
+        object.__setattr__(self, "least", finite_number(self.least, "least"))
         for name in ("of", "within", "because", "label"):
             if not isinstance(getattr(self, name), str):
                 raise ParameterError(

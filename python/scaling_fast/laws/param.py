@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scaling_fast.errors import ParameterError, quote
-from scaling_fast.validation import number
+from scaling_fast.validation import finite_number, number
 
 __all__ = ["Param", "positive"]
 
@@ -50,7 +50,7 @@ class Param:
 
     def __post_init__(self) -> None:
         for name in ("lower", "upper"):
-            object.__setattr__(self, name, number(getattr(self, name), name, name))
+            object.__setattr__(self, name, number(getattr(self, name), name))
         if self.lower >= self.upper:
             order = "equal" if self.lower == self.upper else "in the wrong order"
             raise ParameterError(
@@ -62,11 +62,7 @@ class Param:
         for name in ("start", "fixed"):
             if getattr(self, name) is None:
                 continue
-            value = number(getattr(self, name), name, name)
-            if not math.isfinite(value):
-                raise ParameterError(
-                    f"{name} must be finite, got `{value:g}`", code="not_finite", param=name
-                )
+            value = finite_number(getattr(self, name), name)
             if not self.lower <= value <= self.upper:
                 raise ParameterError(
                     f"{name} must lie between the bounds `{self.lower:g}` and `{self.upper:g}`, "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from scaling_fast.errors import ParameterError
-from scaling_fast.validation import positive_field
+from scaling_fast.validation import positive_number
 
 __all__ = ["LEAST_DELTA", "LEAST_NU", "MOST_DELTA", "MOST_NU", "ScaledHuber", "StudentT"]
 
@@ -43,7 +43,7 @@ class ScaledHuber:
     name: ClassVar[str] = "scaled_huber"
 
     def __post_init__(self) -> None:
-        positive_field(self, "delta")
+        object.__setattr__(self, "delta", positive_number(self.delta, "delta"))
         if not LEAST_DELTA <= self.delta <= MOST_DELTA:
             other = "Absolute()" if self.delta < 1 else "Squared()"
             raise ParameterError(
@@ -82,7 +82,7 @@ class StudentT:
     name: ClassVar[str] = "student_t"
 
     def __post_init__(self) -> None:
-        positive_field(self, "nu")
+        object.__setattr__(self, "nu", positive_number(self.nu, "nu"))
         if not LEAST_NU <= self.nu <= MOST_NU:
             other = "more" if self.nu < 1 else "Squared()"
             raise ParameterError(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from scaling_fast.errors import ParameterError, quote
-from scaling_fast.validation import number_field, positive_field
+from scaling_fast.validation import number, positive_number
 
 __all__ = [
     "NARROWEST",
@@ -75,8 +75,8 @@ WIDEST_SQUARE = 1e100
 
 def _representable(loss: object, name: str, narrow: str) -> None:
     """Refuse widths at which the loss itself is lost to rounding."""
-    positive_field(loss, name)
-    value: float = getattr(loss, name)
+    value = positive_number(getattr(loss, name), name)
+    object.__setattr__(loss, name, value)
     if not NARROWEST <= value <= WIDEST_SQUARE:
         other = narrow if value < 1 else "use Squared()"
         raise ParameterError(
@@ -121,7 +121,7 @@ class Huber:
     name: ClassVar[str] = "huber"
 
     def __post_init__(self) -> None:
-        positive_field(self, "delta")
+        object.__setattr__(self, "delta", positive_number(self.delta, "delta"))
         if not NARROWEST <= self.delta <= WIDEST:
             other = "Absolute()" if self.delta < 1 else "Squared()"
             raise ParameterError(
@@ -165,7 +165,7 @@ class SoftL1:
     name: ClassVar[str] = "soft_l1"
 
     def __post_init__(self) -> None:
-        positive_field(self, "delta")
+        object.__setattr__(self, "delta", positive_number(self.delta, "delta"))
 
     def spec(self) -> tuple[str, float]:
         """Return (kind, parameter), which is what the core is told."""
@@ -286,7 +286,8 @@ class Pinball:
     name: ClassVar[str] = "pinball"
 
     def __post_init__(self) -> None:
-        value = number_field(self, "tau")
+        value = number(self.tau, "tau")
+        object.__setattr__(self, "tau", value)
         if not 0 < value < 1:
             hint = f"; did you mean `{value / 100:g}`?" if 1 < value < 100 else ""
             raise ParameterError(
