@@ -306,7 +306,7 @@ def test_the_cost_of_a_wrong_size_is_that_of_the_surface(factor):
 
     best = scale * (c / 6) ** a
     cost = sf.allocation.misallocation_cost({"alpha": alpha, "beta": beta}, factor=[factor])
-    assert cost["excess"].item() == pytest.approx(
+    assert cost["loss_ratio"].item() == pytest.approx(
         excess(factor * best, c) / excess(best, c), rel=1e-12
     )
     less = c * (1 - cost["lost_compute"].item())

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["read"]
+__all__ = ["checked_columns", "read"]
 
 _SIGMA = "\x00sigma"  # among the law's columns, which may well have one called sigma
 
@@ -86,7 +86,7 @@ def read(
         raise ParameterError(
             f'nulls must be "error" or "drop", got {quote(nulls)}', code="nulls", param="nulls"
         )
-    mapped = _checked_map(columns)
+    mapped = checked_columns(columns)
     for one in (*names, target):
         if not isinstance(one, str):
             raise ParameterError(
@@ -146,7 +146,14 @@ def read(
     )
 
 
-def _checked_map(columns: Any) -> Mapping[str, str | pl.Expr]:
+def checked_columns(columns: Any) -> Mapping[str, str | pl.Expr]:
+    """Return what a caller gave for `columns`: name in the law -> column of the frame or expression.
+
+    Raises
+    ------
+    ParameterError
+        For anything but a mapping of names to names or polars expressions.
+    """
     if columns is None:
         return {}
     if not isinstance(columns, Mapping):
