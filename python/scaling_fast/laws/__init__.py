@@ -1,4 +1,4 @@
-"""Laws: `Law`, `Param` and `Need`, and the catalogue as data, one file a family."""
+"""Laws: `Law`, `Param` and `Need`, and the catalogue as data, one file per family."""
 
 from scaling_fast.laws.broken import bnsl, hinge_power
 from scaling_fast.laws.catalogue import as_law, get, names
