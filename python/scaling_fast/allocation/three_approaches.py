@@ -203,12 +203,7 @@ def approaches(
     counts = row_counts(runs, scheme, n=n, seed=seed)
     optima = _optima(runs)
     surface = fit(
-        runs.frame,
-        "chinchilla",
-        target=target,
-        columns=columns,
-        loss=loss,
-        threads=threads,
+        runs.frame, "chinchilla", target=target, columns=columns, loss=loss, threads=threads
     )
     refits = bootstrap(
         surface, Weights(counts), starts=starts, seed=seed, threads=threads, progress=False
@@ -216,18 +211,7 @@ def approaches(
     ln_rate = float(np.median(runs.ln_rate))
     lines = [*map(_optima_lines, optima), _surface_lines(surface.table, ln_rate)]
     points = np.stack(lines)[:, 0]
-    redrawn = [find(runs, counts) for find in FINDERS]
-    tables = [
-        *(
-            _draws(place, _optima_lines(found), used=found.used)
-            for place, found in enumerate(redrawn, 1)
-        ),
-        _draws(
-            len(FINDERS) + 1,
-            _surface_lines(refits.draws, ln_rate),
-            status=refits.draws["status"].cast(pl.String),
-        ),
-    ]
+    tables = _draws_of_all(runs, counts, refits.draws, ln_rate)
     values = [table.select(LINE_COLUMNS).to_numpy() for table in tables]
     good = [(table["status"] == "converged").to_numpy() for table in tables]
     disagreement = differences(points, values, good, wanted, level)
@@ -313,6 +297,18 @@ def _surface_lines(table: pl.DataFrame, ln_rate: float) -> NDArray[np.float64]:
     with np.errstate(all="ignore"):
         ln_g = np.log(g)
     return np.column_stack([a, ln_g - a * ln_rate, b, -ln_g - b * ln_rate])
+
+
+def _draws_of_all(
+    runs: Runs, counts: NDArray[np.float64], refits: pl.DataFrame, ln_rate: float
+) -> list[pl.DataFrame]:
+    """Return the draws of the three approaches."""
+    tables = []
+    for place, find in enumerate(FINDERS, 1):
+        optima = find(runs, counts)
+        tables.append(_draws(place, _optima_lines(optima), used=optima.used))
+    status = refits["status"].cast(pl.String)
+    return [*tables, _draws(3, _surface_lines(refits, ln_rate), status=status)]
 
 
 def _draws(
