@@ -367,7 +367,7 @@ def test_a_file_never_bears_the_name_of_a_function_of_its_namespace():
 
 
 def test_no_document_is_named_that_the_repository_does_not_hold():
-    own = {path.name for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))}
+    own = {path.name for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))}
     # Paths of these files alone: other names in the tree are what a user may call a file.
     ours = [*(PACKAGE / "cli").rglob("*.py"), ROOT / "CONTRIBUTING.md"]
     ours += [ROOT / "CHANGELOG.md", ROOT / "Makefile", ROOT / ".ci/run", ROOT / "docs/terminal.md"]

@@ -20,7 +20,8 @@ def text():
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+    "name",
+    ["README.md", *sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md"))],
 )
 def test_examples_run_as_written(name, tmp_path, monkeypatch):
     path = ROOT / name

@@ -743,7 +743,7 @@ def test_both_steps_of_the_ladder_see_the_same_draws(rungs):
         ),
         (
             lambda: sf.downstream.pass_at_k({"successes": [1], "attempts": [2]}, k=[]),
-            "no number of attempts",
+            "at least one number of attempts",
         ),
         (
             lambda: sf.training.annealing_columns({"lr": [1.0], "S1": [0.0]}),

@@ -51,7 +51,9 @@ def whole_number(value: object, name: str, lowest: int, highest: int | None = No
         )
     if highest is not None and whole > highest:
         raise ParameterError(
-            f"{name} must be at most {highest:,}, got {quote(value)}", code="too_large", param=name
+            f"{name} must be at most {highest if highest < 10_000 else f'{highest:,}'}, got {quote(value)}",
+            code="too_large",
+            param=name,
         )
     return whole
 
