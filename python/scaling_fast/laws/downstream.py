@@ -35,7 +35,7 @@ def exp_error() -> Law:
                 3,
                 "exp(-gamma*L)",
                 label="exp(-gamma*L)",
-                because="eps cannot be told from k",
+                because="eps cannot be told apart from k",
             ),
         ),
     )
@@ -65,7 +65,13 @@ def logistic() -> Law:
         cite="Bhagia et al. 2024, arXiv:2412.04403; Ruan et al. 2024, arXiv:2405.10938",
         needs=(
             Need("rows", 6),
-            Need("positive", 2, "k*(x - x0)", label="beyond x0", because="a cannot be told from k"),
+            Need(
+                "positive",
+                2,
+                "k*(x - x0)",
+                label="beyond x0",
+                because="a cannot be told apart from k",
+            ),
             Need(
                 "positive", 2, "k*(x0 - x)", label="before x0", because="the floor b is not known"
             ),
@@ -107,7 +113,7 @@ def metric_artefact(*, tokens: float = 1) -> Law:
         cite="Schaeffer, Miranda and Koyejo 2023, arXiv:2304.15004",
         needs=(
             Need("rows", 4),
-            Need("decades", 1, "N", because="alpha cannot be told from c"),
+            Need("decades", 1, "N", because="alpha cannot be told apart from c"),
         ),
     )
 
@@ -133,6 +139,6 @@ def coverage_power() -> Law:
         cite="Brown et al. 2024, arXiv:2407.21787; Schaeffer et al. 2025, arXiv:2502.17578",
         needs=(
             Need("rows", 4),
-            Need("decades", 1, "k", because="a cannot be told from b"),
+            Need("decades", 1, "k", because="a cannot be told apart from b"),
         ),
     )

@@ -44,8 +44,8 @@ def clark() -> Law:
         "from 0 by less than their error leave it undefined.",
         cite="Clark et al. 2022, arXiv:2202.01169",
         needs=(
-            Need("levels", 4, "N", because="a cannot be told from d"),
-            Need("levels", 6, "experts", because="b cannot be told from E_s and E_m"),
+            Need("levels", 4, "N", because="a cannot be told apart from d"),
+            Need("levels", 6, "experts", because="b cannot be told apart from E_s and E_m"),
             Need("largest", 0.5, "experts/E_m", because="E_m has no upper end"),
         ),
     )
@@ -77,10 +77,10 @@ def krajewski() -> Law:
         "experts must be the same in all rows.",
         cite="Krajewski et al. 2024, arXiv:2402.07871",
         needs=(
-            Need("levels", 4, "G", because="g cannot be told from gamma"),
-            Need("levels", 4, "N", because="a cannot be told from alpha"),
-            Need("levels", 4, "D", because="b cannot be told from beta"),
-            Need("decades", 1, "D/N", because="a and alpha cannot be told from b and beta"),
+            Need("levels", 4, "G", because="g cannot be told apart from gamma"),
+            Need("levels", 4, "N", because="a cannot be told apart from alpha"),
+            Need("levels", 4, "D", because="b cannot be told apart from beta"),
+            Need("decades", 1, "D/N", because="a and alpha cannot be told apart from b and beta"),
         ),
         published={
             "krajewski2024": {
@@ -142,11 +142,22 @@ def ludziejewski() -> Law:
         needs=(
             Need("rows", 20),
             Need(
-                "levels", 4, "E_hat", because="gamma and zeta cannot be told from delta and omega"
+                "levels",
+                4,
+                "E_hat",
+                because="gamma and zeta cannot be told apart from delta and omega",
             ),
-            Need("levels", 4, "N_act", within="E_hat", because="alpha cannot be told from gamma"),
-            Need("levels", 4, "D", within="E_hat", because="beta cannot be told from zeta"),
-            Need("decades", 1, "D/N_act", because="a and alpha cannot be told from b and beta"),
+            Need(
+                "levels",
+                4,
+                "N_act",
+                within="E_hat",
+                because="alpha cannot be told apart from gamma",
+            ),
+            Need("levels", 4, "D", within="E_hat", because="beta cannot be told apart from zeta"),
+            Need(
+                "decades", 1, "D/N_act", because="a and alpha cannot be told apart from b and beta"
+            ),
         ),
         published={
             "ludziejewski2025": {
@@ -201,8 +212,8 @@ def abnar() -> Law:
         needs=(
             Need("rows", 30),
             Need("levels", 5, "S", because="lam and delta cannot be told apart"),
-            Need("levels", 5, "N", within="S", because="alpha cannot be told from gamma"),
-            Need("levels", 4, "D", because="b cannot be told from beta"),
-            Need("decades", 1, "1 - S", because="c cannot be told from e"),
+            Need("levels", 5, "N", within="S", because="alpha cannot be told apart from gamma"),
+            Need("levels", 4, "D", because="b cannot be told apart from beta"),
+            Need("decades", 1, "1 - S", because="c cannot be told apart from e"),
         ),
     )

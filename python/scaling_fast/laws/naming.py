@@ -169,7 +169,7 @@ def require_split(
             )
     if target is not None and target in columns:
         raise FormulaError(
-            f"the target {quote(target)} stands on the right side of its own formula",
+            f"the target {quote(target)} is also on the right side of its formula",
             code="target_on_right",
             column=target,
         )

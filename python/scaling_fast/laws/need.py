@@ -40,7 +40,7 @@ class Need:
     of, within
         Formulas of columns and parameters, which take their fitted values.
     because
-        What cannot be known without it: "E cannot be told from alpha".
+        What is wrong without it: "E cannot be told apart from alpha".
     label
         What `of` is in words, where the formula does not say it: "epochs".
 
@@ -51,7 +51,7 @@ class Need:
 
     Examples
     --------
-    >>> Need("decades", 1.5, "D/N", because="A cannot be told from B").says
+    >>> Need("decades", 1.5, "D/N", because="A cannot be told apart from B").says
     'at least 1.5 decades of D/N'
     """
 

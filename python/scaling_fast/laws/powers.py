@@ -31,7 +31,10 @@ def power() -> Law:
         notes="No floor: it extrapolates to 0. Compare it with power_offset before believing it. "
         "doubling is the factor by which y changes when x doubles.",
         cite=f"{MODELS} (their M1)",
-        needs=(Need("rows", 3), Need("levels", 2, "x", because="alpha cannot be told from A")),
+        needs=(
+            Need("rows", 3),
+            Need("levels", 2, "x", because="alpha cannot be told apart from A"),
+        ),
     )
 
 
@@ -54,13 +57,13 @@ def power_offset() -> Law:
         cite=f"{MODELS} (their M2)",
         needs=(
             Need("rows", 5),
-            Need("decades", 1.5, "x", because="E cannot be told from alpha"),
+            Need("decades", 1.5, "x", because="E cannot be told apart from alpha"),
             Need(
                 "ratio",
                 2,
                 "x**(-alpha)",
                 label="the reducible part",
-                because="E cannot be told from alpha",
+                because="E cannot be told apart from alpha",
             ),
         ),
         published={
@@ -126,8 +129,8 @@ def shifted_power() -> Law:
         "was found to have it: unverified",
         needs=(
             Need("rows", 6),
-            Need("decades", 1.5, "x", because="E cannot be told from alpha"),
-            Need("decades", 1, "x + s", because="s cannot be told from alpha"),
+            Need("decades", 1.5, "x", because="E cannot be told apart from alpha"),
+            Need("decades", 1, "x + s", because="s cannot be told apart from alpha"),
         ),
     )
 
@@ -178,6 +181,6 @@ def power_log() -> Law:
         cite="a rival of the tests of power laws, after corrections of kernel regression",
         needs=(
             Need("rows", 8),
-            Need("decades", 3, "x", because="gamma cannot be told from alpha"),
+            Need("decades", 3, "x", because="gamma cannot be told apart from alpha"),
         ),
     )

@@ -68,7 +68,7 @@ def algorithmic_progress() -> Law:
                 0.1,
                 "t",
                 within="log(N*D)",
-                because="alpha_year and beta_year cannot be told from alpha_p and beta_d",
+                because="alpha_year and beta_year cannot be told apart from alpha_p and beta_d",
             ),
             Need("decades", 1.5, "D/N", because="alpha_p and beta_d cannot be told apart"),
         ),

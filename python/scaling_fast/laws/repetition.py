@@ -77,8 +77,8 @@ def data_constrained() -> Law:
         "The authors fit the unique runs first, then R_D and R_N, and set alpha = beta.",
         cite="Muennighoff et al. 2023, arXiv:2305.16264",
         needs=(
-            Need("levels", 4, "N", because="A cannot be told from alpha"),
-            Need("levels", 4, "D", because="B cannot be told from beta"),
+            Need("levels", 4, "N", because="A cannot be told apart from alpha"),
+            Need("levels", 4, "D", because="B cannot be told apart from beta"),
             Need(
                 "largest",
                 2,

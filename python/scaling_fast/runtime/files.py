@@ -177,13 +177,13 @@ def write_new(
         "path" for anything that is not a regular file, and "write" where it cannot be written.
     """
     target = as_path(path)
-    said = f"{what} {quote(target, 200)}".lstrip()
+    label = f"{what} {quote(target, 200)}".lstrip()
     try:
         if os.path.lexists(target) and not force:
-            raise error(f"{said} exists already; pass force=True to replace it", code="exists")
+            raise error(f"{label} exists already; pass force=True to replace it", code="exists")
         kind = irregular(target, follow=follow)
         if kind is not None:
-            raise error(f"{said} is {kind}, not a regular file; choose another path", code="path")
+            raise error(f"{label} is {kind}, not a regular file; choose another path", code="path")
         raw = content.encode("utf-8") if isinstance(content, str) else content
         write_whole(target, raw, durable=durable)
     except (OSError, ValueError) as failure:
@@ -191,7 +191,7 @@ def write_new(
             raise
         reason = failure.strerror if isinstance(failure, OSError) else failure
         raise error(
-            f"{said} cannot be written: {reason}; choose another path", code="write"
+            f"{label} cannot be written: {reason}; choose another path", code="write"
         ) from failure
     return target
 

@@ -31,7 +31,7 @@ def _single_column(
         cite=f"{PAPER}, equation {equation}",
         needs=(
             Need("rows", 3),
-            Need("levels", 2, size, because=f"{alpha} cannot be told from {critical}"),
+            Need("levels", 2, size, because=f"{alpha} cannot be told apart from {critical}"),
         ),
         published={
             "kaplan2020": {
@@ -110,8 +110,8 @@ def kaplan() -> Law:
         "headline one, which comes from its law in size and steps. Count N as the source does.",
         cite=f"{PAPER}, equation 1.5",
         needs=(
-            Need("levels", 3, "N", because="Nc cannot be told from alpha_N"),
-            Need("levels", 3, "D", because="Dc cannot be told from alpha_D"),
+            Need("levels", 3, "N", because="Nc cannot be told apart from alpha_N"),
+            Need("levels", 3, "D", because="Dc cannot be told apart from alpha_D"),
             Need(
                 "positive",
                 1,
@@ -154,9 +154,9 @@ def kaplan_steps() -> Law:
         "independent: resample curves, not rows.",
         cite=f"{PAPER}, equation 1.6",
         needs=(
-            Need("levels", 3, "N", because="Nc cannot be told from alpha_N"),
-            Need("levels", 4, "S", within="N", because="Sc cannot be told from alpha_S"),
-            Need("decades", 1, "S", because="Sc cannot be told from alpha_S"),
+            Need("levels", 3, "N", because="Nc cannot be told apart from alpha_N"),
+            Need("levels", 4, "S", within="N", because="Sc cannot be told apart from alpha_S"),
+            Need("decades", 1, "S", because="Sc cannot be told apart from alpha_S"),
         ),
         published={
             "kaplan2020": {

@@ -54,8 +54,8 @@ def precision() -> Law:
         "optimum at a fixed precision.",
         cite=PAPER,
         needs=(
-            Need("levels", 3, "N", because="A cannot be told from alpha"),
-            Need("levels", 3, "D", because="B cannot be told from beta"),
+            Need("levels", 3, "N", because="A cannot be told apart from alpha"),
+            Need("levels", 3, "D", because="B cannot be told apart from beta"),
             *_levels(tuple(BITS), 4),
         ),
         published={
@@ -113,8 +113,8 @@ def precision_ptq() -> Law:
         cite=PAPER,
         needs=(
             Need("rows", 45, because="fifteen parameters need more rows"),
-            Need("levels", 3, "N", because="gamma_N cannot be told from C_T"),
-            Need("levels", 3, "D", because="gamma_D cannot be told from C_T"),
+            Need("levels", 3, "N", because="gamma_N cannot be told apart from C_T"),
+            Need("levels", 3, "D", because="gamma_D cannot be told apart from C_T"),
             *_levels((*BITS, "P_post"), 4),
         ),
     )
