@@ -19,7 +19,7 @@ import scaling_fast as sf
         ),
         (
             lambda: sf.downstream.pass_at_k({"successes": [1], "attempts": [2]}, k=[]),
-            "no number of attempts",
+            "at least one number of attempts",
         ),
         (
             lambda: sf.downstream.benchmark_components(

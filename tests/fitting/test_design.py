@@ -85,8 +85,8 @@ def test_a_poor_design_is_a_finding_that_names_what_is_missing_and_how_to_mend_i
     decades = next(one for one in found if one.evidence["measure"] == "decades")
     assert decades.severity == "amber"
     assert decades.sentence == (
-        "x spans 1 decade, power_offset asks for at least 1.5 decades of x; otherwise E is not "
-        "told from alpha: add rows at smaller and larger x"
+        "x spans 1 decade, power_offset asks for at least 1.5 decades of x; otherwise E "
+        "cannot be told apart from alpha: add rows at smaller and larger x"
     )
     assert decades.statistic == pytest.approx(1)
     assert decades.threshold == 1.5

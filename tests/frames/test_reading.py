@@ -137,7 +137,7 @@ def test_rows_of_weight_0_are_absent_before_anything_looks_at_them():
         ([1, None, 1, 1, 1], "`nan`", 1),
         ([1, 1, 1, 1, INF], "`inf`", 4),
         ([0, 0, 0, 0, 0], "0 in every row", None),
-        (2.0, "one value a row", None),
+        (2.0, "one value per row", None),
         ([True] * 5, "Boolean", 0),
     ],
 )

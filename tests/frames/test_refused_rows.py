@@ -77,7 +77,7 @@ ROWS = [
     ("datetime64", {"y": np.full(12, np.datetime64("2020"))}, "dtype", "loss", 0, ["Datetime"]),
     ("timedelta", {"y": [dt.timedelta(1)] * 12}, "dtype", "loss", 0, ["Duration"]),
     ("category", {"y": pl.Series(["a"] * 12, dtype=pl.Categorical)}, "dtype", "loss", 0, ["by="]),
-    ("nested", {"y": [[1.0]] * 12}, "dtype", "loss", 0, ["one number a row"]),
+    ("nested", {"y": [[1.0]] * 12}, "dtype", "loss", 0, ["one number per row"]),
     ("objects", {"y": [object()] * 12}, "dtype", "loss", 0, ["object", "row 0"]),
     ("mixed", {"y": [1.0, "a"] * 6}, "dtype", "loss", 1, ["'a'", "row 1"]),
     ("two-dimensional", {"y": np.ones((12, 2))}, "shape", "loss", None, ["one-dimensional", "(12, 2)"]),

@@ -5,31 +5,28 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 import scaling_fast as sf
+from scaling_fast.laws.page import updated_page, write_page
 
-PAGE = (Path(__file__).parents[2] / "docs" / "laws.md").read_text(encoding="utf-8")
-SHOWN = 100
-"""Characters of a formula beyond which the page sends the reader to the command."""
-
-
-def row(law):
-    """Return the line of the page that belongs to a law."""
-    short = len(law.formula) <= SHOWN
-    formula = f"`{law.formula}`" if short else f"`scaling-fast laws {law.name}`"
-    columns = ", ".join(law.columns)
-    return f"| `{law.name}` | {formula} | {columns} | {law.description} |"
+FILE = Path(__file__).parents[2] / "docs" / "laws.md"
+PAGE = FILE.read_text(encoding="utf-8")
+WRITE = "python -c 'from scaling_fast.laws.page import write_page; write_page(\"docs/laws.md\")'"
 
 
-@pytest.mark.parametrize("name", sf.laws.names())
-def test_the_page_has_a_line_for_each_law(name):
-    assert row(sf.laws.get(name)) in PAGE
+def test_the_table_of_the_page_is_the_catalogue():
+    assert updated_page(PAGE) == PAGE, f"docs/laws.md is out of date; write it with: {WRITE}"
 
 
-def test_the_page_has_no_other_law():
+def test_the_page_has_a_line_for_each_law_and_no_other():
     listed = re.findall(r"^\| `([a-z0-9_]+)` \| `", PAGE, flags=re.MULTILINE)
     assert listed == sf.laws.names()
+
+
+def test_a_page_out_of_date_is_brought_up_to_date(tmp_path):
+    page = tmp_path / "laws.md"
+    page.write_text(PAGE.replace("| `power` |", "| `powers` |"), encoding="utf-8")
+    write_page(page)
+    assert page.read_text(encoding="utf-8") == PAGE
 
 
 def test_the_page_names_every_measure_of_a_need():
@@ -37,8 +34,8 @@ def test_the_page_names_every_measure_of_a_need():
 
     from scaling_fast.laws.need import Measure
 
-    for one in get_args(Measure):
-        assert f"`{one}`" in PAGE
+    for measure in get_args(Measure):
+        assert f"`{measure}`" in PAGE
 
 
 def test_the_functions_of_the_page_can_be_called():

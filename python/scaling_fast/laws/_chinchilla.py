@@ -15,11 +15,13 @@ def _design(beta: str) -> tuple[Need, ...]:
     Besiroglu et al. 2024: at a fixed budget the exponents are known by the spread of D/N alone.
     """
     apart = (
-        f"A and alpha are not told from B and {beta}" if beta != "alpha" else "A is not told from B"
+        f"A and alpha cannot be told apart from B and {beta}"
+        if beta != "alpha"
+        else "A cannot be told apart from B"
     )
     return (
-        Need("levels", 4, "N", because="A is not told from alpha"),
-        Need("levels", 4, "D", because=f"B is not told from {beta}"),
+        Need("levels", 4, "N", because="A cannot be told apart from alpha"),
+        Need("levels", 4, "D", because=f"B cannot be told apart from {beta}"),
         Need("decades", 1.5, "D/N", because=apart),
     )
 
@@ -148,7 +150,7 @@ def gadre() -> Law:
         cite="Gadre et al. 2024, arXiv:2403.08540",
         needs=(
             Need("rows", 7, because="three residual degrees of freedom are the least"),
-            Need("levels", 3, "M", because="A is not told from B"),
-            Need("decades", 1.5, "C", because="E is not told from eta"),
+            Need("levels", 3, "M", because="A cannot be told apart from B"),
+            Need("decades", 1.5, "C", because="E cannot be told apart from eta"),
         ),
     )

@@ -13,7 +13,9 @@ UNCHECKED = f"{PAPER}; not checked against the paper"
 NO_FLOOR = "No floor: the loss goes to 0. Fit power_offset beside it. "
 
 
-def _one(size: str, symbol: str, unit: str, scale: float, exponent: float, equation: str) -> Law:
+def _single_column(
+    size: str, symbol: str, unit: str, scale: float, exponent: float, equation: str
+) -> Law:
     """Return the law of one column in Kaplan's form, (size_c/size)^alpha."""
     critical, alpha = f"{size}c", f"alpha_{size}"
     return Law(
@@ -29,7 +31,7 @@ def _one(size: str, symbol: str, unit: str, scale: float, exponent: float, equat
         cite=f"{PAPER}, equation {equation}",
         needs=(
             Need("rows", 3),
-            Need("levels", 2, size, because=f"{alpha} is not told from {critical}"),
+            Need("levels", 2, size, because=f"{alpha} cannot be told apart from {critical}"),
         ),
         published={
             "kaplan2020": {
@@ -49,7 +51,7 @@ def kaplan_n() -> Law:
     >>> kaplan_n().formula
     '(Nc/N)**alpha_N'
     """
-    return _one("N", "the size", "parameters without embeddings", 8.8e13, 0.076, "1.1")
+    return _single_column("N", "the size", "parameters without embeddings", 8.8e13, 0.076, "1.1")
 
 
 def kaplan_d() -> Law:
@@ -60,7 +62,7 @@ def kaplan_d() -> Law:
     >>> kaplan_d().columns
     ('D',)
     """
-    return _one("D", "the data", "tokens", 5.4e13, 0.095, "1.2")
+    return _single_column("D", "the data", "tokens", 5.4e13, 0.095, "1.2")
 
 
 def kaplan_c() -> Law:
@@ -72,7 +74,7 @@ def kaplan_c() -> Law:
     'PF-days of 8.64e19 FLOP, at the smallest batch (C_min)'
     """
     unit = "PF-days of 8.64e19 FLOP, at the smallest batch (C_min)"
-    return _one("C", "compute", unit, 3.1e8, 0.050, "1.3")
+    return _single_column("C", "compute", unit, 3.1e8, 0.050, "1.3")
 
 
 def kaplan() -> Law:
@@ -108,8 +110,8 @@ def kaplan() -> Law:
         "headline one, which comes from its law in size and steps. Count N as the source does.",
         cite=f"{PAPER}, equation 1.5",
         needs=(
-            Need("levels", 3, "N", because="Nc is not told from alpha_N"),
-            Need("levels", 3, "D", because="Dc is not told from alpha_D"),
+            Need("levels", 3, "N", because="Nc cannot be told apart from alpha_N"),
+            Need("levels", 3, "D", because="Dc cannot be told apart from alpha_D"),
             Need(
                 "positive",
                 1,
@@ -152,9 +154,9 @@ def kaplan_steps() -> Law:
         "independent: resample curves, not rows.",
         cite=f"{PAPER}, equation 1.6",
         needs=(
-            Need("levels", 3, "N", because="Nc is not told from alpha_N"),
-            Need("levels", 4, "S", within="N", because="Sc is not told from alpha_S"),
-            Need("decades", 1, "S", because="Sc is not told from alpha_S"),
+            Need("levels", 3, "N", because="Nc cannot be told apart from alpha_N"),
+            Need("levels", 4, "S", within="N", because="Sc cannot be told apart from alpha_S"),
+            Need("decades", 1, "S", because="Sc cannot be told apart from alpha_S"),
         ),
         published={
             "kaplan2020": {

@@ -10,7 +10,7 @@ __all__ = ["precision", "precision_ptq"]
 
 PAPER = "Kumar et al. 2024, arXiv:2411.04330"
 PARTS = ("w", "a", "kv")
-EFFECTIVE = "N" + "".join(f"*(1 - exp(-P_{one}/gamma_{one}))" for one in PARTS)
+EFFECTIVE = "N" + "".join(f"*(1 - exp(-P_{part}/gamma_{part}))" for part in PARTS)
 TRAINED = f"A*({EFFECTIVE})**(-alpha) + B*D**(-beta) + E"
 BITS = {
     "P_w": "bits of the weights in training",
@@ -21,13 +21,13 @@ BITS = {
 
 def _bits() -> dict[str, Param]:
     """Return the bits over which each part loses its worth: 16 bits always suffice."""
-    return {f"gamma_{one}": Param(lower=0.05, upper=16) for one in PARTS}
+    return {f"gamma_{part}": Param(lower=0.05, upper=16) for part in PARTS}
 
 
 def _levels(columns: tuple[str, ...], least: int) -> tuple[Need, ...]:
     return tuple(
-        Need("levels", least, one, because=f"{one.replace('P_', 'gamma_')} is not identified")
-        for one in columns
+        Need("levels", least, column, because=f"{column.replace('P_', 'gamma_')} is not identified")
+        for column in columns
     )
 
 
@@ -54,8 +54,8 @@ def precision() -> Law:
         "optimum at a fixed precision.",
         cite=PAPER,
         needs=(
-            Need("levels", 3, "N", because="A is not told from alpha"),
-            Need("levels", 3, "D", because="B is not told from beta"),
+            Need("levels", 3, "N", because="A cannot be told apart from alpha"),
+            Need("levels", 3, "D", because="B cannot be told apart from beta"),
             *_levels(tuple(BITS), 4),
         ),
         published={
@@ -90,14 +90,14 @@ def precision_ptq() -> Law:
     >>> precision_ptq().columns[-1]
     'P_post'
     """
-    factors = "".join(f"*(1 - exp(-C_{one}*(P_{one} - P_post)))" for one in PARTS)
+    factors = "".join(f"*(1 - exp(-C_{part}*(P_{part} - P_post)))" for part in PARTS)
     return Law(
         f"{TRAINED} + C_T*D**gamma_D/({EFFECTIVE})**gamma_N*exp(-P_post/gamma_post){factors}",
         columns=("N", "D", "P_w", "P_a", "P_kv", "P_post"),
         params=positive("A", "alpha", "B", "beta", "E", "C_T", "gamma_D", "gamma_N")
         | _bits()
         | {"gamma_post": Param(lower=0.05, upper=16)}
-        | {f"C_{one}": Param(lower=1e-3, upper=10) for one in PARTS},
+        | {f"C_{part}": Param(lower=1e-3, upper=10) for part in PARTS},
         derived={"a": "beta/(alpha + beta)"},
         name="precision_ptq",
         description="The same after rounding the weights: more training can then raise the loss.",
@@ -113,8 +113,8 @@ def precision_ptq() -> Law:
         cite=PAPER,
         needs=(
             Need("rows", 45, because="fifteen parameters need more rows"),
-            Need("levels", 3, "N", because="gamma_N is not told from C_T"),
-            Need("levels", 3, "D", because="gamma_D is not told from C_T"),
+            Need("levels", 3, "N", because="gamma_N cannot be told apart from C_T"),
+            Need("levels", 3, "D", because="gamma_D cannot be told apart from C_T"),
             *_levels((*BITS, "P_post"), 4),
         ),
     )
