@@ -57,21 +57,19 @@ class _Terminal(click.Group):
     ) -> NoReturn:
         """Run one verb and exit."""
         words = list(sys.argv[1:] if args is None else args) or ["--help"]
-        output.hold_streams()
-        output.tolerate_any_encoding()
         as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
-        name = prog_name or "scaling-fast"
-        if COMPLETION in os.environ:
-            super().main(words, name, **extra)
-        sys.exit(self._guarded(words, name, as_json=as_json))
+        output.hold_streams()
+        with output.own_stdout():
+            output.tolerate_any_encoding()
+            code = self._guarded(words, prog_name or "scaling-fast", extra, as_json=as_json)
+        sys.exit(code)
 
-    def _guarded(self, words: list[str], name: str, *, as_json: bool) -> int:
-        # click's own loop is left out: it makes a closed pipe exit code 1, which says findings.
+    def _guarded(self, words: list[str], name: str, extra: dict[str, Any], *, as_json: bool) -> int:
+        """Run one verb and return its exit code; nothing stays in a buffer, whatever happens."""
         try:
-            with self.make_context(name, words) as context:
-                self.invoke(context)
-        except click.exceptions.Exit as ended:
-            return _flushed(ended.exit_code, as_json=as_json)
+            if COMPLETION in os.environ:
+                super().main(words, name, **extra)
+            return self._answered(words, name)
         except click.ClickException as error:
             output.refuse_usage(error, as_json=as_json)
             return Exit.CANNOT_ASK
@@ -79,31 +77,26 @@ class _Terminal(click.Group):
             output.note(output.interruption(stop))
             return Exit.INTERRUPTED
         except BrokenPipeError:
-            return _reader_left()
+            return Exit.READER_LEFT
         except Exception as error:
             return output.refuse(error, as_json=as_json)
-        return _flushed(Exit.FINE, as_json=as_json)
+        finally:
+            output.settle()
 
+    def _answered(self, words: list[str], name: str) -> int:
+        """Run one verb and return its exit code once the answer is written out.
 
-def _flushed(code: int, *, as_json: bool) -> int:
-    """Return the code, unless what was printed cannot be written out.
-
-    Where stdout is closed a code that says more than fine is kept.
-    """
-    if code != Exit.FINE and (sys.stdout is None or sys.stdout.closed):
+        click's own loop is left out: it makes a closed pipe exit code 1, which says findings.
+        """
+        code: int = Exit.FINE
+        try:
+            with self.make_context(name, words) as context:
+                self.invoke(context)
+        except click.exceptions.Exit as ended:
+            code = ended.exit_code
+        if code == Exit.FINE or not output.stdout_is_closed():
+            output.flush()
         return code
-    try:
-        output.flush()
-    except BrokenPipeError:
-        return _reader_left()
-    except OSError as error:
-        return output.refuse(error, as_json=as_json)
-    return code
-
-
-def _reader_left() -> int:
-    output.abandon(sys.stdout)
-    return Exit.READER_LEFT
 
 
 @click.group(

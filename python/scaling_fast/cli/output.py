@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import json
 import math
 import os
 import sys
 import traceback
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -52,17 +53,67 @@ def tolerate_any_encoding() -> None:
             reconfigure(errors="backslashreplace")
 
 
+class _Stdout(io.FileIO):
+    """Standard output, whose errors say what could not be written."""
+
+    def write(self, data: Any, /) -> int | None:  # type: ignore[override]
+        """Write bytes and return how many were taken."""
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            reason = f"stdout cannot be written: {error.strerror}"
+            raise OSError(error.errno, reason) from error
+
+
+@contextlib.contextmanager
+def own_stdout() -> Iterator[None]:
+    """Give this process a stdout that loses nothing in silence, whatever PYTHONUNBUFFERED says.
+
+    Unbuffered, Python drops what a disk that is nearly full does not take of a long text. A stdout
+    that is not the interpreter's own, such as a test's, stays.
+    """
+    stream: Any = sys.stdout
+    buffer = getattr(stream, "buffer", None)
+    own = stream is sys.__stdout__ and type(getattr(buffer, "raw", buffer)) is io.FileIO
+    if not own:
+        yield
+        return
+    raw = _Stdout(stream.fileno(), "w", closefd=False)
+    sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw), stream.encoding, stream.errors)
+    try:
+        yield
+    finally:
+        sys.stdout = stream
+
+
+def stdout_is_closed() -> bool:
+    """Return whether there is no stdout to write to."""
+    return sys.stdout is None or sys.stdout.closed
+
+
 def flush() -> None:
-    """Write out what is buffered, while a failure can still be said.
+    """Write out what is buffered, while a failure can still be reported.
 
     Raises
     ------
     OSError
         If it cannot be written, or stdout is closed.
     """
-    if sys.stdout is None or sys.stdout.closed:
+    if stdout_is_closed():
         raise OSError(errno.EBADF, "stdout is closed, so the answer is lost")
     sys.stdout.flush()
+
+
+def settle() -> None:
+    """Empty the buffers, so that the interpreter's last flush cannot fail and change the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except (OSError, ValueError):
+            abandon(stream)
 
 
 def hold_streams() -> None:
@@ -76,9 +127,14 @@ def hold_streams() -> None:
 
 
 def abandon(stream: Any) -> None:
-    """Point a stream at nothing, so that the interpreter's last flush says nothing either."""
+    """Point a stream at nothing and send there what it still holds."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nothing, stream.fileno())
+        finally:
+            os.close(nothing)
+        stream.flush()
 
 
 def complain(text: str) -> None:
@@ -162,9 +218,9 @@ def emit_table(
         The columns that were left out.
     """
     if not on_terminal():
-        click.echo("\t".join(clean(name) for name in frame.columns))
-        for row in frame.iter_rows():
-            click.echo("\t".join(cell(one, None) for one in row))
+        lines = ["\t".join(clean(name) for name in frame.columns)]
+        lines += ["\t".join(cell(value, None) for value in row) for row in frame.iter_rows()]
+        click.echo("\n".join(lines))
         return []
     names = list(frame.columns)
     if not essential or _width(frame, names) <= _console().width:
