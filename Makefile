@@ -83,7 +83,7 @@ bench-test: build ## Run every benchmark once, unmeasured, so that none rots
 docs-check: build ## Every example of the docstrings and of README
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	cargo test --package scaling-core --doc
-	$(BIN)/python -m pytest --doctest-modules python/scaling_fast tests/test_readme.py
+	$(BIN)/python -m pytest --doctest-modules python/scaling_fast tests/project/test_readme.py
 
 audit: build ## The main job: audit the embedded claim
 	$(BIN)/scaling-fast audit

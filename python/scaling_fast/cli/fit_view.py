@@ -50,7 +50,9 @@ def table(fit: Fit, keys: Sequence[str]) -> pl.DataFrame:
     if name in fit.table.columns:
         return fit.table
     place = fit.table.get_column_index(column_name("status", taken)) + 1
-    return fit.table.clone().insert_column(place, pl.Series(name, fit._global, dtype=pl.Boolean))
+    return fit.table.clone().insert_column(
+        place, pl.Series(name, fit.global_groups, dtype=pl.Boolean)
+    )
 
 
 def emit(fit: Fit, keys: Sequence[str]) -> None:

@@ -1,13 +1,16 @@
-"""What is asked of a fit's covariance: the kind it may have, the rows it is computed from."""
+"""The delta method: the covariance of a fit's parameters, and intervals of quantities of them."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.fitting.covariance import covariance, likelihood_covariance
+from scaling_fast.laws.quantities import formula_gradient
 from scaling_fast.losses.residual import LogExcess
 
 if TYPE_CHECKING:
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
     from scaling_fast.fitting.request import Request
 
-__all__ = ["parameter_covariance"]
+__all__ = ["delta_intervals", "parameter_covariance"]
 
 
 def parameter_covariance(
@@ -151,3 +154,40 @@ def _floor(
     name, table = request.residual.param, request.table
     sigma = np.ones(table.rows) if table.sigma is None else table.sigma
     return request.names.index(name), table.target - params[name], sigma
+
+
+def delta_intervals(
+    formulas: Mapping[str, str],
+    params: Mapping[str, float],
+    matrix: NDArray[np.float64],
+    *,
+    freedom: float,
+    level: float,
+    on_bound: Sequence[bool],
+) -> pl.DataFrame:
+    """Return estimate -+ t quantile x standard error: columns name, estimate, lower, upper.
+
+    Parameters
+    ----------
+    formulas
+        Name -> formula of parameters.
+    params, matrix
+        The estimates, and their covariance in the same order.
+    freedom
+        Degrees of freedom of the t quantile.
+    level
+        Confidence level, between 0 and 1.
+    on_bound
+        For each parameter whether it ended on a bound.
+    """
+    from scipy.special import stdtrit
+
+    factor = float(stdtrit(freedom, 0.5 + level / 2))
+    rows = []
+    for name, formula in formulas.items():
+        value, slope = formula_gradient(formula, params)
+        half = factor * math.sqrt(max(float(slope @ matrix @ slope), 0.0))
+        if half == 0.0 and slope[list(on_bound)].any():
+            half = math.nan  # on a bound nothing is normal; a width of zero would be a claim
+        rows.append((name, value, value - half, value + half))
+    return pl.DataFrame(rows, schema=["name", "estimate", "lower", "upper"], orient="row")

@@ -17,17 +17,18 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
+    from scaling_fast.fitting.columns import FitColumns
     from scaling_fast.fitting.request import Request
 
-__all__ = ["of_fit", "on_the_margin"]
+__all__ = ["fit_findings", "on_the_margin"]
 
 LARGE_CONDITION = 1e12
 """Condition of the scaled J'J above which a direction of the parameters is determined by rounding."""
 
 
-def of_fit(
+def fit_findings(
     request: Request,
-    numbers: dict[str, NDArray[Any]],
+    columns: FitColumns,
     status: pl.Series,
     *,
     single: bool,
@@ -35,26 +36,48 @@ def of_fit(
 ) -> tuple[Finding, ...]:
     """Return the findings of a fit, in the order in which they matter.
 
-    `disagreed`: the automatic search of a single fit ended without starts that agree.
+    Parameters
+    ----------
+    request, columns, status
+        The question, what the core answered, and the status of each group as a word.
+    single
+        Whether there is one fit rather than groups.
+    disagreed
+        Whether the automatic search of a single fit ended without starts that agree.
     """
     found = list(request.table.findings)
     found += _rows(request)
     found += _mistyped(request)
-    found += shortfalls(request, numbers["params"])
-    if not single:
-        failed = int((status != "converged").sum())
-        if failed:
-            found.append(
-                _finding(
-                    "groups_failed",
-                    "amber",
-                    f"{failed} of {len(status)} groups have no certified optimum; their status says why",
-                    statistic=float(failed),
-                )
-            )
-        return tuple(found)
-    names = request.names
-    level = [one for one, on in zip(names, numbers["level"][0], strict=True) if on]
+    found += shortfalls(request, columns.params)
+    if single:
+        found += _optimum(request, columns, status[0])
+        found += _agreement(columns, status[0]) if disagreed else []
+        found += _bounds(request, columns)
+        found += _condition(columns)
+        found += _zone(request, columns)
+    else:
+        found += _failed_groups(status)
+    return tuple(found)
+
+
+def _failed_groups(status: pl.Series) -> list[Finding]:
+    failed = int((status != "converged").sum())
+    if not failed:
+        return []
+    return [
+        _finding(
+            "groups_failed",
+            "amber",
+            f"{failed} of {len(status)} groups have no certified optimum; their status says why",
+            statistic=float(failed),
+        )
+    ]
+
+
+def _optimum(request: Request, columns: FitColumns, status: str) -> list[Finding]:
+    """Say where the optimum is not one point, or there is none."""
+    found = []
+    level = columns.flagged(columns.level, request.names)
     if level:
         found.append(
             _finding(
@@ -65,8 +88,8 @@ def of_fit(
                 evidence={"parameters": level},
             )
         )
-    if status[0] == "not_identified" and numbers["unidentified"][0].any():
-        lost = [one for one, gone in zip(names, numbers["unidentified"][0], strict=True) if gone]
+    lost = columns.flagged(columns.unidentified, request.names)
+    if status == "not_identified" and lost:
         found.append(
             _finding(
                 "not_identified",
@@ -76,7 +99,7 @@ def of_fit(
                 evidence={"parameters": lost},
             )
         )
-    elif status[0] == "degenerate":
+    elif status == "degenerate":
         found.append(
             _finding(
                 "no_scale",
@@ -85,21 +108,31 @@ def of_fit(
                 advice="use Squared() or Huber(delta), a larger nu, or add rows",
             )
         )
-    elif status[0] not in ("converged", "not_identified"):
-        found.append(_finding("not_converged", "red", status_sentence(status[0])))
-    if disagreed and status[0] == "converged":
-        agreement, starts = int(numbers["agreement"][0]), int(numbers["n_starts"][0])
-        found.append(
-            _finding(
-                "not_global",
-                "amber",
-                f"{agreement} of {starts} starts ended at this optimum, too few to call it the global one",
-                advice='search more with starts=100, and resample with starts="multi"',
-                statistic=float(agreement),
-            )
+    elif status not in ("converged", "not_identified"):
+        found.append(_finding("not_converged", "red", status_sentence(status)))
+    return found
+
+
+def _agreement(columns: FitColumns, status: str) -> list[Finding]:
+    if status != "converged":
+        return []
+    agreement, starts = int(columns.agreement[0]), int(columns.n_starts[0])
+    return [
+        _finding(
+            "not_global",
+            "amber",
+            f"{agreement} of {starts} starts ended at this optimum, too few to call it the global one",
+            advice='search more with starts=100, and resample with starts="multi"',
+            statistic=float(agreement),
         )
-    bound = [one for one, on in zip(names, numbers["at_bound"][0], strict=True) if on]
-    if on_the_margin(request, numbers)[0]:
+    ]
+
+
+def _bounds(request: Request, columns: FitColumns) -> list[Finding]:
+    """Say which parameters ended on a bound, of the caller or of the search."""
+    found = []
+    bound = columns.flagged(columns.at_bound, request.names)
+    if on_the_margin(request, columns)[0]:
         floor = getattr(request.residual, "param", "")
         bound.remove(floor)
         found.append(
@@ -121,34 +154,38 @@ def of_fit(
                 evidence={"parameters": bound},
             )
         )
-    if float(numbers["condition"][0]) > LARGE_CONDITION:
-        found.append(
-            _finding(
-                "ill_conditioned",
-                "amber",
-                "the parameters trade off against one another almost exactly",
-                statistic=float(numbers["condition"][0]),
-                threshold=LARGE_CONDITION,
-                advice="report quantities the rows determine, or collect runs at other scales",
-            )
+    return found
+
+
+def _condition(columns: FitColumns) -> list[Finding]:
+    condition = float(columns.condition[0])
+    if not condition > LARGE_CONDITION:
+        return []
+    return [
+        _finding(
+            "ill_conditioned",
+            "amber",
+            "the parameters trade off against one another almost exactly",
+            statistic=condition,
+            threshold=LARGE_CONDITION,
+            advice="report quantities that the rows determine, or collect runs at other scales",
         )
-    found += _zone(request, numbers)
-    return tuple(found)
+    ]
 
 
-def on_the_margin(request: Request, numbers: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
+def on_the_margin(request: Request, columns: FitColumns) -> NDArray[np.bool_]:
     """Return for each group whether the floor of a log-excess stands as near the targets as is looked.
 
-    No bound of the caller's is there: the spike of such a likelihood at the smallest target
-    (Hill 1963) is no optimum of anything.
+    There is no bound of the caller's there: the spike of such a likelihood at the smallest target
+    (Hill 1963) is not an optimum of anything.
     """
     residual = request.residual
     if not isinstance(residual, LogExcess) or not residual.jacobian:
-        return np.zeros(len(numbers["at_bound"]), dtype=bool)
+        return np.zeros(columns.groups, dtype=bool)
     place = request.names.index(residual.param)
-    param, value = request.law.params[residual.param], numbers["params"][:, place]
+    param, value = request.law.params[residual.param], columns.params[:, place]
     own = (value > param.lower) & (value < param.upper)
-    return np.asarray(numbers["at_bound"][:, place] & own)
+    return np.asarray(columns.at_bound[:, place] & own)
 
 
 SHORTEST = 3
@@ -158,7 +195,7 @@ SHORTEST = 3
 def _mistyped(request: Request) -> list[Finding]:
     """Say which parameters look like columns of the frame that the law does not use."""
     used = set(request.table.sources.values()) | set(request.law.columns or ())
-    unused = {one.casefold(): one for one in request.table.frame.columns if one not in used}
+    unused = {name.casefold(): name for name in request.table.frame.columns if name not in used}
     found = []
     for name in request.names:
         close = difflib.get_close_matches(name.casefold(), unused, n=1, cutoff=0.8)
@@ -213,13 +250,13 @@ def _rows(request: Request) -> list[Finding]:
     return found
 
 
-def _zone(request: Request, numbers: dict[str, NDArray[Any]]) -> list[Finding]:
+def _zone(request: Request, columns: FitColumns) -> list[Finding]:
     """Say when a Huber delta acts as least squares or as least absolute deviations."""
     if request.loss.name != "huber":
         return []
     delta = request.loss.spec()[1]
-    point = dict(zip(request.names, numbers["params"][0].tolist(), strict=True))
-    if not all(np.isfinite(one) for one in point.values()):
+    point = dict(zip(request.names, columns.params[0].tolist(), strict=True))
+    if not all(np.isfinite(value) for value in point.values()):
         return []
     size = np.abs(request.rows(0, point)[0])
     median = float(np.median(size))

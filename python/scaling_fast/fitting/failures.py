@@ -1,9 +1,9 @@
-"""What a single fit that found nothing is told."""
+"""The errors of a single fit that found nothing."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,25 +11,31 @@ from scaling_fast.errors import ConvergenceError, DataError, quote
 from scaling_fast.frames.values import first_bad
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from scaling_fast.fitting.columns import FitColumns
     from scaling_fast.fitting.request import Request
     from scaling_fast.frames import Table
 
-__all__ = []
+__all__ = ["refuse_useless"]
 
 
-def refuse_useless(request: Request, numbers: dict[str, NDArray[Any]], status: str) -> None:
-    free = [one for one in request.names if request.law.params[one].fixed is None]
+def refuse_useless(request: Request, columns: FitColumns, status: str) -> None:
+    """Refuse a single fit that answers nothing, as `Fit` would otherwise hold numbers without meaning.
+
+    Raises
+    ------
+    DataError
+        For too few rows, or rows that identify no parameter.
+    ConvergenceError
+        When the law has no finite objective.
+    """
+    free = request.free
     if status == "too_few_rows":
         raise DataError(
             f"n={request.table.rows} rows are fewer than the p={len(free)} free parameters "
             f"{quote(free, 200)}; add rows or fix parameters",
             code="too_few_rows",
         )
-    lost = [
-        one for one, gone in zip(request.names, numbers["unidentified"][0], strict=True) if gone
-    ]
+    lost = columns.flagged(columns.unidentified, request.names)
     if status == "not_identified" and set(free) <= set(lost):
         raise DataError(
             f"the rows identify none of the parameters {quote(free, 200)} where the search ended: a column that "
@@ -38,7 +44,7 @@ def refuse_useless(request: Request, numbers: dict[str, NDArray[Any]], status: s
             code="not_identified",
             param=free[0],
         )
-    if status == "not_finite" and math.isfinite(float(numbers["objective"][0])):
+    if status == "not_finite" and math.isfinite(float(columns.objective[0])):
         raise ConvergenceError(
             f"the best fit of the law {quote(request.law.formula, 80)} lies where a parameter is too large or "
             "too small for a number: the objective falls on and on towards there; give bounds, fix a "

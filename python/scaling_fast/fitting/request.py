@@ -2,26 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from scaling_fast._core import Program, Question
-from scaling_fast.losses.residual import LogExcess, is_likelihood, residual_word
+from scaling_fast.errors import ParameterError, quote, suggestion
+from scaling_fast.fitting.columns import FitColumns
+from scaling_fast.frames import Table
+from scaling_fast.laws import Law
+from scaling_fast.losses.registry import loss_from_spec
+from scaling_fast.losses.residual import (
+    LogExcess,
+    is_likelihood,
+    residual_entry,
+    residual_from_entry,
+    residual_word,
+)
+from scaling_fast.validation import number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
+    import polars as pl
     from numpy.typing import NDArray
 
-    from scaling_fast.frames import Table
-    from scaling_fast.laws import Law
     from scaling_fast.losses.registry import Loss
+    from scaling_fast.runtime.archive import Entry, Frames
 
-__all__ = ["Request"]
+__all__ = ["Message", "Request", "RowValues"]
 
-Progress = "Callable[[int, int], object] | None"
+Message: TypeAlias = "tuple[dict[str, Any], dict[str, NDArray[Any]]]"
+"""What another process can read: a header that JSON holds, and arrays by name."""
+
+
+class RowValues(NamedTuple):
+    """What each row of one group says at a point.
+
+    Attributes
+    ----------
+    residual, psi, curvature
+        Residual over sigma, psi and psi' of the loss there; shape (rows,).
+    jacobian
+        Derivatives of the residual by the natural parameters, shape (rows, parameters).
+    """
+
+    residual: NDArray[np.float64]
+    psi: NDArray[np.float64]
+    curvature: NDArray[np.float64]
+    jacobian: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,48 +78,74 @@ class Request:
     loss: Loss
     residual: str | LogExcess
     columns: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    program: Any = field(init=False, repr=False)
-    question: Any = field(init=False, repr=False)
+    program: Program = field(init=False, repr=False)
+    question: Question = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         program = Program(self.law.formula, list(self.law.columns or ()))
         object.__setattr__(self, "program", program)
-        object.__setattr__(self, "question", self.heard(*self.spoken()))
+        object.__setattr__(self, "question", self.from_message(*self.to_message()))
 
-    def spoken(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return the question of the core as words and arrays, which another process can hear."""
+    def to_message(self) -> Message:
+        """Return the question of the core as a header and arrays, which another process can read."""
         program, table = self.program, self.table
         target = table.target
         if program.target is not None:
             target = np.asarray(program.transform_target(target))
-        words = {
+        header = {
             "formula": self.law.formula,
             "columns": list(self.law.columns or ()),
-            "params": [self._spec(one) for one in program.params],
+            "params": [self._spec(name) for name in program.params],
             "loss": self._criterion(),
             "residual": residual_word(self.residual),
             "offset": self._offset(program.params),
         }
-        arrays: dict[str, NDArray[Any]] = {f"x:{one}": table.arrays[one] for one in program.columns}
+        arrays: dict[str, NDArray[Any]] = {
+            f"x:{name}": table.arrays[name] for name in program.columns
+        }
         arrays |= {"target": target, "offsets": table.offsets}
-        rest = {"weights": table.weights, "sigma": table.sigma}
-        return words, arrays | {one: held for one, held in rest.items() if held is not None}
+        optional = {"weights": table.weights, "sigma": table.sigma}
+        return header, arrays | {
+            name: values for name, values in optional.items() if values is not None
+        }
 
     @staticmethod
-    def heard(words: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Any:
-        """Return the question of the core that `spoken` wrote down."""
-        program = Program(words["formula"], words["columns"])
+    def from_message(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Question:
+        """Return the question of the core that `to_message` wrote down."""
+        program = Program(header["formula"], header["columns"])
         return Question(
             program,
-            [arrays[f"x:{one}"] for one in program.columns],
+            [arrays[f"x:{name}"] for name in program.columns],
             arrays["target"],
             weights=arrays.get("weights"),
             sigma=arrays.get("sigma"),
             offsets=arrays["offsets"],
-            params=[tuple(one) for one in words["params"]],
-            loss=tuple(words["loss"]),
-            residual=words["residual"],
-            offset=None if words["offset"] is None else tuple(words["offset"]),
+            params=[tuple(spec) for spec in header["params"]],
+            loss=tuple(header["loss"]),
+            residual=header["residual"],
+            offset=None if header["offset"] is None else tuple(header["offset"]),
+        )
+
+    def archive_entry(self) -> tuple[Entry, Frames]:
+        """Return the question as JSON and Arrow hold it."""
+        entry, frames = self.table.archive_entry()
+        own = {
+            "law": self.law.to_dict(),
+            "loss": list(self.loss.spec()),
+            "residual": residual_entry(self.residual),
+        }
+        return own | entry, frames
+
+    @classmethod
+    def from_archive_entry(
+        cls, entry: Mapping[str, Any], frames: Mapping[str, pl.DataFrame]
+    ) -> Request:
+        """Return the question that `archive_entry` wrote."""
+        return cls(
+            Law.from_dict(entry["law"]),
+            Table.from_archive_entry(entry, frames),
+            loss_from_spec(*entry["loss"]),
+            residual_from_entry(entry["residual"]),
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -119,55 +176,55 @@ class Request:
         """The parameters in the law's order."""
         return list(self.program.params)
 
+    @property
+    def free(self) -> list[str]:
+        """The parameters that are not fixed, in the law's order."""
+        return [name for name in self.names if self.law.params[name].fixed is None]
+
     def fit(
         self,
         starts: int | NDArray[np.float64] | None,
         *,
         threads: int,
-        progress: Any = None,
-    ) -> tuple[dict[str, NDArray[Any]], bool]:
-        """Return the columns of the table of fits, one row a group, and whether Ctrl-C ended it."""
-        table, interrupted = self.question.fit(starts, threads=threads, progress=progress)
-        return dict(table), interrupted
+        progress: Callable[[int, int], object] | None = None,
+    ) -> tuple[FitColumns, bool]:
+        """Return the columns of the table of fits, one row per group, and whether Ctrl-C ended it."""
+        columns, interrupted = self.question.fit(starts, threads=threads, progress=progress)
+        return FitColumns(**columns), interrupted
 
-    def resample(
-        self,
-        params: NDArray[np.float64],
-        kind: str,
-        table: Any,
-        *,
-        first: int,
-        count: int,
-        seed: int,
-        starts: int,
-        threads: int,
-        progress: Any = None,
-    ) -> tuple[NDArray[np.uint8], NDArray[np.float64], Sequence[NDArray[np.float64]], bool]:
-        """Return status codes, objectives, one array a parameter, and whether Ctrl-C ended it."""
-        answer: tuple[
-            NDArray[np.uint8], NDArray[np.float64], Sequence[NDArray[np.float64]], bool
-        ] = self.question.resample(
-            params,
-            kind,
-            table,
-            first=first,
-            count=count,
-            seed=seed,
-            starts=starts,
-            threads=threads,
-            progress=progress,
-        )
-        return answer
-
-    def rows(
-        self, group: int, params: Mapping[str, float]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Return residual, psi, psi' and Jacobian (rows x parameters) of one group at a point."""
-        answer: tuple[
-            NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]
-        ] = self.question.rows(group, [float(params[one]) for one in self.names])
-        return answer
+    def rows(self, group: int, params: Mapping[str, float]) -> RowValues:
+        """Return residual, psi, psi' and Jacobian of one group at a point."""
+        return RowValues(*self.question.rows(group, [float(params[name]) for name in self.names]))
 
     def objective(self, group: int, params: Mapping[str, float]) -> float:
         """Return the objective of one group at a point."""
-        return float(self.question.objective(group, [float(params[one]) for one in self.names]))
+        return float(self.question.objective(group, [float(params[name]) for name in self.names]))
+
+    def complete(self, params: object) -> dict[str, float]:
+        """Return a caller's point of natural parameters, in the law's order.
+
+        Raises
+        ------
+        ParameterError
+            For a name that is not a parameter, a parameter without a value, or a value that is not
+            a number.
+        """
+        if not isinstance(params, Mapping):
+            raise ParameterError(
+                f"params must be a mapping of name to value, got {quote(params)}", code="params"
+            )
+        for name in params:
+            if name not in self.law.params:
+                raise ParameterError(
+                    f"{quote(name)} is not a parameter{suggestion(name, self.law.params, kind='parameters')}",
+                    code="unknown_name",
+                    param=name,
+                )
+        missing = [name for name in self.names if name not in params]
+        if missing:
+            raise ParameterError(
+                f"parameter {quote(missing[0])} has no value; give all of {quote(self.names, 200)}",
+                code="missing_parameter",
+                param=missing[0],
+            )
+        return {name: number(params[name], name, f"parameter {quote(name)}") for name in self.names}

@@ -1,36 +1,35 @@
-"""What a fit is: a table of one row a group, and everything that can be asked of it afterwards."""
+"""What a fit is: a table of one row per group, and everything that can be asked of it afterwards."""
 
 from __future__ import annotations
 
 import html
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import ParameterError, quote, suggestion
-from scaling_fast.findings import format_findings
-from scaling_fast.fitting.delta_method import parameter_covariance
+from scaling_fast.errors import ParameterError
+from scaling_fast.findings import Finding, format_findings
+from scaling_fast.fitting.delta_method import delta_intervals, parameter_covariance
+from scaling_fast.fitting.estimates import Estimates
 from scaling_fast.fitting.prediction import predicted
-from scaling_fast.fitting.status import status_sentence
+from scaling_fast.fitting.request import Request
+from scaling_fast.fitting.status import status_sentence, with_status_type
 from scaling_fast.fitting.table import column_name
 from scaling_fast.frames.clusters import cluster_columns, cluster_numbers
-from scaling_fast.laws.quantities import formula_gradient, named_formulas
+from scaling_fast.laws.quantities import named_formulas
+from scaling_fast.runtime import archive
 from scaling_fast.runtime.process import require_usable_process
-from scaling_fast.validation import checked_level, number
+from scaling_fast.validation import checked_level
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from scaling_fast.findings import Finding
-    from scaling_fast.fitting.request import Request
     from scaling_fast.laws import Law
     from scaling_fast.losses.registry import Loss
 
@@ -65,23 +64,31 @@ class Fit:
     request
         The question: law, rows, loss, residual.
     table
-        One row a group: keys, parameters, derived quantities, objective, status, n, n_starts,
+        One row per group: keys, parameters, derived quantities, objective, status, n, n_starts,
         agreement, gradient, condition, at_bound; and scale, where it is estimated with the law. A
         diagnostic whose name the law uses itself is
         called `fit_...`.
     findings
         What is worth knowing before the numbers are used.
+    measured_scale
+        The scale of the residuals where it was estimated or measured, else None.
     seed
         The seed of the starts.
+    certificates
+        Gradient, decrease and multiplier of each group's certificate, shape (groups, 3).
+    global_groups
+        For each group whether its optimum is called global, shape (groups,).
     """
 
     request: Request
     table: pl.DataFrame
     findings: tuple[Finding, ...]
-    _scale: float | None
+    measured_scale: float | None
     seed: int
-    _certificates: NDArray[np.float64]
-    _global: NDArray[np.bool_]
+    certificates: NDArray[np.float64]
+    global_groups: NDArray[np.bool_]
+
+    kind: ClassVar[str] = "fit"
 
     # -- the question ---------------------------------------------------------------------------
 
@@ -105,20 +112,35 @@ class Fit:
         """The number of groups."""
         return self.table.height
 
+    @property
+    def estimates(self) -> Estimates:
+        """The question and the parameters of every group: what refits begin from."""
+        columns = [self.table[name].to_numpy() for name in self.request.names]
+        return Estimates(
+            self.request, np.ascontiguousarray(np.column_stack(columns), dtype=np.float64)
+        )
+
     # -- the answer of a single fit -------------------------------------------------------------
 
-    def _single(self, wanted: str) -> dict[str, Any]:
+    def require_single(self, wanted: str) -> dict[str, Any]:
+        """Return the row of a single fit.
+
+        Raises
+        ------
+        ParameterError
+            For a grouped fit, naming what was `wanted` of it.
+        """
         if self.table.height != 1 or self.request.table.keys.width:
             raise ParameterError(
                 f"`{wanted}` belongs to one fit and this one has {self.table.height} groups; "
-                "look at `.table`, one row a group; `scaling_fast.bootstrap` gives intervals of every group",
+                "look at `.table`, one row per group; `scaling_fast.bootstrap` gives intervals of every group",
                 code="grouped",
                 param=wanted,
             )
         return self.table.row(0, named=True)
 
     def _diagnostic(self, name: str) -> Any:
-        return self._single(name)[column_name(name, self._taken())]
+        return self.require_single(name)[column_name(name, self._taken())]
 
     def _taken(self) -> list[str]:
         return [*self.request.table.keys.columns, *self.law.params, *self.law.derived]
@@ -126,13 +148,13 @@ class Fit:
     @property
     def params(self) -> Mapping[str, float]:
         """Parameter -> estimate, natural units, in the law's order."""
-        row = self._single("params")
+        row = self.require_single("params")
         return MappingProxyType({one: float(row[one]) for one in self.request.names})
 
     @property
     def derived(self) -> Mapping[str, float]:
         """Derived quantity -> its value."""
-        row = self._single("derived")
+        row = self.require_single("derived")
         return MappingProxyType({one: float(row[one]) for one in self.law.derived})
 
     @property
@@ -149,8 +171,8 @@ class Fit:
     def scale(self) -> float | None:
         """The scale of the residuals where it was estimated (or measured, by `scale="mad"`), else None."""
         if self.request.is_likelihood:
-            self._single("scale")
-        return self._scale
+            self.require_single("scale")
+        return self.measured_scale
 
     @property
     def status(self) -> str:
@@ -165,21 +187,21 @@ class Fit:
     @property
     def is_global(self) -> bool:
         """Whether the certificate holds and enough starts agree: three, and a quarter of those tried."""
-        self._single("is_global")
-        return bool(self._global[0])
+        self.require_single("is_global")
+        return bool(self.global_groups[0])
 
     @property
     def certificate(self) -> Certificate:
         """The numbers behind `converged`."""
-        self._single("certificate")
-        return Certificate(*(float(one) for one in self._certificates[0]))
+        self.require_single("certificate")
+        return Certificate(*(float(one) for one in self.certificates[0]))
 
     # -- questions ------------------------------------------------------------------------------
 
     def objective_at(self, params: Mapping[str, float]) -> float:
         """Return the objective at any point of natural parameters."""
-        self._single("objective_at")
-        return self.request.objective(0, self._complete(params))
+        self.require_single("objective_at")
+        return self.request.objective(0, self.request.complete(params))
 
     def residuals(self, params: Mapping[str, float] | None = None) -> NDArray[np.float64]:
         """Return fitted minus observed, in the caller's row order, shape (n,).
@@ -193,7 +215,7 @@ class Fit:
         """
         table = self.request.table
         if params is not None:
-            self._single("residuals")
+            self.require_single("residuals")
         out = np.empty(table.rows)
         for group, point in enumerate(self._points(params)):
             rows = slice(int(table.offsets[group]), int(table.offsets[group + 1]))
@@ -205,9 +227,9 @@ class Fit:
 
     def jacobian(self, params: Mapping[str, float] | None = None) -> NDArray[np.float64]:
         """Return d residual / d natural parameter, shape (n, p), in the caller's row order."""
-        self._single("jacobian")
+        self.require_single("jacobian")
         table = self.request.table
-        _, _, _, jacobian = self.request.rows(0, self._complete(params or self.params))
+        _, _, _, jacobian = self.request.rows(0, self.request.complete(params or self.params))
         if table.sigma is not None:
             jacobian = jacobian * table.sigma[:, None]
         return jacobian[np.argsort(table.order, kind="stable")]
@@ -253,21 +275,26 @@ class Fit:
     def _covariance(
         self, kind: str | None, cluster: str | Sequence[str] | None, noise: str
     ) -> NDArray[np.float64]:
-        self._single("cov")
-        free = [j for j, one in enumerate(self.request.names) if self._moves(one)]
+        self.require_single("cov")
         return parameter_covariance(
             self.request,
             self.params,
-            free=free,
+            free=[place for place, name in enumerate(self.request.names) if self.is_free(name)],
             scale=self.scale,
             kind=kind,
             clusters=None if cluster is None else self._clusters(cluster),
             noise=noise,
         )
 
-    def _moves(self, name: str) -> bool:
-        bound = self._single("at_bound")[column_name("at_bound", self._taken())]
+    def is_free(self, name: str) -> bool:
+        """Return whether a parameter of a single fit moved: neither fixed nor ended on a bound."""
+        bound = self.require_single("at_bound")[column_name("at_bound", self._taken())]
         return self.law.params[name].fixed is None and name not in bound
+
+    @property
+    def free_parameters(self) -> int:
+        """The number of parameters of a single fit that moved."""
+        return sum(self.is_free(name) for name in self.request.names)
 
     def _clusters(self, by: str | Sequence[str]) -> NDArray[np.uint32]:
         return cluster_numbers(self.request.table, cluster_columns(by, "cluster"))
@@ -299,30 +326,25 @@ class Fit:
             As in `cov`.
         """
         require_usable_process()
-        from scipy.special import stdtrit
-
-        self._single("interval")
+        self.require_single("interval")
         level = checked_level(level)
         with np.errstate(all="ignore"):
             matrix = self._covariance(kind, cluster, "estimated")
-        freedom = float(self._weight_sum() - sum(self._moves(one) for one in self.request.names))
+        freedom = self.request.table.weight_sum - self.free_parameters
         if cluster is not None:
             freedom = float(self._clusters(cluster).max())
-        factor = float(stdtrit(freedom, 0.5 + level / 2))
-        names = self.request.names
-        bound = [self.law.params[one].fixed is None and not self._moves(one) for one in names]
-        rows = []
-        for name, formula in named_formulas(self.law, self.request.names, of).items():
-            value, slope = formula_gradient(formula, self.params)
-            half = factor * math.sqrt(max(float(slope @ matrix @ slope), 0.0))
-            if half == 0.0 and slope[bound].any():
-                half = math.nan  # on a bound nothing is normal; a width of zero would be a claim
-            rows.append((name, value, value - half, value + half))
-        return pl.DataFrame(rows, schema=["name", "estimate", "lower", "upper"], orient="row")
-
-    def _weight_sum(self) -> float:
-        weights = self.request.table.weights
-        return float(self.n if weights is None else weights.sum())
+        held = [
+            param.fixed is None and not self.is_free(name)
+            for name, param in ((name, self.law.params[name]) for name in self.request.names)
+        ]
+        return delta_intervals(
+            named_formulas(self.law, self.request.names, of),
+            self.params,
+            matrix,
+            freedom=freedom,
+            level=level,
+            on_bound=held,
+        )
 
     def predict(self, frame: Any = None) -> pl.DataFrame:
         """Return the law's columns with `prediction`, in the target's units, and `decades_beyond`.
@@ -337,39 +359,17 @@ class Fit:
             default.
         """
         require_usable_process()
-        return predicted(self.request, self._point, frame)
+        return predicted(self.request, self.point, frame)
 
-    def _point(self, group: int) -> dict[str, float]:
+    def point(self, group: int) -> dict[str, float]:
+        """Return parameter -> estimate of one group, by its number in the order of `.table`."""
         row = self.table.row(group, named=True)
-        return {one: float(row[one]) for one in self.request.names}
+        return {name: float(row[name]) for name in self.request.names}
 
     def _points(self, params: Mapping[str, float] | None) -> list[Mapping[str, float]]:
         if params is not None:
-            return [self._complete(params)]
-        return [self._point(group) for group in range(self.table.height)]
-
-    def _complete(self, params: Mapping[str, float]) -> Mapping[str, float]:
-        if not isinstance(params, Mapping):
-            raise ParameterError(
-                f"params must be a mapping of name to value, got {quote(params)}", code="params"
-            )
-        for one in params:
-            if one not in self.law.params:
-                raise ParameterError(
-                    f"{quote(one)} is no parameter{suggestion(one, self.law.params, kind='parameters')}",
-                    code="unknown_name",
-                    param=one,
-                )
-        missing = [one for one in self.request.names if one not in params]
-        if missing:
-            raise ParameterError(
-                f"parameter {quote(missing[0])} has no value; give all of {quote(self.request.names, 200)}",
-                code="missing_parameter",
-                param=missing[0],
-            )
-        return {
-            one: number(params[one], one, f"parameter {quote(one)}") for one in self.request.names
-        }
+            return [self.request.complete(params)]
+        return [self.point(group) for group in range(self.table.height)]
 
     # -- showing --------------------------------------------------------------------------------
 
@@ -389,8 +389,10 @@ class Fit:
             lines.append(f"rows       {self.n}   objective {self.objective:.12g}   {verdict}")
             if self.scale is not None:
                 lines.append(f"scale      {self.scale:.8g}")
-            lines += [f"  {one:<12} {value:.8g}" for one, value in self.params.items()]
-            lines += [f"  {one:<12} {value:.8g}   (derived)" for one, value in self.derived.items()]
+            lines += [f"  {name:<12} {value:.8g}" for name, value in self.params.items()]
+            lines += [
+                f"  {name:<12} {value:.8g}   (derived)" for name, value in self.derived.items()
+            ]
             if not self.converged:
                 lines.append(f"status     {status_sentence(self.status)}")
         else:
@@ -410,8 +412,47 @@ class Fit:
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(self.summary())}</pre>"
 
-    def save(self, path: str | Path, *, force: bool = False) -> None:
-        """Write the fit, its question and its rows to one file that `scaling_fast.load` reads back."""
-        from scaling_fast.loading import save
+    # -- saving ---------------------------------------------------------------------------------
 
-        save(self, path, force=force)
+    def save(self, path: str | Path, *, force: bool = False) -> None:
+        """Write the fit, its question and its rows to one file that `scaling_fast.load` reads back.
+
+        Raises
+        ------
+        CheckpointError
+            For an existing file without `force`, and for a path that cannot be written.
+        """
+        archive.write(path, self.kind, *self.archive_entry(), force=force)
+
+    def archive_entry(self) -> tuple[archive.Entry, archive.Frames]:
+        """Return the fit as JSON and Arrow hold it."""
+        entry, frames = self.request.archive_entry()
+        own = {
+            "scale": self.measured_scale,
+            "seed": self.seed,
+            "findings": [finding.as_dict() for finding in self.findings],
+        }
+        proof = {f"c{place}": self.certificates[:, place] for place in range(3)}
+        tables = {
+            "table": self.table,
+            "proof": pl.DataFrame(proof | {"global": self.global_groups}),
+        }
+        return entry | own, frames | tables
+
+    @classmethod
+    def from_archive_entry(
+        cls, entry: Mapping[str, Any], frames: Mapping[str, pl.DataFrame]
+    ) -> Fit:
+        """Return the fit that `archive_entry` wrote."""
+        request = Request.from_archive_entry(entry, frames)
+        proof = frames["proof"]
+        taken = [*request.law.params, *request.law.derived]
+        return cls(
+            request,
+            with_status_type(frames["table"], taken),
+            tuple(Finding(**finding) for finding in entry["findings"]),
+            entry["scale"],
+            entry["seed"],
+            proof.select("c0", "c1", "c2").to_numpy(),
+            proof["global"].to_numpy(),
+        )

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scaling_fast.errors import ConvergenceError, DataError, ParameterError
+from scaling_fast.fitting.estimates import Estimates
 from scaling_fast.fitting.status import status_sentence
 from scaling_fast.losses.sums import Huber
 
 if TYPE_CHECKING:
     from scaling_fast.fitting.request import Request
 
-__all__ = ["MAD_TO_SIGMA", "MOST_ROUNDS", "SCALE_TOLERANCE"]
+__all__ = ["MAD_TO_SIGMA", "mad_scale"]
 
 
 MAD_TO_SIGMA = 1.4826
@@ -42,9 +43,9 @@ def mad_scale(request: Request, delta: float, threads: int) -> float:
 
 
 def _scale(request: Request, threads: int) -> float:
-    numbers, _ = request.fit(None, threads=threads)
-    point = dict(zip(request.names, numbers["params"][0].tolist(), strict=True))
-    if not all(math.isfinite(one) for one in point.values()):
+    columns, _ = request.fit(None, threads=threads)
+    point = Estimates(request, columns.params).point(0)
+    if not all(math.isfinite(value) for value in point.values()):
         raise ConvergenceError(status_sentence("not_finite"), code="not_finite")
     scale = MAD_TO_SIGMA * float(np.median(np.abs(request.rows(0, point)[0])))
     if scale <= 0.0:

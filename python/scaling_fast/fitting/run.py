@@ -1,4 +1,4 @@
-"""Fit a law: any frame in, a certified optimum a group out."""
+"""Fit a law: any frame in, a certified optimum per group out."""
 
 from __future__ import annotations
 
@@ -7,11 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import (
-    FormulaError,
-    quote,
-)
-from scaling_fast.fitting import diagnostics as advice
+from scaling_fast.errors import FormulaError, quote
 from scaling_fast.fitting.binding import (
     bound_law,
     check_excess,
@@ -25,13 +21,14 @@ from scaling_fast.fitting.binding import (
     target_and_residual,
     with_params,
 )
+from scaling_fast.fitting.diagnostics import fit_findings, on_the_margin
 from scaling_fast.fitting.failures import refuse_useless
 from scaling_fast.fitting.request import Request
 from scaling_fast.fitting.result import Fit
 from scaling_fast.fitting.robust_scale import mad_scale
 from scaling_fast.fitting.starts import starting_points
 from scaling_fast.fitting.status import status_column
-from scaling_fast.fitting.table import AGREEMENT_NEEDED, DIAGNOSTICS, bound_names, column_name
+from scaling_fast.fitting.table import DIAGNOSTICS, bound_names, column_name
 from scaling_fast.frames import as_frame, read, require
 from scaling_fast.laws import Law, Param, as_law
 from scaling_fast.laws.quantities import evaluate
@@ -45,8 +42,7 @@ from scaling_fast.validation import checked_seed
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
-
+    from scaling_fast.fitting.columns import FitColumns
     from scaling_fast.losses.registry import Loss
 
 __all__ = ["fit"]
@@ -69,7 +65,7 @@ def fit(
     threads: int | None = None,
     nulls: Literal["error", "drop"] = "error",
 ) -> Fit:
-    """Return the certified optimum of a law on a frame, one a group.
+    """Return the certified optimum of a law on a frame, one per group.
 
     The objective is the sum over rows of weight x rho(residual / sigma); residuals are fitted
     minus observed. Under `ScaledHuber` and `StudentT` it is the negative log-likelihood of
@@ -92,11 +88,11 @@ def fit(
         (ln(f - E) - ln(y - E)). A formula with a transformed
         target, "log(y) ~ ...", has raw residuals on the transformed scale.
     weights
-        Column or array of what each row counts; a row of weight 0 is absent.
+        Column or array: how often each row counts, 0 or more; a row of weight 0 is absent.
     sigma
-        Column or array that each residual is divided by.
+        Column or array: the standard deviation that each residual is divided by, above 0.
     by
-        Columns whose equal values form a group: one fit a group, in one call.
+        Columns whose equal values form a group: one fit per group, in one call.
     starts
         "auto" searches until a quarter of the starts, and three at least, agree; an int searches
         that many; a mapping is one given start and a local fit from exactly there, never called
@@ -108,7 +104,7 @@ def fit(
     seed
         Kept with the result; the automatic starts are a fixed sequence and need none.
     threads
-        Threads; else SCALING_FAST_THREADS, else the cores of this process.
+        Number of threads, from 1 to 1024; else SCALING_FAST_THREADS, else the cores of this process.
     nulls
         "error", or "drop" to leave out rows with a null or NaN in a column that is used.
 
@@ -175,12 +171,12 @@ def fit(
         require_floor(law, table, scale_of_residual)
     wanted = starting_points(starts, request)
     with watched(None, "fitting") as progress:
-        numbers, interrupted = request.fit(wanted, threads=workers, progress=progress)
+        columns_of_fit, interrupted = request.fit(wanted, threads=workers, progress=progress)
     if interrupted:
         raise KeyboardInterrupt
     return _assemble(
         request,
-        numbers,
+        columns_of_fit,
         scale,
         seed,
         searched=not isinstance(wanted, np.ndarray) or len(wanted) > 1,
@@ -190,7 +186,7 @@ def fit(
 
 def _assemble(
     request: Request,
-    numbers: dict[str, NDArray[Any]],
+    columns: FitColumns,
     scale: float | None,
     seed: int,
     *,
@@ -198,39 +194,53 @@ def _assemble(
     automatic: bool,
 ) -> Fit:
     """Return the Fit of the core's columns; a single fit without an answer is an error."""
-    law, table = request.law, request.table
+    table = request.table
+    single = table.groups == 1 and not table.keys.width
+    status = status_column(columns.status)
+    if single:
+        refuse_useless(request, columns, status[0])
+        if request.is_likelihood:
+            scale = float(columns.scale[0])
+    agreed = columns.agreed(searched=searched) & ~on_the_margin(request, columns)
+    findings = fit_findings(
+        request, columns, status, single=single, disagreed=automatic and not bool(agreed[0])
+    )
+    return Fit(
+        request,
+        _table_of_fits(request, columns, status),
+        findings,
+        scale,
+        seed,
+        columns.certificates,
+        agreed,
+    )
+
+
+def _table_of_fits(request: Request, columns: FitColumns, status: pl.Series) -> pl.DataFrame:
+    """Return one row per group: keys, parameters, derived quantities, diagnostics."""
+    law, keys = request.law, request.table.keys
     values = {
-        one: np.ascontiguousarray(numbers["params"][:, j]) for j, one in enumerate(request.names)
+        name: np.ascontiguousarray(columns.params[:, place])
+        for place, name in enumerate(request.names)
     }
     derived = {label: evaluate(text, values) for label, text in law.derived.items()}
-    taken = [*table.keys.columns, *values, *derived]
-    status = status_column(numbers["status"])
     diagnostics = {
-        name: pl.Series(numbers[name])
+        name: pl.Series(getattr(columns, name))
         for name in ("objective", "n", "n_starts", "agreement", "gradient", "condition")
     }
     diagnostics["status"] = status
     if request.is_likelihood:
-        diagnostics["scale"] = pl.Series(numbers["scale"])
-    diagnostics["at_bound"] = bound_names(numbers["at_bound"], request.names)
-    columns = [pl.Series(one, column) for one, column in (values | derived).items()]
-    columns += [
-        diagnostics[name].alias(column_name(name, taken))
-        for name in DIAGNOSTICS
-        if name in diagnostics
-    ]
-    frame = pl.DataFrame([*table.keys.get_columns(), *columns])
-    single = table.groups == 1 and not table.keys.width
-    if single:
-        refuse_useless(request, numbers, status[0])
-        if request.is_likelihood:
-            scale = float(numbers["scale"][0])
-    certificates = np.column_stack(
-        [numbers["gradient"], numbers["decrease"], numbers["multiplier"]]
+        diagnostics["scale"] = pl.Series(columns.scale)
+    diagnostics["at_bound"] = bound_names(columns.at_bound, request.names)
+    taken = [*keys.columns, *values, *derived]
+    return pl.DataFrame(
+        [
+            *keys.get_columns(),
+            *(pl.Series(name, column) for name, column in (values | derived).items()),
+            *(
+                diagnostics[name].alias(column_name(name, taken))
+                for name in DIAGNOSTICS
+                if name in diagnostics
+            ),
+        ]
     )
-    proved = (numbers["agreement"] >= AGREEMENT_NEEDED) & searched & ~numbers["doubtful"]
-    agreed = (proved | numbers["exhaustive"]) & (status == "converged").to_numpy()
-    agreed &= ~advice.on_the_margin(request, numbers)
-    disagreed = automatic and not bool(agreed[0])
-    findings = advice.of_fit(request, numbers, status, single=single, disagreed=disagreed)
-    return Fit(request, frame, findings, scale, seed, certificates, agreed)

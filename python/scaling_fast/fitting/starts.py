@@ -105,7 +105,7 @@ def starting_points(starts: Any, request: Request) -> int | NDArray[np.float64] 
                 param="starts",
             )
         return None
-    free = [one for one in request.names if request.law.params[one].fixed is None]
+    free = request.free
     if isinstance(starts, Grid):
         _same_names(starts.values, free)
         product = itertools.product(*(starts.values[one] for one in free))

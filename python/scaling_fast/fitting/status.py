@@ -10,10 +10,18 @@ import polars as pl
 from scaling_fast._core import statuses
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["FEW", "status_code", "status_column", "status_dtype", "status_sentence"]
+__all__ = [
+    "status_code",
+    "status_column",
+    "status_dtype",
+    "status_sentence",
+    "with_status_type",
+]
 
 
 @cache
@@ -46,3 +54,23 @@ FEW = 32
 def status_code(word: str) -> int:
     """Return the number of a status."""
     return [one for one, _ in statuses()].index(word)
+
+
+def with_status_type(frame: pl.DataFrame, taken: Sequence[str]) -> pl.DataFrame:
+    """Return a saved frame whose status words are of this version's type.
+
+    Parameters
+    ----------
+    frame
+        A table of fits or of draws.
+    taken
+        Names that the law has taken for itself.
+    """
+    names = [
+        name
+        for name in ("status", "fit_status", "draw_status")
+        if name in frame.columns and name not in taken
+    ]
+    return (
+        frame.with_columns(pl.col(names).cast(pl.String).cast(status_dtype())) if names else frame
+    )

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
+from scaling_fast.findings import Finding
+
 if TYPE_CHECKING:
     import numpy as np
-    import polars as pl
     from numpy.typing import NDArray
 
-    from scaling_fast.findings import Finding
+    from scaling_fast.runtime.archive import Entry, Frames
 
 __all__ = ["Table", "read_only"]
 
@@ -30,7 +33,7 @@ class Table:
     offsets
         Starts of the groups and the end, int64.
     keys
-        One row a group, sorted by key; no columns without `by`.
+        One row per group, sorted by key; no columns without `by`.
     order
         Place here -> the caller's row, int64.
     extra
@@ -72,9 +75,62 @@ class Table:
         return int(self.target.size)
 
     @property
+    def weight_sum(self) -> float:
+        """The sum of the weights; the number of rows where there are none."""
+        return float(self.rows if self.weights is None else self.weights.sum())
+
+    @property
     def groups(self) -> int:
         """The number of groups, 1 without `by`."""
         return int(self.offsets.size - 1)
+
+    def archive_entry(self) -> tuple[Entry, Frames]:
+        """Return the table as JSON and Arrow hold it, without `extra`: clusters are read from the frame."""
+        entry = {
+            "target": self.target_name,
+            "sources": dict(self.sources),
+            "dropped": self.dropped,
+            "zero_weight": self.zero_weight,
+            "table_findings": [finding.as_dict() for finding in self.findings],
+        }
+        rows: dict[str, Any] = {f"x:{name}": values for name, values in self.arrays.items()}
+        rows |= {"target": self.target, "order": self.order}
+        optional = {"weights": self.weights, "sigma": self.sigma}
+        rows |= {name: values for name, values in optional.items() if values is not None}
+        return entry, {
+            "rows": pl.DataFrame(rows),
+            "offsets": pl.DataFrame({"offsets": self.offsets}),
+            "keys": self.keys,
+            "frame": self.frame,
+        }
+
+    @classmethod
+    def from_archive_entry(
+        cls, entry: Mapping[str, Any], frames: Mapping[str, pl.DataFrame]
+    ) -> Table:
+        """Return the table that `archive_entry` wrote."""
+        rows = frames["rows"]
+
+        def array(name: str) -> Any:
+            return rows[name].to_numpy() if name in rows.columns else None
+
+        inputs = [name for name in rows.columns if name.startswith("x:")]
+        return cls(
+            arrays={name.removeprefix("x:"): array(name) for name in inputs},
+            target=array("target"),
+            weights=array("weights"),
+            sigma=array("sigma"),
+            offsets=frames["offsets"]["offsets"].to_numpy(),
+            keys=frames["keys"],
+            order=array("order"),
+            extra=pl.DataFrame(),
+            sources=entry["sources"],
+            target_name=entry["target"],
+            dropped=entry["dropped"],
+            zero_weight=entry["zero_weight"],
+            frame=frames["frame"],
+            findings=tuple(Finding(**finding) for finding in entry["table_findings"]),
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         values = [getattr(self, name) for name in self.__slots__]

@@ -8,7 +8,14 @@ from typing import Any
 from scaling_fast.errors import ParameterError, quote
 from scaling_fast.losses.registry import WITH_SCALE
 
-__all__ = ["LogExcess", "is_likelihood", "residual_word"]
+__all__ = [
+    "ALLOWED",
+    "LogExcess",
+    "is_likelihood",
+    "residual_entry",
+    "residual_from_entry",
+    "residual_word",
+]
 
 ALLOWED = ("squared", *WITH_SCALE)
 
@@ -80,3 +87,13 @@ def is_likelihood(loss_name: str, residual: str | LogExcess) -> bool:
     """Return whether the objective is a negative log-likelihood with a scale of its own."""
     corrected = isinstance(residual, LogExcess) and residual.jacobian
     return loss_name in WITH_SCALE or (corrected and loss_name == "squared")
+
+
+def residual_entry(residual: str | LogExcess) -> str | list[Any]:
+    """Return a residual as JSON holds it."""
+    return residual if isinstance(residual, str) else [residual.param, residual.jacobian]
+
+
+def residual_from_entry(entry: str | list[Any]) -> str | LogExcess:
+    """Return the residual that `residual_entry` wrote."""
+    return entry if isinstance(entry, str) else LogExcess(entry[0], jacobian=entry[1])

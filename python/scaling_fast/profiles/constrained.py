@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scaling_fast.errors import ParameterError, ScalingError, quote
+from scaling_fast.fitting.estimates import Estimates
 from scaling_fast.fitting.request import Request
 from scaling_fast.laws import Law, Param
 from scaling_fast.laws.quantities import evaluate
@@ -152,18 +153,18 @@ class ConstrainedRefits:
             return found, request.objective(0, found)
         # One point alone would be a local fit from exactly there; two are refined and the better one kept.
         starts = (starts * 2)[:2]
-        numbers, interrupted = request.fit(
+        columns, interrupted = request.fit(
             None if searched else np.array(starts), threads=self.threads
         )
         if interrupted:
             raise KeyboardInterrupt
-        objective = float(numbers["objective"][0])
+        objective = float(columns.objective[0])
         if not math.isfinite(objective):
             return None, math.inf
-        found = dict(zip(request.names, numbers["params"][0].tolist(), strict=True))
+        found = Estimates(request, columns.params).point(0)
         if name is not None:
-            columns = {one: np.array([number]) for one, number in found.items()}
-            found[name] = float(evaluate(solution, columns)[0])
+            known = {param: np.array([number]) for param, number in found.items()}
+            found[name] = float(evaluate(solution, known)[0])
             del found[HELD]
             if not self._is_held(found, value):
                 return None, math.inf

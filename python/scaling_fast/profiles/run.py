@@ -112,9 +112,9 @@ def profile(fit: Fit, of: str, *, level: float = 0.95, threads: int | None = Non
         )
     formula = next(iter(named_formulas(fit.law, fit.request.names, of).values())).strip()
     estimate, slope = formula_gradient(formula, fit.params)
-    reference, threshold, statistic, cautions = profile_reference(fit, level)
+    reference, threshold, statistic, known = profile_reference(fit, level)
     refit = ConstrainedRefits(fit, formula, estimate, workers)
-    findings = list(cautions)
+    findings = list(known)
     step = _first_step(fit, estimate, slope) * math.sqrt(threshold)
     ends: list[float] = []
     for side, name in ((-1.0, "lower"), (1.0, "upper")):
@@ -167,7 +167,8 @@ def _first_step(fit: Fit, estimate: float, slope: Any) -> float:
     """Return about one standard error: a guess that only saves refits."""
     try:
         with np.errstate(all="ignore"):
-            variance = float(slope @ fit._covariance(None, None, "estimated") @ slope)
+            matrix = fit.cov().drop("parameter").to_numpy()
+            variance = float(slope @ matrix @ slope)
     except ScalingError:
         variance = math.nan
     error = math.sqrt(variance) if variance > 0.0 else math.nan

@@ -31,8 +31,8 @@ def profile_reference(
     """Return the statistic in words, its quantile, the function of an objective, and cautions."""
     from scipy.special import stdtrit
 
-    total = fit._weight_sum()
-    freedom = total - sum(fit._moves(one) for one in fit.request.names)
+    total = fit.request.table.weight_sum
+    freedom = total - fit.free_parameters
     if freedom <= 0:
         counted = f"{fit.n} rows"
         if fit.request.table.weights is not None:
@@ -59,7 +59,7 @@ def _statistic(
     residual, psi, _, _ = fit.request.rows(0, fit.params)
     weights = fit.request.table.weights
     counts = np.ones(len(residual)) if weights is None else weights
-    size, cautions = np.abs(residual), _cautions(fit)
+    size, cautions = np.abs(residual), _density_findings(fit)
 
     def squares(value: float) -> float:
         return max((value / best - 1.0) * freedom, 0.0)
@@ -82,7 +82,7 @@ def _statistic(
         return "(exp(2 ln(L/L_min)/n) - 1)(n - p) of the likelihood", likelihood, []
     if name not in ("absolute", "pinball", "huber"):
         raise ParameterError(
-            f"{fit.loss!r} is no likelihood of these residuals; fit with ScaledHuber(1.345), whose "
+            f"{fit.loss!r} is not a likelihood of these residuals; fit with ScaledHuber(1.345), whose "
             "number is in scales of the residuals and not in their units, or with StudentT(4), or "
             "use bootstrap(fit).interval()",
             code="loss",
@@ -174,13 +174,13 @@ def density_at_zero(
     return 1.0 / slope
 
 
-def _cautions(fit: Fit) -> list[Finding]:
+def _density_findings(fit: Fit) -> list[Finding]:
     return [
         Finding(
             "estimated_density",
             "profile",
             "amber",
-            f"{fit.loss!r} is no normal likelihood of these {fit.n} rows: the statistic is scaled by the spread "
+            f"{fit.loss!r} is not a normal likelihood of these {fit.n} rows: the statistic is scaled by the spread "
             "and the density of their residuals, which takes errors of equal spread for granted",
             advice="compare bootstrap(fit).interval(), which assumes less",
         )

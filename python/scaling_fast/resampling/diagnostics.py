@@ -12,13 +12,13 @@ from scaling_fast.resampling.plan import cluster_columns, cluster_counts, nearly
 from scaling_fast.resampling.schemes import Blocks, Wild
 
 if TYPE_CHECKING:
-    from scaling_fast.fitting.result import Fit
+    from scaling_fast.fitting.estimates import Estimates
     from scaling_fast.resampling.schemes import Scheme
 
-__all__ = ["of_failures", "of_scheme"]
+__all__ = ["failure_findings", "scheme_findings"]
 
 FEW_CLUSTERS = 12
-"""Clusters below which intervals of whole clusters are short (MacKinnon and Webb 2017)."""
+"""Clusters below which intervals of whole clusters are too narrow (MacKinnon and Webb 2017)."""
 
 LONG_BLOCK = 0.5
 """Length of a block, in runs, above which the ends of a run are short of draws: with 3 rows of 4, replicates
@@ -28,7 +28,7 @@ DOUBT, FAILURE = 0.02, 0.10
 """Shares of unusable replicates: above the first a doubt, above the second a failure."""
 
 
-def of_failures(unusable: int, total: int) -> list[Finding]:
+def failure_findings(unusable: int, total: int) -> list[Finding]:
     """Return a finding for more than 2 % unusable replicates; red above 10 %."""
     share = unusable / total if total else 0.0
     if share <= DOUBT:
@@ -46,26 +46,26 @@ def of_failures(unusable: int, total: int) -> list[Finding]:
     ]
 
 
-def of_scheme(fit: Fit, scheme: Scheme) -> list[Finding]:
+def scheme_findings(estimates: Estimates, scheme: Scheme) -> list[Finding]:
     """Return what is known of a scheme on these rows and under this loss."""
     found = []
-    near = isinstance(scheme, Wild) and nearly_absolute(fit)
+    near = isinstance(scheme, Wild) and nearly_absolute(estimates)
     if near and isinstance(scheme, Wild) and scheme.signs == "webb":
         found.append(
             Finding(
                 "webb_near_l1",
                 "bootstrap",
                 "amber",
-                f"under {fit.loss!r}, which is nearly absolute on these rows, intervals from Webb's signs "
-                "are 7 % short",
+                f"under {estimates.request.loss!r}, which is nearly absolute on these rows, intervals from "
+                "Webb's signs are 7 % too narrow",
                 advice='use Wild("rademacher")',
             )
         )
     if isinstance(scheme, Blocks):
-        found += _of_blocks(fit, scheme)
+        found += _block_findings(estimates, scheme)
     by = cluster_columns(scheme)
     if by is not None:
-        fewest = int(cluster_counts(fit, by).min())
+        fewest = int(cluster_counts(estimates.request.table, by).min())
         webb = isinstance(scheme, Wild) and scheme.signs == "webb"
         if fewest < FEW_CLUSTERS and not (webb and not near):
             advice = "small_sample=True widens the interval by t quantiles"
@@ -85,9 +85,9 @@ def of_scheme(fit: Fit, scheme: Scheme) -> list[Finding]:
     return found
 
 
-def _of_blocks(fit: Fit, scheme: Blocks) -> list[Finding]:
+def _block_findings(estimates: Estimates, scheme: Blocks) -> list[Finding]:
     """Say when blocks are so long that the ends of a run are hardly drawn: moving blocks do not wrap."""
-    table = fit.request.table
+    table = estimates.request.table
     group = np.repeat(np.arange(table.groups), np.diff(table.offsets))
     runs = [group]
     if scheme.within is not None:

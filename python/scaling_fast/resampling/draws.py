@@ -1,49 +1,178 @@
-"""The table of replicates."""
+"""The table of replicates: made, grouped, filtered and summed to a digest."""
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import operator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from scaling_fast.fitting.status import status_column
+from scaling_fast.errors import ConvergenceError, ParameterError
+from scaling_fast.fitting.status import status_code, status_column
 from scaling_fast.frames.values import rows_of
 from scaling_fast.laws.quantities import evaluate
+from scaling_fast.runtime.process import require_usable_process
+from scaling_fast.validation import checked_failures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from scaling_fast.fitting.result import Fit
+    from scaling_fast.fitting.request import Request
 
-__all__ = ["UNFINISHED"]
-
+__all__ = ["UNFINISHED", "Draws"]
 
 UNFINISHED = "unfinished"
+"""Status of a replicate that Ctrl-C left out."""
+
+CANONICAL_NAN = np.uint64(0x7FF8000000000000)
+"""The one NaN that a digest knows."""
 
 
-def replicate_table(
-    fit: Fit,
-    status: NDArray[np.uint8],
-    objective: NDArray[np.float64],
-    params: Sequence[NDArray[np.float64]],
-    count: int,
-) -> pl.DataFrame:
-    names, law, keys = fit.request.names, fit.law, fit.request.table.keys
-    values = dict(zip(names, params, strict=True))
-    derived = {label: evaluate(text, values) for label, text in law.derived.items()}
-    taken = [*names, *derived, *keys.columns]
-    label = {
-        one: f"draw_{one}" if one in taken else one for one in ("replicate", "status", "objective")
-    }
-    replicate = np.tile(np.arange(count, dtype=np.int64), fit.groups)
-    columns = [
-        pl.Series(label["replicate"], replicate),
-        status_column(status).alias(label["status"]),
-        pl.Series(label["objective"], objective),
-        *(pl.Series(one, column) for one, column in (values | derived).items()),
-    ]
-    places = np.repeat(np.arange(fit.groups), count)
-    return pl.DataFrame([*(rows_of(one, places) for one in keys.get_columns()), *columns])
+@dataclass(frozen=True, slots=True, eq=False)
+class Draws:
+    """The replicates of a fit, one row each.
+
+    Attributes
+    ----------
+    request
+        The question that was refitted.
+    frame
+        Group keys, replicate, status, objective, parameters, derived quantities.
+    requested
+        Replicates asked for per group; fewer have a row only after Ctrl-C.
+    """
+
+    request: Request
+    frame: pl.DataFrame
+    requested: int
+
+    @classmethod
+    def of(
+        cls,
+        request: Request,
+        status: NDArray[np.uint8],
+        objective: NDArray[np.float64],
+        params: Sequence[NDArray[np.float64]],
+        count: int,
+    ) -> Draws:
+        """Return `count` replicates per group as a table.
+
+        Parameters
+        ----------
+        status, objective
+            Shape (groups * count,).
+        params
+            One such array per parameter.
+        """
+        keys = request.table.keys
+        groups = request.table.groups
+        values = dict(zip(request.names, params, strict=True))
+        derived = {label: evaluate(text, values) for label, text in request.law.derived.items()}
+        name = functools.partial(_column, request)
+        columns = [
+            pl.Series(name("replicate"), np.tile(np.arange(count, dtype=np.int64), groups)),
+            status_column(status).alias(name("status")),
+            pl.Series(name("objective"), objective),
+            *(pl.Series(label, column) for label, column in (values | derived).items()),
+        ]
+        places = np.repeat(np.arange(groups), count)
+        labels = (rows_of(key, places) for key in keys.get_columns())
+        return cls(request, pl.DataFrame([*labels, *columns]), count)
+
+    def column(self, name: str) -> str:
+        """Return the name of a column that the law may have taken for itself."""
+        return _column(self.request, name)
+
+    def finished(self) -> Draws:
+        """Return the replicates that are finished, after Ctrl-C."""
+        # Column by column: a forked child has no threads of polars to filter a frame with.
+        kept = self.frame[self.column("status")] != UNFINISHED
+        columns = [column.filter(kept) for column in self.frame.get_columns()]
+        return Draws(self.request, pl.DataFrame(columns), self.requested)
+
+    def of_group(self, group: int) -> pl.DataFrame:
+        """Return the rows of one group, by its number."""
+        keys = self.request.table.keys
+        if not keys.width:
+            return self.frame
+        if self.frame.height == self.requested * keys.height:
+            return self.frame[group * self.requested : (group + 1) * self.requested]
+        require_usable_process()
+        # By place, not by name: polars takes some names for patterns.
+        same = [
+            self.frame[name].alias("v").eq_missing(value)
+            for name, value in zip(keys.columns, keys.row(group), strict=True)
+        ]
+        return self.frame.filter(functools.reduce(operator.and_, same))
+
+    def usable(self, group: int, max_failures: float) -> dict[str, NDArray[np.float64]]:
+        """Return parameter -> values over the usable replicates of one group.
+
+        Raises
+        ------
+        ConvergenceError
+            When a larger share than `max_failures` is unusable.
+        """
+        max_failures = checked_failures(max_failures)
+        part = self.of_group(group)
+        # In numpy: a forked child has no threads of polars to filter with.
+        codes = part[self.column("status")].to_physical().to_numpy()
+        good = codes == status_code("converged")
+        failed = int(part.height - good.sum())
+        if failed == 0 and part.height < 2:
+            raise ParameterError(
+                f"an interval needs at least 2 replicates, got {part.height}; ask for a larger n",
+                code="too_few",
+                param="n",
+            )
+        if part.height == 0 or failed > max_failures * part.height or good.sum() < 2:
+            raise ConvergenceError(
+                f"{failed} of {part.height} replicates are unusable (see `.failures`), more than max_failures="
+                f'{max_failures:g} allows; the design may not identify the law: try starts="multi", fix a '
+                "parameter, or pass a larger max_failures and report the count",
+                code="failures",
+            )
+        return {name: part[name].to_numpy()[good] for name in self.request.names}
+
+    def groups_of_rows(self) -> NDArray[np.int64]:
+        """Return the number of the group of each row."""
+        table = self.request.table
+        per_group = self.frame.height // max(table.groups, 1)
+        groups = np.repeat(np.arange(table.groups, dtype=np.int64), per_group)
+        if len(groups) == self.frame.height == table.groups * self.requested:
+            return groups
+        if not table.keys.width:
+            return np.zeros(self.frame.height, dtype=np.int64)
+        require_usable_process()
+        order = table.keys.with_row_index("__group")
+        joined = self.frame.join(order, on=table.keys.columns, how="left", nulls_equal=True)
+        return joined["__group"].to_numpy().astype(np.int64)
+
+    def digest(self) -> str:
+        """Return the sha256 of the draws, equal for equal draws whatever computed them.
+
+        Over group index and replicate (u64), status code (u8), objective and the parameters in the
+        law's order (f64): whole columns one after the other, little-endian, every NaN the same.
+        """
+        hasher = hashlib.sha256()
+        hasher.update(self.groups_of_rows().astype("<u8").tobytes())
+        hasher.update(self.frame[self.column("replicate")].to_numpy().astype("<u8").tobytes())
+        codes = self.frame[self.column("status")].to_physical().to_numpy()
+        hasher.update(codes.astype("u1").tobytes())
+        for name in (self.column("objective"), *self.request.names):
+            values = np.array(self.frame[name].to_numpy(), dtype="<f8")
+            bits = values.view("<u8")
+            bits[np.isnan(values)] = CANONICAL_NAN
+            hasher.update(bits.tobytes())
+        return hasher.hexdigest()
+
+
+def _column(request: Request, name: str) -> str:
+    taken = [*request.law.params, *request.law.derived, *request.table.keys.columns]
+    return f"draw_{name}" if name in taken else name

@@ -10,11 +10,11 @@ import numpy as np
 from scaling_fast._core import again as refit_again
 from scaling_fast.findings import Finding
 from scaling_fast.fitting.status import status_column
-from scaling_fast.resampling.plan import as_drawn
+from scaling_fast.resampling.plan import plan_for
 from scaling_fast.runtime.resources import checked_threads
 
 if TYPE_CHECKING:
-    from scaling_fast.fitting.result import Fit
+    from scaling_fast.fitting.estimates import Estimates
     from scaling_fast.resampling.schemes import Scheme
 
 __all__ = ["MULTI_STARTS", "MultistartCheck", "multistart_check"]
@@ -49,7 +49,7 @@ class MultistartCheck:
     gap
         The largest such difference.
     starts
-        Searched starts a replicate.
+        Searched starts per replicate.
     """
 
     checked: int
@@ -63,8 +63,8 @@ class MultistartCheck:
         return self.lower / self.checked if self.checked else 0.0
 
     def __str__(self) -> str:
-        said = f"{self.lower} of {self.checked} solved again from {self.starts} more starts ended lower"
-        return said + (f", by {self.gap:.2g}" if self.lower else "")
+        text = f"{self.lower} of {self.checked} solved again from {self.starts} more starts ended lower"
+        return text + (f", by {self.gap:.2g}" if self.lower else "")
 
     def finding(self) -> Finding | None:
         """Return what is worth knowing, or None."""
@@ -74,7 +74,7 @@ class MultistartCheck:
             "warm_start",
             "bootstrap",
             "red" if self.share > SERIOUS else "amber",
-            f"{self}: replicates begun at the optimum of the fit miss lower ones, so intervals may be short",
+            f"{self}: replicates begun at the optimum of the fit miss lower ones, so intervals may be too narrow",
             statistic=self.share,
             threshold=WORTH_SAYING,
             evidence={"checked": self.checked, "lower": self.lower, "gap": self.gap},
@@ -82,7 +82,7 @@ class MultistartCheck:
         )
 
 
-def multistart_check(fit: Fit, scheme: Scheme, seed: int, n: int) -> MultistartCheck:
+def multistart_check(estimates: Estimates, scheme: Scheme, seed: int, n: int) -> MultistartCheck:
     """Return what more starts find in a sample of replicates, a pure function of the bootstrap's question.
 
     The replicates are drawn anew, from the same streams: no draw of the bootstrap is touched.
@@ -90,21 +90,20 @@ def multistart_check(fit: Fit, scheme: Scheme, seed: int, n: int) -> MultistartC
     Parameters
     ----------
     n
-        Replicates a group.
+        Replicates per group.
     """
-    kind, table, _ = as_drawn(fit, scheme)
-    total = fit.groups * n
+    plan = plan_for(estimates, scheme)
+    total = estimates.groups * n
     rng = np.random.Generator(np.random.Philox(key=np.array([seed, CHECKS], dtype=np.uint64)))
     chosen = np.sort(rng.choice(total, size=min(SAMPLE, total), replace=False))
-    picks = [(int(one // n), int(one % n)) for one in chosen]
-    base = np.ascontiguousarray(fit.table.select(fit.request.names).to_numpy(), dtype=np.float64)
+    picks = [(int(place // n), int(place % n)) for place in chosen]
     found = []
     for starts in (0, MULTI_STARTS):
         status, objective, interrupted = refit_again(
-            fit.request.question,
-            base,
-            kind,
-            table,
+            estimates.request.question,
+            estimates.params,
+            plan.kind,
+            plan.table,
             picks,
             seed=seed,
             starts=starts,
@@ -116,8 +115,8 @@ def multistart_check(fit: Fit, scheme: Scheme, seed: int, n: int) -> MultistartC
         found.append(np.where(good, objective, np.inf))
     warm, best = found
     size = np.abs(best)
-    if fit.request.is_likelihood:
-        rows = np.diff(fit.request.table.offsets)
+    if estimates.request.is_likelihood:
+        rows = np.diff(estimates.request.table.offsets)
         size = rows[[group for group, _ in picks]].astype(np.float64)
     with np.errstate(all="ignore"):
         gaps = np.where(size > 0, (warm - best) / size, 0.0)

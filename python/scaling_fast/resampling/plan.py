@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -30,73 +31,83 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from scaling_fast.fitting.result import Fit
+    from scaling_fast.fitting.estimates import Estimates
+    from scaling_fast.fitting.request import Request
+    from scaling_fast.frames import Table
     from scaling_fast.resampling.schemes import Scheme
 
-__all__ = ["as_drawn", "cluster_columns", "cluster_counts", "nearly_absolute"]
+__all__ = ["Plan", "cluster_columns", "cluster_counts", "nearly_absolute", "plan_for"]
 
 
-def as_drawn(fit: Fit, scheme: Any) -> tuple[str, Any, int | None]:
-    """Return the core's name of a scheme, its table or constants, and the number of replicates it fixes.
+SchemeTable: TypeAlias = (
+    "NDArray[Any] | int | float | str | tuple[int | str | NDArray[Any] | None, ...] | None"
+)
+"""What the core needs of a scheme beside its name: clusters, weights, constants, or nothing."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A scheme on the rows of a question, as the core takes it.
+
+    Attributes
+    ----------
+    kind
+        The core's name of the scheme.
+    table
+        Its clusters, its weights, or its constants.
+    replicates
+        The number of replicates that the scheme fixes, or None.
+    """
+
+    kind: str
+    table: SchemeTable = None
+    replicates: int | None = None
+
+
+def plan_for(estimates: Estimates, scheme: Any) -> Plan:
+    """Return the plan of refits around estimates.
 
     Raises
     ------
     ParameterError, DataError
-        For a scheme that the rows, the loss or the residual of the fit do not allow.
+        For a scheme that the rows, the loss or the residual do not allow.
     """
-    table = fit.request.table
+    table = estimates.request.table
     match scheme:
         case Pairs():
-            return "pairs", None, None
+            return Plan("pairs")
         case Clusters():
-            return "clusters", _several_clusters(fit, scheme, scheme.by), None
+            return Plan("clusters", _several_clusters(table, scheme, scheme.by))
         case Bayesian():
-            return (
-                "bayesian",
-                None if scheme.cluster is None else _several_clusters(fit, scheme, scheme.cluster),
-                None,
-            )
+            return Plan("bayesian", _clusters_of(table, scheme))
         case Strata():
-            return "strata", cluster_numbers(fit.request.table, scheme.by), None
+            return Plan("strata", cluster_numbers(table, scheme.by))
         case Blocks():
-            return "blocks", (scheme.length, _runs(fit, scheme)), None
+            return Plan("blocks", (scheme.length, _runs(table, scheme)))
         case Subsample():
-            return "subsample", _rows_a_draw(fit, scheme), None
+            return Plan("subsample", _rows_per_draw(estimates.request, scheme))
         case Residuals():
-            _require_targets(fit, scheme)
-            return "residuals", "hc2", None
+            _require_targets(estimates.request, scheme)
+            return Plan("residuals", "hc2")
         case Wild():
-            _require_targets(fit, scheme)
-            _require_signs(fit, scheme)
-            clusters = None
-            if scheme.cluster is not None:
-                clusters = _several_clusters(fit, scheme, scheme.cluster)
-            return "wild", (scheme.signs, scheme.leverage, clusters), None
+            _require_targets(estimates.request, scheme)
+            _require_signs(estimates, scheme)
+            return Plan("wild", (scheme.signs, scheme.leverage, _clusters_of(table, scheme)))
         case Parametric():
-            _require_targets(fit, scheme)
-            return "parametric", scheme.sd, None
+            _require_targets(estimates.request, scheme)
+            return Plan("parametric", scheme.sd)
         case Jackknife():
-            _single(fit, scheme)
-            if scheme.cluster is None:
-                return "jackknife", None, table.rows
-            clusters = _several_clusters(fit, scheme, scheme.cluster)
-            return "jackknife", clusters, int(clusters.max()) + 1
+            _require_single(table, scheme)
+            clusters = _clusters_of(table, scheme)
+            return Plan(
+                "jackknife", clusters, table.rows if clusters is None else int(clusters.max()) + 1
+            )
         case Indices():
-            _single(fit, scheme)
-            rows = _places(fit, np.asarray(scheme.array))
-            return "indices", rows, scheme.replicates
+            _require_single(table, scheme)
+            return Plan("indices", _places(table, np.asarray(scheme.array)), scheme.replicates)
         case Weights():
-            _single(fit, scheme)
-            weights = np.asarray(scheme.array, dtype=np.float64)
-            if weights.shape[1] == table.frame.height:
-                weights = weights[:, table.order]
-            elif weights.shape[1] != table.rows:
-                raise ParameterError(
-                    f"Weights has {weights.shape[1]} columns and the frame {table.frame.height} rows",
-                    code="shape",
-                    param="scheme",
-                )
-            return "weights", np.ascontiguousarray(weights), scheme.replicates
+            _require_single(table, scheme)
+            return Plan("weights", _weights_of_rows(table, scheme), scheme.replicates)
         case _:
             raise ParameterError(
                 f"scheme must be a scheme such as Pairs(), got {quote(scheme)}",
@@ -115,24 +126,35 @@ def cluster_columns(scheme: Scheme) -> tuple[str, ...] | None:
     return None if by is None else tuple(by)
 
 
-def cluster_counts(fit: Fit, by: Sequence[str]) -> NDArray[np.int64]:
+def cluster_counts(table: Table, by: Sequence[str]) -> NDArray[np.int64]:
     """Return the number of clusters in each group."""
-    table = fit.request.table
-    index = cluster_numbers(fit.request.table, by).astype(np.int64)
-    parts = np.split(index, table.offsets[1:-1])
-    return np.array([int(one.max(initial=-1)) + 1 for one in parts], dtype=np.int64)
+    groups = np.split(cluster_numbers(table, by).astype(np.int64), table.offsets[1:-1])
+    return np.array([int(numbers.max(initial=-1)) + 1 for numbers in groups], dtype=np.int64)
 
 
-def _single(fit: Fit, scheme: Scheme) -> None:
-    if fit.request.table.groups != 1:
+def _require_single(table: Table, scheme: Scheme) -> None:
+    if table.groups != 1:
         raise ParameterError(
             f"{scheme!r} belongs to one fit, not to groups", code="grouped", param="scheme"
         )
 
 
-def _places(fit: Fit, rows: NDArray[np.int64]) -> NDArray[np.uint32]:
+def _weights_of_rows(table: Table, scheme: Weights) -> NDArray[np.float64]:
+    """Return the weights of the rows that count, shape (replicates, rows)."""
+    weights = np.asarray(scheme.array, dtype=np.float64)
+    if weights.shape[1] == table.frame.height:
+        weights = weights[:, table.order]
+    elif weights.shape[1] != table.rows:
+        raise ParameterError(
+            f"Weights has {weights.shape[1]} columns and the frame {table.frame.height} rows",
+            code="shape",
+            param="scheme",
+        )
+    return np.ascontiguousarray(weights)
+
+
+def _places(table: Table, rows: NDArray[np.int64]) -> NDArray[np.uint32]:
     """Return the caller's row numbers as places among the rows that count."""
-    table = fit.request.table
     height = table.frame.height
     if rows.size and int(rows.max()) >= height:
         raise ParameterError(
@@ -155,13 +177,12 @@ def _places(fit: Fit, rows: NDArray[np.int64]) -> NDArray[np.uint32]:
     return np.ascontiguousarray(moved, dtype=np.uint32)
 
 
-def _runs(fit: Fit, scheme: Blocks) -> NDArray[np.uint32]:
+def _runs(table: Table, scheme: Blocks) -> NDArray[np.uint32]:
     """Return the run of each row; at least one run must be longer than a block."""
-    table = fit.request.table
     runs = (
         np.zeros(table.rows, np.uint32)
         if scheme.within is None
-        else cluster_numbers(fit.request.table, scheme.within)
+        else cluster_numbers(table, scheme.within)
     )
     group = np.repeat(np.arange(table.groups), np.diff(table.offsets))
     _, sizes = np.unique(np.stack([group, runs]), axis=1, return_counts=True)
@@ -176,9 +197,9 @@ def _runs(fit: Fit, scheme: Blocks) -> NDArray[np.uint32]:
     return runs
 
 
-def _rows_a_draw(fit: Fit, scheme: Subsample) -> int:
-    sizes = np.diff(fit.request.table.offsets)
-    free = sum(fit.law.params[one].fixed is None for one in fit.request.names)
+def _rows_per_draw(request: Request, scheme: Subsample) -> int:
+    sizes = np.diff(request.table.offsets)
+    free = len(request.free)
     if scheme.m < free:
         raise ParameterError(
             f"{scheme.m} rows cannot determine the {free} free parameters of the law; give a larger m",
@@ -186,9 +207,9 @@ def _rows_a_draw(fit: Fit, scheme: Subsample) -> int:
             param="m",
         )
     if scheme.m >= int(sizes.min()):
-        whose = "the fit" if len(sizes) == 1 else "the smallest group"
+        holder = "the fit" if len(sizes) == 1 else "the smallest group"
         raise ParameterError(
-            f"Subsample draws fewer rows than there are, and {whose} has {int(sizes.min())}; "
+            f"Subsample draws fewer rows than there are, and {holder} has {int(sizes.min())}; "
             f"m={scheme.m} must be less",
             code="m",
             param="m",
@@ -196,11 +217,11 @@ def _rows_a_draw(fit: Fit, scheme: Subsample) -> int:
     return scheme.m
 
 
-def _require_targets(fit: Fit, scheme: Scheme) -> None:
+def _require_targets(request: Request, scheme: Scheme) -> None:
     """Refuse residuals whose scale moves with a parameter: their targets cannot be replaced."""
-    if isinstance(fit.request.residual, LogExcess):
+    if isinstance(request.residual, LogExcess):
         raise ParameterError(
-            f"{scheme!r} adds residuals to fitted values, and under {fit.request.residual!r} both are "
+            f"{scheme!r} adds residuals to fitted values, and under {request.residual!r} both are "
             "measured from a parameter whose range ends at the smallest target, so every replicate "
             "would be another question; use Pairs() or Clusters(...)",
             code="log_excess",
@@ -208,23 +229,22 @@ def _require_targets(fit: Fit, scheme: Scheme) -> None:
         )
 
 
-def _require_signs(fit: Fit, scheme: Wild) -> None:
-    if scheme.signs == "mammen" and nearly_absolute(fit):
+def _require_signs(estimates: Estimates, scheme: Wild) -> None:
+    if scheme.signs == "mammen" and nearly_absolute(estimates):
         raise ParameterError(
-            f'Wild("mammen") makes intervals 33 % short under {fit.loss!r}, which is nearly absolute '
-            'on these rows; use Wild("rademacher")',
+            f'Wild("mammen") makes intervals 33 % too narrow under {estimates.request.loss!r}, which is nearly '
+            'absolute on these rows; use Wild("rademacher")',
             code="near_l1",
             param="scheme",
         )
 
 
-def nearly_absolute(fit: Fit) -> bool:
+def nearly_absolute(estimates: Estimates) -> bool:
     """Return whether the loss is straight for most rows of any of the first groups."""
-    points = [fit._point(group) for group in range(min(fit.groups, LOOKED_AT))]
     return any(
-        is_nearly_absolute(fit.request, point, group)
-        for group, point in enumerate(points)
-        if all(np.isfinite(one) for one in point.values())
+        is_nearly_absolute(estimates.request, estimates.point(group), group)
+        for group in range(min(estimates.groups, LOOKED_AT))
+        if np.isfinite(estimates.params[group]).all()
     )
 
 
@@ -232,9 +252,15 @@ LOOKED_AT = 20
 """Groups looked at to see whether a loss is nearly absolute on its rows."""
 
 
-def _several_clusters(fit: Fit, scheme: Scheme, by: Sequence[str]) -> NDArray[np.uint32]:
-    clusters = cluster_numbers(fit.request.table, by)
-    if fit.request.table.groups == 1 and int(clusters.max()) == 0:
+def _clusters_of(table: Table, scheme: Bayesian | Wild | Jackknife) -> NDArray[np.uint32] | None:
+    if scheme.cluster is None:
+        return None
+    return _several_clusters(table, scheme, scheme.cluster)
+
+
+def _several_clusters(table: Table, scheme: Scheme, by: str | Sequence[str]) -> NDArray[np.uint32]:
+    clusters = cluster_numbers(table, by)
+    if table.groups == 1 and int(clusters.max()) == 0:
         raise DataError(
             f"{scheme!r} has one cluster only, so there is nothing to resample", code="one_cluster"
         )

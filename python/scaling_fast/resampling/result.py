@@ -1,23 +1,22 @@
-"""What a bootstrap is: a table of one row a replicate, summarised but never thinned."""
+"""What a bootstrap is: a table of one row per replicate, summarised but never thinned."""
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import html
-import operator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import polars as pl
 
 from scaling_fast.errors import ConvergenceError, ParameterError, quote
 from scaling_fast.findings import format_findings
-from scaling_fast.fitting.status import status_code
+from scaling_fast.fitting.result import Fit
+from scaling_fast.fitting.status import with_status_type
 from scaling_fast.laws.quantities import evaluate, named_formulas
-from scaling_fast.resampling.diagnostics import of_failures, of_scheme
+from scaling_fast.resampling.diagnostics import failure_findings, scheme_findings
+from scaling_fast.resampling.draws import Draws
 from scaling_fast.resampling.intervals.bands import band
 from scaling_fast.resampling.intervals.methods import (
     METHODS,
@@ -27,11 +26,14 @@ from scaling_fast.resampling.intervals.methods import (
     intervals,
 )
 from scaling_fast.resampling.intervals.small_sample import shrinkage, widening
-from scaling_fast.resampling.intervals.studentized import pivots_of
+from scaling_fast.resampling.intervals.studentized import studentized_errors
+from scaling_fast.resampling.jackknife import left_out
 from scaling_fast.resampling.multistart import multistart_check
 from scaling_fast.resampling.plan import cluster_columns
+from scaling_fast.resampling.schemes.entries import scheme_from_entry, scheme_to_entry
+from scaling_fast.runtime import archive
 from scaling_fast.runtime.process import require_usable_process
-from scaling_fast.validation import checked_failures, checked_level
+from scaling_fast.validation import checked_level
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -40,13 +42,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scaling_fast.findings import Finding
-    from scaling_fast.fitting.result import Fit
     from scaling_fast.resampling.multistart import MultistartCheck
     from scaling_fast.resampling.schemes import Scheme
 
 __all__ = ["METHODS", "MOST_FAILURES", "Bootstrap"]
-
-CANONICAL_NAN = np.uint64(0x7FF8000000000000)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -62,10 +61,10 @@ class Bootstrap:
     seed
         The seed; None was replaced by the one drawn.
     draws
-        One row a replicate: group keys, replicate, status, objective, parameters, derived
+        One row per replicate: group keys, replicate, status, objective, parameters, derived
         quantities. Unusable replicates keep their row.
     requested
-        Replicates asked for a group; `.draws` has fewer only after Ctrl-C.
+        Replicates asked for per group; `.draws` has fewer only after Ctrl-C.
     starts
         Starts searched in each replicate beside the warm one; 0 is the warm one alone.
     """
@@ -77,9 +76,16 @@ class Bootstrap:
     requested: int
     starts: int = 0
 
+    kind: ClassVar[str] = "bootstrap"
+
+    @property
+    def replicates(self) -> Draws:
+        """The draws with what can be asked of them: groups, usable values, a digest."""
+        return Draws(self.fit.request, self.draws, self.requested)
+
     @property
     def n(self) -> int:
-        """Replicates a group."""
+        """Replicates per group."""
         return self.requested
 
     @cached_property
@@ -88,8 +94,8 @@ class Bootstrap:
         require_usable_process()
         keys = self.fit.request.table.keys.columns
         return (
-            self.draws.filter(pl.col(self._column("status")) != "converged")
-            .group_by([*keys, self._column("status")], maintain_order=True)
+            self.draws.filter(pl.col(self.replicates.column("status")) != "converged")
+            .group_by([*keys, self.replicates.column("status")], maintain_order=True)
             .len(name="count")
         )
 
@@ -104,7 +110,7 @@ class Bootstrap:
         require_usable_process()
         if self.starts:
             return None
-        return multistart_check(self.fit, self.scheme, self.seed, self.requested)
+        return multistart_check(self.fit.estimates, self.scheme, self.seed, self.requested)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -112,15 +118,10 @@ class Bootstrap:
         unusable = int(self.failures["count"].sum()) if self.failures.height else 0
         lower = self.disagreement and self.disagreement.finding()
         return (
-            *of_failures(unusable, self.draws.height),
+            *failure_findings(unusable, self.draws.height),
             *([lower] if lower else []),
-            *of_scheme(self.fit, self.scheme),
+            *scheme_findings(self.fit.estimates, self.scheme),
         )
-
-    def _column(self, name: str) -> str:
-        """Return the name of a column of `.draws` that the law may have taken for itself."""
-        taken = [*self.fit.law.params, *self.fit.law.derived, *self.fit.request.table.keys.columns]
-        return f"draw_{name}" if name in taken else name
 
     @cached_property
     def digest(self) -> str:
@@ -129,18 +130,7 @@ class Bootstrap:
         Over group index and replicate (u64), status code (u8), objective and the parameters in the
         law's order (f64): whole columns one after the other, little-endian, every NaN the same.
         """
-        hasher = hashlib.sha256()
-        groups = self._group_of_draws().astype("<u8")
-        hasher.update(groups.tobytes())
-        hasher.update(self.draws[self._column("replicate")].to_numpy().astype("<u8").tobytes())
-        codes = self.draws[self._column("status")].to_physical().to_numpy()
-        hasher.update(codes.astype("u1").tobytes())
-        for name in (self._column("objective"), *self.fit.request.names):
-            values = np.array(self.draws[name].to_numpy(), dtype="<f8")
-            bits = values.view("<u8")
-            bits[np.isnan(values)] = CANONICAL_NAN
-            hasher.update(bits.tobytes())
-        return hasher.hexdigest()
+        return self.replicates.digest()
 
     # -- summaries ------------------------------------------------------------------------------
 
@@ -158,7 +148,7 @@ class Bootstrap:
         Parameters
         ----------
         level
-            Between 0 and 1: 0.95, not 95.
+            Confidence level, between 0 and 1: 0.95, not 95.
         method
             "percentile", "basic", "normal", "bc", "bca" or "studentized". Quantiles are of type 7, as
             numpy's. "bca" refits without each row (each cluster, under `Clusters`) for its
@@ -177,7 +167,7 @@ class Bootstrap:
             Below 20 rows draws of `Pairs` spread widely already and this makes them too wide: 95 %
             or more for a nominal 90.
         max_failures
-            Share of unusable replicates that is still accepted.
+            Largest share of unusable replicates that is accepted, from 0 to 1.
 
         Raises
         ------
@@ -189,68 +179,51 @@ class Bootstrap:
         level = checked_level(level)
         check_method(method, self.scheme, small_sample=small_sample)
         formulas = named_formulas(self.fit.law, self.fit.request.names, of)
-        for one in formulas.values():  # refused by its name before anything is drawn
-            evaluate(one, {name: np.ones(1) for name in self.fit.request.names})
-        jackknife = self._jackknife() if method == "bca" else None
-        pivots = self._pivots(formulas) if method == "studentized" else None
-        widen = widening(self.fit, self.scheme) if small_sample else None
-        shrink = shrinkage(self.fit, self.scheme)
+        for formula in formulas.values():  # refused by its name before anything is drawn
+            evaluate(formula, {name: np.ones(1) for name in self.fit.request.names})
+        estimates, draws = self.fit.estimates, self.replicates
+        without = None
+        if method == "bca":
+            without = left_out(estimates, cluster_columns(self.scheme))
+        errors = self._errors(formulas) if method == "studentized" else None
+        widen = widening(estimates, self.scheme) if small_sample else None
+        shrink = shrinkage(estimates, self.scheme)
 
-        def drawn(group: int) -> Replicates:
+        def replicates(group: int) -> Replicates:
             return Replicates(
-                self._usable(group, max_failures),
-                None if jackknife is None else jackknife._usable(group, max_failures),
-                None if pivots is None else pivots(group),
+                draws.usable(group, max_failures),
+                None if without is None else without.usable(group, max_failures),
+                None if errors is None else errors(group),
                 shrink[group],
                 None if widen is None else widen[group],
             )
 
         return intervals(
-            self.fit,
+            estimates,
             formulas,
             method=method,
             level=level,
-            drawn=drawn,
+            replicates=replicates,
             left_out_only=self.scheme.name == "jackknife",
             max_failures=max_failures,
         )
 
-    def _jackknife(self) -> Bootstrap:
-        from scaling_fast.resampling.run import bootstrap
-        from scaling_fast.resampling.schemes import Jackknife
-
-        return bootstrap(self.fit, Jackknife(cluster_columns(self.scheme)), progress=False)
-
-    def _pivots(
+    def _errors(
         self, formulas: Mapping[str, str]
     ) -> Callable[[int], tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """Return group -> standard errors of the estimates and of the usable draws."""
-        status = self._column("status")
-        return pivots_of(
-            self.fit,
+        draws = self.replicates
+        return studentized_errors(
+            self.fit.estimates,
             self.scheme,
             self.seed,
             self.requested,
             formulas,
             draws=self.draws.select(self.fit.request.names).to_numpy(),
-            group=self._group_of_draws(),
-            replicate=self.draws[self._column("replicate")].to_numpy().astype(np.int64),
-            good=(self.draws[status] == "converged").to_numpy(),
+            group=draws.groups_of_rows(),
+            replicate=self.draws[draws.column("replicate")].to_numpy().astype(np.int64),
+            good=(self.draws[draws.column("status")] == "converged").to_numpy(),
         )
-
-    def _group_of_draws(self) -> NDArray[np.int64]:
-        """Return the group of each row of `.draws`."""
-        table = self.fit.request.table
-        per_group = self.draws.height // max(table.groups, 1)
-        groups = np.repeat(np.arange(table.groups, dtype=np.int64), per_group)
-        if len(groups) != self.draws.height or self.draws.height != table.groups * self.requested:
-            if not table.keys.width:
-                return np.zeros(self.draws.height, dtype=np.int64)
-            require_usable_process()
-            order = table.keys.with_row_index("__group")
-            joined = self.draws.join(order, on=table.keys.columns, how="left", nulls_equal=True)
-            return joined["__group"].to_numpy().astype(np.int64)
-        return groups
 
     def cov(self, *, log: bool = False, max_failures: float = MOST_FAILURES) -> pl.DataFrame:
         """Return the covariance (ddof 1) of the draws as a square frame, in the law's order.
@@ -258,71 +231,35 @@ class Bootstrap:
         Parameters
         ----------
         log
-            Of the logarithms of the parameters, for those that are positive in every draw.
+            Whether to return the covariance of the logarithms, for parameters that are positive in
+            every draw.
         max_failures
-            Share of unusable replicates that is still accepted.
+            Largest share of unusable replicates that is accepted, from 0 to 1.
         """
         if self.fit.groups != 1:
             raise ParameterError(
                 "cov() belongs to one fit; filter `.draws` by group", code="grouped", param="cov"
             )
-        draws = self._usable(0, max_failures)
+        draws = self.replicates.usable(0, max_failures)
         if log:
-            for one, values in draws.items():
+            for name, values in draws.items():
                 if not (values > 0).all():
                     raise ParameterError(
-                        f"{quote(one)} is not positive in every draw, so it has no logarithm",
+                        f"{quote(name)} is not positive in every draw, so it has no logarithm",
                         code="log",
-                        param=one,
+                        param=name,
                     )
-            draws = {one: np.log(values) for one, values in draws.items()}
+            draws = {name: np.log(values) for name, values in draws.items()}
         with np.errstate(all="ignore"):
             matrix = np.atleast_2d(np.cov(np.array(list(draws.values())), ddof=1))
         if self.scheme.name == "jackknife":
             count = len(next(iter(draws.values())))
             matrix = matrix * (count - 1) ** 2 / count
-        matrix = matrix * shrinkage(self.fit, self.scheme)[0] ** 2
+        matrix = matrix * shrinkage(self.fit.estimates, self.scheme)[0] ** 2
         return pl.DataFrame(
-            {"parameter": list(draws)} | {one: matrix[:, j] for j, one in enumerate(draws)}
+            {"parameter": list(draws)}
+            | {name: matrix[:, place] for place, name in enumerate(draws)}
         )
-
-    def _usable(self, group: int, max_failures: float) -> dict[str, NDArray[np.float64]]:
-        """Return parameter -> values over the usable replicates of one group."""
-        max_failures = checked_failures(max_failures)
-        part = self._of_group(group)
-        # In numpy: a forked child has no threads of polars to filter with.
-        codes = part[self._column("status")].to_physical().to_numpy()
-        good = codes == status_code("converged")
-        failed = int(part.height - good.sum())
-        if failed == 0 and part.height < 2:
-            raise ParameterError(
-                f"an interval needs at least 2 replicates, got {part.height}; ask for a larger n",
-                code="too_few",
-                param="n",
-            )
-        if part.height == 0 or failed > max_failures * part.height or good.sum() < 2:
-            raise ConvergenceError(
-                f"{failed} of {part.height} replicates are unusable (see `.failures`), more than max_failures="
-                f'{max_failures:g} allows; the design may not identify the law: try starts="multi", fix a '
-                "parameter, or pass a larger max_failures and report the count",
-                code="failures",
-            )
-        return {one: part[one].to_numpy()[good] for one in self.fit.request.names}
-
-    def _of_group(self, group: int) -> pl.DataFrame:
-        """Return the rows of one group."""
-        keys = self.fit.request.table.keys
-        if not keys.width:
-            return self.draws
-        if self.draws.height == self.requested * keys.height:
-            return self.draws[group * self.requested : (group + 1) * self.requested]
-        require_usable_process()
-        # By place, not by name: polars takes some names for patterns.
-        same = [
-            self.draws[one].alias("v").eq_missing(value)
-            for one, value in zip(keys.columns, keys.row(group), strict=True)
-        ]
-        return self.draws.filter(functools.reduce(operator.and_, same))
 
     def predict(
         self,
@@ -342,9 +279,9 @@ class Bootstrap:
             "confidence": percentile interval of the curve. "prediction": of a new run, the curve's
             draws plus residuals of the fit drawn at random, widened by sqrt(n/(n - p)).
         level
-            Between 0 and 1.
+            Confidence level, between 0 and 1.
         max_failures
-            Share of unusable replicates that is still accepted.
+            Largest share of unusable replicates that is accepted, from 0 to 1.
         """
         require_usable_process()
         level = checked_level(level)
@@ -367,11 +304,11 @@ class Bootstrap:
             )
         return band(
             self.fit,
-            self._usable(0, max_failures),
+            self.replicates.usable(0, max_failures),
             frame,
             level=level,
             noise=self.seed if interval == "prediction" else None,
-            shrink=shrinkage(self.fit, self.scheme)[0],
+            shrink=shrinkage(self.fit.estimates, self.scheme)[0],
         )
 
     # -- showing --------------------------------------------------------------------------------
@@ -406,8 +343,37 @@ class Bootstrap:
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(self.summary())}</pre>"
 
-    def save(self, path: str | Path, *, force: bool = False) -> None:
-        """Write draws, fit and question to one file that `scaling_fast.load` reads back."""
-        from scaling_fast.loading import save
+    # -- saving ---------------------------------------------------------------------------------
 
-        save(self, path, force=force)
+    def save(self, path: str | Path, *, force: bool = False) -> None:
+        """Write draws, fit and question to one file that `scaling_fast.load` reads back.
+
+        Raises
+        ------
+        CheckpointError
+            For an existing file without `force`, and for a path that cannot be written.
+        """
+        archive.write(path, self.kind, *self.archive_entry(), force=force)
+
+    def archive_entry(self) -> tuple[archive.Entry, archive.Frames]:
+        """Return the bootstrap as JSON and Arrow hold it."""
+        entry, frames = self.fit.archive_entry()
+        scheme, tables = scheme_to_entry(self.scheme)
+        own = {"boot_seed": self.seed, "n": self.requested, "starts": self.starts}
+        return entry | scheme | own, frames | tables | {"draws": self.draws}
+
+    @classmethod
+    def from_archive_entry(
+        cls, entry: Mapping[str, Any], frames: Mapping[str, pl.DataFrame]
+    ) -> Bootstrap:
+        """Return the bootstrap that `archive_entry` wrote."""
+        fit = Fit.from_archive_entry(entry, frames)
+        taken = [*fit.law.params, *fit.law.derived]
+        return cls(
+            fit,
+            scheme_from_entry(entry, frames),
+            entry["boot_seed"],
+            with_status_type(frames["draws"], taken),
+            entry["n"],
+            entry["starts"],
+        )

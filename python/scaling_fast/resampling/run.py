@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
-
-import polars as pl
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 from scaling_fast.errors import CheckpointError, DataError, ParameterError, quote
 from scaling_fast.fitting.result import Fit
-from scaling_fast.resampling.draws import UNFINISHED, replicate_table
+from scaling_fast.resampling.draws import Draws
 from scaling_fast.resampling.execution.jobs import Job
 from scaling_fast.resampling.execution.shards import BLOCK, ExecutionPlan, Gathered, gathered
 from scaling_fast.resampling.multistart import MULTI_STARTS
-from scaling_fast.resampling.plan import as_drawn
+from scaling_fast.resampling.plan import plan_for
 from scaling_fast.resampling.result import Bootstrap
 from scaling_fast.resampling.schemes import Pairs
-from scaling_fast.resampling.streaming.run import condensed
+from scaling_fast.resampling.streaming.run import summarised
 from scaling_fast.runtime.progress import watched
 from scaling_fast.runtime.resources import checked_threads, require_memory
 from scaling_fast.validation import checked_seed, whole_number
@@ -34,7 +32,19 @@ __all__ = ["bootstrap"]
 DEFAULT_N = 10_000
 
 MOST_STARTS = 10_000
-"""Starts a replicate that can still be meant."""
+"""Starts per replicate above which the number can only be a slip of the pen."""
+
+
+class Options(TypedDict, total=False):
+    """The options of `bootstrap` that do not change the type of its answer."""
+
+    n: int | None
+    starts: str | int
+    seed: int | None
+    threads: int | None
+    executor: Any
+    shards: int | None
+    progress: bool | Callable[[int, int], object] | None
 
 
 @overload
@@ -42,56 +52,28 @@ def bootstrap(
     fit: Fit,
     scheme: Scheme = ...,
     *,
-    n: int | None = ...,
-    starts: str | int = ...,
-    seed: int | None = ...,
-    threads: int | None = ...,
-    executor: Any = ...,
-    shards: int | None = ...,
     keep: Literal["draws"] | PathLike[str] = ...,
-    progress: bool | Callable[[int, int], object] | None = ...,
+    **options: Unpack[Options],
 ) -> Bootstrap: ...
 @overload
 def bootstrap(
     fit: Sequence[Fit],
     scheme: Scheme = ...,
     *,
-    n: int | None = ...,
-    starts: str | int = ...,
-    seed: int | None = ...,
-    threads: int | None = ...,
-    executor: Any = ...,
-    shards: int | None = ...,
     keep: Literal["draws"] | PathLike[str] = ...,
-    progress: bool | Callable[[int, int], object] | None = ...,
+    **options: Unpack[Options],
 ) -> list[Bootstrap]: ...
 @overload
 def bootstrap(
-    fit: Fit,
-    scheme: Scheme = ...,
-    *,
-    n: int | None = ...,
-    starts: str | int = ...,
-    seed: int | None = ...,
-    threads: int | None = ...,
-    executor: Any = ...,
-    shards: int | None = ...,
-    keep: Literal["summary"],
-    progress: bool | Callable[[int, int], object] | None = ...,
+    fit: Fit, scheme: Scheme = ..., *, keep: Literal["summary"], **options: Unpack[Options]
 ) -> BootstrapSummary: ...
 @overload
 def bootstrap(
     fit: Sequence[Fit],
     scheme: Scheme = ...,
     *,
-    n: int | None = ...,
-    starts: str | int = ...,
-    seed: int | None = ...,
-    threads: int | None = ...,
-    executor: Any = ...,
-    shards: int | None = ...,
     keep: Literal["summary"],
-    progress: bool | Callable[[int, int], object] | None = ...,
+    **options: Unpack[Options],
 ) -> list[BootstrapSummary]: ...
 def bootstrap(
     fit: Fit | Sequence[Fit],
@@ -106,27 +88,28 @@ def bootstrap(
     keep: str | PathLike[str] = "draws",
     progress: bool | Callable[[int, int], object] | None = None,
 ) -> Bootstrap | BootstrapSummary | list[Bootstrap] | list[BootstrapSummary]:
-    """Return a fit refitted `n` times, or one `Bootstrap` a fit of a list, on common draws.
+    """Return a fit refitted `n` times; for a list of fits one `Bootstrap` each, on common draws.
 
     Parameters
     ----------
     fit
-        What `scaling_fast.fit` returned; a list of fits with equally many rows a group shares its
+        What `scaling_fast.fit` returned; fits with equally many rows per group, in a list, share their
         draws, so that differences between laws or losses can be bootstrapped.
     scheme
         `Pairs()`, `Clusters("run")`, `Strata("budget")`, `Blocks(5, within="run")`, `Bayesian()`,
         `Residuals()`, `Wild()`, `Parametric()`, `Jackknife()`, `Subsample(m)`, `Indices(array)`,
         `Weights(array)`.
     n
-        Replicates a group, 10,000 by default. It follows from the scheme for `Jackknife`,
+        Replicates per group, 1 or more; 10,000 by default. It follows from the scheme for `Jackknife`,
         `Indices` and `Weights`.
     starts
         "warm" refits from the fit's optimum, "multi" from nine searched starts as well, an int from
         that many. Warm is right for designs that identify the law and wrong on ridges.
     seed
-        Below 2**64; None draws one, kept in `.seed`. Replicate i is the same for every n.
+        Seed, from 0 to 2**64 - 1; None draws one, kept in `.seed`. Replicate i is the same for every n.
     threads
-        Threads; else SCALING_FAST_THREADS, else the cores of this process. Results do not depend on it.
+        Number of threads, from 1 to 1024; else SCALING_FAST_THREADS, else the cores of this process.
+        Results do not depend on it.
         With an executor: threads of each task, 1 by default.
     executor
         None computes in this process; else any object with `submit(fn, *args)` whose answer has
@@ -134,7 +117,7 @@ def bootstrap(
         `mpi4py.futures`. Workers need this version of the package and nothing else. What a worker
         that died held is computed again; the results are those without an executor, bit for bit.
     shards
-        In how many parts the replicates are computed; by default some tens to thousands.
+        Number of parts in which the replicates are computed, 1 or more; tens to thousands by default.
     keep
         "draws"; "summary" for a `BootstrapSummary`, which keeps counts, moments and bins, so that memory
         does not grow with n; or a `Path`: a folder to which every part is written as it ends, and from which
@@ -169,24 +152,25 @@ def bootstrap(
     here = checked_threads(threads)
     # A worker has its share of the machine already: it starts no threads unless told to.
     task = here if executor is None or threads is not None else 1
-    ways = ExecutionPlan.checked(executor, shards, task, here)
+    execution = ExecutionPlan.checked(executor, shards, task, here)
     fits = [fit] if isinstance(fit, Fit) else _several(fit)
     if path is not None and not isinstance(fit, Fit):
         _make(path)
     results: list[Any] = []
-    for place, one in enumerate(fits):
-        kind, table, fixed = as_drawn(one, scheme)
-        count = _count(n, fixed, scheme)
-        job = Job.around(one, kind, table, seed=seed, starts=extra)
+    for place, each in enumerate(fits):
+        estimates = each.estimates
+        plan = plan_for(estimates, scheme)
+        count = _count(n, plan.replicates, scheme)
+        job = Job(estimates, plan, seed, extra)
         folder = path if path is None or isinstance(fit, Fit) else path / f"fit-{place}"
         with watched(progress, "refitting") as watch:
             if keep == "summary":
-                _require_room(one, min(count, BLOCK))
-                results.append(condensed(one, scheme, seed, job, count, ways, watch))
+                _require_room(each, min(count, BLOCK))
+                results.append(summarised(each, scheme, job, count, execution, watch))
             else:
-                _require_room(one, count)
-                found = gathered(job, count, ways, path=folder, watch=watch)
-                results.append(_bootstrap(one, scheme, seed, count, extra, found))
+                _require_room(each, count)
+                found = gathered(job, count, execution, path=folder, watch=watch)
+                results.append(_bootstrap(each, scheme, seed, count, extra, found))
     return results[0] if isinstance(fit, Fit) else results
 
 
@@ -215,16 +199,12 @@ def _bootstrap(
     fit: Fit, scheme: Scheme, seed: int, count: int, starts: int, found: Gathered
 ) -> Bootstrap:
     """Return the draws as a result; what ended the run early is raised with it."""
-    draws = replicate_table(fit, found.status, found.objective, found.params, count)
-    boot = Bootstrap(fit, scheme, seed, draws, count, starts)
+    draws = Draws.of(fit.request, found.status, found.objective, found.params, count)
+    boot = Bootstrap(fit, scheme, seed, draws.frame, count, starts)
     if found.interrupted:
-        column = boot._column("status")
         stopped = KeyboardInterrupt("interrupted; the finished replicates are in .partial")
-        # Column by column: a forked child has no threads of polars to filter a frame with.
-        finished = draws[column] != UNFINISHED
-        part = pl.DataFrame([one.filter(finished) for one in draws.get_columns()])
         stopped.partial = Bootstrap(  # type: ignore[attr-defined]
-            fit, scheme, seed, part, count, starts
+            fit, scheme, seed, draws.finished().frame, count, starts
         )
         raise stopped
     if found.failure is not None:
@@ -257,13 +237,17 @@ def _make(path: Path) -> None:
 
 
 def _several(fits: Any) -> list[Fit]:
-    if not isinstance(fits, Sequence) or not fits or not all(isinstance(one, Fit) for one in fits):
+    if (
+        not isinstance(fits, Sequence)
+        or not fits
+        or not all(isinstance(each, Fit) for each in fits)
+    ):
         raise ParameterError(
             f"bootstrap wants a Fit or a list of them, got {quote(fits)}", code="fit", param="fit"
         )
     first = fits[0].request.table.offsets.tolist()
-    for one in fits[1:]:
-        if one.request.table.offsets.tolist() != first:
+    for other in fits[1:]:
+        if other.request.table.offsets.tolist() != first:
             raise DataError(
                 "common draws need fits of the same rows: the groups of these differ in number or size",
                 code="common_draws",

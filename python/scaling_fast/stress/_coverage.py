@@ -13,10 +13,10 @@ from scaling_fast.findings import Finding
 from scaling_fast.fitting.result import Fit
 from scaling_fast.frames.clusters import cluster_numbers
 from scaling_fast.laws.quantities import evaluate, named_formulas
-from scaling_fast.resampling.intervals.batched import Asked
+from scaling_fast.resampling.intervals.batched import IntervalQuestion
 from scaling_fast.resampling.intervals.methods import EXPANDED, METHODS, MOST_FAILURES
-from scaling_fast.resampling.intervals.studentized import require_pivots
-from scaling_fast.resampling.plan import as_drawn, cluster_columns
+from scaling_fast.resampling.intervals.studentized import require_errors
+from scaling_fast.resampling.plan import cluster_columns, plan_for
 from scaling_fast.resampling.schemes import Pairs
 from scaling_fast.runtime.process import require_usable_process
 from scaling_fast.runtime.progress import watched
@@ -148,7 +148,7 @@ def coverage(
     seed = checked_seed(seed)
     _require_scheme(fit, scheme, methods, small_sample=small_sample)
     formulas = named_formulas(fit.law, fit.request.names, of)
-    point = dict(fit._complete(truth) if truth is not None else fit.params)
+    point = dict(fit.request.complete(truth) if truth is not None else fit.params)
     design = Design(
         fit,
         point,
@@ -158,7 +158,7 @@ def coverage(
         _share(icc),
         seed,
     )
-    asked = Asked(
+    asked = IntervalQuestion(
         scheme, methods, n, level, formulas, small_sample, max_failures, checked_threads(threads)
     )
     targets = {
@@ -174,11 +174,10 @@ def coverage(
         try:
             for first in range(0, n_sim, CHUNK):
                 count = min(CHUNK, n_sim - first)
-                ends.append(
-                    asked.ends(
-                        design.sets(first, count, asked.threads), _seed(seed, first // CHUNK)
-                    )
-                )
+                sets = design.sets(first, count, asked.threads)
+                found = asked.ends(sets.estimates, _seed(seed, first // CHUNK))
+                found[~sets.converged] = np.nan
+                ends.append(found)
                 if callback is not None:
                     callback(first + count, n_sim)
         except KeyboardInterrupt as stop:
@@ -197,7 +196,7 @@ def _seed(seed: int, chunk: int) -> int:
 
 def _stress(
     ends: Sequence[NDArray[np.float64]],
-    asked: Asked,
+    asked: IntervalQuestion,
     targets: Mapping[str, float],
     settings: Mapping[str, Any],
 ) -> Stress:
@@ -301,7 +300,7 @@ def _findings(table: pl.DataFrame, level: float, n_sim: int) -> tuple[Finding, .
 def _require_single(fit: Any) -> None:
     if not isinstance(fit, Fit):
         raise ParameterError(f"coverage wants a Fit, got {quote(fit)}", code="fit", param="fit")
-    fit._single("coverage")
+    fit.require_single("coverage")
 
 
 def _methods(method: Any) -> tuple[str, ...]:
@@ -325,7 +324,7 @@ def _methods(method: Any) -> tuple[str, ...]:
 def _require_scheme(
     fit: Fit, scheme: Scheme, methods: tuple[str, ...], *, small_sample: bool
 ) -> None:
-    as_drawn(fit, scheme)
+    plan_for(fit.estimates, scheme)
     if scheme.name in ("jackknife", "indices", "weights"):
         raise ParameterError(
             f"{scheme!r} holds one set of replicates, and every simulated data set needs its own; use a "
@@ -334,7 +333,7 @@ def _require_scheme(
             param="scheme",
         )
     if "studentized" in methods or "delta" in methods:
-        require_pivots(fit, scheme if "studentized" in methods else Pairs())
+        require_errors(fit.estimates, scheme if "studentized" in methods else Pairs())
     unwidened = [one for one in methods if one not in (*EXPANDED, "delta")]
     if small_sample and unwidened:
         raise ParameterError(

@@ -10,9 +10,8 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.errors import DataError, ParameterError, quote
+from scaling_fast.fitting.estimates import Estimates
 from scaling_fast.fitting.request import Request
-from scaling_fast.fitting.result import Fit
-from scaling_fast.fitting.status import status_column
 from scaling_fast.frames.table import read_only
 from scaling_fast.resampling.intervals.bands import with_noise
 
@@ -21,7 +20,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["NOISES", "Design"]
+    from scaling_fast.fitting.result import Fit
+
+__all__ = ["NOISES", "Design", "Simulated", "checked_noise", "spread"]
 
 NOISES = ("normal", "t3", "clustered")
 
@@ -73,79 +74,84 @@ class Design:
             drawn = math.sqrt(self.icc) * shared + math.sqrt(1.0 - self.icc) * drawn
         return np.asarray(self.sd * drawn)
 
-    def sets(self, first: int, count: int, threads: int) -> Fit:
-        """Return data sets `first` to `first + count - 1`, fitted: one group each.
+    def sets(self, first: int, count: int, threads: int) -> Simulated:
+        """Return data sets `first` to `first + count - 1`, fitted as `starts="auto"` does: one group each.
 
         Raises
         ------
         DataError
             When noise takes a target out of what the residual allows.
         """
+        request = self._request(first, count)
+        columns, interrupted = request.fit(None, threads=threads)
+        if interrupted:
+            raise KeyboardInterrupt
+        params = np.ascontiguousarray(columns.params, dtype=np.float64)
+        return Simulated(Estimates(request, params), columns.converged)
+
+    def _request(self, first: int, count: int) -> Request:
+        """Return the question of `count` data sets, side by side."""
+        request, table = self.fit.request, self.fit.request.table
+
+        def tiled(values: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+            return None if values is None else read_only(np.tile(values, count))
+
+        label = "simulation"
+        while label in (*request.names, *request.law.derived):
+            label += "_"
+        rows = table.frame[pl.Series(table.order)]
+        sets = replace(
+            table,
+            arrays={name: read_only(np.tile(v, count)) for name, v in table.arrays.items()},
+            target=read_only(self._targets(first, count)),
+            weights=tiled(table.weights),
+            sigma=tiled(table.sigma),
+            offsets=read_only(np.arange(count + 1, dtype=np.int64) * table.rows),
+            keys=pl.DataFrame({label: np.arange(first, first + count)}),
+            order=read_only(np.arange(count * table.rows, dtype=np.int64)),
+            frame=pl.concat([rows] * count),
+            findings=(),
+        )
+        return Request(request.law, sets, request.loss, request.residual)
+
+    def _targets(self, first: int, count: int) -> NDArray[np.float64]:
+        """Return the fitted law plus noise, data set after data set."""
         request, table = self.fit.request, self.fit.request.table
         program = request.program
-        curve = np.asarray(
-            program.invert_target(
-                np.asarray(
-                    program.evaluate(
-                        [table.arrays[one] for one in program.columns],
-                        [self.truth[one] for one in request.names],
-                    )
-                )
-            )
-        )
+        inputs = [table.arrays[name] for name in program.columns]
+        values = program.evaluate(inputs, [self.truth[name] for name in request.names])
+        curve = np.asarray(program.invert_target(np.asarray(values)))
         sigma = 1.0 if table.sigma is None else table.sigma
-        truth = {one: np.full(table.rows, value) for one, value in self.truth.items()}
+        truth = {name: np.full(table.rows, value) for name, value in self.truth.items()}
         with np.errstate(all="ignore"):
             targets = [
-                with_noise(self.fit, curve, self.errors(first + i) * sigma, truth)
-                for i in range(count)
+                with_noise(request, curve, self.errors(first + place) * sigma, truth)
+                for place in range(count)
             ]
-        target = np.concatenate(targets)
+        target = np.ascontiguousarray(np.concatenate(targets))
         if not np.isfinite(target).all():
             raise DataError(
                 "the fitted law plus noise is not finite at every row, so no data can be simulated; give "
                 "truth= and sd= that the residual allows",
                 code="simulation",
             )
-
-        def tiled(values: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
-            return None if values is None else read_only(np.tile(values, count))
-
-        label = "simulation"
-        while label in (*request.names, *self.fit.law.derived):
-            label += "_"
-        columns = table.frame[pl.Series(table.order)]
-        many = replace(
-            table,
-            arrays={name: read_only(np.tile(v, count)) for name, v in table.arrays.items()},
-            target=read_only(np.ascontiguousarray(target)),
-            weights=tiled(table.weights),
-            sigma=tiled(table.sigma),
-            offsets=read_only(np.arange(count + 1, dtype=np.int64) * table.rows),
-            keys=pl.DataFrame({label: np.arange(first, first + count)}),
-            order=read_only(np.arange(count * table.rows, dtype=np.int64)),
-            frame=pl.concat([columns] * count),
-            findings=(),
-        )
-        return _fitted(
-            Request(request.law, many, request.loss, request.residual), self.fit.seed, threads
-        )
+        return target
 
 
-def _fitted(request: Request, seed: int, threads: int) -> Fit:
-    """Return every group fitted as `starts="auto"` does, without the diagnostics nobody will read."""
-    numbers, interrupted = request.fit(None, threads=threads)
-    if interrupted:
-        raise KeyboardInterrupt
-    params = {one: numbers["params"][:, j] for j, one in enumerate(request.names)}
-    status = status_column(numbers["status"])
-    frame = pl.DataFrame(
-        [*request.table.keys.get_columns()]
-        + [pl.Series(one, np.ascontiguousarray(values)) for one, values in params.items()]
-    )
-    good = (status == "converged").to_numpy()
-    proof = np.column_stack([numbers["gradient"], numbers["decrease"], numbers["multiplier"]])
-    return Fit(request, frame, (), None, seed, proof, good)
+@dataclass(frozen=True, slots=True, eq=False)
+class Simulated:
+    """Data sets of one design, each fitted.
+
+    Attributes
+    ----------
+    estimates
+        One group per data set.
+    converged
+        Whether the certificate of each data set's fit holds, shape (data sets,).
+    """
+
+    estimates: Estimates
+    converged: NDArray[np.bool_]
 
 
 def spread(fit: Fit) -> float:
@@ -157,9 +163,9 @@ def spread(fit: Fit) -> float:
         Without a degree of freedom.
     """
     table = fit.request.table
-    residual = fit.request.rows(0, fit.params)[0]
+    residual = fit.request.rows(0, fit.params).residual
     weights = np.ones(table.rows) if table.weights is None else table.weights
-    spare = float(weights.sum()) - sum(fit._moves(one) for one in fit.request.names)
+    spare = table.weight_sum - fit.free_parameters
     if spare <= 0:
         raise DataError(
             "as many parameters as rows leave no residual to simulate from; give sd=", code="no_dof"

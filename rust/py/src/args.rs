@@ -2,11 +2,12 @@
 
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
-use scaling_core::batch::{Scheme, Starts};
+use scaling_core::batch::Scheme;
 use scaling_core::loss::{Criterion, Density, Loss};
-use scaling_core::problem::Residual;
+use scaling_core::question::Starts;
 use scaling_core::resample::noise::Signs;
 use scaling_core::resample::residuals::Leverage;
+use scaling_core::residual::Residual;
 use scaling_core::space::ParamSpec;
 
 use crate::error::{parameter, raise};
@@ -60,7 +61,7 @@ pub(crate) fn specs(params: Vec<(Option<f64>, f64, f64, Option<f64>)>) -> Vec<Pa
     params.into_iter().map(|(start, lower, upper, fixed)| ParamSpec { start, lower, upper, fixed }).collect()
 }
 
-/// None for automatic starts, a number of them, or one row a start.
+/// None for automatic starts, a number of them, or one row per start.
 pub(crate) fn starts(value: Option<&Bound<'_, PyAny>>) -> PyResult<Starts> {
     let Some(value) = value else { return Ok(Starts::Auto) };
     if let Ok(count) = value.extract::<usize>() {

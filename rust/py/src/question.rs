@@ -6,6 +6,7 @@ use pyo3::types::PyDict;
 use scaling_core::batch::{self, Control, FitRow, Resampling};
 use scaling_core::columns::Columns;
 use scaling_core::point;
+use scaling_core::question;
 use scaling_core::solve::Status;
 
 use crate::args;
@@ -23,7 +24,7 @@ pub(crate) fn statuses() -> Vec<(&'static str, &'static str)> {
 #[pyclass(frozen, module = "scaling_fast._core")]
 #[derive(Debug)]
 pub(crate) struct Question {
-    pub(crate) inner: batch::Question,
+    pub(crate) inner: question::Question,
 }
 
 fn vector(array: &PyReadonlyArray1<'_, f64>) -> Vec<f64> {
@@ -49,7 +50,7 @@ impl Question {
         offset: Option<(usize, bool)>,
     ) -> PyResult<Self> {
         if params.len() != program.inner.params().len() {
-            return Err(parameter(py, "params", "one entry a parameter", &params.len().to_string()));
+            return Err(parameter(py, "params", "one entry per parameter", &params.len().to_string()));
         }
         let columns = Columns {
             names: program.inner.columns().to_vec(),
@@ -58,9 +59,9 @@ impl Question {
             weights: weights.as_ref().map(vector),
             sigma: sigma.as_ref().map(vector),
             // A negative one is far beyond the rows, and refused with the others.
-            offsets: offsets.as_array().iter().map(|&one| one as usize).collect(),
+            offsets: offsets.as_array().iter().map(|&offset| offset as usize).collect(),
         };
-        let inner = batch::Question {
+        let inner = question::Question {
             program: program.inner.clone(),
             columns: columns.checked().map_err(|error| raise(py, &error))?,
             residual: args::residual(py, residual, offset, params.len())?,
@@ -70,7 +71,7 @@ impl Question {
         Ok(Self { inner })
     }
 
-    /// Fit every group: a mapping of column name to array, one entry a group, and whether Ctrl-C ended it early.
+    /// Fit every group: a mapping of column name to array, one entry per group, and whether Ctrl-C ended it early.
     #[pyo3(signature = (starts, *, threads, progress=None))]
     fn fit<'py>(
         &self,
@@ -86,7 +87,7 @@ impl Question {
         Ok((fit_table(py, &ran.value, self.inner.params.len())?, ran.interrupted))
     }
 
-    /// Refit every group around `params` (groups x parameters): status codes, objectives, one array a parameter, and
+    /// Refit every group around `params` (groups x parameters): status codes, objectives, one array per parameter, and
     /// whether Ctrl-C ended it early.
     #[pyo3(signature = (params, kind, table, *, first, count, seed, starts, threads, progress=None))]
     #[expect(clippy::too_many_arguments, reason = "the fields of one resampling, all by name")]
@@ -160,7 +161,7 @@ impl Question {
             return Err(parameter(py, "group", "the number of a group", &group.to_string()));
         }
         if params.len() != self.inner.params.len() {
-            return Err(parameter(py, "params", "one value a parameter", &params.len().to_string()));
+            return Err(parameter(py, "params", "one value per parameter", &params.len().to_string()));
         }
         Ok(())
     }

@@ -34,7 +34,7 @@ pub(crate) fn again<'py>(
     let resampling = Resampling { scheme: args::scheme(py, kind, table)?, first: 0, count: 0, seed, starts };
     let control = Control::default();
     let ran = enter(py, &control, picks.len(), None, || {
-        batch::again(&question.inner, &base, &resampling, &picks, threads, &control)
+        batch::selected(&question.inner, &base, &resampling, &picks, threads, &control)
     })?;
     let status = ran.value.status.iter().map(|s| *s as u8).collect();
     Ok((PyArray1::from_vec(py, status), PyArray1::from_vec(py, ran.value.objective), ran.interrupted))
@@ -66,7 +66,7 @@ pub(crate) fn errors<'py>(
         return Err(parameter(
             py,
             "draws",
-            "as many rows a group, one column a parameter",
+            "as many rows per group, one column per parameter",
             &format!("{rows} x {width}"),
         ));
     }

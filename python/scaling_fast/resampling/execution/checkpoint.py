@@ -10,14 +10,16 @@ import numpy as np
 
 from scaling_fast.errors import CheckpointError, quote
 from scaling_fast.fitting.status import status_code
-from scaling_fast.resampling.execution.jobs import ONE_A_REPLICATE, Answer
+from scaling_fast.resampling.execution.jobs import Answer
 from scaling_fast.resampling.execution.messages import Damaged, Foreign, packed, unpacked
 from scaling_fast.runtime.files import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
+
+    from numpy.typing import NDArray
 
     from scaling_fast.resampling.execution.jobs import Job
 
@@ -96,12 +98,12 @@ class Checkpoint:
             For a shard that was cut short or altered, or is of another run.
         """
         for path in sorted(self.path.glob(f"{SHARD}*{SUFFIX}")):
-            words, arrays = self._read(path, "shard")
-            if words["run"] != self._identity:
-                self._refuse_other(path, words["run"])
+            header, arrays = self._read(path, "shard")
+            if header["run"] != self._identity:
+                self._refuse_other(path, header["run"])
             yield Answer(
-                words["first"],
-                words["count"],
+                header["first"],
+                header["count"],
                 arrays["status"],
                 arrays["objective"],
                 list(arrays["params"]),
@@ -141,9 +143,9 @@ class Checkpoint:
         for part in self.path.glob(".*.part"):  # what a writer that was killed left half done
             part.unlink(missing_ok=True)
         if path.exists():
-            words, _ = self._read(path, RUN)
-            if words["run"] != self._identity:
-                self._refuse_other(path, words["run"])
+            header, _ = self._read(path, RUN)
+            if header["run"] != self._identity:
+                self._refuse_other(path, header["run"])
             return
         write_whole(path, packed(RUN, {"run": self._identity}, {}))
 
@@ -219,29 +221,37 @@ class Checkpoint:
 
 def _identity(job: Job) -> dict[str, str]:
     """Return what makes a run this run: name -> text or sha256."""
-    words, arrays = unpacked("task", job.to_bytes())
-    question, call = words["question"], words["call"]
-    data = hashlib.sha256()
-    for name in sorted(one for one in arrays if one.startswith("question:")):
-        data.update(f"{name} {arrays[name].dtype.str}\n".encode() + arrays[name].tobytes())
-    drawn = hashlib.sha256()
-    for name in sorted(one for one in arrays if one.startswith("call:") and one != "call:params"):
-        drawn.update(f"{name} {arrays[name].dtype.str}\n".encode() + arrays[name].tobytes())
-    if job.call["kind"] in ONE_A_REPLICATE:
-        drawn.update(np.ascontiguousarray(job.call["table"]).tobytes())
+    header, arrays = unpacked("task", job.to_bytes())
+    question, call = header["question"], header["call"]
+    data = _sum_of(arrays, [name for name in arrays if name.startswith("question:")])
+    drawn = _sum_of(
+        arrays, [name for name in arrays if name.startswith("call:") and name != "call:params"]
+    )
+    if job.rows_per_replicate is not None:
+        drawn.update(np.ascontiguousarray(job.rows_per_replicate).tobytes())
     start = arrays["call:params"].tobytes()
-    rest = {one: said for one, said in call.items() if one not in ("params", "seed", "starts")}
+    scheme = {
+        name: value for name, value in call.items() if name not in ("params", "seed", "starts")
+    }
     return {
-        "version of scaling_fast": str(words["version"]),
+        "version of scaling_fast": str(header["version"]),
         "formula": f"{question['formula']} of {question['columns']}",
         "loss": f"{question['loss']} of {question['residual']} residuals {question['offset']}",
         "set of parameters' bounds": f"{question['params']}",
         "data": data.hexdigest(),
         "fit to start from": hashlib.sha256(start).hexdigest(),
-        "scheme": f"{rest} {drawn.hexdigest()}",
+        "scheme": f"{scheme} {drawn.hexdigest()}",
         "seed": str(call["seed"]),
         "number of starts": str(call["starts"]),
     }
+
+
+def _sum_of(arrays: Mapping[str, NDArray[Any]], names: Sequence[str]) -> Any:
+    """Return the sha256 of named arrays, in the order of their names."""
+    found = hashlib.sha256()
+    for name in sorted(names):
+        found.update(f"{name} {arrays[name].dtype.str}\n".encode() + arrays[name].tobytes())
+    return found
 
 
 def _finished(answer: Answer) -> list[tuple[int, int]]:

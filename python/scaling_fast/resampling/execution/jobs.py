@@ -15,17 +15,18 @@ from scaling_fast._core import __version__
 from scaling_fast.resampling.execution.messages import Foreign, packed, unpacked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from scaling_fast.fitting.request import Request
-    from scaling_fast.fitting.result import Fit
+    from scaling_fast._core import Question
+    from scaling_fast.fitting.estimates import Estimates
+    from scaling_fast.resampling.plan import Plan
 
-__all__ = ["ONE_A_REPLICATE", "Answer", "Job"]
+__all__ = ["ROW_PER_REPLICATE", "Answer", "Job"]
 
-ONE_A_REPLICATE = frozenset({"indices", "weights"})
-"""Schemes whose table has one row a replicate: a task carries its own rows alone."""
+ROW_PER_REPLICATE = frozenset({"indices", "weights"})
+"""Schemes whose table has one row per replicate: a task carries its own rows alone."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +38,7 @@ class Answer:
     status, objective
         Shape (groups, count).
     params
-        One array a parameter, shape (groups, count).
+        One array per parameter, shape (groups, count).
     interrupted
         Whether some are unfinished.
     """
@@ -52,64 +53,85 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """What is resampled, and everything but the range of a call to `Request.resample`.
+    """What is resampled, and everything about it but the range of replicates.
 
     Attributes
     ----------
-    request
-        The question.
-    call
-        Arguments of `Question.resample`: params, kind, table, seed, starts.
+    estimates
+        The question and the parameters that refits begin from.
+    plan
+        The scheme on its rows.
+    seed
+        Seed of the draws, from 0 to 2**64 - 1.
+    starts
+        Searched starts of each replicate beside the warm one, 0 or more.
     """
 
-    request: Request
-    call: Mapping[str, Any]
-
-    @classmethod
-    def around(cls, fit: Fit, kind: str, table: Any, *, seed: int, starts: int) -> Job:
-        """Return the job of refits around a fit, drawn as the core calls it."""
-        base = np.column_stack([fit.table[name].to_numpy() for name in fit.request.names])
-        call = {
-            "params": np.ascontiguousarray(base, dtype=np.float64),
-            "kind": kind,
-            "table": table,
-            "seed": seed,
-            "starts": starts,
-        }
-        return cls(fit.request, call)
+    estimates: Estimates
+    plan: Plan
+    seed: int
+    starts: int
 
     @property
     def groups(self) -> int:
         """The number of groups."""
-        return self.request.table.groups
+        return self.estimates.groups
 
-    def here(self, first: int, count: int, *, threads: int, progress: Any = None) -> Answer:
+    @property
+    def names(self) -> list[str]:
+        """The parameters in the law's order."""
+        return self.estimates.request.names
+
+    def here(
+        self,
+        first: int,
+        count: int,
+        *,
+        threads: int,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Answer:
         """Return a range of replicates computed in this process."""
-        return replicates_of(
-            self.request.question, dict(self.call), first, count, threads, progress
+        question = self.estimates.request.question
+        return replicates_of(question, self._call(), first, count, threads, progress)
+
+    def _call(self) -> dict[str, Any]:
+        """Return the arguments of `Question.resample` that every shard shares."""
+        return {
+            "params": self.estimates.params,
+            "kind": self.plan.kind,
+            "table": self.plan.table,
+            "seed": self.seed,
+            "starts": self.starts,
+        }
+
+    @property
+    def rows_per_replicate(self) -> NDArray[Any] | None:
+        """The table of a scheme that has one row per replicate, of which a task carries its own alone."""
+        table = self.plan.table
+        return (
+            table if self.plan.kind in ROW_PER_REPLICATE and isinstance(table, np.ndarray) else None
         )
 
     def to_bytes(self) -> bytes:
         """Return the question all shards share."""
-        question, arrays = self.request.spoken()
-        call = dict(self.call)
-        if call["kind"] in ONE_A_REPLICATE:
+        question, arrays = self.estimates.request.to_message()
+        call = self._call()
+        if self.rows_per_replicate is not None:
             call["table"] = None
-        held: dict[str, NDArray[Any]] = {}
-        words = {name: taken_apart(value, name, held) for name, value in call.items()}
+        apart: dict[str, NDArray[Any]] = {}
+        header = {name: taken_apart(value, name, apart) for name, value in call.items()}
         return packed(
             "task",
-            {"version": __version__, "question": question, "call": words},
-            {f"question:{name}": one for name, one in arrays.items()}
-            | {f"call:{name}": one for name, one in held.items()},
+            {"version": __version__, "question": question, "call": header},
+            {f"question:{name}": values for name, values in arrays.items()}
+            | {f"call:{name}": values for name, values in apart.items()},
         )
 
     def part(self, first: int, count: int, threads: int) -> bytes:
         """Return the range of one shard, with what of the scheme belongs to it alone."""
-        held = {}
-        if self.call["kind"] in ONE_A_REPLICATE:
-            held["table"] = self.call["table"][first : first + count]
-        return packed("part", {"first": first, "count": count, "threads": threads}, held)
+        rows = self.rows_per_replicate
+        own = {} if rows is None else {"table": rows[first : first + count]}
+        return packed("part", {"first": first, "count": count, "threads": threads}, own)
 
     def answer(self, raw: bytes, asked: str) -> Answer:
         """Return what a worker answered to the messages whose `seal` is `asked`.
@@ -121,59 +143,81 @@ class Job:
         ScalingError, InternalError
             The worker's own.
         """
-        words, arrays = unpacked("answer", raw)
-        if words.get("asked") != asked:
+        header, arrays = unpacked("answer", raw)
+        if header.get("asked") != asked:
             raise Foreign("it answers another task")
-        if "error" in words:
-            kind = getattr(errors, words["error"])
-            raise kind(words["message"], **words["where"])
+        if "error" in header:
+            kind = getattr(errors, header["error"])
+            raise kind(header["message"], **header["where"])
         return Answer(
-            words["first"],
-            words["count"],
+            header["first"],
+            header["count"],
             arrays["status"],
             arrays["objective"],
             list(arrays["params"]),
-            words["interrupted"],
+            header["interrupted"],
         )
 
 
-def taken_apart(value: Any, name: str, held: dict[str, NDArray[Any]]) -> Any:
-    """Return a value as JSON holds it, its arrays put into `held` under names of their own."""
+def taken_apart(value: Any, name: str, apart: dict[str, NDArray[Any]]) -> Any:
+    """Return a value as JSON holds it, its arrays put into `apart` under names of their own."""
     if isinstance(value, np.ndarray):
-        held[name] = value
+        apart[name] = value
         return {"array": name}
     if isinstance(value, tuple):
-        return {"tuple": [taken_apart(one, f"{name}.{j}", held) for j, one in enumerate(value)]}
+        return {
+            "tuple": [
+                taken_apart(part, f"{name}.{place}", apart) for place, part in enumerate(value)
+            ]
+        }
     return value
 
 
-def rejoined(value: Any, held: Mapping[str, NDArray[Any]]) -> Any:
+def rejoined(value: Any, apart: Mapping[str, NDArray[Any]]) -> Any:
     """Return the value that `taken_apart` took apart."""
     match value:
         case {"array": name}:
-            return held[name]
+            return apart[name]
         case {"tuple": parts}:
-            return tuple(rejoined(one, held) for one in parts)
+            return tuple(rejoined(part, apart) for part in parts)
     return value
 
 
 def with_prefix(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
-    return {one.removeprefix(prefix): v for one, v in arrays.items() if one.startswith(prefix)}
+    """Return the arrays whose names begin with a prefix, without it."""
+    return {
+        name.removeprefix(prefix): values
+        for name, values in arrays.items()
+        if name.startswith(prefix)
+    }
 
 
 def replicates_of(
-    question: Any, call: dict[str, Any], first: int, count: int, threads: int, progress: Any
+    question: Question,
+    call: Mapping[str, Any],
+    first: int,
+    count: int,
+    threads: int,
+    progress: Callable[[int, int], object] | None,
 ) -> Answer:
-    params, kind, table = (call.pop(one) for one in ("params", "kind", "table"))
-    status, objective, columns, interrupted = question.resample(
-        params, kind, table, first=first, count=count, threads=threads, progress=progress, **call
+    """Return a range of replicates of a question, computed here; `call` is what every shard shares."""
+    status, objective, params, interrupted = question.resample(
+        call["params"],
+        call["kind"],
+        call["table"],
+        first=first,
+        count=count,
+        seed=call["seed"],
+        starts=call["starts"],
+        threads=threads,
+        progress=progress,
     )
-    groups = len(params)
+    shape = (len(call["params"]), count)
     return Answer(
         first,
         count,
-        status.reshape(groups, count),
-        objective.reshape(groups, count),
-        [one.reshape(groups, count) for one in columns],
+        status.reshape(shape),
+        objective.reshape(shape),
+        [column.reshape(shape) for column in params],
         interrupted,
     )

@@ -35,10 +35,10 @@ BLOCK = 1024
 """Replicates summed at a time; a part of the definition of the moments' last bits."""
 
 LOCAL_PART = 2**16
-"""Refits of a part that this process computes and forgets: some megabytes."""
+"""Refits in a part that this process computes and forgets: some megabytes."""
 
 MOST_PARTS = 100_000
-"""Of them, however many replicates are asked for."""
+"""Parts at most, however many replicates are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,13 @@ class ExecutionPlan:
     Attributes
     ----------
     executor
-        None, or an object with `submit`.
+        None for this process, or an object with `submit`.
     shards
-        How many, or None.
+        Number of shards, 1 or more; None to choose.
     threads
-        Threads of a task.
+        Threads of each task, 1 or more.
     here
-        Threads of this process.
+        Threads of this process, 1 or more.
     """
 
     executor: Any
@@ -64,7 +64,7 @@ class ExecutionPlan:
 
     @classmethod
     def checked(cls, executor: Any, shards: Any, threads: int, here: int) -> ExecutionPlan:
-        """Return ways that can be gone, or raise ParameterError."""
+        """Return a plan that can be carried out, or raise ParameterError."""
         return cls(checked_executor(executor), checked_shards(shards), threads, here)
 
 
@@ -77,7 +77,7 @@ class Gathered:
     status, objective
         Shape (groups * count,).
     params
-        One such array a parameter.
+        One such array per parameter.
     interrupted
         Whether Ctrl-C ended it; what was not reached is "unfinished".
     failure
@@ -94,7 +94,7 @@ class Gathered:
 def gathered(
     job: Job,
     count: int,
-    ways: ExecutionPlan,
+    execution: ExecutionPlan,
     *,
     path: Path | None,
     watch: Callable[[int, int], object] | None,
@@ -106,65 +106,65 @@ def gathered(
     CheckpointError
         For a folder that cannot be used.
     """
-    if path is None and ways.executor is None and ways.shards is None:
-        one = job.here(0, count, threads=ways.here, progress=watch)
-        flat = [column.reshape(-1) for column in one.params]
+    if path is None and execution.executor is None and execution.shards is None:
+        whole = job.here(0, count, threads=execution.here, progress=watch)
+        flat = [column.reshape(-1) for column in whole.params]
         return Gathered(
-            one.status.reshape(-1), one.objective.reshape(-1), flat, one.interrupted, None
+            whole.status.reshape(-1), whole.objective.reshape(-1), flat, whole.interrupted, None
         )
     groups = job.groups
     status = np.full((groups, count), UNFINISHED, dtype=np.uint8)
     objective = np.full((groups, count), np.nan)
-    params = [np.full((groups, count), np.nan) for _ in job.request.names]
+    params = [np.full((groups, count), np.nan) for _ in job.names]
 
     def place(answer: Answer) -> None:
         at = slice(answer.first, min(answer.first + answer.count, count))
-        held = slice(0, max(at.stop - at.start, 0))
-        status[:, at] = answer.status[:, held]
-        objective[:, at] = answer.objective[:, held]
+        known = slice(0, max(at.stop - at.start, 0))
+        status[:, at] = answer.status[:, known]
+        objective[:, at] = answer.objective[:, known]
         for column, values in zip(params, answer.params, strict=True):
-            column[:, at] = values[:, held]
+            column[:, at] = values[:, known]
 
     interrupted = False
     with contextlib.ExitStack() as stack:
         store = None if path is None else stack.enter_context(Checkpoint(path, job))
         for answer in store.shards() if store is not None else ():
             place(answer)
-        ranges = cut(_gaps(status), groups, ways.shards)
-        flight = _flight(job, ranges, count, ways, watch)
+        ranges = cut(_gaps(status), groups, execution.shards)
+        runner = _runner(job, ranges, count, execution, watch)
         try:
-            for answer in flight:
+            for answer in runner:
                 place(answer)
                 if store is not None:
                     store.keep(answer)
         except KeyboardInterrupt:
             interrupted = True
-            for answer in flight.salvage():
+            for answer in runner.salvage():
                 place(answer)
                 if store is not None:
                     store.keep(answer)
         except BaseException:
-            flight.cancel()
+            runner.cancel()
             raise
         failure = None if store is None else store.failure
     flat = [column.reshape(-1) for column in params]
     return Gathered(status.reshape(-1), objective.reshape(-1), flat, interrupted, failure)
 
 
-def _flight(
+def _runner(
     job: Job,
     ranges: list[tuple[int, int]],
     count: int,
-    ways: ExecutionPlan,
+    execution: ExecutionPlan,
     watch: Callable[[int, int], object] | None,
 ) -> ShardRunner:
     done = count - sum(size for _, size in ranges)
     return ShardRunner(
         job,
         ranges,
-        ways.executor,
-        threads=ways.threads,
-        here=ways.here,
+        execution.executor,
+        threads=execution.threads,
+        here=execution.here,
         watch=watch,
         done=done * job.groups,
     )
@@ -184,7 +184,7 @@ class Block:
     Attributes
     ----------
     first, count
-        Which.
+        Number of the first replicate, and how many there are.
     status
         Shape (groups, count).
     names, params
@@ -202,13 +202,13 @@ class Block:
         for group, codes in enumerate(self.status):
             good = codes == CONVERGED
             yield {
-                one: np.ascontiguousarray(values[group][good])
-                for one, values in zip(self.names, self.params, strict=True)
+                name: np.ascontiguousarray(values[group][good])
+                for name, values in zip(self.names, self.params, strict=True)
             }
 
 
 def blocks(
-    job: Job, count: int, ways: ExecutionPlan, watch: Callable[[int, int], object] | None
+    job: Job, count: int, execution: ExecutionPlan, watch: Callable[[int, int], object] | None
 ) -> Iterator[Block]:
     """Give the replicates 0 to `count` in order, `BLOCK` at a time whatever the shards, and hold few of them.
 
@@ -217,16 +217,16 @@ def blocks(
     KeyboardInterrupt
         On Ctrl-C, after the last block before the first unfinished replicate.
     """
-    shards = ways.shards
-    if shards is None and ways.executor is None:
+    shards = execution.shards
+    if shards is None and execution.executor is None:
         # Parts of this size keep the threads of this process busy, and memory small.
         shards = min(max(1, -(-count * job.groups // LOCAL_PART)), MOST_PARTS)
     ranges = cut([(0, count)] if count else [], job.groups, shards, BLOCK)
-    flight = _flight(job, ranges, count, ways, watch)
+    runner = _runner(job, ranges, count, execution, watch)
     early: dict[int, Answer] = {}
     at = 0
     try:
-        for answer in flight:
+        for answer in runner:
             if answer.interrupted:
                 continue
             early[answer.first] = answer
@@ -235,17 +235,17 @@ def blocks(
                 yield from _blocks(job, ready)
                 at += ready.count
     except BaseException:
-        flight.cancel()
+        runner.cancel()
         raise
 
 
 def _blocks(job: Job, answer: Answer) -> Iterator[Block]:
     for start in range(0, answer.count, BLOCK):
-        held = slice(start, min(start + BLOCK, answer.count))
+        inside = slice(start, min(start + BLOCK, answer.count))
         yield Block(
             answer.first + start,
-            held.stop - start,
-            answer.status[:, held],
-            job.request.names,
-            [one[:, held] for one in answer.params],
+            inside.stop - start,
+            answer.status[:, inside],
+            job.names,
+            [column[:, inside] for column in answer.params],
         )

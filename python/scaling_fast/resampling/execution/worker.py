@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scaling_fast._core import __version__
 from scaling_fast.errors import InternalError, ResourceError, ScalingError, quote
+from scaling_fast.fitting.request import Request
 from scaling_fast.resampling.execution.jobs import Answer, rejoined, replicates_of, with_prefix
 from scaling_fast.resampling.execution.messages import Damaged, Foreign, packed, seal, unpacked
 
@@ -27,24 +29,24 @@ def run(question: bytes, part: bytes) -> bytes:
     """
     asked = ""
     try:
-        words, arrays = unpacked("task", question)
-        own, held = unpacked("part", part)
+        task, arrays = unpacked("task", question)
+        own, rows = unpacked("part", part)
         asked = seal(question, part)
-        if words["version"] != __version__:
+        if task["version"] != __version__:
             raise ResourceError(
-                f"a worker has scaling_fast {__version__} and was asked by {quote(words['version'])}, "
+                f"a worker has scaling_fast {__version__} and was asked by {quote(task['version'])}, "
                 "so its replicates might differ; install the same version on every worker",
                 code="version",
             )
-        answer = _computed(words, arrays, own, held)
+        answer = _computed(task, arrays, own, rows)
     except (Damaged, Foreign) as error:
         return _failed(ResourceError(f"a task cannot be read: {error}", code="task"), asked)
     except (ScalingError, InternalError) as error:
         return _failed(error, asked)
-    words = {"first": answer.first, "count": answer.count, "interrupted": answer.interrupted}
+    header = {"first": answer.first, "count": answer.count, "interrupted": answer.interrupted}
     return packed(
         "answer",
-        words | {"asked": asked},
+        header | {"asked": asked},
         {
             "status": answer.status,
             "objective": answer.objective,
@@ -54,25 +56,25 @@ def run(question: bytes, part: bytes) -> bytes:
 
 
 def _computed(
-    words: Mapping[str, Any],
+    task: Mapping[str, Any],
     arrays: Mapping[str, NDArray[Any]],
     part: Mapping[str, Any],
-    own: Mapping[str, NDArray[Any]],
+    rows: Mapping[str, NDArray[Any]],
 ) -> Answer:
-    from scaling_fast.fitting.request import Request
-
-    question = Request.heard(words["question"], with_prefix(arrays, "question:"))
-    held = with_prefix(arrays, "call:")
-    call = {name: rejoined(value, held) for name, value in words["call"].items()}
-    if "table" not in own:
-        return replicates_of(question, call, part["first"], part["count"], part["threads"], None)
-    answer = replicates_of(question, call | dict(own), 0, part["count"], part["threads"], None)
-    return Answer(part["first"], *(getattr(answer, one) for one in Answer.__slots__[1:]))
+    question = Request.from_message(task["question"], with_prefix(arrays, "question:"))
+    apart = with_prefix(arrays, "call:")
+    call = {name: rejoined(value, apart) for name, value in task["call"].items()}
+    first, count, threads = part["first"], part["count"], part["threads"]
+    if "table" not in rows:
+        return replicates_of(question, call, first, count, threads, None)
+    # The rows of this shard alone came along, so that they are numbered from 0.
+    answer = replicates_of(question, call | dict(rows), 0, count, threads, None)
+    return replace(answer, first=first)
 
 
 def _failed(error: ScalingError | InternalError, asked: str) -> bytes:
     where = {
-        one: getattr(error, one, None) for one in ("code", "column", "row", "param", "position")
+        name: getattr(error, name, None) for name in ("code", "column", "row", "param", "position")
     }
-    words = {"error": type(error).__name__, "message": str(error), "where": where, "asked": asked}
-    return packed("answer", words, {})
+    header = {"error": type(error).__name__, "message": str(error), "where": where, "asked": asked}
+    return packed("answer", header, {})

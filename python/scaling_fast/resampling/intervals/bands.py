@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from scaling_fast.fitting.request import Request
     from scaling_fast.fitting.result import Fit
 
 __all__ = ["band", "with_noise"]
@@ -43,26 +44,26 @@ def band(
     frame
         Where to predict; None for the fitted frame.
     level
-        Between 0 and 1.
+        Confidence level, between 0 and 1.
     noise
         Seed of the residuals added for new runs; None for the curve alone.
     shrink
         What the distance of a draw from the estimate is multiplied by; not 1 for subsamples.
     """
     base = fit.predict(frame)
-    columns = {one: base[one].to_numpy() for one in fit.request.program.columns}
+    columns = {name: base[name].to_numpy() for name in fit.request.program.columns}
     count = len(next(iter(draws.values())))
-    added = None if noise is None else _noise(fit, count, noise)
+    residuals = None if noise is None else _noise(fit, count, noise)
     middle = base[base.columns[-2]].to_numpy()
     tail = (1.0 - level) / 2.0
     ends = np.empty((base.height, 2))
     for row in range(base.height):
         # One row of columns against every draw: the law's formula with parameters as columns.
-        values = _curve(fit, {one: float(values[row]) for one, values in columns.items()}, draws)
+        values = _curve(fit, {name: float(column[row]) for name, column in columns.items()}, draws)
         if shrink != 1.0:
             values = middle[row] + shrink * (values - middle[row])
-        if added is not None:
-            values = with_noise(fit, values, added, draws)
+        if residuals is not None:
+            values = with_noise(fit.request, values, residuals, draws)
         ends[row] = quantiles(np.ascontiguousarray(values), [tail, 1.0 - tail])
     taken = base.columns
     return pl.DataFrame(
@@ -80,24 +81,24 @@ def _curve(
 ) -> NDArray[np.float64]:
     program = fit.request.program
     everything = dict(draws) | {
-        one: np.full(len(next(iter(draws.values()))), value) for one, value in at.items()
+        name: np.full(len(next(iter(draws.values()))), value) for name, value in at.items()
     }
     swapped = Program(fit.law.formula, list(everything))
     values = swapped.evaluate(
-        [np.ascontiguousarray(everything[one]) for one in swapped.columns], []
+        [np.ascontiguousarray(everything[name]) for name in swapped.columns], []
     )
     return np.asarray(program.invert_target(np.asarray(values)))
 
 
 def _noise(fit: Fit, count: int, seed: int) -> NDArray[np.float64]:
-    """Residuals of the fit drawn at random by their weights; numpy's Philox keyed by the seed.
+    """Return residuals of the fit drawn at random by their weights, from numpy's Philox keyed by the seed.
 
     They are not centred: where zero lies among them is what the loss decided.
     """
     table = fit.request.table
     if table.sigma is not None:
         raise ParameterError(
-            "a fit with sigma= says how precise each of its rows is, and nothing of a new run's "
+            "a fit with sigma= says how precise each of its rows is, and nothing about a new run's "
             'precision; use interval="confidence"',
             code="sigma",
             param="interval",
@@ -109,20 +110,20 @@ def _noise(fit: Fit, count: int, seed: int) -> NDArray[np.float64]:
         weights = table.weights[np.argsort(table.order, kind="stable")]
         total = float(weights.sum())
         weights = weights / total
-    free = sum(fit._moves(one) for one in fit.law.params)
+    free = fit.free_parameters
     inflate = math.sqrt(total / (total - free)) if total > free else math.nan
     rng = np.random.Generator(np.random.Philox(key=np.array([seed, 2], dtype=np.uint64)))
     return inflate * rng.choice(residuals, size=count, p=weights)
 
 
 def with_noise(
-    fit: Fit,
+    request: Request,
     values: NDArray[np.float64],
     noise: NDArray[np.float64],
     draws: Mapping[str, NDArray[np.float64]],
 ) -> NDArray[np.float64]:
     """Return new runs: residuals are fitted minus observed on the residual's own scale."""
-    program, residual = fit.request.program, fit.request.residual
+    program, residual = request.program, request.residual
     if program.transform is not None:
         return np.asarray(
             program.invert_target(np.asarray(program.transform_target(values)) - noise)

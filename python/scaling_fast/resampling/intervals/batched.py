@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_fast.fitting.status import status_column
+from scaling_fast.fitting.status import status_code
 from scaling_fast.frames.clusters import cluster_numbers
 from scaling_fast.laws.quantities import evaluate
+from scaling_fast.resampling.execution.jobs import Job
 from scaling_fast.resampling.intervals.methods import ends_of
 from scaling_fast.resampling.intervals.small_sample import shrinkage, widening
 from scaling_fast.resampling.intervals.studentized import standard_errors
-from scaling_fast.resampling.plan import as_drawn, cluster_columns, cluster_counts
+from scaling_fast.resampling.plan import Plan, cluster_columns, cluster_counts, plan_for
 from scaling_fast.resampling.schemes import Clusters, Pairs, Residuals, Subsample
 
 if TYPE_CHECKING:
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from scaling_fast.fitting.result import Fit
+    from scaling_fast.fitting.estimates import Estimates
     from scaling_fast.resampling.schemes import Scheme
 
-__all__ = ["Asked"]
+__all__ = ["IntervalQuestion"]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class IntervalQuestion:
     """What is asked of every data set.
 
     Attributes
@@ -49,123 +50,120 @@ class Asked:
     max_failures: float
     threads: int
 
-    def ends(self, sets: Fit, seed: int) -> NDArray[np.float64]:
+    def ends(self, sets: Estimates, seed: int) -> NDArray[np.float64]:
         """Return the ends of every interval, shape (data sets, formulas, methods, 2); NaN where refused."""
-        estimates = np.array(
-            [evaluate(text, _columns(sets)) for text in self.formulas.values()]
-        ).T.reshape(sets.groups, len(self.formulas))
+        values = [evaluate(text, sets.columns) for text in self.formulas.values()]
+        middle = np.array(values).T.reshape(sets.groups, len(self.formulas))
         out = np.full((sets.groups, len(self.formulas), len(self.methods), 2), np.nan)
         if "delta" in self.methods:
-            out[:, :, self.methods.index("delta")] = self._delta(sets, estimates)
-        drawn = [one for one in self.methods if one != "delta"]
+            out[:, :, self.methods.index("delta")] = self._delta(sets, middle)
+        drawn = [method for method in self.methods if method != "delta"]
         if drawn:
-            self._drawn(sets, seed, estimates, drawn, out)
-        out[~sets._global] = np.nan
+            self._drawn(sets, seed, middle, drawn, out)
         return out
 
-    def _delta(self, sets: Fit, estimates: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _delta(self, sets: Estimates, middle: NDArray[np.float64]) -> NDArray[np.float64]:
         from scipy.special import stdtrit
 
         by = cluster_columns(self.scheme)
         like: Scheme = Clusters(by) if by is not None else Pairs()
-        if by is None and sets.loss.name == "squared":
+        if by is None and sets.request.loss.name == "squared":
             like = Residuals()
         nothing = np.full((sets.groups, 1, len(sets.request.names)), np.nan)
         errors, _ = standard_errors(sets, like, 0, nothing, self.formulas, self.threads)
         freedom = np.array([free for _, free in widening(sets, like)])
         half = stdtrit(freedom, 0.5 + self.level / 2)[:, None] * errors
-        return np.stack([estimates - half, estimates + half], axis=-1)
+        return np.stack([middle - half, middle + half], axis=-1)
 
     def _drawn(
         self,
-        sets: Fit,
+        sets: Estimates,
         seed: int,
-        estimates: NDArray[np.float64],
+        middle: NDArray[np.float64],
         methods: Sequence[str],
         out: NDArray[np.float64],
     ) -> None:
-        good, draws = self._resampled(sets, seed, *as_drawn(sets, self.scheme)[:2], self.n)
-        errors = left_out = None
-        if "studentized" in methods:
-            table = np.stack([draws[one] for one in sets.request.names], axis=-1)
-            errors = standard_errors(sets, self.scheme, seed, table, self.formulas, self.threads)
-            if isinstance(self.scheme, Subsample):
-                errors = (
-                    errors[0],
-                    errors[1] * math.sqrt(self.scheme.m / sets.request.table.offsets[1]),
-                )
-        if "bca" in methods:
-            by = cluster_columns(self.scheme)
-            clusters = None if by is None else cluster_numbers(sets.request.table, by)
-            size = int(sets.request.table.offsets[1] if by is None else cluster_counts(sets, by)[0])
-            left_out = self._resampled(sets, seed, "jackknife", clusters, size)
+        """Write the ends of every bootstrap interval into `out`."""
+        draws = self._resampled(sets, seed, plan_for(sets, self.scheme), self.n)
+        errors = self._errors(sets, seed, draws) if "studentized" in methods else None
+        without = self._left_out(sets, seed) if "bca" in methods else None
         widen = widening(sets, self.scheme) if self.small_sample else [None] * sets.groups
         shrink = shrinkage(sets, self.scheme)
         for place, text in enumerate(self.formulas.values()):
-            values = _by_group(text, draws)
-            without = None if left_out is None else _by_group(text, left_out[1])
+            values = draws.evaluated(text)
+            jackknives = None if without is None else without.evaluated(text)
             for g in range(sets.groups):
-                if _too_few(good[g], self.max_failures):
+                good = draws.good[g]
+                if _too_few(good, self.max_failures):
                     continue
-                jackknife = None
-                if without is not None and left_out is not None:
-                    usable = left_out[0][g]
-                    jackknife = None if _too_few(usable, self.max_failures) else without[g][usable]
+                estimate = float(middle[g, place])
                 for method in methods:
-                    if method == "bca" and jackknife is None:
-                        continue
-                    pivot = None
-                    kept = good[g]
+                    jackknife = pivot = None
+                    kept = good
+                    if method == "bca" and without is not None and jackknives is not None:
+                        if _too_few(without.good[g], self.max_failures):
+                            continue
+                        jackknife = jackknives[g][without.good[g]]
                     if method == "studentized" and errors is not None:
                         each = errors[1][g, :, place]
-                        kept = kept & np.isfinite(each) & (each > 0.0)
-                        if kept.sum() < (1.0 - self.max_failures) * good[g].sum():
+                        kept = good & np.isfinite(each) & (each > 0.0)
+                        if kept.sum() < (1.0 - self.max_failures) * good.sum():
                             continue
                         pivot = (float(errors[0][g, place]), np.ascontiguousarray(each[kept]))
-                    estimate = float(estimates[g, place])
+                    drawn = np.ascontiguousarray(values[g][kept])
+                    if shrink[g] != 1.0:
+                        drawn = estimate + shrink[g] * (drawn - estimate)
                     out[g, place, self.methods.index(method)] = ends_of(
                         method,
                         self.level,
                         estimate,
-                        estimate + shrink[g] * (values[g][kept] - estimate)
-                        if shrink[g] != 1.0
-                        else np.ascontiguousarray(values[g][kept]),
+                        drawn,
                         left_out=jackknife,
                         errors=pivot,
                         widen=widen[g],
                     )
 
-    def _resampled(
-        self, sets: Fit, seed: int, kind: str, table: Any, count: int
-    ) -> tuple[NDArray[np.bool_], dict[str, NDArray[np.float64]]]:
-        """Return which replicates are usable, and their parameters, each of shape (data sets, count)."""
-        base = np.ascontiguousarray(sets.table.select(sets.request.names).to_numpy())
-        status, _, params, interrupted = sets.request.resample(
-            base,
-            kind,
-            table,
-            first=0,
-            count=count,
-            seed=seed,
-            starts=0,
-            threads=self.threads,
-        )
-        if interrupted:
+    def _errors(
+        self, sets: Estimates, seed: int, draws: _Resampled
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the standard errors of the estimates and of every replicate."""
+        table = np.stack([draws.params[name] for name in sets.request.names], axis=-1)
+        own, each = standard_errors(sets, self.scheme, seed, table, self.formulas, self.threads)
+        if isinstance(self.scheme, Subsample):
+            # m rows vary more than n: both spreads are wanted on the scale of n rows.
+            each = each * math.sqrt(self.scheme.m / sets.request.table.offsets[1])
+        return own, each
+
+    def _left_out(self, sets: Estimates, seed: int) -> _Resampled:
+        """Return the refits without each row, or each cluster."""
+        table = sets.request.table
+        by = cluster_columns(self.scheme)
+        clusters = None if by is None else cluster_numbers(table, by)
+        size = int(table.offsets[1] if by is None else cluster_counts(table, by)[0])
+        return self._resampled(sets, seed, Plan("jackknife", clusters), size)
+
+    def _resampled(self, sets: Estimates, seed: int, plan: Plan, count: int) -> _Resampled:
+        answer = Job(sets, plan, seed=seed, starts=0).here(0, count, threads=self.threads)
+        if answer.interrupted:
             raise KeyboardInterrupt
-        shape = (sets.groups, count)
-        good = (status_column(status) == "converged").to_numpy().reshape(shape)
-        columns = zip(sets.request.names, params, strict=True)
-        return good, {one: np.asarray(values).reshape(shape) for one, values in columns}
+        params = zip(sets.request.names, answer.params, strict=True)
+        return _Resampled(
+            answer.status == status_code("converged"),
+            {name: np.asarray(values) for name, values in params},
+        )
 
 
-def _columns(sets: Fit) -> dict[str, NDArray[np.float64]]:
-    return {one: sets.table[one].to_numpy() for one in sets.request.names}
+@dataclass(frozen=True, slots=True, eq=False)
+class _Resampled:
+    """Which replicates are usable, and their parameters, each of shape (data sets, replicates)."""
 
+    good: NDArray[np.bool_]
+    params: Mapping[str, NDArray[np.float64]]
 
-def _by_group(text: str, draws: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    shape = next(iter(draws.values())).shape
-    flat = {one: np.ascontiguousarray(values.ravel()) for one, values in draws.items()}
-    return evaluate(text, flat).reshape(shape)
+    def evaluated(self, text: str) -> NDArray[np.float64]:
+        """Return a formula of parameters, shape (data sets, replicates)."""
+        flat = {name: np.ascontiguousarray(values.ravel()) for name, values in self.params.items()}
+        return evaluate(text, flat).reshape(self.good.shape)
 
 
 def _too_few(good: NDArray[np.bool_], max_failures: float) -> bool:

@@ -1,4 +1,4 @@
-"""Intervals of quantities of parameters from their replicates: one row a quantity and group."""
+"""Intervals of quantities of parameters from their replicates: one row per quantity and group."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from scaling_fast.fitting.result import Fit
+    from scaling_fast.fitting.estimates import Estimates
     from scaling_fast.resampling.schemes import Scheme
 
 __all__ = [
@@ -44,7 +44,7 @@ EXPANDED = ("percentile", "basic", "normal")
 
 
 def check_method(method: str, scheme: Scheme, *, small_sample: bool) -> None:
-    """Refuse a method that is none, or that the replicates of a scheme do not allow.
+    """Refuse an unknown method, and one that the replicates of a scheme do not allow.
 
     Raises
     ------
@@ -98,12 +98,12 @@ class Replicates:
 
 
 def intervals(
-    fit: Fit,
+    estimates: Estimates,
     formulas: Mapping[str, str],
     *,
     method: str,
     level: float,
-    drawn: Callable[[int], Replicates],
+    replicates: Callable[[int], Replicates],
     left_out_only: bool,
     max_failures: float = MOST_FAILURES,
 ) -> pl.DataFrame:
@@ -111,21 +111,21 @@ def intervals(
 
     Parameters
     ----------
-    fit
-        The fit that was resampled.
+    estimates
+        The question that was resampled, and the parameters it began from.
     formulas
         Name -> formula of parameters.
     method, level, max_failures
         As in `Bootstrap.interval`, already checked.
-    drawn
+    replicates
         Group -> its replicates.
     left_out_only
         Whether the draws are those of a jackknife themselves.
     """
     rows = []
-    for group in range(fit.groups):
-        given = drawn(group)
-        point = {one: np.array([value]) for one, value in fit._point(group).items()}
+    for group in range(estimates.groups):
+        given = replicates(group)
+        point = {name: np.array([value]) for name, value in estimates.point(group).items()}
         for place, (name, formula) in enumerate(formulas.items()):
             estimate = float(evaluate(formula, point)[0])
             values = evaluate(formula, given.values)
@@ -147,13 +147,13 @@ def intervals(
                 widen=given.widen,
             )
             rows.append((name, estimate, *ends))
-    keys = fit.request.table.keys
-    labels = [column_name(one, keys.columns) for one in ("name", "estimate", "lower", "upper")]
+    keys = estimates.request.table.keys
+    labels = [column_name(name, keys.columns) for name in ("name", "estimate", "lower", "upper")]
     frame = pl.DataFrame(rows, schema=labels, orient="row")
     # Column by column: a forked child has no threads of polars to gather or join frames with.
     places = np.repeat(np.arange(keys.height), len(formulas))
     return pl.DataFrame(
-        [*(rows_of(one, places) for one in keys.get_columns()), *frame.get_columns()]
+        [*(rows_of(key, places) for key in keys.get_columns()), *frame.get_columns()]
     )
 
 
@@ -172,7 +172,7 @@ def ends_of(
     Parameters
     ----------
     left_out, errors, widen
-        As in `Drawn`, of one quantity.
+        As in `Replicates`, of one quantity.
     """
     if method == "jackknife" or (method == "normal" and widen is not None):
         return _symmetric_ends(level, estimate, values, widen, left_out_only=method == "jackknife")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from scaling_fast._core import Program
 from scaling_fast._core import errors as standard_errors_of
 from scaling_fast.errors import ParameterError
 from scaling_fast.losses.residual import LogExcess
-from scaling_fast.resampling.plan import as_drawn
+from scaling_fast.resampling.plan import plan_for
 from scaling_fast.resampling.schemes import Subsample
 from scaling_fast.runtime.resources import checked_threads
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from scaling_fast.fitting.result import Fit
+    from scaling_fast.fitting.estimates import Estimates
     from scaling_fast.resampling.schemes import Scheme
 
-__all__ = ["pivots_of", "require_pivots", "standard_errors"]
+__all__ = ["require_errors", "standard_errors", "studentized_errors"]
 
 WITHOUT: dict[str, str] = {
     "jackknife": "leaves out single rows, so its replicates are not draws of an estimate",
@@ -33,13 +33,13 @@ WITHOUT: dict[str, str] = {
 """Schemes without a standard error in each replicate, and why."""
 
 
-def require_pivots(fit: Fit, scheme: Scheme) -> None:
+def require_errors(estimates: Estimates, scheme: Scheme) -> None:
     """Refuse standard errors where a replicate has none.
 
     Raises
     ------
     ParameterError
-        For a scheme, a loss or a residual without.
+        For a scheme, a loss or a residual without standard errors in each replicate.
     """
     if scheme.name in WITHOUT:
         raise ParameterError(
@@ -48,16 +48,16 @@ def require_pivots(fit: Fit, scheme: Scheme) -> None:
             code="method",
             param="method",
         )
-    if fit.loss.name in ("absolute", "pinball"):
+    if estimates.request.loss.name in ("absolute", "pinball"):
         raise ParameterError(
-            f"{fit.loss!r} has no curvature at its kink, so no standard error comes from derivatives; "
-            'use method="percentile"',
+            f"{estimates.request.loss!r} has no curvature at its kink, so derivatives give no standard "
+            'error; use method="percentile"',
             code="kink",
             param="method",
         )
-    if isinstance(fit.request.residual, LogExcess):
+    if isinstance(estimates.request.residual, LogExcess):
         raise ParameterError(
-            f"standard errors of a likelihood under {fit.request.residual!r} are not computed within "
+            f"standard errors of a likelihood under {estimates.request.residual!r} are not computed within "
             'replicates; use method="percentile"',
             code="log_excess",
             param="method",
@@ -65,7 +65,7 @@ def require_pivots(fit: Fit, scheme: Scheme) -> None:
 
 
 def standard_errors(
-    fit: Fit,
+    estimates: Estimates,
     scheme: Scheme,
     seed: int,
     draws: NDArray[np.float64],
@@ -90,20 +90,19 @@ def standard_errors(
     tuple of arrays
         Shapes (groups, formulas) and (groups, replicates, formulas).
     """
-    require_pivots(fit, scheme)
-    kind, table, _ = as_drawn(fit, scheme)
-    names = fit.request.names
-    quantities: list[tuple[Any, list[int]]] = []
+    require_errors(estimates, scheme)
+    plan = plan_for(estimates, scheme)
+    names = estimates.request.names
+    quantities = []
     for formula in formulas.values():
         program = Program(formula, [])
-        quantities.append((program, [names.index(one) for one in program.params]))
+        quantities.append((program, [names.index(name) for name in program.params]))
     groups, count, width = draws.shape
-    base = np.ascontiguousarray(fit.table.select(names).to_numpy(), dtype=np.float64)
-    estimates, errors, interrupted = standard_errors_of(
-        fit.request.question,
-        base,
-        kind,
-        table,
+    own, errors, interrupted = standard_errors_of(
+        estimates.request.question,
+        estimates.params,
+        plan.kind,
+        plan.table,
         np.ascontiguousarray(draws.reshape(groups * count, width)),
         quantities,
         first=0,
@@ -112,11 +111,11 @@ def standard_errors(
     )
     if interrupted:
         raise KeyboardInterrupt
-    return estimates, errors.reshape(groups, count, len(formulas))
+    return own, errors.reshape(groups, count, len(formulas))
 
 
-def pivots_of(
-    fit: Fit,
+def studentized_errors(
+    estimates: Estimates,
     scheme: Scheme,
     seed: int,
     n: int,
@@ -132,22 +131,22 @@ def pivots_of(
     Parameters
     ----------
     n
-        Replicates a group; after Ctrl-C some have no row among `draws`.
+        Replicates per group; after Ctrl-C some have no row among `draws`.
     draws, group, replicate, good
         Parameters of each row of the table of draws, where it belongs, and whether it is usable.
     """
-    require_pivots(fit, scheme)
+    require_errors(estimates, scheme)
     place = group * n + replicate
-    table = np.full((fit.groups * n, draws.shape[1]), np.nan)
+    table = np.full((estimates.groups * n, draws.shape[1]), np.nan)
     table[place] = draws
     own, each = standard_errors(
-        fit, scheme, seed, table.reshape(fit.groups, n, draws.shape[1]), formulas
+        estimates, scheme, seed, table.reshape(estimates.groups, n, draws.shape[1]), formulas
     )
     if isinstance(scheme, Subsample):
-        # m rows vary more than n: the pivot wants both spreads on the scale of n rows.
-        rows = np.diff(fit.request.table.offsets)
+        # m rows vary more than n: a studentized draw wants both spreads on the scale of n rows.
+        rows = np.diff(estimates.request.table.offsets)
         each = each * np.sqrt(scheme.m / rows)[:, None, None]
-    flat = each.reshape(fit.groups * n, len(formulas))
+    flat = each.reshape(estimates.groups * n, len(formulas))
 
     def of(wanted: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return own[wanted], flat[place[good & (group == wanted)]]

@@ -1,52 +1,86 @@
-"""A scheme as JSON holds it."""
+"""A scheme as JSON and Arrow hold it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import polars as pl
+
 from scaling_fast.errors import CheckpointError, quote
-from scaling_fast.resampling import schemes
+from scaling_fast.resampling.schemes import (
+    Bayesian,
+    Blocks,
+    Clusters,
+    Indices,
+    Jackknife,
+    Pairs,
+    Parametric,
+    Residuals,
+    Strata,
+    Subsample,
+    Weights,
+    Wild,
+)
 
 if TYPE_CHECKING:
-    import polars as pl
+    from collections.abc import Mapping
 
-__all__ = []
+    from scaling_fast.resampling.schemes import Scheme
+    from scaling_fast.runtime.archive import Entry, Frames
+
+__all__ = ["scheme_from_entry", "scheme_to_entry"]
+
+FIELDS = ("by", "cluster", "length", "within", "m", "signs", "leverage", "sd")
+"""What a scheme may be made of, beside its name; arrays are tables of their own."""
 
 
-def scheme_entry(scheme: Any) -> dict[str, Any]:
+def scheme_to_entry(scheme: Scheme) -> tuple[Entry, Frames]:
+    """Return a scheme as JSON and Arrow hold it."""
     entry: dict[str, Any] = {"name": scheme.name}
-    for field in ("by", "cluster", "length", "within", "m", "signs", "leverage", "sd"):
-        if hasattr(scheme, field):
-            entry[field] = getattr(scheme, field)
-    return entry
+    entry |= {field: getattr(scheme, field) for field in FIELDS if hasattr(scheme, field)}
+    frames: Frames = {}
+    if isinstance(scheme, Indices | Weights):
+        array = np.asarray(scheme.array)
+        columns = {f"{place}": array[:, place] for place in range(array.shape[1])}
+        frames["scheme"] = pl.DataFrame(columns)
+    return {"scheme": entry}, frames
 
 
-def scheme_from_entry(entry: dict[str, Any], frames: dict[str, pl.DataFrame]) -> Any:
-    match entry["name"]:
+def scheme_from_entry(entry: Mapping[str, Any], frames: Mapping[str, pl.DataFrame]) -> Scheme:
+    """Return the scheme that `scheme_to_entry` wrote.
+
+    Raises
+    ------
+    CheckpointError
+        For a scheme that this version does not know.
+    """
+    saved = entry["scheme"]
+    match saved["name"]:
         case "pairs":
-            return schemes.Pairs()
+            return Pairs()
         case "clusters":
-            return schemes.Clusters(entry["by"])
+            return Clusters(saved["by"])
         case "bayesian":
-            return schemes.Bayesian(entry["cluster"])
+            return Bayesian(saved["cluster"])
         case "jackknife":
-            return schemes.Jackknife(entry["cluster"])
+            return Jackknife(saved["cluster"])
         case "strata":
-            return schemes.Strata(entry["by"])
+            return Strata(saved["by"])
         case "blocks":
-            return schemes.Blocks(entry["length"], entry["within"])
+            return Blocks(saved["length"], saved["within"])
         case "subsample":
-            return schemes.Subsample(entry["m"])
+            return Subsample(saved["m"])
         case "residuals":
-            return schemes.Residuals()
+            return Residuals()
         case "wild":
-            return schemes.Wild(entry["signs"], entry["cluster"], entry["leverage"])
+            return Wild(saved["signs"], saved["cluster"], saved["leverage"])
         case "parametric":
-            return schemes.Parametric(entry["sd"])
+            return Parametric(saved["sd"])
         case "indices":
-            return schemes.Indices(frames["scheme"].to_numpy())
+            return Indices(frames["scheme"].to_numpy())
         case "weights":
-            return schemes.Weights(frames["scheme"].to_numpy())
+            return Weights(frames["scheme"].to_numpy())
         case other:
             raise CheckpointError(
                 f"the scheme {quote(other)} is unknown to this version", code="scheme"

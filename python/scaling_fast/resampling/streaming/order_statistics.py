@@ -63,22 +63,22 @@ class Rerun:
     Attributes
     ----------
     job, count
-        What is resampled, and how many replicates a group.
+        What is resampled, and the number of replicates per group.
     formulas
         Name -> formula of parameters.
-    ways, watch
-        How, and who is told.
+    execution, watch
+        How they are computed, and who is told of progress.
     """
 
     job: Job
     count: int
     formulas: Mapping[str, str]
-    ways: ExecutionPlan
+    execution: ExecutionPlan
     watch: Any
 
     def keys(self, bins: list[_Bin]) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """Give (place of the bin, the keys within it) of every block of replicates."""
-        for block in blocks(self.job, self.count, self.ways, self.watch):
+        for block in blocks(self.job, self.count, self.execution, self.watch):
             groups = list(block.groups())
             known: dict[tuple[int, str], NDArray[np.int64]] = {}
             for place, one in enumerate(bins):
@@ -100,17 +100,17 @@ def order_statistics(
     ----------
     rerun
         The replicates, computed again as often as it takes.
-    tallies
-        What is known of each group.
+    moments
+        The streaming moments of each group.
     wanted
         (group, name) -> places from 0 among the usable replicates.
     """
     bins: list[_Bin] = []
     for (group, name), places in wanted.items():
-        tally = moments[group]
-        whole = _Bin(group, name, WHOLE, 0, 0, tally.count, set(places))
-        if name in tally.names:
-            bins += whole.parts(tally.bins[tally.names.index(name)], FIRST_SHIFT)
+        known = moments[group]
+        whole = _Bin(group, name, WHOLE, 0, 0, known.count, set(places))
+        if name in known.names:
+            bins += whole.parts(known.bins[known.names.index(name)], FIRST_SHIFT)
         else:
             bins.append(whole)
     while any(_is_full(one) for one in bins):

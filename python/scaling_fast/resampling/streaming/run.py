@@ -16,19 +16,18 @@ if TYPE_CHECKING:
     from scaling_fast.resampling.execution.jobs import Job
     from scaling_fast.resampling.schemes import Scheme
 
-__all__ = ["condensed"]
+__all__ = ["summarised"]
 
 
-def condensed(
+def summarised(
     fit: Fit,
     scheme: Scheme,
-    seed: int,
     job: Job,
     count: int,
-    ways: ExecutionPlan,
+    execution: ExecutionPlan,
     watch: Callable[[int, int], object] | None,
 ) -> BootstrapSummary:
-    """Return the summary of `count` replicates a group, computed part after part and forgotten.
+    """Return the summary of `count` replicates per group, computed part after part and forgotten.
 
     Raises
     ------
@@ -41,14 +40,14 @@ def condensed(
     seen = 0
     interrupted = False
     try:
-        for block in blocks(job, count, ways, watch):
-            for tally, codes, params in zip(moments, block.status, block.groups(), strict=True):
-                values = params | {one: evaluate(text, params) for one, text in derived.items()}
-                tally.add(codes, values)
+        for block in blocks(job, count, execution, watch):
+            for group, codes, params in zip(moments, block.status, block.groups(), strict=True):
+                values = params | {name: evaluate(text, params) for name, text in derived.items()}
+                group.add(codes, values)
             seen = block.first + block.count
     except KeyboardInterrupt:
         interrupted = True
-    result = BootstrapSummary(fit, scheme, seed, count, seen, job, moments)
+    result = BootstrapSummary(fit, scheme, job.seed, count, seen, job, moments)
     if interrupted:
         stopped = KeyboardInterrupt("interrupted; what was finished is summarised in .partial")
         stopped.partial = result  # type: ignore[attr-defined]

@@ -7,36 +7,41 @@ import html
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import polars as pl
 
 from scaling_fast.errors import ConvergenceError, ParameterError, quote
+from scaling_fast.fitting.result import Fit
 from scaling_fast.fitting.status import status_code, status_column
 from scaling_fast.fitting.table import column_name
 from scaling_fast.frames.values import rows_of
 from scaling_fast.laws.quantities import evaluate, named_formulas
+from scaling_fast.resampling.execution.jobs import Job
 from scaling_fast.resampling.execution.shards import ExecutionPlan
 from scaling_fast.resampling.intervals.methods import MOST_FAILURES
 from scaling_fast.resampling.intervals.small_sample import shrinkage
+from scaling_fast.resampling.plan import plan_for
+from scaling_fast.resampling.schemes.entries import scheme_from_entry, scheme_to_entry
 from scaling_fast.resampling.streaming.moments import (
     FIRST_SHIFT,
     StreamingMoments,
     edge,
+    from_frames,
+    to_frames,
     type_seven,
 )
 from scaling_fast.resampling.streaming.order_statistics import Rerun, order_statistics
+from scaling_fast.runtime import archive
 from scaling_fast.runtime.progress import watched
 from scaling_fast.runtime.resources import checked_threads
 from scaling_fast.validation import checked_failures, checked_level
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from scaling_fast.fitting.result import Fit
-    from scaling_fast.resampling.execution.jobs import Job
     from scaling_fast.resampling.schemes import Scheme
 
 __all__ = ["BootstrapSummary"]
@@ -57,7 +62,7 @@ class BootstrapSummary:
     seed
         The seed.
     requested
-        Replicates asked for a group.
+        Replicates asked for per group.
     finished
         Replicates 0 to this are in the summary; fewer than `requested` only after Ctrl-C.
     methods
@@ -74,9 +79,11 @@ class BootstrapSummary:
     job: Job
     moments: tuple[StreamingMoments, ...]
 
+    kind: ClassVar[str] = "summary"
+
     @property
     def n(self) -> int:
-        """Replicates a group."""
+        """Replicates per group."""
         return self.requested
 
     @property
@@ -89,8 +96,8 @@ class BootstrapSummary:
         """Replicates by status: group keys, status, count."""
         rows = [
             (group, code, number)
-            for group, tally in enumerate(self.moments)
-            for code, number in sorted(tally.statuses.items())
+            for group, moments in enumerate(self.moments)
+            for code, number in sorted(moments.statuses.items())
         ]
         taken = self.fit.request.table.keys.columns
         codes = np.array([code for _, code, _ in rows], dtype=np.uint8)
@@ -113,15 +120,15 @@ class BootstrapSummary:
         wanted: dict[str, list[Any]] = {
             one: [] for one in ("name", "count", "mean", "sd", "least", "greatest")
         }
-        for tally in self.moments:
-            wanted["name"] += tally.names
-            wanted["count"] += [tally.count] * len(tally.names)
-            wanted["mean"] += tally.mean.tolist()
+        for moments in self.moments:
+            wanted["name"] += moments.names
+            wanted["count"] += [moments.count] * len(moments.names)
+            wanted["mean"] += moments.mean.tolist()
             with np.errstate(all="ignore"):
-                wanted["sd"] += np.sqrt(np.diag(tally.covariance())).tolist()
-            wanted["least"] += tally.least.tolist()
-            wanted["greatest"] += tally.greatest.tolist()
-        groups = [g for g, tally in enumerate(self.moments) for _ in tally.names]
+                wanted["sd"] += np.sqrt(np.diag(moments.covariance())).tolist()
+            wanted["least"] += moments.least.tolist()
+            wanted["greatest"] += moments.greatest.tolist()
+        groups = [g for g, moments in enumerate(self.moments) for _ in moments.names]
         columns = [pl.Series(column_name(one, taken), held) for one, held in wanted.items()]
         return self._with_keys(groups, columns)
 
@@ -142,14 +149,14 @@ class BootstrapSummary:
                 code="group",
                 param="group",
             )
-        tally = self.moments[group]
-        if name not in tally.names:
+        moments = self.moments[group]
+        if name not in moments.names:
             raise ParameterError(
-                f"bins are kept of {quote(tally.names, 200)}, got {quote(name)}",
+                f"bins are kept of {quote(moments.names, 200)}, got {quote(name)}",
                 code="unknown_name",
                 param=name,
             )
-        held = sorted(tally.bins[tally.names.index(name)].items())
+        held = sorted(moments.bins[moments.names.index(name)].items())
         return pl.DataFrame(
             {
                 "lower": [edge(key << FIRST_SHIFT) for key, _ in held],
@@ -221,9 +228,9 @@ class BootstrapSummary:
         else:
             here = checked_threads(threads)
             task = here if executor is None or threads is not None else 1
-            ways = ExecutionPlan.checked(executor, shards, task, here)
+            execution = ExecutionPlan.checked(executor, shards, task, here)
             with watched(progress, "refitting") as watch:
-                ends = self._quantiles(formulas, level, estimates, ways, watch)
+                ends = self._quantiles(formulas, level, estimates, execution, watch)
         rows = []
         for (group, name), estimate in estimates.items():
             low, high = ends[group, name]
@@ -240,7 +247,7 @@ class BootstrapSummary:
         """Return the estimate of each quantity: group after group."""
         found = {}
         for group in range(self.fit.groups):
-            point = {one: np.array([value]) for one, value in self.fit._point(group).items()}
+            point = {one: np.array([value]) for one, value in self.fit.point(group).items()}
             for name, formula in formulas.items():
                 found[group, name] = float(evaluate(formula, point)[0])
         return found
@@ -252,21 +259,21 @@ class BootstrapSummary:
         from scipy.special import ndtri
 
         z = float(ndtri(0.5 + level / 2))
-        shrink = shrinkage(self.fit, self.scheme)
+        shrink = shrinkage(self.fit.estimates, self.scheme)
         ends = {}
-        for group, tally in enumerate(self.moments):
-            matrix = tally.covariance()
+        for group, moments in enumerate(self.moments):
+            matrix = moments.covariance()
             if self.scheme.name == "jackknife":
-                matrix = matrix * (tally.count - 1) ** 2 / tally.count
+                matrix = matrix * (moments.count - 1) ** 2 / moments.count
             for name in formulas:
-                if name not in tally.names:
+                if name not in moments.names:
                     raise ParameterError(
-                        f"moments are kept of {quote(tally.names, 200)}, and {quote(name)} is none of them; "
+                        f"moments are kept of {quote(moments.names, 200)}, and {quote(name)} is none of them; "
                         'method="percentile" answers any formula',
                         code="of",
                         param="of",
                     )
-                place = tally.names.index(name)
+                place = moments.names.index(name)
                 half = z * shrink[group] * math.sqrt(max(matrix[place, place], 0.0))
                 middle = estimates[group, name]
                 ends[group, name] = (middle - half, middle + half)
@@ -277,25 +284,25 @@ class BootstrapSummary:
         formulas: dict[str, str],
         level: float,
         estimates: dict[tuple[int, str], float],
-        ways: ExecutionPlan,
+        execution: ExecutionPlan,
         watch: Any,
     ) -> dict[tuple[int, str], tuple[float, float]]:
         tail = (1.0 - level) / 2.0
         levels = (tail, 1.0 - tail)
         wanted = {}
-        for group, tally in enumerate(self.moments):
+        for group, moments in enumerate(self.moments):
             places = {
                 one
                 for p in levels
-                for at in [math.floor((tally.count - 1) * p)]
-                for one in (at, min(at + 1, tally.count - 1))
+                for at in [math.floor((moments.count - 1) * p)]
+                for one in (at, min(at + 1, moments.count - 1))
             }
             for name in formulas:
                 wanted[group, name] = places
-        rerun = Rerun(self.job, self.finished, formulas, ways, watch)
+        rerun = Rerun(self.job, self.finished, formulas, execution, watch)
         found = order_statistics(rerun, self.moments, wanted)
 
-        shrink = shrinkage(self.fit, self.scheme)
+        shrink = shrinkage(self.fit.estimates, self.scheme)
 
         def end(group: int, name: str, p: float) -> float:
             count, values = self.moments[group].count, found[group, name]
@@ -312,16 +319,16 @@ class BootstrapSummary:
     def _require(self, max_failures: float) -> None:
         max_failures = checked_failures(max_failures)
         converged = status_code("converged")
-        for tally in self.moments:
-            total = sum(tally.statuses.values())
-            failed = total - tally.statuses.get(converged, 0)
-            if tally.count < 2 and not failed:
+        for moments in self.moments:
+            total = sum(moments.statuses.values())
+            failed = total - moments.statuses.get(converged, 0)
+            if moments.count < 2 and not failed:
                 raise ParameterError(
                     f"an interval needs at least 2 replicates, got {total}; ask for a larger n",
                     code="too_few",
                     param="n",
                 )
-            if failed > max_failures * total or tally.count < 2:
+            if failed > max_failures * total or moments.count < 2:
                 raise ConvergenceError(
                     f"{failed} of {total} replicates are unusable (see `.failures`), more than max_failures="
                     f'{max_failures:g} allows; the design may not identify the law: try starts="multi", fix a '
@@ -340,8 +347,8 @@ class BootstrapSummary:
     def digest(self) -> str:
         """sha256 of counts, moments and bins: equal for every number of threads and shards, every executor."""
         hasher = hashlib.sha256()
-        for tally in self.moments:
-            hasher.update(tally.to_bytes())
+        for moments in self.moments:
+            hasher.update(moments.to_bytes())
         return hasher.hexdigest()
 
     def summary(self) -> str:
@@ -361,10 +368,38 @@ class BootstrapSummary:
         return "\n".join(lines)
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
-        """Write summary, fit and question to one file that `scaling_fast.load` reads back."""
-        from scaling_fast.loading import save
+        """Write summary, fit and question to one file that `scaling_fast.load` reads back.
 
-        save(self, path, force=force)
+        Raises
+        ------
+        CheckpointError
+            For an existing file without `force`, and for a path that cannot be written.
+        """
+        archive.write(path, self.kind, *self.archive_entry(), force=force)
+
+    def archive_entry(self) -> tuple[archive.Entry, archive.Frames]:
+        """Return the summary as JSON and Arrow hold it."""
+        entry, frames = self.fit.archive_entry()
+        scheme, tables = scheme_to_entry(self.scheme)
+        own = {
+            "boot_seed": self.seed,
+            "n": self.requested,
+            "starts": self.job.starts,
+            "finished": self.finished,
+        }
+        return entry | scheme | own, frames | tables | to_frames(self.moments)
+
+    @classmethod
+    def from_archive_entry(
+        cls, entry: Mapping[str, Any], frames: Mapping[str, pl.DataFrame]
+    ) -> BootstrapSummary:
+        """Return the summary that `archive_entry` wrote."""
+        fit = Fit.from_archive_entry(entry, frames)
+        scheme, seed = scheme_from_entry(entry, frames), entry["boot_seed"]
+        estimates = fit.estimates
+        job = Job(estimates, plan_for(estimates, scheme), seed, entry["starts"])
+        moments = from_frames(frames, fit.groups)
+        return cls(fit, scheme, seed, entry["n"], entry["finished"], job, moments)
 
     def __repr__(self) -> str:
         return f"<BootstrapSummary>\n{self.summary()}"

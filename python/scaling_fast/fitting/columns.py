@@ -1,0 +1,94 @@
+"""What the core answers to a question: one entry per group in every column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scaling_fast.fitting.status import status_code
+from scaling_fast.fitting.table import AGREEMENT_NEEDED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["FitColumns"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FitColumns:
+    """The columns of the table of fits, as the core gives them.
+
+    Attributes
+    ----------
+    status
+        Code of each group's status, uint8, shape (groups,).
+    objective, scale
+        The objective, and the scale of the residuals where it is estimated; shape (groups,).
+    gradient, decrease, multiplier
+        The numbers of the certificate (numerics: scaled gradient, predicted decrease, multiplier).
+    condition
+        Condition of the scaled J'J.
+    n, n_starts, agreement, evaluations
+        Rows, starts, starts that agree with the best one, evaluations of the law; int64.
+    doubtful, exhaustive
+        Whether agreement proves nothing here, and whether every valley was walked.
+    params
+        Natural parameters, shape (groups, parameters).
+    at_bound, unidentified, level
+        For each parameter whether it ended on a bound, is not determined by the rows, or moves
+        along a direction in which the loss stays the same; shape (groups, parameters).
+    """
+
+    status: NDArray[np.uint8]
+    objective: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    gradient: NDArray[np.float64]
+    decrease: NDArray[np.float64]
+    multiplier: NDArray[np.float64]
+    condition: NDArray[np.float64]
+    n: NDArray[np.int64]
+    n_starts: NDArray[np.int64]
+    agreement: NDArray[np.int64]
+    doubtful: NDArray[np.bool_]
+    exhaustive: NDArray[np.bool_]
+    evaluations: NDArray[np.int64]
+    params: NDArray[np.float64]
+    at_bound: NDArray[np.bool_]
+    unidentified: NDArray[np.bool_]
+    level: NDArray[np.bool_]
+
+    @property
+    def groups(self) -> int:
+        """The number of groups."""
+        return len(self.status)
+
+    @property
+    def converged(self) -> NDArray[np.bool_]:
+        """Whether the certificate of each group holds, shape (groups,)."""
+        return np.asarray(self.status == status_code("converged"))
+
+    @property
+    def certificates(self) -> NDArray[np.float64]:
+        """Gradient, decrease and multiplier side by side, shape (groups, 3)."""
+        return np.column_stack([self.gradient, self.decrease, self.multiplier])
+
+    def agreed(self, *, searched: bool) -> NDArray[np.bool_]:
+        """Return for each group whether its optimum may be called global.
+
+        Enough starts agree, or every valley was walked, and the certificate holds.
+
+        Parameters
+        ----------
+        searched
+            Whether there was more than one start.
+        """
+        proved = (self.agreement >= AGREEMENT_NEEDED) & searched & ~self.doubtful
+        return (proved | self.exhaustive) & self.converged
+
+    def flagged(self, flags: NDArray[np.bool_], names: Sequence[str]) -> list[str]:
+        """Return the names of the first group's parameters that carry a flag."""
+        return [name for name, on in zip(names, flags[0], strict=True) if on]

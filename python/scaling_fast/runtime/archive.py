@@ -1,0 +1,187 @@
+"""A result in one file: a zip of JSON and Arrow with the sha256 of both, nothing that could run."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import polars as pl
+
+from scaling_fast.errors import CheckpointError, quote
+from scaling_fast.runtime.files import irregular, read_regular
+from scaling_fast.runtime.process import require_usable_process
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Archive", "Entry", "Frames", "read", "write"]
+
+Entry: TypeAlias = dict[str, Any]
+"""What JSON holds of a result."""
+
+Frames: TypeAlias = dict[str, pl.DataFrame]
+"""The tables of a result by name."""
+
+SCHEMA = "scaling-fast/1"
+
+MAGIC = b"scaling_fast 1\n"
+"""What a file begins with, before the sha256 of the rest."""
+
+MOST_BYTES = 2**34
+"""Unpacked size above which a file is refused: a small file that unpacks to more is not a result of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """What a file holds.
+
+    Attributes
+    ----------
+    kind
+        "fit", "bootstrap" or "summary".
+    entry
+        What JSON holds of the result.
+    frames
+        Its tables.
+    """
+
+    kind: str
+    entry: Mapping[str, Any]
+    frames: Mapping[str, pl.DataFrame]
+
+
+def write(
+    path: str | Path,
+    kind: str,
+    entry: Mapping[str, Any],
+    frames: Mapping[str, pl.DataFrame],
+    *,
+    force: bool = False,
+) -> None:
+    """Write a result; an existing file is kept unless `force`.
+
+    The file is written beside its place and moved there when it is whole.
+
+    Raises
+    ------
+    CheckpointError
+        For an existing file, one that cannot be written, and anything that is not a regular file
+        (a device, a pipe, a link, a directory), with or without `force`.
+    """
+    require_usable_process()
+    try:
+        path = Path(path)
+        if b"\0" in os.fsencode(path):
+            raise ValueError("it holds a null character")
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        exists = os.path.lexists(path)
+        special = irregular(path)
+    except (TypeError, ValueError, OSError) as error:
+        raise CheckpointError(f"{quote(path)} is not a path: {error}", code="path") from error
+    if special is not None:
+        raise CheckpointError(
+            f"{quote(path)} is {special}, not a regular file; choose another path", code="path"
+        )
+    if exists and not force:
+        raise CheckpointError(f"{quote(path)} exists; pass force=True to replace it", code="exists")
+    try:
+        with part.open("xb") as file:
+            file.write(to_bytes(kind, entry, frames))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise CheckpointError(f"{quote(path)} cannot be written: {error}", code="write") from error
+
+
+def read(path: str | Path) -> Archive:
+    """Return what a file that `write` wrote holds.
+
+    Raises
+    ------
+    CheckpointError
+        For a file that is missing, damaged, or of another kind or version, and for a path that is
+        not a regular file.
+    """
+    require_usable_process()
+    try:
+        raw = read_regular(path, MOST_BYTES)
+    except (TypeError, ValueError, OSError) as error:
+        raise CheckpointError(f"{quote(path)} cannot be read: {error}", code="read") from error
+    return from_bytes(raw, str(path))
+
+
+def to_bytes(kind: str, entry: Mapping[str, Any], frames: Mapping[str, pl.DataFrame]) -> bytes:
+    """Return the bytes of a file; equal results are equal bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        text = json.dumps({"schema": SCHEMA, "kind": kind, **entry}, allow_nan=False)
+        archive.writestr(_member("result.json"), text)
+        for name, frame in frames.items():
+            table = io.BytesIO()
+            frame.write_ipc(table)
+            archive.writestr(_member(f"{name}.arrow"), table.getvalue())
+    payload = buffer.getvalue()
+    return MAGIC + hashlib.sha256(payload).digest() + payload
+
+
+def from_bytes(raw: bytes, name: str) -> Archive:
+    """Return what the bytes of a file called `name` hold."""
+    head = len(MAGIC)
+    payload = raw[head + 32 :]
+    if raw[:head] != MAGIC:
+        raise CheckpointError(f"{quote(name)} is not a result of scaling_fast", code="foreign")
+    if hashlib.sha256(payload).digest() != raw[head : head + 32]:
+        raise CheckpointError(
+            f"{quote(name)} was cut short or altered: its sha256 does not agree", code="damaged"
+        )
+    try:
+        return _unpacked(payload, name)
+    except CheckpointError:
+        raise
+    except Exception as error:  # whatever a damaged file breaks, the reader is told the same thing
+        raise damaged(name, error) from error
+
+
+def damaged(name: str, error: Exception) -> CheckpointError:
+    """Return the error of a file that cannot be a result."""
+    return CheckpointError(
+        f"{quote(name)} is not a result of scaling_fast, or is damaged ({type(error).__name__}: {error})",
+        code="damaged",
+    )
+
+
+def _unpacked(payload: bytes, name: str) -> Archive:
+    with zipfile.ZipFile(io.BytesIO(payload)) as archive:
+        if sum(member.file_size for member in archive.infolist()) > MOST_BYTES:
+            raise CheckpointError(
+                f"{quote(name)} unpacks to more than {MOST_BYTES:,} bytes", code="size"
+            )
+        entry = json.loads(archive.read("result.json"))
+        if entry.get("schema") != SCHEMA:
+            raise CheckpointError(
+                f"{quote(name)} has schema {quote(entry.get('schema'))}; this version reads {SCHEMA}",
+                code="schema",
+            )
+        frames = {
+            member.filename.removesuffix(".arrow"): pl.read_ipc(
+                io.BytesIO(archive.read(member.filename))
+            )
+            for member in archive.infolist()
+            if member.filename.endswith(".arrow")
+        }
+    return Archive(entry["kind"], entry, frames)
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    """Return an archive entry without a date, so that equal results are equal files."""
+    return zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))

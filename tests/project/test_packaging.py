@@ -1,0 +1,111 @@
+"""What is installed: versions that agree, files that are there, imports that stay light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from importlib import metadata, resources
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+# Modules whose name differs from their distribution's, or that a declared one brings along.
+PROVIDED_BY = {"requests": "pooch", "markupsafe": "jinja2"}
+
+
+def declared() -> set[str]:
+    names = (
+        one.split(">")[0].split("=")[0].split("<")[0].strip() for one in PROJECT["dependencies"]
+    )
+    return {name.lower().replace("-", "_") for name in names}
+
+
+def test_the_versions_of_package_core_and_workspace_agree():
+    import scaling_fast
+    from scaling_fast import _core
+
+    workspace = tomllib.loads((ROOT / "Cargo.toml").read_text("utf-8"))["workspace"]
+    versions = {
+        scaling_fast.__version__,
+        _core.__version__,
+        metadata.version("scaling-fast"),
+        workspace["package"]["version"],
+    }
+    assert len(versions) == 1, versions
+
+
+def test_the_command_is_an_entry_point():
+    from scaling_fast.cli.command import main
+
+    (entry,) = [
+        one for one in metadata.entry_points(group="console_scripts") if one.name == "scaling-fast"
+    ]
+    assert entry.value == "scaling_fast.cli.command:main"
+    assert entry.load() is main
+
+
+def test_every_import_is_a_declared_dependency():
+    used = set()
+    for path in (ROOT / "python").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                used |= {one.name.split(".")[0] for one in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                used.add((node.module or "").split(".")[0])
+    foreign = {one for one in used if one not in sys.stdlib_module_names} - {"scaling_fast"}
+    # Read only when a caller's own frame is of that kind, and then it is there.
+    optional = {"pandas", "pyarrow", "duckdb", "modin", "IPython"}
+    wanted = {PROVIDED_BY.get(one, one) for one in foreign - optional}
+    assert wanted <= declared(), wanted - declared()
+
+
+def test_every_dependency_has_a_floor_and_no_pin():
+    for one in PROJECT["dependencies"]:
+        assert ">=" in one, one
+        assert "==" not in one, one
+        assert "<" not in one, one
+
+
+def test_data_files_travel_with_the_package():
+    package = resources.files("scaling_fast")
+    for name in (
+        "py.typed",
+        "_core.pyi",
+        "datasets/index.toml",
+        "datasets/cerebras2023.csv",
+        "auditing/papers/cerebras2023.toml",
+        "auditing/papers/hoffmann2022.toml",
+        "reporting/templates/report.html.j2",
+    ):
+        assert package.joinpath(name).is_file(), name
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Return the top-level modules that a fresh, isolated interpreter holds after a statement."""
+    code = f"{statement}\nimport sys\nsys.stdout.write('\\n'.join(sys.modules))"
+    run = subprocess.run(
+        [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    return {one.split(".")[0] for one in run.stdout.split("\n")}
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    heavy = {
+        "scipy",
+        "matplotlib",
+        "jinja2",
+        "pooch",
+        "requests",
+        "pandas",
+        "pyarrow",
+        "rich",
+        "click",
+    }
+    assert not loaded_by("import scaling_fast") & heavy
+
+
+def test_importing_the_command_loads_nothing_heavy():
+    heavy = {"scipy", "matplotlib", "jinja2", "pooch", "requests", "pandas", "pyarrow", "rich"}
+    assert not loaded_by("import scaling_fast.cli.command") & heavy

@@ -1,0 +1,496 @@
+"""Real engines, started and stopped: threads, processes, loky, dask and MPI give the bits of one process."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import scaling_fast as sf
+from scaling_fast.resampling.execution import worker
+from scaling_fast.resampling.execution.executors import cut
+from scaling_fast.fitting.estimates import Estimates
+from scaling_fast.resampling.execution.jobs import Job
+from scaling_fast.resampling.plan import plan_for
+from scaling_fast.resampling.execution.messages import Foreign, packed, seal, unpacked
+from scaling_fast.resampling.execution.worker import run
+
+X = np.geomspace(1.0, 1e4, 20)
+Y = (1.5 + 3.0 * X**-0.4) * np.exp(0.01 * np.random.default_rng(1).normal(size=20))
+N = 3000
+
+SETUP = """
+import sys
+import numpy as np
+import scaling_fast as sf
+
+def fitted():
+    x = np.geomspace(1.0, 1e4, 20)
+    y = (1.5 + 3.0 * x**-0.4) * np.exp(0.01 * np.random.default_rng(1).normal(size=20))
+    return sf.fit({"x": x, "loss": y}, "E + A*x**(-alpha)")
+"""
+
+
+@pytest.fixture(scope="module")
+def fit():
+    return sf.fit({"x": X, "loss": Y}, "E + A*x**(-alpha)")
+
+
+@pytest.fixture(scope="module")
+def want(fit):
+    return sf.bootstrap(fit, n=N, seed=5, threads=1)
+
+
+@pytest.fixture(scope="module")
+def grouped():
+    frame = pl.DataFrame({"x": X, "loss": Y})
+    both = pl.concat([frame.with_columns(g=pl.lit(one)) for one in "ab"])
+    return sf.fit(both, "E + A*x**(-alpha)", by="g")
+
+
+def script(body, *, before=(), limit=120):
+    """Run a program of its own, on this machine alone, and return what it printed."""
+    given = {
+        # One machine, its loopback device, more processes than cores: what MPI asks leave for.
+        "PYTHONWARNINGS": "ignore",
+        "OMPI_ALLOW_RUN_AS_ROOT": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+        "OMPI_MCA_btl": "self,sm",
+        "PYTHONPATH": os.pathsep.join(one for one in sys.path if one),
+    }
+    done = subprocess.run(
+        [*before, str(body)],
+        capture_output=True,
+        text=True,
+        timeout=limit,
+        env=os.environ | given,
+        check=False,
+    )
+    assert done.returncode == 0, (done.stdout[-1000:], done.stderr[-3000:])
+    return done.stdout.split()
+
+
+def written(folder, body):
+    path = folder / "program.py"
+    path.write_text(SETUP + textwrap.dedent(body))
+    return path
+
+
+# -- engines ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3, 7, 64, 5000, None])
+def test_threads_give_the_same_draws_for_any_number_of_shards(fit, want, shards):
+    with ThreadPoolExecutor(3) as executor:
+        boot = sf.bootstrap(fit, n=N, seed=5, executor=executor, shards=shards)
+    assert boot.digest == want.digest
+    assert boot.draws.equals(want.draws)
+
+
+def test_shards_without_an_executor_change_nothing(fit, want):
+    assert sf.bootstrap(fit, n=N, seed=5, shards=5).digest == want.digest
+
+
+def test_spawned_processes(fit, want, grouped):
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
+        assert sf.bootstrap(fit, n=N, seed=5, executor=executor).digest == want.digest
+        assert sf.bootstrap(fit, n=N, seed=5, executor=executor, threads=2).digest == want.digest
+        apart = sf.bootstrap(grouped, n=500, seed=5, executor=executor, shards=3)
+        pair = sf.bootstrap([fit, fit], n=200, seed=5, executor=executor)
+    assert apart.draws.equals(sf.bootstrap(grouped, n=500, seed=5).draws)
+    assert [one.digest for one in pair] == [sf.bootstrap(fit, n=200, seed=5).digest] * 2
+
+
+def test_loky(fit, want):
+    from loky import ProcessPoolExecutor as Loky
+
+    executor = Loky(max_workers=2)
+    try:
+        assert sf.bootstrap(fit, n=N, seed=5, executor=executor).digest == want.digest
+    finally:
+        executor.shutdown(kill_workers=True)
+
+
+def test_a_dask_cluster_of_two_processes(tmp_path):
+    """In a program of its own: dask's threads and warnings are none of this suite's."""
+    program = written(
+        tmp_path,
+        """
+        from dask.distributed import Client, LocalCluster
+
+        if __name__ == "__main__":
+            fit = fitted()
+            want = sf.bootstrap(fit, n=3000, seed=5).digest
+            with LocalCluster(
+                n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+            ) as cluster, Client(cluster) as client:
+                assert len(client.run(lambda: None)) == 2
+                for shards in (None, 2, 11):
+                    boot = sf.bootstrap(
+                        fit, n=3000, seed=5, executor=client.get_executor(), shards=shards
+                    )
+                    print(boot.digest == want)
+        """,
+    )
+    assert script(program, before=[sys.executable]) == ["True"] * 3
+
+
+def test_mpi_with_three_processes(tmp_path):
+    program = written(
+        tmp_path,
+        """
+        from mpi4py.futures import MPIPoolExecutor
+
+        if __name__ == "__main__":
+            fit = fitted()
+            with MPIPoolExecutor() as executor:
+                boot = sf.bootstrap(fit, n=3000, seed=5, executor=executor)
+                print(executor.num_workers, boot.digest == sf.bootstrap(fit, n=3000, seed=5).digest)
+        """,
+    )
+    mpiexec = Path(sys.executable).with_name("mpiexec")
+    before = [str(mpiexec), "--oversubscribe", "-n", "3", sys.executable, "-m", "mpi4py.futures"]
+    assert script(program, before=before) == ["2", "True"]
+
+
+def test_schemes_travel_whole(fit):
+    rng = np.random.default_rng(3)
+    frame = pl.DataFrame(
+        {"x": X, "loss": Y, "run": np.arange(20) // 2, "w": 1.0 + np.arange(20) % 2}
+    )
+    heavy = sf.fit(frame, "E + A*x**(-alpha)", weights="w", loss=sf.ScaledHuber(1.345))
+    excess = sf.fit(frame, "E + A*x**(-alpha)", residual=sf.LogExcess("E"), loss=sf.Squared())
+    logged = sf.fit(
+        frame, "log(loss) ~ log(E + A*x**(-alpha))", params={"alpha": sf.Param(lower=0, upper=2)}
+    )
+    schemes = [
+        sf.Clusters("run"),
+        sf.Bayesian(),
+        sf.Jackknife(),
+        sf.Strata("run"),
+        sf.Blocks(3),
+        sf.Subsample(9),
+        sf.Residuals(),
+        sf.Wild("webb", cluster="run"),
+        sf.Parametric(),
+        sf.Indices(rng.integers(0, 20, (40, 20))),
+        sf.Weights(rng.exponential(size=(40, 20))),
+    ]
+    with ThreadPoolExecutor(2) as executor:
+        for one in (heavy, excess, logged):
+            for scheme in schemes:
+                n = None if scheme.name in ("jackknife", "indices", "weights") else 40
+                if one is excess and scheme.name in ("residuals", "wild", "parametric"):
+                    continue  # a log-excess takes no replaced targets
+                alone = sf.bootstrap(one, scheme, n=n)
+                assert (
+                    sf.bootstrap(one, scheme, n=n, executor=executor, shards=7).digest
+                    == alone.digest
+                )
+
+
+def test_a_task_without_a_thread_count_of_its_own_has_one(fit):
+    asked = []
+
+    class Spy:
+        def submit(self, call, question, part):
+            asked.append(unpacked("part", part)[0]["threads"])
+            return _Ended(call(question, part))
+
+    sf.bootstrap(fit, n=200, executor=Spy(), shards=2)
+    sf.bootstrap(fit, n=200, executor=Spy(), shards=2, threads=3)
+    assert asked == [1, 1, 3, 3]
+
+
+class _Ended:
+    """The least a future can be."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def result(self):
+        return self.value
+
+
+# -- workers that die, and errors that are ours -------------------------------------------------------
+
+
+def test_a_killed_process_changes_nothing(fit):
+    want = sf.bootstrap(fit, n=40_000, seed=5).digest
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
+        victim = executor.submit(os.getpid).result(timeout=60)
+        killed = []
+
+        def watch(done, total):
+            if done and not killed:
+                killed.append(victim)
+                os.kill(victim, signal.SIGKILL)
+
+        boot = sf.bootstrap(fit, n=40_000, seed=5, executor=executor, shards=20, progress=watch)
+    assert killed
+    assert boot.digest == want
+
+
+def test_a_killed_dask_worker_changes_nothing(tmp_path):
+    program = written(
+        tmp_path,
+        """
+        import os, signal
+        from dask.distributed import Client, LocalCluster
+
+        if __name__ == "__main__":
+            fit = fitted()
+            want = sf.bootstrap(fit, n=40_000, seed=5).digest
+            with LocalCluster(
+                n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+            ) as cluster, Client(cluster) as client:
+                victims = list(client.run(os.getpid).values())
+                def watch(done, total):
+                    if done and len(victims) > 1:
+                        os.kill(victims.pop(), signal.SIGKILL)
+                boot = sf.bootstrap(
+                    fit, n=40_000, seed=5, executor=client.get_executor(), shards=20, progress=watch
+                )
+                print(len(victims), boot.digest == want)
+        """,
+    )
+    assert script(program, before=[sys.executable]) == ["1", "True"]
+
+
+class Moody:
+    """An executor whose every future fails the first `times`, or that takes nothing."""
+
+    def __init__(self, times=0, *, takes=True):
+        self.times, self.takes, self.calls = times, takes, 0
+
+    def submit(self, call, *args):
+        self.calls += 1
+        if not self.takes:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        future: Future = Future()
+        if self.calls <= self.times:
+            future.set_exception(OSError("the worker is gone"))
+        else:
+            future.set_result(call(*args))
+        return future
+
+
+@pytest.mark.parametrize("times", [1, 5, 1000])
+def test_a_shard_whose_worker_died_is_handed_in_again_and_then_computed_here(fit, want, times):
+    moody = Moody(times)
+    assert sf.bootstrap(fit, n=N, seed=5, executor=moody, shards=5).digest == want.digest
+    assert moody.calls == min(5 + times, 10)
+
+
+@pytest.mark.parametrize("garbage", [b"garbage", b"", 12, "text", "flipped", "another shard"])
+def test_an_answer_that_is_none_is_a_lost_worker(fit, want, garbage):
+    first = []
+
+    class Liar:
+        def submit(self, run, question, part):
+            answer = Future()
+            raw = bytearray(run(question, part))
+            first.append(bytes(raw))
+            raw[len(raw) // 2] ^= 1
+            lies = {"flipped": bytes(raw), "another shard": first[0]}
+            answer.set_result(lies.get(garbage, garbage) if len(first) < 9 else first[-1])
+            return answer
+
+    boot = sf.bootstrap(fit, n=N, seed=5, executor=Liar(), shards=4)
+    assert boot.digest == want.digest
+
+
+def test_an_executor_that_takes_nothing_leaves_the_work_to_this_process(fit, want):
+    moody = Moody(takes=False)
+    assert sf.bootstrap(fit, n=N, seed=5, executor=moody, shards=4).digest == want.digest
+
+
+def test_an_error_of_ours_is_raised_once_and_not_retried(fit, monkeypatch):
+    def broken(*_):
+        raise sf.errors.ParameterError("threads must be fewer", code="threads", param="threads")
+
+    monkeypatch.setattr(worker, "_computed", broken)
+    moody = Moody()
+    with pytest.raises(sf.errors.ParameterError, match="fewer") as raised:
+        sf.bootstrap(fit, n=N, executor=moody, shards=1)
+    assert (raised.value.code, raised.value.param, moody.calls) == ("threads", "threads", 1)
+
+
+def test_a_worker_of_another_version_is_refused(fit):
+    estimates = Estimates(fit.request, np.array([[1.0, 1.0, 1.0]]))
+    job = Job(estimates, plan_for(estimates, sf.Pairs()), seed=0, starts=0)
+    header, arrays = unpacked("task", job.to_bytes())
+    question = packed("task", header | {"version": "99.0.0"}, arrays)
+    with pytest.raises(sf.errors.ResourceError, match=r"99\.0\.0") as raised:
+        job.answer(run(question, job.part(0, 10, 1)), seal(question, job.part(0, 10, 1)))
+    assert raised.value.code == "version"
+
+
+def test_a_task_that_was_altered_is_refused(fit):
+    estimates = Estimates(fit.request, np.array([[1.5, 3.0, 0.4]]))
+    job = Job(estimates, plan_for(estimates, sf.Pairs()), seed=0, starts=0)
+    question, part = job.to_bytes(), job.part(0, 10, 1)
+    asked = seal(question, part)
+    job.answer(run(question, part), asked)
+    for place in range(0, len(question), 37):
+        bad = bytearray(question)
+        bad[place] ^= 16
+        with pytest.raises(Foreign):
+            job.answer(run(bytes(bad), part), asked)
+    with pytest.raises(Foreign):
+        job.answer(run(question[:-1], part), asked)
+
+
+class Mixed:
+    """An executor that keeps answers by their number: whoever asks next gets those of the first run."""
+
+    def __init__(self):
+        self.held, self.asked = {}, 0
+
+    def submit(self, function, *bytes_):
+        answer = Future()
+        answer.set_result(self.held.setdefault(self.asked, function(*bytes_)))
+        self.asked += 1
+        return answer
+
+
+@pytest.mark.parametrize("seed", [5, 6])
+def test_the_answer_to_another_run_is_no_answer(fit, seed):
+    other = sf.fit(
+        {"x": [1.0, 2.0, 4.0, 8.0, 16.0], "loss": [9.0, 7.0, 6.1, 5.4, 5.2]}, "power_offset"
+    )
+    mixed = Mixed()
+    sf.bootstrap(fit if seed == 6 else other, n=90, seed=5, executor=mixed, shards=3)
+    mixed.asked = 0
+    boot = sf.bootstrap(fit, n=90, seed=seed, executor=mixed, shards=3)
+    assert boot.digest == sf.bootstrap(fit, n=90, seed=seed).digest
+
+
+def test_an_executor_whose_handles_have_no_result_is_refused(fit):
+    class Mute:
+        def submit(self, *_):
+            return object()
+
+    with pytest.raises(sf.errors.ParameterError, match=r"which has no result\(\)"):
+        sf.bootstrap(fit, n=50, executor=Mute())
+
+
+def test_a_worker_that_exits_is_a_lost_one(fit):
+    class Exits:
+        def submit(self, *_):
+            answer = Future()
+            answer.set_exception(SystemExit(3))
+            return answer
+
+    boot = sf.bootstrap(fit, n=50, seed=5, executor=Exits(), shards=2)
+    assert boot.digest == sf.bootstrap(fit, n=50, seed=5).digest
+
+
+def test_a_worker_without_the_package_says_so(fit):
+    class Bare:
+        def submit(self, call, *args):
+            future: Future = Future()
+            future.set_exception(ModuleNotFoundError("No module named 'scaling_fast'"))
+            return future
+
+    with pytest.raises(sf.errors.ResourceError, match="install the same version"):
+        sf.bootstrap(fit, n=N, executor=Bare())
+
+
+@pytest.mark.parametrize("bad", [3, "threads", object(), ThreadPoolExecutor])
+def test_what_is_no_executor_is_refused(fit, bad):
+    with pytest.raises(sf.errors.ParameterError) as raised:
+        sf.bootstrap(fit, n=10, executor=bad)
+    assert raised.value.param == "executor"
+
+
+@pytest.mark.parametrize("bad", [0, -1, 1.5, True, "4"])
+def test_what_is_no_number_of_shards_is_refused(fit, bad):
+    with pytest.raises(sf.errors.ParameterError) as raised:
+        sf.bootstrap(fit, n=10, shards=bad)
+    assert raised.value.param == "shards"
+
+
+# -- shards -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shards", [None, 1, 2, 7, 100, 10**6])
+@pytest.mark.parametrize("block", [1, 64])
+def test_shards_cover_every_gap_once(shards, block):
+    gaps = [(0, 10), (64, 1000), (4096, 130)]
+    ranges = cut(gaps, 3, shards, block)
+    held = np.concatenate([np.arange(a, a + b) for a, b in ranges])
+    want = np.concatenate([np.arange(a, a + b) for a, b in gaps])
+    assert held.tolist() == want.tolist()
+    if shards is not None:
+        assert len(ranges) <= shards + len(gaps)
+
+
+# -- progress and Ctrl-C ------------------------------------------------------------------------------
+
+
+def test_progress_counts_upwards_to_the_end(fit):
+    calls = []
+    with ThreadPoolExecutor(2) as executor:
+        sf.bootstrap(fit, n=N, executor=executor, progress=lambda *one: calls.append(one))
+    done = [one for one, _ in calls]
+    assert {total for _, total in calls} == {N}
+    assert done == sorted(done)
+    assert done[-1] == N
+
+
+def test_what_a_callback_raises_comes_through(fit):
+    def shout(done, total):
+        raise ZeroDivisionError("mine")
+
+    with ThreadPoolExecutor(2) as executor, pytest.raises(ZeroDivisionError, match="mine"):
+        sf.bootstrap(fit, n=N, executor=executor, progress=shout)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX has them")
+def test_ctrl_c_keeps_the_shards_that_were_finished(fit):
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
+        sent = []
+
+        def watch(done, total):
+            if done > 2000 and not sent:
+                sent.append(time.monotonic())
+                os.kill(os.getpid(), signal.SIGINT)
+
+        with pytest.raises(KeyboardInterrupt) as stop:
+            sf.bootstrap(fit, n=2_000_000, seed=5, executor=executor, shards=2000, progress=watch)
+        assert time.monotonic() - sent[0] < 10.0
+        draws = stop.value.partial.draws
+    assert 2000 < draws.height < 2_000_000
+    head = draws.filter(pl.col("replicate") < 2000)
+    whole = sf.bootstrap(fit, n=2000, seed=5).draws
+    assert head.equals(whole[head["replicate"].to_numpy()])
+
+
+def test_one_threaded_callers_do_not_wait_for_each_other(fit):
+    """Two tasks of one thread each are under way at once: each waits inside for the other to begin."""
+    barrier = threading.Barrier(2, timeout=30)
+
+    def one(_):
+        met = []
+
+        def meet(done, total):
+            if not met:
+                met.append(barrier.wait())
+
+        sf.bootstrap(fit, n=60_000, threads=1, progress=meet)
+        return len(met)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(one, range(2))) == [1, 1]
