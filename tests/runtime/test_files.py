@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import scaling_fast as sf
-from scaling_fast.runtime import archive
 from scaling_fast.auditing.result import Audit
+from scaling_fast.runtime import archive
 from scaling_fast.runtime.files import write_text
 from scaling_fast.stress.result import Stress
 

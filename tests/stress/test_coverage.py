@@ -128,7 +128,10 @@ def test_data_set_i_depends_on_nothing_but_the_seed(mean):
     noise = Design(mean, {"m": 5.0}, 1.0, "normal", None, 0.0, 7)
     one = noise.sets(3, 1, 1)
     several = noise.sets(0, 6, 1)
-    assert several.estimates.request.table.target[30:40].tolist() == one.estimates.request.table.target.tolist()
+    assert (
+        several.estimates.request.table.target[30:40].tolist()
+        == one.estimates.request.table.target.tolist()
+    )
     options = {"n_sim": 30, "n": 99, "sd": 1.0}
     first = sf.stress.coverage(mean, threads=1, **options)
     assert first.table.equals(sf.stress.coverage(mean, threads=2, **options).table)

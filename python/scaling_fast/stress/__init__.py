@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scaling_fast.stress._coverage import COVERED as COVERED
 from scaling_fast.stress._coverage import coverage
 from scaling_fast.stress.result import Stress
 

@@ -18,9 +18,9 @@ import polars as pl
 import pytest
 
 import scaling_fast as sf
-from scaling_fast.resampling.execution.jobs import Job
 from scaling_fast import _core
 from scaling_fast.resampling.execution import checkpoint
+from scaling_fast.resampling.execution.jobs import Job
 from scaling_fast.resampling.execution.messages import Damaged, Foreign, packed, unpacked
 
 X = np.geomspace(1.0, 1e4, 20)

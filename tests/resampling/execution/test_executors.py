@@ -18,13 +18,13 @@ import polars as pl
 import pytest
 
 import scaling_fast as sf
+from scaling_fast.fitting.estimates import Estimates
 from scaling_fast.resampling.execution import worker
 from scaling_fast.resampling.execution.executors import cut
-from scaling_fast.fitting.estimates import Estimates
 from scaling_fast.resampling.execution.jobs import Job
-from scaling_fast.resampling.plan import plan_for
 from scaling_fast.resampling.execution.messages import Foreign, packed, seal, unpacked
 from scaling_fast.resampling.execution.worker import run
+from scaling_fast.resampling.plan import plan_for
 
 X = np.geomspace(1.0, 1e4, 20)
 Y = (1.5 + 3.0 * X**-0.4) * np.exp(0.01 * np.random.default_rng(1).normal(size=20))
