@@ -43,7 +43,7 @@ test: test-rust test-python ## Make the environment, build, and pass every test 
 test-rust: ## The tests of the Rust core
 	cargo test --package scaling-core
 
-test-python: build ## The tests of the Python package, its docstrings and README
+test-python: build ## The tests of the Python package, its docstrings and pages
 	$(BIN)/python -m pytest --doctest-modules tests python/scaling_fast
 
 deep: build ## The properties and basins at length: fifty truths a law, 300 examples a property (about 40 minutes)
@@ -80,10 +80,10 @@ bench-test: build ## Run every benchmark once, unmeasured, so that none rots
 	@if [ -f benches/peers.py ]; then $(BIN)/python benches/peers.py --test; fi
 	$(BIN)/python benches/league.py --test
 
-docs-check: build ## Every example of the docstrings and of README
+docs-check: build ## Every example of the docstrings, README and docs, and every link
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	cargo test --package scaling-core --doc
-	$(BIN)/python -m pytest --doctest-modules python/scaling_fast tests/project/test_readme.py
+	$(BIN)/python -m pytest --doctest-modules python/scaling_fast tests/project/test_docs.py tests/project/test_readme.py
 
 audit: build ## The main job: audit the embedded claim
 	$(BIN)/scaling-fast audit

@@ -147,30 +147,30 @@ def private(name: str) -> bool:
     return name.startswith("_") and not name.startswith("__")
 
 
-def members_by_class(trees: list[ast.Module]) -> set[str]:
-    """Return the names of every private method, attribute and field that a class of the package has."""
+@cache
+def members_by_class(path: Path) -> frozenset[str]:
+    """Return the names of every private method, attribute and field that a class of a file has."""
     found = set()
-    for tree in trees:
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef):
-                for item in ast.walk(node):
-                    if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
-                        found.add(item.name)
-                    elif isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
-                        found.add(item.target.id)
-                    elif isinstance(item, ast.Attribute) and isinstance(item.ctx, ast.Store):
-                        found.add(item.attr)
-    return {name for name in found if private(name)}
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.ClassDef):
+            for item in ast.walk(node):
+                if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
+                    found.add(item.name)
+                elif isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
+                    found.add(item.target.id)
+                elif isinstance(item, ast.Attribute) and isinstance(item.ctx, ast.Store):
+                    found.add(item.attr)
+    return frozenset(name for name in found if private(name))
 
 
 @pytest.mark.parametrize("path", python_files(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_no_private_member_of_one_file_is_used_in_another(path):
     tree = parsed(path)
     wrong = []
-    own = members_by_class([tree]) | {
+    own = members_by_class(path) | {
         node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)
     }
-    theirs = members_by_class([parsed(other) for other in python_files() if other != path])
+    theirs = set().union(*(members_by_class(other) for other in python_files() if other != path))
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("scaling_fast"):
             names = [alias.name for alias in node.names]
@@ -456,7 +456,7 @@ def test_a_file_never_bears_the_name_of_a_function_of_its_namespace():
 
 
 def test_no_document_is_named_that_the_repository_does_not_hold():
-    own = {path.name for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))}
+    own = {path.name for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))}
     # Paths of these files alone: other names in the tree are what a user may call a file.
     ours = [*(PACKAGE / "cli").rglob("*.py"), ROOT / "CONTRIBUTING.md"]
     ours += [ROOT / "CHANGELOG.md", ROOT / "Makefile", ROOT / ".ci/run", ROOT / "docs/terminal.md"]

@@ -193,7 +193,7 @@ def test_papers_survive_pickling_and_show_themselves():
 
 
 def test_the_documented_example_is_a_claim_file_and_names_every_kind():
-    text = (Path(__file__).parents[3] / "docs" / "claims.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[3] / "docs" / "audit" / "claims.md").read_text(encoding="utf-8")
     example = text.split("```toml\n")[1].split("```")[0]
     paper = parse(example)
     assert paper.reported == load_paper("hoffmann2022").reported
