@@ -305,6 +305,17 @@ def test_help_offers_what_the_library_takes_and_nothing_else():
     assert "..." not in call("--help").stdout.partition("Commands:")[2]  # as click cuts them
 
 
+def test_the_examples_of_the_page_run(runs):
+    page = (Path(__file__).parents[2] / "docs/terminal.md").read_text("utf-8")
+    (block,) = re.findall(r"^```sh\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    lines = [shlex.split(line) for line in block.splitlines()]
+    assert {line[1] for line in lines} >= {"fit", "bootstrap", "stress", "audit"}
+    for name, *words in lines:
+        assert name == "scaling-fast"
+        assert call(*words).stdout
+    assert Path("letter.md").stat().st_size > 100
+
+
 # --- exit codes and errors ------------------------------------------------------------------
 
 
@@ -833,11 +844,11 @@ def test_ctrl_c_ends_quietly_with_130(runs):
 
 
 def test_json_has_no_nan_and_keeps_every_digit(capsys):
-    import datetime
+    import datetime as dt
 
     from scaling_fast.cli import output
 
-    day = datetime.datetime(2024, 2, 29, 12, 30)  # noqa: DTZ001 (as a column has it)
+    day = dt.datetime(2024, 2, 29, 12, 30)
     frame = pl.DataFrame({"x": [float("nan"), 5e-324], "when": [day, None]})
     values = {"a": float("nan"), "b": [float("inf"), -np.inf, 0.1 + 0.2], "c": np.float64(1 / 3)}
     output.emit_json({**values, 1: None, "frame": output.json_rows(frame)})
