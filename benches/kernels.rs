@@ -273,7 +273,7 @@ fn refit(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(REFITS as u64));
     group.bench_function("pairs of 240 rows", |bencher| {
         bencher.iter(|| {
-            let resampling = Resampling { scheme: Scheme::Pairs, first, count: REFITS, seed: 1, starts: 0 };
+            let resampling = Resampling { scheme: Scheme::Pairs.into(), first, count: REFITS, seed: 1, starts: 0 };
             first += REFITS;
             resample(&question, &base, &resampling, 1, &control).expect("one thread can be had")
         });

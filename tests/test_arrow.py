@@ -12,6 +12,60 @@ import pytest
 
 import scaling_fast as sf
 
+
+@pytest.fixture
+def folder_of_curves(tmp_path):
+    for number in range(20):
+        x = np.geomspace(1.0, 100.0, 24)
+        frame = pl.DataFrame({"task": [number] * 24, "x": x, "loss": 2.0 + number * x**-0.5})
+        frame.write_parquet(tmp_path / f"{number:02d}.parquet")
+    return tmp_path
+
+
+def spoil(path, how):
+    raw = bytearray(path.read_bytes())
+    if how == "cut short":
+        raw = raw[: len(raw) // 2]
+    elif how == "altered":
+        raw[60:90] = b"\xff" * 30
+    path.write_bytes(bytes(raw))
+
+
+@pytest.mark.parametrize("how", ["cut short", "altered"])
+def test_a_damaged_file_among_good_ones_is_an_error_of_the_data(folder_of_curves, how):
+    spoil(folder_of_curves / "07.parquet", how)
+    scan = pl.scan_parquet(folder_of_curves / "*.parquet")
+    for ask in (
+        lambda: sf.arrow.fit_scan(scan, "power_offset", by="task"),
+        lambda: sf.fit(scan, "power_offset", by="task"),
+    ):
+        with pytest.raises(sf.errors.DataError) as raised:
+            ask()
+        assert raised.value.code == "lazy", str(raised.value)
+
+
+def test_files_of_another_schema_and_none_at_all_are_errors_of_the_data(folder_of_curves):
+    pl.DataFrame({"task": ["a"], "x": ["b"]}).write_parquet(folder_of_curves / "30.parquet")
+    for pattern in ("*.parquet", "nothing/*.parquet"):
+        with pytest.raises(sf.errors.DataError):
+            sf.arrow.fit_scan(
+                pl.scan_parquet(folder_of_curves / pattern), "power_offset", by="task"
+            )
+
+
+def test_batches_are_matched_by_name_and_must_be_alike():
+    x = [1.0, 2.0, 4.0, 8.0]
+    one = pa.record_batch({"task": ["a"] * 4, "x": x, "loss": [3.0, 2.5, 2.2, 2.1]})
+    two = pa.record_batch({"loss": [4.0, 3.0, 2.4, 2.2], "x": x, "task": ["b"] * 4})
+    fitter = sf.arrow.batch_fitter("power_offset", by="task", rows=100)
+    assert sum(batch.num_rows for batch in fitter([one, two])) == 2
+    words = pa.record_batch({"task": ["c"], "x": ["1"], "loss": [1.0]})
+    for odd in ([one, words], [one, 3], [one, "text"]):
+        with pytest.raises(sf.errors.DataError) as raised:
+            list(fitter(odd))
+        assert raised.value.code in ("schema", "batches")
+
+
 LAW = "E + A*x**(-alpha)"
 
 

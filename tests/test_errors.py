@@ -6,11 +6,51 @@ import copy
 import pickle
 
 import pytest
+from decaying import X, Y
 from hypothesis import given
 from hypothesis import strategies as st
+from power_runs import LAW
 
+import scaling_fast as sf
 from scaling_fast import errors
 from scaling_fast.errors import nearest, quote, suggestion
+
+FRAME = {
+    "x": X,
+    "loss": Y,
+    "run": ["a", "b", "c", "d"] * 3,
+    "one": ["z"] * 12,
+    "gap": [None, "b"] * 6,
+}
+
+
+def fit(**options):
+    return sf.fit(FRAME, options.pop("law", LAW), **options)
+
+
+ERRORS = [
+    lambda: fit(target="los"),
+    lambda: fit(law="E + ("),
+    lambda: fit(threads=0),
+    lambda: fit(law="A*x**1e308"),
+    lambda: sf.bootstrap(fit(), n=10**13),
+]
+
+
+@pytest.mark.parametrize("call", ERRORS)
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))]
+)
+def test_copies_of_errors_keep_their_place(call, again):
+    with pytest.raises(sf.ScalingError) as caught:
+        call()
+    error = caught.value
+    other = again(error)
+    assert type(other) is type(error)
+    assert str(other) == str(error)
+    for name in ("code", "column", "row", "param", "position"):
+        assert getattr(other, name) == getattr(error, name)
+
 
 CLASSES = [
     errors.ScalingError,

@@ -8,12 +8,21 @@ import json
 import pickle
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scaling_fast.errors import ParameterError
 from scaling_fast.findings import Finding, worst
+from scaling_fast.stress.result import Stress
+
+
+def test_advice_stands_below_its_finding():
+    found = Finding("few", "rows", "amber", "6 rows", advice="Add rows.")
+    text = Stress("coverage", pl.DataFrame({"a": [1]}), (found,)).summary()
+    assert text.endswith("amber      6 rows\n           Add rows.")
+
 
 SEVERITIES = ["red", "grey", "amber", "green"]
 

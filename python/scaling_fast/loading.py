@@ -1,4 +1,4 @@
-"""Read a saved result: whatever kind of result wrote the file, `load` gives it back."""
+"""Read a saved result of any kind."""
 
 from __future__ import annotations
 
@@ -20,11 +20,16 @@ Result: TypeAlias = Fit | Bootstrap | BootstrapSummary
 KINDS: dict[str, type[Result]] = {
     result.kind: result for result in (Fit, Bootstrap, BootstrapSummary)
 }
-"""What a file says it is -> the class that reads it."""
+"""Kind of result that a file names -> the class that reads it."""
 
 
 def load(path: str | Path) -> Result:
-    """Return the fit, bootstrap or summary that its `save` wrote; nothing is fitted again.
+    """Return a saved fit, bootstrap or summary; nothing is fitted again.
+
+    Parameters
+    ----------
+    path
+        File that the `save` of a result wrote.
 
     Raises
     ------
@@ -52,5 +57,5 @@ def load(path: str | Path) -> Result:
         return KINDS[found.kind].from_archive_entry(found.entry, found.frames)
     except CheckpointError:
         raise
-    except Exception as error:  # whatever a damaged file breaks, the reader is told the same thing
+    except Exception as error:  # a damaged file can break anything; the message is the same
         raise archive.damaged(str(path), error) from error

@@ -1,9 +1,57 @@
-"""Fits that once claimed more than the search had seen, ended higher than they began, or fell over."""
+"""Second basins: a fit claims no more than its search has seen, and never ends higher than it began."""
+
+from __future__ import annotations
 
 import numpy as np
 import pytest
 
 import scaling_fast as sf
+
+LAW = "E+A*x**(-alpha)"
+
+
+def noisy(
+    kind: str, seed: int
+) -> tuple[dict[str, np.ndarray], str, dict[str, float], dict[str, str]]:
+    """Rows of a law with noise of heavy tails, its formula, its truth and its columns."""
+    random = np.random.default_rng(seed)
+    x, z = np.exp(random.uniform(0, 9, 30)), np.exp(random.uniform(0, 9, 30))
+    noise = np.exp(0.03 * random.standard_t(3, 30))
+    if kind == "power":
+        law, truth = LAW, {"E": 1.5, "A": 15.0, "alpha": 0.3}
+        clean = 1.5 + 15 * x**-0.3
+    elif kind == "chinchilla":
+        law, truth = (
+            LAW + "+B*z**(-beta)",
+            {"E": 2.0, "A": 15.0, "alpha": 0.25, "B": 10.0, "beta": 0.3},
+        )
+        clean = 2 + 15 * x**-0.25 + 10 * z**-0.3
+    else:
+        law = LAW + "*(1+(x/d)**(1/f))**(-c*f)"
+        truth = {"E": 0.3, "A": 20.0, "alpha": 0.15, "d": 150.0, "f": 0.2, "c": 0.5}
+        clean = 0.3 + 20 * x**-0.15 * (1 + (x / 150) ** 5) ** -0.1
+    columns = {"x": "x", "z": "z"} if kind == "chinchilla" else {"x": "x"}
+    return {"x": x, "z": z, "loss": clean * noise}, law, truth, columns
+
+
+@pytest.mark.parametrize(
+    ("kind", "loss", "seeds"),
+    [
+        ("power", sf.Tukey(0.15), [2, 3, 31, 35]),
+        ("power", sf.Cauchy(0.02), [2, 18]),
+        ("chinchilla", sf.Cauchy(0.02), [10, 13, 15, 17, 74]),
+        ("broken", sf.Squared(), [6, 26]),
+        ("broken", sf.Huber(1e-3), [2, 26, 45]),
+    ],
+    ids=["tukey", "cauchy", "chinchilla", "broken", "broken-huber"],
+)
+def test_no_start_at_the_truth_is_lower_than_a_fit_called_global(kind, loss, seeds):
+    for seed in seeds:
+        frame, law, truth, columns = noisy(kind, seed)
+        fit = sf.fit(frame, law, loss=loss, residual="raw", columns=columns)
+        at_truth = sf.fit(frame, law, loss=loss, residual="raw", columns=columns, starts=truth)
+        assert not fit.is_global or fit.objective <= at_truth.objective * (1 + 1e-6), seed
+
 
 RIPPLE = np.arange(20) * 7.0
 SMOOTH = {

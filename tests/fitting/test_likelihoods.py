@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
-import sys
 
 import numpy as np
 import polars as pl
@@ -333,25 +330,3 @@ def test_a_covariance_is_refused_where_no_curvature_can_be_read():
         fit.cov()
     with pytest.raises(sf.errors.ParameterError, match="scale is estimated"):
         sf.fit(runs(), FORMULA, loss=sf.StudentT(4)).cov(noise="given")
-
-
-@pytest.mark.parametrize(
-    ("make", "name"), [(sf.ScaledHuber, "delta"), (sf.StudentT, "nu")], ids=["huber", "student"]
-)
-@pytest.mark.parametrize("bad", [0, -1, float("nan"), float("inf"), "4", True, 1e-9, 1e12])
-def test_illegal_constants_are_refused_by_name(make, name, bad):
-    with pytest.raises(sf.errors.ParameterError) as caught:
-        make(bad)
-    assert caught.value.param == name
-
-
-def test_the_terminal_shows_the_scale(tmp_path):
-    runs().write_csv(tmp_path / "runs.csv")
-    command = [sys.executable, "-m", "scaling_fast", "fit", str(tmp_path / "runs.csv"), FORMULA]
-    ran = subprocess.run(
-        [*command, "--loss", "student_t:4", "--json"], capture_output=True, text=True, check=True
-    )
-    row = json.loads(ran.stdout)["table"][0]
-    assert row["scale"] == pytest.approx(
-        sf.fit(runs(), FORMULA, loss=sf.StudentT(4)).scale, rel=1e-9
-    )

@@ -149,7 +149,7 @@ def test_other_losses_are_refused():
 
 
 def test_the_floor_is_a_parameter_below_every_target():
-    with pytest.raises(sf.errors.ParameterError, match="no parameter"):
+    with pytest.raises(sf.errors.ParameterError, match="not a parameter"):
         sf.fit(runs(), LAW, loss=sf.Squared(), residual=sf.LogExcess("F"))
     with pytest.raises(sf.errors.DataError, match=r"lower bound 1\.7") as caught:
         sf.fit(

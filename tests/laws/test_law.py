@@ -12,9 +12,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import scaling_fast as sf
 from scaling_fast import laws
 from scaling_fast.errors import DataError, FormulaError, ParameterError
 from scaling_fast.laws import Law, Param, as_law
+
+BOUND = sf.Law("E + A*x**(-alpha)", columns=["x"])
+POINT = {"E": 1.0, "A": 2.0, "alpha": 0.5}
+
+
+def test_a_constant_may_be_derived_and_a_frame_evaluated():
+    import polars as pl
+
+    law = sf.Law("A*x", derived={"two": "1 + 1"}, columns=["x"])
+    assert law.derive({"A": 1.0}) == {"two": 2.0}
+    assert BOUND.evaluate(pl.DataFrame({"x": [4.0]}), POINT).tolist() == [2.0]
+
 
 CHINCHILLA = "E + A/N**alpha + B/D**beta"
 EVERY_NAME = [*laws.names(), "bnsl(breaks=2)", "bnsl(3)"]

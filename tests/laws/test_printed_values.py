@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
@@ -55,20 +53,3 @@ def test_values_read_in_the_papers_are_verified():
     assert entry["params"]["gamma_kv"] == 0.9578
     assert "offsets" in entry["cite"]
     assert "unverified" in sf.laws.shifted_power().cite
-
-
-def test_a_budget_that_hardly_bends_warns_of_nothing():
-    grid = [
-        (c, n) for c in (1e18, 1e19, 1e20) for n in c**0.5 * 0.1 * np.array([0.25, 0.5, 1, 2, 4])
-    ]
-    runs = {"N": [n for _, n in grid], "D": [c / 6 / n for c, n in grid]}
-    loss = [2 + 1e3 / c**0.1 + 0.1 * np.log(n / (0.1 * c**0.5)) ** 2 for c, n in grid]
-    # The last budget falls along a line with the slightest of bends.
-    loss[10:] = [3.0 - 0.01 * u + 1e-6 * u * u for u in np.log([0.25, 0.5, 1, 2, 4])]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        found = sf.allocation.approach2(runs | {"loss": loss})
-    last = found.table.row(2, named=True)
-    assert last["status"] != "used"
-    assert last["n_star"] is None
-    assert found.table["n_star"].head(2).is_not_null().all()

@@ -3,13 +3,71 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import pickle
 
 import numpy as np
 import pytest
+from decaying import X, Y
+from outcomes import refusal
+from power_runs import LAW
 
+import scaling_fast as sf
 from scaling_fast import losses
 from scaling_fast.errors import ParameterError
+
+FRAME = {
+    "x": X,
+    "loss": Y,
+    "run": ["a", "b", "c", "d"] * 3,
+    "one": ["z"] * 12,
+    "gap": [None, "b"] * 6,
+}
+P, D, F, R = (
+    sf.errors.ParameterError,
+    sf.errors.DataError,
+    sf.errors.FormulaError,
+    sf.errors.ResourceError,
+)
+
+
+def fit(**options):
+    return sf.fit(FRAME, options.pop("law", LAW), **options)
+
+
+LOSSES = [
+    ("delta", sf.Huber), ("delta", sf.SoftL1), ("delta", sf.Cauchy), ("c", sf.Tukey), ("scale", sf.LogCosh),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "value", [0, -1, math.nan, math.inf, -math.inf, "1", None, True, [1.0], 1j]
+)
+@pytest.mark.parametrize(("name", "kind"), LOSSES)
+def test_loss_constants_are_positive_and_finite(name, kind, value):
+    error = refusal(lambda: kind(value), P)
+    assert error.param in (name, "delta")
+    assert error.param in str(error)
+
+
+@pytest.mark.parametrize("value", [0, 1, -0.1, 1.5, math.nan, "x", None, True])
+def test_pinball_levels(value):
+    assert refusal(lambda: sf.Pinball(value), P).param == "tau"
+
+
+@pytest.mark.parametrize("delta", [5e-324, 1e-300, 1e-30, 1e30, 1e300])
+def test_extreme_deltas_never_lie(delta):
+    """A tiny delta is least absolute deviations, a huge one least squares; else an honest status."""
+    want = fit(loss=sf.Absolute() if delta < 1 else sf.Squared())
+    try:
+        loss = sf.Huber(delta)
+    except sf.errors.ParameterError:
+        return  # beyond what a double can square: refused by name
+    got = fit(loss=loss)
+    if got.converged:
+        for name, value in want.params.items():
+            assert got.params[name] == pytest.approx(value, rel=1e-8)
+
 
 POSITIVE = {
     losses.Huber: "delta",
@@ -85,3 +143,13 @@ def test_numpy_numbers_are_numbers():
     assert losses.Huber(np.int64(2)).spec() == ("huber", 2.0)
     with pytest.raises(ParameterError):
         losses.Huber(np.bool_(True))
+
+
+@pytest.mark.parametrize(
+    ("make", "name"), [(sf.ScaledHuber, "delta"), (sf.StudentT, "nu")], ids=["huber", "student"]
+)
+@pytest.mark.parametrize("bad", [0, -1, float("nan"), float("inf"), "4", True, 1e-9, 1e12])
+def test_illegal_constants_are_refused_by_name(make, name, bad):
+    with pytest.raises(sf.errors.ParameterError) as caught:
+        make(bad)
+    assert caught.value.param == name

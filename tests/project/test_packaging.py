@@ -3,11 +3,112 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
+import textwrap
 import tomllib
 from importlib import metadata, resources
 from pathlib import Path
+
+import pytest
+
+SETUP = """
+import multiprocessing, os, signal, sys, threading, time
+import numpy as np
+import scaling_fast as sf
+
+x = np.geomspace(1.0, 1e4, 20)
+y = (1.5 + 3.0 * x**-0.4) * np.exp(0.01 * np.random.default_rng(1).normal(size=20))
+frame = {"x": x, "loss": y}
+
+REFUSED = "refused"
+
+def work(threads=2):
+    fit = sf.fit(frame, "E + A*x**(-alpha)", threads=threads)
+    return sf.bootstrap(fit, n=2000, seed=9, threads=threads).digest
+
+def forked(call, seconds=20):
+    '''Return what `call` says in a forked child, which has a watchdog.'''
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            answer = call()
+        except sf.errors.ResourceError as error:
+            answer = REFUSED if error.code == "forked" else repr(error)
+        try:
+            os.write(writer, answer.encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    end = time.monotonic() + seconds
+    while os.waitpid(child, os.WNOHANG) == (0, 0):
+        if time.monotonic() > end:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            raise SystemExit("the child hangs")
+        time.sleep(0.01)
+    with os.fdopen(reader) as pipe:
+        return pipe.read()
+"""
+
+
+def run(body, *, limit=90, environment=None):
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", SETUP + textwrap.dedent(body)],
+        capture_output=True,
+        text=True,
+        timeout=limit,
+        env=os.environ | (environment or {}),
+        check=False,
+    )
+    assert done.returncode == 0, (done.returncode, done.stdout[-500:], done.stderr[-2000:])
+    assert "panicked" not in done.stderr
+    return done.stdout.split()
+
+
+def test_import_is_light_and_quick():
+    out = run(
+        """
+        heavy = ["scipy.stats", "matplotlib", "jinja2", "pooch", "pandas", "rich", "click"]
+        print(",".join(one for one in heavy if one in sys.modules) or "none")
+        """
+    )
+    assert out == ["none"]
+    timed = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import time, numpy, polars\nbegan = time.perf_counter()\nimport scaling_fast\n"
+            "print(time.perf_counter() - began)",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert float(timed.stdout) < 5.0  # a hang guard: the promise is half a second
+
+
+@pytest.mark.parametrize("options", [["-I"], ["-O"], ["-OO"], ["-X", "utf8=0"]], ids=str)
+def test_import_under_unusual_interpreters(options, tmp_path):
+    code = (
+        f"import sys; sys.path[:0] = {sys.path!r}\nimport scaling_fast as sf\n"
+        "print(sf.fit({'x': [1., 2, 4, 8, 16], 'loss': [3., 2.5, 2.1, 1.9, 1.8]}, 'A*x**b').status)"
+    )
+    bare = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
+    done = subprocess.run(
+        [sys.executable, *options, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=bare,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.stdout.strip() == "converged", done.stderr[-1000:]
+
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]

@@ -115,7 +115,7 @@ def test_every_family_of_laws_has_a_poor_design():
     assert [family for family, names in families().items() if not names & shown] == []
 
 
-def format_findings(frame, law):
+def sentence_of(frame, law):
     """Return what a fit says of its parameters: the status, those open exactly, those named at all."""
     try:
         fit = sf.fit(frame, law, loss=sf.Squared())
@@ -141,7 +141,7 @@ def test_a_poor_design_is_told_with_the_parameters_it_leaves_open(what):
         truth = drawn(poor.law, seed)
         design = poor.design(truth) if callable(poor.design) else poor.design
         frame = sf.datasets.simulate(law, truth, design, 0.002, seed=seed)
-        status, exactly, named = format_findings(frame, law)
+        status, exactly, named = sentence_of(frame, law)
         assert poor.open <= (exactly if poor.exactly else named), (seed, named)
         assert status == "not_identified" or not poor.exactly
 

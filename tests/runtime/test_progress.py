@@ -16,7 +16,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def quote(monkeypatch, stream, patience, wish=None):
+def seen_by(monkeypatch, stream, patience, wish=None):
     monkeypatch.setattr(progress, "PATIENCE", patience)
     monkeypatch.setattr(sys, "stderr", stream)
     with progress.watched(wish, "refitting") as report:
@@ -27,13 +27,13 @@ def quote(monkeypatch, stream, patience, wish=None):
 
 
 def test_a_terminal_sees_a_bar_once_the_work_has_lasted(monkeypatch):
-    assert "refitting" in quote(monkeypatch, Terminal(), 0.0)
+    assert "refitting" in seen_by(monkeypatch, Terminal(), 0.0)
 
 
 def test_short_work_and_other_streams_see_none(monkeypatch):
-    assert quote(monkeypatch, Terminal(), 1e9) == ""
-    assert quote(monkeypatch, io.StringIO(), 0.0) == ""
-    assert quote(monkeypatch, Terminal(), 0.0, wish=False) == ""
+    assert seen_by(monkeypatch, Terminal(), 1e9) == ""
+    assert seen_by(monkeypatch, io.StringIO(), 0.0) == ""
+    assert seen_by(monkeypatch, Terminal(), 0.0, wish=False) == ""
 
 
 def test_a_process_without_a_stderr_has_no_bar(monkeypatch):

@@ -204,14 +204,14 @@ def test_ctrl_c_keeps_the_data_sets_that_were_finished(mean):
         ({"scheme": sf.Jackknife()}, "draws"),
         ({"scheme": sf.Indices([[0, 1, 2]])}, "draws"),
         ({"method": "exact"}, "method must be one of"),
-        ({"method": []}, "wants one method"),
+        ({"method": []}, "needs one method"),
         ({"noise": "cauchy"}, "noise must be one of"),
         ({"noise": "clustered"}, "names none"),
         ({"level": 90}, "did you mean 0.9"),
         ({"n_sim": 0}, "n_sim"),
         ({"sd": -1.0}, "sd must be positive"),
         ({"icc": 2}, "icc must lie between"),
-        ({"truth": {"k": 1.0}}, "no parameter"),
+        ({"truth": {"k": 1.0}}, "not a parameter"),
         ({"method": "bca", "small_sample": True}, "small_sample"),
     ],
 )
@@ -229,25 +229,5 @@ def test_grouped_fits_and_fits_without_residuals_are_refused(mean):
     exact = sf.fit({"x": [1.0, 2.0], "loss": [3.0, 5.0]}, "a + b*x", residual="raw")
     with pytest.raises(sf.errors.DataError, match="sd="):
         sf.stress.coverage(exact, n_sim=5)
-    with pytest.raises(sf.errors.ParameterError, match="wants a Fit"):
+    with pytest.raises(sf.errors.ParameterError, match="needs a Fit"):
         sf.stress.coverage("fit", n_sim=5)
-
-
-def test_the_terminal_measures_coverage(tmp_path, capsys):
-    from scaling_fast.cli.command import main
-
-    x = np.geomspace(1e7, 1e10, 24)
-    noise = 0.01 * np.random.default_rng(0).standard_normal(24)
-    pl.DataFrame({"x": x, "loss": (1.8 + 400 * x**-0.34) * np.exp(noise)}).write_csv(
-        tmp_path / "r.csv"
-    )
-    said = ["stress", "coverage", str(tmp_path / "r.csv"), "E + A*x**(-alpha)", "--column", "x=x",
-            "--loss", "squared", "--scheme", "wild:rademacher", "--n-sim", "30", "--n", "99",
-            "--of", "alpha", "--json"]  # fmt: skip
-    with pytest.raises(SystemExit) as ended:
-        main(said)
-    assert ended.value.code == 0
-    answer = json.loads(capsys.readouterr().out)
-    assert answer["test"] == "coverage"
-    assert answer["table"][0]["name"] == "alpha"
-    assert answer["settings"]["n_sim"] == 30

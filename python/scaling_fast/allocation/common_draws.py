@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scaling_fast._core import Purpose
 from scaling_fast.allocation.budgets import cluster_places
 from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.resampling.schemes import Clusters, Indices, Pairs
 from scaling_fast.runtime.resources import require_memory
+from scaling_fast.runtime.streams import philox
 from scaling_fast.validation import whole_number
 
 if TYPE_CHECKING:
@@ -18,9 +20,6 @@ if TYPE_CHECKING:
     from scaling_fast.allocation.budgets import Runs
 
 __all__ = ["row_counts"]
-
-PURPOSE_ROWS = 1
-"""The second word of the generator's key where rows are drawn, as in the core."""
 
 
 def row_counts(runs: Runs, scheme: Any, *, n: int | None, seed: int) -> NDArray[np.float64]:
@@ -72,10 +71,8 @@ def row_counts(runs: Runs, scheme: Any, *, n: int | None, seed: int) -> NDArray[
 def _drawn(count: int, among: int, seed: int) -> NDArray[np.int64]:
     """Return which of `among` are in each replicate, as many as there are, with repetition."""
     out = np.empty((count, among), dtype=np.int64)
-    key = np.array([seed, PURPOSE_ROWS], dtype=np.uint64)
     for replicate in range(count):
-        counter = np.array([0, 0, replicate, 0], dtype=np.uint64)
-        stream = np.random.Generator(np.random.Philox(key=key, counter=counter))
+        stream = np.random.Generator(philox(seed, Purpose.ROWS, replicate=replicate))
         out[replicate] = stream.integers(0, among, among)
     return out
 

@@ -1,4 +1,4 @@
-"""What is asked of a fit, bound together and refused where it cannot be meant, before anything is computed."""
+"""The arguments of a fit, bound together; what cannot be meant is refused before anything is computed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from scaling_fast.errors import DataError, ParameterError, quote, suggestion
+from scaling_fast.errors import DataError, FormulaError, ParameterError, quote, suggestion
 from scaling_fast.fitting.table import DIAGNOSTICS, column_name
 from scaling_fast.frames import as_frame
 from scaling_fast.laws.usual import mapping_hint
@@ -31,6 +31,7 @@ __all__ = [
     "refuse_extreme_sigma",
     "refuse_key_clash",
     "refuse_lost_diagnostics",
+    "refuse_target_on_right",
     "require_floor",
     "requirements",
     "target_and_residual",
@@ -50,20 +51,20 @@ def with_params(law: Law, params: Any) -> Law:
             code="params",
             param="params",
         )
-    for one in params:
-        if not isinstance(one, str) or one not in law.params:
+    for name in params:
+        if not isinstance(name, str) or name not in law.params:
             raise ParameterError(
-                f"params names {quote(one)}, which is no parameter of the law"
-                f"{suggestion(one, law.params, kind='parameters')}",
+                f"params names {quote(name)}, which is not a parameter of the law"
+                f"{suggestion(name, law.params, kind='parameters')}",
                 code="unknown_name",
-                param=one,
+                param=name,
             )
-    declared = {one: law.params[one] for one in law.to_dict()["params"]}
+    declared = {name: law.params[name] for name in law.to_dict()["params"]}
     return replace(law, params=declared | dict(params))
 
 
 def bound_law(law: Law, columns: Mapping[str, Any] | None, frame: Any, target: str | None) -> Law:
-    """Return the law with its columns: those `columns` names, or those the frame has."""
+    """Return the law with its columns: those that `columns` names, or those that the frame has."""
     if columns is not None and not isinstance(columns, Mapping):
         raise ParameterError(
             f'columns must be a mapping such as {{"N": "params"}}, got {quote(columns)}',
@@ -73,37 +74,36 @@ def bound_law(law: Law, columns: Mapping[str, Any] | None, frame: Any, target: s
     aimed = target if target is not None else law.target
     aimed = aimed if aimed is not None else DEFAULT_TARGET
     names = law.columns if law.columns is not None else tuple(law.params)
-    for one in columns or ():
-        if one not in names and one != aimed:
+    for name in columns or ():
+        if name not in names and name != aimed:
             raise ParameterError(
-                f"columns names {quote(one)}, which the formula does not have"
-                f"{suggestion(str(one), names, kind='names')}",
+                f"columns names {quote(name)}, which the formula does not have"
+                f"{suggestion(str(name), names, kind='names')}",
                 code="unknown_name",
-                param=str(one),
+                param=str(name),
             )
     if law.columns is not None:
         return law
     if columns:
-        return law.bind([one for one in columns if one in law.params])
-    # A column that cannot be read is a column all the same: what is wrong with it is said when it is read.
+        return law.bind([name for name in columns if name in law.params])
+    # A column that cannot be read still counts as one: reading it says what is wrong with it.
     has = list(frame) if isinstance(frame, Mapping) else as_frame(frame, ()).columns
     return law.bind_frame(
-        [one for one in has if isinstance(one, str) and (one != aimed or one in law.params)]
+        [name for name in has if isinstance(name, str) and (name != aimed or name in law.params)]
     )
 
 
 @contextmanager
 def column_hints(law: Law, columns: Mapping[str, Any] | None, frame: Any) -> Iterator[None]:
-    """Add to the error for a column that is missing how to say which of the frame it is."""
+    """Add to the error of a missing column how to say which column of the frame is meant."""
     try:
         yield
     except DataError as error:
         name = error.column
         if error.code == "missing_column" and name in (law.columns or ()):
             has = list(frame) if isinstance(frame, Mapping) else as_frame(frame, ()).columns
-            hint = mapping_hint(
-                [one for one in law.columns or () if one not in (columns or {})], has
-            )
+            unmapped = [column for column in law.columns or () if column not in (columns or {})]
+            hint = mapping_hint(unmapped, has)
             if hint is not None and name not in (columns or {}):
                 error.args = (f"{error}; say which column is which: {hint}",)
         raise
@@ -112,7 +112,7 @@ def column_hints(law: Law, columns: Mapping[str, Any] | None, frame: Any) -> Ite
 def target_and_residual(
     law: Law, target: str | None, residual: str | LogExcess | None
 ) -> tuple[str, str | LogExcess]:
-    """Return the target's name and the residual, from the arguments or from the left side of the formula."""
+    """Return the name of the target and the residual, from the arguments or the left side of the formula."""
     if law.target is not None and target is not None and target != law.target:
         raise ParameterError(
             f"target is {quote(target)}, but the formula explains {quote(law.target)}",
@@ -142,18 +142,28 @@ def target_and_residual(
     return named if named is not None else DEFAULT_TARGET, residual or "log"
 
 
+def refuse_target_on_right(law: Law, target: str, columns: Mapping[str, Any] | None) -> None:
+    """Refuse a law that uses its own target as a column."""
+    if target in (law.columns or ()) and target not in (columns or {}):
+        raise FormulaError(
+            f"the target {quote(target)} stands on the right side of the formula {quote(law.formula, 80)}",
+            code="target_on_right",
+            column=target,
+        )
+
+
 def check_excess(law: Law, loss: Loss, residual: LogExcess) -> None:
-    """Refuse a log-excess residual of a name that is no parameter, or under a loss that has no likelihood."""
+    """Refuse a log-excess residual of a name that is not a parameter, or under a loss without a likelihood."""
     if residual.param not in law.params:
         raise ParameterError(
-            f"LogExcess names {quote(residual.param)}, which is no parameter of the law"
+            f"LogExcess names {quote(residual.param)}, which is not a parameter of the law"
             f"{suggestion(residual.param, law.params, kind='parameters')}",
             code="unknown_name",
             param=residual.param,
         )
     if loss.name not in ALLOWED:
         raise ParameterError(
-            f"{residual!r} wants loss=Squared(), ScaledHuber(delta) or StudentT(nu), got {loss!r}: "
+            f"{residual!r} needs loss=Squared(), ScaledHuber(delta) or StudentT(nu), got {loss!r}: "
             "the target is transformed by a parameter, and only a likelihood can be corrected for it",
             code="loss",
             param="loss",
@@ -167,9 +177,9 @@ def require_floor(law: Law, table: Table, residual: LogExcess) -> None:
     bad = table.target <= least
     if bad.any():
         row = int(table.order[bad].min())
-        said = "lower bound" if param.fixed is None else "fixed value"
+        limit = "lower bound" if param.fixed is None else "fixed value"
         raise DataError(
-            f"column {quote(table.target_name)} must lie above the {said} {least:g} of "
+            f"column {quote(table.target_name)} must lie above the {limit} {least:g} of "
             f"{quote(residual.param)}, because LogExcess takes the logarithm of their difference; "
             f"row {row} does not",
             code="domain",
@@ -194,25 +204,25 @@ def checked_loss(loss: Any) -> Loss:
 
 def refuse_key_clash(law: Law, keys: Sequence[str]) -> None:
     """Refuse a group column that has the name of a parameter: the table of fits could not hold both."""
-    for one in keys:
-        if one in law.params or one in law.derived:
+    for name in keys:
+        if name in law.params or name in law.derived:
             raise ParameterError(
-                f"the group column {quote(one)} has the name of a parameter; rename the column",
+                f"the group column {quote(name)} has the name of a parameter; rename the column",
                 code="name_clash",
-                param=one,
+                param=name,
             )
 
 
 def refuse_lost_diagnostics(request: Request) -> None:
-    """Refuse names that leave a column of the table of fits neither its own name nor `fit_...`."""
+    """Refuse names that take both `name` and `fit_name` from a diagnostic of the table of fits."""
     law = request.law
     taken = [*request.table.keys.columns, *request.names, *law.derived]
-    for one in DIAGNOSTICS:
-        own = column_name(one, taken)
-        if own in taken and (one != "scale" or request.is_likelihood):
+    for diagnostic in DIAGNOSTICS:
+        own = column_name(diagnostic, taken)
+        if own in taken and (diagnostic != "scale" or request.is_likelihood):
             raise ParameterError(
-                f"the names {quote(one)} and {quote(own)} are both taken, so the table has none left for "
-                f"the {one} of a fit; rename one of them",
+                f"the names {quote(diagnostic)} and {quote(own)} are both taken, so the table has none left "
+                f"for the {diagnostic} of a fit; rename one of them",
                 code="name_clash",
                 param=own,
             )
@@ -238,7 +248,7 @@ def refuse_extreme_sigma(table: Table) -> None:
 
 
 def requirements(request: Request) -> list[tuple[str, str, str]]:
-    """Return what the law asks of its columns and, through its transform, of its target."""
+    """Return what the law requires of its columns and, through its transform, of its target."""
     needs = [(column, kind, because) for column, kind, because in request.program.requirements]
     if request.program.transform in ("log", "ln", "log2", "log10"):
         needs.append(

@@ -1,4 +1,4 @@
-"""What the core answers to a question: one entry per group in every column."""
+"""What the core answers to a question: columns with one entry per group."""
 
 from __future__ import annotations
 
@@ -29,13 +29,15 @@ class FitColumns:
     objective, scale
         The objective, and the scale of the residuals where it is estimated; shape (groups,).
     gradient, decrease, multiplier
-        The numbers of the certificate (numerics: scaled gradient, predicted decrease, multiplier).
+        Scaled gradient, predicted decrease and multiplier of the certificate, shape (groups,).
     condition
-        Condition of the scaled J'J.
+        Condition number of the scaled J'J, 1 or more, shape (groups,).
     n, n_starts, agreement, evaluations
-        Rows, starts, starts that agree with the best one, evaluations of the law; int64.
+        Numbers of rows, starts, starts that agree with the best one, and evaluations of the law;
+        int64, shape (groups,).
     doubtful, exhaustive
-        Whether agreement proves nothing here, and whether every valley was walked.
+        Whether agreement of starts proves nothing, and whether every valley was searched; shape
+        (groups,).
     params
         Natural parameters, shape (groups, parameters).
     at_bound, unidentified, level
@@ -79,12 +81,12 @@ class FitColumns:
     def agreed(self, *, searched: bool) -> NDArray[np.bool_]:
         """Return for each group whether its optimum may be called global.
 
-        Enough starts agree, or every valley was walked, and the certificate holds.
+        Enough starts agree, or every valley was searched, and the certificate holds.
 
         Parameters
         ----------
         searched
-            Whether there was more than one start.
+            Whether more than one start was tried.
         """
         proved = (self.agreement >= AGREEMENT_NEEDED) & searched & ~self.doubtful
         return (proved | self.exhaustive) & self.converged

@@ -1,4 +1,4 @@
-"""Covariances of estimates from the rows of a fit: least squares' own, and the sandwich for every other loss."""
+"""Covariances of estimates from the rows of a fit: the inverse Hessian, the sandwich, and likelihoods."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ def covariance(
     Parameters
     ----------
     residual, psi, curvature
-        r, rho'(r) and rho''(r) of each row.
+        r, rho'(r) and rho''(r) of each row, shape (rows,).
     jacobian
         d residual / d parameter, shape (rows, parameters).
     free
-        Which parameters may move.
+        Places of the parameters that moved, counted from 0.
     weights
-        Frequencies of the rows; None for one each.
+        How often each row counts, 0 or more, shape (rows,); None for once each.
     kind
         "hessian": s² (J'WJ)⁻¹. "sandwich": A⁻¹BA⁻¹, A = Σ w psi' JJ', B = Σ w psi² JJ'.
     clusters
-        Label of each row, from 0; B then sums the scores of a cluster first.
+        Cluster of each row, from 0; B then sums the scores of a cluster first. None for none.
     given
-        Whether the noise has variance one instead of being estimated (hessian only).
+        Whether the noise has variance one instead of an estimated one (hessian only).
 
     Raises
     ------
@@ -58,12 +58,12 @@ def covariance(
     spare = total - len(free)
     if spare <= 0 and not given and clusters is None:
         counted = f"{len(residual)} rows" if weights is None else f"weights that sum to {total:g}"
-        mend = "add rows or fix parameters"
+        remedy = "add rows or fix parameters"
         if weights is not None:
-            mend = "weights are frequencies: give the number of times each row counts, or sigma="
+            remedy = "weights are frequencies: give the number of times each row counts, or sigma="
         raise DataError(
             f"{counted} leave no degree of freedom for {len(free)} free parameters, so the noise "
-            f"cannot be estimated; {mend}",
+            f"cannot be estimated; {remedy}",
             code="no_dof",
         )
     moving = jacobian[:, list(free)]
@@ -97,14 +97,14 @@ def likelihood_covariance(
 ) -> NDArray[np.float64]:
     """Return the covariance of the free parameters of a likelihood whose scale s is estimated too.
 
-    Law and ln s are one vector of estimates, and what is returned is the law's block of its
-    covariance: the scale being unknown is paid for. The law's own second derivatives are left out,
-    as in every covariance here.
+    The law and ln s are one vector of estimates, and the law's block of their covariance is
+    returned, so that it includes what the unknown scale costs. Second derivatives of the law are
+    left out, as in every covariance here.
 
     Parameters
     ----------
     residual, psi, curvature
-        r, and the first two derivatives of a row's negative log-likelihood by r.
+        r, and the first two derivatives of the negative log-likelihood of a row by r; shape (rows,).
     jacobian
         d residual / d parameter, shape (rows, parameters).
     free, weights, clusters
@@ -112,12 +112,13 @@ def likelihood_covariance(
     kind
         "hessian": the inverse of the observed information. "sandwich": A⁻¹BA⁻¹ of the joint scores.
     floor
-        Place of E, y - E and sigma of each row, where the sum of ln(y - E) is part of the likelihood.
+        Place of E among the parameters, y - E and sigma of each row, where the sum of ln(y - E) is
+        part of the likelihood; else None.
 
     Raises
     ------
     ParameterError
-        When so few rows curve (a scaled Huber near Laplace's) that no curvature can be read.
+        When so few rows curve (a scaled Huber close to Laplace) that no curvature can be measured.
     DataError
         When no degree of freedom is left, or there is one cluster only.
     """
@@ -134,12 +135,13 @@ def likelihood_covariance(
     scores = moving * psi[:, None]
     bread = moving.T @ (moving * (counts * curvature)[:, None])
     if floor is not None and floor[0] in free:
+        # The Jacobian term ln(y - E) moves with E alone: one score, one entry of the curvature.
         place, left, sigma = list(free).index(floor[0]), *floor[1:]
         scores[:, place] -= 1.0 / left
         bread[place, place] += float(np.sum(counts * (psi / sigma - 1.0) / left**2))
     mixed = -moving.T @ (counts * (curvature * residual + psi))
     own = float(np.sum(counts * (curvature * residual**2 + psi * residual)))
-    # The scale's part taken out of both: what is left is the profile's curvature and its scores.
+    # Curvature and scores of the profile over the scale: the Schur complement of its own entry.
     inverse = _inverse_definite(bread - np.outer(mixed, mixed) / own)
     if kind == "hessian":
         return inverse
@@ -162,7 +164,7 @@ def likelihood_covariance(
 
 
 CURVED_ROWS = 2
-"""Rows a parameter in the quadratic zone of a density, below which its curvature is chance."""
+"""Rows per parameter in the quadratic zone of a density below which its curvature is chance."""
 
 
 def _inverse_definite(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -178,7 +180,7 @@ def _inverse_definite(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 def _inverse_gram(
     jacobian: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return (J'WJ)⁻¹ by a QR of the scaled columns, which squares no condition number."""
+    """Return (J'WJ)⁻¹ by a QR of the scaled columns, which does not square the condition number."""
     if (weights < 0).any():
         return _inverse_signed(jacobian, weights)
     rows = jacobian * np.sqrt(weights)[:, None]
@@ -195,5 +197,5 @@ def _inverse_gram(
 def _inverse_signed(
     jacobian: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return (J'WJ)⁻¹ where rows of a redescending loss curve downwards; NaN unless positive definite."""
+    """Return (J'WJ)⁻¹ with rows of a redescending loss that curve downwards; NaN unless positive definite."""
     return _inverse_definite(jacobian.T @ (jacobian * weights[:, None]))

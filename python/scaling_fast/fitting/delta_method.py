@@ -6,18 +6,20 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.fitting.covariance import covariance, likelihood_covariance
+from scaling_fast.fitting.interval_table import interval_table
 from scaling_fast.laws.quantities import formula_gradient
 from scaling_fast.losses.residual import LogExcess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import polars as pl
     from numpy.typing import NDArray
 
+    from scaling_fast.fitting.estimates import Estimates
     from scaling_fast.fitting.request import Request
 
 __all__ = ["delta_intervals", "parameter_covariance"]
@@ -33,18 +35,18 @@ def parameter_covariance(
     clusters: NDArray[np.uint32] | None,
     noise: str,
 ) -> NDArray[np.float64]:
-    """Return the covariance in the law's order, shape (parameters, parameters); zero where none is free.
+    """Return the covariance in the law's order, shape (parameters, parameters); 0 for fixed parameters.
 
     Parameters
     ----------
     request, params
-        The question of one fit, and its optimum.
+        The question of a single fit, and parameter -> estimate.
     free
-        Places of the parameters that moved.
+        Places of the parameters that moved, counted from 0.
     scale
-        The scale estimated with the law, where there is one.
+        The scale of the residuals where it is estimated with the law, else None.
     kind, clusters, noise
-        As in `Fit.cov`; clusters as a number a row.
+        As in `Fit.cov`; `clusters` holds the cluster of each row, from 0.
 
     Raises
     ------
@@ -99,7 +101,7 @@ def _checked_kind(
         )
     if kind == "hessian" and clusters is not None:
         raise ParameterError(
-            'kind="hessian" takes the rows as independent and knows no clusters; leave kind out, or '
+            'kind="hessian" takes the rows as independent, so it cannot have clusters; leave kind out, or '
             'use kind="sandwich"',
             code="kind",
             param="cluster",
@@ -112,7 +114,7 @@ def _checked_kind(
         )
     if noise == "given" and kind == "sandwich" and not request.is_likelihood:
         raise ParameterError(
-            'noise="given" belongs to kind="hessian": a sandwich reads the noise from the residuals',
+            'noise="given" belongs to kind="hessian": a sandwich takes the noise from the residuals',
             code="noise",
             param="noise",
         )
@@ -136,7 +138,7 @@ def _checked_kind(
 def _floor(
     request: Request, params: Mapping[str, float], scale: float | None, noise: str
 ) -> tuple[int, NDArray[np.float64], NDArray[np.float64]] | None:
-    """Return place of E, y - E and sigma of each row, where the sum of ln(y - E) is part of the likelihood."""
+    """Return the place of E, y - E and sigma of each row where ln(y - E) is part of the likelihood, else None."""
     if noise == "given":
         raise ParameterError(
             f'noise="given" contradicts {request.loss!r}, whose scale is estimated; use Squared() '
@@ -157,8 +159,8 @@ def _floor(
 
 
 def delta_intervals(
+    estimates: Estimates,
     formulas: Mapping[str, str],
-    params: Mapping[str, float],
     matrix: NDArray[np.float64],
     *,
     freedom: float,
@@ -169,12 +171,14 @@ def delta_intervals(
 
     Parameters
     ----------
+    estimates
+        The question and the parameters of a single fit.
     formulas
-        Name -> formula of parameters.
-    params, matrix
-        The estimates, and their covariance in the same order.
+        Name of the quantity -> formula of parameters.
+    matrix
+        Covariance of the parameters in the law's order, shape (parameters, parameters).
     freedom
-        Degrees of freedom of the t quantile.
+        Degrees of freedom of the t quantile, above 0.
     level
         Confidence level, between 0 and 1.
     on_bound
@@ -183,11 +187,11 @@ def delta_intervals(
     from scipy.special import stdtrit
 
     factor = float(stdtrit(freedom, 0.5 + level / 2))
-    rows = []
-    for name, formula in formulas.items():
-        value, slope = formula_gradient(formula, params)
+    ends = np.empty((1, len(formulas), 2))
+    for place, formula in enumerate(formulas.values()):
+        value, slope = formula_gradient(formula, estimates.point(0))
         half = factor * math.sqrt(max(float(slope @ matrix @ slope), 0.0))
         if half == 0.0 and slope[list(on_bound)].any():
             half = math.nan  # on a bound nothing is normal; a width of zero would be a claim
-        rows.append((name, value, value - half, value + half))
-    return pl.DataFrame(rows, schema=["name", "estimate", "lower", "upper"], orient="row")
+        ends[0, place] = value - half, value + half
+    return interval_table(estimates, formulas, ends)

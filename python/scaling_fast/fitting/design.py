@@ -1,4 +1,4 @@
-"""Whether the rows of a fit are a design that can identify its law."""
+"""Whether the rows of a fit form a design that can identify its law."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 __all__ = ["measured", "shortfalls"]
 
 DIGITS = 6
-"""Significant digits to which values are taken for one level: budgets of 6*N*D agree to no more."""
+"""Significant digits in which values of one level agree: budgets computed as 6*N*D agree in no more."""
 
 THINNED, ENOUGH = 4096, 256
-"""Rows of a thinned column, and the levels among them from which on the others need not be counted."""
+"""Rows of a thinned column, and how many levels among them make counting the other rows unnecessary."""
 
-MEND = {
+REMEDIES = {
     "rows": "add rows",
     "levels": "add rows at other values of {of}",
     "decades": "add rows at smaller and larger {of}",
@@ -47,19 +47,21 @@ def shortfalls(request: Request, params: Floats) -> list[Finding]:
     request
         The fitted question.
     params
-        Fitted parameters, shape (groups, parameters); a need of one that is not finite is not
-        assessed.
+        Fitted parameters, natural units, shape (groups, parameters); a need of a parameter that is
+        not finite is not assessed.
     """
-    values = {one: params[:, j] for j, one in enumerate(request.names)}
+    values = {name: params[:, place] for place, name in enumerate(request.names)}
     table = request.table
-    # What some of very many rows have, all of them have: only a need that those miss is measured in full.
+    # A need that a sample of very many rows meets is met by all: only the others are measured in full.
     step = table.rows // THINNED if table.groups == 1 else 0
-    some = {one: column[::step] for one, column in table.arrays.items()} if step > 1 else {}
+    sample = {}
+    if step > 1:
+        sample = {name: column[::step] for name, column in table.arrays.items()}
     found = []
     for need in request.law.needs:
-        if some and need.measure in GROWING and not need.within:
-            ends = np.array([0, len(next(iter(some.values())))])
-            if not _is_short(need, measured(need, some, ends, values)).any():
+        if sample and need.measure in GROWING and not need.within:
+            ends = np.array([0, len(next(iter(sample.values())))])
+            if not _is_short(need, measured(need, sample, ends, values)).any():
                 continue
         has = measured(need, table.arrays, table.offsets, values)
         short = _is_short(need, has)
@@ -83,18 +85,18 @@ def measured(
     offsets: NDArray[np.int64],
     params: Mapping[str, Floats],
 ) -> Floats:
-    """Return what each group has of what a need asks, shape (groups,); NaN where it has no value.
+    """Return the measure of a need in each group, shape (groups,); NaN where it has no value.
 
     Parameters
     ----------
     need
-        What is measured.
+        The need, which names its measure.
     columns
         Name in the law -> values sorted by group, shape (rows,).
     offsets
-        Starts of the groups and the end, shape (groups + 1,).
+        First row of each group, and the number of rows at the end; shape (groups + 1,).
     params
-        Name -> values, shape (groups,).
+        Parameter -> estimates, shape (groups,).
     """
     counts = np.diff(offsets)
     if need.measure == "rows":
@@ -103,7 +105,7 @@ def measured(
 
     def rows(formula: str) -> Floats:
         names = formula_names(formula)[2]
-        used = {one: columns[one] if one in columns else params[one][group] for one in names}
+        used = {name: columns[name] if name in columns else params[name][group] for name in names}
         value = evaluate(formula, used)
         return value if value.size == group.size else np.broadcast_to(value[:1], group.shape)
 
@@ -126,18 +128,20 @@ def measured(
 def _levels(of: Floats, within: Floats | None, group: NDArray[np.int64], groups: int) -> Floats:
     """Return the number of different values in each group, or its median over levels of `within`."""
     if groups == 1 and within is None:
-        # No need asks for nearly as many levels as a thinned column of many rows has.
+        # Needs ask for a few levels; a thinned column that shows hundreds settles the question.
         seen = np.unique(_rounded(of[:: max(1, of.size // THINNED)])).size
         return np.array([float(seen if seen >= ENOUGH else np.unique(_rounded(of)).size)])
     keys = [_rounded(of), group] if within is None else [_rounded(of), _rounded(within), group]
+    # Sorted by group, then `within`, then value: a new level begins wherever a key changes.
     order = np.lexsort(keys)
     ordered = [key[order] for key in keys]
     first = np.ones(group.size, dtype=bool)
-    first[1:] = np.any([one[1:] != one[:-1] for one in ordered], axis=0)
+    first[1:] = np.any([key[1:] != key[:-1] for key in ordered], axis=0)
     if within is None:
         return np.bincount(ordered[-1][first].astype(np.int64), minlength=groups).astype(np.float64)
     outer = np.ones(group.size, dtype=bool)
-    outer[1:] = np.any([one[1:] != one[:-1] for one in ordered[1:]], axis=0)
+    outer[1:] = np.any([key[1:] != key[:-1] for key in ordered[1:]], axis=0)
+    # A cell is one level of `within` in one group; the result is the median of cell sizes per group.
     cell = np.cumsum(outer) - 1
     sizes = np.bincount(cell[first]).astype(np.float64)
     owner = ordered[-1][outer].astype(np.int64)
@@ -150,6 +154,7 @@ def _levels(of: Floats, within: Floats | None, group: NDArray[np.int64], groups:
 
 
 def _rounded(values: Floats) -> Floats:
+    """Return values rounded to `DIGITS` significant digits."""
     with np.errstate(all="ignore"):
         exponent = np.floor(np.log10(np.abs(values)))
     exponent[~np.isfinite(exponent)] = 0.0
@@ -167,8 +172,8 @@ def _independence(
 ) -> Floats:
     """Return 1 - |correlation| of each group; 0 where one of the two does not vary."""
 
-    def centred(one: Floats) -> Floats:
-        deviation: Floats = one - (np.add.reduceat(one, starts) / counts)[group]
+    def centred(column: Floats) -> Floats:
+        deviation: Floats = column - (np.add.reduceat(column, starts) / counts)[group]
         return deviation
 
     a, b = centred(of), centred(within)
@@ -181,7 +186,7 @@ def _independence(
 def _finding(need: Need, has: Floats, short: NDArray[np.bool_], law: str) -> Finding:
     worst = float(has[short].min())
     what = need.place if need.measure == "positive" else need.label or need.of
-    mend = MEND[need.measure].format(of=what, within=need.within)
+    remedy = REMEDIES[need.measure].format(of=what, within=need.within)
     if has.size == 1:
         begin = need.shortfall(worst)
     else:
@@ -192,9 +197,9 @@ def _finding(need: Need, has: Floats, short: NDArray[np.bool_], law: str) -> Fin
         code="design",
         check="fit",
         severity="amber",
-        sentence=f"{begin}, {law} asks for {need.says}{because}: {mend}",
+        sentence=f"{begin}, {law} asks for {need.says}{because}: {remedy}",
         statistic=worst,
         threshold=need.least,
         evidence={"measure": need.measure, "of": need.of, "within": need.within},
-        advice=f"{mend}, or fit a law that asks for less",
+        advice=f"{remedy}, or fit a law that asks for less",
     )

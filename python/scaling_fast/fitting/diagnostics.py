@@ -39,7 +39,7 @@ def fit_findings(
     Parameters
     ----------
     request, columns, status
-        The question, what the core answered, and the status of each group as a word.
+        The question, the columns that the core answered, and the status of each group as a word.
     single
         Whether there is one fit rather than groups.
     disagreed
@@ -75,7 +75,7 @@ def _failed_groups(status: pl.Series) -> list[Finding]:
 
 
 def _optimum(request: Request, columns: FitColumns, status: str) -> list[Finding]:
-    """Say where the optimum is not one point, or there is none."""
+    """Return findings where the optimum is not one point, or does not exist."""
     found = []
     level = columns.flagged(columns.level, request.names)
     if level:
@@ -105,7 +105,7 @@ def _optimum(request: Request, columns: FitColumns, status: str) -> list[Finding
                 "no_scale",
                 "red",
                 "the residuals have no scale: the likelihood grows without end as the scale goes to 0",
-                advice="use Squared() or Huber(delta), a larger nu, or add rows",
+                advice="use Squared() or Huber(delta) or a larger nu, or add rows",
             )
         )
     elif status not in ("converged", "not_identified"):
@@ -129,7 +129,7 @@ def _agreement(columns: FitColumns, status: str) -> list[Finding]:
 
 
 def _bounds(request: Request, columns: FitColumns) -> list[Finding]:
-    """Say which parameters ended on a bound, of the caller or of the search."""
+    """Return findings for parameters that ended on a bound, of the caller or of the search."""
     found = []
     bound = columns.flagged(columns.at_bound, request.names)
     if on_the_margin(request, columns)[0]:
@@ -150,7 +150,7 @@ def _bounds(request: Request, columns: FitColumns) -> list[Finding]:
             _finding(
                 "at_bound",
                 "amber",
-                f"{quote(bound, 200)} ended on a bound; intervals and tests of it need a boundary reference",
+                f"{quote(bound, 200)} ended on a bound; intervals and tests there need a boundary reference",
                 evidence={"parameters": bound},
             )
         )
@@ -174,10 +174,10 @@ def _condition(columns: FitColumns) -> list[Finding]:
 
 
 def on_the_margin(request: Request, columns: FitColumns) -> NDArray[np.bool_]:
-    """Return for each group whether the floor of a log-excess stands as near the targets as is looked.
+    """Return for each group whether the floor of a log-excess is as close to the targets as the search goes.
 
-    There is no bound of the caller's there: the spike of such a likelihood at the smallest target
-    (Hill 1963) is not an optimum of anything.
+    The caller set no bound there: the likelihood grows without end as the floor nears the smallest
+    target (Hill 1963), which is not an optimum.
     """
     residual = request.residual
     if not isinstance(residual, LogExcess) or not residual.jacobian:
@@ -189,11 +189,11 @@ def on_the_margin(request: Request, columns: FitColumns) -> NDArray[np.bool_]:
 
 
 SHORTEST = 3
-"""Length below which a parameter's name is a symbol that resembles too many columns."""
+"""Length below which the name of a parameter is a symbol that resembles too many columns."""
 
 
 def _mistyped(request: Request) -> list[Finding]:
-    """Say which parameters look like columns of the frame that the law does not use."""
+    """Return findings for parameters that look like columns of the frame that the law does not use."""
     used = set(request.table.sources.values()) | set(request.law.columns or ())
     unused = {name.casefold(): name for name in request.table.frame.columns if name not in used}
     found = []
@@ -205,7 +205,7 @@ def _mistyped(request: Request) -> list[Finding]:
                     "parameter_like_column",
                     "amber",
                     f"{quote(name)} is taken for a parameter; did you mean the column {quote(unused[close[0]])}?",
-                    advice="write the column's name, or say which name is which column with columns=",
+                    advice="write the name of the column, or map the names of the law to columns with columns=",
                     evidence={"parameter": name, "column": unused[close[0]]},
                 )
             )
@@ -244,14 +244,14 @@ def _rows(request: Request) -> list[Finding]:
             _finding(
                 "no_dof",
                 "amber",
-                f"n = p = {free}: the curve passes through every row, so nothing is left to measure its error",
+                f"n = p = {free}: the curve passes through every row, so nothing is left to measure its error by",
             )
         )
     return found
 
 
 def _zone(request: Request, columns: FitColumns) -> list[Finding]:
-    """Say when a Huber delta acts as least squares or as least absolute deviations."""
+    """Return a finding where a Huber delta acts as least squares or as least absolute deviations."""
     if request.loss.name != "huber":
         return []
     delta = request.loss.spec()[1]

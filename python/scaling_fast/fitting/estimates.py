@@ -1,4 +1,4 @@
-"""A question and the parameters that answer it: all that refits, standard errors and simulations need of a fit."""
+"""A question and its estimates: all that refits, standard errors and simulations need of a fit."""
 
 from __future__ import annotations
 

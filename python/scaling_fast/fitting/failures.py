@@ -1,4 +1,4 @@
-"""The errors of a single fit that found nothing."""
+"""The errors of a single fit that has no answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["refuse_useless"]
 
 
 def refuse_useless(request: Request, columns: FitColumns, status: str) -> None:
-    """Refuse a single fit that answers nothing, as `Fit` would otherwise hold numbers without meaning.
+    """Refuse a single fit without an answer: a `Fit` would hold numbers without meaning.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def refuse_useless(request: Request, columns: FitColumns, status: str) -> None:
     if status == "not_finite" and math.isfinite(float(columns.objective[0])):
         raise ConvergenceError(
             f"the best fit of the law {quote(request.law.formula, 80)} lies where a parameter is too large or "
-            "too small for a number: the objective falls on and on towards there; give bounds, fix a "
+            "too small for a double: the objective keeps falling in that direction; give bounds, fix a "
             "parameter, or measure the columns in other units",
             code="not_finite",
         )
@@ -60,12 +60,12 @@ def refuse_useless(request: Request, columns: FitColumns, status: str) -> None:
 
 
 def _tiny(table: Table) -> str:
-    """Return the place of the first value so near 0 that doubles lose its digits, as the end of a sentence."""
+    """Return the end of a sentence that names the first value so near 0 that doubles lose its digits."""
     least = np.finfo(np.float64).tiny
     for name, values in ((table.target_name, table.target), *table.arrays.items()):
         bad = (values != 0.0) & (np.abs(values) < least)
         if bad.any():
             row, value = first_bad(values, bad, table.order)
-            called = quote(table.sources.get(name, name))
-            return f"; column {called} holds {quote(repr(value))} in row {row}, too near 0 for a double"
+            column = quote(table.sources.get(name, name))
+            return f"; column {column} holds {quote(repr(value))} in row {row}, too near 0 for a double"
     return ""

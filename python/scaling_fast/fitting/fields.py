@@ -27,18 +27,18 @@ DTYPES = {
     "agreement": pl.Int64,
     "at_bound": pl.List(pl.String),
 }
-"""Of the diagnostics that are no double."""
+"""Polars types of the diagnostics that are not doubles."""
 
 
 def checked_fields(law: Law, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns of a table of fits, without keys, and their types."""
+    """Return the columns of a table of fits, without keys, and their polars types."""
     loss = checked_loss(options.get("loss"))
     scaled = is_likelihood(loss.name, options.get("residual") or "log")
     taken = [*law.params, *law.derived]
     fields: dict[str, Any] = dict.fromkeys(taken, pl.Float64)
-    for one in DIAGNOSTICS:
-        if one != "scale" or scaled:
-            fields[column_name(one, taken)] = DTYPES.get(one, pl.Float64)
+    for diagnostic in DIAGNOSTICS:
+        if diagnostic != "scale" or scaled:
+            fields[column_name(diagnostic, taken)] = DTYPES.get(diagnostic, pl.Float64)
     return fields
 
 
@@ -50,7 +50,7 @@ def result_fields(
     Raises
     ------
     ParameterError
-        For a bare formula without `columns`: nothing says then which of its names are parameters.
+        For a bare formula without `columns`: nothing then says which of its names are parameters.
     """
     known = with_params(as_law(law), options.get("params"))
     if known.columns is None and not columns:

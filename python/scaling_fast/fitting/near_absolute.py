@@ -1,4 +1,4 @@
-"""Whether a loss is nearly absolute at a fit: most rows in its straight part."""
+"""Whether a loss is nearly absolute at a fit: most rows lie in its straight part."""
 
 from __future__ import annotations
 
@@ -11,22 +11,51 @@ if TYPE_CHECKING:
 
     from scaling_fast.fitting.request import Request
 
-__all__ = ["NEARLY", "STRAIGHT", "is_nearly_absolute"]
+__all__ = ["NEARLY", "STRAIGHT", "is_nearly_absolute", "straight_share"]
 
 
 NEARLY = 0.5
-"""Share of rows where the loss is straight from which on a fit is, to its standard errors, an absolute one."""
+"""Share of rows in the straight part of a loss above which standard errors are those of an absolute loss."""
 
 
 STRAIGHT = ("huber", "scaled_huber", "soft_l1", "log_cosh")
-"""Losses that are nearly absolute where their constant is far inside the noise."""
+"""Losses that become absolute where their constant is far inside the noise."""
+
+
+def straight_share(request: Request, params: Mapping[str, float], group: int = 0) -> float:
+    """Return the share of rows, each counted with its weight, where the loss is straight; from 0 to 1.
+
+    A row is in the straight part where the loss has at most half of the largest curvature of any row:
+    beyond delta for the Huber losses, on the slope for the smooth ones.
+
+    Parameters
+    ----------
+    request
+        The question.
+    params
+        Parameter -> value, the point at which the residuals are taken.
+    group
+        Number of the group, from 0.
+    """
+    table = request.table
+    curvature = request.rows(group, params).curvature
+    counts = np.ones(len(curvature))
+    if table.weights is not None:
+        counts = table.weights[table.offsets[group] : table.offsets[group + 1]]
+    is_straight = curvature <= 0.5 * curvature.max(initial=0.0)
+    return float(np.sum(counts * is_straight) / counts.sum())
 
 
 def is_nearly_absolute(request: Request, params: Mapping[str, float], group: int = 0) -> bool:
-    """Return whether most rows lie where the loss is straight, so that covariances from derivatives mislead."""
+    """Return whether most rows lie where the loss is straight, so that covariances from derivatives mislead.
+
+    Parameters
+    ----------
+    request, params, group
+        As in `straight_share`.
+    """
     if request.loss.name in ("absolute", "pinball"):
         return True
     if request.loss.name not in STRAIGHT:
         return False
-    curvature = request.rows(group, params)[2]
-    return bool(np.mean(curvature <= 0.5 * curvature.max(initial=0.0)) >= NEARLY)
+    return straight_share(request, params, group) > NEARLY

@@ -1,4 +1,4 @@
-"""Where a law is predicted: other frames read as the fitted one was, and how far beyond it they lie."""
+"""Predictions of a fitted law: other frames read as the fitted one was, and how far beyond it they lie."""
 
 from __future__ import annotations
 
@@ -24,49 +24,49 @@ __all__ = ["extrapolation", "predicted", "read_alike"]
 
 
 def read_alike(request: Request, frame: Any) -> Table:
-    """Return another frame's columns, from where the fit took its own or under the law's names.
+    """Return the columns of another frame, found where the fit found its own or under the law's names.
 
     Raises
     ------
     DataError
-        For rows the law cannot take, or group keys of another type than the fit's.
+        For rows that the law cannot take, or group keys of another type than those of the fit.
     """
     table = request.table
     names = list(request.law.columns or ())
     _refuse_numbers(request, frame)
     has = as_frame(frame, ())
     mapped: dict[str, Any] = {}
-    for one in names:
-        source = request.columns.get(one, table.sources.get(one, one))
+    for name in names:
+        source = request.columns.get(name, table.sources.get(name, name))
         roots = source.meta.root_names() if isinstance(source, pl.Expr) else [source]
-        # As in the fit where its sources are there; else under the law's own names.
-        # Where neither is there, the missing column is called what the frame of the fit called it.
-        there = all(root in has.columns for root in roots) or one not in has.columns
-        mapped[one] = source if there else one
+        # As in the fit where its sources exist; else under the law's own names. Where neither exists,
+        # the error names the missing column as the frame of the fit did.
+        exists = all(root in has.columns for root in roots) or name not in has.columns
+        mapped[name] = source if exists else name
     source = mapped[names[0]]
     first = source.meta.root_names()[0] if isinstance(source, pl.Expr) else source
     wanted = read(has, names=names, target=first, columns=mapped, by=table.keys.columns or None)
     require(wanted, request.program.requirements)
-    for one in table.keys.columns:
-        if wanted.keys[one].dtype != table.keys[one].dtype:
+    for key in table.keys.columns:
+        if wanted.keys[key].dtype != table.keys[key].dtype:
             raise DataError(
-                f"column {quote(one)} has dtype {wanted.keys[one].dtype} and the groups of the fit "
-                f"{table.keys[one].dtype}; cast it",
+                f"column {quote(key)} has dtype {wanted.keys[key].dtype} and the groups of the fit have "
+                f"{table.keys[key].dtype}; cast it",
                 code="dtype",
-                column=one,
+                column=key,
             )
     return wanted
 
 
 def _refuse_numbers(request: Request, frame: Any) -> None:
-    """Refuse a mapping to single numbers, which would stand for columns without rows."""
+    """Refuse a mapping to single numbers: they are not columns of rows."""
     if not isinstance(frame, Mapping):
         return
     known = {*(request.law.columns or ()), *request.table.sources.values()}
     for name, value in frame.items():
         if name in known and np.ndim(value) == 0 and isinstance(value, int | float | np.number):
             raise DataError(
-                f"column {quote(name)} is one number; give lists, one value a row: "
+                f"column {quote(name)} is one number; give lists, one value per row: "
                 f'{{"{name}": [{value:g}]}}',
                 code="not_an_array",
                 column=name,
@@ -81,7 +81,7 @@ def extrapolation(
     beyond = np.zeros(rows)
     for name, values in columns.items():
         if not len(fitted[name]):
-            return np.full(rows, np.nan)  # a group that was never fitted
+            return np.full(rows, np.nan)  # a group that was not fitted
         low, high = float(fitted[name].min()), float(fitted[name].max())
         if low <= 0.0:
             # Without a logarithm, outside is outside by an unknown number of decades.
@@ -89,7 +89,7 @@ def extrapolation(
             beyond = np.maximum(beyond, np.where(outside, np.inf, 0.0))
             continue
         with np.errstate(divide="ignore", invalid="ignore"):
-            # A ratio of two doubles may be none.
+            # A difference of logarithms: the ratio of two doubles may overflow.
             over = np.log10(values) - np.log10(high)
             under = np.log10(low) - np.log10(values)
         beyond = np.fmax(beyond, np.fmax(over, under))
@@ -106,10 +106,10 @@ def predicted(
     request
         The question that was fitted.
     point_of
-        The parameters of a group, by its number.
+        Function from the number of a group, from 0, to parameter -> estimate.
     frame
-        Any frame with the law's columns; the fitted one by default. Rows of a group that was never
-        fitted are NaN.
+        Any frame with the law's columns; the fitted one by default. Predictions of a group that was
+        not fitted are NaN.
     """
     table = request.table
     names = list(request.law.columns or ())
@@ -121,22 +121,22 @@ def predicted(
     for place in range(wanted.groups):
         rows = slice(int(wanted.offsets[place]), int(wanted.offsets[place + 1]))
         group = lookup.get(wanted.keys.row(place)) if keys else 0
-        ours = slice(0, 0)
+        fitted = slice(0, 0)
         if group is not None:
-            ours = slice(int(table.offsets[group]), int(table.offsets[group + 1]))
-            columns = [wanted.arrays[one][rows] for one in request.program.columns]
+            fitted = slice(int(table.offsets[group]), int(table.offsets[group + 1]))
+            columns = [wanted.arrays[name][rows] for name in request.program.columns]
             point = point_of(group)
-            curve = request.program.evaluate(columns, [point[one] for one in request.names])
+            curve = request.program.evaluate(columns, [point[name] for name in request.names])
             values[rows] = request.program.invert_target(np.asarray(curve))
         beyond[rows] = extrapolation(
-            {one: wanted.arrays[one][rows] for one in names},
-            {one: table.arrays[one][ours] for one in names},
+            {name: wanted.arrays[name][rows] for name in names},
+            {name: table.arrays[name][fitted] for name in names},
         )
     back = np.argsort(wanted.order, kind="stable")
     sizes = pl.Series(np.repeat(np.arange(wanted.groups), np.diff(wanted.offsets))[back])
     return pl.DataFrame(
         [*(wanted.keys[sizes].get_columns() if keys else [])]
-        + [pl.Series(one, wanted.arrays[one][back]) for one in names]
+        + [pl.Series(name, wanted.arrays[name][back]) for name in names]
         + [
             pl.Series(column_name("prediction", [*keys, *names]), values[back]),
             pl.Series(column_name("decades_beyond", [*keys, *names]), beyond[back]),

@@ -1,4 +1,4 @@
-"""A frozen question to the core, and the only caller of its runner."""
+"""A frozen question to the core, and the only module that asks it to fit."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 __all__ = ["Message", "Request", "RowValues"]
 
 Message: TypeAlias = "tuple[dict[str, Any], dict[str, NDArray[Any]]]"
-"""What another process can read: a header that JSON holds, and arrays by name."""
+"""What another process can read: a header that fits into JSON, and arrays by name."""
 
 
 class RowValues(NamedTuple):
-    """What each row of one group says at a point.
+    """Residual, loss derivatives and Jacobian of the rows of one group at a point.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Request:
     Attributes
     ----------
     law
-        With its columns bound and every override of a parameter applied.
+        The law with its columns bound and every override of a parameter applied.
     table
         The rows, sorted by group.
     loss
@@ -70,7 +70,7 @@ class Request:
     residual
         "raw", "log", "logit" or a `LogExcess`.
     columns
-        Where the law's columns came from, as the caller said it: names or expressions.
+        Column of the law -> where the caller said it comes from: a name or an expression.
     """
 
     law: Law
@@ -127,7 +127,7 @@ class Request:
         )
 
     def archive_entry(self) -> tuple[Entry, Frames]:
-        """Return the question as JSON and Arrow hold it."""
+        """Return the question as an entry for JSON and tables for Arrow."""
         entry, frames = self.table.archive_entry()
         own = {
             "law": self.law.to_dict(),
@@ -157,7 +157,7 @@ class Request:
         return is_likelihood(self.loss.name, self.residual)
 
     def _criterion(self) -> tuple[str, float]:
-        # Least squares whose target is transformed by a parameter is a normal likelihood.
+        # Least squares of a target that a parameter transforms is a normal likelihood.
         if self.is_likelihood and self.loss.name == "squared":
             return ("normal", 0.0)
         return self.loss.spec()
@@ -188,7 +188,7 @@ class Request:
         threads: int,
         progress: Callable[[int, int], object] | None = None,
     ) -> tuple[FitColumns, bool]:
-        """Return the columns of the table of fits, one row per group, and whether Ctrl-C ended it."""
+        """Return the columns of the table of fits, one entry per group, and whether Ctrl-C ended it."""
         columns, interrupted = self.question.fit(starts, threads=threads, progress=progress)
         return FitColumns(**columns), interrupted
 
@@ -196,12 +196,37 @@ class Request:
         """Return residual, psi, psi' and Jacobian of one group at a point."""
         return RowValues(*self.question.rows(group, [float(params[name]) for name in self.names]))
 
+    def residuals(self, points: Sequence[Mapping[str, float]]) -> NDArray[np.float64]:
+        """Return fitted minus observed in the caller's row order, not divided by sigma, shape (rows,).
+
+        Parameters
+        ----------
+        points
+            Parameter -> value for each group, in order.
+        """
+        table = self.table
+        out = np.empty(table.rows)
+        for group, point in enumerate(points):
+            rows = slice(int(table.offsets[group]), int(table.offsets[group + 1]))
+            out[rows] = self.rows(group, point).residual
+        if table.sigma is not None:
+            with np.errstate(all="ignore"):
+                out *= table.sigma
+        return out[np.argsort(table.order, kind="stable")]
+
+    def jacobian(self, params: Mapping[str, float]) -> NDArray[np.float64]:
+        """Return d residual / d parameter of a single fit in the caller's row order, not divided by sigma."""
+        jacobian = self.rows(0, params).jacobian
+        if self.table.sigma is not None:
+            jacobian = jacobian * self.table.sigma[:, None]
+        return jacobian[np.argsort(self.table.order, kind="stable")]
+
     def objective(self, group: int, params: Mapping[str, float]) -> float:
         """Return the objective of one group at a point."""
         return float(self.question.objective(group, [float(params[name]) for name in self.names]))
 
     def complete(self, params: object) -> dict[str, float]:
-        """Return a caller's point of natural parameters, in the law's order.
+        """Return a point given by the caller, every parameter in the law's order.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What a fit is: a table of one row per group, and everything that can be asked of it afterwards."""
+"""A fit: a table of one row per group, and what can be computed from it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ import polars as pl
 
 from scaling_fast.errors import ParameterError
 from scaling_fast.findings import Finding, format_findings
+from scaling_fast.fitting.certificate import Certificate
 from scaling_fast.fitting.delta_method import delta_intervals, parameter_covariance
 from scaling_fast.fitting.estimates import Estimates
 from scaling_fast.fitting.prediction import predicted
 from scaling_fast.fitting.request import Request
 from scaling_fast.fitting.status import status_sentence, with_status_type
-from scaling_fast.fitting.table import column_name
+from scaling_fast.fitting.summary import estimate_lines, group_lines, question_lines
+from scaling_fast.fitting.table import column_name, square_frame
 from scaling_fast.frames.clusters import cluster_columns, cluster_numbers
 from scaling_fast.laws.quantities import named_formulas
 from scaling_fast.runtime import archive
@@ -33,26 +35,7 @@ if TYPE_CHECKING:
     from scaling_fast.laws import Law
     from scaling_fast.losses.registry import Loss
 
-__all__ = ["Certificate", "Fit"]
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """The proof that a point is an optimum.
-
-    Attributes
-    ----------
-    gradient
-        Largest |J_j' psi| / (||J_j|| ||psi||) over free parameters; must be at most 1e-8.
-    decrease
-        Predicted decrease of the next step relative to the objective; at most 1e-14.
-    multiplier
-        Largest multiplier of a row on the kink of the loss relative to its legal interval; at most 1.
-    """
-
-    gradient: float
-    decrease: float
-    multiplier: float
+__all__ = ["Fit"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -62,22 +45,21 @@ class Fit:
     Attributes
     ----------
     request
-        The question: law, rows, loss, residual.
+        The question: law, rows, loss and residual.
     table
         One row per group: keys, parameters, derived quantities, objective, status, n, n_starts,
         agreement, gradient, condition, at_bound; and scale, where it is estimated with the law. A
-        diagnostic whose name the law uses itself is
-        called `fit_...`.
+        diagnostic whose name the law uses itself is called `fit_...`.
     findings
         What is worth knowing before the numbers are used.
     measured_scale
         The scale of the residuals where it was estimated or measured, else None.
     seed
-        The seed of the starts.
+        The seed given to `fit`.
     certificates
         Gradient, decrease and multiplier of each group's certificate, shape (groups, 3).
     global_groups
-        For each group whether its optimum is called global, shape (groups,).
+        Whether the optimum of each group is called global, shape (groups,).
     """
 
     request: Request
@@ -114,7 +96,7 @@ class Fit:
 
     @property
     def estimates(self) -> Estimates:
-        """The question and the parameters of every group: what refits begin from."""
+        """The question and the parameters of every group, from which refits begin."""
         columns = [self.table[name].to_numpy() for name in self.request.names]
         return Estimates(
             self.request, np.ascontiguousarray(np.column_stack(columns), dtype=np.float64)
@@ -128,7 +110,7 @@ class Fit:
         Raises
         ------
         ParameterError
-            For a grouped fit, naming what was `wanted` of it.
+            For a grouped fit; the message names `wanted`.
         """
         if self.table.height != 1 or self.request.table.keys.width:
             raise ParameterError(
@@ -149,13 +131,13 @@ class Fit:
     def params(self) -> Mapping[str, float]:
         """Parameter -> estimate, natural units, in the law's order."""
         row = self.require_single("params")
-        return MappingProxyType({one: float(row[one]) for one in self.request.names})
+        return MappingProxyType({name: float(row[name]) for name in self.request.names})
 
     @property
     def derived(self) -> Mapping[str, float]:
         """Derived quantity -> its value."""
         row = self.require_single("derived")
-        return MappingProxyType({one: float(row[one]) for one in self.law.derived})
+        return MappingProxyType({name: float(row[name]) for name in self.law.derived})
 
     @property
     def objective(self) -> float:
@@ -176,7 +158,7 @@ class Fit:
 
     @property
     def status(self) -> str:
-        """How the fit ended, in a word."""
+        """How the fit ended, in one word."""
         return str(self._diagnostic("status"))
 
     @property
@@ -186,7 +168,7 @@ class Fit:
 
     @property
     def is_global(self) -> bool:
-        """Whether the certificate holds and enough starts agree: three, and a quarter of those tried."""
+        """Whether the certificate holds and enough starts agree: at least three, and a quarter of those tried."""
         self.require_single("is_global")
         return bool(self.global_groups[0])
 
@@ -194,12 +176,18 @@ class Fit:
     def certificate(self) -> Certificate:
         """The numbers behind `converged`."""
         self.require_single("certificate")
-        return Certificate(*(float(one) for one in self.certificates[0]))
+        return Certificate(*self.certificates[0].tolist())
 
-    # -- questions ------------------------------------------------------------------------------
+    # -- what a fit implies ---------------------------------------------------------------------
 
     def objective_at(self, params: Mapping[str, float]) -> float:
-        """Return the objective at any point of natural parameters."""
+        """Return the objective at any point.
+
+        Parameters
+        ----------
+        params
+            Parameter -> value, natural units, all of them.
+        """
         self.require_single("objective_at")
         return self.request.objective(0, self.request.complete(params))
 
@@ -211,28 +199,23 @@ class Fit:
         Parameters
         ----------
         params
-            Another point than the fit's own; not for grouped fits.
+            Parameter -> value where they are taken; the estimates by default. Not for grouped fits.
         """
-        table = self.request.table
         if params is not None:
             self.require_single("residuals")
-        out = np.empty(table.rows)
-        for group, point in enumerate(self._points(params)):
-            rows = slice(int(table.offsets[group]), int(table.offsets[group + 1]))
-            out[rows] = self.request.rows(group, point)[0]
-        if table.sigma is not None:
-            with np.errstate(all="ignore"):
-                out *= table.sigma
-        return out[np.argsort(table.order, kind="stable")]
+            return self.request.residuals([self.request.complete(params)])
+        return self.request.residuals([self.point(group) for group in range(self.groups)])
 
     def jacobian(self, params: Mapping[str, float] | None = None) -> NDArray[np.float64]:
-        """Return d residual / d natural parameter, shape (n, p), in the caller's row order."""
+        """Return d residual / d natural parameter, shape (n, p), in the caller's row order.
+
+        Parameters
+        ----------
+        params
+            Parameter -> value where they are taken; the estimates by default.
+        """
         self.require_single("jacobian")
-        table = self.request.table
-        _, _, _, jacobian = self.request.rows(0, self.request.complete(params or self.params))
-        if table.sigma is not None:
-            jacobian = jacobian * table.sigma[:, None]
-        return jacobian[np.argsort(table.order, kind="stable")]
+        return self.request.jacobian(self.request.complete(params or self.params))
 
     def cov(
         self,
@@ -250,12 +233,13 @@ class Fit:
             and B = Σ w psi² JJ', times n/(n - p), or G/(G - 1) over clusters. The default is
             "hessian" for `Squared` without `cluster` and "sandwich" otherwise. Where the objective is a
             likelihood with a scale of its own, "hessian" is the inverse of the observed information
-            of law and scale, and the "sandwich" is that of their joint scores. Near a kink (Absolute, Pinball, a
-            Huber delta far inside the noise) neither is to be trusted: resample instead.
+            of law and scale, and "sandwich" is that of their joint scores. Near a kink (Absolute,
+            Pinball, a Huber delta far inside the noise) trust neither: resample instead.
         cluster
             Column, or columns, whose equal values form a cluster; sandwich only.
         noise
-            "estimated", or "given" when `sigma` is the noise itself (hessian only).
+            "estimated", or "given" where `sigma` is the standard deviation of the noise itself
+            (hessian only).
 
         Raises
         ------
@@ -265,12 +249,9 @@ class Fit:
             When no degree of freedom is left.
         """
         require_usable_process()
-        with np.errstate(all="ignore"):  # what overflows is shown as it is
+        with np.errstate(all="ignore"):  # an overflow shows as inf or NaN
             matrix = self._covariance(kind, cluster, noise)
-        return pl.DataFrame(
-            {"parameter": self.request.names}
-            | {one: matrix[:, j] for j, one in enumerate(self.request.names)}
-        )
+        return square_frame(self.request.names, matrix)
 
     def _covariance(
         self, kind: str | None, cluster: str | Sequence[str] | None, noise: str
@@ -287,7 +268,7 @@ class Fit:
         )
 
     def is_free(self, name: str) -> bool:
-        """Return whether a parameter of a single fit moved: neither fixed nor ended on a bound."""
+        """Return whether a parameter of a single fit moved: it is not fixed and did not end on a bound."""
         bound = self.require_single("at_bound")[column_name("at_bound", self._taken())]
         return self.law.params[name].fixed is None and name not in bound
 
@@ -313,12 +294,12 @@ class Fit:
         the standard error of `cov(kind)`. Under a loss that is nearly absolute (Huber with a delta
         far inside the noise, as 1e-3 is for published losses) that error is off by tens of per
         cent: use `scaling_fast.bootstrap(fit).interval()`. A parameter that ended on a bound has no
-        such interval (its ends are NaN), and those of the others hold it there.
+        such interval (its ends are NaN), and the intervals of the others take it as fixed there.
 
         Parameters
         ----------
         level
-            Between 0 and 1: 0.95, not 95.
+            Confidence level, between 0 and 1: 0.95, not 95.
         of
             Formulas of parameters, such as "beta/(alpha+beta)"; the default is every parameter and
             every derived quantity.
@@ -333,30 +314,30 @@ class Fit:
         freedom = self.request.table.weight_sum - self.free_parameters
         if cluster is not None:
             freedom = float(self._clusters(cluster).max())
-        held = [
-            param.fixed is None and not self.is_free(name)
-            for name, param in ((name, self.law.params[name]) for name in self.request.names)
+        on_bound = [
+            self.law.params[name].fixed is None and not self.is_free(name)
+            for name in self.request.names
         ]
         return delta_intervals(
+            self.estimates,
             named_formulas(self.law, self.request.names, of),
-            self.params,
             matrix,
             freedom=freedom,
             level=level,
-            on_bound=held,
+            on_bound=on_bound,
         )
 
     def predict(self, frame: Any = None) -> pl.DataFrame:
         """Return the law's columns with `prediction`, in the target's units, and `decades_beyond`.
 
         `decades_beyond` is the largest distance outside the fitted range of any column, in log10
-        units; 0 inside. Grouped fits want the key columns too and give them back.
+        units; 0 inside. Grouped fits need the key columns too and return them.
 
         Parameters
         ----------
         frame
-            Any frame with the law's columns under the names of the fit; the fitted frame by
-            default.
+            Any frame with the columns of the law, under the names that the fit found them by; the
+            fitted frame by default.
         """
         require_usable_process()
         return predicted(self.request, self.point, frame)
@@ -366,45 +347,20 @@ class Fit:
         row = self.table.row(group, named=True)
         return {name: float(row[name]) for name in self.request.names}
 
-    def _points(self, params: Mapping[str, float] | None) -> list[Mapping[str, float]]:
-        if params is not None:
-            return [self.request.complete(params)]
-        return [self.point(group) for group in range(self.table.height)]
-
     # -- showing --------------------------------------------------------------------------------
 
     def summary(self) -> str:
         """Return the fit as text: the split of the formula, estimates, status and findings."""
-        law, table = self.law, self.request.table
-        lines = [
-            f"law        {law.name or 'formula'}: {law.formula}",
-            f"columns    {', '.join(law.columns or ())}",
-            f"parameters {', '.join(law.params)}",
-            f"target     {table.target_name}, {self._residual_words()}, {self.loss!r}",
-        ]
-        if self.table.height == 1 and not table.keys.width:
-            verdict = (
-                "global" if self.is_global else ("converged" if self.converged else self.status)
-            )
+        lines = question_lines(self.request)
+        if self.table.height == 1 and not self.request.table.keys.width:
+            verdict = "global" if self.is_global else self.status
             lines.append(f"rows       {self.n}   objective {self.objective:.12g}   {verdict}")
-            if self.scale is not None:
-                lines.append(f"scale      {self.scale:.8g}")
-            lines += [f"  {name:<12} {value:.8g}" for name, value in self.params.items()]
-            lines += [
-                f"  {name:<12} {value:.8g}   (derived)" for name, value in self.derived.items()
-            ]
+            lines += estimate_lines(self.params, self.derived, self.scale)
             if not self.converged:
                 lines.append(f"status     {status_sentence(self.status)}")
         else:
-            lines.append(f"groups     {self.table.height}   rows {self.n}")
-            counts = self.table[column_name("status", self._taken())].value_counts(sort=True)
-            lines += [f"  {word:<16} {count}" for word, count in counts.iter_rows()]
-        lines += format_findings(self.findings)
-        return "\n".join(lines)
-
-    def _residual_words(self) -> str:
-        residual = self.request.residual
-        return f"{residual} residuals" if isinstance(residual, str) else f"{residual!r} residuals"
+            lines += group_lines(self.table[column_name("status", self._taken())], self.n)
+        return "\n".join([*lines, *format_findings(self.findings)])
 
     def __repr__(self) -> str:
         return f"<Fit>\n{self.summary()}"
@@ -415,7 +371,7 @@ class Fit:
     # -- saving ---------------------------------------------------------------------------------
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
-        """Write the fit, its question and its rows to one file that `scaling_fast.load` reads back.
+        """Write the fit with its question and its rows to one file that `scaling_fast.load` reads.
 
         Raises
         ------
@@ -425,7 +381,7 @@ class Fit:
         archive.write(path, self.kind, *self.archive_entry(), force=force)
 
     def archive_entry(self) -> tuple[archive.Entry, archive.Frames]:
-        """Return the fit as JSON and Arrow hold it."""
+        """Return the fit as an entry for JSON and tables for Arrow."""
         entry, frames = self.request.archive_entry()
         own = {
             "scale": self.measured_scale,

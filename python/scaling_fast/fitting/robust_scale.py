@@ -20,21 +20,21 @@ __all__ = ["MAD_TO_SIGMA", "mad_scale"]
 
 
 MAD_TO_SIGMA = 1.4826
-"""1 / (the normal quantile of 3/4): the median absolute deviation of normal noise times this is its sd."""
+"""1 / (the normal quantile of 3/4): the factor from the median absolute deviation of normal noise to its sd."""
 
 
 MOST_ROUNDS, SCALE_TOLERANCE = 100, 1e-12
-"""Rounds of `scale="mad"` at most, and the relative change of the scale that ends them."""
+"""Most rounds of `scale="mad"`, and the relative change of the scale that ends them."""
 
 
 def mad_scale(request: Request, delta: float, threads: int) -> float:
-    """Return 1.4826 x median |r| of the very Huber fit whose delta it gives."""
+    """Return 1.4826 x median |r| of the Huber fit whose delta is `delta` times that same scale."""
     if request.table.groups != 1:
         raise ParameterError(
-            'scale="mad" belongs to one fit; it has no meaning with by=', code="scale", param="loss"
+            'scale="mad" belongs to one fit and has no meaning with by=', code="scale", param="loss"
         )
     scale = _scale(request, threads)
-    # Each round is one more of the alternation of nlrob in R's robustbase, which contracts.
+    # Fit and scale alternate, as in nlrob of R's robustbase, which converges.
     for _ in range(MOST_ROUNDS):
         last, scale = scale, _scale(replace(request, loss=Huber(delta * scale)), threads)
         if abs(scale - last) <= SCALE_TOLERANCE * scale:

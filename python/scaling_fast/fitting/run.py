@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import FormulaError, quote
 from scaling_fast.fitting.binding import (
     bound_law,
     check_excess,
@@ -16,6 +15,7 @@ from scaling_fast.fitting.binding import (
     refuse_extreme_sigma,
     refuse_key_clash,
     refuse_lost_diagnostics,
+    refuse_target_on_right,
     require_floor,
     requirements,
     target_and_residual,
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from scaling_fast.fitting.columns import FitColumns
+    from scaling_fast.frames import Table
     from scaling_fast.losses.registry import Loss
 
 __all__ = ["fit"]
@@ -74,35 +75,35 @@ def fit(
     Parameters
     ----------
     frame
-        polars, anything narwhals reads, or a mapping of name -> 1-D array. Copied once.
+        A polars frame, any frame that narwhals reads, or a mapping of name -> 1-D array. Copied once.
     law
         A `Law`, a name of the catalogue, or a formula such as "E + A/N**alpha + B/D**beta".
     target
-        The column to be explained; "loss", or what stands left of ~ in the formula.
+        Column to be explained; by default what stands left of ~ in the formula, else "loss".
     columns
-        Name in the law -> column of the frame or polars expression.
+        Name in the law -> column of the frame, or polars expression.
     loss
-        `Huber(1e-3)` by default; see `scaling_fast.losses`.
+        Loss of a residual over sigma; `Huber(1e-3)` by default. See `scaling_fast.losses`.
     residual
         "log" (ln f - ln y, the default), "raw" (f - y), "logit", or `LogExcess("E")`
-        (ln(f - E) - ln(y - E)). A formula with a transformed
-        target, "log(y) ~ ...", has raw residuals on the transformed scale.
+        (ln(f - E) - ln(y - E)). A formula with a transformed target, "log(y) ~ ...", has raw
+        residuals on the transformed scale.
     weights
-        Column or array: how often each row counts, 0 or more; a row of weight 0 is absent.
+        Column or array: how often each row counts, 0 or more; a row of weight 0 is left out.
     sigma
         Column or array: the standard deviation that each residual is divided by, above 0.
     by
         Columns whose equal values form a group: one fit per group, in one call.
     starts
-        "auto" searches until a quarter of the starts, and three at least, agree; an int searches
-        that many; a mapping is one given start and a local fit from exactly there, never called
-        global; a `Grid` or a frame of starts tries all that differ. Those are called global when
-        a quarter of them agree, three at least, which span a tenth of what "auto" would search
-        (a factor of two in an exponent).
+        "auto" searches until at least three starts, and a quarter of them, agree; an int searches
+        that many starts; a mapping is one start for a local fit, which is never called global; a
+        `Grid` or a frame of starts tries all that differ, and its optimum is called global when at
+        least three starts, and a quarter of them, agree and span a tenth of what "auto" would
+        search (a factor of two in an exponent).
     params
-        Overrides of the law's `Param`s by name.
+        Parameter -> `Param` that replaces the one of the law.
     seed
-        Kept with the result; the automatic starts are a fixed sequence and need none.
+        Seed, from 0 to 2**64 - 1, kept with the result; automatic starts are a fixed sequence.
     threads
         Number of threads, from 1 to 1024; else SCALING_FAST_THREADS, else the cores of this process.
     nulls
@@ -116,9 +117,9 @@ def fit(
     Raises
     ------
     DataError
-        Rows the question cannot be asked with, too few of them, or none that identify anything.
+        For rows that the law cannot take, too few of them, or rows that identify no parameter.
     FormulaError, ParameterError
-        A malformed formula or option.
+        For a malformed formula or option.
     ConvergenceError
         When the law is not finite at any start.
 
@@ -138,12 +139,7 @@ def fit(
         frame = as_frame(frame, ())  # collected once
     law = bound_law(law, columns, frame, target)
     target, scale_of_residual = target_and_residual(law, target, residual)
-    if target in (law.columns or ()) and target not in (columns or {}):
-        raise FormulaError(
-            f"the target {quote(target)} stands on the right side of the formula {quote(law.formula, 80)}",
-            code="target_on_right",
-            column=target,
-        )
+    refuse_target_on_right(law, target, columns)
     loss = checked_loss(loss)
     if isinstance(scale_of_residual, LogExcess):
         check_excess(law, loss, scale_of_residual)
@@ -158,17 +154,7 @@ def fit(
             by=by,
             nulls=nulls,
         )
-    refuse_key_clash(law, table.keys.columns)
-    refuse_extreme_sigma(table)
-    scale = None
-    if isinstance(loss, Huber) and loss.scale == "mad":
-        scale = mad_scale(Request(law, table, Absolute(), scale_of_residual), loss.delta, workers)
-        loss = Huber(loss.delta * scale)
-    request = Request(law, table, loss, scale_of_residual, dict(columns or {}))
-    refuse_lost_diagnostics(request)
-    require(table, requirements(request), residual_word(scale_of_residual))
-    if isinstance(scale_of_residual, LogExcess):
-        require_floor(law, table, scale_of_residual)
+    request, scale = _request(law, table, loss, scale_of_residual, columns, workers)
     wanted = starting_points(starts, request)
     with watched(None, "fitting") as progress:
         columns_of_fit, interrupted = request.fit(wanted, threads=workers, progress=progress)
@@ -184,6 +170,29 @@ def fit(
     )
 
 
+def _request(
+    law: Law,
+    table: Table,
+    loss: Loss,
+    residual: str | LogExcess,
+    columns: Mapping[str, Any] | None,
+    threads: int,
+) -> tuple[Request, float | None]:
+    """Return the question that the rows allow, and the scale that `scale="mad"` measured, or None."""
+    refuse_key_clash(law, table.keys.columns)
+    refuse_extreme_sigma(table)
+    scale = None
+    if isinstance(loss, Huber) and loss.scale == "mad":
+        scale = mad_scale(Request(law, table, Absolute(), residual), loss.delta, threads)
+        loss = Huber(loss.delta * scale)
+    request = Request(law, table, loss, residual, dict(columns or {}))
+    refuse_lost_diagnostics(request)
+    require(table, requirements(request), residual_word(residual))
+    if isinstance(residual, LogExcess):
+        require_floor(law, table, residual)
+    return request, scale
+
+
 def _assemble(
     request: Request,
     columns: FitColumns,
@@ -193,7 +202,7 @@ def _assemble(
     searched: bool,
     automatic: bool,
 ) -> Fit:
-    """Return the Fit of the core's columns; a single fit without an answer is an error."""
+    """Return the core's columns as a `Fit`; a single fit without an answer is an error."""
     table = request.table
     single = table.groups == 1 and not table.keys.width
     status = status_column(columns.status)

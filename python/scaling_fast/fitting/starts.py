@@ -1,4 +1,4 @@
-"""Where a fit begins: a number of searched starts, given ones, or a grid of them."""
+"""Where a fit begins: a number of searched starts, given starts, or a grid of them."""
 
 from __future__ import annotations
 
@@ -24,16 +24,18 @@ if TYPE_CHECKING:
 __all__ = ["Grid", "starting_points"]
 
 MOST_STARTS = 1_000_000
+"""Starts of one fit; a larger number is a slip, and its table would fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Starts on the product of given values, such as the 4,500 of Hoffmann et al. (2022).
+    """Every combination of given values as a start, such as the 4,500 of Hoffmann et al. (2022).
 
     Parameters
     ----------
     values
-        Parameter -> its values, for every parameter of the law that is not fixed.
+        Parameter -> list of its starting values, in natural units, for every parameter of the law
+        that is not fixed; at most 1,000,000 combinations.
 
     Examples
     --------
@@ -50,7 +52,8 @@ class Grid:
                 code="grid",
                 param="starts",
             )
-        object.__setattr__(self, "values", {k: _numbers(k, one) for k, one in self.values.items()})
+        checked = {name: _numbers(name, values) for name, values in self.values.items()}
+        object.__setattr__(self, "values", checked)
         if self.size == 0 or self.size > MOST_STARTS:
             raise ParameterError(
                 f"a Grid needs 1 to {MOST_STARTS:,} starts, got {self.size:,}",
@@ -61,11 +64,11 @@ class Grid:
     @property
     def size(self) -> int:
         """The number of starts."""
-        return math.prod(len(one) for one in self.values.values())
+        return math.prod(len(values) for values in self.values.values())
 
 
 def _numbers(name: object, values: Any) -> list[float]:
-    """Return the values of one parameter of a Grid; what is no row of numbers is refused by name."""
+    """Return the values of one parameter of a Grid; anything but a list of numbers is refused by name."""
     bad = values
     if not isinstance(values, str | bytes | Mapping):
         try:
@@ -74,7 +77,7 @@ def _numbers(name: object, values: Any) -> list[float]:
                 bad = value
                 if isinstance(value, str | bytes):
                     break
-                if len(out) == MOST_STARTS:  # an endless row is never listed to its end
+                if len(out) == MOST_STARTS:  # an endless iterator is not read to its end
                     raise ParameterError(
                         f"a Grid needs 1 to {MOST_STARTS:,} starts; {quote(name)} alone has more values",
                         code="grid",
@@ -96,7 +99,7 @@ def _numbers(name: object, values: Any) -> list[float]:
 
 
 def starting_points(starts: Any, request: Request) -> int | NDArray[np.float64] | None:
-    """Return None for automatic starts, their number, or one row a start."""
+    """Return None for automatic starts, the number of searched starts, or one row per given start."""
     if isinstance(starts, str):
         if starts != "auto":
             raise ParameterError(
@@ -108,12 +111,12 @@ def starting_points(starts: Any, request: Request) -> int | NDArray[np.float64] 
     free = request.free
     if isinstance(starts, Grid):
         _same_names(starts.values, free)
-        product = itertools.product(*(starts.values[one] for one in free))
+        product = itertools.product(*(starts.values[name] for name in free))
         return _points(np.array(list(product), dtype=np.float64), free, request)
-    if isinstance(starts, Mapping) and all(np.ndim(one) == 0 for one in starts.values()):
+    if isinstance(starts, Mapping) and all(np.ndim(value) == 0 for value in starts.values()):
         _same_names(starts, free)
         # `number` refuses text, None and NaN by name.
-        point = [number(starts[one], one, f"the start of {quote(one)}") for one in free]
+        point = [number(starts[name], name, f"the start of {quote(name)}") for name in free]
         return _points(np.array([point]), free, request)
     if isinstance(starts, Mapping) or hasattr(starts, "columns"):
         table = as_frame(starts, free)
@@ -121,10 +124,10 @@ def starting_points(starts: Any, request: Request) -> int | NDArray[np.float64] 
             raise ParameterError("the frame of starts has no rows", code="starts", param="starts")
         _same_names(dict.fromkeys(table.columns), free)
         try:
-            columns = [to_float64(table[one], one).to_numpy() for one in free]
+            columns = [to_float64(table[name], name).to_numpy() for name in free]
         except DataError as error:
             raise ParameterError(
-                f"a start is no number: {error}", code="starts", param=error.column
+                f"a start is not a number: {error}", code="starts", param=error.column
             ) from error
         return _points(np.column_stack(columns), free, request)
     count = whole_number(starts, "starts", 1)
@@ -136,19 +139,20 @@ def starting_points(starts: Any, request: Request) -> int | NDArray[np.float64] 
 
 
 def _same_names(given: Mapping[Any, Any], free: Sequence[str]) -> None:
-    for one in given:
-        if not isinstance(one, str) or one not in free:
+    for name in given:
+        if not isinstance(name, str) or name not in free:
             raise ParameterError(
-                f"starts names {quote(one)}, which is no free parameter{suggestion(one, free, kind='parameters')}",
+                f"starts names {quote(name)}, which is not a free parameter"
+                f"{suggestion(name, free, kind='parameters')}",
                 code="unknown_name",
-                param=one,
+                param=name,
             )
-    for one in free:
-        if one not in given:
+    for name in free:
+        if name not in given:
             raise ParameterError(
-                f"starts gives no value for {quote(one)}; give all of {quote(list(free), 200)}",
+                f"starts gives no value for {quote(name)}; give all of {quote(list(free), 200)}",
                 code="missing_parameter",
-                param=one,
+                param=name,
             )
 
 
@@ -158,22 +162,22 @@ def _points(
     """Return starts in the law's order, fixed parameters filled in; each checked against the bounds."""
     out = np.empty((len(free_values), len(request.names)))
     positive = set(request.program.positive)
-    for j, one in enumerate(request.names):
-        param = request.law.params[one]
+    for place, name in enumerate(request.names):
+        param = request.law.params[name]
         if param.fixed is not None:
-            out[:, j] = param.fixed
+            out[:, place] = param.fixed
             continue
-        values = free_values[:, list(free).index(one)]
+        values = free_values[:, list(free).index(name)]
         bad = ~np.isfinite(values) | (values < param.lower) | (values > param.upper)
         legal = f"between {param.lower:g} and {param.upper:g}"
-        if one in positive:
+        if name in positive:
             bad |= values <= 0.0
             legal = f"positive and {legal}"
         if bad.any():
             raise ParameterError(
-                f"the start of {quote(one)} must be {legal}, got `{values[int(np.argmax(bad))]:g}`",
+                f"the start of {quote(name)} must be {legal}, got `{values[int(np.argmax(bad))]:g}`",
                 code="start",
-                param=one,
+                param=name,
             )
-        out[:, j] = values
+        out[:, place] = values
     return out

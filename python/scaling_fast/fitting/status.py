@@ -40,7 +40,7 @@ def status_sentence(word: str) -> str:
 
 
 def status_column(codes: NDArray[np.uint8]) -> pl.Series:
-    """Return status codes as words, without a loop over rows where there are many."""
+    """Return status codes as words; many of them without a Python loop over rows."""
     words = [word for word, _ in _statuses()]
     if codes.size <= FEW:
         return pl.Series("status", [words[code] for code in codes.tolist()], dtype=status_dtype())
@@ -48,23 +48,23 @@ def status_column(codes: NDArray[np.uint8]) -> pl.Series:
 
 
 FEW = 32
-"""Codes that are spelt out one by one sooner than a gather begins."""
+"""Number of codes up to which spelling them out one by one is faster than a gather."""
 
 
 def status_code(word: str) -> int:
-    """Return the number of a status."""
-    return [one for one, _ in statuses()].index(word)
+    """Return the code that the core gives a status."""
+    return [known for known, _ in statuses()].index(word)
 
 
 def with_status_type(frame: pl.DataFrame, taken: Sequence[str]) -> pl.DataFrame:
-    """Return a saved frame whose status words are of this version's type.
+    """Return a saved frame with its status words as the enum of this version.
 
     Parameters
     ----------
     frame
         A table of fits or of draws.
     taken
-        Names that the law has taken for itself.
+        Names that the law uses itself, so that they hold no status.
     """
     names = [
         name

@@ -1,1 +1,1 @@
-"""The profile likelihood of a quantity: the law refitted with the quantity held at one value after another."""
+"""The profile likelihood of a quantity: the law refitted with the quantity fixed at one value after another."""

@@ -10,20 +10,20 @@ ZERO, ONE = "0", "1"
 
 
 def solutions_for(formula: str, name: str, value: str) -> list[str]:
-    """Return the texts of `name` at which `formula` equals `value`; none where none is found.
+    """Return formulas for `name` at which `formula` equals `value`; an empty list where none is found.
 
-    Fractions that are linear in the name above and below are solved, and whatever wraps them:
-    powers, exponentials, logarithms and roots. An even power has two solutions. A solution may
-    answer another question where the formula cannot have the value: whoever uses it checks.
+    Fractions whose numerator and denominator are linear in the name are solved, and powers,
+    exponentials, logarithms and roots of them. An even power has two solutions. Where the formula
+    cannot have the value, a solution may belong to another value: the caller must check.
 
     Parameters
     ----------
     formula
-        Of parameters, as the compiler reads it.
+        Formula of parameters, in the syntax of laws.
     name
         The parameter to solve for.
     value
-        A name or expression for what the formula is to equal.
+        Name or formula that `formula` is to equal.
 
     Examples
     --------
@@ -37,11 +37,11 @@ def solutions_for(formula: str, name: str, value: str) -> list[str]:
     except SyntaxError:
         return []
     found = [_solve(node, name, value, root) for root in ("", "-")]
-    return [one for one in dict.fromkeys(found) if one is not None]
+    return [solution for solution in dict.fromkeys(found) if solution is not None]
 
 
 def _has(node: ast.AST, name: str) -> bool:
-    return any(isinstance(one, ast.Name) and one.id == name for one in ast.walk(node))
+    return any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(node))
 
 
 def _text(node: ast.AST) -> str:
@@ -49,7 +49,7 @@ def _text(node: ast.AST) -> str:
 
 
 def _solve(node: ast.expr, name: str, value: str, root: str) -> str | None:
-    """Return a solution; of the two of an even power the one with the sign `root`, "" or "-"."""
+    """Return a solution; of the two of an even power, the one with the sign `root`, "" or "-"."""
     if not _has(node, name):
         return None
     if isinstance(node, ast.Name):
@@ -82,9 +82,10 @@ def _solve(node: ast.expr, name: str, value: str, root: str) -> str | None:
 def _unwrapped(
     left: ast.expr, operator: ast.operator, right: ast.expr, name: str, value: str, root: str
 ) -> str | None:
-    """Solve an operation of which one side holds the name."""
+    """Return the solution of an operation of which one side contains the name."""
     first = _has(left, name)
     other = _text(right if first else left)
+    # Undo the outermost operation on both sides, then solve what is left of it.
     match operator:
         case ast.Add():
             inverse = f"({value}-{other})"
@@ -135,7 +136,7 @@ def _fraction(node: ast.expr, name: str) -> Fraction | None:
 
 
 def _combined(first: Fraction, operator: ast.operator, second: Fraction) -> Fraction | None:
-    """Return the fraction of an operation, if it is one: no square of the unknown may arise."""
+    """Return the fraction of an operation; None where a square of the unknown would arise."""
     (p, q, r, s), (t, u, v, w) = first, second
     free, other_free = p == r == ZERO, t == v == ZERO
     match operator:

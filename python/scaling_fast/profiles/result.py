@@ -1,4 +1,4 @@
-"""What a profile found."""
+"""The interval of a profile, and the refits it rests on."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class Profile:
     of
         The parameter, derived quantity or formula.
     level
-        Of the interval.
+        Confidence level of the interval, between 0 and 1.
     estimate, lower, upper
-        The fit's value and the ends; an end that the data leave open is infinite.
+        The value at the fit, and the ends; an end that the data leave open is infinite.
     reference
-        The statistic and the distribution it is held against, in words.
+        The statistic and the distribution it is compared with, in words.
     threshold
-        What the statistic reaches at an end.
+        Value of the statistic at an end, above 0.
     table
-        Columns value, objective, statistic: every value at which the fit was repeated, in order.
+        Columns value, objective, statistic: one row per value at which the law was refitted, ascending.
     findings
         Open ends, failed refits, a better optimum than the fit's.
     """

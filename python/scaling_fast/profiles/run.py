@@ -1,4 +1,4 @@
-"""Profile likelihood: every other parameter refitted while one quantity is held, and how far that may go."""
+"""Profile likelihood: one quantity constrained, all else refitted, as far as the statistic allows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scaling_fast.fitting.result import Fit
 from scaling_fast.laws.quantities import formula_gradient, named_formulas
 from scaling_fast.profiles.constrained import ConstrainedRefits
 from scaling_fast.profiles.result import Profile
-from scaling_fast.profiles.statistic import profile_reference
+from scaling_fast.profiles.statistic import Reference, profile_reference
 from scaling_fast.runtime.process import require_usable_process
 from scaling_fast.runtime.resources import checked_threads
 from scaling_fast.validation import checked_level
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 __all__ = ["profile"]
 
 MOST_STEPS = 60
-"""Doublings of a step after which an end counts as open: 1e18 times the first step."""
+"""Doublings of a step after which an end counts as open, 1e18 first steps away."""
 
 MOST_BASINS = 12
-"""Basins that an end is followed through before it counts as open."""
+"""Basins through which an end is followed before it counts as open."""
 
 REACHED = 1e-4
-"""Relative distance of a statistic from its threshold at an end; refits at an end agree far better in one basin."""
+"""Relative distance from its threshold within which a statistic has reached it; refits agree far better."""
 
 BETTER = 1e-8
 """Relative distance below the fit's objective at which a constrained refit has found another optimum."""
@@ -40,16 +40,16 @@ BETTER = 1e-8
 def profile(fit: Fit, of: str, *, level: float = 0.95, threads: int | None = None) -> Profile:
     """Return the profile likelihood interval of a parameter or of a formula of parameters.
 
-    The quantity is held at one value after another, everything else is refitted, and an end is
-    where the statistic reaches its quantile. Least squares use F(1, n - p), which is exact for a
+    The quantity is constrained to one value after another, everything else is refitted, and an end
+    is where the statistic reaches its quantile. Least squares use F(1, n - p), which is exact for a
     law that is linear in its parameters: the interval is then Student's. A likelihood with a scale
     of its own (ScaledHuber, StudentT, LogExcess with its Jacobian) has the ratio L of its
-    likelihoods, and (exp(2 ln(L)/n) - 1)(n - p) is held against the same F, which makes the normal
+    likelihoods, and (exp(2 ln(L)/n) - 1)(n - p) is compared with the same F, which makes the normal
     likelihood least squares. `Absolute`, `Pinball` and `Huber` have no likelihood: how far the sum
-    of losses S rises is scaled by what the residuals say of it, 2 (S - S_min) E psi'/E psi²,
+    of losses S rises is scaled by what the residuals show, 2 (S - S_min) E psi'/E psi²,
     against F(1, n - p) (Schrader and Hettmansperger 1980; Koenker and Machado 1999). Near the
     absolute loss E psi' is the density of the residuals at 0, estimated from the middle ones with
-    the bandwidth of Hall and Sheather (1988), and a finding says so; a `Huber` with every row
+    the bandwidth of Hall and Sheather (1988), which a finding states; a `Huber` with every row
     inside delta is least squares. Rows are taken to be independent: for clustered runs use
     `bootstrap`.
 
@@ -64,20 +64,25 @@ def profile(fit: Fit, of: str, *, level: float = 0.95, threads: int | None = Non
     fit
         A single, converged fit.
     of
-        A parameter, a derived quantity of the law, or a formula such as "beta/(alpha+beta)" that
-        can be solved for one of its parameters.
+        Parameter, derived quantity, or formula such as "beta/(alpha+beta)" that can be solved for
+        one of its parameters.
     level
-        Between 0 and 1: 0.95, not 95.
+        Confidence level, between 0 and 1: 0.95, not 95.
     threads
-        Threads; else SCALING_FAST_THREADS, else the cores of this process.
+        Number of threads, from 1 to 1024; else SCALING_FAST_THREADS, else the cores of this process.
+
+    Returns
+    -------
+    Profile
+        `.lower`, `.upper`, `.table`, `.findings` ...
 
     Raises
     ------
     ParameterError
-        For a loss without a likelihood, a fixed parameter, or a formula that no parameter can be
-        isolated in.
+        For a loss without a likelihood, a fixed parameter, or a formula that cannot be solved for a
+        parameter.
     DataError
-        For a fit without residuals to measure anything by.
+        For a fit without residuals to measure an interval by.
 
     Examples
     --------
@@ -91,71 +96,98 @@ def profile(fit: Fit, of: str, *, level: float = 0.95, threads: int | None = Non
     require_usable_process()
     level = checked_level(level)
     workers = checked_threads(threads)
+    _require_profilable(fit, of)
+    formula = next(iter(named_formulas(fit.law, fit.request.names, of).values())).strip()
+    estimate, slope = formula_gradient(formula, fit.params)
+    reference = profile_reference(fit, level)
+    refits = ConstrainedRefits(fit, formula, estimate, workers)
+    findings = list(reference.findings)
+    step = _first_step(fit, estimate, slope) * math.sqrt(reference.threshold)
+    ends: list[float] = []
+    for side, name in ((-1.0, "lower"), (1.0, "upper")):
+        end = _end(refits, reference, estimate, side * step)
+        if isinstance(end, str):
+            findings.append(_finding("open_end", f"the {name} end is open: {end}"))
+            ends.append(side * math.inf)
+        else:
+            ends.append(end)
+    lower, upper = ends
+    findings += _refit_findings(fit, of, refits, lower, upper)
+    return Profile(
+        of,
+        level,
+        estimate,
+        lower,
+        upper,
+        reference.label,
+        reference.threshold,
+        _table_of_refits(refits, reference),
+        tuple(findings),
+    )
+
+
+def _require_profilable(fit: Any, of: Any) -> None:
     if not isinstance(fit, Fit):
-        raise ParameterError(f"profile wants a Fit, got {quote(fit)}", code="fit", param="fit")
+        raise ParameterError(f"profile needs a Fit, got {quote(fit)}", code="fit", param="fit")
     if not isinstance(of, str):
         raise ParameterError(
             f'of must be a formula such as "beta/(alpha+beta)", got {quote(of)}',
             code="of",
             param="of",
         )
-    if fit.status == "degenerate" or not fit.objective - _floor(fit) > 0.0:
+    if fit.status == "degenerate" or not fit.objective - _least_objective(fit) > 0.0:
         raise DataError(
             "the curve passes through every row, so nothing is left to measure an interval by; add rows",
             code="no_dof",
         )
     if not fit.converged:
         raise ParameterError(
-            f"profile wants a converged fit, and this one is {quote(fit.status)}",
+            f"profile needs a converged fit, and this one is {quote(fit.status)}",
             code="status",
             param="fit",
         )
-    formula = next(iter(named_formulas(fit.law, fit.request.names, of).values())).strip()
-    estimate, slope = formula_gradient(formula, fit.params)
-    reference, threshold, statistic, known = profile_reference(fit, level)
-    refit = ConstrainedRefits(fit, formula, estimate, workers)
-    findings = list(known)
-    step = _first_step(fit, estimate, slope) * math.sqrt(threshold)
-    ends: list[float] = []
-    for side, name in ((-1.0, "lower"), (1.0, "upper")):
-        end = _end(refit, statistic, threshold, estimate, side * step)
-        if isinstance(end, str):
-            findings.append(_finding("open_end", f"the {name} end is open: {end}"))
-            ends.append(side * math.inf)
-        else:
-            ends.append(end)
-    values = sorted(refit.seen)
-    objectives = [refit.seen[one] for one in values]
-    lowest = min(objectives)
+
+
+def _refit_findings(
+    fit: Fit, of: str, refits: ConstrainedRefits, lower: float, upper: float
+) -> list[Finding]:
+    """Return findings for a refit that is better than the fit, and for refits that failed."""
+    found = []
+    lowest = min(refits.seen.values())
     if lowest < fit.objective - BETTER * max(abs(fit.objective), 1e-300):
-        findings.append(
+        found.append(
             _finding(
                 "better_optimum",
-                f"a refit with {of} held reached {lowest:.9g}, below the fit's {fit.objective:.9g}; "
+                f"a refit with {of} constrained reached {lowest:.9g}, below the fit's {fit.objective:.9g}; "
                 "fit again with more starts",
                 severity="red",
             )
         )
-    # Beyond the ends a value may simply be impossible; within them a failed refit is a hole.
+    # Beyond the ends a value may simply be impossible; between them a failed refit is a gap.
     failed = sum(
-        ends[0] < value < ends[1] and not math.isfinite(one) for value, one in refit.seen.items()
+        lower < value < upper and not math.isfinite(objective)
+        for value, objective in refits.seen.items()
     )
     if failed:
-        findings.append(_finding("refits_failed", f"{failed} of {len(values)} refits failed"))
-    table = pl.DataFrame(
+        found.append(_finding("refits_failed", f"{failed} of {len(refits.seen)} refits failed"))
+    return found
+
+
+def _table_of_refits(refits: ConstrainedRefits, reference: Reference) -> pl.DataFrame:
+    values = sorted(refits.seen)
+    objectives = [refits.seen[value] for value in values]
+    return pl.DataFrame(
         {
             "value": values,
             "objective": objectives,
-            "statistic": [statistic(one) for one in objectives],
+            "statistic": [reference.statistic(objective) for objective in objectives],
         },
         schema=dict.fromkeys(("value", "objective", "statistic"), pl.Float64),
     )
-    lower, upper = ends
-    return Profile(of, level, estimate, lower, upper, reference, threshold, table, tuple(findings))
 
 
-def _floor(fit: Fit) -> float:
-    """Return what the objective of a perfect fit is."""
+def _least_objective(fit: Fit) -> float:
+    """Return the objective of a perfect fit."""
     return -math.inf if fit.request.is_likelihood else 0.0
 
 
@@ -164,7 +196,7 @@ def _finding(code: str, sentence: str, severity: Any = "amber") -> Finding:
 
 
 def _first_step(fit: Fit, estimate: float, slope: Any) -> float:
-    """Return about one standard error: a guess that only saves refits."""
+    """Return about one standard error: a guess that saves refits and decides nothing."""
     try:
         with np.errstate(all="ignore"):
             matrix = fit.cov().drop("parameter").to_numpy()
@@ -179,32 +211,32 @@ def _first_step(fit: Fit, estimate: float, slope: Any) -> float:
 
 
 def _end(
-    refit: ConstrainedRefits,
-    statistic: Callable[[float], float],
-    threshold: float,
+    refits: ConstrainedRefits,
+    reference: Reference,
     estimate: float,
     step: float,
 ) -> float | str:
     """Return where the statistic reaches its threshold, or why it does not.
 
-    Refits follow one basin from the estimate outwards. Where one seems to end the interval, a
-    search from everywhere must agree; if another basin is lower there, the walk goes on in it.
+    Refits follow one basin from the estimate outwards. Where it seems to end the interval, a full
+    search must agree; if another basin is lower there, the walk continues in it.
     """
+    statistic, threshold = reference.statistic, reference.threshold
     inside = estimate
     for _ in range(MOST_BASINS):
-        end = _crossing(refit, statistic, threshold, inside, step)
+        end = _crossing(refits, reference, inside, step)
         if isinstance(end, str):
             return end
-        if _reached(statistic(refit.searched(end)), threshold):
+        if _reached(statistic(refits.searched(end)), threshold):
             return end
-        if statistic(refit.seen[end]) >= threshold:
-            # The basin that was followed ends in a step; what lies just inside decides.
+        if statistic(refits.seen[end]) >= threshold:
+            # The basin that was followed ends in a jump: no value has the statistic of an end.
             return (
                 f"the statistic jumps past {threshold:.4g} at {end:.6g} and no search fills the gap"
             )
-        refit.forget(end, above=step > 0)
+        refits.forget(end, above=step > 0)
         inside, step = end, math.copysign(max(abs(step), abs(end - estimate) / 8), step)
-    return f"{MOST_BASINS} basins were followed to {inside:.6g} and the statistic is still low"
+    return f"{MOST_BASINS} basins were followed to {inside:.6g} and the statistic is still below its threshold"
 
 
 def _reached(value: float, threshold: float) -> bool:
@@ -212,22 +244,22 @@ def _reached(value: float, threshold: float) -> bool:
 
 
 def _crossing(
-    refit: ConstrainedRefits,
-    statistic: Callable[[float], float],
-    threshold: float,
+    refits: ConstrainedRefits,
+    reference: Reference,
     inside: float,
     step: float,
 ) -> float | str:
     """Return where the statistic of the followed basin crosses its threshold, outwards of `inside`."""
     from scipy.optimize import brentq
 
+    statistic, threshold = reference.statistic, reference.threshold
     goal = math.sqrt(threshold)
 
     def excess(value: float) -> float:
-        # The root of the statistic is nearly straight, which makes the search short.
-        return math.sqrt(min(statistic(refit.objective(value)), 1e300)) - goal
+        # The square root of the statistic is nearly linear in the value, so the search is short.
+        return math.sqrt(min(statistic(refits.objective(value)), 1e300)) - goal
 
-    low, high = refit.limits
+    low, high = refits.limits
     for _ in range(MOST_STEPS):
         outside = inside + step
         bound = low if step < 0 else high
@@ -238,8 +270,8 @@ def _crossing(
                 return f"the bound {bound:g} is reached before the statistic is {threshold:.4g}"
         over = excess(outside)
         if over >= 0.0:
-            if not math.isfinite(refit.objective(outside)):
-                outside, found = _nearest_finite(refit, inside, outside, excess)
+            if not math.isfinite(refits.objective(outside)):
+                outside, found = _nearest_finite(refits, inside, outside, excess)
                 if not found:
                     return f"no fit is found beyond {outside:g}"
             if excess(outside) == 0.0:
@@ -248,18 +280,19 @@ def _crossing(
             return float(brentq(excess, inside, outside, xtol=1e-12 * size, rtol=1e-10))
         if beyond:
             return f"the bound {bound:g} is reached before the statistic is {threshold:.4g}"
-        # A statistic that levels off is approached in ever longer steps, a regular one in the next.
+        # Steps double, so that a statistic that levels off is followed far; near the threshold they
+        # grow slowly, so that the bracket is tight.
         inside, step = outside, step * (1.3 if over > -0.3 * goal else 2.0)
     return f"the statistic stays below {threshold:.4g} as far as {inside:.4g}"
 
 
 def _nearest_finite(
-    refit: ConstrainedRefits, inside: float, outside: float, excess: Callable[[float], float]
+    refits: ConstrainedRefits, inside: float, outside: float, excess: Callable[[float], float]
 ) -> tuple[float, bool]:
     """Return a value with a fit whose statistic is over the threshold, or the last one that has a fit."""
     for _ in range(MOST_STEPS):
         middle = 0.5 * (inside + outside)
-        if not math.isfinite(refit.objective(middle)):
+        if not math.isfinite(refits.objective(middle)):
             outside = middle
         elif excess(middle) >= 0.0:
             return middle, True

@@ -1,4 +1,4 @@
-"""What is worth knowing of a bootstrap before its intervals are used."""
+"""What is worth knowing about a bootstrap before its intervals are used."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ FEW_CLUSTERS = 12
 """Clusters below which intervals of whole clusters are too narrow (MacKinnon and Webb 2017)."""
 
 LONG_BLOCK = 0.5
-"""Length of a block, in runs, above which the ends of a run are short of draws: with 3 rows of 4, replicates
-lie .8 of their own standard errors off."""
+"""Length of a block, in runs, above which the ends of a run are drawn too rarely: with 3 rows of 4, replicates
+are off by 0.8 of their own standard errors."""
 
 DOUBT, FAILURE = 0.02, 0.10
-"""Shares of unusable replicates: above the first a doubt, above the second a failure."""
+"""Shares of unusable replicates above which the finding is amber, and red."""
 
 
 def failure_findings(unusable: int, total: int) -> list[Finding]:
-    """Return a finding for more than 2 % unusable replicates; red above 10 %."""
+    """Return a finding if more than 2 % of the replicates are unusable; it is red above 10 %."""
     share = unusable / total if total else 0.0
     if share <= DOUBT:
         return []
@@ -38,16 +38,16 @@ def failure_findings(unusable: int, total: int) -> list[Finding]:
             "unusable_replicates",
             "bootstrap",
             "red" if share > FAILURE else "amber",
-            f"{unusable:,} of {total:,} replicates are unusable: counted in `.failures`, in no interval",
+            f"{unusable:,} of {total:,} replicates are unusable: `.failures` counts them, intervals leave them out",
             statistic=share,
             threshold=DOUBT,
-            advice='look at their status; fix a parameter, take more rows, or try starts="multi"',
+            advice='look at their status; fix a parameter, add rows, or try starts="multi"',
         )
     ]
 
 
 def scheme_findings(estimates: Estimates, scheme: Scheme) -> list[Finding]:
-    """Return what is known of a scheme on these rows and under this loss."""
+    """Return what is known about a scheme on these rows and under this loss."""
     found = []
     near = isinstance(scheme, Wild) and nearly_absolute(estimates)
     if near and isinstance(scheme, Wild) and scheme.signs == "webb":
@@ -76,7 +76,7 @@ def scheme_findings(estimates: Estimates, scheme: Scheme) -> list[Finding]:
                     "few_clusters",
                     "bootstrap",
                     "amber",
-                    f"{fewest} clusters are few: intervals of whole clusters cover less than they say",
+                    f"{fewest} clusters are few: intervals from whole clusters cover less than their level",
                     statistic=float(fewest),
                     threshold=float(FEW_CLUSTERS),
                     advice=advice,
@@ -86,7 +86,7 @@ def scheme_findings(estimates: Estimates, scheme: Scheme) -> list[Finding]:
 
 
 def _block_findings(estimates: Estimates, scheme: Blocks) -> list[Finding]:
-    """Say when blocks are so long that the ends of a run are hardly drawn: moving blocks do not wrap."""
+    """Return a finding if blocks are so long that the ends of a run are rarely drawn: blocks do not wrap."""
     table = estimates.request.table
     group = np.repeat(np.arange(table.groups), np.diff(table.offsets))
     runs = [group]
@@ -105,6 +105,6 @@ def _block_findings(estimates: Estimates, scheme: Blocks) -> list[Finding]:
             "less often than its middle, so replicates are shifted and vary too little",
             statistic=scheme.length / typical,
             threshold=LONG_BLOCK,
-            advice="give a smaller length, or draw whole runs with Clusters(...)",
+            advice="use a smaller length, or draw whole runs with Clusters(...)",
         )
     ]

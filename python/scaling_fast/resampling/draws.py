@@ -1,4 +1,4 @@
-"""The table of replicates: made, grouped, filtered and summed to a digest."""
+"""The table of replicates: made from columns, split by group, filtered, digested."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import polars as pl
 
 from scaling_fast.errors import ConvergenceError, ParameterError
 from scaling_fast.fitting.status import status_code, status_column
-from scaling_fast.frames.values import rows_of
+from scaling_fast.fitting.table import with_keys
 from scaling_fast.laws.quantities import evaluate
 from scaling_fast.runtime.process import require_usable_process
 from scaling_fast.validation import checked_failures
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
     from scaling_fast.fitting.request import Request
 
-__all__ = ["UNFINISHED", "Draws"]
+__all__ = ["UNFINISHED", "Draws", "require_usable"]
 
 UNFINISHED = "unfinished"
-"""Status of a replicate that Ctrl-C left out."""
+"""Status of a replicate that Ctrl-C came before."""
 
 CANONICAL_NAN = np.uint64(0x7FF8000000000000)
-"""The one NaN that a digest knows."""
+"""The bits that stand for every NaN in a digest."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +45,7 @@ class Draws:
     frame
         Group keys, replicate, status, objective, parameters, derived quantities.
     requested
-        Replicates asked for per group; fewer have a row only after Ctrl-C.
+        Number of replicates per group that were asked for; fewer have a row only after Ctrl-C.
     """
 
     request: Request
@@ -65,10 +65,14 @@ class Draws:
 
         Parameters
         ----------
+        request
+            The question that was refitted.
         status, objective
-            Shape (groups * count,).
+            Code of each status, and objective, group after group; shape (groups * count,).
         params
-            One such array per parameter.
+            One such array per parameter, natural units.
+        count
+            Number of replicates per group.
         """
         keys = request.table.keys
         groups = request.table.groups
@@ -81,16 +85,15 @@ class Draws:
             pl.Series(name("objective"), objective),
             *(pl.Series(label, column) for label, column in (values | derived).items()),
         ]
-        places = np.repeat(np.arange(groups), count)
-        labels = (rows_of(key, places) for key in keys.get_columns())
-        return cls(request, pl.DataFrame([*labels, *columns]), count)
+        frame = with_keys(keys, np.repeat(np.arange(groups), count), columns)
+        return cls(request, frame, count)
 
     def column(self, name: str) -> str:
-        """Return the name of a column that the law may have taken for itself."""
+        """Return the label of a column: its own name, or `draw_...` where the law or a key uses that name."""
         return _column(self.request, name)
 
     def finished(self) -> Draws:
-        """Return the replicates that are finished, after Ctrl-C."""
+        """Return the replicates that were finished before Ctrl-C."""
         # Column by column: a forked child has no threads of polars to filter a frame with.
         kept = self.frame[self.column("status")] != UNFINISHED
         columns = [column.filter(kept) for column in self.frame.get_columns()]
@@ -104,7 +107,7 @@ class Draws:
         if self.frame.height == self.requested * keys.height:
             return self.frame[group * self.requested : (group + 1) * self.requested]
         require_usable_process()
-        # By place, not by name: polars takes some names for patterns.
+        # By series, not by name: polars takes some names for patterns.
         same = [
             self.frame[name].alias("v").eq_missing(value)
             for name, value in zip(keys.columns, keys.row(group), strict=True)
@@ -114,34 +117,28 @@ class Draws:
     def usable(self, group: int, max_failures: float) -> dict[str, NDArray[np.float64]]:
         """Return parameter -> values over the usable replicates of one group.
 
+        Parameters
+        ----------
+        group
+            Number of the group, from 0.
+        max_failures
+            Largest share of unusable replicates that is accepted, from 0 to 1.
+
         Raises
         ------
-        ConvergenceError
-            When a larger share than `max_failures` is unusable.
+        ConvergenceError, ParameterError
+            As in `require_usable`.
         """
         max_failures = checked_failures(max_failures)
         part = self.of_group(group)
         # In numpy: a forked child has no threads of polars to filter with.
         codes = part[self.column("status")].to_physical().to_numpy()
         good = codes == status_code("converged")
-        failed = int(part.height - good.sum())
-        if failed == 0 and part.height < 2:
-            raise ParameterError(
-                f"an interval needs at least 2 replicates, got {part.height}; ask for a larger n",
-                code="too_few",
-                param="n",
-            )
-        if part.height == 0 or failed > max_failures * part.height or good.sum() < 2:
-            raise ConvergenceError(
-                f"{failed} of {part.height} replicates are unusable (see `.failures`), more than max_failures="
-                f'{max_failures:g} allows; the design may not identify the law: try starts="multi", fix a '
-                "parameter, or pass a larger max_failures and report the count",
-                code="failures",
-            )
+        require_usable(int(good.sum()), part.height, max_failures)
         return {name: part[name].to_numpy()[good] for name in self.request.names}
 
     def groups_of_rows(self) -> NDArray[np.int64]:
-        """Return the number of the group of each row."""
+        """Return the number of the group of each row, from 0, shape (rows,)."""
         table = self.request.table
         per_group = self.frame.height // max(table.groups, 1)
         groups = np.repeat(np.arange(table.groups, dtype=np.int64), per_group)
@@ -171,6 +168,39 @@ class Draws:
             bits[np.isnan(values)] = CANONICAL_NAN
             hasher.update(bits.tobytes())
         return hasher.hexdigest()
+
+
+def require_usable(usable: int, total: int, max_failures: float) -> None:
+    """Refuse too few usable replicates for an interval.
+
+    Parameters
+    ----------
+    usable, total
+        Numbers of replicates of a group.
+    max_failures
+        Largest share of unusable replicates that is accepted, from 0 to 1.
+
+    Raises
+    ------
+    ConvergenceError
+        When a larger share than `max_failures` is unusable.
+    ParameterError
+        For fewer than two replicates, none of which failed.
+    """
+    failed = total - usable
+    if failed == 0 and total < 2:
+        raise ParameterError(
+            f"an interval needs at least 2 replicates, got {total}; ask for a larger n",
+            code="too_few",
+            param="n",
+        )
+    if failed > max_failures * total or usable < 2:
+        raise ConvergenceError(
+            f"{failed} of {total} replicates are unusable (see `.failures`), more than max_failures="
+            f'{max_failures:g} allows; the design may not identify the law: try starts="multi", fix a '
+            "parameter, or pass a larger max_failures and report the count",
+            code="failures",
+        )
 
 
 def _column(request: Request, name: str) -> str:

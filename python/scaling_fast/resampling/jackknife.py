@@ -1,4 +1,4 @@
-"""The fit without each row, or each cluster: what "bca" intervals read their acceleration from."""
+"""The fit without each row, or each cluster: "bca" intervals take their acceleration from it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def left_out(estimates: Estimates, cluster: str | Sequence[str] | None = None) -
     Parameters
     ----------
     estimates
-        One fit's question and parameters.
+        Question and parameters of a single fit.
     cluster
         Columns whose equal values are left out together; None leaves out single rows.
 

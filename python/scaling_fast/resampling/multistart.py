@@ -1,4 +1,4 @@
-"""A sample of replicates solved again from several starts: what the warm start loses of them."""
+"""A sample of replicates solved again from several starts: how many a warm start leaves too high."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_fast._core import again as refit_again
+from scaling_fast._core import Purpose, selected
 from scaling_fast.findings import Finding
 from scaling_fast.fitting.status import status_column
 from scaling_fast.resampling.plan import plan_for
 from scaling_fast.runtime.resources import checked_threads
+from scaling_fast.runtime.streams import philox
 
 if TYPE_CHECKING:
     from scaling_fast.fitting.estimates import Estimates
@@ -25,14 +26,11 @@ MULTI_STARTS = 9
 SAMPLE = 64
 """Replicates solved again: if 5 % of all end lower elsewhere, 96 of 100 samples show it."""
 
-CHECKS = 4
-"""Purpose of the random numbers that choose them (the core's `Purpose::Checks`)."""
-
 LOWER = 1e-8
-"""Relative difference of objectives from which on two optima are different ones, as for `agreement`."""
+"""Relative difference of objectives above which two optima are different, as for `agreement`."""
 
 WORTH_SAYING, SERIOUS = 0.01, 0.1
-"""Shares of replicates that end lower elsewhere: above the first a doubt, above the second a failure."""
+"""Shares of replicates with a lower optimum elsewhere above which the finding is amber, and red."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +40,14 @@ class MultistartCheck:
     Attributes
     ----------
     checked
-        Replicates solved again, over all groups.
+        Number of replicates solved again, over all groups.
     lower
-        How many of them ended lower than from the warm start, by more than 1e-8 of the objective (of
-        its value a row, for a likelihood), or had no solution from it.
+        Number of them that ended lower than from the warm start, by more than 1e-8 of the objective
+        (per row, for a likelihood), or that the warm start did not solve.
     gap
-        The largest such difference.
+        The largest such relative difference, 0 or more.
     starts
-        Searched starts per replicate.
+        Number of searched starts per replicate.
     """
 
     checked: int
@@ -59,7 +57,7 @@ class MultistartCheck:
 
     @property
     def share(self) -> float:
-        """The share of the sample that ended lower."""
+        """The share of the sample that ended lower, from 0 to 1."""
         return self.lower / self.checked if self.checked else 0.0
 
     def __str__(self) -> str:
@@ -67,7 +65,7 @@ class MultistartCheck:
         return text + (f", by {self.gap:.2g}" if self.lower else "")
 
     def finding(self) -> Finding | None:
-        """Return what is worth knowing, or None."""
+        """Return a finding if the share is worth knowing, else None."""
         if self.share <= WORTH_SAYING:
             return None
         return Finding(
@@ -83,30 +81,31 @@ class MultistartCheck:
 
 
 def multistart_check(estimates: Estimates, scheme: Scheme, seed: int, n: int) -> MultistartCheck:
-    """Return what more starts find in a sample of replicates, a pure function of the bootstrap's question.
+    """Return what more starts find in a sample of replicates, a pure function of its arguments.
 
-    The replicates are drawn anew, from the same streams: no draw of the bootstrap is touched.
+    The replicates are drawn again from the same streams; no draw of the bootstrap is changed.
 
     Parameters
     ----------
+    estimates
+        The question, and the parameters from which the bootstrap began.
+    scheme, seed
+        As in `bootstrap`.
     n
-        Replicates per group.
+        Number of replicates per group, 1 or more.
     """
     plan = plan_for(estimates, scheme)
     total = estimates.groups * n
-    rng = np.random.Generator(np.random.Philox(key=np.array([seed, CHECKS], dtype=np.uint64)))
+    rng = np.random.Generator(philox(seed, Purpose.CHECKS))
     chosen = np.sort(rng.choice(total, size=min(SAMPLE, total), replace=False))
     picks = [(int(place // n), int(place % n)) for place in chosen]
     found = []
     for starts in (0, MULTI_STARTS):
-        status, objective, interrupted = refit_again(
+        status, objective, interrupted = selected(
             estimates.request.question,
             estimates.params,
-            plan.kind,
-            plan.table,
+            plan.resampling(seed=seed, starts=starts),
             picks,
-            seed=seed,
-            starts=starts,
             threads=checked_threads(None),
         )
         if interrupted:

@@ -1,12 +1,14 @@
-"""A scheme as the core takes it: clusters numbered, row numbers moved, what cannot be asked refused."""
+"""A scheme as the core takes it: clusters numbered, row numbers translated, impossible ones refused."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scaling_fast._core import Resampling
+from scaling_fast._core import Scheme as CoreScheme
 from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.fitting.near_absolute import is_nearly_absolute
 from scaling_fast.frames.clusters import cluster_numbers
@@ -39,10 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["Plan", "cluster_columns", "cluster_counts", "nearly_absolute", "plan_for"]
 
 
-SchemeTable: TypeAlias = (
-    "NDArray[Any] | int | float | str | tuple[int | str | NDArray[Any] | None, ...] | None"
-)
-"""What the core needs of a scheme beside its name: clusters, weights, constants, or nothing."""
+ROW_PER_REPLICATE = frozenset({"indices", "weights"})
+"""Schemes whose table has one row per replicate: a shard carries its own rows alone."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,14 +54,29 @@ class Plan:
     kind
         The core's name of the scheme.
     table
-        Its clusters, its weights, or its constants.
+        The cluster, stratum or run of each row; or one row per replicate, of row numbers or weights.
+    constants
+        What else the scheme says, in the order of the core.
     replicates
         The number of replicates that the scheme fixes, or None.
     """
 
     kind: str
-    table: SchemeTable = None
+    table: NDArray[Any] | None = None
+    constants: tuple[str | float, ...] = ()
     replicates: int | None = None
+
+    def resampling(
+        self, *, seed: int, first: int = 0, count: int = 0, starts: int = 0
+    ) -> Resampling:
+        """Return the core's handle of the replicates `first` to `first + count`."""
+        scheme = CoreScheme(self.kind, self.table, self.constants)
+        return Resampling(scheme, first=first, count=count, seed=seed, starts=starts)
+
+    @property
+    def lists_replicates(self) -> bool:
+        """Whether the table has one row per replicate."""
+        return self.kind in ROW_PER_REPLICATE
 
 
 def plan_for(estimates: Estimates, scheme: Any) -> Plan:
@@ -83,31 +98,32 @@ def plan_for(estimates: Estimates, scheme: Any) -> Plan:
         case Strata():
             return Plan("strata", cluster_numbers(table, scheme.by))
         case Blocks():
-            return Plan("blocks", (scheme.length, _runs(table, scheme)))
+            return Plan("blocks", _runs(table, scheme), (scheme.length,))
         case Subsample():
-            return Plan("subsample", _rows_per_draw(estimates.request, scheme))
+            return Plan("subsample", constants=(_rows_per_draw(estimates.request, scheme),))
         case Residuals():
             _require_targets(estimates.request, scheme)
-            return Plan("residuals", "hc2")
+            return Plan("residuals", constants=("hc2",))
         case Wild():
             _require_targets(estimates.request, scheme)
             _require_signs(estimates, scheme)
-            return Plan("wild", (scheme.signs, scheme.leverage, _clusters_of(table, scheme)))
+            return Plan("wild", _clusters_of(table, scheme), (scheme.signs, scheme.leverage))
         case Parametric():
             _require_targets(estimates.request, scheme)
-            return Plan("parametric", scheme.sd)
+            return Plan("parametric", constants=() if scheme.sd is None else (scheme.sd,))
         case Jackknife():
             _require_single(table, scheme)
             clusters = _clusters_of(table, scheme)
-            return Plan(
-                "jackknife", clusters, table.rows if clusters is None else int(clusters.max()) + 1
-            )
+            count = table.rows if clusters is None else int(clusters.max()) + 1
+            return Plan("jackknife", clusters, replicates=count)
         case Indices():
             _require_single(table, scheme)
-            return Plan("indices", _places(table, np.asarray(scheme.array)), scheme.replicates)
+            rows = _places(table, np.asarray(scheme.array))
+            return Plan("indices", rows, replicates=scheme.replicates)
         case Weights():
             _require_single(table, scheme)
-            return Plan("weights", _weights_of_rows(table, scheme), scheme.replicates)
+            weights = _weights_of_rows(table, scheme)
+            return Plan("weights", weights, replicates=scheme.replicates)
         case _:
             raise ParameterError(
                 f"scheme must be a scheme such as Pairs(), got {quote(scheme)}",
@@ -117,7 +133,7 @@ def plan_for(estimates: Estimates, scheme: Any) -> Plan:
 
 
 def cluster_columns(scheme: Scheme) -> tuple[str, ...] | None:
-    """Return the columns whose equal values are drawn, weighed, signed or left out together, or None."""
+    """Return the columns whose equal values are drawn, weighted, signed or left out together, or None."""
     by = (
         getattr(scheme, "by", None)
         if isinstance(scheme, Clusters)
@@ -127,7 +143,7 @@ def cluster_columns(scheme: Scheme) -> tuple[str, ...] | None:
 
 
 def cluster_counts(table: Table, by: Sequence[str]) -> NDArray[np.int64]:
-    """Return the number of clusters in each group."""
+    """Return the number of clusters in each group, shape (groups,)."""
     groups = np.split(cluster_numbers(table, by).astype(np.int64), table.offsets[1:-1])
     return np.array([int(numbers.max(initial=-1)) + 1 for numbers in groups], dtype=np.int64)
 
@@ -154,7 +170,7 @@ def _weights_of_rows(table: Table, scheme: Weights) -> NDArray[np.float64]:
 
 
 def _places(table: Table, rows: NDArray[np.int64]) -> NDArray[np.uint32]:
-    """Return the caller's row numbers as places among the rows that count."""
+    """Return row numbers of the caller's frame as places among the rows that count."""
     height = table.frame.height
     if rows.size and int(rows.max()) >= height:
         raise ParameterError(
@@ -178,7 +194,7 @@ def _places(table: Table, rows: NDArray[np.int64]) -> NDArray[np.uint32]:
 
 
 def _runs(table: Table, scheme: Blocks) -> NDArray[np.uint32]:
-    """Return the run of each row; at least one run must be longer than a block."""
+    """Return the run of each row, from 0; at least one run must be longer than a block."""
     runs = (
         np.zeros(table.rows, np.uint32)
         if scheme.within is None
@@ -218,7 +234,7 @@ def _rows_per_draw(request: Request, scheme: Subsample) -> int:
 
 
 def _require_targets(request: Request, scheme: Scheme) -> None:
-    """Refuse residuals whose scale moves with a parameter: their targets cannot be replaced."""
+    """Refuse residuals whose scale depends on a parameter: their targets cannot be replaced."""
     if isinstance(request.residual, LogExcess):
         raise ParameterError(
             f"{scheme!r} adds residuals to fitted values, and under {request.residual!r} both are "
@@ -240,7 +256,7 @@ def _require_signs(estimates: Estimates, scheme: Wild) -> None:
 
 
 def nearly_absolute(estimates: Estimates) -> bool:
-    """Return whether the loss is straight for most rows of any of the first groups."""
+    """Return whether the loss is straight for most rows of any of the first 20 groups."""
     return any(
         is_nearly_absolute(estimates.request, estimates.point(group), group)
         for group in range(min(estimates.groups, LOOKED_AT))
@@ -249,7 +265,7 @@ def nearly_absolute(estimates: Estimates) -> bool:
 
 
 LOOKED_AT = 20
-"""Groups looked at to see whether a loss is nearly absolute on its rows."""
+"""Groups that are examined to see whether a loss is nearly absolute on its rows."""
 
 
 def _clusters_of(table: Table, scheme: Bayesian | Wild | Jackknife) -> NDArray[np.uint32] | None:
@@ -262,6 +278,6 @@ def _several_clusters(table: Table, scheme: Scheme, by: str | Sequence[str]) -> 
     clusters = cluster_numbers(table, by)
     if table.groups == 1 and int(clusters.max()) == 0:
         raise DataError(
-            f"{scheme!r} has one cluster only, so there is nothing to resample", code="one_cluster"
+            f"{scheme!r} has only one cluster, so there is nothing to resample", code="one_cluster"
         )
     return clusters

@@ -1,4 +1,4 @@
-"""What a bootstrap is: a table of one row per replicate, summarised but never thinned."""
+"""A bootstrap: a table of one row per replicate, and the intervals, bands and covariances from it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from scaling_fast.errors import ConvergenceError, ParameterError, quote
 from scaling_fast.findings import format_findings
 from scaling_fast.fitting.result import Fit
 from scaling_fast.fitting.status import with_status_type
+from scaling_fast.fitting.table import square_frame
 from scaling_fast.laws.quantities import evaluate, named_formulas
 from scaling_fast.resampling.diagnostics import failure_findings, scheme_findings
 from scaling_fast.resampling.draws import Draws
@@ -57,16 +58,16 @@ class Bootstrap:
     fit
         The fit that was resampled.
     scheme
-        How the rows were reweighted.
+        The resampling scheme.
     seed
-        The seed; None was replaced by the one drawn.
+        Seed of the draws, from 0 to 2**64 - 1; where None was given, the one that was drawn.
     draws
         One row per replicate: group keys, replicate, status, objective, parameters, derived
         quantities. Unusable replicates keep their row.
     requested
-        Replicates asked for per group; `.draws` has fewer only after Ctrl-C.
+        Number of replicates per group that were asked for; `.draws` has fewer only after Ctrl-C.
     starts
-        Starts searched in each replicate beside the warm one; 0 is the warm one alone.
+        Number of starts searched in each replicate beside the warm one, 0 or more.
     """
 
     fit: Fit
@@ -80,12 +81,12 @@ class Bootstrap:
 
     @property
     def replicates(self) -> Draws:
-        """The draws with what can be asked of them: groups, usable values, a digest."""
+        """The draws as an object that splits them by group, selects the usable ones and digests them."""
         return Draws(self.fit.request, self.draws, self.requested)
 
     @property
     def n(self) -> int:
-        """Replicates per group."""
+        """The number of replicates per group."""
         return self.requested
 
     @cached_property
@@ -104,8 +105,8 @@ class Bootstrap:
         """What a sample of replicates gains from more starts; None where every replicate had them.
 
         Up to 64 replicates, chosen by the seed, are solved again from the warm start and from nine
-        searched ones. It is found when first asked for, by `.findings` and the summary too, and
-        changes no draw.
+        searched ones. It is computed when it is first needed (`.findings` and the summary need it)
+        and changes no draw.
         """
         require_usable_process()
         if self.starts:
@@ -153,8 +154,8 @@ class Bootstrap:
             "percentile", "basic", "normal", "bc", "bca" or "studentized". Quantiles are of type 7, as
             numpy's. "bca" refits without each row (each cluster, under `Clusters`) for its
             acceleration. "studentized" divides each draw by its own standard error: s² (J'WJ)⁻¹ under
-            `Squared` with `Residuals` and `Parametric`, the sandwich elsewhere, which is 30 % off under
-            losses that are nearly absolute; not there. Nominal 90 % percentile intervals of
+            `Squared` with `Residuals` and `Parametric`, the sandwich elsewhere; do not use it under
+            losses that are nearly absolute, where the sandwich is 30 % off. Nominal 90 % percentile intervals of
             scaling-law parameters cover 86 to 90 % with 12 rows or more, and "bca" no better.
         of
             Formulas of parameters, such as "beta/(alpha+beta)"; the default is every parameter and
@@ -162,24 +163,24 @@ class Bootstrap:
         small_sample
             Whether "normal", "percentile" and "basic" are widened for few rows or clusters: by t
             quantiles with n - p (G - 1) degrees of freedom and sqrt(n/(n - p)) (sqrt(G/(G - 1))) on the
-            standard error; quantiles move out to the level that makes them as wide (Hesterberg 2015).
-            The second factor is 1 for schemes that replace targets, which corrected their residuals.
-            Below 20 rows draws of `Pairs` spread widely already and this makes them too wide: 95 %
-            or more for a nominal 90.
+            standard error; percentiles move out to the level that makes them as wide (Hesterberg
+            2015). The second factor is 1 for schemes that replace targets, which correct their
+            residuals. Below 20 rows draws of `Pairs` spread too widely already, so that a nominal 90 %
+            covers 95 % or more.
         max_failures
             Largest share of unusable replicates that is accepted, from 0 to 1.
 
         Raises
         ------
         ConvergenceError
-            When more replicates are unusable.
+            When a larger share of the replicates is unusable.
         ParameterError
-            For a level or method outside what is legal, or quantiles of a jackknife.
+            For an illegal level or method, or quantiles of a jackknife.
         """
         level = checked_level(level)
         check_method(method, self.scheme, small_sample=small_sample)
         formulas = named_formulas(self.fit.law, self.fit.request.names, of)
-        for formula in formulas.values():  # refused by its name before anything is drawn
+        for formula in formulas.values():  # an unknown name is refused before anything is refitted
             evaluate(formula, {name: np.ones(1) for name in self.fit.request.names})
         estimates, draws = self.fit.estimates, self.replicates
         without = None
@@ -256,10 +257,7 @@ class Bootstrap:
             count = len(next(iter(draws.values())))
             matrix = matrix * (count - 1) ** 2 / count
         matrix = matrix * shrinkage(self.fit.estimates, self.scheme)[0] ** 2
-        return pl.DataFrame(
-            {"parameter": list(draws)}
-            | {name: matrix[:, place] for place, name in enumerate(draws)}
-        )
+        return square_frame(list(draws), matrix)
 
     def predict(
         self,
@@ -276,8 +274,8 @@ class Bootstrap:
         frame
             Any frame with the law's columns; the fitted one by default.
         interval
-            "confidence": percentile interval of the curve. "prediction": of a new run, the curve's
-            draws plus residuals of the fit drawn at random, widened by sqrt(n/(n - p)).
+            "confidence": percentile interval of the curve. "prediction": that of a new run, from the
+            draws of the curve plus residuals of the fit drawn at random, times sqrt(n/(n - p)).
         level
             Confidence level, between 0 and 1.
         max_failures
@@ -327,12 +325,13 @@ class Bootstrap:
             try:
                 table = self.interval(method=method)
             except (ConvergenceError, ParameterError) as error:
-                # What an interrupted run left may be too little for an interval; the summary says so.
+                # An interrupted run may have too few replicates for an interval; the summary shows why.
                 lines.append(str(error))
             else:
                 lines.append(f"95 % {method} intervals")
                 lines += [
-                    f"  {n:<12} {e:>14.6g}  [{a:.6g}, {b:.6g}]" for n, e, a, b in table.iter_rows()
+                    f"  {name:<12} {estimate:>14.6g}  [{lower:.6g}, {upper:.6g}]"
+                    for name, estimate, lower, upper in table.iter_rows()
                 ]
         lines += format_findings(self.findings)
         return "\n".join(lines)
@@ -346,7 +345,7 @@ class Bootstrap:
     # -- saving ---------------------------------------------------------------------------------
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
-        """Write draws, fit and question to one file that `scaling_fast.load` reads back.
+        """Write the draws with their fit and question to one file that `scaling_fast.load` reads.
 
         Raises
         ------
@@ -356,7 +355,7 @@ class Bootstrap:
         archive.write(path, self.kind, *self.archive_entry(), force=force)
 
     def archive_entry(self) -> tuple[archive.Entry, archive.Frames]:
-        """Return the bootstrap as JSON and Arrow hold it."""
+        """Return the bootstrap as an entry for JSON and tables for Arrow."""
         entry, frames = self.fit.archive_entry()
         scheme, tables = scheme_to_entry(self.scheme)
         own = {"boot_seed": self.seed, "n": self.requested, "starts": self.starts}

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["bootstrap"]
 
 DEFAULT_N = 10_000
+"""Replicates per group where the caller names no number."""
 
 MOST_STARTS = 10_000
-"""Starts per replicate above which the number can only be a slip of the pen."""
+"""Starts per replicate above which the number can only be a typing error."""
 
 
 class Options(TypedDict, total=False):
@@ -88,7 +89,7 @@ def bootstrap(
     keep: str | PathLike[str] = "draws",
     progress: bool | Callable[[int, int], object] | None = None,
 ) -> Bootstrap | BootstrapSummary | list[Bootstrap] | list[BootstrapSummary]:
-    """Return a fit refitted `n` times; for a list of fits one `Bootstrap` each, on common draws.
+    """Return a fit refitted `n` times; for a list of fits, a list with one result each, on common draws.
 
     Parameters
     ----------
@@ -100,41 +101,41 @@ def bootstrap(
         `Residuals()`, `Wild()`, `Parametric()`, `Jackknife()`, `Subsample(m)`, `Indices(array)`,
         `Weights(array)`.
     n
-        Replicates per group, 1 or more; 10,000 by default. It follows from the scheme for `Jackknife`,
-        `Indices` and `Weights`.
+        Number of replicates per group, 1 or more; 10,000 by default. `Jackknife`, `Indices` and
+        `Weights` fix it themselves.
     starts
-        "warm" refits from the fit's optimum, "multi" from nine searched starts as well, an int from
-        that many. Warm is right for designs that identify the law and wrong on ridges.
+        "warm" refits from the optimum of the fit, "multi" from nine searched starts as well, an int
+        from that many, 1 or more. "warm" is right for designs that identify the law and wrong on
+        ridges.
     seed
-        Seed, from 0 to 2**64 - 1; None draws one, kept in `.seed`. Replicate i is the same for every n.
+        Seed, from 0 to 2**64 - 1; None draws one, kept in `.seed`. Replicate i does not depend on n.
     threads
         Number of threads, from 1 to 1024; else SCALING_FAST_THREADS, else the cores of this process.
-        Results do not depend on it.
-        With an executor: threads of each task, 1 by default.
+        Results do not depend on it. With an executor: threads of each task, 1 by default.
     executor
         None computes in this process; else any object with `submit(fn, *args)` whose answer has
         `result()`: those of concurrent.futures, loky, dask's `client.get_executor()`,
-        `mpi4py.futures`. Workers need this version of the package and nothing else. What a worker
-        that died held is computed again; the results are those without an executor, bit for bit.
+        `mpi4py.futures`. Workers need this version of the package and nothing else. The shards of a
+        worker that died are computed again; results are those without an executor, bit for bit.
     shards
         Number of parts in which the replicates are computed, 1 or more; tens to thousands by default.
     keep
         "draws"; "summary" for a `BootstrapSummary`, which keeps counts, moments and bins, so that memory
-        does not grow with n; or a `Path`: a folder to which every part is written as it ends, and from which
-        the same call goes on after whatever ended it; a larger n goes on from a smaller one.
+        does not grow with n; or a `Path`: a folder to which every shard is written as it ends, and from
+        which the same call continues after an interruption, or continues with a larger n.
     progress
-        None: a bar on runs over a second when a terminal watches; False: never; a function is
-        called with (done, total).
+        None shows a bar on a terminal for runs over a second, False never; a function is called with
+        (done, total).
 
     Raises
     ------
     ParameterError, DataError, ResourceError
-        A question that cannot be asked.
+        For a question that cannot be asked.
     KeyboardInterrupt
-        On Ctrl-C; its `.partial` is the `Bootstrap` of the replicates that were finished.
+        On Ctrl-C; its `.partial` is the result of the replicates that were finished.
     CheckpointError
-        For a folder of another run, a damaged or a locked one. When writing fails on the way, the
-        run is finished first and the exception's `.result` holds it.
+        For a folder that belongs to another run, is damaged or is in use. If writing fails on the way,
+        the run is finished first, and the `.result` of the exception holds it.
 
     Examples
     --------
@@ -150,7 +151,7 @@ def bootstrap(
     extra = _starts(starts)
     seed = checked_seed(seed)
     here = checked_threads(threads)
-    # A worker has its share of the machine already: it starts no threads unless told to.
+    # An executor divides the machine among its workers, so a task has one thread unless asked for more.
     task = here if executor is None or threads is not None else 1
     execution = ExecutionPlan.checked(executor, shards, task, here)
     fits = [fit] if isinstance(fit, Fit) else _several(fit)
@@ -189,7 +190,7 @@ def _count(n: Any, fixed: int | None, scheme: Scheme) -> int:
 
 def _require_room(fit: Fit, count: int) -> None:
     width = len(fit.request.names) + len(fit.law.derived) + 3
-    # The table of the threads and the columns made of it stand in memory together.
+    # The table that threads fill and the columns made from it are in memory together.
     require_memory(
         f"{count:,} replicates of {fit.groups:,} groups", 2 * 8 * count * fit.groups * width
     )
@@ -198,7 +199,7 @@ def _require_room(fit: Fit, count: int) -> None:
 def _bootstrap(
     fit: Fit, scheme: Scheme, seed: int, count: int, starts: int, found: Gathered
 ) -> Bootstrap:
-    """Return the draws as a result; what ended the run early is raised with it."""
+    """Return the draws as a result; an interruption or a failed write is raised with the result in it."""
     draws = Draws.of(fit.request, found.status, found.objective, found.params, count)
     boot = Bootstrap(fit, scheme, seed, draws.frame, count, starts)
     if found.interrupted:
@@ -214,7 +215,7 @@ def _bootstrap(
 
 
 def _folder(keep: Any) -> Path | None:
-    """Return the folder that `keep` names, or None to keep the draws in memory alone."""
+    """Return the folder that `keep` names, or None to keep draws in memory only."""
     if isinstance(keep, PathLike):
         return Path(keep)
     if not isinstance(keep, str) or keep not in ("draws", "summary"):
@@ -227,7 +228,7 @@ def _folder(keep: Any) -> Path | None:
 
 
 def _make(path: Path) -> None:
-    """Make the folder of several runs, one folder a fit."""
+    """Make the folder of several runs, which holds one folder per fit."""
     try:
         path.mkdir(exist_ok=True)
     except (OSError, ValueError) as error:
@@ -243,13 +244,13 @@ def _several(fits: Any) -> list[Fit]:
         or not all(isinstance(each, Fit) for each in fits)
     ):
         raise ParameterError(
-            f"bootstrap wants a Fit or a list of them, got {quote(fits)}", code="fit", param="fit"
+            f"bootstrap needs a Fit or a list of them, got {quote(fits)}", code="fit", param="fit"
         )
     first = fits[0].request.table.offsets.tolist()
     for other in fits[1:]:
         if other.request.table.offsets.tolist() != first:
             raise DataError(
-                "common draws need fits of the same rows: the groups of these differ in number or size",
+                "common draws need fits of the same rows, and the groups of these differ in number or size",
                 code="common_draws",
             )
     return list(fits)

@@ -1,4 +1,4 @@
-"""A result in one file: a zip of JSON and Arrow with the sha256 of both, nothing that could run."""
+"""A result in one file: a zip of JSON and Arrow with its sha256, and nothing that could run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Archive", "Entry", "Frames", "read", "write"]
 
 Entry: TypeAlias = dict[str, Any]
-"""What JSON holds of a result."""
+"""The part of a result that is written as JSON."""
 
 Frames: TypeAlias = dict[str, pl.DataFrame]
 """The tables of a result by name."""
@@ -35,21 +35,21 @@ MAGIC = b"scaling_fast 1\n"
 """What a file begins with, before the sha256 of the rest."""
 
 MOST_BYTES = 2**34
-"""Unpacked size above which a file is refused: a small file that unpacks to more is not a result of ours."""
+"""Unpacked size in bytes above which a file is refused: a small file that unpacks to more is an attack."""
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """What a file holds.
+    """The content of a file.
 
     Attributes
     ----------
     kind
         "fit", "bootstrap" or "summary".
     entry
-        What JSON holds of the result.
+        The part of the result that was written as JSON.
     frames
-        Its tables.
+        Name -> table, the part that was written as Arrow.
     """
 
     kind: str
@@ -67,7 +67,18 @@ def write(
 ) -> None:
     """Write a result; an existing file is kept unless `force`.
 
-    The file is written beside its place and moved there when it is whole.
+    The file is written under a temporary name beside `path` and renamed when it is complete.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    kind
+        Kind of result: "fit", "bootstrap" or "summary".
+    entry, frames
+        What its `archive_entry` returns.
+    force
+        Whether to replace an existing file.
 
     Raises
     ------
@@ -104,7 +115,7 @@ def write(
 
 
 def read(path: str | Path) -> Archive:
-    """Return what a file that `write` wrote holds.
+    """Return the content of a file that `write` wrote.
 
     Raises
     ------
@@ -121,7 +132,7 @@ def read(path: str | Path) -> Archive:
 
 
 def to_bytes(kind: str, entry: Mapping[str, Any], frames: Mapping[str, pl.DataFrame]) -> bytes:
-    """Return the bytes of a file; equal results are equal bytes."""
+    """Return the bytes of a file; equal results give equal bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         text = json.dumps({"schema": SCHEMA, "kind": kind, **entry}, allow_nan=False)
@@ -135,25 +146,25 @@ def to_bytes(kind: str, entry: Mapping[str, Any], frames: Mapping[str, pl.DataFr
 
 
 def from_bytes(raw: bytes, name: str) -> Archive:
-    """Return what the bytes of a file called `name` hold."""
+    """Return the content of the bytes of a file called `name`."""
     head = len(MAGIC)
     payload = raw[head + 32 :]
     if raw[:head] != MAGIC:
         raise CheckpointError(f"{quote(name)} is not a result of scaling_fast", code="foreign")
     if hashlib.sha256(payload).digest() != raw[head : head + 32]:
         raise CheckpointError(
-            f"{quote(name)} was cut short or altered: its sha256 does not agree", code="damaged"
+            f"{quote(name)} was truncated or altered: its sha256 does not match", code="damaged"
         )
     try:
         return _unpacked(payload, name)
     except CheckpointError:
         raise
-    except Exception as error:  # whatever a damaged file breaks, the reader is told the same thing
+    except Exception as error:  # a damaged file can break anything; the message is the same
         raise damaged(name, error) from error
 
 
 def damaged(name: str, error: Exception) -> CheckpointError:
-    """Return the error of a file that cannot be a result."""
+    """Return the error for a file that cannot be read as a result."""
     return CheckpointError(
         f"{quote(name)} is not a result of scaling_fast, or is damaged ({type(error).__name__}: {error})",
         code="damaged",
@@ -183,5 +194,5 @@ def _unpacked(payload: bytes, name: str) -> Archive:
 
 
 def _member(name: str) -> zipfile.ZipInfo:
-    """Return an archive entry without a date, so that equal results are equal files."""
+    """Return a zip entry without a date, so that equal results give equal files."""
     return zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))

@@ -1,8 +1,7 @@
-"""Stress tests: what a fit, its design and its intervals hold up to; each from a Fit to a `Stress`."""
+"""Stress tests of a fit, its design and its intervals: each takes a `Fit` and returns a `Stress`."""
 
 from __future__ import annotations
 
-from scaling_fast.stress._coverage import COVERED as COVERED
 from scaling_fast.stress._coverage import coverage
 from scaling_fast.stress.result import Stress
 

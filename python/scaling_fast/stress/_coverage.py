@@ -1,4 +1,4 @@
-"""How often an interval holds the truth: the user's own design, simulated."""
+"""Coverage: how often intervals hold the truth, measured by simulating the design of a fit."""
 
 from __future__ import annotations
 
@@ -8,46 +8,47 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from scaling_fast._core import Purpose
 from scaling_fast.errors import ParameterError, quote
 from scaling_fast.findings import Finding
+from scaling_fast.fitting.estimates import Estimates
+from scaling_fast.fitting.interval_table import estimates_of
 from scaling_fast.fitting.result import Fit
 from scaling_fast.frames.clusters import cluster_numbers
-from scaling_fast.laws.quantities import evaluate, named_formulas
-from scaling_fast.resampling.intervals.batched import IntervalQuestion
-from scaling_fast.resampling.intervals.methods import EXPANDED, METHODS, MOST_FAILURES
+from scaling_fast.laws.quantities import named_formulas
+from scaling_fast.resampling.intervals.batched import COVERED, IntervalQuestion
+from scaling_fast.resampling.intervals.methods import EXPANDED, MOST_FAILURES
 from scaling_fast.resampling.intervals.studentized import require_errors
 from scaling_fast.resampling.plan import cluster_columns, plan_for
 from scaling_fast.resampling.schemes import Pairs
 from scaling_fast.runtime.process import require_usable_process
 from scaling_fast.runtime.progress import watched
 from scaling_fast.runtime.resources import checked_threads
+from scaling_fast.runtime.streams import philox
 from scaling_fast.stress.result import Stress
 from scaling_fast.stress.simulation import Design, checked_noise, spread
 from scaling_fast.validation import checked_failures, checked_level, checked_seed, whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from scaling_fast.resampling.schemes import Scheme
 
-__all__ = ["COVERED", "coverage"]
-
-COVERED = ("delta", *METHODS)
-"""Methods whose coverage can be measured: those of a bootstrap, and the delta method of `Fit.interval`."""
+__all__ = ["coverage"]
 
 CHUNK = 100
-"""Data sets a call of the core: enough to keep threads busy, few enough to hear Ctrl-C and show progress."""
+"""Data sets per call of the core: enough to keep threads busy, few enough for Ctrl-C and progress."""
 
 MOST_SIMULATIONS = 10_000_000
-"""Data sets of one call; more can only be a slip of the pen."""
+"""Most data sets of one call; more can only be a typing error."""
 
-SHORT, BAD = 0.01, 0.10
+AMBER, RED = 0.01, 0.10
 """How far below its level a coverage may lie, beyond its Monte-Carlo error, before it is amber, or red."""
 
 REFUSED = 0.01
-"""Share of data sets without an interval that is worth saying."""
+"""Share of data sets without an interval above which there is a finding."""
 
 
 def coverage(
@@ -71,36 +72,38 @@ def coverage(
 ) -> Stress:
     """Return how often intervals of this design hold the truth, and how wide they are.
 
-    The fitted law, plus noise, makes `n_sim` data sets with the rows of the fit; each is fitted from
-    automatic starts under the same loss and bootstrapped, and its intervals are held against the truth
-    it was made from.
+    The fitted law plus noise makes `n_sim` data sets with the rows of the fit; each is fitted from
+    automatic starts under the same loss and bootstrapped, and its intervals are compared with the
+    truth that it was made from.
 
     Parameters
     ----------
     fit
-        One fit: its rows are the design.
+        A single fit; its rows are the design.
     scheme
-        A scheme that draws: not `Jackknife`, `Indices` or `Weights`.
+        A resampling scheme that draws: not `Jackknife`, `Indices` or `Weights`.
     method
-        A method of `Bootstrap.interval`, or "delta" for `Fit.interval` (t quantiles, no bootstrap); a
-        list of them shares its simulations.
+        A method of `Bootstrap.interval`, or "delta" for `Fit.interval` (t quantiles, no bootstrap); the
+        methods of a list share their simulations.
     n_sim, n
-        Data sets, and replicates of each.
+        Number of data sets, 1 or more, and of replicates of each, 2 or more.
     level
-        Between 0 and 1.
+        Confidence level, between 0 and 1.
     noise
         "normal"; "t3": Student's t with 3 degrees of freedom, of the same standard deviation;
-        "clustered": normal, with a part of its variance common to the rows of a cluster of the scheme.
+        "clustered": normal, with part of its variance shared by the rows of a cluster of the scheme.
     seed
-        Data set i is the same for every n_sim.
+        Seed, from 0 to 2**64 - 1; None draws one. Data set i does not depend on `n_sim`.
     of
         Formulas of parameters, such as "E + A/1e12**alpha"; every parameter and derived quantity by
         default.
-    truth, sd
-        Parameters and standard deviation of the residuals (over sigma where that is given); those of
-        the fit by default, sqrt(RSS/(n - p)).
+    truth
+        Parameter -> true value, natural units; the estimates of the fit by default.
+    sd
+        Standard deviation of the residuals, above 0 (over sigma where that is given); sqrt(RSS/(n - p))
+        of the fit by default.
     icc
-        For "clustered": the common part, between 0 and 1.
+        For "clustered": the share of variance that rows of a cluster have in common, from 0 to 1.
     small_sample, max_failures
         As in `Bootstrap.interval`. A data set whose interval is refused is counted in `refused`.
     threads, progress
@@ -116,7 +119,7 @@ def coverage(
     Raises
     ------
     ParameterError, DataError
-        A question that cannot be asked.
+        For a question that cannot be asked.
     KeyboardInterrupt
         On Ctrl-C; its `.partial` is the `Stress` of the data sets that were finished.
 
@@ -136,14 +139,7 @@ def coverage(
     methods = _methods(method)
     level = checked_level(level)
     noise = checked_noise(noise)
-    n_sim, n = whole_number(n_sim, "n_sim", 1), whole_number(n, "n", 2)
-    if n_sim > MOST_SIMULATIONS:
-        raise ParameterError(
-            f"n_sim must be at most {MOST_SIMULATIONS:,}, got `{n_sim}`: 10,000 tell a coverage to half a "
-            "percent",
-            code="too_large",
-            param="n_sim",
-        )
+    n_sim, n = _simulations(n_sim), whole_number(n, "n", 2)
     max_failures = checked_failures(max_failures)
     seed = checked_seed(seed)
     _require_scheme(fit, scheme, methods, small_sample=small_sample)
@@ -158,13 +154,9 @@ def coverage(
         _share(icc),
         seed,
     )
-    asked = IntervalQuestion(
+    question = IntervalQuestion(
         scheme, methods, n, level, formulas, small_sample, max_failures, checked_threads(threads)
     )
-    targets = {
-        name: float(evaluate(text, {one: np.array([v]) for one, v in point.items()})[0])
-        for name, text in formulas.items()
-    }
     settings = {
         "scheme": repr(scheme), "n_sim": n_sim, "n": n, "level": level, "noise": noise,
         "sd": design.sd, "seed": seed, "small_sample": small_sample,
@@ -172,68 +164,78 @@ def coverage(
     ends: list[NDArray[np.float64]] = []
     with watched(progress, "simulating") as callback:
         try:
-            for first in range(0, n_sim, CHUNK):
-                count = min(CHUNK, n_sim - first)
-                sets = design.sets(first, count, asked.threads)
-                found = asked.ends(sets.estimates, _seed(seed, first // CHUNK))
-                found[~sets.converged] = np.nan
-                ends.append(found)
+            for chunk in _chunks(design, question, n_sim):
+                ends.append(chunk)
                 if callback is not None:
-                    callback(first + count, n_sim)
+                    callback(min(len(ends) * CHUNK, n_sim), n_sim)
         except KeyboardInterrupt as stop:
             if ends:
-                stop.partial = _stress(ends, asked, targets, settings)  # type: ignore[attr-defined]
+                stop.partial = _stress(ends, question, design, settings)  # type: ignore[attr-defined]
             raise
-    return _stress(ends, asked, targets, settings)
+    return _stress(ends, question, design, settings)
+
+
+def _chunks(
+    design: Design, question: IntervalQuestion, n_sim: int
+) -> Iterator[NDArray[np.float64]]:
+    """Give the ends of the intervals of `CHUNK` data sets at a time; NaN where the fit did not converge."""
+    for first in range(0, n_sim, CHUNK):
+        sets = design.sets(first, min(CHUNK, n_sim - first), question.threads)
+        ends = question.ends(sets.estimates, _seed(design.seed, first // CHUNK))
+        ends[~sets.converged] = np.nan
+        yield ends
 
 
 def _seed(seed: int, chunk: int) -> int:
     """Return the seed of the bootstraps of one chunk, so that no two data sets share draws."""
-    key = np.array([seed, 5], dtype=np.uint64)
-    counter = np.array([0, 0, chunk, 1], dtype=np.uint64)
-    return int(np.random.Philox(key=key, counter=counter).random_raw())
+    # Group 0 makes the data sets.
+    return int(philox(seed, Purpose.SIMULATION, replicate=chunk, group=1).random_raw())
 
 
 def _stress(
-    ends: Sequence[NDArray[np.float64]],
-    asked: IntervalQuestion,
-    targets: Mapping[str, float],
+    chunks: Sequence[NDArray[np.float64]],
+    question: IntervalQuestion,
+    design: Design,
     settings: Mapping[str, Any],
 ) -> Stress:
     """Return the table and findings of the intervals found."""
-    every = np.concatenate(ends)
-    rows = []
-    for j, (name, truth) in enumerate(targets.items()):
-        for k, method in enumerate(asked.methods):
-            lower, upper = every[:, j, k, 0], every[:, j, k, 1]
-            given = np.isfinite(lower) & np.isfinite(upper)
-            lower, upper = lower[given], upper[given]
-            count = int(given.sum())
-            share = float(np.mean((lower <= truth) & (truth <= upper))) if count else math.nan
-            width, error = _median(upper - lower)
-            rows.append(
-                {
-                    "name": name,
-                    "method": method,
-                    "truth": truth,
-                    "coverage": share,
-                    "coverage_error": _share_error(share, count),
-                    "below": float(np.mean(upper < truth)) if count else math.nan,
-                    "above": float(np.mean(lower > truth)) if count else math.nan,
-                    "width": width,
-                    "width_error": error,
-                    "refused": len(every) - count,
-                }
-            )
+    ends = np.concatenate(chunks)
+    request = design.fit.request
+    point = np.array([[design.truth[name] for name in request.names]])
+    truths = estimates_of(Estimates(request, point), question.formulas)[0].tolist()
+    rows = [
+        {"name": name, "method": method, "truth": truth}
+        | _row(ends[:, quantity, place, 0], ends[:, quantity, place, 1], truth)
+        for quantity, (name, truth) in enumerate(zip(question.formulas, truths, strict=True))
+        for place, method in enumerate(question.methods)
+    ]
     table = pl.DataFrame(rows)
-    done = dict(settings) | {"n_sim": len(every)}
-    return Stress("coverage", table, _findings(table, asked.level, len(every)), done)
+    settings = dict(settings) | {"n_sim": len(ends)}
+    return Stress("coverage", table, _findings(table, question.level, len(ends)), settings)
+
+
+def _row(lower: NDArray[np.float64], upper: NDArray[np.float64], truth: float) -> dict[str, Any]:
+    """Return how often the intervals of one method and quantity hold the truth, and how wide they are."""
+    given = np.isfinite(lower) & np.isfinite(upper)
+    count, refused = int(given.sum()), int((~given).sum())
+    lower, upper = lower[given], upper[given]
+    share = float(np.mean((lower <= truth) & (truth <= upper))) if count else math.nan
+    width, error = _median(upper - lower)
+    return {
+        "coverage": share,
+        "coverage_error": _share_error(share, count),
+        "below": float(np.mean(upper < truth)) if count else math.nan,
+        "above": float(np.mean(lower > truth)) if count else math.nan,
+        "width": width,
+        "width_error": error,
+        "refused": refused,
+    }
 
 
 def _share_error(share: float, count: int) -> float:
-    """Return the standard error of a share, as if four more had been seen, half of them covered.
+    """Return the standard error of a share, as if four more data sets had been seen, two of them covered.
 
-    So no share is certain because a few data sets agree (Agresti and Coull 1998).
+    Otherwise a share would count as certain when a few data sets agree (Agresti and Coull 1998).
     """
     if not count:
         return math.nan
@@ -242,10 +244,11 @@ def _share_error(share: float, count: int) -> float:
 
 
 def _median(widths: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the median and its standard error, from the order statistics one of them away."""
+    """Return the median and its standard error, half the distance of the quantiles one error to each side."""
     count = len(widths)
     if count < 2:
         return (float(widths[0]), math.nan) if count else (math.nan, math.nan)
+    # The rank of the median has standard deviation sqrt(n)/2, a step of 0.5/sqrt(n) in level.
     step = 0.5 / math.sqrt(count)
     low, middle, high = np.quantile(widths, [max(0.5 - step, 0.0), 0.5, min(0.5 + step, 1.0)])
     return float(middle), float(high - low) / 2
@@ -255,7 +258,7 @@ def _findings(table: pl.DataFrame, level: float, n_sim: int) -> tuple[Finding, .
     found = []
     for row in table.iter_rows(named=True):
         label = f"{row['method']} intervals of {row['name']}"
-        evidence = {one: row[one] for one in ("coverage", "coverage_error", "width", "refused")}
+        evidence = {key: row[key] for key in ("coverage", "coverage_error", "width", "refused")}
         if row["refused"] > REFUSED * n_sim:
             found.append(
                 Finding(
@@ -271,10 +274,12 @@ def _findings(table: pl.DataFrame, level: float, n_sim: int) -> tuple[Finding, .
             )
         if not math.isfinite(row["coverage"]):
             continue
-        # Judged as a test of the level: by the error that a share has where the level is true.
+        # Judged as a test of the level: by the error that the share has if the level is true.
         seen = n_sim - row["refused"]
-        short = level - row["coverage"] - 2.0 * math.sqrt(level * (1.0 - level) / seen)
-        severity: Any = "green" if short <= SHORT else ("red" if short > BAD else "amber")
+        shortfall = level - row["coverage"] - 2.0 * math.sqrt(level * (1.0 - level) / seen)
+        severity: Any = "green"
+        if shortfall > AMBER:
+            severity = "red" if shortfall > RED else "amber"
         only = "" if severity == "green" else "only "
         found.append(
             Finding(
@@ -284,7 +289,7 @@ def _findings(table: pl.DataFrame, level: float, n_sim: int) -> tuple[Finding, .
                 f"{label} at {100 * level:g} % hold the truth in {only}{100 * row['coverage']:.1f} % "
                 f"(+- {100 * row['coverage_error']:.1f}) of the data sets",
                 statistic=row["coverage"],
-                threshold=level - SHORT,
+                threshold=level - AMBER,
                 evidence=evidence,
                 advice=""
                 if severity == "green"
@@ -299,22 +304,34 @@ def _findings(table: pl.DataFrame, level: float, n_sim: int) -> tuple[Finding, .
 
 def _require_single(fit: Any) -> None:
     if not isinstance(fit, Fit):
-        raise ParameterError(f"coverage wants a Fit, got {quote(fit)}", code="fit", param="fit")
+        raise ParameterError(f"coverage needs a Fit, got {quote(fit)}", code="fit", param="fit")
     fit.require_single("coverage")
+
+
+def _simulations(n_sim: Any) -> int:
+    count = whole_number(n_sim, "n_sim", 1)
+    if count > MOST_SIMULATIONS:
+        raise ParameterError(
+            f"n_sim must be at most {MOST_SIMULATIONS:,}, got `{count}`: 10,000 measure a coverage to half a "
+            "percent",
+            code="too_large",
+            param="n_sim",
+        )
+    return count
 
 
 def _methods(method: Any) -> tuple[str, ...]:
     methods = (method,) if isinstance(method, str) else tuple(method)
-    for one in methods:
-        if one not in COVERED:
+    for name in methods:
+        if name not in COVERED:
             raise ParameterError(
-                f"method must be one of {quote(list(COVERED), 200)}, got {quote(one)}",
+                f"method must be one of {quote(list(COVERED), 200)}, got {quote(name)}",
                 code="method",
                 param="method",
             )
     if not methods or len(set(methods)) != len(methods):
         raise ParameterError(
-            f"method wants one method or several different ones, got {quote(method)}",
+            f"method needs one method or several different ones, got {quote(method)}",
             code="method",
             param="method",
         )
@@ -334,10 +351,10 @@ def _require_scheme(
         )
     if "studentized" in methods or "delta" in methods:
         require_errors(fit.estimates, scheme if "studentized" in methods else Pairs())
-    unwidened = [one for one in methods if one not in (*EXPANDED, "delta")]
+    unwidened = [name for name in methods if name not in (*EXPANDED, "delta")]
     if small_sample and unwidened:
         raise ParameterError(
-            f"small_sample=True widens {quote(list(EXPANDED), 200)}, and {quote(unwidened[0])} has no such form",
+            f"small_sample=True widens {quote(list(EXPANDED), 200)}, and {quote(unwidened[0])} has no such correction",
             code="small_sample",
             param="small_sample",
         )

@@ -1,4 +1,4 @@
-"""What every stress test gives back: a table, findings, and the question that was asked."""
+"""The result of every stress test: a table, findings, and the settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Stress"]
 
 WIDE = 160
-"""Characters a line of a table may take."""
+"""Most characters of a line of a table."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -33,13 +33,13 @@ class Stress:
     Attributes
     ----------
     test
-        Its name, such as "coverage".
+        Name of the test, such as "coverage".
     table
-        Polars frame; what its columns are, the test says.
+        Polars frame; the test documents its columns.
     findings
         What is worth knowing, with its severity.
     settings
-        The options of the question, as they were used.
+        Option -> value that was used.
     """
 
     test: str
@@ -55,7 +55,7 @@ class Stress:
 
     def summary(self) -> str:
         """Return the settings, the table and the findings as text."""
-        said = "   ".join(f"{name} {value}" for name, value in self.settings.items())
+        settings = "   ".join(f"{name} {value}" for name, value in self.settings.items())
         with pl.Config(
             tbl_rows=-1,
             tbl_cols=-1,
@@ -64,7 +64,7 @@ class Stress:
             tbl_hide_dataframe_shape=True,
             tbl_hide_column_data_types=True,
         ):
-            lines = [f"{self.test}   {said}", str(self.table)]
+            lines = [f"{self.test}   {settings}", str(self.table)]
         lines += format_findings(self.findings)
         return "\n".join(lines)
 
@@ -80,7 +80,7 @@ class Stress:
             "test": self.test,
             "settings": json_ready(self.settings),
             "table": json_ready(self.table.to_dicts()),
-            "findings": [one.as_dict() for one in self.findings],
+            "findings": [finding.as_dict() for finding in self.findings],
         }
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
@@ -89,8 +89,8 @@ class Stress:
         Raises
         ------
         CheckpointError
-            For an existing file, one that cannot be written, and anything that is no regular file,
-        with or without `force`.
+            For an existing file, one that cannot be written, and anything that is not a regular file,
+            with or without `force`.
         """
         text = json.dumps(self.as_dict(), allow_nan=False, indent=1)
         try:

@@ -1,4 +1,4 @@
-"""Many data sets of one design as the groups of one question: the fitted law plus noise of a known kind."""
+"""Simulated data sets of one design, as groups of one question: the fitted law plus noise of a known kind."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from scaling_fast._core import Purpose
 from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.fitting.estimates import Estimates
 from scaling_fast.fitting.request import Request
 from scaling_fast.frames.table import read_only
 from scaling_fast.resampling.intervals.bands import with_noise
+from scaling_fast.runtime.streams import philox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,31 +27,29 @@ if TYPE_CHECKING:
 __all__ = ["NOISES", "Design", "Simulated", "checked_noise", "spread"]
 
 NOISES = ("normal", "t3", "clustered")
-
-SIMULATION = 5
-"""Purpose of the random numbers that make data up (the core's `Purpose::Simulation`)."""
+"""Kinds of noise: normal, Student's t with 3 degrees of freedom, normal with a shared part per cluster."""
 
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """The rows of a fit, a truth, and how far observations lie from it.
+    """The rows of a fit, a truth, and the noise of observations around it.
 
     Attributes
     ----------
     fit
-        One fit; its rows, law, loss and residual are those of every simulated data set.
+        A single fit; its rows, law, loss and residual are those of every simulated data set.
     truth
-        Parameter -> value.
+        Parameter -> true value, natural units.
     sd
-        Standard deviation of the residuals, divided by sigma where there is one.
+        Standard deviation of the residuals, above 0; over sigma where that is given.
     noise
         "normal", "t3" (Student's with 3 degrees of freedom, scaled to `sd`) or "clustered".
     clusters
-        Cluster of each row from 0, for "clustered".
+        Cluster of each row, from 0, for "clustered"; else None.
     icc
-        Share of the variance that the rows of a cluster have in common.
+        Share of the variance that the rows of a cluster have in common, from 0 to 1.
     seed
-        Data set i is a pure function of it and of i.
+        Seed, from 0 to 2**64 - 1; data set i is a pure function of it and of i.
     """
 
     fit: Fit
@@ -62,11 +62,10 @@ class Design:
 
     def errors(self, number: int) -> NDArray[np.float64]:
         """Return the residuals of one data set, shape (rows,)."""
-        key = np.array([self.seed, SIMULATION], dtype=np.uint64)
-        counter = np.array([0, 0, number, 0], dtype=np.uint64)
-        rng = np.random.Generator(np.random.Philox(key=key, counter=counter))
+        rng = np.random.Generator(philox(self.seed, Purpose.SIMULATION, replicate=number))
         rows = self.fit.request.table.rows
         if self.noise == "t3":
+            # The variance of Student's t with 3 degrees of freedom is 3.
             return np.asarray(self.sd / math.sqrt(3.0) * rng.standard_t(3, rows))
         drawn = rng.standard_normal(rows)
         if self.noise == "clustered" and self.clusters is not None:
@@ -75,12 +74,12 @@ class Design:
         return np.asarray(self.sd * drawn)
 
     def sets(self, first: int, count: int, threads: int) -> Simulated:
-        """Return data sets `first` to `first + count - 1`, fitted as `starts="auto"` does: one group each.
+        """Return data sets `first` to `first + count - 1`, each fitted with `starts="auto"`.
 
         Raises
         ------
         DataError
-            When noise takes a target out of what the residual allows.
+            When noise takes a target out of the range that the residual allows.
         """
         request = self._request(first, count)
         columns, interrupted = request.fit(None, threads=threads)
@@ -90,7 +89,7 @@ class Design:
         return Simulated(Estimates(request, params), columns.converged)
 
     def _request(self, first: int, count: int) -> Request:
-        """Return the question of `count` data sets, side by side."""
+        """Return one question with `count` data sets as its groups."""
         request, table = self.fit.request, self.fit.request.table
 
         def tiled(values: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
@@ -102,7 +101,9 @@ class Design:
         rows = table.frame[pl.Series(table.order)]
         sets = replace(
             table,
-            arrays={name: read_only(np.tile(v, count)) for name, v in table.arrays.items()},
+            arrays={
+                name: read_only(np.tile(values, count)) for name, values in table.arrays.items()
+            },
             target=read_only(self._targets(first, count)),
             weights=tiled(table.weights),
             sigma=tiled(table.sigma),
@@ -115,7 +116,7 @@ class Design:
         return Request(request.law, sets, request.loss, request.residual)
 
     def _targets(self, first: int, count: int) -> NDArray[np.float64]:
-        """Return the fitted law plus noise, data set after data set."""
+        """Return the fitted law plus noise, one data set after the other."""
         request, table = self.fit.request, self.fit.request.table
         program = request.program
         inputs = [table.arrays[name] for name in program.columns]
@@ -140,12 +141,12 @@ class Design:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Simulated:
-    """Data sets of one design, each fitted.
+    """Fitted data sets of one design.
 
     Attributes
     ----------
     estimates
-        One group per data set.
+        Question and parameters, one group per data set.
     converged
         Whether the certificate of each data set's fit holds, shape (data sets,).
     """
@@ -155,7 +156,7 @@ class Simulated:
 
 
 def spread(fit: Fit) -> float:
-    """Return sqrt(RSS/(n - p)) of the residuals over sigma.
+    """Return sqrt(RSS/(n - p)) of the residuals over sigma, the standard deviation of the noise.
 
     Raises
     ------
@@ -179,7 +180,7 @@ def checked_noise(noise: object) -> str:
     Raises
     ------
     ParameterError
-        For another word.
+        For a kind that does not exist.
     """
     if not isinstance(noise, str) or noise not in NOISES:
         raise ParameterError(

@@ -92,7 +92,7 @@ fn replicates_that_go_far_are_those_of_the_law_itself() {
         let question = question(formula, &columns, target.clone(), Loss::Huber { delta: 1e-2 }, Residual::Log);
         assert_eq!(question.program.power_sum().is_some(), formula == RECOGNISED);
         let base = fit(&question);
-        let resampling = Resampling { scheme: Scheme::Pairs, first: 0, count: 400, seed: 3, starts: 0 };
+        let resampling = Resampling { scheme: Scheme::Pairs.into(), first: 0, count: 400, seed: 3, starts: 0 };
         let draws = resample(&question, &base, &resampling, 2, &Control::default()).unwrap();
         (base, draws)
     });

@@ -3,7 +3,7 @@
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use scaling_core::batch::{self, Control, FitRow, Resampling};
+use scaling_core::batch::{self, Control, FitRow};
 use scaling_core::columns::Columns;
 use scaling_core::point;
 use scaling_core::question;
@@ -13,6 +13,7 @@ use crate::args;
 use crate::enter::enter;
 use crate::error::{parameter, raise};
 use crate::program::Program;
+use crate::resampling::Resampling;
 
 /// (word, sentence) of every status, in the order of its code.
 #[pyfunction]
@@ -89,29 +90,21 @@ impl Question {
 
     /// Refit every group around `params` (groups x parameters): status codes, objectives, one array per parameter, and
     /// whether Ctrl-C ended it early.
-    #[pyo3(signature = (params, kind, table, *, first, count, seed, starts, threads, progress=None))]
-    #[expect(clippy::too_many_arguments, reason = "the fields of one resampling, all by name")]
+    #[pyo3(signature = (params, resampling, *, threads, progress=None))]
     #[expect(clippy::type_complexity, reason = "the columns of one table")]
     fn resample<'py>(
         &self,
         py: Python<'py>,
         params: PyReadonlyArray2<'py, f64>,
-        kind: &str,
-        table: Option<&Bound<'py, PyAny>>,
-        first: usize,
-        count: usize,
-        seed: u64,
-        starts: usize,
+        resampling: &Resampling,
         threads: usize,
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<(Bound<'py, PyArray1<u8>>, Bound<'py, PyArray1<f64>>, Vec<Bound<'py, PyArray1<f64>>>, bool)> {
-        let scheme = args::scheme(py, kind, table)?;
-        let base = around(&params);
-        let resampling = Resampling { scheme, first, count, seed, starts };
+        let (base, resampling) = (around(&params), &resampling.inner);
         let control = Control::default();
-        let total = count.saturating_mul(base.len());
+        let total = resampling.count.saturating_mul(base.len());
         let ran = enter(py, &control, total, progress, || {
-            batch::resample(&self.inner, &base, &resampling, threads, &control)
+            batch::resample(&self.inner, &base, resampling, threads, &control)
         })?;
         let draws = ran.value;
         let status = draws.status.iter().map(|s| *s as u8).collect();

@@ -1,15 +1,76 @@
-"""Schemes are values: checked once, copied, equal by content."""
+"""Schemes given as tables or names: checked, copied, equal by content."""
 
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 
 import numpy as np
 import pytest
+from outcomes import refusal
 
+import scaling_fast as sf
 from scaling_fast.errors import ParameterError
 from scaling_fast.resampling import schemes
+
+X = np.logspace(0, 4, 12)
+Y = 1.8 + 4 * X**-0.35
+LAW = "E+A*x**(-alpha)"
+TRUTH = {"E": 1.8, "A": 4.0, "alpha": 0.35}
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-200, 1e-30, 1e30, 1e200])
+def test_the_scale_of_the_weights_of_a_replicate_does_not_matter(size):
+    noise = np.random.default_rng(0).normal(0, 0.01, 12)
+    fit = sf.fit({"x": X, "loss": Y * np.exp(noise)}, LAW)
+    usual = sf.bootstrap(fit, sf.Weights(np.ones((1, 12))))
+    scaled = sf.bootstrap(fit, sf.Weights(np.full((1, 12), size)))
+    assert scaled.draws["status"][0] == "converged"
+    for name in TRUTH:
+        assert scaled.draws[name][0] == pytest.approx(usual.draws[name][0], rel=1e-9)
+
+
+P, D, F, R = (
+    sf.errors.ParameterError,
+    sf.errors.DataError,
+    sf.errors.FormulaError,
+    sf.errors.ResourceError,
+)
+SCHEMES = [
+    (lambda: sf.Indices([]), "array"),
+    (lambda: sf.Indices([[]]), "array"),
+    (lambda: sf.Indices([0, 1]), "array"),
+    (lambda: sf.Indices([[[0]]]), "array"),
+    (lambda: sf.Indices(3), "array"),
+    (lambda: sf.Indices(None), "array"),
+    (lambda: sf.Indices("abc"), "array"),
+    (lambda: sf.Indices([[0.5]]), "array"),
+    (lambda: sf.Indices([[0, -1]]), "array"),
+    (lambda: sf.Indices([[True, False]]), "array"),
+    (lambda: sf.Indices([[0, 1], [2]]), "array"),
+    (lambda: sf.Indices(np.array([[2**63]], dtype=np.uint64)), "array"),
+    (lambda: sf.Weights([[1.0, -1.0]]), "array"),
+    (lambda: sf.Weights([[1.0, math.nan]]), "array"),
+    (lambda: sf.Weights([[1.0, math.inf]]), "array"),
+    (lambda: sf.Weights([[1.0], [0.0]]), "array"),
+    (lambda: sf.Weights([["a"]]), "array"),
+    (lambda: sf.Weights([[1j]]), "array"),
+    (lambda: sf.Weights([1.0]), "array"),
+    (lambda: sf.Clusters(3), "by"),
+    (lambda: sf.Clusters(None), "by"),
+    (lambda: sf.Clusters(""), "by"),
+    (lambda: sf.Clusters([]), "by"),
+    (lambda: sf.Clusters([1]), "by"),
+    (lambda: sf.Clusters(["a", "a"]), "by"),
+    (lambda: sf.Bayesian(3), "cluster"),
+    (lambda: sf.Jackknife([]), "cluster"),
+]
+
+
+@pytest.mark.parametrize(("make", "param"), SCHEMES)
+def test_schemes_refuse_at_once(make, param):
+    assert refusal(make, P).param == param
 
 
 def test_one_column_or_several_name_the_clusters():

@@ -145,7 +145,7 @@ def test_several_fits(fit):
 
 
 def test_a_full_bin_is_split_until_it_can_be_held(draws, brief, monkeypatch):
-    monkeypatch.setattr(order_statistics, "MOST_HELD", 20)
+    monkeypatch.setattr(order_statistics, "MOST_KEPT", 20)
     want = draws.interval(0.9, of=["E", "A + alpha", "alpha - alpha"])
     assert brief.interval(0.9, of=["E", "A + alpha", "alpha - alpha"]).equals(want)
 

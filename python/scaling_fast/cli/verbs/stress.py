@@ -16,7 +16,7 @@ from scaling_fast.cli.verbs.options import (
     quantities_option,
     scheme_option,
 )
-from scaling_fast.stress import COVERED
+from scaling_fast.resampling.intervals.batched import COVERED
 from scaling_fast.stress.simulation import NOISES
 
 

@@ -1,1 +1,1 @@
-"""Replicates computed by threads, processes and clusters, and kept on disk as they end."""
+"""Replicates computed by threads, processes and clusters, and written to disk as they end."""

@@ -1,4 +1,4 @@
-"""A folder that holds the finished shards of one bootstrap: written whole, resumed, locked, refused if foreign."""
+"""A checkpoint: a folder with the finished shards of one bootstrap, from which the run can be resumed."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["Checkpoint"]
 
 RUN, LOCK, SHARD, SUFFIX = "run", "lock", "shard-", ".scaling"
-"""Names in the folder: what the run is, who writes, the shards."""
+"""Names in the folder: the identity of the run, the lock of its writer, the shards."""
 
 _open_here: dict[tuple[int, str], object] = {}
-"""Folders this process writes to, with its number: the lock of the system is the process's, not the thread's."""
+"""(Process, folder) -> its writer: the lock of the system belongs to the process, not to a thread."""
 
 
 class Checkpoint:
@@ -38,7 +38,7 @@ class Checkpoint:
     Parameters
     ----------
     path
-        The folder; made where it does not exist, its parent must.
+        The folder; it is made if it does not exist, but its parent must exist.
     job
         What is resampled; a folder of any other run is refused.
 
@@ -90,12 +90,12 @@ class Checkpoint:
         self._release()
 
     def shards(self) -> Iterator[Answer]:
-        """Give the shards on disk, in order of their first replicate.
+        """Give the shards on disk, in the order of their first replicate.
 
         Raises
         ------
         CheckpointError
-            For a shard that was cut short or altered, or is of another run.
+            For a shard that was truncated or altered, or belongs to another run.
         """
         for path in sorted(self.path.glob(f"{SHARD}*{SUFFIX}")):
             header, arrays = self._read(path, "shard")
@@ -111,7 +111,7 @@ class Checkpoint:
             )
 
     def keep(self, answer: Answer) -> None:
-        """Write a shard; of one that was cut short, the replicates that every group has finished."""
+        """Write a shard; of an interrupted one, the replicates that every group has finished."""
         if self.failure is not None:
             return
         try:
@@ -123,7 +123,7 @@ class Checkpoint:
                     {
                         "status": answer.status[:, at],
                         "objective": answer.objective[:, at],
-                        "params": np.array([one[:, at] for one in answer.params]),
+                        "params": np.array([column[:, at] for column in answer.params]),
                     },
                 )
                 write_whole(self.path / f"{SHARD}{first:015d}-{end - first}{SUFFIX}", raw)
@@ -138,9 +138,9 @@ class Checkpoint:
     # -- the folder -----------------------------------------------------------------------------
 
     def _claim(self) -> None:
-        """Write what this run is, or compare it with what stands there."""
+        """Write the identity of this run, or compare it with the one that is there."""
         path = self.path / f"{RUN}{SUFFIX}"
-        for part in self.path.glob(".*.part"):  # what a writer that was killed left half done
+        for part in self.path.glob(".*.part"):  # left behind by a writer that was killed
             part.unlink(missing_ok=True)
         if path.exists():
             header, _ = self._read(path, RUN)
@@ -150,13 +150,13 @@ class Checkpoint:
         write_whole(path, packed(RUN, {"run": self._identity}, {}))
 
     def _refuse_strangers(self) -> None:
-        """Leave a folder alone that holds something and no run."""
-        names = sorted(one.name for one in self.path.iterdir() if one.name != LOCK)
-        ours = [one for one in names if one.startswith((RUN, SHARD, f".{RUN}"))]
+        """Refuse a folder that holds files but no run."""
+        names = sorted(file.name for file in self.path.iterdir() if file.name != LOCK)
+        ours = [name for name in names if name.startswith((RUN, SHARD, f".{RUN}"))]
         if names and not ours:
             raise CheckpointError(
-                f"{quote(self.path, 200)} holds {quote(names[0])} and no run of scaling_fast; give a folder "
-                "of its own",
+                f"{quote(self.path, 200)} holds {quote(names[0])} and no run of scaling_fast; give the run a "
+                "folder of its own",
                 code="foreign",
             )
 
@@ -178,7 +178,7 @@ class Checkpoint:
             ) from error
 
     def _refuse_other(self, path: Path, theirs: Any) -> None:
-        other = [one for one in self._identity if theirs.get(one) != self._identity[one]]
+        other = [name for name in self._identity if theirs.get(name) != self._identity[name]]
         raise CheckpointError(
             f"{quote(path, 200)} belongs to a run with another {' and another '.join(other)}; give each run a "
             "folder of its own",
@@ -188,11 +188,11 @@ class Checkpoint:
     # -- the lock -------------------------------------------------------------------------------
 
     def _take_lock(self) -> None:
-        # In one step, because the locks of files do not tell threads of one process apart.
+        # In one step, because the locks of files do not distinguish threads of one process.
         if _open_here.setdefault(self._key, self) is not self:
             self._refuse_locked(None)
         try:
-            # The lock ends with the process, however that ends; a file alone would outlive a crash.
+            # The lock ends with the process, however that ends; a marker file would outlive a crash.
             file = (self.path / LOCK).open("ab")
         except OSError:
             del _open_here[self._key]
@@ -213,36 +213,29 @@ class Checkpoint:
 
     def _release(self) -> None:
         if self._lock is not None:
-            # The file first: closing it gives up whatever lock the process has on it by then.
+            # The file first: closing it releases every lock that the process has on it.
             self._lock.close()
             self._lock = None
             _open_here.pop(self._key, None)
 
 
 def _identity(job: Job) -> dict[str, str]:
-    """Return what makes a run this run: name -> text or sha256."""
+    """Return what identifies a run: name -> text or sha256."""
     header, arrays = unpacked("task", job.to_bytes())
-    question, call = header["question"], header["call"]
+    question = header["question"]
     data = _sum_of(arrays, [name for name in arrays if name.startswith("question:")])
-    drawn = _sum_of(
-        arrays, [name for name in arrays if name.startswith("call:") and name != "call:params"]
-    )
-    if job.rows_per_replicate is not None:
-        drawn.update(np.ascontiguousarray(job.rows_per_replicate).tobytes())
-    start = arrays["call:params"].tobytes()
-    scheme = {
-        name: value for name, value in call.items() if name not in ("params", "seed", "starts")
-    }
+    table = {} if job.plan.table is None else {"table": job.plan.table}
+    drawn = _sum_of(table, list(table))
     return {
         "version of scaling_fast": str(header["version"]),
         "formula": f"{question['formula']} of {question['columns']}",
         "loss": f"{question['loss']} of {question['residual']} residuals {question['offset']}",
         "set of parameters' bounds": f"{question['params']}",
         "data": data.hexdigest(),
-        "fit to start from": hashlib.sha256(start).hexdigest(),
-        "scheme": f"{scheme} {drawn.hexdigest()}",
-        "seed": str(call["seed"]),
-        "number of starts": str(call["starts"]),
+        "fit to start from": hashlib.sha256(arrays["params"].tobytes()).hexdigest(),
+        "scheme": f"{header['plan']} {drawn.hexdigest()}",
+        "seed": str(job.seed),
+        "number of starts": str(job.starts),
     }
 
 
@@ -255,7 +248,7 @@ def _sum_of(arrays: Mapping[str, NDArray[Any]], names: Sequence[str]) -> Any:
 
 
 def _finished(answer: Answer) -> list[tuple[int, int]]:
-    """Return the runs of replicates that every group has finished: first and end."""
+    """Return the ranges of replicates that every group has finished: first and end."""
     done = (answer.status != status_code("unfinished")).all(axis=0)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], done.astype(np.int8), [0]])))
     return [

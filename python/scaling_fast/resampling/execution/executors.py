@@ -1,4 +1,4 @@
-"""The shards of a bootstrap on any executor, answered in whatever order they end; a lost worker loses nothing."""
+"""The shards of a bootstrap on any executor, in whatever order they end; a lost worker loses nothing."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ Range = tuple[int, int]
 """First replicate and number of replicates."""
 
 GRAIN = 64
-"""Replicates a shard has at least, unless asked for fewer: what a thread of the core takes at a time."""
+"""Replicates that a shard has at least, unless fewer are asked for: what a thread of the core takes at a time."""
 
 SHARD = 16_384
-"""Refits a shard holds by default: a fraction of a second to some seconds of work."""
+"""Refits per shard by default: a fraction of a second to some seconds of work."""
 
 LEAST_SHARDS, MOST_SHARDS = 32, 4_096
-"""Shards of a run too small, or too large, for the number above."""
+"""Fewest and most shards by default, for runs too small or too large for the number above."""
 
 IN_FLIGHT, BYTES_IN_FLIGHT = 256, 2**28
-"""Shards an executor holds at most beyond the oldest that has not ended, and the bytes of their tasks."""
+"""Most shards that an executor is given beyond the oldest unfinished one, and most bytes of their tasks."""
 
 REST = 0.02
-"""Seconds between two looks at futures that can be looked at."""
+"""Seconds between two checks whether futures are done."""
 
 GRACE = 0.5
-"""Seconds that running shards are given after Ctrl-C; workers of a terminal hear it too and answer."""
+"""Seconds that running shards are given after Ctrl-C; workers of the same terminal get it too, and answer."""
 
 NOT_THERE = (ImportError, AttributeError)
-"""What a worker without this package raises: no worker is lost, and none would do better."""
+"""What a worker without this package raises: the worker is not lost, and another would raise the same."""
 
 
 def checked_executor(executor: Any) -> Any:
-    """Return an executor, or None.
+    """Return an executor, or None for this process.
 
     Raises
     ------
@@ -67,22 +67,25 @@ def checked_shards(shards: Any) -> int | None:
     Raises
     ------
     ParameterError
-        For anything else.
+        For anything but a whole number from 1, or None.
     """
     return None if shards is None else whole_number(shards, "shards", 1)
 
 
 def cut(gaps: Sequence[Range], groups: int, shards: int | None, block: int = 1) -> list[Range]:
-    """Return ranges of replicates as shards, their edges at multiples of `block`.
+    """Return the shards of ranges of replicates, with sizes that are multiples of `block`.
 
     Parameters
     ----------
     gaps
-        What is to be computed, in order.
+        Ranges of replicates to compute, in order.
     groups
-        Groups, each of which has every replicate.
+        Number of groups, each of which has every replicate.
     shards
-        How many there should be over all gaps; there are fewer where replicates or blocks are.
+        Number of shards over all gaps, 1 or more, or None to choose it; there are fewer where there are
+        fewer blocks.
+    block
+        Number of replicates of which a shard holds a multiple, 1 or more.
     """
     total = sum(count for _, count in gaps)
     if shards is None:
@@ -98,24 +101,24 @@ def cut(gaps: Sequence[Range], groups: int, shards: int | None, block: int = 1) 
 
 
 class ShardRunner:
-    """Shards under way: iterate over it for their answers.
+    """Runs the shards of a job: iterate over it for their answers.
 
     Parameters
     ----------
     job
         What is resampled.
     ranges
-        The shards.
+        First replicate and number of replicates of each shard.
     executor
-        None computes here, one shard after the other.
+        Object with `submit`; None computes in this process, one shard after the other.
     threads
-        Threads of a task; without an executor, and for what a dead executor left, of this process.
+        Number of threads of a task, 1 or more.
     here
-        Threads of this process for a shard that no worker could finish.
+        Number of threads of this process for a shard that no worker finishes, 1 or more.
     watch
-        Called with (done, total) refits.
+        Function called with (done, total) refits, or None.
     done
-        Refits that were done before.
+        Number of refits that were done before.
     """
 
     def __init__(
@@ -141,15 +144,16 @@ class ShardRunner:
         self._lost: set[int] = set()
 
     def __iter__(self) -> Iterator[Answer]:
-        """Give every shard once, as it ends; after Ctrl-C in this process, raise KeyboardInterrupt."""
+        """Give the answer of every shard once, as it ends; raise KeyboardInterrupt after Ctrl-C in this process."""
         if self._executor is None:
             for place in range(len(self._ranges)):
-                here = self._computed_here(place)
-                yield here
-                _stop_after(here)
-                self._done += here.status.size
+                local = self._computed_here(place)
+                yield local
+                _stop_after(local)
+                self._done += local.status.size
             return
         question = self._job.to_bytes()
+        # Answers wait for the oldest shard where order matters, so only so many run ahead of it.
         window = max(2, min(IN_FLIGHT, BYTES_IN_FLIGHT // len(question)))
         following = 0
         while following < len(self._ranges) or self._pending:
@@ -157,9 +161,9 @@ class ShardRunner:
             while following < min(len(self._ranges), oldest + window):
                 self._pending[following] = self._submitted(question, following)
                 following += 1
-            ended = [place for place, one in self._pending.items() if _has_ended(one)]
+            ended = [place for place, future in self._pending.items() if _has_ended(future)]
             if not ended:
-                self._tell(0)
+                self._report(0)
                 time.sleep(REST)
                 continue
             for place in ended:
@@ -168,17 +172,17 @@ class ShardRunner:
                     yield answer
                     _stop_after(answer)
                     self._pending.pop(place)
-                    self._tell(answer.status.size)
+                    self._report(answer.status.size)
 
     def salvage(self) -> Iterator[Answer]:
-        """Give what workers had finished, or finish within half a second, and call off the rest."""
+        """Give what workers have finished, or finish within half a second, and cancel the rest."""
         self.cancel()
         end = time.monotonic() + GRACE
         while self._pending:
-            for place, one in list(self._pending.items()):
-                if not callable(getattr(one, "done", None)) or one.done():
+            for place, future in list(self._pending.items()):
+                if not callable(getattr(future, "done", None)) or future.done():
                     del self._pending[place]
-                    answer = self._rescued(one, place)
+                    answer = self._salvaged(future, place)
                     if answer is not None:
                         yield answer
             if time.monotonic() > end:
@@ -186,26 +190,26 @@ class ShardRunner:
             time.sleep(REST)
 
     def cancel(self) -> None:
-        """Cancel what has not begun."""
-        for one in self._pending.values():
-            if callable(getattr(one, "cancel", None)):
-                one.cancel()
+        """Cancel the shards that have not begun."""
+        for future in self._pending.values():
+            if callable(getattr(future, "cancel", None)):
+                future.cancel()
 
-    def _rescued(self, future: Any, place: int) -> Answer | None:
+    def _salvaged(self, future: Any, place: int) -> Answer | None:
         if not callable(getattr(future, "done", None)):
             return None
         try:
             return self._job.answer(future.result(), self._asked[place])
-        except BaseException:  # cancelled, failed or lost: there is nothing in it to keep
+        except BaseException:  # cancelled, failed or lost: it holds nothing to keep
             return None
 
     def _submitted(self, question: bytes, place: int) -> Any:
-        """Return a future, or None where the executor takes no more."""
+        """Return a future, or None where the executor accepts no more tasks."""
         part = self._job.part(*self._ranges[place], self._threads)
         self._asked[place] = seal(question, part)
         try:
             future = self._executor.submit(run, question, part)
-        except Exception:  # a broken or closed executor, each with an exception of its own
+        except Exception:  # broken and closed executors each raise an exception of their own
             return None
         if not callable(getattr(future, "result", None)):
             raise ParameterError(
@@ -217,7 +221,7 @@ class ShardRunner:
         return future
 
     def _collected(self, question: bytes, place: int) -> Answer | None:
-        """Return the answer of a future that ended, or None when the shard was handed in again."""
+        """Return the answer of a future that ended, or None if the shard was submitted again."""
         future = self._pending[place]
         if future is not None:
             try:
@@ -228,7 +232,7 @@ class ShardRunner:
                     "version on every worker",
                     code="worker",
                 ) from error
-            # A worker that is gone, however it went; a real error of ours is an answer.
+            # The worker is gone, for whatever reason; errors of scaling_fast come back as answers.
             except (Exception, SystemExit):
                 raw = None
             answer = self._read(raw, place)
@@ -241,7 +245,7 @@ class ShardRunner:
         return self._computed_here(place)
 
     def _read(self, raw: Any, place: int) -> Answer | None:
-        """Return what a worker answered; what is no answer to this shard is a worker that was lost."""
+        """Return what a worker answered, or None for anything but an answer to this shard: a lost worker."""
         if not isinstance(raw, bytes | bytearray | memoryview):
             return None
         try:
@@ -254,23 +258,23 @@ class ShardRunner:
 
     def _computed_here(self, place: int) -> Answer:
         watch, done, total = self._watch, self._done, self._total
-        progress = None if watch is None else lambda one, _: watch(done + one, total)
+        progress = None if watch is None else lambda more, _: watch(done + more, total)
         first, count = self._ranges[place]
         return self._job.here(first, count, threads=self._here, progress=progress)
 
-    def _tell(self, more: int) -> None:
+    def _report(self, more: int) -> None:
         self._done += more
         if self._watch is not None:
             self._watch(self._done, self._total)
 
 
 def _has_ended(future: Any) -> bool:
-    """Return whether a result can be asked for; of a future that cannot say so it is, and is waited for."""
+    """Return whether a future is done; one that cannot say so counts as done, and its result is waited for."""
     done = getattr(future, "done", None)
     return future is None or not callable(done) or bool(done())
 
 
 def _stop_after(answer: Answer) -> None:
-    """Raise for an answer that Ctrl-C cut short, once its finished replicates are with the caller."""
+    """Raise for an answer that Ctrl-C interrupted, once the caller has its finished replicates."""
     if answer.interrupted:
         raise KeyboardInterrupt

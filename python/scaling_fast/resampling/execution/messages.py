@@ -1,4 +1,4 @@
-"""Words and arrays as bytes with a checksum: what travels to another process or waits in a checkpoint."""
+"""Messages: a header and arrays as bytes with a checksum, for another process or a checkpoint."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ if TYPE_CHECKING:
 __all__ = ["Damaged", "Foreign", "packed", "seal", "unpacked"]
 
 FORMAT = 1
-"""Number of this layout: kind, number, sha256 of the rest; length of the words, the words, the arrays."""
+"""Number of this layout: kind, number, sha256 of the rest; length of the header, the header, the arrays."""
 
 KINDS = frozenset("biuf")
-"""What an array may hold: truth values, whole and real numbers; nothing that could run."""
+"""Kinds of arrays: booleans, whole and real numbers, and nothing that could run."""
 
 
 class Damaged(Exception):
-    """Bytes that were cut short or altered."""
+    """The bytes were truncated or altered."""
 
 
 class Foreign(Exception):
-    """Bytes that are something else, or of another format."""
+    """The bytes are something else, or of another format."""
 
 
-def packed(kind: str, words: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Return one kind of message as bytes, the same for the same content.
+def packed(kind: str, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return a message as bytes; equal content gives equal bytes.
 
     Parameters
     ----------
     kind
-        What it is, such as "task".
-    words
-        Anything that JSON holds.
+        Kind of message, such as "task".
+    header
+        Values that JSON can hold.
     arrays
         Name -> array of numbers, of any shape.
     """
@@ -48,20 +48,20 @@ def packed(kind: str, words: Mapping[str, Any], arrays: Mapping[str, NDArray[Any
         plain = plain.astype(plain.dtype.newbyteorder("<"), copy=False).reshape(values.shape)
         shapes.append([name, plain.dtype.str, list(plain.shape)])
         chunks.append(plain.tobytes())
-    head = json.dumps({"words": words, "arrays": shapes}, sort_keys=True).encode()
+    head = json.dumps({"words": header, "arrays": shapes}, sort_keys=True).encode()
     rest = b"".join([len(head).to_bytes(8, "little"), head, *chunks])
     return _magic(kind) + hashlib.sha256(rest).digest() + rest
 
 
 def unpacked(kind: str, raw: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Return the words and the arrays of a message.
+    """Return the header and the arrays of a message.
 
     Raises
     ------
     Foreign
         For another kind, or a format that this version does not read.
     Damaged
-        For bytes that do not agree with their sha256: every altered bit is noticed.
+        For bytes that do not match their sha256.
     """
     magic = _magic(kind)
     if not raw.startswith(magic):
@@ -69,10 +69,10 @@ def unpacked(kind: str, raw: bytes) -> tuple[dict[str, Any], dict[str, NDArray[A
         other = raw[len(stem) : len(stem) + 8].split(b"\n")[0]
         if raw.startswith(stem) and other.isdigit():
             raise Foreign(f"it has format {other.decode()} and this version reads {FORMAT}")
-        raise Foreign(f"it is no {kind} of scaling_fast")
+        raise Foreign(f"it is not a {kind} of scaling_fast")
     rest = memoryview(raw)[len(magic) + 32 :]
     if hashlib.sha256(rest).digest() != raw[len(magic) : len(magic) + 32]:
-        raise Damaged("it was cut short or altered: its sha256 does not agree")
+        raise Damaged("it was truncated or altered: its sha256 does not match")
     length = int.from_bytes(rest[:8], "little")
     head = json.loads(bytes(rest[8 : 8 + length]))
     place, arrays = 8 + length, {}
@@ -82,15 +82,15 @@ def unpacked(kind: str, raw: bytes) -> tuple[dict[str, Any], dict[str, NDArray[A
             raise Foreign(f"it holds an array of dtype {code}")
         count = int(np.prod(shape, dtype=np.int64))
         values = np.frombuffer(rest, dtype=dtype, count=count, offset=place).reshape(shape)
-        # A copy, because the core wants numbers at aligned addresses.
+        # A copy, because the core needs numbers at aligned addresses.
         arrays[name] = values.astype(dtype.newbyteorder("="))
         place += count * dtype.itemsize
     return head["words"], arrays
 
 
 def seal(*messages: bytes) -> str:
-    """Return what names messages: the sha256 of the sums of their content, in hexadecimal."""
-    sums = [one[(start := one.index(b"\n") + 1) : start + 32] for one in messages]
+    """Return a name for messages: the sha256 of their checksums, in hexadecimal."""
+    sums = [message[(start := message.index(b"\n") + 1) : start + 32] for message in messages]
     return hashlib.sha256(b"".join(sums)).hexdigest()
 
 

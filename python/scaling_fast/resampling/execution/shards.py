@@ -1,4 +1,4 @@
-"""Replicates from wherever they come, executors and checkpoints, in one table that does not show it."""
+"""Replicates gathered from executors and checkpoints into one table, the same wherever they come from."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ __all__ = ["BLOCK", "Block", "ExecutionPlan", "Gathered", "blocks", "gathered"]
 UNFINISHED, CONVERGED = status_code("unfinished"), status_code("converged")
 
 BLOCK = 1024
-"""Replicates summed at a time; a part of the definition of the moments' last bits."""
+"""Replicates summed at a time; the last bits of streaming moments depend on it."""
 
 LOCAL_PART = 2**16
-"""Refits in a part that this process computes and forgets: some megabytes."""
+"""Refits in a part that this process computes and drops: some megabytes."""
 
 MOST_PARTS = 100_000
-"""Parts at most, however many replicates are asked for."""
+"""Most parts, however many replicates are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutionPlan:
-    """How replicates are computed, which changes none of them.
+    """Where and how replicates are computed, which changes none of them.
 
     Attributes
     ----------
     executor
-        None for this process, or an object with `submit`.
+        Object with `submit`, or None for this process.
     shards
-        Number of shards, 1 or more; None to choose.
+        Number of shards, 1 or more; None to choose it.
     threads
-        Threads of each task, 1 or more.
+        Number of threads of each task, 1 or more.
     here
-        Threads of this process, 1 or more.
+        Number of threads of this process, 1 or more.
     """
 
     executor: Any
@@ -64,7 +64,13 @@ class ExecutionPlan:
 
     @classmethod
     def checked(cls, executor: Any, shards: Any, threads: int, here: int) -> ExecutionPlan:
-        """Return a plan that can be carried out, or raise ParameterError."""
+        """Return a plan that can be carried out.
+
+        Raises
+        ------
+        ParameterError
+            For an object without `submit`, or an illegal number of shards.
+        """
         return cls(checked_executor(executor), checked_shards(shards), threads, here)
 
 
@@ -75,13 +81,13 @@ class Gathered:
     Attributes
     ----------
     status, objective
-        Shape (groups * count,).
+        Status codes and objectives, shape (groups * count,).
     params
-        One such array per parameter.
+        One such array per parameter, natural units.
     interrupted
-        Whether Ctrl-C ended it; what was not reached is "unfinished".
+        Whether Ctrl-C ended the run; replicates it came before are "unfinished".
     failure
-        Why the checkpoint could not be written, or None.
+        The error of writing the checkpoint, or None.
     """
 
     status: NDArray[np.uint8]
@@ -99,7 +105,20 @@ def gathered(
     path: Path | None,
     watch: Callable[[int, int], object] | None,
 ) -> Gathered:
-    """Return the replicates 0 to `count`, those of a checkpoint read and all others computed and kept there.
+    """Return the replicates 0 to `count - 1`: those of a checkpoint are read, the others computed and kept there.
+
+    Parameters
+    ----------
+    job
+        What is resampled.
+    count
+        Number of replicates per group, 1 or more.
+    execution
+        Where and how they are computed.
+    path
+        Folder of the checkpoint, or None.
+    watch
+        Function called with (done, total) refits, or None.
 
     Raises
     ------
@@ -171,24 +190,26 @@ def _runner(
 
 
 def _gaps(status: NDArray[np.uint8]) -> list[tuple[int, int]]:
-    """Return the runs of replicates that some group lacks: first and number."""
+    """Return the ranges of replicates that some group lacks: first and number."""
     missing = (status == UNFINISHED).any(axis=0)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], missing.astype(np.int8), [0]])))
-    return [(int(a), int(b - a)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    return [
+        (int(first), int(end - first)) for first, end in zip(edges[::2], edges[1::2], strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """Some consecutive replicates of every group, all of them finished.
+    """Consecutive replicates of every group, all of them finished.
 
     Attributes
     ----------
     first, count
-        Number of the first replicate, and how many there are.
+        Number of the first replicate, from 0, and how many there are.
     status
-        Shape (groups, count).
+        Status codes, shape (groups, count).
     names, params
-        The parameters, and one array each of shape (groups, count).
+        The parameters, and one array per parameter, shape (groups, count).
     """
 
     first: int
@@ -210,7 +231,7 @@ class Block:
 def blocks(
     job: Job, count: int, execution: ExecutionPlan, watch: Callable[[int, int], object] | None
 ) -> Iterator[Block]:
-    """Give the replicates 0 to `count` in order, `BLOCK` at a time whatever the shards, and hold few of them.
+    """Give the replicates 0 to `count - 1` in order, `BLOCK` at a time whatever the shards, keeping few of them.
 
     Raises
     ------
@@ -223,6 +244,7 @@ def blocks(
         shards = min(max(1, -(-count * job.groups // LOCAL_PART)), MOST_PARTS)
     ranges = cut([(0, count)] if count else [], job.groups, shards, BLOCK)
     runner = _runner(job, ranges, count, execution, watch)
+    # Answers arrive in any order; those that came too early wait for the ones before them.
     early: dict[int, Answer] = {}
     at = 0
     try:
@@ -240,6 +262,7 @@ def blocks(
 
 
 def _blocks(job: Job, answer: Answer) -> Iterator[Block]:
+    """Give the blocks of one answer, in order."""
     for start in range(0, answer.count, BLOCK):
         inside = slice(start, min(start + BLOCK, answer.count))
         yield Block(

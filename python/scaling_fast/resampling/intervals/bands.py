@@ -1,4 +1,4 @@
-"""Bands around a curve: percentile ends of the curve's draws, or of new runs, kept apart by name."""
+"""Bands around a curve: percentile intervals of the curve itself, or of new runs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast._core import Program, quantiles
+from scaling_fast._core import Program, Purpose, quantiles
 from scaling_fast.errors import ParameterError
 from scaling_fast.fitting.table import column_name
 from scaling_fast.losses.residual import LogExcess
+from scaling_fast.runtime.streams import philox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,15 +41,15 @@ def band(
     fit
         The fit of one group.
     draws
-        Parameter -> its value in every usable replicate.
+        Parameter -> its value in every usable replicate, natural units.
     frame
-        Where to predict; None for the fitted frame.
+        Any frame with the columns of the law; None for the fitted one.
     level
         Confidence level, between 0 and 1.
     noise
-        Seed of the residuals added for new runs; None for the curve alone.
+        Seed of the residuals added for new runs, from 0 to 2**64 - 1; None for the curve alone.
     shrink
-        What the distance of a draw from the estimate is multiplied by; not 1 for subsamples.
+        Factor on the distance of a draw from the estimate, above 0; not 1 for subsamples.
     """
     base = fit.predict(frame)
     columns = {name: base[name].to_numpy() for name in fit.request.program.columns}
@@ -79,6 +80,7 @@ def band(
 def _curve(
     fit: Fit, at: Mapping[str, float], draws: Mapping[str, NDArray[np.float64]]
 ) -> NDArray[np.float64]:
+    """Return the prediction at one row of columns by every draw, shape (draws,)."""
     program = fit.request.program
     everything = dict(draws) | {
         name: np.full(len(next(iter(draws.values()))), value) for name, value in at.items()
@@ -93,13 +95,13 @@ def _curve(
 def _noise(fit: Fit, count: int, seed: int) -> NDArray[np.float64]:
     """Return residuals of the fit drawn at random by their weights, from numpy's Philox keyed by the seed.
 
-    They are not centred: where zero lies among them is what the loss decided.
+    They are not centred: the loss decides where zero lies among them.
     """
     table = fit.request.table
     if table.sigma is not None:
         raise ParameterError(
-            "a fit with sigma= says how precise each of its rows is, and nothing about a new run's "
-            'precision; use interval="confidence"',
+            "a fit with sigma= says how precise each of its rows is, but not how precise a new run "
+            'would be; use interval="confidence"',
             code="sigma",
             param="interval",
         )
@@ -112,7 +114,7 @@ def _noise(fit: Fit, count: int, seed: int) -> NDArray[np.float64]:
         weights = weights / total
     free = fit.free_parameters
     inflate = math.sqrt(total / (total - free)) if total > free else math.nan
-    rng = np.random.Generator(np.random.Philox(key=np.array([seed, 2], dtype=np.uint64)))
+    rng = np.random.Generator(philox(seed, Purpose.BANDS))
     return inflate * rng.choice(residuals, size=count, p=weights)
 
 
@@ -122,7 +124,21 @@ def with_noise(
     noise: NDArray[np.float64],
     draws: Mapping[str, NDArray[np.float64]],
 ) -> NDArray[np.float64]:
-    """Return new runs: residuals are fitted minus observed on the residual's own scale."""
+    """Return fitted values plus noise, shape (values,).
+
+    Residuals are fitted minus observed, so noise is subtracted, on the scale of the residual.
+
+    Parameters
+    ----------
+    request
+        The question, whose residual has a scale.
+    values
+        Fitted values in the units of the target.
+    noise
+        Residuals, of the same shape.
+    draws
+        Parameter -> its value for each of the values.
+    """
     program, residual = request.program, request.residual
     if program.transform is not None:
         return np.asarray(

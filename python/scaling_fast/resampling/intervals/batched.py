@@ -1,4 +1,4 @@
-"""The ends of every interval of many data sets: what `coverage` holds against the truth."""
+"""The ends of every interval of many data sets, which `coverage` compares with the truth."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scaling_fast.fitting.interval_table import estimates_of
 from scaling_fast.fitting.status import status_code
 from scaling_fast.frames.clusters import cluster_numbers
 from scaling_fast.laws.quantities import evaluate
 from scaling_fast.resampling.execution.jobs import Job
-from scaling_fast.resampling.intervals.methods import ends_of
+from scaling_fast.resampling.intervals.methods import METHODS, ends_of
 from scaling_fast.resampling.intervals.small_sample import shrinkage, widening
 from scaling_fast.resampling.intervals.studentized import standard_errors
 from scaling_fast.resampling.plan import Plan, cluster_columns, cluster_counts, plan_for
@@ -26,19 +27,22 @@ if TYPE_CHECKING:
     from scaling_fast.fitting.estimates import Estimates
     from scaling_fast.resampling.schemes import Scheme
 
-__all__ = ["IntervalQuestion"]
+__all__ = ["COVERED", "IntervalQuestion"]
+
+COVERED = ("delta", *METHODS)
+"""Methods whose intervals are computed here: those of a bootstrap, and the delta method of `Fit.interval`."""
 
 
 @dataclass(frozen=True, slots=True)
 class IntervalQuestion:
-    """What is asked of every data set.
+    """Which intervals are computed for every data set.
 
     Attributes
     ----------
     scheme, methods, n, level, small_sample, max_failures, threads
-        As in `coverage`, checked.
+        As in `coverage`, already checked.
     formulas
-        Name -> formula of parameters.
+        Name of the quantity -> formula of parameters.
     """
 
     scheme: Scheme
@@ -52,8 +56,7 @@ class IntervalQuestion:
 
     def ends(self, sets: Estimates, seed: int) -> NDArray[np.float64]:
         """Return the ends of every interval, shape (data sets, formulas, methods, 2); NaN where refused."""
-        values = [evaluate(text, sets.columns) for text in self.formulas.values()]
-        middle = np.array(values).T.reshape(sets.groups, len(self.formulas))
+        middle = estimates_of(sets, self.formulas)
         out = np.full((sets.groups, len(self.formulas), len(self.methods), 2), np.nan)
         if "delta" in self.methods:
             out[:, :, self.methods.index("delta")] = self._delta(sets, middle)
@@ -83,7 +86,7 @@ class IntervalQuestion:
         methods: Sequence[str],
         out: NDArray[np.float64],
     ) -> None:
-        """Write the ends of every bootstrap interval into `out`."""
+        """Write the ends of every bootstrap interval into `out`; those of a refused interval stay NaN."""
         draws = self._resampled(sets, seed, plan_for(sets, self.scheme), self.n)
         errors = self._errors(sets, seed, draws) if "studentized" in methods else None
         without = self._left_out(sets, seed) if "bca" in methods else None
@@ -92,35 +95,38 @@ class IntervalQuestion:
         for place, text in enumerate(self.formulas.values()):
             values = draws.evaluated(text)
             jackknives = None if without is None else without.evaluated(text)
-            for g in range(sets.groups):
-                good = draws.good[g]
+            for group in range(sets.groups):
+                good = draws.good[group]
                 if _too_few(good, self.max_failures):
                     continue
-                estimate = float(middle[g, place])
+                estimate = float(middle[group, place])
                 for method in methods:
-                    jackknife = pivot = None
+                    jackknife = studentized = None
                     kept = good
                     if method == "bca" and without is not None and jackknives is not None:
-                        if _too_few(without.good[g], self.max_failures):
+                        if _too_few(without.good[group], self.max_failures):
                             continue
-                        jackknife = jackknives[g][without.good[g]]
+                        jackknife = jackknives[group][without.good[group]]
                     if method == "studentized" and errors is not None:
-                        each = errors[1][g, :, place]
+                        each = errors[1][group, :, place]
                         kept = good & np.isfinite(each) & (each > 0.0)
                         if kept.sum() < (1.0 - self.max_failures) * good.sum():
                             continue
-                        pivot = (float(errors[0][g, place]), np.ascontiguousarray(each[kept]))
-                    drawn = np.ascontiguousarray(values[g][kept])
-                    if shrink[g] != 1.0:
-                        drawn = estimate + shrink[g] * (drawn - estimate)
-                    out[g, place, self.methods.index(method)] = ends_of(
+                        studentized = (
+                            float(errors[0][group, place]),
+                            np.ascontiguousarray(each[kept]),
+                        )
+                    drawn = np.ascontiguousarray(values[group][kept])
+                    if shrink[group] != 1.0:
+                        drawn = estimate + shrink[group] * (drawn - estimate)
+                    out[group, place, self.methods.index(method)] = ends_of(
                         method,
                         self.level,
                         estimate,
                         drawn,
                         left_out=jackknife,
-                        errors=pivot,
-                        widen=widen[g],
+                        errors=studentized,
+                        widen=widen[group],
                     )
 
     def _errors(
@@ -130,7 +136,7 @@ class IntervalQuestion:
         table = np.stack([draws.params[name] for name in sets.request.names], axis=-1)
         own, each = standard_errors(sets, self.scheme, seed, table, self.formulas, self.threads)
         if isinstance(self.scheme, Subsample):
-            # m rows vary more than n: both spreads are wanted on the scale of n rows.
+            # Estimates from m rows vary more than from n: both errors are put on the scale of n rows.
             each = each * math.sqrt(self.scheme.m / sets.request.table.offsets[1])
         return own, each
 

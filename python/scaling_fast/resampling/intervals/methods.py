@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from scaling_fast._core import interval as core_interval
 from scaling_fast.errors import ConvergenceError, ParameterError, quote
-from scaling_fast.fitting.table import column_name
-from scaling_fast.frames.values import rows_of
+from scaling_fast.fitting.interval_table import estimates_of, interval_table
 from scaling_fast.laws.quantities import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import polars as pl
     from numpy.typing import NDArray
 
     from scaling_fast.fitting.estimates import Estimates
@@ -34,9 +33,10 @@ __all__ = [
 ]
 
 METHODS = ("percentile", "basic", "normal", "bc", "bca", "studentized")
+"""The methods of `Bootstrap.interval`."""
 
 MOST_FAILURES = 0.05
-"""Share of unusable replicates above which an interval would describe another population than the data's."""
+"""Share of unusable replicates above which an interval would no longer describe the population of the data."""
 
 
 EXPANDED = ("percentile", "basic", "normal")
@@ -49,7 +49,7 @@ def check_method(method: str, scheme: Scheme, *, small_sample: bool) -> None:
     Raises
     ------
     ParameterError
-        With what is allowed.
+        With the methods that are allowed.
     """
     if method not in METHODS:
         raise ParameterError(
@@ -65,7 +65,7 @@ def check_method(method: str, scheme: Scheme, *, small_sample: bool) -> None:
         )
     if small_sample and method not in EXPANDED:
         raise ParameterError(
-            f"small_sample=True widens {quote(list(EXPANDED), 200)}, and {quote(method)} has no such form",
+            f"small_sample=True widens {quote(list(EXPANDED), 200)}, and {quote(method)} has no such correction",
             code="small_sample",
             param="small_sample",
         )
@@ -73,21 +73,22 @@ def check_method(method: str, scheme: Scheme, *, small_sample: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Replicates:
-    """What the intervals of one group are made of.
+    """The replicates of one group and what belongs to them: all that its intervals need.
 
     Attributes
     ----------
     values
-        Parameter -> its values over the usable replicates.
+        Parameter -> its values over the usable replicates, natural units.
     left_out
-        The same of a jackknife, for "bca".
+        The same over the refits of a jackknife, for "bca"; else None.
     errors
         Standard errors of the estimates, shape (formulas,), and of the draws, (replicates, formulas),
-        for "studentized".
+        for "studentized"; else None.
     shrink
-        What the distance of a draw from the estimate is multiplied by: not 1 for subsamples.
+        Factor on the distance of a draw from the estimate, above 0: not 1 for subsamples.
     widen
-        Factor on a standard error and degrees of freedom of its t quantile; None for normal ones.
+        Factor on a standard error, 1 or more, and degrees of freedom of its t quantile; None for
+        normal quantiles.
     """
 
     values: Mapping[str, NDArray[np.float64]]
@@ -112,22 +113,22 @@ def intervals(
     Parameters
     ----------
     estimates
-        The question that was resampled, and the parameters it began from.
+        The question that was resampled, and the parameters of every group.
     formulas
-        Name -> formula of parameters.
+        Name of the quantity -> formula of parameters.
     method, level, max_failures
         As in `Bootstrap.interval`, already checked.
     replicates
-        Group -> its replicates.
+        Function from the number of a group, from 0, to its replicates.
     left_out_only
-        Whether the draws are those of a jackknife themselves.
+        Whether the replicates are those of a jackknife.
     """
-    rows = []
+    middle = estimates_of(estimates, formulas)
+    ends = np.empty((*middle.shape, 2))
     for group in range(estimates.groups):
         given = replicates(group)
-        point = {name: np.array([value]) for name, value in estimates.point(group).items()}
-        for place, (name, formula) in enumerate(formulas.items()):
-            estimate = float(evaluate(formula, point)[0])
+        for place, formula in enumerate(formulas.values()):
+            estimate = float(middle[group, place])
             values = evaluate(formula, given.values)
             jackknife = None if given.left_out is None else evaluate(formula, given.left_out)
             errors = None
@@ -137,7 +138,7 @@ def intervals(
                 errors = (float(own), np.ascontiguousarray(each))
             if given.shrink != 1.0:
                 values = estimate + given.shrink * (values - estimate)
-            ends = ends_of(
+            ends[group, place] = ends_of(
                 "jackknife" if left_out_only else method,
                 level,
                 estimate,
@@ -146,15 +147,7 @@ def intervals(
                 errors=errors,
                 widen=given.widen,
             )
-            rows.append((name, estimate, *ends))
-    keys = estimates.request.table.keys
-    labels = [column_name(name, keys.columns) for name in ("name", "estimate", "lower", "upper")]
-    frame = pl.DataFrame(rows, schema=labels, orient="row")
-    # Column by column: a forked child has no threads of polars to gather or join frames with.
-    places = np.repeat(np.arange(keys.height), len(formulas))
-    return pl.DataFrame(
-        [*(rows_of(key, places) for key in keys.get_columns()), *frame.get_columns()]
-    )
+    return interval_table(estimates, formulas, ends)
 
 
 def ends_of(
@@ -167,24 +160,32 @@ def ends_of(
     errors: tuple[float, NDArray[np.float64]] | None = None,
     widen: tuple[float, float] | None = None,
 ) -> tuple[float, float]:
-    """Return the ends of one interval; its method may also be "jackknife", whose draws `values` are.
+    """Return the ends of one interval; the method may also be "jackknife", with its refits as `values`.
 
     Parameters
     ----------
+    method
+        One of `METHODS`, or "jackknife".
+    level
+        Confidence level, between 0 and 1.
+    estimate
+        Value of the quantity at the fit.
+    values
+        Value of the quantity in each usable replicate, shape (replicates,).
     left_out, errors, widen
         As in `Replicates`, of one quantity.
     """
     if method == "jackknife" or (method == "normal" and widen is not None):
         return _symmetric_ends(level, estimate, values, widen, left_out_only=method == "jackknife")
-    asked = _widened(level, widen) if method in ("percentile", "basic") else level
-    ends: tuple[float, float] = core_interval(method, asked, estimate, values, left_out, errors)
+    wider = _widened(level, widen) if method in ("percentile", "basic") else level
+    ends: tuple[float, float] = core_interval(method, wider, estimate, values, left_out, errors)
     return ends
 
 
 def _with_errors(
     values: NDArray[np.float64], errors: NDArray[np.float64], max_failures: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the draws that have a standard error; the others count as unusable."""
+    """Return the draws that have a standard error, and the errors; the others count as unusable."""
     good = np.isfinite(errors) & (errors > 0.0)
     lost = int(good.size - good.sum())
     if lost > max_failures * good.size or good.sum() < 2:
@@ -214,10 +215,11 @@ def _symmetric_ends(
     *,
     left_out_only: bool,
 ) -> tuple[float, float]:
-    """Return estimate -+ quantile times standard error, of draws or of a jackknife."""
+    """Return estimate -+ quantile x standard error, from draws or from a jackknife."""
     from scipy.special import ndtri, stdtrit
 
     count = len(values)
+    # The spread of a jackknife is 1/(n - 1) of what draws would have, so its sum is weighted up.
     share = (count - 1) / count if left_out_only else 1 / (count - 1)
     with np.errstate(all="ignore"):
         error = math.sqrt(share * float(np.sum((values - values.mean()) ** 2)))

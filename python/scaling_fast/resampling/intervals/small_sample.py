@@ -1,4 +1,4 @@
-"""Small-sample corrections: what few rows and subsamples do to the spread of replicates, and the remedy."""
+"""Small-sample corrections: how few rows, clusters and subsamples change the spread of replicates."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 __all__ = ["shrinkage", "widening"]
 
 CORRECTED = ("residuals", "wild", "parametric", "jackknife", "subsample")
-"""Schemes whose spread already pays for the parameters that were fitted."""
+"""Schemes whose spread allows for the fitted parameters already."""
 
 
 def widening(estimates: Estimates, scheme: Scheme) -> list[tuple[float, float]]:
     """Return (factor on the standard error, degrees of freedom) of each group.
 
-    G - 1 degrees of freedom with clusters, else n - p; and sqrt(G/(G - 1)) or sqrt(n/(n - p)) where
-    replicates weigh clusters or rows: residuals enlarged before they are drawn, and the jackknife,
-    have paid for that.
+    G - 1 degrees of freedom with clusters, else n - p. The factor is sqrt(G/(G - 1)) or
+    sqrt(n/(n - p)) where replicates weight clusters or rows, and 1 for schemes that enlarge residuals
+    before they are drawn and for the jackknife.
 
     Raises
     ------
@@ -47,18 +47,19 @@ def widening(estimates: Estimates, scheme: Scheme) -> list[tuple[float, float]]:
             "leave small_sample out",
             code="no_dof",
         )
-    keeps = scheme.name in CORRECTED
+    is_corrected = scheme.name in CORRECTED
     return [
-        (1.0 if keeps else math.sqrt(count / (count - lost)), float(count - lost))
+        (1.0 if is_corrected else math.sqrt(count / (count - lost)), float(count - lost))
         for count in counts.tolist()
     ]
 
 
 def shrinkage(estimates: Estimates, scheme: Scheme) -> list[float]:
-    """Return what the distance of a draw from the estimate is multiplied by, one factor per group.
+    """Return the factor on the distance of a draw from the estimate, one per group.
 
-    For m of n rows drawn without replacement it is sqrt(m/n) of Politis and Romano (1994) over
-    sqrt(1 - m/n), the correction for a finite set: sqrt(m/(n - m)), which is 1 for half the rows.
+    For m of n rows drawn without replacement it is sqrt(m/n) (Politis and Romano 1994) over
+    sqrt(1 - m/n), the correction for a finite population: sqrt(m/(n - m)), which is 1 for half the
+    rows. It is 1 for every other scheme.
     """
     sizes = np.diff(estimates.request.table.offsets).tolist()
     if not isinstance(scheme, Subsample):

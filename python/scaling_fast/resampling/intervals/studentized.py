@@ -1,4 +1,4 @@
-"""Standard errors within every replicate, for studentized intervals."""
+"""Standard errors in every replicate, for studentized intervals."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ __all__ = ["require_errors", "standard_errors", "studentized_errors"]
 
 WITHOUT: dict[str, str] = {
     "jackknife": "leaves out single rows, so its replicates are not draws of an estimate",
-    "bayesian": "draws weights that are no counts of rows",
+    "bayesian": "draws weights that are not counts of rows",
     "weights": "holds weights that need not be counts of rows",
-    "blocks": "keeps the dependence of neighbouring rows, which a standard error by rows does not see",
+    "blocks": "keeps the dependence of neighbouring rows, which a standard error from rows ignores",
 }
-"""Schemes without a standard error in each replicate, and why."""
+"""Schemes without a standard error in each replicate -> why."""
 
 
 def require_errors(estimates: Estimates, scheme: Scheme) -> None:
@@ -74,16 +74,23 @@ def standard_errors(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return standard errors of formulas at the fits and at each replicate.
 
-    By the delta method, with s² (J'WJ)⁻¹ under least squares where a scheme makes noise of equal size
-    (`Residuals`, `Parametric`) and with the sandwich elsewhere, its scores summed over the clusters of
-    a scheme; times n/(n - p), or G/(G - 1).
+    By the delta method: from s² (J'WJ)⁻¹ under least squares where a scheme makes noise of equal size
+    (`Residuals`, `Parametric`), else from the sandwich, with scores summed over the clusters of the
+    scheme and times n/(n - p), or G/(G - 1).
 
     Parameters
     ----------
+    estimates
+        The question that was resampled, and the parameters of every group.
+    scheme, seed
+        As in `bootstrap`.
     draws
-        Parameters of the replicates, shape (groups, replicates, parameters), NaN where there are none.
+        Parameters of the replicates, shape (groups, replicates, parameters); NaN where a replicate is
+        missing.
     formulas
-        Name -> formula of parameters.
+        Name of the quantity -> formula of parameters.
+    threads
+        Number of threads, from 1 to 1024; None for the cores of this process.
 
     Returns
     -------
@@ -101,12 +108,9 @@ def standard_errors(
     own, errors, interrupted = standard_errors_of(
         estimates.request.question,
         estimates.params,
-        plan.kind,
-        plan.table,
+        plan.resampling(seed=seed, count=count),
         np.ascontiguousarray(draws.reshape(groups * count, width)),
         quantities,
-        first=0,
-        seed=seed,
         threads=checked_threads(threads),
     )
     if interrupted:
@@ -126,14 +130,17 @@ def studentized_errors(
     replicate: NDArray[np.int64],
     good: NDArray[np.bool_],
 ) -> Callable[[int], tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Return group -> standard errors of its estimates and of its usable draws.
+    """Return a function from a group to the standard errors of its estimates and of its usable draws.
 
     Parameters
     ----------
+    estimates, scheme, seed, formulas
+        As in `standard_errors`.
     n
-        Replicates per group; after Ctrl-C some have no row among `draws`.
+        Number of replicates per group; after Ctrl-C some have no row among `draws`.
     draws, group, replicate, good
-        Parameters of each row of the table of draws, where it belongs, and whether it is usable.
+        Parameters of each row of the table of draws, its group and replicate from 0, and whether it is
+        usable.
     """
     require_errors(estimates, scheme)
     place = group * n + replicate
@@ -143,7 +150,7 @@ def studentized_errors(
         estimates, scheme, seed, table.reshape(estimates.groups, n, draws.shape[1]), formulas
     )
     if isinstance(scheme, Subsample):
-        # m rows vary more than n: a studentized draw wants both spreads on the scale of n rows.
+        # Estimates from m rows vary more than from n: both errors are put on the scale of n rows.
         rows = np.diff(estimates.request.table.offsets)
         each = each * np.sqrt(scheme.m / rows)[:, None, None]
     flat = each.reshape(estimates.groups * n, len(formulas))

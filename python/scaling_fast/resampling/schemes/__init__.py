@@ -1,4 +1,4 @@
-"""Resampling schemes: frozen values that say how a replicate's weights or targets are made."""
+"""Resampling schemes: frozen values that say how the weights or targets of a replicate are made."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
     "Wild",
 ]
 
-Drawn = Pairs | Clusters | Strata | Blocks | Bayesian | Subsample | Jackknife
-Replaced = Residuals | Wild | Parametric
-Given = Indices | Weights
-Scheme = Drawn | Replaced | Given
+Cases = Pairs | Clusters | Strata | Blocks | Bayesian | Subsample | Jackknife
+ModelBased = Residuals | Wild | Parametric
+External = Indices | Weights
+Scheme = Cases | ModelBased | External

@@ -1,4 +1,4 @@
-"""Schemes that weigh the rows of the frame: drawn again, drawn together, left out."""
+"""Schemes that weight the rows of the frame: drawn again, drawn together, left out."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Clusters:
     Parameters
     ----------
     by
-        Column, or columns, of the frame whose equal values make a cluster; the law need not use
+        Column, or columns, of the frame whose equal values form a cluster; the law need not use
         them.
 
     Raises
     ------
     ParameterError
-        For something that is not a column name.
+        For anything that is not a column name.
 
     Examples
     --------
@@ -58,14 +58,14 @@ class Clusters:
 
 @dataclass(frozen=True, slots=True)
 class Strata:
-    """Rows drawn with replacement within each stratum, which so keeps its size.
+    """Rows drawn with replacement within each stratum, so that every stratum keeps its size.
 
     For designs whose budgets, or sizes, were chosen and not drawn.
 
     Parameters
     ----------
     by
-        Column, or columns, of the frame whose equal values make a stratum.
+        Column, or columns, of the frame whose equal values form a stratum.
 
     Examples
     --------
@@ -83,17 +83,17 @@ class Strata:
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """Moving blocks: neighbouring rows drawn together, for noise that lasts along a training curve.
+    """Moving blocks: neighbouring rows drawn together, for noise that persists along a training curve.
 
-    Each run is made up anew of blocks of its own rows, in the order in which the frame has them,
-    until it has as many rows as before (Künsch 1989).
+    Each run is rebuilt from blocks of its own rows, in the order of the frame, until it has as many
+    rows as before (Künsch 1989).
 
     Parameters
     ----------
     length
-        Rows a block, at least 1: longer than the noise lasts, much shorter than a run.
+        Rows per block, at least 1: longer than the noise persists, much shorter than a run.
     within
-        Column, or columns, whose equal values make a run; None takes all rows for one.
+        Column, or columns, whose equal values form a run; None takes all rows as one run.
 
     Examples
     --------
@@ -114,14 +114,14 @@ class Blocks:
 
 @dataclass(frozen=True, slots=True)
 class Bayesian:
-    """Exponential weights of mean one, a row or a cluster: no row ever drops out entirely.
+    """Exponential weights of mean one, per row or per cluster: no row ever drops out entirely.
 
     Use it on small designs, where a pairs replicate may lose every run of one size.
 
     Parameters
     ----------
     cluster
-        Column, or columns, whose equal values share a weight; None gives each row its own.
+        Column, or columns, whose equal values share a weight; None gives each row a weight of its own.
 
     Examples
     --------
@@ -140,17 +140,18 @@ class Bayesian:
 
 @dataclass(frozen=True, slots=True)
 class Subsample:
-    """That many rows drawn without replacement: valid where the bootstrap is not (Politis and Romano 1994).
+    """`m` rows drawn without replacement: valid where the bootstrap is not (Politis and Romano 1994).
 
-    A set of m of n rows varies by the factor sqrt((n - m)/m) more than all rows would, so intervals,
-    bands and covariances shrink the distance of each draw from the estimate by sqrt(m/(n - m)): the
-    sqrt(m/n) of the theory, with the correction for drawing from a finite set. `.draws` are the
-    refits as they are.
+    Estimates from m of n rows vary sqrt((n - m)/m) times as much as those from all rows, so intervals,
+    bands and covariances multiply the distance of each draw from the estimate by sqrt(m/(n - m)): the
+    sqrt(m/n) of the theory, with the correction for drawing from a finite population. `.draws` are
+    the refits without that factor.
 
     Parameters
     ----------
     m
-        Rows a replicate, fewer than the frame has and no fewer than the law has free parameters.
+        Rows per replicate: fewer than the frame has, and at least as many as the law has free
+        parameters.
 
     Examples
     --------
@@ -168,7 +169,7 @@ class Subsample:
 
 @dataclass(frozen=True, slots=True)
 class Jackknife:
-    """One row, or one cluster, left out at a time: as many replicates as rows or clusters.
+    """One row, or one cluster, left out at a time: one replicate per row or cluster.
 
     Parameters
     ----------

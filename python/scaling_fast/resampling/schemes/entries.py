@@ -1,4 +1,4 @@
-"""A scheme as JSON and Arrow hold it."""
+"""A scheme as an entry for JSON and tables for Arrow, and back."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 __all__ = ["scheme_from_entry", "scheme_to_entry"]
 
 FIELDS = ("by", "cluster", "length", "within", "m", "signs", "leverage", "sd")
-"""What a scheme may be made of, beside its name; arrays are tables of their own."""
+"""The options of the schemes, beside their names; arrays become tables."""
 
 
 def scheme_to_entry(scheme: Scheme) -> tuple[Entry, Frames]:
-    """Return a scheme as JSON and Arrow hold it."""
+    """Return a scheme as an entry for JSON and tables for Arrow."""
     entry: dict[str, Any] = {"name": scheme.name}
     entry |= {field: getattr(scheme, field) for field in FIELDS if hasattr(scheme, field)}
     frames: Frames = {}
@@ -83,5 +83,5 @@ def scheme_from_entry(entry: Mapping[str, Any], frames: Mapping[str, pl.DataFram
             return Weights(frames["scheme"].to_numpy())
         case other:
             raise CheckpointError(
-                f"the scheme {quote(other)} is unknown to this version", code="scheme"
+                f"this version does not know the scheme {quote(other)}", code="scheme"
             )

@@ -1,4 +1,4 @@
-"""Schemes whose draws were made elsewhere: row numbers or weights, one row a replicate."""
+"""Schemes whose draws were made elsewhere: row numbers or weights, one row per replicate."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["Indices", "Weights"]
 
 
 def _table(value: Any, param: str, kinds: str, wanted: str) -> NDArray[Any]:
-    """Return a 2-D array, one row a replicate; ragged, empty and non-numeric input is refused."""
+    """Return a 2-D array, one row per replicate; ragged, empty and non-numeric input is refused."""
     try:
         table = np.asarray(value)
     except (ValueError, TypeError) as error:
         raise ParameterError(
-            f"{param} must be a 2-D array of {wanted}, one row a replicate: {error}",
+            f"{param} must be a 2-D array of {wanted}, one row per replicate: {error}",
             code="not_an_array",
             param=param,
         ) from error
@@ -33,7 +33,7 @@ def _table(value: Any, param: str, kinds: str, wanted: str) -> NDArray[Any]:
         )
     if table.ndim != 2 or 0 in table.shape:
         raise ParameterError(
-            f"{param} must be 2-D, one row a replicate and at least one of each, "
+            f"{param} must be 2-D, one row per replicate, with at least one row and column, "
             f"got shape {quote(table.shape)}",
             code="shape",
             param=param,
@@ -44,7 +44,7 @@ def _table(value: Any, param: str, kinds: str, wanted: str) -> NDArray[Any]:
 def _refuse(table: NDArray[Any], bad: NDArray[np.bool_], param: str, rule: str) -> None:
     """Raise for the first bad entry, named by replicate and place."""
     if bad.any():
-        replicate, place = (int(one) for one in np.argwhere(bad)[0])
+        replicate, place = np.argwhere(bad)[0].tolist()
         raise ParameterError(
             f"{param} must be {rule}, got {quote(table[replicate, place])} "
             f"in replicate {replicate}, place {place}",
@@ -63,19 +63,19 @@ def _frozen(table: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Indices:
-    """Given rows a replicate: for draws made elsewhere, such as another program's.
+    """Rows of each replicate given as numbers: for draws made elsewhere, such as by another program.
 
     Parameters
     ----------
     array
-        2-D array of integers, one row a replicate: the rows of the frame it holds, counted from 0,
-        with repetition. Kept as a read-only int64 copy.
+        2-D array of integers, one row per replicate: the rows of the frame that it holds, counted
+        from 0, with repetition. Kept as a read-only int64 copy.
 
     Raises
     ------
     ParameterError
-        For another shape or dtype, or a negative index. Indices past the last row are refused by
-        the bootstrap, which knows the frame.
+        For another shape or dtype, or a negative index. `bootstrap`, which has the frame, refuses
+        indices past its last row.
 
     Examples
     --------
@@ -96,7 +96,7 @@ class Indices:
 
     @property
     def replicates(self) -> int:
-        """The number of replicates, which fixes `n`."""
+        """The number of replicates; `bootstrap` takes it as `n`."""
         return int(np.shape(self.array)[0])
 
     def __repr__(self) -> str:
@@ -115,12 +115,12 @@ class Indices:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Weights:
-    """Given weights a replicate: any scheme of one's own.
+    """Weights of each replicate given as numbers: for any scheme of your own.
 
     Parameters
     ----------
     array
-        2-D array of finite, non-negative numbers, one row a replicate and one column a row of the
+        2-D array of finite, non-negative numbers, one row per replicate and one column per row of the
         frame. Kept as a read-only float64 copy.
 
     Raises
@@ -154,7 +154,7 @@ class Weights:
 
     @property
     def replicates(self) -> int:
-        """The number of replicates, which fixes `n`."""
+        """The number of replicates; `bootstrap` takes it as `n`."""
         return int(np.shape(self.array)[0])
 
     def __repr__(self) -> str:

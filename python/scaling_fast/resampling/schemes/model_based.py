@@ -1,4 +1,4 @@
-"""Schemes that keep every row and replace its target: a fixed design."""
+"""Schemes that keep every row and replace its target: for a fixed design."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ LEVERAGES = ("hc2", "hc3")
 class Residuals:
     """Fitted values plus residuals of the fit, drawn with replacement: for a fixed design and noise of equal size.
 
-    On the scale of the residual, and divided by `sigma` where it is given. Residuals are first
-    enlarged by 1/sqrt(1 - h), h the leverage of their row, and centred where the loss puts zero: at
-    their mean under `Squared`, at their median under `Absolute`.
+    Residuals are drawn on their own scale, divided by `sigma` where it is given. They are first
+    enlarged by 1/sqrt(1 - h), h being the leverage of their row, and centred where the loss puts
+    zero: at their mean under `Squared`, at their median under `Absolute`.
 
     Examples
     --------
@@ -40,8 +40,8 @@ class Residuals:
 class Wild:
     """Fitted values plus each row's own residual times a random sign: a fixed design, noise of any size.
 
-    Under losses that are nearly absolute "rademacher" alone is right: intervals of "webb" are 7 %
-    short (a finding), those of "mammen" 33 % (refused).
+    Under losses that are nearly absolute only "rademacher" is right: intervals from "webb" are 7 % too
+    narrow (a finding), those from "mammen" 33 % (refused).
 
     Parameters
     ----------
@@ -49,16 +49,16 @@ class Wild:
         "rademacher" (-1 or 1), "webb" (six values, for fewer than 12 clusters under smooth losses)
         or "mammen" (two values that keep the skewness).
     cluster
-        Column, or columns, whose equal values share a sign; None gives each row its own.
+        Column, or columns, whose equal values share a sign; None gives each row a sign of its own.
     leverage
-        How residuals are enlarged for what the fit took, h being the leverage of a row: "hc3" by
-        1/(1 - h), with clusters by (I - H)⁻¹ of the cluster's block (CR3, as if it had been left out);
-        "hc2" by 1/sqrt(1 - h) of each row.
+        How residuals are enlarged, because the fit made them too small, h being the leverage of a row:
+        "hc3" by 1/(1 - h), with clusters by (I - H)⁻¹ of the block of the cluster (CR3, as if it had
+        been left out); "hc2" by 1/sqrt(1 - h).
 
     Raises
     ------
     ParameterError
-        For other words, or something that is not a column name.
+        For another kind of signs or leverage, or anything that is not a column name.
 
     Examples
     --------
@@ -98,8 +98,8 @@ class Parametric:
     Parameters
     ----------
     sd
-        Normal noise of this standard deviation instead: a measured one, such as that of seeds. It
-        multiplies `sigma` where that is given.
+        Standard deviation of normal noise to use instead, above 0, in the units of the residual: a
+        measured one, such as that between seeds. It multiplies `sigma` where that is given.
 
     Examples
     --------

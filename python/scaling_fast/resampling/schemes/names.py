@@ -1,4 +1,4 @@
-"""Columns named by a scheme."""
+"""The column names that a scheme is given."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["column_names"]
 def column_names(value: object, param: str) -> tuple[str, ...]:
     """Return one or several column names as a tuple."""
     names = (value,) if isinstance(value, str) else value
-    if not isinstance(names, Sequence) or not all(isinstance(one, str) for one in names):
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
         raise ParameterError(
             f"{param} must be a column name or a sequence of them, got {quote(value)}",
             code="not_a_name",

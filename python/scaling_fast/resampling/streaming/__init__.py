@@ -1,1 +1,1 @@
-"""Intervals of more replicates than memory holds."""
+"""Streaming moments and order statistics: intervals of more replicates than memory holds."""

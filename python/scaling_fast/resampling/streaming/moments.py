@@ -1,6 +1,7 @@
-"""What is kept of replicates that are not: counts, moments and bins, the same bits however they arrive.
+"""Streaming moments: counts, means, covariances and bins of replicates that are not kept.
 
-Blocks of a fixed number of replicates are summed exactly and merged in order: no thread and no shard shows.
+Blocks of a fixed number of replicates are summed exactly and merged in order, so that the bits do not
+depend on threads or shards.
 """
 
 from __future__ import annotations
@@ -29,32 +30,46 @@ __all__ = [
 
 
 FIRST_SHIFT = 40
-"""Bits of a double that a bin leaves open: 12 of the mantissa stay, so a bin is 1/4096 of its power of two wide."""
+"""Low bits of a double that a bin ignores: 12 of the mantissa stay, so a bin is 1/4096 of its power of two wide."""
 
-_SIGN = np.int64(0x7FFF_FFFF_FFFF_FFFF)
+BELOW_SIGN = np.int64(0x7FFF_FFFF_FFFF_FFFF)
+"""Every bit of a double but its sign."""
 
 
 def keys_of(values: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return whole numbers in the order of doubles, every NaN above all and both zeros the same."""
+    """Return whole numbers in the order of the doubles: NaN above all, both zeros the same."""
+    # The bits of a positive double ascend with it as whole numbers; those of a negative one descend, so
+    # all but the sign are flipped. Adding 0.0 turns -0.0 into 0.0.
     plain = np.asarray(values, dtype=np.float64) + 0.0
     bits = np.where(np.isnan(plain), np.nan, plain).view(np.int64)
-    return np.where(bits < 0, bits ^ _SIGN, bits)
+    return np.where(bits < 0, bits ^ BELOW_SIGN, bits)
 
 
 def edge(key: int) -> float:
-    """Return the double of a whole number of `keys_of`."""
+    """Return the double whose key in `keys_of` this is."""
     bits = np.array([key], dtype=np.int64)
-    return float(np.where(bits < 0, bits ^ _SIGN, bits).view(np.float64)[0])
+    return float(np.where(bits < 0, bits ^ BELOW_SIGN, bits).view(np.float64)[0])
 
 
 def type_seven(below: float, above: float, count: int, level: float) -> float:
-    """Return the quantile between two neighbours in order, to the last bit that of `numpy.quantile`."""
+    """Return the quantile between two neighbours in ascending order, with the bits of `numpy.quantile`.
+
+    Parameters
+    ----------
+    below, above
+        The two order statistics.
+    count
+        Number of values, 1 or more.
+    level
+        Level of the quantile, from 0 to 1.
+    """
     if math.isnan(below) or math.isnan(above):
         return math.nan
     position = (count - 1) * level
     fraction = position - math.floor(position)
     if below == above or fraction == 0.0:
         return below
+    # From the nearer neighbour, as numpy does, so that rounding is the same.
     if fraction >= 0.5:
         return above - (above - below) * (1.0 - fraction)
     return below + (above - below) * fraction
@@ -67,19 +82,19 @@ class StreamingMoments:
     Attributes
     ----------
     names
-        The quantities.
+        The quantities: parameters and derived quantities.
     statuses
         Status code -> number of replicates.
     count
-        Usable replicates.
+        Number of usable replicates.
     mean
-        Shape (quantities,).
+        Mean of each quantity, shape (quantities,).
     products
-        Sums of products of the distances from the mean, shape (quantities, quantities).
+        Sums of products of distances from the mean, shape (quantities, quantities).
     least, greatest
-        Shape (quantities,).
+        Range of each quantity, shape (quantities,).
     bins
-        One mapping a quantity: key of `keys_of`, shifted by `FIRST_SHIFT`, -> count.
+        One mapping per quantity: key of `keys_of`, shifted by `FIRST_SHIFT`, -> count.
     """
 
     names: list[str]
@@ -98,18 +113,27 @@ class StreamingMoments:
         self.bins = [{} for _ in self.names]
 
     def add(self, codes: NDArray[np.uint8], values: Mapping[str, NDArray[np.float64]]) -> None:
-        """Take in one block: the codes of all its replicates, and the values of the usable ones."""
+        """Add one block.
+
+        Parameters
+        ----------
+        codes
+            Status code of each of its replicates.
+        values
+            Quantity -> its values in the usable replicates.
+        """
         for code, number in zip(*np.unique(codes, return_counts=True), strict=True):
             self.statuses[int(code)] = self.statuses.get(int(code), 0) + int(number)
-        table = np.array([values[one] for one in self.names], dtype=np.float64)
+        table = np.array([values[name] for name in self.names], dtype=np.float64)
         count = table.shape[1]
         if count == 0:
             return
-        mean = np.array([_total(one) / count for one in table])
+        mean = np.array([_total(row) / count for row in table])
         with np.errstate(all="ignore"):
-            apart = table - mean[:, None]
-            products = np.array([[_total(a * b) for b in apart] for a in apart])
-            # Chan, Golub and LeVeque 1979: the sums of two sets of rows from those of each.
+            deviations = table - mean[:, None]
+            products = np.array([[_total(a * b) for b in deviations] for a in deviations])
+            # The sums of two sets of rows from those of each, without cancellation (Chan, Golub and
+            # LeVeque 1979): the textbook sum of squares less n times the squared mean would lose digits.
             both = self.count + count
             step = mean - self.mean
             self.products = (
@@ -119,51 +143,51 @@ class StreamingMoments:
             self.least = np.minimum(self.least, table.min(axis=1))
             self.greatest = np.maximum(self.greatest, table.max(axis=1))
         self.count = both
-        for held, one in zip(self.bins, keys_of(table) >> FIRST_SHIFT, strict=True):
-            for key, number in zip(*np.unique(one, return_counts=True), strict=True):
-                held[int(key)] = held.get(int(key), 0) + int(number)
+        for bins, keys in zip(self.bins, keys_of(table) >> FIRST_SHIFT, strict=True):
+            for key, number in zip(*np.unique(keys, return_counts=True), strict=True):
+                bins[int(key)] = bins.get(int(key), 0) + int(number)
 
     def to_bytes(self) -> bytes:
-        """Return counts, bins, then mean, products and range, little-endian, every NaN the same."""
+        """Return counts, bins, then mean, products and range; little-endian, every NaN the same."""
         whole = [
             np.array(sorted(self.statuses.items()), dtype="<i8"),
             np.array([self.count], dtype="<i8"),
-            *(np.array(sorted(one.items()), dtype="<i8") for one in self.bins),
+            *(np.array(sorted(bins.items()), dtype="<i8") for bins in self.bins),
         ]
         real = [
             np.where(np.isnan(values), np.nan, values).astype("<f8")
             for values in (self.mean, self.products, self.least, self.greatest)
         ]
-        return b"".join([one.tobytes() for one in [*whole, *real]])
+        return b"".join([values.tobytes() for values in [*whole, *real]])
 
     def covariance(self) -> NDArray[np.float64]:
-        """Return the covariance (ddof 1)."""
+        """Return the covariance (ddof 1), shape (quantities, quantities)."""
         with np.errstate(all="ignore"):
             return np.asarray(self.products / (self.count - 1))
 
 
 def to_frames(groups: Sequence[StreamingMoments]) -> dict[str, pl.DataFrame]:
-    """Return the moments of every group as three tables: statuses, moments and bins."""
+    """Return the moments of every group as three tables: "statuses", "moments" and "bins"."""
     integers = dict.fromkeys(("group", "place", "key", "number"), pl.Int64)
     counts = [
-        (g, int(code), number)
-        for g, group in enumerate(groups)
-        for code, number in group.statuses.items()
+        (group, int(code), number)
+        for group, moments in enumerate(groups)
+        for code, number in moments.statuses.items()
     ]
     bins = [
-        (g, place, key, number)
-        for g, group in enumerate(groups)
-        for place, numbers in enumerate(group.bins)
+        (group, place, key, number)
+        for group, moments in enumerate(groups)
+        for place, numbers in enumerate(moments.bins)
         for key, number in numbers.items()
     ]
     columns: dict[str, Any] = {
-        "group": [g for g, group in enumerate(groups) for _ in group.names],
-        "name": [name for group in groups for name in group.names],
-        "count": [group.count for group in groups for _ in group.names],
+        "group": [group for group, moments in enumerate(groups) for _ in moments.names],
+        "name": [name for moments in groups for name in moments.names],
+        "count": [moments.count for moments in groups for _ in moments.names],
     }
-    for moment in ("mean", "least", "greatest"):
-        columns[moment] = np.concatenate([getattr(group, moment) for group in groups])
-    products = np.concatenate([group.products for group in groups])
+    for column in ("mean", "least", "greatest"):
+        columns[column] = np.concatenate([getattr(moments, column) for moments in groups])
+    products = np.concatenate([moments.products for moments in groups])
     columns |= {f"products {place}": column for place, column in enumerate(products.T)}
     narrow = {name: integers[name] for name in ("group", "key", "number")}
     return {
@@ -189,16 +213,16 @@ def _group_from_frames(frames: Mapping[str, pl.DataFrame], group: int) -> Stream
     found.least = moments["least"].to_numpy().copy()
     found.greatest = moments["greatest"].to_numpy().copy()
     size = len(found.names)
-    found.products = moments.select(f"products {j}" for j in range(size)).to_numpy().copy()
+    found.products = moments.select(f"products {place}" for place in range(size)).to_numpy().copy()
     for place, key, number in bins.select("place", "key", "number").iter_rows():
         found.bins[place][key] = number
     return found
 
 
 def _total(values: NDArray[np.float64]) -> float:
-    """Return the correctly rounded sum: whatever order or processor, one answer."""
+    """Return the correctly rounded sum, the same in any order and on any processor."""
     try:
         return math.fsum(values.tolist())
-    except (OverflowError, ValueError):  # beyond the doubles, or infinities of both signs
+    except (OverflowError, ValueError):  # an overflow, or infinities of both signs
         with np.errstate(all="ignore"):
             return float(np.sum(values))

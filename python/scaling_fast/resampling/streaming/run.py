@@ -27,7 +27,7 @@ def summarised(
     execution: ExecutionPlan,
     watch: Callable[[int, int], object] | None,
 ) -> BootstrapSummary:
-    """Return the summary of `count` replicates per group, computed part after part and forgotten.
+    """Return the summary of `count` replicates per group, each part of which is computed, added and dropped.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A bootstrap whose draws are not kept: memory does not grow with their number, and quantiles stay exact."""
+"""A bootstrap that keeps no draws: memory does not grow with their number, and quantiles stay exact."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import ConvergenceError, ParameterError, quote
+from scaling_fast.errors import ParameterError, quote
+from scaling_fast.fitting.interval_table import estimates_of, interval_table
 from scaling_fast.fitting.result import Fit
 from scaling_fast.fitting.status import status_code, status_column
-from scaling_fast.fitting.table import column_name
-from scaling_fast.frames.values import rows_of
-from scaling_fast.laws.quantities import evaluate, named_formulas
+from scaling_fast.fitting.table import column_name, square_frame, with_keys
+from scaling_fast.laws.quantities import named_formulas
+from scaling_fast.resampling.draws import require_usable
 from scaling_fast.resampling.execution.jobs import Job
 from scaling_fast.resampling.execution.shards import ExecutionPlan
 from scaling_fast.resampling.intervals.methods import MOST_FAILURES
@@ -42,11 +43,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from scaling_fast.resampling.schemes import Scheme
 
 __all__ = ["BootstrapSummary"]
 
 METHODS = ("normal", "percentile", "basic")
+"""Methods that a summary answers; a jackknife has the first alone."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -58,15 +62,19 @@ class BootstrapSummary:
     fit
         The fit that was resampled.
     scheme
-        How the rows were reweighted.
+        The resampling scheme.
     seed
-        The seed.
+        Seed of the draws, from 0 to 2**64 - 1.
     requested
-        Replicates asked for per group.
+        Number of replicates per group that were asked for.
     finished
-        Replicates 0 to this are in the summary; fewer than `requested` only after Ctrl-C.
+        Number of replicates per group in the summary; fewer than `requested` only after Ctrl-C.
+    job
+        The question and the plan, from which the replicates can be computed again.
+    moments
+        Counts, means, covariances and bins of each group.
     methods
-        The intervals there are: "normal" from the moments; "percentile" and "basic", whose ends are
+        The methods of `interval`: "normal" from the moments; "percentile" and "basic", whose ends are
         found by refitting once more, exactly as if every draw had been kept. "bc", "bca" and
         predictions need `keep="draws"`.
     """
@@ -103,9 +111,12 @@ class BootstrapSummary:
         codes = np.array([code for _, code, _ in rows], dtype=np.uint8)
         columns = [
             status_column(codes).alias(column_name("status", taken)),
-            pl.Series(column_name("count", taken), [one[2] for one in rows], dtype=pl.Int64),
+            pl.Series(
+                column_name("count", taken), [number for _, _, number in rows], dtype=pl.Int64
+            ),
         ]
-        return self._with_keys([group for group, _, _ in rows], columns)
+        groups = np.array([group for group, _, _ in rows], dtype=np.int64)
+        return with_keys(self.fit.request.table.keys, groups, columns)
 
     @property
     def failures(self) -> pl.DataFrame:
@@ -115,10 +126,10 @@ class BootstrapSummary:
 
     @cached_property
     def table(self) -> pl.DataFrame:
-        """Group keys, name, count, mean, sd, least and greatest of every parameter and derived quantity."""
+        """Count, mean, sd, least and greatest of every quantity, one row per group and quantity."""
         taken = self.fit.request.table.keys.columns
         wanted: dict[str, list[Any]] = {
-            one: [] for one in ("name", "count", "mean", "sd", "least", "greatest")
+            label: [] for label in ("name", "count", "mean", "sd", "least", "greatest")
         }
         for moments in self.moments:
             wanted["name"] += moments.names
@@ -128,20 +139,28 @@ class BootstrapSummary:
                 wanted["sd"] += np.sqrt(np.diag(moments.covariance())).tolist()
             wanted["least"] += moments.least.tolist()
             wanted["greatest"] += moments.greatest.tolist()
-        groups = [g for g, moments in enumerate(self.moments) for _ in moments.names]
-        columns = [pl.Series(column_name(one, taken), held) for one, held in wanted.items()]
-        return self._with_keys(groups, columns)
+        sizes = [len(moments.names) for moments in self.moments]
+        groups = np.repeat(np.arange(len(self.moments)), sizes)
+        columns = [pl.Series(column_name(label, taken), values) for label, values in wanted.items()]
+        return with_keys(self.fit.request.table.keys, groups, columns)
 
     def bins(self, name: str, group: int = 0) -> pl.DataFrame:
         """Return the distribution of a parameter or derived quantity: lower, upper, count.
 
         Every count is exact; a bin holds lower <= value < upper and is 1/4096 of a power of two
-        wide. `group` counts groups in the order of their keys.
+        wide.
+
+        Parameters
+        ----------
+        name
+            Parameter or derived quantity.
+        group
+            Number of the group, from 0, in the order of the keys.
 
         Raises
         ------
         ParameterError
-            For a quantity or group there is none of.
+            For an unknown quantity, or a group that does not exist.
         """
         if not 0 <= group < len(self.moments):
             raise ParameterError(
@@ -156,29 +175,30 @@ class BootstrapSummary:
                 code="unknown_name",
                 param=name,
             )
-        held = sorted(moments.bins[moments.names.index(name)].items())
+        bins = sorted(moments.bins[moments.names.index(name)].items())
         return pl.DataFrame(
             {
-                "lower": [edge(key << FIRST_SHIFT) for key, _ in held],
-                "upper": [edge((key + 1) << FIRST_SHIFT) for key, _ in held],
-                "count": [number for _, number in held],
+                "lower": [edge(key << FIRST_SHIFT) for key, _ in bins],
+                "upper": [edge((key + 1) << FIRST_SHIFT) for key, _ in bins],
+                "count": [number for _, number in bins],
             },
             schema={"lower": pl.Float64, "upper": pl.Float64, "count": pl.Int64},
         )
 
     def cov(self, *, max_failures: float = MOST_FAILURES) -> pl.DataFrame:
-        """Return the covariance (ddof 1) of the parameters as a square frame, in the law's order."""
+        """Return the covariance (ddof 1) of the parameters as a square frame, in the law's order.
+
+        Parameters
+        ----------
+        max_failures
+            Largest share of unusable replicates that is accepted, from 0 to 1.
+        """
         if self.fit.groups != 1:
             raise ParameterError("cov() belongs to one fit", code="grouped", param="cov")
         self._require(max_failures)
         names = self.fit.request.names
-        matrix = self.moments[0].covariance()[: len(names), : len(names)]
-        if self.scheme.name == "jackknife":
-            count = self.moments[0].count
-            matrix = matrix * (count - 1) ** 2 / count
-        return pl.DataFrame(
-            {"parameter": names} | {one: matrix[:, j] for j, one in enumerate(names)}
-        )
+        matrix = self._covariance(self.moments[0])
+        return square_frame(names, matrix[: len(names), : len(names)])
 
     def interval(
         self,
@@ -195,153 +215,119 @@ class BootstrapSummary:
         """Return intervals: group keys, name, estimate, lower, upper.
 
         "percentile" and "basic" refit the replicates once more (each is a pure function of its
-        number), this time keeping the few that lie in the bins of the ends: their quantiles are
-        those of all draws, bit for bit. "normal" asks nothing twice.
+        number), this time keeping the few that lie in the bins of the ends: the quantiles are
+        those of all draws, bit for bit. "normal" refits nothing.
 
         Parameters
         ----------
         level, method, of, max_failures
-            As those of `Bootstrap.interval`; "normal" only of parameters and derived quantities.
+            As in `Bootstrap.interval`; "normal" only for parameters and derived quantities.
         threads, executor, shards, progress
-            As those of `bootstrap`, for the second pass.
+            As in `bootstrap`, for the second pass.
 
         Raises
         ------
         ConvergenceError
-            When more replicates are unusable.
+            When a larger share of the replicates is unusable.
         ParameterError
-            For a method that a summary cannot answer.
+            For a method that needs the draws.
         """
         level = checked_level(level)
         if method not in self.methods:
             raise ParameterError(
                 f"a summary of {self.scheme!r} answers {quote(list(self.methods), 200)}, got {quote(method)}; "
-                'keep="draws" keeps what the others need',
+                'keep="draws" keeps what other methods need',
                 code="method",
                 param="method",
             )
         self._require(max_failures)
         formulas = named_formulas(self.fit.law, self.fit.request.names, of)
-        estimates = self._estimates(formulas)
+        middle = estimates_of(self.fit.estimates, formulas)
         if method == "normal":
-            ends = self._normal(formulas, level, estimates)
+            ends = self._normal(formulas, level, middle)
         else:
             here = checked_threads(threads)
             task = here if executor is None or threads is not None else 1
             execution = ExecutionPlan.checked(executor, shards, task, here)
             with watched(progress, "refitting") as watch:
-                ends = self._quantiles(formulas, level, estimates, execution, watch)
-        rows = []
-        for (group, name), estimate in estimates.items():
-            low, high = ends[group, name]
-            if method == "basic":
-                low, high = 2.0 * estimate - high, 2.0 * estimate - low
-            rows.append((name, estimate, low, high))
-        taken = self.fit.request.table.keys.columns
-        labels = [column_name(one, taken) for one in ("name", "estimate", "lower", "upper")]
-        frame = pl.DataFrame(rows, schema=labels, orient="row")
-        groups = [g for g in range(self.fit.groups) for _ in formulas]
-        return self._with_keys(groups, frame.get_columns())
-
-    def _estimates(self, formulas: dict[str, str]) -> dict[tuple[int, str], float]:
-        """Return the estimate of each quantity: group after group."""
-        found = {}
-        for group in range(self.fit.groups):
-            point = {one: np.array([value]) for one, value in self.fit.point(group).items()}
-            for name, formula in formulas.items():
-                found[group, name] = float(evaluate(formula, point)[0])
-        return found
+                ends = self._quantiles(formulas, level, middle, execution, watch)
+        if method == "basic":
+            # The quantiles mirrored at the estimate.
+            ends = 2.0 * middle[:, :, None] - ends[:, :, ::-1]
+        return interval_table(self.fit.estimates, formulas, ends)
 
     def _normal(
-        self, formulas: dict[str, str], level: float, estimates: dict[tuple[int, str], float]
-    ) -> dict[tuple[int, str], tuple[float, float]]:
-        """Return estimate -+ quantile times standard deviation."""
+        self, formulas: Mapping[str, str], level: float, middle: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return estimate -+ quantile x standard deviation, shape (groups, quantities, 2)."""
         from scipy.special import ndtri
 
         z = float(ndtri(0.5 + level / 2))
         shrink = shrinkage(self.fit.estimates, self.scheme)
-        ends = {}
+        half = np.empty(middle.shape)
         for group, moments in enumerate(self.moments):
-            matrix = moments.covariance()
-            if self.scheme.name == "jackknife":
-                matrix = matrix * (moments.count - 1) ** 2 / moments.count
-            for name in formulas:
+            matrix = self._covariance(moments)
+            for column, name in enumerate(formulas):
                 if name not in moments.names:
                     raise ParameterError(
-                        f"moments are kept of {quote(moments.names, 200)}, and {quote(name)} is none of them; "
+                        f"moments are kept of {quote(moments.names, 200)} and not of {quote(name)}; "
                         'method="percentile" answers any formula',
                         code="of",
                         param="of",
                     )
                 place = moments.names.index(name)
-                half = z * shrink[group] * math.sqrt(max(matrix[place, place], 0.0))
-                middle = estimates[group, name]
-                ends[group, name] = (middle - half, middle + half)
-        return ends
+                spread = math.sqrt(max(matrix[place, place], 0.0))
+                half[group, column] = z * shrink[group] * spread
+        return np.stack([middle - half, middle + half], axis=-1)
 
     def _quantiles(
         self,
-        formulas: dict[str, str],
+        formulas: Mapping[str, str],
         level: float,
-        estimates: dict[tuple[int, str], float],
+        middle: NDArray[np.float64],
         execution: ExecutionPlan,
         watch: Any,
-    ) -> dict[tuple[int, str], tuple[float, float]]:
+    ) -> NDArray[np.float64]:
+        """Return the quantiles at both tails, found by refitting once more; shape (groups, quantities, 2)."""
         tail = (1.0 - level) / 2.0
         levels = (tail, 1.0 - tail)
-        wanted = {}
-        for group, moments in enumerate(self.moments):
-            places = {
-                one
-                for p in levels
-                for at in [math.floor((moments.count - 1) * p)]
-                for one in (at, min(at + 1, moments.count - 1))
+        # A quantile of type 7 lies between two neighbours in ascending order: those are looked for.
+        wanted = {
+            (group, name): {
+                place for share in levels for place in _neighbours(moments.count, share)
             }
-            for name in formulas:
-                wanted[group, name] = places
+            for group, moments in enumerate(self.moments)
+            for name in formulas
+        }
         rerun = Rerun(self.job, self.finished, formulas, execution, watch)
         found = order_statistics(rerun, self.moments, wanted)
-
         shrink = shrinkage(self.fit.estimates, self.scheme)
+        ends = np.empty((*middle.shape, 2))
+        for group, moments in enumerate(self.moments):
+            for column, name in enumerate(formulas):
+                values, estimate = found[group, name], middle[group, column]
+                for side, share in enumerate(levels):
+                    below, above = (values[place] for place in _neighbours(moments.count, share))
+                    if shrink[group] != 1.0:
+                        # Every draw of a subsample is shrunk alike, so their order stays the same.
+                        below = estimate + shrink[group] * (below - estimate)
+                        above = estimate + shrink[group] * (above - estimate)
+                    ends[group, column, side] = type_seven(below, above, moments.count, share)
+        return ends
 
-        def end(group: int, name: str, p: float) -> float:
-            count, values = self.moments[group].count, found[group, name]
-            at = math.floor((count - 1) * p)
-            below, above = values[at], values[min(at + 1, count - 1)]
-            if shrink[group] != 1.0:  # as every draw of a subsample is, and none overtakes another
-                middle = estimates[group, name]
-                below = middle + shrink[group] * (below - middle)
-                above = middle + shrink[group] * (above - middle)
-            return type_seven(below, above, count, p)
-
-        return {(g, name): (end(g, name, levels[0]), end(g, name, levels[1])) for g, name in wanted}
+    def _covariance(self, moments: StreamingMoments) -> NDArray[np.float64]:
+        """Return the covariance of the estimates: that of the draws, or a jackknife's inflated one."""
+        matrix = moments.covariance()
+        if self.scheme.name == "jackknife":
+            matrix = matrix * (moments.count - 1) ** 2 / moments.count
+        return matrix
 
     def _require(self, max_failures: float) -> None:
         max_failures = checked_failures(max_failures)
         converged = status_code("converged")
         for moments in self.moments:
             total = sum(moments.statuses.values())
-            failed = total - moments.statuses.get(converged, 0)
-            if moments.count < 2 and not failed:
-                raise ParameterError(
-                    f"an interval needs at least 2 replicates, got {total}; ask for a larger n",
-                    code="too_few",
-                    param="n",
-                )
-            if failed > max_failures * total or moments.count < 2:
-                raise ConvergenceError(
-                    f"{failed} of {total} replicates are unusable (see `.failures`), more than max_failures="
-                    f'{max_failures:g} allows; the design may not identify the law: try starts="multi", fix a '
-                    "parameter, or pass a larger max_failures and report the count",
-                    code="failures",
-                )
-
-    def _with_keys(self, groups: Sequence[int], columns: Sequence[pl.Series]) -> pl.DataFrame:
-        keys = self.fit.request.table.keys
-        if not keys.width:
-            return pl.DataFrame(columns)
-        places = np.asarray(groups, dtype=np.int64)
-        return pl.DataFrame([*(rows_of(one, places) for one in keys.get_columns()), *columns])
+            require_usable(moments.statuses.get(converged, 0), total, max_failures)
 
     @cached_property
     def digest(self) -> str:
@@ -368,7 +354,7 @@ class BootstrapSummary:
         return "\n".join(lines)
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
-        """Write summary, fit and question to one file that `scaling_fast.load` reads back.
+        """Write the summary with its fit and question to one file that `scaling_fast.load` reads.
 
         Raises
         ------
@@ -378,7 +364,7 @@ class BootstrapSummary:
         archive.write(path, self.kind, *self.archive_entry(), force=force)
 
     def archive_entry(self) -> tuple[archive.Entry, archive.Frames]:
-        """Return the summary as JSON and Arrow hold it."""
+        """Return the summary as an entry for JSON and tables for Arrow."""
         entry, frames = self.fit.archive_entry()
         scheme, tables = scheme_to_entry(self.scheme)
         own = {
@@ -406,3 +392,9 @@ class BootstrapSummary:
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(self.summary())}</pre>"
+
+
+def _neighbours(count: int, share: float) -> tuple[int, int]:
+    """Return the two places in ascending order, from 0, between which a quantile of `count` values lies."""
+    below = math.floor((count - 1) * share)
+    return below, min(below + 1, count - 1)

@@ -1,5 +1,7 @@
 //! Refits of weighted rows: a replicate is a pure function of (question, scheme, seed, group, replicate).
 
+use std::sync::Arc;
+
 use super::control::Control;
 use super::draw::{Design, Drawn, Scheme};
 use super::draws::{Draws, allocate};
@@ -19,8 +21,8 @@ use crate::solve::{Objective, Options, Rows, Scratch, Status, minimise};
 /// A resampling of fits already made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resampling {
-    /// How weights come about.
-    pub scheme: Scheme,
+    /// How weights come about; shared, because its table may be large.
+    pub scheme: Arc<Scheme>,
     /// First replicate.
     pub first: usize,
     /// Number of replicates per group.

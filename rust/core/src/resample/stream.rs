@@ -27,8 +27,8 @@ pub enum Purpose {
     Simulation = 5,
     /// Which rows a refit of the audit holds.
     AuditRows = 6,
-    /// What the targets of such a refit become.
-    AuditTargets = 7,
+    /// Which clusters a refit of the audit holds.
+    AuditClusters = 7,
     /// The noise of a future observation in a prediction band.
     Bands = 8,
 }
@@ -42,7 +42,7 @@ impl Purpose {
         Self::Checks,
         Self::Simulation,
         Self::AuditRows,
-        Self::AuditTargets,
+        Self::AuditClusters,
         Self::Bands,
     ];
 }
