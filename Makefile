@@ -17,12 +17,18 @@ endif
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml
 PY_SOURCES := python tests $(wildcard benches/*.py)
 MODULE := $(VENV)/.module
+# Packages and the modules beside them; the first line of each says what it is for.
+ROOMS := $(sort $(wildcard python/scaling_fast/*/__init__.py) \
+  $(filter-out %/__init__.py %/__main__.py,$(wildcard python/scaling_fast/*.py)))
 
 .DEFAULT_GOAL := help
 .PHONY: help env build test test-rust test-python deep lint lint-rust lint-python fmt bench bench-test docs-check audit clean
 
-help: ## List these commands
+help: ## List these commands and the rooms of the package
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\nThe rooms of python/scaling_fast:\n'
+	@awk 'FNR == 1 { n = split(FILENAME, part, "/"); gsub(/"""/, ""); \
+	  printf "  %-14s %s\n", part[n] == "__init__.py" ? part[n - 1] "/" : part[n], $$0 }' $(ROOMS)
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -46,11 +46,12 @@ def test_findings_fail_only_when_asked(tmp_path, monkeypatch):
 
 def test_advisory_findings_are_called_so_and_fail_nothing(tmp_path, monkeypatch):
     import scaling_fast as sf
+    import scaling_fast.auditing.run
 
     monkeypatch.chdir(tmp_path)
     done = sf.audit("cerebras2023", n=60)
     done.report["advisory"] = sorted({one.check for one in done.findings})
-    monkeypatch.setattr(sf, "audit", lambda *_, **__: done)
+    monkeypatch.setattr(scaling_fast.auditing.run, "audit", lambda *_, **__: done)
     lines = call("audit", "--fail-on", "amber").stdout.splitlines()[1:]
     assert all(line.partition("\t")[0].endswith(" (advisory)") for line in lines)
     assert any("\tR6, implied sample size\t" in line for line in lines)
@@ -98,11 +99,11 @@ def test_a_terminal_shows_the_verdict_the_answers_and_what_does_not_hold(tmp_pat
     monkeypatch.chdir(tmp_path)
     seen = watched("audit", *QUICK, COLUMNS="120", NO_COLOR="1")
     done = sf.audit("cerebras2023", n=60)
-    assert seen.startswith(f"verdict: {done.verdict}: ")
+    assert seen.startswith(f"verdict: {done.verdict}. ")
     for one in done.report["scopes"]:
         assert one["question"] in seen
     held = sum(one.severity == "green" for one in done.findings)
-    assert f"{held} hold; see the report" in seen
+    assert f"{held} findings are green; the report lists them" in seen
     shown = [line.split("│")[1].split()[:1] for line in seen.splitlines() if line.startswith("│")]
     order = [one[0] for one in shown if one and one[0] in ("red", "grey", "amber")]
     assert order == sorted(order, key=["red", "grey", "amber"].index)

@@ -22,7 +22,7 @@ def test_a_broken_installation_exits_3(monkeypatch):
     def broken():
         raise RuntimeError("no such unit")
 
-    monkeypatch.setattr(doctor, "_vector_unit", broken)
+    monkeypatch.setattr(doctor, "vector_unit", broken)
     result = call("doctor", "--json", code=3)
     entry = next(one for one in strict_json(result.stdout)["checks"] if one["state"] == "broken")
     assert "no such unit" in entry["value"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import numpy as np
@@ -60,13 +59,16 @@ def test_a_terminal_gets_an_aligned_table_and_no_colour_when_asked():
     assert "\t" not in seen
 
 
-def test_json_has_no_nan_and_keeps_every_digit():
-    from scaling_fast.cli.output import json_ready
+def test_json_has_no_nan_and_keeps_every_digit(capsys):
+    import datetime as dt
 
-    values = {"a": float("nan"), "b": [float("inf"), 0.1 + 0.2], "c": np.float64(1 / 3), 1: None}
-    ready = json_ready({**values, "frame": pl.DataFrame({"x": [float("nan"), 5e-324]})})
-    text = json.dumps(ready, allow_nan=False)
-    assert strict_json(text) == {
-        "a": None, "b": [None, 0.1 + 0.2], "c": 1 / 3, "1": None,
-        "frame": [{"x": None}, {"x": 5e-324}],
+    from scaling_fast.cli import output
+
+    day = dt.datetime(2024, 2, 29, 12, 30)
+    frame = pl.DataFrame({"x": [float("nan"), 5e-324], "when": [day, None]})
+    values = {"a": float("nan"), "b": [float("inf"), -np.inf, 0.1 + 0.2], "c": np.float64(1 / 3)}
+    output.emit_json({**values, 1: None, "frame": output.json_rows(frame)})
+    assert strict_json(capsys.readouterr().out) == {
+        "a": None, "b": ["inf", "-inf", 0.1 + 0.2], "c": 1 / 3, "1": None,
+        "frame": [{"x": None, "when": "2024-02-29T12:30:00"}, {"x": 5e-324, "when": None}],
     }  # fmt: skip

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from terminal import QUICK, command
+from terminal import QUICK, command, strict_json
 
 
 def test_a_closed_pipe_is_quiet():
@@ -22,29 +23,85 @@ def test_a_closed_pipe_is_quiet():
     assert run.returncode in {0, 141}  # 0 when all was written before the reader left
 
 
-def test_a_reader_that_left_before_the_first_line_gives_141():
+@pytest.fixture(params=["buffered", "unbuffered"])
+def environment(request):
+    """Return an environment in which Python does, or does not, buffer its own stdout."""
+    rest = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return rest if request.param == "buffered" else {**rest, "PYTHONUNBUFFERED": "1"}
+
+
+def shell(line, environment):
+    """Run a line of bash in which `$command` is the command."""
+    before = f"command={shlex.quote(' '.join(command()))}\n"
+    return subprocess.run(
+        ["bash", "-c", before + line],
+        capture_output=True, text=True, timeout=120, check=False, env=environment,
+    )  # fmt: skip
+
+
+ANSWERS = {
+    "table": "laws",
+    "json": "laws --json",
+    "version": "--version",
+    "help": "--help",
+    "help of a verb": "fit --help",
+}
+full_disk = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+
+
+@full_disk
+@pytest.mark.parametrize("words", ANSWERS.values(), ids=ANSWERS)
+def test_a_full_disk_is_said(words, environment):
+    run = shell(f"$command {words} >/dev/full", environment)
+    assert run.returncode == 2
+    said = "stdout cannot be written: No space left on device"
+    if "--json" in words:
+        entry = strict_json(run.stderr)["error"]
+        assert (entry["code"], entry["message"]) == ("file", said)
+    else:
+        assert run.stderr == f"error: {said}\n"
+
+
+@full_disk
+@pytest.mark.parametrize("words", ["laws", "laws --json", "--help", "laws nonsense"])
+def test_a_full_disk_under_both_streams_keeps_the_code(words, environment):
+    assert shell(f"$command {words} >/dev/full 2>/dev/full", environment).returncode == 2
+
+
+@full_disk
+def test_completions_on_a_full_disk_are_said(environment):
+    asked = {**environment, "_SCALING_FAST_COMPLETE": "bash_source"}
+    run = shell("$command >/dev/full", asked)
+    assert run.returncode == 2, run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("words", ["laws", "laws --json"])
+def test_a_disk_that_fills_on_the_way_loses_nothing_in_silence(words, environment, tmp_path):
+    whole = shell(f"$command {words}", environment).stdout
+    assert len(whole) > 4 * 1024
+    run = shell(f"cd '{tmp_path}' && ulimit -f 4 && $command {words} >out", environment)
+    assert (tmp_path / "out").stat().st_size == 4 * 1024
+    assert run.returncode == 2
+    assert "stdout cannot be written: File too large" in run.stderr
+
+
+@pytest.mark.parametrize("words", ANSWERS.values(), ids=ANSWERS)
+def test_a_reader_that_left_before_the_first_line_gives_141(words, environment):
     reader, writer = os.pipe()
     os.close(reader)
     run = subprocess.run(
-        command("laws"), stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120, check=False
-    )
+        [*command(), *words.split()],
+        stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120, check=False, env=environment,
+    )  # fmt: skip
     os.close(writer)
     assert (run.returncode, run.stderr) == (141, "")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_said():
-    with Path("/dev/full").open("w") as full:
-        run = subprocess.run(
-            command("laws"),
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-    assert run.returncode == 2
-    assert run.stderr.startswith("error: ")
+def test_a_large_answer_is_quiet_when_its_reader_leaves(environment):
+    run = shell("$command laws --json | head -c 100; exit ${PIPESTATUS[0]}", environment)
+    assert run.stdout.startswith("{")
+    assert (run.returncode, run.stderr) in {(0, ""), (141, "")}
 
 
 @pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-"])
