@@ -108,8 +108,8 @@ def test_as_many_runs_at_every_budget_tilt_nothing():
     truth = {"E": 1.8, "A": 480.0, "alpha": 0.35, "B": 2100.0, "beta": 0.37}
     runs = sf.datasets.simulate("chinchilla", truth, design, noise=0.002, seed=1)
     found = sf.allocation.approach1(runs)
-    curse = next(one for one in found.findings if one.code == "winners_curse")
-    assert curse.sentence.startswith("picking the best run does not tilt")
+    curse = next(finding for finding in found.findings if finding.code == "winners_curse")
+    assert curse.sentence.startswith("picking the best run does not change")
     assert curse.statistic == 0.0
     assert f"         {curse.advice}" in found.summary()
     both = sf.approaches(runs, n=20)
