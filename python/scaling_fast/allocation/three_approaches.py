@@ -178,7 +178,7 @@ def approaches(
     DataError
         For a frame that cannot be used, or fewer than two budgets with a minimum.
     ParameterError
-        For an option outside what is legal.
+        For an illegal option.
 
     Notes
     -----

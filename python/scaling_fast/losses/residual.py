@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from scaling_fast.errors import ParameterError, quote
 from scaling_fast.losses.registry import WITH_SCALE
