@@ -10,8 +10,9 @@ import zipfile
 import numpy as np
 import pytest
 
+from saved import file_of
+
 import scaling_fast as sf
-from scaling_fast.loading import to_bytes
 
 
 def small():
@@ -32,7 +33,7 @@ def survives(raw, path):
 def test_any_altered_byte_is_refused(tmp_path):
     """X12: every byte of the file, one bit each; what is no content may not change the result."""
     fit = small()
-    raw = to_bytes(fit)
+    raw = file_of(fit)
     path = tmp_path / "fit.scaling"
     quiet = []
     for place in range(0, len(raw), 7):
@@ -49,7 +50,7 @@ def test_any_altered_byte_is_refused(tmp_path):
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.6, 0.9, 0.999])
 def test_a_truncated_file_is_refused(tmp_path, share):
     """X12."""
-    raw = to_bytes(small())
+    raw = file_of(small())
     assert not survives(raw[: int(share * len(raw))], tmp_path / "fit.scaling")
 
 
@@ -88,4 +89,4 @@ def rewritten(raw, change):
 )
 def test_another_version_or_content_is_refused(tmp_path, change):
     """X12: a file of the future, or one whose parts do not belong together."""
-    assert not survives(rewritten(to_bytes(small()), change), tmp_path / "fit.scaling")
+    assert not survives(rewritten(file_of(small()), change), tmp_path / "fit.scaling")

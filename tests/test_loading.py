@@ -19,11 +19,12 @@ import pytest
 from decaying import X, Y
 from power_runs import LAW
 
+from saved import file_of
+
 import scaling_fast as sf
 import scaling_fast.datasets
 from scaling_fast.auditing.result import Audit
 from scaling_fast.errors import CheckpointError
-from scaling_fast.loading import to_bytes
 
 FRAME = {
     "x": X,
@@ -214,9 +215,9 @@ def test_a_grouped_bootstrap_comes_back_as_it_was(grouped, tmp_path):
 def test_equal_results_are_equal_files(runs, fit, tmp_path):
     """Nothing of the clock, the process or the path is in the bytes."""
     again = sf.fit(runs, "chinchilla", weights="w")
-    assert to_bytes(again) == to_bytes(fit)
+    assert file_of(again) == file_of(fit)
     boots = [sf.bootstrap(one, n=20, threads=threads) for one, threads in ((fit, 1), (again, 2))]
-    assert to_bytes(boots[0]) == to_bytes(boots[1])
+    assert file_of(boots[0]) == file_of(boots[1])
     fit.save(tmp_path / "one.scaling")
     sf.load(tmp_path / "one.scaling").save(tmp_path / "two.scaling")
     assert (tmp_path / "one.scaling").read_bytes() == (tmp_path / "two.scaling").read_bytes()
@@ -224,7 +225,7 @@ def test_equal_results_are_equal_files(runs, fit, tmp_path):
 
 def test_a_file_holds_json_and_arrow_only(fit):
     """X14: nothing that could run."""
-    with zipfile.ZipFile(io.BytesIO(to_bytes(fit))) as archive:
+    with zipfile.ZipFile(io.BytesIO(file_of(fit))) as archive:
         names = archive.namelist()
         entry = json.loads(archive.read("result.json"))
     assert "result.json" in names

@@ -19,7 +19,7 @@ def test_as_many_runs_at_every_budget_tilt_nothing():
     runs = sf.datasets.simulate("chinchilla", truth, design, noise=0.002, seed=1)
     found = sf.allocation.approach1(runs)
     curse = next(one for one in found.findings if one.code == "winners_curse")
-    assert curse.sentence.startswith("picking the best run does not tilt")
+    assert curse.sentence.startswith("picking the best run does not change")
     assert curse.statistic == 0.0
     assert f"         {curse.advice}" in found.summary()
     both = sf.approaches(runs, n=20)

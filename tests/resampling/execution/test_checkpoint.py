@@ -18,6 +18,7 @@ import pytest
 
 import scaling_fast as sf
 from scaling_fast.resampling.execution import checkpoint
+from scaling_fast.resampling.execution.jobs import Job
 from scaling_fast.resampling.execution.messages import unpacked
 
 X = np.geomspace(1.0, 1e4, 20)
@@ -69,7 +70,7 @@ def no_work(*_, **__):
 
 
 def test_a_finished_run_is_read_and_not_computed_again(fit, want, kept, monkeypatch):
-    monkeypatch.setattr(sf.resampling.Job, "here", no_work)
+    monkeypatch.setattr(Job, "here", no_work)
     boot = again(fit, kept)
     assert boot.digest == want.digest
     assert boot.draws.equals(want.draws)
@@ -253,7 +254,7 @@ def test_a_full_disk_leaves_the_result_with_the_exception(fit, want, tmp_path, m
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
 def test_a_folder_that_cannot_be_written_is_refused_before_any_work(fit, tmp_path, monkeypatch):
-    monkeypatch.setattr(sf.resampling.Job, "here", no_work)
+    monkeypatch.setattr(Job, "here", no_work)
     with pytest.raises(sf.errors.CheckpointError) as raised:
         again(fit, tmp_path / "a\0b")
     assert raised.value.code == "write"

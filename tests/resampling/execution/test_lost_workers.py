@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 
 import scaling_fast as sf
-from scaling_fast.resampling.execution import jobs as tasks
+from scaling_fast.fitting.estimates import Estimates
+from scaling_fast.resampling.execution import worker
 from scaling_fast.resampling.execution.jobs import Job
 from scaling_fast.resampling.execution.messages import Foreign, packed, seal, unpacked
 from scaling_fast.resampling.execution.worker import run
+from scaling_fast.resampling.plan import plan_for
 
 X = np.geomspace(1.0, 1e4, 20)
 Y = (1.5 + 3.0 * X**-0.4) * np.exp(0.01 * np.random.default_rng(1).normal(size=20))
@@ -166,7 +168,7 @@ def test_an_error_of_ours_is_raised_once_and_not_retried(fit, monkeypatch):
     def broken(*_):
         raise sf.errors.ParameterError("threads must be fewer", code="threads", param="threads")
 
-    monkeypatch.setattr(tasks, "_computed", broken)
+    monkeypatch.setattr(worker, "_computed", broken)
     moody = Moody()
     with pytest.raises(sf.errors.ParameterError, match="fewer") as raised:
         sf.bootstrap(fit, n=N, executor=moody, shards=1)
@@ -174,30 +176,18 @@ def test_an_error_of_ours_is_raised_once_and_not_retried(fit, monkeypatch):
 
 
 def test_a_worker_of_another_version_is_refused(fit):
-    call = {
-        "params": np.array([[1.0, 1.0, 1.0]]),
-        "kind": "pairs",
-        "table": None,
-        "seed": 0,
-        "starts": 0,
-    }
-    words, arrays = unpacked("task", Job(fit.request, call).to_bytes())
-    question = packed("task", words | {"version": "99.0.0"}, arrays)
-    job = Job(fit.request, call)
+    estimates = Estimates(fit.request, np.array([[1.0, 1.0, 1.0]]))
+    job = Job(estimates, plan_for(estimates, sf.Pairs()), seed=0, starts=0)
+    header, arrays = unpacked("task", job.to_bytes())
+    question = packed("task", header | {"version": "99.0.0"}, arrays)
     with pytest.raises(sf.errors.ResourceError, match=r"99\.0\.0") as raised:
         job.answer(run(question, job.part(0, 10, 1)), seal(question, job.part(0, 10, 1)))
     assert raised.value.code == "version"
 
 
 def test_a_task_that_was_altered_is_refused(fit):
-    call = {
-        "params": np.array([[1.5, 3.0, 0.4]]),
-        "kind": "pairs",
-        "table": None,
-        "seed": 0,
-        "starts": 0,
-    }
-    job = Job(fit.request, call)
+    estimates = Estimates(fit.request, np.array([[1.5, 3.0, 0.4]]))
+    job = Job(estimates, plan_for(estimates, sf.Pairs()), seed=0, starts=0)
     question, part = job.to_bytes(), job.part(0, 10, 1)
     asked = seal(question, part)
     job.answer(run(question, part), asked)
