@@ -34,7 +34,7 @@ def found(severity="amber", **fields):
 @given(st.lists(st.sampled_from(SEVERITIES), min_size=1))
 def test_red_outranks_grey_outranks_amber_outranks_green(severities):
     expected = min(severities, key=SEVERITIES.index)
-    assert worst(found(one) for one in severities) == expected
+    assert worst(found(severity) for severity in severities) == expected
 
 
 def test_nothing_assessed_is_grey():

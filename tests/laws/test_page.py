@@ -37,8 +37,8 @@ def test_the_page_names_every_measure_of_a_need():
 
     from scaling_fast.laws.need import Measure
 
-    for one in get_args(Measure):
-        assert f"`{one}`" in PAGE
+    for measure in get_args(Measure):
+        assert f"`{measure}`" in PAGE
 
 
 def test_the_functions_of_the_page_can_be_called():
