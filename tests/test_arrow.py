@@ -89,7 +89,7 @@ def want(curves):
 
 
 def joined(batches):
-    return pl.concat([pl.DataFrame(pl.from_arrow(one)) for one in batches])
+    return pl.concat([pl.DataFrame(pl.from_arrow(batch)) for batch in batches])
 
 
 @pytest.mark.parametrize("size", [1, 5, 12, 100, 10_000])
@@ -98,7 +98,7 @@ def test_any_cut_into_batches_gives_the_same_fits(curves, want, size, rows):
     fitter = sf.arrow.batch_fitter(LAW, by="task", columns={"x": "x"}, rows=rows)
     batches = curves.to_arrow().to_batches(max_chunksize=size)
     got = list(fitter(iter(batches)))
-    assert all(isinstance(one, pa.RecordBatch) for one in got)
+    assert all(isinstance(batch, pa.RecordBatch) for batch in got)
     assert joined(got).equals(want)
 
 
@@ -128,7 +128,7 @@ def test_the_schema_for_spark_is_that_of_the_batches(curves):
     for options in ({}, {"loss": sf.StudentT(4.0)}):
         fitter = sf.arrow.batch_fitter(law, by="task", **options)
         [batch] = fitter(iter(curves.head(24).to_arrow().to_batches()))
-        words = [one.split() for one in fitter.ddl("task bigint").split(", ")]
+        words = [column.split() for column in fitter.ddl("task bigint").split(", ")]
         assert [name for name, _ in words] == batch.schema.names
         kinds = {"bigint": pa.int64(), "double": pa.float64(), "string": pa.large_string()}
         assert [kinds[kind] for _, kind in words] == batch.schema.types
@@ -181,7 +181,7 @@ def test_memory_holds_a_batch_and_not_the_whole():
 
         tracemalloc.start()
         try:
-            assert sum(one.num_rows for one in fitter(batches())) == 50 * parts
+            assert sum(batch.num_rows for batch in fitter(batches())) == 50 * parts
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()

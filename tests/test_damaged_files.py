@@ -9,7 +9,6 @@ import zipfile
 
 import numpy as np
 import pytest
-
 from saved import file_of
 
 import scaling_fast as sf

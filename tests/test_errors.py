@@ -39,7 +39,7 @@ ERRORS = [
 
 @pytest.mark.parametrize("call", ERRORS)
 @pytest.mark.parametrize(
-    "again", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))]
+    "again", [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))]
 )
 def test_copies_of_errors_keep_their_place(call, again):
     with pytest.raises(sf.ScalingError) as caught:
@@ -82,7 +82,7 @@ def test_attributes_are_none_unless_said(kind):
 
 
 def test_a_callers_errors_are_value_errors_and_ours_are_not():
-    assert all(issubclass(one, ValueError) for one in CLASSES[:-1])
+    assert all(issubclass(kind, ValueError) for kind in CLASSES[:-1])
     assert issubclass(errors.InternalError, RuntimeError)
     assert not issubclass(errors.InternalError, errors.ScalingError)
 
@@ -98,7 +98,7 @@ def test_a_convergence_error_carries_the_fit_there_is():
 )
 def test_names_cannot_colour_a_terminal_or_reverse_a_line(name):
     for text in (quote(name), str(errors.DataError(f"column {name} is odd"))):
-        assert all(one.isprintable() or one == "\n" for one in text)
+        assert all(character.isprintable() or character == "\n" for character in text)
     assert quote(name).isprintable()
 
 

@@ -18,7 +18,6 @@ import polars as pl
 import pytest
 from decaying import X, Y
 from power_runs import LAW
-
 from saved import file_of
 
 import scaling_fast as sf
@@ -45,7 +44,7 @@ def good():
 
 
 @pytest.mark.parametrize(
-    "again", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))]
+    "again", [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))]
 )
 def test_copies_of_results_and_laws_are_equal(good, again):
     other = again(good)
@@ -216,7 +215,9 @@ def test_equal_results_are_equal_files(runs, fit, tmp_path):
     """Nothing of the clock, the process or the path is in the bytes."""
     again = sf.fit(runs, "chinchilla", weights="w")
     assert file_of(again) == file_of(fit)
-    boots = [sf.bootstrap(one, n=20, threads=threads) for one, threads in ((fit, 1), (again, 2))]
+    boots = [
+        sf.bootstrap(source, n=20, threads=threads) for source, threads in ((fit, 1), (again, 2))
+    ]
     assert file_of(boots[0]) == file_of(boots[1])
     fit.save(tmp_path / "one.scaling")
     sf.load(tmp_path / "one.scaling").save(tmp_path / "two.scaling")
@@ -229,7 +230,7 @@ def test_a_file_holds_json_and_arrow_only(fit):
         names = archive.namelist()
         entry = json.loads(archive.read("result.json"))
     assert "result.json" in names
-    assert all(one == "result.json" or one.endswith(".arrow") for one in names)
+    assert all(name == "result.json" or name.endswith(".arrow") for name in names)
     assert entry["schema"] == "scaling-fast/1"
 
 
@@ -242,7 +243,9 @@ def test_an_existing_file_is_kept(fit, tmp_path):
     assert path.read_text() == "mine"
     fit.save(path, force=True)
     assert sf.load(path).table.equals(fit.table)
-    assert [one.name for one in tmp_path.iterdir()] == ["fit.scaling"], "no part file stays behind"
+    assert [path.name for path in tmp_path.iterdir()] == ["fit.scaling"], (
+        "no part file stays behind"
+    )
 
 
 def test_a_folder_that_is_not_there_is_a_checkpoint_error(fit, tmp_path):

@@ -18,14 +18,14 @@ def test_as_many_runs_at_every_budget_tilt_nothing():
     truth = {"E": 1.8, "A": 480.0, "alpha": 0.35, "B": 2100.0, "beta": 0.37}
     runs = sf.datasets.simulate("chinchilla", truth, design, noise=0.002, seed=1)
     found = sf.allocation.approach1(runs)
-    curse = next(one for one in found.findings if one.code == "winners_curse")
+    curse = next(finding for finding in found.findings if finding.code == "winners_curse")
     assert curse.sentence.startswith("picking the best run does not change")
     assert curse.statistic == 0.0
     assert f"         {curse.advice}" in found.summary()
     both = sf.approaches(runs, n=20)
-    for one in both.findings:
-        assert one.sentence in both.summary()
-        assert one.advice in both.summary()
+    for finding in both.findings:
+        assert finding.sentence in both.summary()
+        assert finding.advice in both.summary()
 
 
 def test_expected_best_of_several():
@@ -60,7 +60,7 @@ def test_the_winners_curse_is_that_of_a_simulation():
         loss[m // 2] = 1.9  # a winner inside, so that every budget is used
         rows.append(pl.DataFrame({"N": n, "D": c / 6 / n, "loss": loss}))
     found = sf.allocation.approach1(pl.concat(rows))
-    (curse,) = [one for one in found.findings if one.code == "winners_curse"]
+    (curse,) = [finding for finding in found.findings if finding.code == "winners_curse"]
     assert curse.evidence["growth_of_e_m"] == pytest.approx(np.polyfit(ln_c, e_m, 1)[0], rel=1e-9)
     assert curse.statistic == -curse.evidence["sigma"] * curse.evidence["growth_of_e_m"]
     assert curse.severity == "amber"
@@ -68,7 +68,7 @@ def test_the_winners_curse_is_that_of_a_simulation():
 
 def test_without_repeats_the_winners_curse_is_grey():
     found = sf.allocation.approach1(isoflop_runs(0.3, 0.3, points=3))
-    (grey,) = [one for one in found.findings if one.severity == "grey"]
+    (grey,) = [finding for finding in found.findings if finding.severity == "grey"]
     assert grey.code == "winners_curse_unknown"
 
 

@@ -98,7 +98,7 @@ def test_approach_2_reports_its_bias_for_the_given_surface():
     assert bias == pytest.approx(
         sf.allocation.isoflop_bias(SURFACE | {"alpha": 0.34, "beta": 0.28}, factor=8).d_star
     )
-    (finding,) = [one for one in found.findings if one.code == "parabola_bias"]
+    (finding,) = [finding for finding in found.findings if finding.code == "parabola_bias"]
     assert finding.severity == "amber"
     assert finding.statistic == pytest.approx(bias[0])
 
@@ -195,7 +195,9 @@ def test_the_unit_of_the_loss_changes_no_optimum(unit):
 
 def test_sizes_over_many_decades_are_no_parabola():
     found = sf.allocation.approach2(isoflop_runs(0.34, 0.28, factor=1e7))
-    assert [one.severity for one in found.findings if one.code == "parabola_too_wide"] == ["red"]
+    assert [
+        finding.severity for finding in found.findings if finding.code == "parabola_too_wide"
+    ] == ["red"]
     assert found.table["bias"].null_count() == 5
 
 

@@ -49,12 +49,14 @@ def draws_of(found, approach):
 
 def test_each_approach_is_what_it_is_alone(runs, found):
     alone = (sf.allocation.approach1(runs), sf.allocation.approach2(runs))
-    for place, one in enumerate(alone, 1):
+    for place, approach in enumerate(alone, 1):
         table = found.table.filter(approach=place)
         for name in ("a", "b"):
-            assert table.filter(quantity=name)["estimate"].item() == one.exponents[name]
+            assert table.filter(quantity=name)["estimate"].item() == approach.exponents[name]
         stars = table.filter(pl.col("flops") == 1e24)
-        assert stars["estimate"].to_list() == pytest.approx(list(one.at(1e24).values()), rel=1e-9)
+        assert stars["estimate"].to_list() == pytest.approx(
+            list(approach.at(1e24).values()), rel=1e-9
+        )
     surface = sf.fit(runs, "chinchilla")
     third = found.table.filter(approach=3)
     assert third.filter(quantity="a")["estimate"].item() == surface.derived["a"]
@@ -129,7 +131,7 @@ def test_intervals_are_percentiles_of_the_draws(found):
 
 
 def test_the_three_agree_on_a_surface_they_all_fit(found):
-    assert not [one for one in found.findings if one.code == "approaches_disagree"]
+    assert not [finding for finding in found.findings if finding.code == "approaches_disagree"]
     for lower, upper in found.table.filter(quantity="a").select("lower", "upper").iter_rows():
         assert lower < A_TRUE < upper
 
@@ -147,10 +149,12 @@ def test_windows_that_drift_make_parabolas_disagree_with_the_surface():
     found = sf.approaches({"N": n, "D": d, "loss": loss}, n=300)
     row = found.disagreement.filter(quantity="a", first=2, second=3).row(0, named=True)
     assert abs(row["z"]) > 3
-    assert [one for one in found.findings if one.code == "approaches_disagree"]
+    assert [finding for finding in found.findings if finding.code == "approaches_disagree"]
     # The known bias on the fitted surface is that very difference.
     (bias,) = [
-        one for one in found.findings if one.code == "bias_on_surface" and one.check == "approach 2"
+        finding
+        for finding in found.findings
+        if finding.code == "bias_on_surface" and finding.check == "approach 2"
     ]
     assert bias.severity == "amber"
     assert bias.statistic == pytest.approx(row["difference"], abs=3 * row["error"])
@@ -167,8 +171,12 @@ def test_replicates_without_a_line_keep_their_row_and_are_counted():
     assert counted["count"].sum() == failed.height > 10
     assert failed["a"].is_nan().all()
     assert math.isnan(found.table.filter(approach=2, quantity="a")["lower"].item())
-    red = [one for one in found.findings if one.code == "failures" and one.severity == "red"]
-    assert {one.check for one in red} >= {"approach 2"}
+    red = [
+        finding
+        for finding in found.findings
+        if finding.code == "failures" and finding.severity == "red"
+    ]
+    assert {finding.check for finding in red} >= {"approach 2"}
     assert "no interval" in found.summary()
 
 

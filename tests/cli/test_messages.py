@@ -57,7 +57,7 @@ from scaling_fast.cli.command import main
         (["datasets", "chinchila"], "did you mean `chinchilla`?"),
         (["datasets", "--download"], "name"),
     ],
-    ids=lambda one: " ".join(one[:1] + one[-2:]) if isinstance(one, list) else "",
+    ids=lambda given: " ".join(given[:1] + given[-2:]) if isinstance(given, list) else "",
 )
 def test_a_question_that_cannot_be_asked_exits_2_with_one_sentence(runs, words, says):
     Path("notes.txt").write_text("hello")
@@ -93,8 +93,8 @@ def test_errors_are_said_in_the_words_of_a_terminal(runs):
         ([runs, *COLUMNS, "--threads", "0"], ("--threads must",)),
     ):
         message = error_of(call("fit", words[0], "chinchilla", *words[1:], "--json", code=2))
-        for one in says:
-            assert one in message["message"]
+        for word in says:
+            assert word in message["message"]
         assert "['" not in message["message"]
         assert 'nulls="' not in message["message"]
     quoted = 'note,params,tokens,loss\n"a\nb",1e8,1e9,3.1\nc,2e8,,3.0\n'

@@ -15,7 +15,7 @@ import scaling_fast as sf
 def rungs():
     rng = np.random.default_rng(13)
     grid = [(n, n * m) for n in (1.9e8, 3.7e8, 7.6e8, 1.3e9) for m in (20, 40, 100, 200)]
-    n, d = (np.array(one) for one in zip(*grid, strict=True))
+    n, d = (np.array(column) for column in zip(*grid, strict=True))
     task = (0.6 + 300 / n**0.3 + 700 / d**0.32) * np.exp(0.002 * rng.standard_normal(16))
     score = 0.25 + 0.7 / (1 + np.exp(4 * (task - 1.6))) + 0.003 * rng.standard_normal(16)
     return pl.DataFrame({"N": n, "D": d, "task_loss": task, "accuracy": score})

@@ -107,7 +107,9 @@ def test_a_local_fit_of_a_likelihood_never_ends_above_its_start(loss):
     found = sf.fit(data, "hill", loss=loss)
     random = np.random.default_rng(3)
     for _ in range(12):
-        start = {one: v * np.exp(0.3 * random.standard_normal()) for one, v in found.params.items()}
+        start = {
+            name: v * np.exp(0.3 * random.standard_normal()) for name, v in found.params.items()
+        }
         before = found.objective_at(start)
         local = sf.fit(data, "hill", loss=loss, starts=start)
         assert local.objective <= before + 1e-9 * abs(before)

@@ -112,4 +112,4 @@ def test_a_mistyped_name_in_columns_is_refused():
 def test_a_parameter_that_resembles_a_column_is_pointed_out():
     frame = {"N": SIZES, "tokens": SIZES[::-1].copy(), "loss": LOSSES}
     fit = sf.fit(frame, "E + A/N**alpha + B/token", columns={"N": "N"})
-    assert "parameter_like_column" in [one.code for one in fit.findings]
+    assert "parameter_like_column" in [finding.code for finding in fit.findings]

@@ -45,7 +45,7 @@ def test_bounds_hold_and_are_reported(runs, fit):
         runs, LAW, columns=COLUMNS, loss=sf.Squared(), params={"alpha": sf.Param(fixed=cap)}
     )
     assert bounded.objective == pytest.approx(fixed.objective, rel=1e-10)
-    assert any(one.code == "at_bound" for one in bounded.findings)
+    assert any(finding.code == "at_bound" for finding in bounded.findings)
     # scipy's bounded solver ends at the same place
     x, y = runs["x"].to_numpy(), runs["loss"].to_numpy()
     peer = optimize.least_squares(
@@ -166,7 +166,7 @@ def test_bounds_that_exclude_the_data_end_with_a_status():
 
 
 def test_everything_fixed_is_only_an_evaluation_or_refused():
-    fixed = {one: sf.Param(fixed=value) for one, value in BIG.items()}
+    fixed = {name: sf.Param(fixed=value) for name, value in BIG.items()}
     try:
         got = fit(params=fixed)
     except sf.ScalingError as error:

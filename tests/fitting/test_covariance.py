@@ -80,7 +80,7 @@ def written_out(fit, weights, cluster=None, kind="sandwich"):
         meat = (jacobian * (weights * psi**2)[:, None]).T @ jacobian
         return n / (n - p) * bread @ meat @ bread
     scores = jacobian * (weights * psi)[:, None]
-    sums = np.array([scores[cluster == one].sum(axis=0) for one in np.unique(cluster)])
+    sums = np.array([scores[cluster == label].sum(axis=0) for label in np.unique(cluster)])
     return len(sums) / (len(sums) - 1) * bread @ sums.T @ sums @ bread
 
 
@@ -157,7 +157,7 @@ def test_no_degree_of_freedom_is_an_error():
     assert fit.converged
     with pytest.raises(sf.errors.DataError, match="degree"):
         fit.cov()
-    assert any(one.code == "no_dof" for one in fit.findings)
+    assert any(finding.code == "no_dof" for finding in fit.findings)
 
 
 @pytest.mark.parametrize("loss", [sf.Cauchy(0.02), sf.Tukey(0.09)], ids=repr)

@@ -17,7 +17,7 @@ import scaling_fast as sf
 def test_as_many_rows_as_parameters_is_exact_and_says_so():
     got = fit(CLEAN[::4], X[::4])
     assert got.params["alpha"] == pytest.approx(0.4, rel=1e-9)
-    assert "no_dof" in [one.code for one in got.findings]
+    assert "no_dof" in [finding.code for finding in got.findings]
     error = refusal(got.interval)
     assert error.code == "no_dof"
 
@@ -36,7 +36,7 @@ def test_constant_second_column_names_its_parameters():
     got = sf.fit(frame, "E + A/N**alpha + B/D**beta")
     assert not got.converged
     assert not got.is_global
-    lost = next(one for one in got.findings if one.code == "not_identified")
+    lost = next(finding for finding in got.findings if finding.code == "not_identified")
     assert {"B", "beta"} <= set(lost.evidence["parameters"])
     assert "alpha" not in lost.evidence["parameters"]
 
@@ -46,7 +46,7 @@ def test_constant_y_identifies_its_level_alone(loss):
     got = fit(np.full(12, 3.0), loss=loss)
     assert got.predict({"x": X})["prediction"].to_list() == pytest.approx([3.0] * 12, rel=1e-9)
     assert not got.converged, "alpha can be anything where A is 0"
-    lost = next(one for one in got.findings if one.code == "not_identified")
+    lost = next(finding for finding in got.findings if finding.code == "not_identified")
     assert "alpha" in lost.evidence["parameters"]
 
 
@@ -79,8 +79,8 @@ def test_perfect_data_are_recovered_and_resampled(loss, residual):
     for name, value in zip(NAMES, (1.5, 3.0, 0.4), strict=True):
         assert got.params[name] == pytest.approx(value, rel=1e-10)
     assert got.objective >= 0
-    for one in (got.certificate.gradient, got.certificate.decrease, got.certificate.multiplier):
-        assert math.isfinite(one)
+    for number in (got.certificate.gradient, got.certificate.decrease, got.certificate.multiplier):
+        assert math.isfinite(number)
     boot = sf.bootstrap(got, n=300)
     assert boot.failures.height == 0 or boot.failures["count"].sum() <= 3
     for method in ("percentile", "basic", "normal"):
@@ -96,5 +96,5 @@ def test_a_line_of_optima_is_no_optimum():
     got = fit(law="A*x**(-alpha)")
     assert not got.converged
     assert {"A", "alpha"} <= {
-        name for one in got.findings for name in one.evidence.get("parameters", ())
+        name for finding in got.findings for name in finding.evidence.get("parameters", ())
     }

@@ -21,7 +21,7 @@ def runs(x, *, law="power_offset", truth=None, seed=3):
 
 
 def poor(fit):
-    return [one for one in fit.findings if one.code == "design"]
+    return [finding for finding in fit.findings if finding.code == "design"]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_each_measure_is_what_it_says_in_every_group(need, expected):
 def test_a_poor_design_is_a_finding_that_names_what_is_missing_and_how_to_mend_it():
     fit = sf.fit(runs(np.geomspace(1e8, 1e9, 8)), "power_offset")
     found = poor(fit)
-    decades = next(one for one in found if one.evidence["measure"] == "decades")
+    decades = next(finding for finding in found if finding.evidence["measure"] == "decades")
     assert decades.severity == "amber"
     assert decades.sentence == (
         "x spans 1 decade, power_offset asks for at least 1.5 decades of x; otherwise E "
@@ -102,14 +102,14 @@ def test_needs_are_measured_at_the_fitted_parameters():
     x = np.geomspace(1, 1e4, 24)
     truth = {"E": 0.1, "B": 5.0, "c0": 0.1, "c1": 1.5, "f1": 0.05, "d1": float(x[-2])}
     fit = sf.fit(runs(x, law="bnsl", truth=truth), "bnsl", starts=truth)
-    assert [one.evidence["of"] for one in poor(fit)] == ["x - d1"]
+    assert [finding.evidence["of"] for finding in poor(fit)] == ["x - d1"]
     assert "above d1" in poor(fit)[0].sentence
 
 
 def test_a_law_of_ones_own_has_needs():
     law = sf.Law("E + A*x**(-alpha)", needs=[Need("levels", 20, "x", label="scales")])
     fit = sf.fit(runs(np.geomspace(1e5, 1e9, 12)), law)
-    assert [one.sentence for one in poor(fit)] == [
+    assert [finding.sentence for finding in poor(fit)] == [
         "the design has 12 values of scales, the law asks for at least 20 values of scales: "
         "add rows at other values of scales"
     ]
@@ -118,7 +118,7 @@ def test_a_law_of_ones_own_has_needs():
 def test_rows_on_one_side_of_a_formula_are_counted_and_asked_for():
     law = sf.Law("E + A*x**(-alpha)", needs=[Need("positive", 2, "x - 5e8")])
     fit = sf.fit(runs(np.geomspace(1e5, 1e9, 12)), law)
-    assert [one.sentence for one in poor(fit)] == [
+    assert [finding.sentence for finding in poor(fit)] == [
         "1 row lies where x - 5e8 > 0, the law asks for at least 2 rows where x - 5e8 > 0: "
         "add rows where x - 5e8 > 0"
     ]
@@ -128,8 +128,10 @@ def test_groups_are_measured_each_for_itself():
     wide, narrow = runs(np.geomspace(1e5, 1e9, 12)), runs(np.geomspace(1e8, 1e9, 12))
     both = pl.concat([wide.with_columns(g=pl.lit("a")), narrow.with_columns(g=pl.lit("b"))])
     fit = sf.fit(both, "power_offset", by="g")
-    sentences = [one.sentence for one in poor(fit)]
-    assert any("in 1 of 2 groups (the worst: x spans 1 decade)" in one for one in sentences)
+    sentences = [finding.sentence for finding in poor(fit)]
+    assert any(
+        "in 1 of 2 groups (the worst: x spans 1 decade)" in sentence for sentence in sentences
+    )
 
 
 def test_needs_travel_with_the_law_and_the_fit(tmp_path):

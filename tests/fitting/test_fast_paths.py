@@ -15,7 +15,7 @@ DELTA = 1e-3
 def recomputed(draws, runs, index):
     """Return the objective of every replicate from its parameters, in numpy alone."""
     floor, a, b, alpha, beta = draws.select(NAMES).to_numpy().T[:, :, None]
-    n, d, loss = (runs[one].to_numpy()[None] for one in ("N", "D", "loss"))
+    n, d, loss = (runs[name].to_numpy()[None] for name in ("N", "D", "loss"))
     r = np.abs(np.log(np.abs(floor) + a * n**-alpha + b * d**-beta) - np.log(loss))
     terms = np.where(r <= DELTA, 0.5 * r * r, DELTA * (r - 0.5 * DELTA))
     return np.take_along_axis(terms, index, axis=1).sum(axis=1)
@@ -34,7 +34,7 @@ def test_warm_pairs_refits_reach_what_nine_starts_of_the_plain_law_reach():
     warm = sf.bootstrap(quick, scheme, progress=False).draws
     searched = sf.bootstrap(slow, scheme, starts=9, progress=False).draws
     assert (warm["status"] == "converged").all()
-    ours, theirs = (recomputed(one, runs, index) for one in (warm, searched))
+    ours, theirs = (recomputed(draws, runs, index) for draws in (warm, searched))
     best = np.fmin(ours, theirs)
     gap = (ours - best) / best
     assert np.mean(gap <= 1e-9) >= 0.999
@@ -52,7 +52,7 @@ def test_bayesian_refits_that_move_far_agree_with_the_plain_law():
     slow = sf.fit(runs, PLAIN, target="loss", loss=loss, residual="log", params=params)
     weights = np.random.default_rng(7).dirichlet(np.ones(14), 300) * 14
     ours, plain = (
-        sf.bootstrap(one, sf.Weights(weights), progress=False).draws for one in (quick, slow)
+        sf.bootstrap(fit, sf.Weights(weights), progress=False).draws for fit in (quick, slow)
     )
     for draws in (ours, plain):
         assert (draws["status"] == "converged").all()

@@ -19,7 +19,7 @@ RIDGES = [
 
 
 @pytest.mark.parametrize("loss", [sf.Huber(1e-3), sf.Squared()], ids=repr)
-@pytest.mark.parametrize(("law", "lost", "known"), RIDGES, ids=[one[0] for one in RIDGES])
+@pytest.mark.parametrize(("law", "lost", "known"), RIDGES, ids=[case[0] for case in RIDGES])
 def test_parameters_the_rows_cannot_tell_are_named(law, lost, known, loss):
     fit = sf.fit({"x": X, "loss": Y}, law, loss=loss)
     assert not fit.converged

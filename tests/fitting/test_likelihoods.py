@@ -61,7 +61,7 @@ def joint(frame, loss, weights=None, sigma=1.0):
 
 
 def point_of(fit):
-    return [*(fit.params[one] for one in NAMES), math.log(fit.scale)]
+    return [*(fit.params[name] for name in NAMES), math.log(fit.scale)]
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)
@@ -224,7 +224,7 @@ def test_data_without_noise_have_no_scale_and_say_so(loss, residual):
     assert fit.status == "degenerate"
     assert fit.objective == -math.inf
     assert fit.scale == 0.0
-    assert [one.code for one in fit.findings if one.severity == "red"] == ["no_scale"]
+    assert [finding.code for finding in fit.findings if finding.severity == "red"] == ["no_scale"]
     for name, value in TRUTH.items():
         assert fit.params[name] == pytest.approx(value, rel=1e-6)
     boot = sf.bootstrap(fit, n=20)
@@ -251,7 +251,7 @@ def test_student_t_has_no_maximum_where_p_rows_outweigh_its_tails():
 def test_one_wild_row_moves_a_student_t_fit_little():
     frame = runs()
     wild = frame.with_columns(loss=pl.when(pl.int_range(40) == 20).then(1e6).otherwise("loss"))
-    clean, dirty = (sf.fit(one, FORMULA, loss=sf.StudentT(4)) for one in (frame, wild))
+    clean, dirty = (sf.fit(rows, FORMULA, loss=sf.StudentT(4)) for rows in (frame, wild))
     assert dirty.converged
     assert dirty.params["E"] == pytest.approx(clean.params["E"], rel=0.02)
     assert dirty.scale < 2 * clean.scale

@@ -109,7 +109,7 @@ def test_the_hessian_covariance_is_the_inverse_of_the_profile_curvature(loss):
         frame, "E + exp(a)*x**(-alpha)", columns={"x": "x"}, loss=loss, residual=sf.LogExcess("E")
     )
     names = list(fit.params)
-    point = np.array([fit.params[one] for one in names])
+    point = np.array([fit.params[name] for name in names])
     steps = np.array([1e-4, 1e-3, 1e-4])
     information = np.empty((3, 3))
 
@@ -203,7 +203,7 @@ def test_a_likelihood_without_an_interior_optimum_says_so():
             {"x": x, "loss": y}, "power_offset", residual=sf.LogExcess("E"), loss=sf.Squared()
         )
         near = y.min() - fit.params["E"] < 3e-6 * np.ptp(y)
-        codes = [one.code for one in fit.findings]
+        codes = [finding.code for finding in fit.findings]
         assert ("no_interior_optimum" in codes) == near
         assert not (near and fit.is_global)
         if near:

@@ -27,14 +27,14 @@ EXACT = [Decimal, Fraction, int, np.int64, float]
 
 @pytest.mark.parametrize("kind", EXACT, ids=lambda kind: kind.__name__)
 def test_python_numbers_fit_alike(kind):
-    got = fit(AT_WHOLE, [kind(int(one)) for one in WHOLE])
+    got = fit(AT_WHOLE, [kind(int(number)) for number in WHOLE])
     assert dict(got.params) == dict(fit(AT_WHOLE, WHOLE * 1.0).params)
 
 
 def test_whole_numbers_beyond_doubles_are_announced():
     x = np.array([2**60 + 1 + k * 2**58 for k in range(12)], dtype=np.uint64)
     got = fit(x=x)
-    found = next(one for one in got.findings if one.code == "inexact_integers")
+    found = next(finding for finding in got.findings if finding.code == "inexact_integers")
     assert found.evidence["column"] == "x"
 
 

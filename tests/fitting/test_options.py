@@ -159,7 +159,7 @@ FIT = [
 
 
 @pytest.mark.parametrize(
-    ("options", "kind", "param", "words"), FIT, ids=lambda one: ascii(one)[:70]
+    ("options", "kind", "param", "words"), FIT, ids=lambda value: ascii(value)[:70]
 )
 def test_fit_refuses(options, kind, param, words):
     error = refusal(lambda: fit(**options), kind)

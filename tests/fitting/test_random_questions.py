@@ -56,7 +56,7 @@ def random_values(rng, n):
 def random_question(rng):
     """Return keyword arguments of a random fit, most of them absurd."""
     n = rng.choice([1, 2, 3, 5, 8, 13])
-    frame = {one: random_values(rng, n) for one in ("x", "z", "loss")}
+    frame = {name: random_values(rng, n) for name in ("x", "z", "loss")}
     frame["g"] = [rng.choice("ab") for _ in range(n)]
     losses = [sf.Huber(10 ** rng.uniform(-12, 3)), sf.Squared(), sf.Absolute(), sf.Cauchy(1e-2),
               sf.Tukey(1.0), sf.SoftL1(0.1), sf.LogCosh(0.1), sf.Pinball(0.9)]  # fmt: skip
@@ -91,7 +91,7 @@ def ask(seed):
     if "by" not in given:
         if fit.converged:
             assert math.isfinite(fit.objective), (seed, law)
-            assert all(math.isfinite(one) for one in fit.params.values()), (seed, law)
+            assert all(math.isfinite(value) for value in fit.params.values()), (seed, law)
         with contextlib.suppress(sf.ScalingError):
             fit.interval()
         with contextlib.suppress(sf.ScalingError):

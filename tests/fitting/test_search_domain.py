@@ -34,7 +34,7 @@ def test_leaving_the_domain_during_search_never_ends_in_nan(law, residual):
         assert isinstance(refused, sf.errors.ConvergenceError | sf.errors.DataError)
     elif fit.converged:
         assert math.isfinite(fit.objective)
-        assert all(math.isfinite(one) for one in fit.params.values())
+        assert all(math.isfinite(value) for value in fit.params.values())
         assert np.isfinite(fit.residuals()).all()
         again = fit.objective_at(fit.params)
         assert again == pytest.approx(fit.objective, rel=1e-12)

@@ -26,10 +26,10 @@ def test_a_mapping_is_a_local_fit_from_exactly_there():
     assert near.params["w"] == pytest.approx(2.0, rel=1e-9)
     assert far.objective > 1
     assert far.objective <= far.objective_at({"w": 5.0})
-    for one in (near, far):
-        assert one.converged
-        assert not one.is_global
-        assert one.table["n_starts"].item() == 1
+    for fit in (near, far):
+        assert fit.converged
+        assert not fit.is_global
+        assert fit.table["n_starts"].item() == 1
     grid = sf.fit(data, law, starts=sf.Grid({"w": np.linspace(0.5, 6, 23)}), **options)
     assert grid.params["w"] == pytest.approx(2.0, rel=1e-9)
     assert grid.table["n_starts"].item() == 23

@@ -16,7 +16,7 @@ import scaling_fast as sf
 def test_one_row_is_one_row():
     frame = {"x": [1, 2, None, 4, 5], "loss": [5.0, 4, 3, 2, 1]}
     fit = sf.fit(frame, "power", nulls="drop")
-    found = next(one for one in fit.findings if one.code == "rows_dropped")
+    found = next(finding for finding in fit.findings if finding.code == "rows_dropped")
     assert found.sentence == "1 row with a null or NaN was dropped"
 
 
@@ -72,7 +72,7 @@ def test_dropped_rows_are_counted(runs):
     manual = sf.fit(runs.filter(pl.col("run") != 2), LAW, columns=COLUMNS)
     assert fit.n == 27
     assert fit.objective == pytest.approx(manual.objective, rel=1e-12)
-    assert any("3 rows" in one.sentence for one in fit.findings)
+    assert any("3 rows" in finding.sentence for finding in fit.findings)
 
 
 @pytest.mark.parametrize("container", [dict, pl.DataFrame, pl.LazyFrame])
@@ -82,7 +82,7 @@ def test_dropped_rows_equal_rows_never_there(container, value):
     want = fit(np.delete(Y, 7), np.delete(X, 7))
     assert got.objective == want.objective
     assert dict(got.params) == dict(want.params)
-    assert "rows_dropped" in [one.code for one in got.findings]
+    assert "rows_dropped" in [finding.code for finding in got.findings]
 
 
 @pytest.mark.parametrize("junk", [np.full(12, math.nan), ["a"] * 12, [None] * 12, [object()] * 12])

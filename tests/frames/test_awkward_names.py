@@ -25,7 +25,7 @@ def test_awkward_column_names_come_in_through_columns(name):
     assert sf.bootstrap(got, n=5).draws.height == 5
 
 
-@pytest.mark.parametrize("name", [one for one in AWKWARD if one != ""], ids=ascii)
+@pytest.mark.parametrize("name", [name for name in AWKWARD if name != ""], ids=ascii)
 def test_awkward_names_serve_as_target_group_and_weight(name):
     frame = {"x": np.tile(X, 2), name: np.tile(Y, 2)}
     assert sf.fit(frame, LAW, target=name, columns={"x": "x"}).converged

@@ -117,10 +117,10 @@ def test_arrays_are_contiguous_read_only_copies():
     got, from_frame = table(x, y), read(frame, **ASK)
     x[:], y[:] = 0, 0
     frame[0, "x"] = 99.0
-    for one in (got, from_frame):
-        assert one.arrays["x"].tolist() == X
-        assert one.target.tolist() == Y
-        assert one.frame["x"].to_list() == X
+    for copied in (got, from_frame):
+        assert copied.arrays["x"].tolist() == X
+        assert copied.target.tolist() == Y
+        assert copied.frame["x"].to_list() == X
     for array in (*got.arrays.values(), got.target, got.offsets, got.order):
         assert not array.flags.writeable
         assert array.flags.c_contiguous

@@ -68,7 +68,7 @@ def test_categories_group_and_nested_values_do_not():
 )
 def test_grouping_is_a_stable_sort(rows):
     """The oracle is Python's own stable sort."""
-    first, second, values = (list(one) for one in zip(*rows, strict=True))
+    first, second, values = (list(column) for column in zip(*rows, strict=True))
     got = read({"x": values, "y": values, "i": first, "s": second}, **ASK, by=["i", "s"], extra="i")
     expected = sorted(range(len(rows)), key=lambda row: rows[row][:2])
     assert got.order.tolist() == expected

@@ -37,7 +37,7 @@ def test_every_number_is_promoted_to_the_same_double(dtype):
     values = np.array([1, 100, 3, 100, 5], dtype=dtype)
     got = table(values)
     assert got.arrays["x"].dtype == np.float64
-    assert got.arrays["x"].tolist() == [float(one) for one in values]
+    assert got.arrays["x"].tolist() == [float(number) for number in values]
     assert got.findings == ()
 
 

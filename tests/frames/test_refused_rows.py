@@ -93,8 +93,8 @@ ROWS = [
 
 @pytest.mark.parametrize(
     ("given", "code", "column", "row", "words"),
-    [one[1:] for one in ROWS],
-    ids=[one[0] for one in ROWS],
+    [case[1:] for case in ROWS],
+    ids=[case[0] for case in ROWS],
 )
 def test_refusals_name_the_place(given, code, column, row, words):
     error = refusal(lambda: fit(**given))
@@ -116,7 +116,7 @@ FRAMES = {
     "number as name": {1: X, "loss": Y},
     "None as name": {None: X, "loss": Y},
     "broken lazy": pl.LazyFrame({"x": [1.0]}).select("nope"),
-    "generator": (one for one in [1]),
+    "generator": (number for number in [1]),
 }
 
 

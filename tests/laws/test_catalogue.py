@@ -29,7 +29,7 @@ def test_unique_data_are_not_discounted():
     """With D <= U and parameters that U tokens can use, the law is Chinchilla's."""
     law = laws.data_constrained()
     params = dict(law.published["muennighoff2023"]["params"])
-    plain = {one: params[one] for one in ("E", "A", "alpha", "B", "beta")}
+    plain = {name: params[name] for name in ("E", "A", "alpha", "B", "beta")}
     design = {"N": [1e7, 1e8], "D": [1e9, 1e10]}
     got = at(law, design | {"U": [1e11, 1e11]}, params)
     np.testing.assert_allclose(got, at(laws.chinchilla(), design, plain), rtol=1e-13)
@@ -195,8 +195,8 @@ def test_the_derivatives_of_m4_are_those_of_the_implicit_function():
         "H": q * 0.8 / rest,
         "E": 1 - q * 0.8 / rest,
     }
-    for one, value in expected.items():
-        np.testing.assert_allclose(got[one], value, rtol=1e-9, atol=1e-11, err_msg=one)
+    for name, value in expected.items():
+        np.testing.assert_allclose(got[name], value, rtol=1e-9, atol=1e-11, err_msg=name)
 
 
 def test_m3_levels_off_at_its_limit():
@@ -233,7 +233,7 @@ def test_rounding_after_training_makes_more_data_a_loss():
     rounded = at(laws.precision_ptq(), {"N": 1e8, "D": data, **bits, "P_post": 3.0}, params)
     assert 0 < np.argmin(rounded) < 199
     same = at(laws.precision_ptq(), {"N": 1e8, "D": data, **bits, "P_post": 16.0}, params)
-    plain = {one: params[one] for one in laws.precision().params}
+    plain = {name: params[name] for name in laws.precision().params}
     np.testing.assert_allclose(
         same, at(laws.precision(), {"N": 1e8, "D": data, **bits}, plain), rtol=1e-13
     )
@@ -244,14 +244,14 @@ def test_progress_halves_compute_in_the_harmonic_time():
     """Ho et al.: .003938, .067982, .035620, .039587 give 8.68 months."""
     law = laws.algorithmic_progress()
     rates = {"alpha_year": 0.003938, "alpha_p": 0.067982, "beta_year": 0.035620, "beta_d": 0.039587}
-    params = dict.fromkeys((one for one in law.params if law.params[one].fixed is None), 0.5)
+    params = dict.fromkeys((name for name in law.params if law.params[name].fixed is None), 0.5)
     derived = law.derive(params | rates)
     size, data = 0.067982 / 0.003938 * math.log(2), 0.039587 / 0.035620 * math.log(2)
     assert derived["years"] == pytest.approx(1 / (1 / size + 1 / data), rel=1e-12)
     assert 12 * derived["years"] == pytest.approx(8.68, abs=0.01)
     # After `years` half of both size and data give the same loss at a rate that is shared.
     params |= {"alpha_year": 0.05, "alpha_p": 0.07, "beta_year": 0.03, "beta_d": 0.042}
-    years = {one: law.derive(params)[one] for one in ("years_size", "years_data")}
+    years = {name: law.derive(params)[name] for name in ("years_size", "years_data")}
     start = {"N": 1e9, "D": 1e10, "t": 2015.0, "ptb": 0.0, "wt2": 1.0}
     assert years["years_size"] == pytest.approx(0.07 / 0.05 * math.log(2))
     assert years["years_data"] == pytest.approx(0.042 / 0.03 * math.log(2))
@@ -294,7 +294,7 @@ def test_special_cases_of_one_variable_agree():
 
 def test_published_values_say_whether_they_were_checked():
     entries = list(
-        itertools.chain.from_iterable(laws.get(one).published.values() for one in laws.names())
+        itertools.chain.from_iterable(laws.get(name).published.values() for name in laws.names())
     )
     assert len(entries) >= 14
     for entry in entries:
@@ -303,7 +303,7 @@ def test_published_values_say_whether_they_were_checked():
 
 
 def test_every_law_says_what_it_needs():
-    for one in (*laws.names(), "bnsl(breaks=3)", "hinge_power(breaks=2)"):
-        law = laws.get(one)
+    for name in (*laws.names(), "bnsl(breaks=3)", "hinge_power(breaks=2)"):
+        law = laws.get(name)
         assert law.needs
         assert all(need.says for need in law.needs)

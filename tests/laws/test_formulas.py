@@ -127,7 +127,7 @@ def test_precedence_is_pythons():
         if refused is not None:
             assert "finite" in str(refused), (full, str(refused))
             continue
-        given = {one: values[one] for one in law.params}
+        given = {name: values[name] for name in law.params}
         got = float(law.evaluate({"x": [1.7]}, given)[0])
         if not math.isfinite(got):
             # A subexpression may overflow or leave the reals in one order of folding only.

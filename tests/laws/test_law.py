@@ -166,7 +166,7 @@ def test_a_law_is_frozen():
 
 
 @pytest.mark.parametrize(
-    "law", [laws.get(one) for one in EVERY_NAME] + [Law("log(y) ~ a*x")], ids=repr
+    "law", [laws.get(name) for name in EVERY_NAME] + [Law("log(y) ~ a*x")], ids=repr
 )
 @pytest.mark.parametrize(
     "through",
@@ -269,7 +269,7 @@ def test_the_stable_form_of_bnsl_is_the_published_product(breaks, seed):
     x = np.geomspace(1, 1e8, 30)
     expected = p["B"] * x ** -p["c0"]
     for i in range(1, breaks + 1):
-        c, f, d = (p[f"{one}{i}"] for one in "cfd")
+        c, f, d = (p[f"{letter}{i}"] for letter in "cfd")
         expected = expected * (1 + (x / d) ** (1 / f)) ** (-c * f)
     np.testing.assert_allclose(law.evaluate({"x": x}, p), p["E"] + expected, rtol=1e-11)
 

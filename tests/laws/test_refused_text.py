@@ -298,7 +298,7 @@ LONG = {
     "many dots": "." * 60_000,
     "quotes": "'" * 60_000,
 }
-HOSTILE = {ascii(one)[:60]: one for one in CODE + MALFORMED} | DEEP | LONG
+HOSTILE = {ascii(text)[:60]: text for text in CODE + MALFORMED} | DEEP | LONG
 
 
 def test_the_corpus_is_large():

@@ -204,7 +204,7 @@ ZOO = {
 
 
 def free(law, truth):
-    return {one: value for one, value in truth.items() if law.params[one].fixed is None}
+    return {name: value for name, value in truth.items() if law.params[name].fixed is None}
 
 
 @pytest.fixture(scope="module")
@@ -233,14 +233,14 @@ def test_the_automatic_fit_is_no_worse_than_the_truth_and_certified(name, fits):
     truth, _ = ZOO[name]
     assert fit.objective <= fit.request.objective(0, truth) * (1 + 1e-9)
     assert fit.status == "converged", fit.findings
-    assert not [one for one in fit.findings if one.code == "not_identified"]
+    assert not [finding for finding in fit.findings if finding.code == "not_identified"]
     assert set(fit.params) == set(law.params)
 
 
 @pytest.mark.parametrize("name", ZOO)
 def test_a_design_that_identifies_a_law_meets_its_needs(name, fits):
     _, _, fit = fits(name)
-    assert [one.sentence for one in fit.findings if one.code == "design"] == []
+    assert [finding.sentence for finding in fit.findings if finding.code == "design"] == []
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -262,9 +262,9 @@ def test_a_law_is_finite_inside_its_domain(name):
     value = law.evaluate(design, truth)
     assert np.isfinite(value).all()
     assert (value > 0).all()
-    for one, param in law.params.items():
-        assert param.lower <= truth[one] <= param.upper
-    assert all(math.isfinite(one) for one in law.derive(truth).values())
+    for key, param in law.params.items():
+        assert param.lower <= truth[key] <= param.upper
+    assert all(math.isfinite(value) for value in law.derive(truth).values())
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -274,13 +274,13 @@ def test_derivatives_are_those_of_finite_differences(name):
     runs = sf.datasets.simulate(law, truth, design, seed=0)
     fit = sf.fit(runs, law, loss=sf.Squared(), residual="raw", starts=free(law, truth))
     jacobian = fit.request.rows(0, truth)[3]
-    for j, one in enumerate(fit.request.names):
-        if law.params[one].fixed is not None:
+    for j, param in enumerate(fit.request.names):
+        if law.params[param].fixed is not None:
             continue
         # Five points: truncation h^4/30 of the fifth derivative, rounding of 1e-16/h.
-        step = 1e-3 * abs(truth[one])
+        step = 1e-3 * abs(truth[param])
         values = [
-            law.evaluate(fit.request.table.arrays, truth | {one: truth[one] + i * step})
+            law.evaluate(fit.request.table.arrays, truth | {param: truth[param] + i * step})
             for i in (-2, -1, 1, 2)
         ]
         slope = (values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * step)
@@ -293,7 +293,7 @@ def test_derivatives_are_those_of_finite_differences(name):
         scale = np.abs(slope).max()
         assert scale > 0
         np.testing.assert_allclose(
-            jacobian[~kink, j] / scale, slope[~kink] / scale, atol=2e-8, err_msg=one
+            jacobian[~kink, j] / scale, slope[~kink] / scale, atol=2e-8, err_msg=param
         )
 
 

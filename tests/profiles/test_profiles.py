@@ -103,7 +103,7 @@ def test_near_absolute_losses_are_scaled_by_the_density_of_residuals(loss):
     fit = sf.fit(data, "power_offset", loss=loss)
     found = sf.profile(fit, "alpha")
     assert "density at 0" in found.reference
-    assert [one.code for one in found.findings] == ["estimated_density"]
+    assert [finding.code for finding in found.findings] == ["estimated_density"]
     assert "bootstrap" in found.findings[0].advice
     assert "bootstrap" in found.summary()
     other = sf.profile(sf.fit(data, "power_offset", loss=sf.Absolute()), "alpha")
@@ -177,7 +177,7 @@ def test_an_end_that_a_bound_cuts_off_is_open_and_says_so():
     found = sf.profile(fit, "E")
     assert found.lower == -math.inf
     assert math.isfinite(found.upper)
-    assert [one.code for one in found.findings] == ["open_end"]
+    assert [finding.code for finding in found.findings] == ["open_end"]
     assert "bound 0" in found.findings[0].sentence
     assert "open" in found.summary()
 
@@ -230,14 +230,14 @@ def test_questions_without_a_profile_are_refused():
 )
 def test_a_formula_solved_for_a_parameter_gives_it_back(formula, name):
     point = {"alpha": 0.3, "beta": 0.4, "A": 20.0, "B": 50.0}
-    columns = {one: np.array([value]) for one, value in point.items()}
+    columns = {name: np.array([value]) for name, value in point.items()}
     from scaling_fast.laws.quantities import evaluate
 
     columns["v"] = evaluate(formula, columns)
     solutions = solutions_for(formula, name, "v")
     del columns[name]
-    found = [evaluate(one, columns)[0] for one in solutions]
-    assert any(one == pytest.approx(point[name], rel=1e-12) for one in found)
+    found = [evaluate(solution, columns)[0] for solution in solutions]
+    assert any(value == pytest.approx(point[name], rel=1e-12) for value in found)
 
 
 @pytest.mark.parametrize("formula", ["a + a**2", "b + 1", "a*a", "a +"])

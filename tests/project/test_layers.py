@@ -208,12 +208,12 @@ def test_nothing_is_evaluated_or_unpickled():
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 used = {node.func.id} & forbidden
             elif isinstance(node, ast.Import):
-                used = {one.name.split(".")[0] for one in node.names} & modules
+                used = {alias.name.split(".")[0] for alias in node.names} & modules
             elif isinstance(node, ast.ImportFrom):
                 used = {(node.module or "").split(".")[0]} & modules
             else:
                 continue
-            wrong += [f"{path.relative_to(ROOT)}:{node.lineno}: {one}" for one in used]
+            wrong += [f"{path.relative_to(ROOT)}:{node.lineno}: {module}" for module in used]
     assert not wrong
 
 
@@ -384,7 +384,7 @@ def test_unsafe_code_stands_only_in_simd_and_says_why_it_is_safe():
 def test_a_panic_unwinds_so_that_it_can_become_an_exception():
     profiles = tomllib.loads((ROOT / "Cargo.toml").read_text("utf-8"))["profile"]
     assert profiles["release"]["panic"] == "unwind"
-    assert all(one.get("panic", "unwind") == "unwind" for one in profiles.values())
+    assert all(profile.get("panic", "unwind") == "unwind" for profile in profiles.values())
 
 
 def test_python_takes_its_version_from_cargo():
@@ -409,7 +409,7 @@ def test_no_registry_is_named_in_the_tree():
     suffixes = {".py", ".pyi", ".rs", ".toml", ".md", ".j2", ".yml", ".cfg", ""}
     skipped = {"target", ".venv", ".git"}
     named = []
-    for top in (ROOT / one for one in ("python", "rust", "tests", "benches", "docs", ".ci")):
+    for top in (ROOT / folder for folder in ("python", "rust", "tests", "benches", "docs", ".ci")):
         for path in top.rglob("*"):
             if path.is_file() and path.suffix in suffixes and not skipped & set(path.parts):
                 text = path.read_text("utf-8", errors="replace")

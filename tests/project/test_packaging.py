@@ -72,7 +72,7 @@ def test_import_is_light_and_quick():
     out = run(
         """
         heavy = ["scipy.stats", "matplotlib", "jinja2", "pooch", "pandas", "rich", "click"]
-        print(",".join(one for one in heavy if one in sys.modules) or "none")
+        print(",".join(name for name in heavy if name in sys.modules) or "none")
         """
     )
     assert out == ["none"]
@@ -118,7 +118,8 @@ PROVIDED_BY = {"requests": "pooch", "markupsafe": "jinja2"}
 
 def declared() -> set[str]:
     names = (
-        one.split(">")[0].split("=")[0].split("<")[0].strip() for one in PROJECT["dependencies"]
+        requirement.split(">")[0].split("=")[0].split("<")[0].strip()
+        for requirement in PROJECT["dependencies"]
     )
     return {name.lower().replace("-", "_") for name in names}
 
@@ -141,7 +142,9 @@ def test_the_command_is_an_entry_point():
     from scaling_fast.cli.command import main
 
     (entry,) = [
-        one for one in metadata.entry_points(group="console_scripts") if one.name == "scaling-fast"
+        entry
+        for entry in metadata.entry_points(group="console_scripts")
+        if entry.name == "scaling-fast"
     ]
     assert entry.value == "scaling_fast.cli.command:main"
     assert entry.load() is main
@@ -152,21 +155,23 @@ def test_every_import_is_a_declared_dependency():
     for path in (ROOT / "python").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Import):
-                used |= {one.name.split(".")[0] for one in node.names}
+                used |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 used.add((node.module or "").split(".")[0])
-    foreign = {one for one in used if one not in sys.stdlib_module_names} - {"scaling_fast"}
+    foreign = {module for module in used if module not in sys.stdlib_module_names} - {
+        "scaling_fast"
+    }
     # Read only when a caller's own frame is of that kind, and then it is there.
     optional = {"pandas", "pyarrow", "duckdb", "modin", "IPython"}
-    wanted = {PROVIDED_BY.get(one, one) for one in foreign - optional}
+    wanted = {PROVIDED_BY.get(module, module) for module in foreign - optional}
     assert wanted <= declared(), wanted - declared()
 
 
 def test_every_dependency_has_a_floor_and_no_pin():
-    for one in PROJECT["dependencies"]:
-        assert ">=" in one, one
-        assert "==" not in one, one
-        assert "<" not in one, one
+    for requirement in PROJECT["dependencies"]:
+        assert ">=" in requirement, requirement
+        assert "==" not in requirement, requirement
+        assert "<" not in requirement, requirement
 
 
 def test_data_files_travel_with_the_package():
@@ -189,7 +194,7 @@ def loaded_by(statement: str) -> set[str]:
     run = subprocess.run(
         [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True, timeout=120
     )
-    return {one.split(".")[0] for one in run.stdout.split("\n")}
+    return {module.split(".")[0] for module in run.stdout.split("\n")}
 
 
 def test_importing_the_package_loads_nothing_heavy():

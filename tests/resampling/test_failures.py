@@ -27,7 +27,7 @@ def test_failures_are_counted_and_kept(poor):
     assert poor.draws["replicate"].to_list() == list(range(2_000))
     bad = poor.draws.filter(pl.col("status") != "converged")
     assert poor.failures["count"].sum() == bad.height
-    distinct = np.array([len(set(one)) for one in numpys_indices(0, 2_000, 4).tolist()])
+    distinct = np.array([len(set(drawn)) for drawn in numpys_indices(0, 2_000, 4).tolist()])
     assert bad.height >= (distinct < 3).sum()
     # the exact share of samples of four with at most two distinct: (4 + 6 * 14) / 256
     assert (distinct < 3).mean() == pytest.approx(88 / 256, abs=5 * np.sqrt(0.25 / 2_000))
@@ -65,7 +65,7 @@ def test_unusable_replicates_are_a_finding():
     lost = int(boot.failures["count"].sum())
     assert lost > 40
     assert boot.draws.height == 400
-    doubt = next(one for one in boot.findings if one.code == "unusable_replicates")
+    doubt = next(finding for finding in boot.findings if finding.code == "unusable_replicates")
     assert doubt.severity == "red"
     assert doubt.statistic == lost / 400
 

@@ -45,7 +45,7 @@ def test_replicates_that_end_lower_elsewhere_are_counted_and_said():
     found = boot.disagreement
     assert found.share > 0.01
     assert found.gap > 1e-3
-    doubt = next(one for one in boot.findings if one.code == "warm_start")
+    doubt = next(finding for finding in boot.findings if finding.code == "warm_start")
     assert doubt.severity in ("amber", "red")
     assert 'starts="multi"' in doubt.advice
     assert doubt.sentence in repr(boot)

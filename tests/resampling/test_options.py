@@ -108,7 +108,7 @@ BOOT = [
 
 
 @pytest.mark.parametrize(
-    ("options", "kind", "param", "words"), BOOT, ids=lambda one: ascii(one)[:60]
+    ("options", "kind", "param", "words"), BOOT, ids=lambda value: ascii(value)[:60]
 )
 def test_bootstrap_refuses(good, options, kind, param, words):
     given = dict(options)

@@ -22,7 +22,9 @@ from scaling_fast import _core
 def test_the_number_of_threads_changes_no_bit(huber, scheme):
     """B4: threads 1, 2 and 8."""
     n = None if isinstance(scheme, sf.Jackknife) else 400
-    digests = {sf.bootstrap(huber, scheme, n=n, seed=9, threads=one).digest for one in (1, 2, 8)}
+    digests = {
+        sf.bootstrap(huber, scheme, n=n, seed=9, threads=count).digest for count in (1, 2, 8)
+    }
     assert len(digests) == 1
 
 
@@ -76,7 +78,7 @@ def test_bayesian_clusters_of_one_row_are_rows(huber):
 def test_counts_as_weights_are_indices(huber):
     """A replicate is a table of weights; P2, bitwise."""
     rows = numpys_indices(1, 100, ROWS)
-    counts = np.array([np.bincount(one, minlength=ROWS) for one in rows])
+    counts = np.array([np.bincount(drawn, minlength=ROWS) for drawn in rows])
     assert (
         sf.bootstrap(huber, sf.Weights(counts)).digest
         == sf.bootstrap(huber, sf.Indices(rows)).digest
@@ -95,7 +97,7 @@ def test_clusters_draw_whole_clusters_as_many_as_there_are(squared):
     """Each replicate again from numpy's draws of the six clusters."""
     drawn = sf.bootstrap(squared, sf.Clusters("budget"), n=30, seed=6)
     rows = [
-        np.concatenate([np.arange(4 * one, 4 * one + 4) for one in clusters])
+        np.concatenate([np.arange(4 * cluster, 4 * cluster + 4) for cluster in clusters])
         for clusters in numpys_indices(6, 30, ROWS // 4)
     ]
     same_bits(drawn, sf.bootstrap(squared, sf.Indices(rows)))
@@ -131,14 +133,16 @@ def test_every_row_is_drawn_alike(rows):
         for replicate in range(2_000_000 // rows // 100)
     )
     counts = np.zeros(rows)
-    for one in generators:
-        counts += np.bincount(one.integers(0, rows, 100 * rows), minlength=rows)
+    for generator in generators:
+        counts += np.bincount(generator.integers(0, rows, 100 * rows), minlength=rows)
     assert 1e-6 < stats.chisquare(counts).pvalue < 1 - 1e-6
 
 
 def test_words_of_different_replicates_have_nothing_in_common():
     """B5: rank correlations of 40 replicates' streams of 2,000 words are those of independent ones."""
-    words = np.array([_core.philox(9, one, 0, 2_000) for one in range(40)], dtype=np.float64)
+    words = np.array(
+        [_core.philox(9, replicate, 0, 2_000) for replicate in range(40)], dtype=np.float64
+    )
     ranks = stats.spearmanr(words, axis=1).statistic[np.triu_indices(40, 1)]
     # 780 correlations of standard deviation 1/sqrt(1999)
     assert np.abs(ranks).max() < 5 / math.sqrt(1_999)

@@ -84,9 +84,9 @@ def test_permuting_rows_and_indices_gives_the_same_replicates(runs, huber):
 def test_a_list_of_fits_shares_its_draws(squared, huber):
     """Common draws, one Bootstrap a fit."""
     both = sf.bootstrap([squared, huber], n=100, seed=5)
-    assert [one.fit for one in both] == [squared, huber]
-    assert [one.digest for one in both] == [
-        sf.bootstrap(one, n=100, seed=5).digest for one in (squared, huber)
+    assert [boot.fit for boot in both] == [squared, huber]
+    assert [boot.digest for boot in both] == [
+        sf.bootstrap(fit, n=100, seed=5).digest for fit in (squared, huber)
     ]
     correlation = np.corrcoef(both[0].draws["alpha"], both[1].draws["alpha"])[0, 1]
     assert correlation > 0.5

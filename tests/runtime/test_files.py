@@ -47,7 +47,7 @@ def test_no_writer_replaces_a_pipe(tmp_path, fit, boot):
     with pytest.raises(D, match="named pipe, not a regular file"):
         write_text(pipe, "text", force=True)
     assert stat.S_ISFIFO(pipe.lstat().st_mode)
-    assert [one.name for one in tmp_path.iterdir()] == ["pipe.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe.json"]
 
 
 @pytest.mark.parametrize("force", [False, True])

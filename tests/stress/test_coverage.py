@@ -168,7 +168,7 @@ def test_intervals_that_are_refused_are_counted():
     stress = sf.stress.coverage(design(4), n_sim=50, n=99, truth=TRUTH, sd=0.01, of="E")
     assert stress.table["refused"].item() == 50
     assert math.isnan(stress.table["coverage"].item())
-    assert [one.code for one in stress.findings] == ["intervals_refused"]
+    assert [finding.code for finding in stress.findings] == ["intervals_refused"]
 
 
 def test_a_stress_is_shown_saved_and_pickled(mean, tmp_path):

@@ -19,7 +19,7 @@ QUICK = ["--n", "60"]  # replicates: the shape of the answer, not its precision
 
 def call(*words, code=0, **extra):
     """Run the command in this process and return its result, its exit code checked."""
-    result = CliRunner().invoke(main, [str(one) for one in words], **extra)
+    result = CliRunner().invoke(main, [str(word) for word in words], **extra)
     seen = f"{words}\n{result.stdout}\n{result.stderr}\n{result.exc_info}"
     assert result.exit_code == code, seen
     return result

@@ -214,13 +214,13 @@ def finding(check, severity):
     ],
 )
 def test_the_verdict_follows_the_rubric(findings, expected):
-    assert verdict(finding(*one) for one in findings) == expected
+    assert verdict(finding(*case) for case in findings) == expected
 
 
 def test_every_scope_has_an_answer_even_without_findings():
     answers = scopes([])
-    assert [one["scope"] for one in answers] == ["fit", "interval", "extrapolation", "decision"]
-    assert {one["severity"] for one in answers} == {"grey"}
+    assert [entry["scope"] for entry in answers] == ["fit", "interval", "extrapolation", "decision"]
+    assert {entry["severity"] for entry in answers} == {"grey"}
 
 
 def test_wide_inputs_alone_certify_no_horizon():

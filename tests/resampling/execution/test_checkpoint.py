@@ -100,17 +100,17 @@ def test_a_larger_n_goes_on_from_a_smaller_one_and_a_smaller_one_is_its_head(fit
 
 def test_groups_and_lists_of_fits(fit, tmp_path):
     frame = pl.DataFrame({"x": X, "loss": Y})
-    both = pl.concat([frame.with_columns(g=pl.lit(one)) for one in "ab"])
+    both = pl.concat([frame.with_columns(g=pl.lit(key)) for key in "ab"])
     grouped = sf.fit(both, "E + A*x**(-alpha)", by="g")
     whole = sf.bootstrap(grouped, n=400, seed=5)
     folder = tmp_path / "grouped"
     again(grouped, folder, n=150)
     assert again(grouped, folder, n=400).draws.equals(whole.draws)
     folder = tmp_path / "list"
-    assert [one.digest for one in again([fit, fit], folder, n=100)] == [
+    assert [boot.digest for boot in again([fit, fit], folder, n=100)] == [
         sf.bootstrap(fit, n=100, seed=5).digest
     ] * 2
-    assert sorted(one.name for one in folder.iterdir()) == ["fit-0", "fit-1"]
+    assert sorted(path.name for path in folder.iterdir()) == ["fit-0", "fit-1"]
 
 
 def test_an_executor_and_a_folder_together(fit, want, tmp_path):
@@ -170,7 +170,7 @@ def test_ctrl_c_loses_nothing_that_was_finished(fit, tmp_path):
         again(fit, folder, n=1_000_000, shards=4, progress=watch)
     part = stop.value.partial.draws
     assert 3000 < part.height < 1_000_000
-    raw = [unpacked("shard", one.read_bytes()) for one in shards(folder)]
+    raw = [unpacked("shard", path.read_bytes()) for path in shards(folder)]
     on_disk = np.concatenate([np.arange(w["first"], w["first"] + w["count"]) for w, _ in raw])
     assert sorted(on_disk.tolist()) == sorted(part["replicate"].to_list())
     n = 5000
@@ -284,7 +284,7 @@ def test_a_limit_of_the_system_leaves_the_result_too(fit, tmp_path):
     )
     want = sf.bootstrap(fit, n=N, seed=5).digest
     assert done.stdout.split() == ["go", "write", want], done.stderr[-1000:]
-    assert [one.name for one in (tmp_path / "run").glob(".*")] == []
+    assert [path.name for path in (tmp_path / "run").glob(".*")] == []
     assert again(fit, tmp_path / "run").digest == want
 
 
@@ -292,14 +292,16 @@ def test_writing_is_whole_and_durable_in_this_order(tmp_path, monkeypatch):
     """The file is made durable before it takes its name, the name after."""
     said = []
     real_sync, real_replace = os.fsync, Path.replace
-    monkeypatch.setattr(os, "fsync", lambda one: (said.append("sync"), real_sync(one))[1])
+    monkeypatch.setattr(
+        os, "fsync", lambda descriptor: (said.append("sync"), real_sync(descriptor))[1]
+    )
     monkeypatch.setattr(
         Path, "replace", lambda a, b: (said.append("rename"), real_replace(a, b))[1]
     )
     checkpoint.write_whole(tmp_path / "file", b"content")
     assert (tmp_path / "file").read_bytes() == b"content"
     assert said == ["sync", "rename", "sync"]
-    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_threads_that_share_a_folder_are_told(fit, tmp_path):

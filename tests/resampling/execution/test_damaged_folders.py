@@ -84,9 +84,9 @@ def test_a_run_with_anything_else_is_refused_and_says_what(fit, kept):
         "loss": sf.fit({"x": X, "loss": Y}, law, loss=sf.Squared()),
         "bounds": sf.fit({"x": X, "loss": Y}, law, params={"E": sf.Param(lower=0.1)}),
     }
-    for word, one in questions.items():
+    for word, question in questions.items():
         with pytest.raises(sf.errors.CheckpointError, match=word) as raised:
-            again(one, kept)
+            again(question, kept)
         assert raised.value.code == "other_run"
     for word, options in {
         "seed": {"seed": 6},
@@ -124,7 +124,7 @@ def test_a_folder_of_something_else_is_left_alone(fit, tmp_path):
     (tmp_path / "thesis.tex").write_text("chapter one")
     with pytest.raises(sf.errors.CheckpointError, match=r"thesis\.tex"):
         again(fit, tmp_path)
-    assert sorted(one.name for one in tmp_path.iterdir()) in (
+    assert sorted(path.name for path in tmp_path.iterdir()) in (
         ["thesis.tex"],
         ["lock", "thesis.tex"],
     )

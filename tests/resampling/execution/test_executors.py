@@ -49,7 +49,7 @@ def want(fit):
 @pytest.fixture(scope="module")
 def grouped():
     frame = pl.DataFrame({"x": X, "loss": Y})
-    both = pl.concat([frame.with_columns(g=pl.lit(one)) for one in "ab"])
+    both = pl.concat([frame.with_columns(g=pl.lit(key)) for key in "ab"])
     return sf.fit(both, "E + A*x**(-alpha)", by="g")
 
 
@@ -61,7 +61,7 @@ def script(body, *, before=(), limit=120):
         "OMPI_ALLOW_RUN_AS_ROOT": "1",
         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
         "OMPI_MCA_btl": "self,sm",
-        "PYTHONPATH": os.pathsep.join(one for one in sys.path if one),
+        "PYTHONPATH": os.pathsep.join(folder for folder in sys.path if folder),
     }
     done = subprocess.run(
         [*before, str(body)],
@@ -100,7 +100,7 @@ def test_spawned_processes(fit, want, grouped):
         apart = sf.bootstrap(grouped, n=500, seed=5, executor=executor, shards=3)
         pair = sf.bootstrap([fit, fit], n=200, seed=5, executor=executor)
     assert apart.draws.equals(sf.bootstrap(grouped, n=500, seed=5).draws)
-    assert [one.digest for one in pair] == [sf.bootstrap(fit, n=200, seed=5).digest] * 2
+    assert [boot.digest for boot in pair] == [sf.bootstrap(fit, n=200, seed=5).digest] * 2
 
 
 def test_loky(fit, want):
@@ -179,14 +179,14 @@ def test_schemes_travel_whole(fit):
         sf.Weights(rng.exponential(size=(40, 20))),
     ]
     with ThreadPoolExecutor(2) as executor:
-        for one in (heavy, excess, logged):
+        for fitted in (heavy, excess, logged):
             for scheme in schemes:
                 n = None if scheme.name in ("jackknife", "indices", "weights") else 40
-                if one is excess and scheme.name in ("residuals", "wild", "parametric"):
+                if fitted is excess and scheme.name in ("residuals", "wild", "parametric"):
                     continue  # a log-excess takes no replaced targets
-                alone = sf.bootstrap(one, scheme, n=n)
+                alone = sf.bootstrap(fitted, scheme, n=n)
                 assert (
-                    sf.bootstrap(one, scheme, n=n, executor=executor, shards=7).digest
+                    sf.bootstrap(fitted, scheme, n=n, executor=executor, shards=7).digest
                     == alone.digest
                 )
 
@@ -244,7 +244,7 @@ def test_progress_counts_upwards_to_the_end(fit):
     calls = []
     with ThreadPoolExecutor(2) as executor:
         sf.bootstrap(fit, n=N, executor=executor, progress=lambda *one: calls.append(one))
-    done = [one for one, _ in calls]
+    done = [count for count, _ in calls]
     assert {total for _, total in calls} == {N}
     assert done == sorted(done)
     assert done[-1] == N

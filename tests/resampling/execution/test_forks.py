@@ -116,13 +116,13 @@ FORKS = {
             threading.Thread(target=lambda: [sf.bootstrap(fit, n=500, threads=k) for _ in range(60)])
             for k in (1, 2, 3)
         ]
-        for one in busy:
-            one.start()
+        for thread in busy:
+            thread.start()
         for _ in range(12):
             time.sleep(0.01)
             assert forked(lambda: sf.bootstrap(fit, n=2000, threads=2).digest) == want
-        for one in busy:
-            one.join()
+        for thread in busy:
+            thread.join()
         assert sf.bootstrap(fit, n=2000, threads=2).digest == want
         """,
     "groups, summaries, folders and executors": """

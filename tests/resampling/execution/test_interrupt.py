@@ -103,7 +103,7 @@ def test_ctrl_c_keeps_what_was_finished_eight_times_over():
         limit=150,
     )
     assert len(words) == 16
-    assert max(int(one) for one in words[1::2]) > 100, "something must have been finished"
+    assert max(int(word) for word in words[1::2]) > 100, "something must have been finished"
 
 
 def test_ctrl_c_during_a_fit_of_many_groups():
@@ -128,7 +128,7 @@ def test_ctrl_c_during_a_fit_of_many_groups():
 def test_ctrl_c_of_a_grouped_bootstrap_keeps_keys():
     run(
         """
-        three = pl.concat([pl.DataFrame(frame).with_columns(g=pl.lit(one)) for one in "abc"])
+        three = pl.concat([pl.DataFrame(frame).with_columns(g=pl.lit(key)) for key in "abc"])
         grouped = sf.fit(three, "E + A*x**(-alpha)", by="g")
         sent, timer = interrupt_after(0.5)
         try:

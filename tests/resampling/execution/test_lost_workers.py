@@ -54,7 +54,7 @@ def script(body, *, before=(), limit=120):
         "OMPI_ALLOW_RUN_AS_ROOT": "1",
         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
         "OMPI_MCA_btl": "self,sm",
-        "PYTHONPATH": os.pathsep.join(one for one in sys.path if one),
+        "PYTHONPATH": os.pathsep.join(folder for folder in sys.path if folder),
     }
     done = subprocess.run(
         [*before, str(body)],

@@ -129,8 +129,8 @@ def test_workers_of_joblib_keep_to_the_threads_they_are_told(tmp_path):
         import pathlib
         def told(k):
             digest = work(k)
-            names = [one.read_text() for one in pathlib.Path("/proc/self/task").glob("*/comm")]
-            return digest, sum(one.startswith("scaling-") for one in names)
+            names = [path.read_text() for path in pathlib.Path("/proc/self/task").glob("*/comm")]
+            return digest, sum(name.startswith("scaling-") for name in names)
         """
     )
     (tmp_path / "worker.py").write_text(worker)

@@ -73,9 +73,9 @@ def test_callbacks_count_upwards_to_the_end_and_change_nothing(good):
         good, n=n, threads=2, progress=lambda done, total: calls.append((done, total))
     )
     assert all(total == n for _, total in calls)
-    done = [one for one, _ in calls]
+    done = [count for count, _ in calls]
     assert done == sorted(done)
-    assert all(0 <= one <= n for one in done)
+    assert all(0 <= count <= n for count in done)
     assert boot.digest == sf.bootstrap(good, n=n, threads=1, progress=False).digest
 
 
@@ -97,7 +97,7 @@ def test_a_callback_may_call_back_in(good):
     assert set(inner) <= {sf.bootstrap(good, n=50, threads=2).digest}
 
 
-@pytest.mark.parametrize("bad", [lambda: None, lambda one: None, lambda *, done: None])
+@pytest.mark.parametrize("bad", [lambda: None, lambda done: None, lambda *, done: None])
 def test_a_callback_of_another_shape_is_pythons_typeerror(good, bad):
     with pytest.raises(TypeError):
         sf.bootstrap(good, n=500_000, threads=2, progress=bad)

@@ -141,7 +141,7 @@ def test_intervals_of_a_mean_are_those_of_its_exact_distribution(mean):
     assert d - c < 0.03 * c  # the band is narrow
     centre = NUMBERS.mean()
     percentile, basic, normal = (
-        boot.interval(0.95, one) for one in ("percentile", "basic", "normal")
+        boot.interval(0.95, method) for method in ("percentile", "basic", "normal")
     )
     assert a <= percentile["lower"].item() <= b
     assert c <= percentile["upper"].item() <= d
@@ -158,7 +158,7 @@ def test_a_quantity_that_does_not_vary_is_a_point_or_nothing(mean):
     for method in ("percentile", "basic", "normal", "bc", "bca"):
         table = boot.interval(method=method, of="m - m + 2")
         ends = [table["lower"].item(), table["upper"].item()]
-        assert all(one == 2.0 or math.isnan(one) for one in ends), method
+        assert all(end == 2.0 or math.isnan(end) for end in ends), method
     with pytest.raises(sf.errors.ConvergenceError, match="no standard error"):
         boot.interval(method="studentized", of="m - m + 2")
 
@@ -169,7 +169,7 @@ def test_levels_nest(fit, method):
     boot = sf.bootstrap(fit, sf.Residuals(), n=999)
     options = {} if method == "studentized" else {"small_sample": True}
     ends = [boot.interval(level, method, of="alpha", **options) for level in (0.8, 0.9, 0.95)]
-    lower, upper = ([one[end].item() for one in ends] for end in ("lower", "upper"))
+    lower, upper = ([table[end].item() for table in ends] for end in ("lower", "upper"))
     assert lower == sorted(lower, reverse=True)
     assert upper == sorted(upper)
     assert lower[0] < upper[0]

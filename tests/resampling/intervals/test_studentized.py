@@ -49,9 +49,9 @@ def test_the_standard_errors_of_pairs_are_those_of_the_rows_drawn(fit):
     boot = sf.bootstrap(fit, sf.Indices(rows))
     draws = boot.draws.select("E", "A", "alpha").to_numpy()[None]
     found = standard_errors(fit, sf.Indices(rows), 0, draws, {"alpha": "alpha"})[1][0, :, 0]
-    for one, drawn in zip(found, rows, strict=True):
+    for error, drawn in zip(found, rows, strict=True):
         again = fitted(runs_of()[drawn])
-        assert one == pytest.approx(math.sqrt(again.cov(kind="sandwich")["alpha"][2]), rel=1e-4)
+        assert error == pytest.approx(math.sqrt(again.cov(kind="sandwich")["alpha"][2]), rel=1e-4)
 
 
 def test_studentized_intervals_of_a_mean_are_those_of_its_pivots(mean):

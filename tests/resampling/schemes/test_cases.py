@@ -58,8 +58,8 @@ def shares_of(scheme, rows=12, replicates=4_000, **more):
 def test_strata_keep_their_size():
     stratum = np.array([0, 1, 1, 2, 2, 2, 0, 1, 2, 2, 2, 2])
     shares = shares_of(sf.Strata("s"), s=stratum)
-    for one in range(3):
-        inside = stratum == one
+    for place in range(3):
+        inside = stratum == place
         assert shares[:, inside].sum(axis=1) == pytest.approx(np.full(4_000, inside.mean()))
         size = inside.sum()
         variance = (1 - 1 / size) / 12**2  # of a multinomial count over 12
@@ -72,8 +72,8 @@ def test_blocks_hold_neighbours_in_the_order_of_the_frame():
     counts = np.rint(12 * shares_of(sf.Blocks(3, within="run"), run=run, replicates=500)).astype(
         int
     )
-    for one in (0, 1):
-        inside = counts[:, run == one]
+    for stratum in (0, 1):
+        inside = counts[:, run == stratum]
         assert (inside.sum(axis=1) == 6).all()
         starts = np.array([[*([1] * 3), *([0] * 3)]])
         every = {
@@ -104,4 +104,4 @@ def test_blocks_as_long_as_half_a_run_are_told():
     fit = sf.fit(runs, "power_offset", loss=sf.Squared())
     for length, told in ((4, False), (5, True)):
         boot = sf.bootstrap(fit, sf.Blocks(length, within="run"), n=50, progress=False)
-        assert ("long_blocks" in [one.code for one in boot.findings]) == told
+        assert ("long_blocks" in [finding.code for finding in boot.findings]) == told

@@ -261,7 +261,7 @@ def test_near_absolute_losses_refuse_mammen_and_doubt_webb(loss):
     with pytest.raises(sf.errors.ParameterError, match="33 % too narrow"):
         sf.bootstrap(fit, sf.Wild("mammen"), n=5)
     codes = {
-        signs: [one.code for one in sf.bootstrap(fit, sf.Wild(signs), n=5).findings]
+        signs: [finding.code for finding in sf.bootstrap(fit, sf.Wild(signs), n=5).findings]
         for signs in ("webb", "rademacher")
     }
     assert "webb_near_l1" in codes["webb"]
@@ -270,12 +270,14 @@ def test_near_absolute_losses_refuse_mammen_and_doubt_webb(loss):
 
 def test_smooth_losses_take_every_sign_and_few_clusters_want_webb(curve):
     assert not [
-        one for one in sf.bootstrap(curve, sf.Wild("mammen"), n=5).findings if "webb" in one.code
+        finding
+        for finding in sf.bootstrap(curve, sf.Wild("mammen"), n=5).findings
+        if "webb" in finding.code
     ]
     frame = curve_of().with_columns(run=pl.col("row") // 4)
     fit = fitted(frame, CURVE, residual="log")
     few = sf.bootstrap(fit, sf.Wild(cluster="run"), n=20).findings
-    assert [one.code for one in few] == ["few_clusters"]
+    assert [finding.code for finding in few] == ["few_clusters"]
     assert "webb" in few[0].advice
     assert not sf.bootstrap(fit, sf.Wild("webb", cluster="run"), n=20).findings
 
@@ -315,7 +317,7 @@ def test_the_short_cut_for_sums_of_powers_changes_no_replicate(scheme, loss):
     params = dict(sf.laws.get("chinchilla").params)
     plain = "abs(E) + A/N**alpha + B/D**beta"
     fits = [sf.fit(runs, "chinchilla", loss=loss), sf.fit(runs, plain, loss=loss, params=params)]
-    quick, slow = (one.draws for one in sf.bootstrap(fits, scheme, n=300, progress=False))
+    quick, slow = (boot.draws for boot in sf.bootstrap(fits, scheme, n=300, progress=False))
     assert (quick["status"] == slow["status"]).all()
     gap = quick["objective"] / slow["objective"] - 1.0
     assert gap.abs().max() < 1e-11

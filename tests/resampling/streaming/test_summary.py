@@ -44,8 +44,8 @@ def brief(fit):
 def grouped():
     frame = pl.DataFrame({"x": X, "loss": Y})
     parts = [
-        frame.with_columns(g=pl.lit(one), loss=pl.col("loss") * k)
-        for one, k in zip("ab", (1.0, 1.3), strict=True)
+        frame.with_columns(g=pl.lit(key), loss=pl.col("loss") * k)
+        for key, k in zip("ab", (1.0, 1.3), strict=True)
     ]
     return sf.fit(pl.concat(parts), "E + A*x**(-alpha)", by="g")
 
@@ -287,9 +287,9 @@ def test_a_summary_of_groups_and_of_given_indices_is_saved(grouped, fit, tmp_pat
     index = np.random.default_rng(3).integers(
         0, fit.request.table.rows, (300, fit.request.table.rows)
     )
-    for number, (one, scheme) in enumerate([(grouped, sf.Pairs()), (fit, sf.Indices(index))]):
+    for number, (resampled, scheme) in enumerate([(grouped, sf.Pairs()), (fit, sf.Indices(index))]):
         n = 300 if number == 0 else None
-        brief = sf.bootstrap(one, scheme, n=n, seed=2, keep="summary")
+        brief = sf.bootstrap(resampled, scheme, n=n, seed=2, keep="summary")
         brief.save(tmp_path / f"{number}.scaling")
         again = sf.load(tmp_path / f"{number}.scaling")
         assert again.digest == brief.digest
