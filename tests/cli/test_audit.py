@@ -34,7 +34,7 @@ def test_findings_fail_only_when_asked(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = sf.audit("cerebras2023", n=60)
     advisory = done.report["advisory"]
-    severities = {one.severity for one in done.findings if one.check not in advisory}
+    severities = {found.severity for found in done.findings if found.check not in advisory}
     for asked, counted in (
         ("red", {"red"}),
         ("grey", {"red", "grey"}),
@@ -50,7 +50,7 @@ def test_advisory_findings_are_called_so_and_fail_nothing(tmp_path, monkeypatch)
 
     monkeypatch.chdir(tmp_path)
     done = sf.audit("cerebras2023", n=60)
-    done.report["advisory"] = sorted({one.check for one in done.findings})
+    done.report["advisory"] = sorted({found.check for found in done.findings})
     monkeypatch.setattr(scaling_fast.auditing.run, "audit", lambda *_, **__: done)
     lines = call("audit", "--fail-on", "amber").stdout.splitlines()[1:]
     assert all(line.partition("\t")[0].endswith(" (advisory)") for line in lines)
@@ -78,7 +78,7 @@ def test_two_outputs_of_one_path_are_refused_before_the_work(tmp_path, monkeypat
     ):
         message = error_of(call("audit", *words, "--json", code=2))["message"]
         assert says in message
-    assert [one.name for one in Path().iterdir()] == ["d"]
+    assert [path.name for path in Path().iterdir()] == ["d"]
 
 
 def test_an_audit_replaces_only_an_earlier_report_of_its_kind(tmp_path, monkeypatch):
@@ -100,12 +100,12 @@ def test_a_terminal_shows_the_verdict_the_answers_and_what_does_not_hold(tmp_pat
     seen = watched("audit", *QUICK, COLUMNS="120", NO_COLOR="1")
     done = sf.audit("cerebras2023", n=60)
     assert seen.startswith(f"verdict: {done.verdict}. ")
-    for one in done.report["scopes"]:
-        assert one["question"] in seen
-    held = sum(one.severity == "green" for one in done.findings)
+    for scope in done.report["scopes"]:
+        assert scope["question"] in seen
+    held = sum(found.severity == "green" for found in done.findings)
     assert f"{held} findings are green; the report lists them" in seen
     shown = [line.split("│")[1].split()[:1] for line in seen.splitlines() if line.startswith("│")]
-    order = [one[0] for one in shown if one and one[0] in ("red", "grey", "amber")]
+    order = [cells[0] for cells in shown if cells and cells[0] in ("red", "grey", "amber")]
     assert order == sorted(order, key=["red", "grey", "amber"].index)
     assert len(order) == len(done.findings) - held
     assert "(advisory)" in seen

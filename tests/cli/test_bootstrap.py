@@ -19,7 +19,7 @@ def test_a_bootstrap_gives_an_interval_a_quantity(runs, frame):
     entry = strict_json(call("bootstrap", runs, "chinchilla", *words, "--json").stdout)
     boot = sf.bootstrap(sf.fit(frame, "chinchilla", columns={"N": "params", "D": "tokens"}), n=60)
     expected = boot.interval(level=0.8, of=["beta/(alpha+beta)", "E"])
-    assert [one["lower"] for one in entry["intervals"]] == expected["lower"].to_list()
+    assert [row["lower"] for row in entry["intervals"]] == expected["lower"].to_list()
     assert entry["digest"] == boot.digest
     table = call("bootstrap", runs, "chinchilla", *words).stdout.splitlines()
     assert len(table) == 3
@@ -40,24 +40,28 @@ def test_a_kept_run_goes_on_and_shards_change_no_digit(runs):
     words = ["bootstrap", runs, "chinchilla", *COLUMNS, "--json"]
     want = strict_json(call(*words, "--n", "300").stdout)["digest"]
     call(*words, "--n", "100", "--keep", "folder")
-    kept = sorted(one.name for one in Path("folder").iterdir())
-    assert any(one.startswith("shard-") for one in kept)
+    kept = sorted(path.name for path in Path("folder").iterdir())
+    assert any(name.startswith("shard-") for name in kept)
     again = call(*words, "--n", "300", "--keep", "folder", "--shards", "3")
     assert strict_json(again.stdout)["digest"] == want
     other = call(*words, "--n", "300", "--keep", "folder", "--seed", "9", code=2)
     assert strict_json(other.stderr)["error"]["code"] == "other_run"
 
 
-def test_ctrl_c_ends_quietly_with_130(runs):
+def test_ctrl_c_ends_quietly_with_130_and_says_how_to_resume(runs):
     words = ["bootstrap", runs, "chinchilla", *COLUMNS, "--n", "3000000", "--threads", "1"]
     running = subprocess.Popen(
-        command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    time.sleep(4)
+        command(*words, "--keep", "folder"),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    until = time.monotonic() + 120
+    while not list(Path().glob("folder/shard-*")) and time.monotonic() < until:
+        time.sleep(0.1)
     assert running.poll() is None, running.communicate()
     running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=30)
+    out, err = running.communicate(timeout=60)
     assert running.returncode == 130, err
     assert out == ""
     assert "interrupted" in err
+    assert f"resume from {Path('folder').resolve()}" in err
     assert "Traceback" not in err

@@ -9,7 +9,7 @@ from terminal import call, strict_json
 def test_laws_and_datasets_are_listed_and_shown():
     import scaling_fast as sf
 
-    assert [one["name"] for one in strict_json(call("laws", "--json").stdout)["laws"]] == (
+    assert [law["name"] for law in strict_json(call("laws", "--json").stdout)["laws"]] == (
         sf.laws.names()
     )
     for name in sf.laws.names():
@@ -20,7 +20,7 @@ def test_laws_and_datasets_are_listed_and_shown():
         assert name in call("datasets").stdout
         assert sf.datasets.about(name).source in call("datasets", name).stdout
     listed = strict_json(call("datasets", "--json").stdout)["datasets"]
-    assert [one["name"] for one in listed] == sf.datasets.names()
+    assert [entry["name"] for entry in listed] == sf.datasets.names()
 
 
 def test_a_dataset_is_written_as_csv(tmp_path, monkeypatch):

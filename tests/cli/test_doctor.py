@@ -9,7 +9,7 @@ def test_the_doctor_finds_this_installation_well(monkeypatch):
     monkeypatch.setenv("SCALING_FAST_THREADS", "2")
     entry = strict_json(call("doctor", "--json").stdout)
     assert entry["ok"]
-    found = {one["what"]: one for one in entry["checks"]}
+    found = {check["what"]: check for check in entry["checks"]}
     assert found["self test"]["state"] == "ok"
     assert found["SCALING_FAST_THREADS"]["value"] == "2"
     assert {"python", "numpy", "polars", "compiled core", "threads", "vector unit"} <= set(found)
@@ -24,5 +24,5 @@ def test_a_broken_installation_exits_3(monkeypatch):
 
     monkeypatch.setattr(doctor, "vector_unit", broken)
     result = call("doctor", "--json", code=3)
-    entry = next(one for one in strict_json(result.stdout)["checks"] if one["state"] == "broken")
+    entry = next(row for row in strict_json(result.stdout)["checks"] if row["state"] == "broken")
     assert "no such unit" in entry["value"]

@@ -91,7 +91,7 @@ def test_text_in_a_csv_is_no_formula(runs, frame, suffix):
     written = f"o.{suffix}"
     call(*words, "--output", written)
     read = pl.read_csv(written, separator="," if suffix == "csv" else "\t")
-    assert sorted(read["'=key"]) == sorted([*(f"'{one}" for one in keys[:6]), *keys[6:]])
+    assert sorted(read["'=key"]) == sorted([*(f"'{key}" for key in keys[:6]), *keys[6:]])
     assert read["a"].dtype == read["b"].dtype == pl.Float64
     call(*words, "--output", written, "--raw-cells")
     read = pl.read_csv(written, separator="," if suffix == "csv" else "\t")
