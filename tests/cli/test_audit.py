@@ -34,7 +34,7 @@ def test_findings_fail_only_when_asked(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = sf.audit("cerebras2023", n=60)
     advisory = done.report["advisory"]
-    severities = {finding.severity for finding in done.findings if finding.check not in advisory}
+    severities = {found.severity for found in done.findings if found.check not in advisory}
     for asked, counted in (
         ("red", {"red"}),
         ("grey", {"red", "grey"}),
@@ -50,7 +50,7 @@ def test_advisory_findings_are_called_so_and_fail_nothing(tmp_path, monkeypatch)
 
     monkeypatch.chdir(tmp_path)
     done = sf.audit("cerebras2023", n=60)
-    done.report["advisory"] = sorted({finding.check for finding in done.findings})
+    done.report["advisory"] = sorted({found.check for found in done.findings})
     monkeypatch.setattr(scaling_fast.auditing.run, "audit", lambda *_, **__: done)
     lines = call("audit", "--fail-on", "amber").stdout.splitlines()[1:]
     assert all(line.partition("\t")[0].endswith(" (advisory)") for line in lines)
@@ -102,10 +102,10 @@ def test_a_terminal_shows_the_verdict_the_answers_and_what_does_not_hold(tmp_pat
     assert seen.startswith(f"verdict: {done.verdict}. ")
     for scope in done.report["scopes"]:
         assert scope["question"] in seen
-    held = sum(finding.severity == "green" for finding in done.findings)
+    held = sum(found.severity == "green" for found in done.findings)
     assert f"{held} findings are green; the report lists them" in seen
     shown = [line.split("│")[1].split()[:1] for line in seen.splitlines() if line.startswith("│")]
-    order = [words[0] for words in shown if words and words[0] in ("red", "grey", "amber")]
+    order = [cells[0] for cells in shown if cells and cells[0] in ("red", "grey", "amber")]
     assert order == sorted(order, key=["red", "grey", "amber"].index)
     assert len(order) == len(done.findings) - held
     assert "(advisory)" in seen

@@ -48,16 +48,20 @@ def test_a_kept_run_goes_on_and_shards_change_no_digit(runs):
     assert strict_json(other.stderr)["error"]["code"] == "other_run"
 
 
-def test_ctrl_c_ends_quietly_with_130(runs):
+def test_ctrl_c_ends_quietly_with_130_and_says_how_to_resume(runs):
     words = ["bootstrap", runs, "chinchilla", *COLUMNS, "--n", "3000000", "--threads", "1"]
     running = subprocess.Popen(
-        command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    time.sleep(4)
+        command(*words, "--keep", "folder"),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    until = time.monotonic() + 120
+    while not list(Path().glob("folder/shard-*")) and time.monotonic() < until:
+        time.sleep(0.1)
     assert running.poll() is None, running.communicate()
     running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=30)
+    out, err = running.communicate(timeout=60)
     assert running.returncode == 130, err
     assert out == ""
     assert "interrupted" in err
+    assert f"resume from {Path('folder').resolve()}" in err
     assert "Traceback" not in err

@@ -9,7 +9,7 @@ from terminal import call, strict_json
 def test_laws_and_datasets_are_listed_and_shown():
     import scaling_fast as sf
 
-    assert [entry["name"] for entry in strict_json(call("laws", "--json").stdout)["laws"]] == (
+    assert [law["name"] for law in strict_json(call("laws", "--json").stdout)["laws"]] == (
         sf.laws.names()
     )
     for name in sf.laws.names():

@@ -24,7 +24,5 @@ def test_a_broken_installation_exits_3(monkeypatch):
 
     monkeypatch.setattr(doctor, "vector_unit", broken)
     result = call("doctor", "--json", code=3)
-    entry = next(
-        check for check in strict_json(result.stdout)["checks"] if check["state"] == "broken"
-    )
+    entry = next(row for row in strict_json(result.stdout)["checks"] if row["state"] == "broken")
     assert "no such unit" in entry["value"]

@@ -93,8 +93,8 @@ def test_errors_are_said_in_the_words_of_a_terminal(runs):
         ([runs, *COLUMNS, "--threads", "0"], ("--threads must",)),
     ):
         message = error_of(call("fit", words[0], "chinchilla", *words[1:], "--json", code=2))
-        for word in says:
-            assert word in message["message"]
+        for part in says:
+            assert part in message["message"]
         assert "['" not in message["message"]
         assert 'nulls="' not in message["message"]
     quoted = 'note,params,tokens,loss\n"a\nb",1e8,1e9,3.1\nc,2e8,,3.0\n'

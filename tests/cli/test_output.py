@@ -21,7 +21,7 @@ def test_no_control_character_reaches_a_terminal(tmp_path, monkeypatch, frame):
     for extra in ([], ["--by", "run"], ["--target", hostile[:4]], ["--target", "\x1b[2J"]):
         result = CliRunner().invoke(main, [*words, *extra])
         for stream in (result.stdout, result.stderr):
-            assert not [character for character in "\x1b\x07\u202e\r" if character in stream]
+            assert not [sign for sign in "\x1b\x07\u202e\r" if sign in stream]
     # JSON escapes them, and gives the name back as it was.
     table = strict_json(call(*words, "--by", "run", "--json").stdout)["table"]
     assert table[0]["run"] == hostile

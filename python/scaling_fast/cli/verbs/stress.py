@@ -67,7 +67,7 @@ Examples:
     type=click.Choice(NOISES),
     default="normal",
     show_default=True,
-    help="Noise added to the fitted law; clustered noise has the clusters of the scheme.",
+    help="Noise added to the fitted law; clustered noise is shared within the clusters of the scheme.",
 )
 @click.option(
     "--sd",
