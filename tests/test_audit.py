@@ -154,16 +154,14 @@ def test_released_rows_that_are_not_named_are_not_asked_for(tmp_path):
     assert "publish the rows" not in audit(path).letter()
 
 
-def test_failed_refits_are_asked_about_only_of_those_who_refitted(tmp_path):
-    import copy
-
-    result = audit(claim(tmp_path), data=rows(), n=FEW)
-    report = copy.deepcopy(result.report)
-    failures = next(f for f in report["findings"] if f["check"] == "failures")
+@pytest.mark.parametrize(("method", "asked"), [("", False), (', method = "bootstrap"', True)])
+def test_failed_refits_are_asked_about_only_of_those_who_refitted(tmp_path, method, asked):
+    path = claim(tmp_path)
+    path.write_text(path.read_text().replace('upper = "0.41"', f'upper = "0.41"{method}'))
+    report = json.loads(audit(path, data=rows(), n=FEW).to_json())
+    failures = next(entry for entry in report["findings"] if entry["check"] == "failures")
     failures["severity"] = "red"
-    assert "refits failed" not in Audit(report).letter()
-    report["intervals"][0]["method"] = "bootstrap"
-    assert "refits failed" in Audit(report).letter()
+    assert ("refits failed" in Audit(report).letter()) == asked
 
 
 def test_advice_is_neither_counted_nor_called_a_failure():
@@ -172,14 +170,14 @@ def test_advice_is_neither_counted_nor_called_a_failure():
     assert advice.severity == "amber"
     counted = [f.severity for f in result.findings if f.check != "rows"]
     assert result.report["counts"]["amber"] == counted.count("amber")
-    line = next(x for x in result.summary().splitlines() if "rows per parameter" in x)
+    line = next(x for x in result.summary().splitlines() if "Rows per parameter" in x)
     assert "Advisory" in line
     assert not any(word in line for word in ("Fails", "Doubtful"))
 
 
 def test_a_summary_lists_the_severest_first(tmp_path):
     result = audit(claim(tmp_path, lower="0.4101", upper="0.4102"), data=rows(), n=FEW)
-    words = ["Fails", "Doubtful", "Not assessable", "Holds", "Advisory"]
+    words = ["Fails", "Not assessed", "Doubtful", "Holds", "Advisory"]
     order = [
         words.index(word)
         for line in result.summary().splitlines()
@@ -293,6 +291,22 @@ def test_json_is_strict_and_comes_back_whole(tmp_path):
             Audit.from_json(broken)
 
 
+def test_a_report_of_an_earlier_version_is_refused_by_its_schema(tmp_path):
+    report = json.loads(audit(claim(tmp_path)).to_json()) | {"schema": "scaling-audit/1"}
+    with pytest.raises(DataError, match=r"`scaling-audit/2`.*`scaling-audit/1`"):
+        Audit.from_json(json.dumps(report))
+
+
+def test_an_infinite_number_of_a_report_comes_back(tmp_path):
+    report = json.loads(audit(claim(tmp_path), data=rows(), n=FEW).to_json())
+    report["table"][0]["computed"] = report["findings"][0]["statistic"] = "inf"
+    report["figures"]["fits"][0]["refitted"][0] = "-inf"
+    endless = Audit.from_json(json.dumps(report))
+    assert endless.table["computed"][0] == math.inf
+    assert endless.findings[0].statistic == math.inf
+    assert "\u221e" in endless.write_html(tmp_path / "page.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("kind", ["mapping", "lazy", "pandas", "arrow", "csv", "parquet"])
 def test_any_frame_gives_the_same_audit(tmp_path, kind):
     frame = rows()
@@ -341,7 +355,7 @@ def test_an_impossible_number_of_replicates_is_refused(tmp_path, n):
         audit(claim(tmp_path), data=rows(), n=n)
 
 
-@pytest.mark.parametrize("seed", [-1, 2**63, 0.5, None])
+@pytest.mark.parametrize("seed", [-1, 2**64, 0.5, None, True])
 def test_an_impossible_seed_is_refused(tmp_path, seed):
     with pytest.raises(ParameterError, match="seed must be"):
         audit(claim(tmp_path), data=rows(), n=FEW, seed=seed)

@@ -30,8 +30,8 @@ TRIMMED = (0.001, 0.999)  # part of the draws a histogram spans
 LEVEL = 0.80  # of intervals drawn where the paper reports none
 
 
-def pictures(case: Case) -> dict[str, Any]:
-    """Return the figures' arrays, as JSON can hold them."""
+def figure_data(case: Case) -> dict[str, Any]:
+    """Return the arrays behind the figures."""
     return {
         "fits": [_fit(case, view) for view in case.views],
         "exponent": _exponent(case),
@@ -53,7 +53,7 @@ def _fit(case: Case, view: View) -> dict[str, Any]:
         "rows": view.n,
         "size": _list(size[order]),
         "observed": _list(view.y[order]),
-        "refitted": _list(view.residuals(case.law, view.hat)[order]),
+        "refitted": _list(view.residuals(case.law, view.estimates)[order]),
         "reported": None if point is None else _list(view.residuals(case.law, point)[order]),
         "curve": None,
     }
@@ -64,7 +64,7 @@ def _fit(case: Case, view: View) -> dict[str, Any]:
         out["curve"] = {
             "column": column,
             "x": _list(grid),
-            "refitted": _list(law_values(case.law, {column: grid}, view.hat)),
+            "refitted": _list(law_values(case.law, {column: grid}, view.estimates)),
             "reported": None
             if point is None
             else _list(law_values(case.law, {column: grid}, point)),
@@ -127,22 +127,24 @@ def _exponent(case: Case) -> dict[str, Any]:
     level = levels[0] if levels else LEVEL
     for view in case.views:
         tag = f" ({view.label})" if len(case.views) > 1 else ""
-        value = float(evaluate(quantity, view.hat))
+        value = float(evaluate(quantity, view.estimates))
         if not view.resamples:
-            rows.append(_row(f"refit{tag}", "ours", value, None, None))
+            rows.append(_row(f"refit{tag}", "audit", value, None, None))
         for resampled in view.resamples:
             low, high = quantile_interval(evaluate(quantity, resampled.draws), level)
             rows.append(
                 _row(
-                    f"refit, {100 * level:g} % interval of {resampled.words} refits{tag}",
-                    "ours",
+                    f"refit, {100 * level:g} % interval of {resampled.label} refits{tag}",
+                    "audit",
                     value,
                     low,
                     high,
                 )
             )
     rows += [
-        _row(f"refit, {other.rule}", "ours", float(evaluate(quantity, other.hat)), None, None)
+        _row(
+            f"refit, {other.rule}", "audit", float(evaluate(quantity, other.estimates)), None, None
+        )
         for other in case.alternatives
         if other.stated.converged
     ]
@@ -160,9 +162,9 @@ def _drawable(case: Case) -> list[ReportedInterval]:
 
 
 def _row(
-    label: str, whose: str, value: float | None, lower: float | None, upper: float | None
+    label: str, origin: str, value: float | None, lower: float | None, upper: float | None
 ) -> dict[str, Any]:
-    return {"label": label, "whose": whose, "value": value, "lower": lower, "upper": upper}
+    return {"label": label, "origin": origin, "value": value, "lower": lower, "upper": upper}
 
 
 def _draws(case: Case) -> dict[str, Any] | None:
@@ -191,7 +193,7 @@ def _draws(case: Case) -> dict[str, Any] | None:
             kind: _list(np.histogram(v, edges)[0] / (v.size * (edges[1] - edges[0])))
             for kind, v in finite.items()
         },
-        "estimate": float(evaluate(case.quantity, view.hat)),
+        "estimate": float(evaluate(case.quantity, view.estimates)),
         "reported_point": None if point is None else float(evaluate(case.quantity, point)),
         "reported_interval": [Printed(intervals[0].lower).value, Printed(intervals[0].upper).value]
         if intervals

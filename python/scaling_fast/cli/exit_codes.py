@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from scaling_fast.findings import PRECEDENCE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FAIL_ON", "SEVERITIES", "Exit", "after_findings"]
 
-SEVERITIES = ("red", "grey", "amber")  # what --fail-on takes, worst first
+SEVERITIES = PRECEDENCE[:-1]  # what --fail-on takes, worst first: green never fails
 FAIL_ON = (
     "Exit 1 on a finding of this severity or a worse one. Worst first: red (fails), grey (could "
     "not be assessed), amber (doubtful). Advisory findings do not count."

@@ -5,21 +5,21 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
-import math
 import os
 import sys
 import traceback
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from scaling_fast.cli import parsing as words
 from scaling_fast.cli.exit_codes import Exit
+from scaling_fast.findings import json_ready
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Mapping, Sequence
+
     import polars as pl
 
     from scaling_fast.findings import Finding
@@ -92,27 +92,6 @@ def complain(text: str) -> None:
 def note(sentence: str) -> None:
     """Print a note to stderr."""
     complain(clean(sentence))
-
-
-def json_ready(value: Any) -> Any:
-    """Return the value as RFC 8259 can hold it: NaN and infinities are null."""
-    if isinstance(value, bool | int | str) or value is None:
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): json_ready(one) for key, one in value.items()}
-    if hasattr(value, "to_dicts"):  # a polars frame: one object a row
-        return [json_ready(row) for row in value.to_dicts()]
-    if hasattr(value, "as_dict"):  # a finding
-        return json_ready(value.as_dict())
-    if hasattr(value, "tolist"):  # numpy's scalars and arrays
-        return json_ready(value.tolist())
-    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes):
-        return [json_ready(one) for one in value]
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    return value.as_posix() if isinstance(value, PurePath) else str(value)
 
 
 def emit_json(value: Any) -> None:
@@ -254,21 +233,21 @@ def on_terminal(*, stderr: bool = False) -> bool:
         return False
 
 
-def findings_frame(findings: Iterable[Finding], advisory: Sequence[str] = ()) -> pl.DataFrame:
-    """Return the findings as a table: severity, check, what was found, what to do."""
+def findings_frame(
+    findings: Iterable[Finding], titles: Mapping[str, str], advisory: Container[str]
+) -> pl.DataFrame:
+    """Return the findings as a table: severity, title of the check, what was found, what to do."""
     import polars as pl
-
-    from scaling_fast.reporting.words import titled
 
     names = ("severity", "check", "sentence", "advice")
     rows = [
         [
-            one.severity + ADVISORY * (one.check in advisory),
-            titled(one.check),
-            one.sentence,
-            one.advice,
+            finding.severity + ADVISORY * (finding.check in advisory),
+            titles[finding.check],
+            finding.sentence,
+            finding.advice,
         ]
-        for one in findings
+        for finding in findings
     ]
     return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String()), orient="row")
 

@@ -47,8 +47,8 @@ class Resampled:
     requested: int
 
     @property
-    def words(self) -> str:
-        """The kind before the word refits."""
+    def label(self) -> str:
+        """The kind, as it stands before the word refits."""
         return "cluster" if self.kind == "clusters" else self.kind
 
     @property
@@ -104,7 +104,7 @@ class View:
         return 0 if self.codes is None else int(self.codes.max()) + 1
 
     @property
-    def hat(self) -> dict[str, float]:
+    def estimates(self) -> dict[str, float]:
         """Natural parameters at the optimum of the stated objective."""
         return {name: float(value) for name, value in self.stated.params.items()}
 
@@ -112,13 +112,15 @@ class View:
     def best(self) -> dict[str, float]:
         """The optimum that likelihoods compare: of absolute residuals where the loss is near them."""
         if self.absolute is None or not self.absolute.converged:
-            return self.hat
+            return self.estimates
         return {name: float(value) for name, value in self.absolute.params.items()}
 
     @property
     def resamples(self) -> tuple[Resampled, ...]:
         """What was resampled, rows first."""
-        return tuple(r for r in (self.pairs, self.clusters) if r is not None)
+        return tuple(
+            resampled for resampled in (self.pairs, self.clusters) if resampled is not None
+        )
 
     def residuals(self, law: LawView, params: Mapping[str, Any]) -> Floats:
         """Fitted minus observed on the residual scale."""
@@ -126,7 +128,7 @@ class View:
 
     def noise_free(self, law: LawView) -> bool:
         """Whether the refit leaves nothing over but rounding: no spread to judge by."""
-        r = self.residuals(law, self.hat)
+        r = self.residuals(law, self.estimates)
         seen = np.log(self.y) if self.residual == "log" else self.y
         unit = 1.0 if self.residual == "log" else float(np.max(np.abs(seen)))
         total = float(np.sum((seen - np.mean(seen)) ** 2))
@@ -181,8 +183,8 @@ def refit(
         "threads": threads,
     }
     stated = fit(frame, law.question, loss=loss, **ask)
-    hat = {name: float(value) for name, value in stated.params.items()}
-    near = _near_l1(loss, residuals(law, x, y, residual, hat))
+    estimates = {name: float(value) for name, value in stated.params.items()}
+    near = _near_l1(loss, residuals(law, x, y, residual, estimates))
     absolute = fit(frame, law.question, loss=losses.Absolute(), **ask) if near else None
     boxed = None
     if box is not None and centre is not None:
@@ -241,7 +243,7 @@ def resample(
     names = list(law.params)
     draws: list[Floats] = []
     ratios: list[Floats] = []
-    at_hat = view.residuals(law, view.hat)
+    at_estimates = view.residuals(law, view.estimates)
     for start in range(0, replicates, step):
         say(f"{kind} refits", start / replicates)
         count = min(step, replicates - start)
@@ -254,7 +256,7 @@ def resample(
         good = usable(boot.draws)
         table = boot.draws.select(names).to_numpy()[good]
         draws.append(table)
-        ratios.append(_ratios(law, view, weights[good], table, at_hat))
+        ratios.append(_ratios(law, view, weights[good], table, at_estimates))
     table = np.concatenate(draws)
     return Resampled(
         kind=kind,
@@ -279,7 +281,9 @@ def _weights(stream: np.random.Generator, count: int, groups: int, *, bayesian: 
     return counts.reshape(count, groups).astype(np.float64)
 
 
-def _ratios(law: LawView, view: View, weights: Floats, table: Floats, at_hat: Floats) -> Floats:
+def _ratios(
+    law: LawView, view: View, weights: Floats, table: Floats, at_estimates: Floats
+) -> Floats:
     """Return the likelihood ratio of each refit against the full-data optimum, on its rows."""
     if not table.size:
         return np.empty(0)
@@ -288,7 +292,7 @@ def _ratios(law: LawView, view: View, weights: Floats, table: Floats, at_hat: Fl
     at_draw = residuals(law, x, view.y[None, :], view.residual, params)
     power = 1 if view.near_l1 else 2
     ours = np.sum(weights * np.abs(at_draw) ** power, axis=1)
-    full = weights @ (np.abs(at_hat) ** power)
+    full = weights @ (np.abs(at_estimates) ** power)
     factor = (2.0 if view.near_l1 else 1.0) * weights.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(factor * np.log(full / ours), dtype=np.float64)

@@ -17,12 +17,6 @@ if TYPE_CHECKING:
 
     from scaling_fast.findings import Finding
 
-VERDICTS = {
-    "red": "a decisive check fails, so the claim does not follow from what is disclosed",
-    "grey": "too little is disclosed to judge the claim",
-    "amber": "nothing decisive fails, but there are doubts the authors could settle",
-    "green": "what could be checked holds; compatible is not replicated",
-}
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
 
@@ -93,43 +87,57 @@ def audit(
         done.write_json(json_report, force=force)
     if letter is not None:
         write_text(letter, done.letter(), force=force)
-    advisory = done.report.get("advisory", ())
     if as_json:
         output.emit_json(done.report)
     else:
         if output.on_terminal():
             _show(done)
         else:
-            output.emit_table(output.findings_frame(done.findings, advisory))
+            output.emit_table(output.findings_frame(done.findings, *_titles(done)))
             output.note(f"verdict: {done.verdict}")
         for what, path in (("report", page), ("JSON", json_report), ("letter", letter)):
             if path is not None:
                 output.note(f"{what}: {path.resolve()}")
-    counted = [one for one in done.findings if one.check not in advisory]
+    _, advisory = _titles(done)
+    counted = [finding for finding in done.findings if finding.check not in advisory]
     context.exit(after_findings(counted, fail_on))
+
+
+def _titles(done: Any) -> tuple[dict[str, str], set[str]]:
+    """Return the titles of the checks by their codes, and the codes of those that only advise."""
+    checks = done.report["checks"]
+    titles = {code: check["title"] for code, check in checks.items()}
+    return titles, {code for code, check in checks.items() if check["weight"] == "advisory"}
 
 
 def _show(done: Any) -> None:
     """Show a person the verdict, the answers, and what does not hold, worst first."""
-    output.say(f"verdict: {done.verdict}: {VERDICTS[done.verdict]}", colour=done.verdict)
-    answers = [(one["question"], one["answer"], one["severity"]) for one in done.report["scopes"]]
+    from scaling_fast.reporting.words import verdict_label, verdict_meaning
+
+    meaning = verdict_meaning(done.report)
+    output.say(f"Verdict: {verdict_label(done.report)}: {meaning}", colour=done.verdict)
+    answers = [
+        (scope["question"], scope["answer"], scope["severity"]) for scope in done.report["scopes"]
+    ]
     output.print_table(("question", "answer", ""), answers)
     doubts = sorted(
-        (one for one in done.findings if one.severity != "green"),
-        key=lambda one: PRECEDENCE.index(one.severity),
+        (finding for finding in done.findings if finding.severity != "green"),
+        key=lambda finding: PRECEDENCE.index(finding.severity),
     )
-    advisory = done.report.get("advisory", ())
-    rows = [_row(one, advisory=one.check in advisory) for one in doubts]
+    titles, advisory = _titles(done)
+    rows = [
+        _row(finding, titles[finding.check], advisory=finding.check in advisory)
+        for finding in doubts
+    ]
     if rows:
         output.print_table(("severity", "check", "what was found"), rows)
-    output.say(f"{len(done.findings) - len(doubts)} hold; see the report")
+    held = len(done.findings) - len(doubts)
+    output.say(f"{held} more {'finding holds' if held == 1 else 'findings hold'}; see the report")
 
 
-def _row(finding: Finding, *, advisory: bool) -> tuple[str, str, tuple[str, ...]]:
-    from scaling_fast.reporting.words import titled
-
+def _row(finding: Finding, title: str, *, advisory: bool) -> tuple[str, str, tuple[str, ...]]:
     said = (finding.sentence, f"To do: {finding.advice}") if finding.advice else (finding.sentence,)
-    return finding.severity + output.ADVISORY * advisory, titled(finding.check), said
+    return finding.severity + output.ADVISORY * advisory, title, said
 
 
 def _per_cent(bar: Callable[[int, int], object] | None) -> Callable[[str, float], None] | None:
@@ -149,7 +157,7 @@ def _page(paper: str) -> Path:
 
 
 def _default_page(paper: str, *, force: bool) -> tuple[Path | None, bool]:
-    """Return ./audit-NAME.html and whether it may be replaced: only a report of ours may.
+    """Return ./audit-NAME.html and whether it may be replaced: only an earlier report may.
 
     A directory that cannot be written to costs the page, not the audit.
     """
@@ -162,7 +170,7 @@ def _default_page(paper: str, *, force: bool) -> tuple[Path | None, bool]:
     except DataError as error:
         if error.code == "exists":
             raise DataError(
-                f"`{page}` is there already and is no report of ours; --force replaces it, "
+                f"`{page}` is there already and is not a report of scaling_fast; --force replaces it, "
                 "--html PATH writes elsewhere",
                 code="exists",
             ) from error
