@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
-from scaling_fast.auditing import audit
+from scaling_fast.auditing import audit, load_paper
 from scaling_fast.auditing.checks import CHECKS
 from scaling_fast.auditing.checks.check import Cell, Check, Measured, Threshold
 from scaling_fast.auditing.checks.page import checks_page
-from scaling_fast.auditing.evidence.formulas import LawView, box_points, evaluate, optimum
+from scaling_fast.auditing.evidence.formulas import LawView, box_points, optimum, require_names
 from scaling_fast.auditing.run import audit_with
 from scaling_fast.auditing.verdict import SCOPES, scopes, verdict
 from scaling_fast.errors import DataError
@@ -179,8 +181,16 @@ def test_a_box_holds_all_its_corners():
 
 
 def test_a_formula_of_unknown_names_is_refused_by_name():
-    with pytest.raises(DataError, match="`alpa`"):
-        evaluate("beta/(alpa+beta)", {"alpha": 1.0, "beta": 2.0})
+    with pytest.raises(DataError, match=r"`claims\[0\].expr` .* `alpa`; did you mean `alpha`"):
+        require_names("beta/(alpa+beta)", ["alpha", "beta"], "claims[0].expr")
+
+
+def test_a_claim_of_unknown_names_is_refused_before_anything_is_fitted():
+    paper = load_paper("hoffmann2022")
+    interval = msgspec.structs.replace(paper.reported.intervals[0], of="beta/(alpa+beta)")
+    reported = msgspec.structs.replace(paper.reported, intervals=[interval])
+    with pytest.raises(DataError, match=r"`reported.intervals\[0\].of` .* `alpa`"):
+        audit(dataclasses.replace(paper, reported=reported), n=20)
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,14 @@ import numpy as np
 
 from scaling_fast.allocation.budgets import cluster_places
 from scaling_fast.errors import DataError, ParameterError, quote
+from scaling_fast.resampling.counts import drawn_units, unit_counts
 from scaling_fast.resampling.schemes import Clusters, Indices, Pairs
 from scaling_fast.runtime.resources import require_memory
 from scaling_fast.validation import whole_number
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from scaling_fast.allocation.budgets import Runs
@@ -47,7 +50,7 @@ def row_counts(runs: Runs, scheme: Any, *, n: int | None, seed: int) -> NDArray[
                 code="index",
                 param="scheme",
             )
-        return _counted(places, runs.rows)
+        return unit_counts(places, runs.rows)
     if not isinstance(scheme, Pairs | Clusters):
         raise ParameterError(
             f"the joint bootstrap draws whole runs: scheme must be Pairs(), Clusters(column) or "
@@ -58,7 +61,7 @@ def row_counts(runs: Runs, scheme: Any, *, n: int | None, seed: int) -> NDArray[
     count = whole_number(1000 if n is None else n, "n", 2)
     require_memory(f"{count:,} replicates of {runs.rows:,} rows", 4 * 8 * count * runs.rows)
     if isinstance(scheme, Pairs):
-        return _counted(_drawn(count, runs.rows, seed), runs.rows)
+        return unit_counts(drawn_units(_streams(count, seed), runs.rows), runs.rows)
     by = scheme.by if isinstance(scheme.by, tuple) else (str(scheme.by),)
     cluster = cluster_places(runs.frame, runs.order, by)
     several = int(cluster.max()) + 1
@@ -66,21 +69,12 @@ def row_counts(runs: Runs, scheme: Any, *, n: int | None, seed: int) -> NDArray[
         raise DataError(
             f"{scheme!r} has one cluster only, so there is nothing to resample", code="one_cluster"
         )
-    return _counted(_drawn(count, several, seed), several)[:, cluster]
+    return unit_counts(drawn_units(_streams(count, seed), several), several)[:, cluster]
 
 
-def _drawn(count: int, among: int, seed: int) -> NDArray[np.int64]:
-    """Return which of `among` are in each replicate, as many as there are, with repetition."""
-    out = np.empty((count, among), dtype=np.int64)
+def _streams(count: int, seed: int) -> Iterator[np.random.Generator]:
+    """Return one stream per replicate: those that the core draws rows from."""
     key = np.array([seed, PURPOSE_ROWS], dtype=np.uint64)
     for replicate in range(count):
         counter = np.array([0, 0, replicate, 0], dtype=np.uint64)
-        stream = np.random.Generator(np.random.Philox(key=key, counter=counter))
-        out[replicate] = stream.integers(0, among, among)
-    return out
-
-
-def _counted(places: NDArray[np.int64], among: int) -> NDArray[np.float64]:
-    shifted = places + among * np.arange(len(places))[:, None]
-    counts = np.bincount(shifted.ravel(), minlength=among * len(places))
-    return counts.reshape(len(places), among).astype(np.float64)
+        yield np.random.Generator(np.random.Philox(key=key, counter=counter))

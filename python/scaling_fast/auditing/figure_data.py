@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scaling_fast.auditing.claim.printed import Printed
-from scaling_fast.auditing.evidence.formulas import (
-    box_points,
-    evaluate,
-    law_values,
-    quantile_interval,
-)
+from scaling_fast.auditing.evidence.formulas import box_points, law_values, quantile_interval
+from scaling_fast.laws.quantities import evaluate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

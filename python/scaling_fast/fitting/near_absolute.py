@@ -29,4 +29,9 @@ def is_nearly_absolute(request: Request, params: Mapping[str, float], group: int
     if request.loss.name not in STRAIGHT:
         return False
     curvature = request.rows(group, params)[2]
-    return bool(np.mean(curvature <= 0.5 * curvature.max(initial=0.0)) >= NEARLY)
+    straight = curvature <= 0.5 * curvature.max(initial=0.0)
+    weights = request.table.weights  # frequencies: a row that counts twice is two rows
+    if weights is None:
+        return bool(np.mean(straight) >= NEARLY)
+    counts = weights[slice(*request.table.offsets[group : group + 2])]
+    return bool(np.sum(counts[straight]) >= NEARLY * np.sum(counts))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from scaling_fast.frames import Table
 
-__all__ = ["cluster_columns", "cluster_numbers"]
+__all__ = ["cluster_columns", "cluster_numbers", "numbered"]
 
 
 def cluster_columns(by: Any, param: str) -> list[str]:
@@ -62,8 +62,17 @@ def cluster_numbers(table: Table, by: Sequence[str]) -> NDArray[np.uint32]:
                 column=one,
             )
     group = np.repeat(np.arange(table.groups), np.diff(table.offsets))
+    keys = [rows_of(table.frame[name], table.order) for name in by]
+    return np.ascontiguousarray(numbered(keys, group), dtype=np.uint32)
+
+
+def numbered(
+    keys: Sequence[pl.Series], group: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
+    """Return the number of each row's key, from 0 in the order of the keys, within each group."""
     # Under names of our own: polars takes some of the caller's for patterns.
-    keys = [rows_of(table.frame[one], table.order).alias(f"k{j}") for j, one in enumerate(by)]
-    key = pl.struct(one.name for one in keys).rank("dense").over("group")
-    ranked = pl.DataFrame([*keys, pl.Series("group", group)]).select(key)
-    return np.ascontiguousarray(ranked.to_series().to_numpy().astype(np.int64) - 1, dtype=np.uint32)
+    columns = {f"k{j}": key for j, key in enumerate(keys)}
+    rank = pl.struct(*columns).rank("dense")
+    if group is not None:
+        columns["group"], rank = pl.Series(group), rank.over("group")
+    return pl.DataFrame(columns).select(rank).to_series().to_numpy().astype(np.int64) - 1

@@ -9,6 +9,7 @@ import numpy as np
 
 from scaling_fast.errors import DataError, ParameterError
 from scaling_fast.findings import Finding
+from scaling_fast.fitting.near_absolute import is_nearly_absolute
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["density_at_zero", "profile_reference"]
 
 Statistic = "Callable[[float], float]"
-
-HALF = 0.5
-"""Share of rows beyond delta from which on a Huber loss is, to its errors, an absolute one."""
 
 
 def profile_reference(
@@ -69,7 +67,7 @@ def _statistic(
 
     if name == "squared" and not fit.request.is_likelihood:
         return "F = (RSS/RSS_min - 1)(n - p)", squares, []
-    if name == "scaled_huber" and fit.scale and _share(size, counts, _delta(fit)) > HALF:
+    if name == "scaled_huber" and fit.scale and is_nearly_absolute(fit.request, fit.params):
         # Laplace's likelihood: its ratio is that of the sums of |r|, which are scaled as such sums are.
         sums = float(np.sum(counts * size))
         factor = 4.0 * density_at_zero(residual, counts, total - freedom) * sums
@@ -114,8 +112,8 @@ def _unit(
         slope, square = 2.0 * density_at_zero(residual, counts, total - freedom), 1.0
     else:
         square = float(np.sum(counts * psi**2)) / freedom
-        share = _share(np.abs(residual), counts, delta)
-        if share <= HALF:
+        if not is_nearly_absolute(fit.request, fit.params):
+            share = float(np.sum(counts * (np.abs(residual) > delta)) / counts.sum())
             return 2.0 * (1.0 - share) / square, "2 (S - S_min) E psi'/E psi²"
         # Few rows lie inside delta: their share is the density at 0 times the width, and told by more rows.
         slope = min(1.0, 2.0 * delta * density_at_zero(residual, counts, total - freedom))
@@ -129,10 +127,6 @@ def _delta(fit: Fit) -> float:
     """Return the constant of the loss in units of the residuals."""
     constant = fit.loss.spec()[1]
     return constant * (fit.scale or 0.0) if fit.loss.name == "scaled_huber" else constant
-
-
-def _share(size: NDArray[np.float64], counts: NDArray[np.float64], delta: float) -> float:
-    return float(np.sum(counts * (size > delta)) / counts.sum())
 
 
 def density_at_zero(

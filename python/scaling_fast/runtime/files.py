@@ -74,16 +74,19 @@ def write_whole(path: Path, raw: bytes) -> None:
     OSError
         When it cannot be written; nothing half done is left.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # A name nobody can guess, opened only if it is new: a link that waits there is not followed.
+    part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}.part")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
-        with part.open("wb") as file:
+        with os.fdopen(os.open(part, flags, 0o666), "wb") as file:
             file.write(raw)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
         _sync_folder(path.parent)
     except BaseException:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             part.unlink(missing_ok=True)
         raise
 
@@ -133,17 +136,7 @@ def write_text(path: str | Path, text: str, *, force: bool) -> Path:
             raise DataError(
                 f"{quote(target, 200)} is {kind}, not a regular file; choose another path"
             )
-        scratch = target.with_name(f".{target.name[:80]}.{secrets.token_hex(6)}.tmp")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-        handle = os.open(scratch, flags, 0o644)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-            scratch.replace(target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                scratch.unlink()
-            raise
+        write_whole(target, text.encode("utf-8"))
     except (OSError, ValueError) as error:
         if isinstance(error, DataError):
             raise

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scaling_fast import laws, losses
+from scaling_fast._core import Program
 from scaling_fast.auditing.claim.printed import Printed
 from scaling_fast.auditing.claim.schema import HuberLoss
 from scaling_fast.auditing.evidence import rows
-from scaling_fast.auditing.evidence.formulas import LawView
+from scaling_fast.auditing.evidence.formulas import LawView, require_names
 from scaling_fast.auditing.evidence.refits import Progress, View, refit, resample
-from scaling_fast.errors import DataError
+from scaling_fast.errors import DataError, quote, suggestion
 
 if TYPE_CHECKING:
     from scaling_fast.auditing.claim.reading import Paper
@@ -113,6 +115,7 @@ def gather(
 ) -> Case:
     """Return the case of a claim file on its rows, or on none if none are found."""
     law = _law(paper)
+    _check_formulas(paper, law)
     reported = reported_point(paper, law)
     residual, loss, objective, notes = _objective(paper)
     source = rows.find(paper, data)
@@ -169,20 +172,14 @@ def _stage(progress: Progress | None, label: str, k: int, total: int) -> Progres
 
 
 def _law(paper: Paper) -> LawView:
-    from scaling_fast import laws
-    from scaling_fast._core import Program
-
     text = paper.fit.law
     if text in laws.names():
         law = laws.get(text)
         return LawView(text, law.formula, tuple(law.columns or ()), tuple(law.params), text)
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
-        import difflib
-
-        near = difflib.get_close_matches(text, laws.names(), n=1)
-        hint = f"did you mean `{near[0]}`? " if near else ""
         raise DataError(
-            f"`fit.law` is `{text}`, which is not a law; {hint}write a formula or a name"
+            f"`fit.law` is {quote(text)}, which is neither a formula nor a law of the catalogue"
+            f"{suggestion(text, laws.names(), kind='laws')}"
         )
     inputs = [name for name in paper.data.columns if name != "y" and _uses(text, name)]
     if not inputs:
@@ -190,6 +187,18 @@ def _law(paper: Paper) -> LawView:
             f"the law `{text}` uses no column; say in `data.columns` which of its names are columns"
         )
     return LawView(text, text, tuple(inputs), tuple(Program(text, inputs).params), text)
+
+
+def _check_formulas(paper: Paper, law: LawView) -> None:
+    """Refuse formulas of the claim file that use names which the law does not have."""
+    for i, interval in enumerate(paper.reported.intervals):
+        require_names(interval.of, law.params, f"reported.intervals[{i}].of")
+    for i, claim in enumerate(paper.claims):
+        if claim.expr and claim.kind == "exponent":
+            require_names(claim.expr, law.params, f"claims[{i}].expr")
+        elif claim.expr and claim.kind == "optimum":
+            known = (*law.params, "N_opt", "D_opt", "C")
+            require_names(claim.expr, known, f"claims[{i}].expr")
 
 
 def _uses(formula: str, name: str) -> bool:
@@ -244,8 +253,6 @@ def unstated(paper: Paper) -> list[str]:
 
 def _objective(paper: Paper) -> tuple[str, Any, str, list[Note]]:
     """Return residual scale, loss, both as a label, and a note if the paper leaves them open."""
-    from scaling_fast import losses
-
     stated, settings = paper.fit, paper.settings
     residual = settings.residual if stated.residual == "unstated" else stated.residual
     choice = settings.loss if stated.loss == "unstated" else stated.loss
@@ -293,7 +300,7 @@ def _view(
     x = {name: rows.numbers(selection.rows, name) for name in law.columns}
     y = rows.numbers(selection.rows, selection.target)
     say("refit", 0.0)
-    stated, absolute, boxed, near_l1 = refit(
+    stated, absolute, boxed, nearly_absolute = refit(
         law,
         x,
         y,
@@ -304,7 +311,7 @@ def _view(
         threads=threads,
     )
     axis = "C" if "C" in selection.rows.columns else law.columns[0]
-    codes = rows.cluster_codes(paper, selection.rows)
+    codes = rows.clusters(paper, selection.rows)
     view = View(
         label=selection.label,
         claim=selection.claim,
@@ -314,7 +321,7 @@ def _view(
         size_axis=(axis, rows.numbers(selection.rows, axis)),
         codes=codes,
         residual=residual,
-        near_l1=near_l1,
+        nearly_absolute=nearly_absolute,
         stated=stated,
         absolute=absolute,
         boxed=boxed,

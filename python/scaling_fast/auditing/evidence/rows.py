@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from scaling_fast import datasets
 from scaling_fast.auditing.claim.schema import Filter
-from scaling_fast.auditing.evidence.formulas import LawView, evaluate
-from scaling_fast.errors import DataError, ScalingError, quote
+from scaling_fast.auditing.evidence.formulas import LawView, require_names
+from scaling_fast.errors import DataError, ScalingError, quote, suggestion
+from scaling_fast.frames.clusters import numbered
+from scaling_fast.laws.quantities import evaluate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,8 +74,6 @@ def find(paper: Paper, data: Any) -> Source:
             return Source(frame, f"file {path.name}", notes=notes)
         return Source(as_polars(data), "rows given by the caller")
     if paper.data.dataset is not None:
-        from scaling_fast import datasets
-
         name = paper.data.dataset
         try:
             return Source(datasets.load(name), f"data set {name}")
@@ -182,6 +183,7 @@ def name_columns(paper: Paper, law: LawView, frame: pl.DataFrame) -> pl.DataFram
             for column in spec
             if column in out.columns and column != symbol
         }
+        require_names(formula, given, f"data.derive.{symbol}")
         out = out.with_columns(pl.Series(symbol, evaluate(formula, given)))
     return out
 
@@ -218,18 +220,28 @@ def digest(frame: pl.DataFrame) -> str:
     return out.hexdigest()
 
 
-def cluster_codes(paper: Paper, frame: pl.DataFrame) -> NDArray[np.int64] | None:
+def clusters(paper: Paper, frame: pl.DataFrame) -> NDArray[np.int64] | None:
     """Return a group number for each row, by the claim file's rule."""
     rule = paper.data.cluster
     if rule is None:
         return None
     if rule.log_round is not None:
         with np.errstate(divide="ignore", invalid="ignore"):
-            values = np.round(np.log(numbers(frame, rule.log_round)), rule.digits)
-        return np.unique(values, return_inverse=True)[1].astype(np.int64)
-    if rule.column not in frame.columns:
-        raise DataError(f"cluster column `{rule.column}` not found in the data", column=rule.column)
-    return frame[str(rule.column)].rank("dense").cast(pl.Int64).to_numpy() - 1
+            rounded = np.round(np.log(numbers(frame, rule.log_round)), rule.digits)
+        return numbered([pl.Series(rounded + 0.0)])  # -0 and 0 are one size
+    column = str(rule.column)
+    if column not in frame.columns:
+        raise DataError(
+            f"cluster column {quote(column)} not found in the data"
+            f"{suggestion(column, frame.columns, kind='columns')}",
+            column=column,
+        )
+    if frame[column].null_count():
+        raise DataError(
+            f"cluster column {quote(column)} holds a null, which belongs to no cluster",
+            column=column,
+        )
+    return numbered([frame[column]])
 
 
 def select(paper: Paper, frame: pl.DataFrame) -> tuple[list[Selection], list[Note]]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scaling_fast.auditing.checks.check import Cell, Check, Measured, Measurement, Threshold
-from scaling_fast.auditing.evidence.formulas import evaluate, quantile_interval
+from scaling_fast.auditing.evidence.formulas import quantile_interval
+from scaling_fast.laws.quantities import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -77,7 +78,7 @@ CHOICE_OF_ROWS = Check(
     title="Choice of rows",
     scope="decision",
     about="Does leaving rows out move the answer?",
-    question="The choice of rows is ours: is it a fair one, and what do you find with either?",
+    question="Is this choice of rows a fair one, and what do you find with either?",
     source="ours",
     thresholds=(INSIDE,),
     weight="counts",

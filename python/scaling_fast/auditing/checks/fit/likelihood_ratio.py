@@ -89,7 +89,7 @@ def likelihood_ratio(case: Case, view: View, point: Mapping[str, float]) -> Meas
         )
         return NotAssessed(name="likelihood_ratio", sentence=why, cells=tuple(cells))
     k = len(case.law.params)
-    if not view.near_l1 and view.n > k:
+    if not view.nearly_absolute and view.n > k:
         p_exact = _f_test(stated, view.n, k)
         law_of = f"F({k}, {view.n - k}), normal residuals"
         forms.append((p_exact, law_of))
@@ -129,7 +129,7 @@ def say_ratio(measured: Ratio, severity: Severity) -> str:
 
 
 def _density(view: View) -> str:
-    return "Laplace" if view.near_l1 else "Gauss"
+    return "Laplace" if view.nearly_absolute else "Gauss"
 
 
 def _f_test(ratio: float, n: int, k: int) -> float:

@@ -18,7 +18,8 @@ from scaling_fast.auditing.checks.check import (
 )
 from scaling_fast.auditing.checks.missing import no_rows, no_yardstick, uncertified
 from scaling_fast.auditing.claim.printed import Printed
-from scaling_fast.auditing.evidence.formulas import claim_values, coordinates, evaluate
+from scaling_fast.auditing.evidence.formulas import claim_values, coordinates
+from scaling_fast.laws.quantities import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

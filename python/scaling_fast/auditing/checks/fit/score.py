@@ -37,13 +37,13 @@ def score(case: Case, view: View, point: Mapping[str, float]) -> Measurement:
     """
     k, label = len(case.law.params), view.label
     r = view.residuals(case.law, point)
-    title = "sign-score" if view.near_l1 else "score"
+    title = "sign-score" if view.nearly_absolute else "score"
     jacobian = _jacobian(case, view, point)
     if not np.all(np.isfinite(jacobian)):
         why = "The law has no finite gradient at the reported parameters, so the score test cannot be made."
         return NotAssessed(name="sign_score", sentence=why)
-    scores = jacobian * (np.sign(r) if view.near_l1 else r)[:, None]
-    what = "signs of the residuals" if view.near_l1 else "residuals"
+    scores = jacobian * (np.sign(r) if view.nearly_absolute else r)[:, None]
+    what = "signs of the residuals" if view.nearly_absolute else "residuals"
     cells, forms = [], []
     for kind, middle, groups in _covariances(view, jacobian, scores):
         statistic = _form(scores.sum(axis=0), middle)
@@ -89,7 +89,7 @@ def _covariances(
 ) -> list[tuple[str, NDArray[Any], int]]:
     """Return kind, covariance of the summed scores and clusters, by rows and by clusters."""
     # A row with a residual of exactly zero has a sign all the same: its variance is that of the others.
-    by_rows = jacobian.T @ jacobian if view.near_l1 else scores.T @ scores
+    by_rows = jacobian.T @ jacobian if view.nearly_absolute else scores.T @ scores
     forms = [("rows", by_rows, 0)]
     if view.codes is not None and view.groups > scores.shape[1]:
         sums = np.zeros((view.groups, scores.shape[1]))

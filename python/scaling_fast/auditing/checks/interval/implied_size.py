@@ -16,7 +16,8 @@ from scaling_fast.auditing.checks.check import (
 )
 from scaling_fast.auditing.checks.missing import no_rows
 from scaling_fast.auditing.claim.printed import Printed
-from scaling_fast.auditing.evidence.formulas import evaluate, quantile_interval
+from scaling_fast.auditing.evidence.formulas import quantile_interval
+from scaling_fast.laws.quantities import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,8 @@ from scaling_fast.auditing.checks.check import (
     Threshold,
 )
 from scaling_fast.auditing.claim.printed import Printed
-from scaling_fast.auditing.evidence.formulas import box_points, evaluate
+from scaling_fast.auditing.evidence.formulas import box_points
+from scaling_fast.laws.quantities import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
