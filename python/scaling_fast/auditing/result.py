@@ -52,7 +52,9 @@ class Audit:
 
     Examples
     --------
-    >>> {finding.check for finding in audit("cerebras2023", n=50).findings} >= {"R1", "R2", "R4"}
+    >>> import scaling_fast as sf
+    >>> audited = sf.audit("cerebras2023", n=50)
+    >>> {finding.check for finding in audited.findings} >= {"R1", "R2", "R4"}
     True
     """
 

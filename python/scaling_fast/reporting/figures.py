@@ -85,10 +85,10 @@ def draw(figures: Mapping[str, Any]) -> list[dict[str, str]]:
         if figures.get("draws"):
             drawn.append(_drawn(partial(_draws, figures["draws"])))
         drawn += [_drawn(partial(_fit, fit, several=len(fits) > 1)) for fit in fits]
-    for k, figure in enumerate(drawn):
+    for place, figure in enumerate(drawn):
         label = escape(figure["title"], {'"': "&quot;"})
         named = figure["svg"].replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
-        figure["svg"] = _prefixed(named, f"f{k}-")
+        figure["svg"] = _prefixed(named, f"f{place}-")
     return drawn
 
 
@@ -118,7 +118,7 @@ def _figure(height: float, columns: int = 1, *, sharey: bool = False) -> tuple[F
 
 
 def _statements(data: Mapping[str, Any]) -> dict[str, str]:
-    """Draw every statement about one quantity, one a line."""
+    """Draw every statement about one quantity, one per line."""
     numbers = ("value", "lower", "upper")
     rows = [
         row | {name: _drawable(row[name]) for name in numbers}
@@ -126,8 +126,8 @@ def _statements(data: Mapping[str, Any]) -> dict[str, str]:
         if any(_drawable(row[name]) is not None for name in numbers)
     ]
     figure, (ax,) = _figure(0.75 + 0.34 * len(rows))
-    for k, row in enumerate(rows):
-        y, colour = -k, PAPER if row["origin"] == "paper" else OURS
+    for place, row in enumerate(rows):
+        y, colour = -place, PAPER if row["origin"] == "paper" else OURS
         ends = [row["lower"], row["upper"]]
         if None not in ends:
             ax.plot(ends, [y, y], color=colour, lw=5.5, alpha=0.45, solid_capstyle="butt")
@@ -135,7 +135,9 @@ def _statements(data: Mapping[str, Any]) -> dict[str, str]:
         if row["value"] is not None:
             mark = "D" if row["origin"] == "paper" else "o"
             ax.plot([row["value"]], [y], marker=mark, ms=6, color=colour)
-    ax.set_yticks([-k for k in range(len(rows))], [_short(row["label"], 60) for row in rows])
+    ax.set_yticks(
+        [-place for place in range(len(rows))], [_short(row["label"], 60) for row in rows]
+    )
     ax.tick_params(axis="y", length=0, labelcolor=INK)
     ax.set_ylim(-len(rows) + 0.4, 0.6)
     ax.margins(x=0.06)
@@ -176,11 +178,12 @@ def _draws(data: Mapping[str, Any]) -> dict[str, str]:
     ax.spines["left"].set_visible(False)
     ax.set_xlabel(_short(data["quantity"], 80))
     ax.legend(loc="upper right")
+    colours = "Blue and green are" if len(data["density"]) > 1 else "Blue are"
     return {
         "title": f"Refits of {plain(data['quantity'])}",
-        "caption": "Blue and green are refits of resampled rows, each to a certified optimum; orange "
-        "is what the paper reports. A reported interval much narrower than this spread would need "
-        "far more rows than there were.",
+        "caption": f"{colours} refits of resampled rows, each to a certified optimum; orange is what "
+        "the paper reports. A reported interval much narrower than this spread would need far more "
+        "rows than there were.",
         "svg": _svg(figure),
     }
 

@@ -50,7 +50,7 @@ def render(report: Mapping[str, Any]) -> str:
         sections=_sections(report),
         severity=SEVERITY,
         label=verdict_label(report),
-        verdict=verdict_meaning(report),
+        verdict=_sentence(verdict_meaning(report)),
         questions=letter.questions(report),
         unavailable=UNAVAILABLE,
         advisory=any(finding["advisory"] for finding in _findings(report)),
@@ -65,8 +65,12 @@ def fragment(report: Mapping[str, Any]) -> str:
         findings=_findings(report),
         severity=SEVERITY,
         label=verdict_label(report),
-        verdict=verdict_meaning(report),
+        verdict=_sentence(verdict_meaning(report)),
     )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _findings(report: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -111,7 +115,13 @@ def _prose(text: str) -> Markup:
 
     shown = str(escape(plain(text)))
     shown = re.sub(r"`([^`]+)`", r'<span class="name">\1</span>', shown)
+    shown = re.sub(r" = (?=[\d.-])|(?<=\d) (?=%)", _unbroken, shown)
     return Markup(re.sub(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]\d+)(?!\w)", _power, shown))
+
+
+def _unbroken(match: re.Match[str]) -> str:
+    """Return spaces that no line ends at: `p = 2e-05` and `80 %` stay together."""
+    return match[0].replace(" ", "\u00a0")
 
 
 def _power(match: re.Match[str]) -> str:

@@ -23,7 +23,7 @@ _KINDS = (
 
 
 def irregular(path: str | Path, *, follow: bool = False) -> str | None:
-    """Return what stands at a path that is no regular file, or None for a file or nothing at all.
+    """Return what stands at a path if not a regular file; None for a file or nothing at all.
 
     A device or a pipe that a rename replaces is gone for everybody who uses it, so what would
     replace a file asks here first.
@@ -54,7 +54,7 @@ def read_regular(path: str | Path, most: int) -> bytes:
     OSError
         For a file that cannot be opened.
     ValueError
-        For a path that is no path, anything but a regular file, and a larger one.
+        For what cannot be a path, anything but a regular file, and a larger one.
     """
     kind = irregular(path, follow=True)
     if kind is not None:
@@ -62,7 +62,7 @@ def read_regular(path: str | Path, most: int) -> bytes:
     with Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size > most:
-            raise ValueError(f"it holds {size:,} bytes, more than the {most:,} of any result")
+            raise ValueError(f"it holds {size:,} bytes, more than the {most:,} that any result has")
         return file.read()
 
 

@@ -1,4 +1,4 @@
-"""The checks of an audit, in the order of the report: one value a check."""
+"""The checks of an audit, in the order of the report: one value per check."""
 
 from __future__ import annotations
 

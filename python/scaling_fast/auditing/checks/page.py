@@ -62,7 +62,7 @@ def checks_page(checks: Iterable[Check[Any]] = CHECKS) -> str:
 
 
 def _rows(check: Check[Any]) -> Iterator[str]:
-    """Return a row of the table for each threshold; the first says what is checked."""
+    """Return one row of the table per threshold; the first says what is checked."""
     weight = check.weight if isinstance(check.weight, str) else "depends on the case"
     about = f"**{check.title}.** {check.about}"
     for place, threshold in enumerate(check.thresholds):

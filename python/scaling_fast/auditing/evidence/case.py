@@ -128,7 +128,7 @@ def gather(
         digest = rows.digest(frame)
         chosen, more = rows.select(paper, frame)
         notes.extend(more)
-        for k, selection in enumerate(chosen):
+        for place, selection in enumerate(chosen):
             view = _view(
                 paper,
                 law,
@@ -139,7 +139,7 @@ def gather(
                 replicates=n,
                 seed=seed,
                 threads=threads,
-                say=_stage(progress, selection.label, k, len(chosen)),
+                say=_stage(progress, selection.label, place, len(chosen)),
             )
             (views if selection.headline else others).append(view)
     if progress is not None:
@@ -163,10 +163,10 @@ def gather(
     )
 
 
-def _stage(progress: Progress | None, label: str, k: int, total: int) -> Progress:
+def _stage(progress: Progress | None, label: str, place: int, total: int) -> Progress:
     def say(stage: str, share: float) -> None:
         if progress is not None:
-            progress(f"{label}: {stage}", (k + share) / total)
+            progress(f"{label}: {stage}", (place + share) / total)
 
     return say
 

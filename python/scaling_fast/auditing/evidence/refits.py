@@ -191,7 +191,7 @@ def refit(
     boxed = None
     if box is not None and centre is not None:
         try:
-            bounds = {k: Param(lower=low, upper=high) for k, (low, high) in box.items()}
+            bounds = {name: Param(lower=low, upper=high) for name, (low, high) in box.items()}
             inside = fit(frame, law.question, loss=loss, params=bounds, starts=dict(centre), **ask)
             found = {name: float(value) for name, value in inside.params.items()}
             boxed = found if _within(found, box) else None
@@ -203,8 +203,8 @@ def refit(
 def _within(point: Mapping[str, float], box: Mapping[str, tuple[float, float]]) -> bool:
     slack = 1e-12
     return all(
-        low - slack * abs(low) <= point[k] <= high + slack * abs(high)
-        for k, (low, high) in box.items()
+        low - slack * abs(low) <= point[name] <= high + slack * abs(high)
+        for name, (low, high) in box.items()
     )
 
 
