@@ -6,14 +6,22 @@ import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
-import numpy as np
-
 from scaling_fast.errors import ParameterError, quote
 
-__all__ = ["Finding", "Severity", "SummaryRepr", "format_findings", "json_ready", "worst"]
+__all__ = [
+    "PRECEDENCE",
+    "Finding",
+    "Severity",
+    "SummaryRepr",
+    "float_from_json",
+    "format_findings",
+    "json_ready",
+    "worst",
+]
 
 Severity = Literal["green", "amber", "red", "grey"]
 
@@ -22,20 +30,43 @@ PRECEDENCE: tuple[Severity, ...] = ("red", "grey", "amber", "green")
 
 
 def json_ready(value: Any) -> Any:
-    """Return the value as JSON can hold it: NaN is null, infinities are the words inf and -inf."""
+    """Return the value as RFC 8259 can hold it: NaN is null, infinities are "inf" and "-inf".
+
+    Frames are lists with one object per row, findings and other results what their `as_dict` says,
+    dates ISO 8601, paths text with forward slashes.
+
+    Examples
+    --------
+    >>> json_ready({"width": float("inf"), "p": float("nan"), "n": (1, 2)})
+    {'width': 'inf', 'p': None, 'n': [1, 2]}
+    """
     if isinstance(value, Mapping):
-        return {str(key): json_ready(entry) for key, entry in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        return json_ready(value.tolist())
+        return {str(key): json_ready(item) for key, item in value.items()}
     if isinstance(value, bool | int | str) or value is None:
         return value
     if isinstance(value, float):
         if math.isfinite(value):
             return value
         return None if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    for method in (
+        "to_dicts",
+        "as_dict",
+        "tolist",
+    ):  # a frame, a result, numpy's scalars and arrays
+        if hasattr(value, method):
+            return json_ready(getattr(value, method)())
     if isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes):
-        return [json_ready(entry) for entry in value]
-    return str(value)
+        return [json_ready(item) for item in value]
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return value.as_posix() if isinstance(value, PurePath) else str(value)
+
+
+def float_from_json(value: Any) -> Any:
+    """Return a number that `json_ready` wrote: the words "inf" and "-inf" are infinities."""
+    return (
+        {"inf": math.inf, "-inf": -math.inf}.get(value, value) if isinstance(value, str) else value
+    )
 
 
 @dataclass(frozen=True, slots=True)

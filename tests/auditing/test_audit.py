@@ -122,7 +122,7 @@ def test_an_impossible_number_of_replicates_is_refused(tmp_path, n):
         audit(claim(tmp_path), data=rows(), n=n)
 
 
-@pytest.mark.parametrize("seed", [-1, 2**63, 0.5, None])
+@pytest.mark.parametrize("seed", [-1, 2**64, 0.5, None, True])
 def test_an_impossible_seed_is_refused(tmp_path, seed):
     with pytest.raises(ParameterError, match="seed must be"):
         audit(claim(tmp_path), data=rows(), n=FEW, seed=seed)
@@ -215,3 +215,19 @@ def test_an_optimum_certified_only_locally_is_held_against_nothing(tmp_path, mon
     found = {f.code: f for f in result.findings if f.check in {"R1", "R2"}}
     assert set(found) == {"R1.local", "R2.local"}
     assert all("certified only locally" in f.sentence for f in found.values())
+
+
+def test_a_report_of_an_earlier_version_is_refused_by_its_schema(tmp_path):
+    report = json.loads(audit(claim(tmp_path)).to_json()) | {"schema": "scaling-audit/1"}
+    with pytest.raises(DataError, match=r"`scaling-audit/2`.*`scaling-audit/1`"):
+        Audit.from_json(json.dumps(report))
+
+
+def test_an_infinite_number_of_a_report_comes_back(tmp_path):
+    report = json.loads(audit(claim(tmp_path), data=rows(), n=FEW).to_json())
+    report["table"][0]["computed"] = report["findings"][0]["statistic"] = "inf"
+    report["figures"]["fits"][0]["refitted"][0] = "-inf"
+    endless = Audit.from_json(json.dumps(report))
+    assert endless.table["computed"][0] == math.inf
+    assert endless.findings[0].statistic == math.inf
+    assert "\u221e" in endless.write_html(tmp_path / "page.html").read_text(encoding="utf-8")

@@ -11,7 +11,6 @@ import pytest
 
 from scaling_fast.errors import DataError
 from scaling_fast.reporting import letter, page
-from scaling_fast.reporting.files import json_ready
 from scaling_fast.reporting.words import markdown, number, plain
 from scaling_fast.runtime.files import write_text
 
@@ -49,8 +48,10 @@ def report(text="A law", *, severity="red"):
              "curve": {"column": text, "x": [1.0, 10.0, 100.0], "refitted": [3.0, 2.0, 1.5],
                        "reported": [3.1, 2.0, 1.4]}}  # fmt: skip
     return {
-        "schema": "scaling-audit/1", "name": text, "verdict": severity,
+        "schema": "scaling-audit/2", "name": text, "verdict": severity,
         "counts": {"red": 1, "grey": 0, "amber": 0, "green": 0},
+        "checks": {text: {"title": text, "scope": "fit", "weight": "counts",
+                          "questions": {"otherwise": text}}},
         "paper": {"id": text, "title": text, "version": text, "authors": text, "year": 2022},
         "law": {"name": text, "formula": text, "columns": [text], "params": [text]},
         "objective": text, "quantity": text, "views": [text],
@@ -64,14 +65,14 @@ def report(text="A law", *, severity="red"):
         "figures": {
             "fits": [fit, curve],
             "exponent": {"quantity": text, "rows": [
-                {"label": text, "whose": "paper", "value": None, "lower": 0.1, "upper": 0.2},
-                {"label": text, "whose": "ours", "value": 0.3, "lower": None, "upper": None}]},
+                {"label": text, "origin": "paper", "value": None, "lower": 0.1, "upper": 0.2},
+                {"label": text, "origin": "audit", "value": 0.3, "lower": None, "upper": None}]},
             "draws": {"quantity": text, "view": text, "edges": [0.0, 1.0, 2.0],
                       "density": {text: [0.5, 0.5]}, "estimate": 1.0, "reported_point": 0.5,
                       "reported_interval": [0.4, 0.6]},
         },
         "claims": [], "disclosure": {text: text}, "not_assessed": [text],
-        "data": {"words": text, "absent": None, "source": text, "rows_read": 3, "rows_used": 3,
+        "data": {"label": text, "absent": None, "source": text, "rows_read": 3, "rows_used": 3,
                  "rule": text, "sha256": None},
         "settings": {"n": 100, "seed": 0},
         "versions": {"scaling_fast": text}, "claim_file": {"name": text, "sha256": text},
@@ -102,15 +103,15 @@ def read(text):
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_text_of_a_report_becomes_markup(text):
-    quote = page.render(report(text))
-    reader = read(quote)
+    shown = page.render(report(text))
+    reader = read(shown)
     assert not ACTING & set(reader.tags)
     assert not [name for name, _ in reader.attributes if name.startswith("on")]
     assert all((value or "").startswith("#") for name, value in reader.attributes if name == "href")
     assert not [name for name, _ in reader.attributes if name in {"src", "srcset", "xlink:href"}]
     assert reader.tags.count("svg") == 4
-    assert not set("\x1b\x07\u2028\u2029\u202e") & set(quote)
-    assert "49" not in re.findall(r"<h1>(.*?)</h1>", quote, re.DOTALL)[0]
+    assert not set("\x1b\x07\u2028\u2029\u202e") & set(shown)
+    assert "49" not in re.findall(r"<h1>(.*?)</h1>", shown, re.DOTALL)[0]
 
 
 def test_the_policy_forbids_everything_but_inline_styles():
@@ -121,11 +122,11 @@ def test_the_policy_forbids_everything_but_inline_styles():
 
 
 def test_nothing_is_loaded_from_anywhere():
-    quote = page.render(report())
-    assert "http:" not in quote
-    assert "https:" not in quote
-    assert "@import" not in quote
-    assert not re.search(r"url\((?!#)", quote)
+    shown = page.render(report())
+    assert "http:" not in shown
+    assert "https:" not in shown
+    assert "@import" not in shown
+    assert not re.search(r"url\((?!#)", shown)
 
 
 def test_a_report_is_known_by_its_generator():
@@ -135,22 +136,23 @@ def test_a_report_is_known_by_its_generator():
 
 def test_severity_is_said_in_words_and_signs_not_in_colour_alone():
     for severity, word in (("red", "Fails"), ("amber", "Doubtful"), ("green", "Holds"),
-                           ("grey", "Not assessable")):  # fmt: skip
-        quote = page.render(report(severity=severity))
-        assert word in quote
-        assert f"Verdict: {severity}" in quote
+                           ("grey", "Not assessed")):  # fmt: skip
+        shown = page.render(report(severity=severity))
+        assert word in shown
+        said = "not assessed" if severity == "grey" else severity
+        assert f"Verdict: {said}" in shown
 
 
 def test_advice_is_called_advice_and_checks_are_named():
-    given = {**report(), "advisory": ["rows"]}
+    given = report()
+    given["checks"]["rows"] = {"title": "Rows per parameter", "weight": "advisory"}
     given["findings"] = [{**given["findings"][0], "check": "rows"}]
-    quote = page.render(given)
-    listed = quote[quote.index('aria-label="findings"') : quote.index('aria-label="numbers"')]
+    shown = page.render(given)
+    listed = shown[shown.index('aria-label="findings"') : shown.index('aria-label="numbers"')]
     assert "Advisory" in listed
     assert "Fails" not in listed
-    for text in (listed, page.fragment(given)):
+    for text in (listed, page.fragment(given), letter.summary(given)):
         assert "Rows per parameter" in text
-    assert "rows per parameter" in letter.summary(given)
 
 
 def test_captions_name_the_colours():
@@ -161,10 +163,10 @@ def test_captions_name_the_colours():
 
 
 def test_missing_numbers_are_said_to_be_missing():
-    quote = page.render(report())
-    assert "not available" in quote
+    shown = page.render(report())
+    assert "not available" in shown
     for word in ("None", "nan", "NaN", "inf"):
-        assert not re.search(rf">\s*{word}\s*<", quote)
+        assert not re.search(rf">\s*{word}\s*<", shown)
 
 
 def test_the_same_json_gives_the_same_bytes():
@@ -199,15 +201,27 @@ def test_the_letter_numbers_its_questions_and_escapes_markdown():
     given = report("a*b_[c](x)<b>")
     text = letter.render(given)
     assert re.search(r"^1\. ", text, re.MULTILINE)
-    assert "<b>" not in text.replace("\\<b\\>", "")
-    assert "](x)" not in text.replace("\\](x)", "")
+    assert not re.search(r"(?<!\\)<b>|(?<!\\)\]\(|(?<!\\)\*b", text)
+
+
+@pytest.mark.parametrize(
+    "text", ["` a `` <b> ``` c", "`<b>", "``<b>``", "a ~~b~~", "![x](y)", "[x][y]", "\\<b>"]
+)
+def test_unbalanced_backticks_hide_no_markup(text):
+    shown = markdown(text).replace("\\\\", "")
+    assert not re.search(r"(?<!\\)(<b|~~b|\]\(|\]\[)", shown)
+
+
+def test_numbers_and_names_are_not_escaped():
+    text = "`beta/(alpha+beta)` in [0.454, 0.455] of >400 rows, p = 1e-5 (F(5, 37)), scaling_fast"
+    assert markdown(text) == text
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_letter_and_summary_carry_no_terminal_codes(text):
     given = report(text)
-    for quote in (letter.render(given), letter.summary(given)):
-        assert not set("\x1b\x07\u2028\u202e") & set(quote)
+    for shown in (letter.render(given), letter.summary(given)):
+        assert not set("\x1b\x07\u2028\u202e") & set(shown)
 
 
 def test_a_file_is_never_overwritten_unasked(tmp_path):
@@ -251,25 +265,19 @@ def test_a_path_that_cannot_be_written_is_a_typed_error(tmp_path, name):
         (-4.4339, "-4.4339"),
         (5.984e22, "5.984×10²²"),
         (float("inf"), "∞"),
+        ("inf", "∞"),
+        ("-inf", "\u2212∞"),
+        ("many", "not available"),
     ],
 )
 def test_numbers_are_shown_to_five_digits_with_points(value, shown):
     assert number(value) == shown
 
 
-def test_json_holds_no_bare_nan():
-    ready = json_ready({"a": float("nan"), "b": [float("inf"), 1.5], "c": (1, None)})
-    assert json.loads(json.dumps(ready, allow_nan=False)) == {
-        "a": None,
-        "b": [None, 1.5],
-        "c": [1, None],
-    }
-
-
 def test_plain_text_keeps_letters_and_drops_controls():
     assert plain("α ≥ 1") == "α ≥ 1"
     assert plain("a\x1bb") == "a\ufffdb"
-    assert markdown("a_b") == "a\\_b"
+    assert markdown("a_b *c* _d_") == "a_b \\*c\\* \\_d\\_"
 
 
 def test_what_is_missing_for_one_reason_is_asked_once():
@@ -278,23 +286,36 @@ def test_what_is_missing_for_one_reason_is_asked_once():
         {**given["findings"][0], "code": f"{check}.no_data", "check": check, "severity": "grey"}
         for check in ("R1", "R2", "R6")
     ]
-    assert [q["question"] for q in letter.questions(given)] == ["Could you publish the rows?"]
+    asked = {"no_data": "Could you publish the rows?", "otherwise": "Why?"}
+    for check in ("R1", "R2", "R6"):
+        given["checks"][check] = {"title": check, "weight": "counts", "questions": asked}
+    found = [item["question"] for item in letter.questions(given)]
+    assert found == ["Could you publish the rows?"]
 
 
-@pytest.mark.parametrize("value", [1e308, -1e308, 5e-324, None])
+def test_what_only_this_audit_lacks_is_not_asked():
+    given = report()
+    given["findings"][0] |= {"code": "R1.unavailable", "check": "R1"}
+    asked = {"unavailable": "", "otherwise": "Why?"}
+    given["checks"]["R1"] = {"title": "Re-optimised", "weight": "counts", "questions": asked}
+    assert not letter.questions(given)
+    assert "We have no questions." in letter.render(given)
+
+
+@pytest.mark.parametrize("value", [1e308, -1e308, 5e-324, None, "inf", "-inf"])
 def test_numbers_no_plot_can_hold_leave_the_report_standing(value):
     given = report()
     figures = given["figures"]
     figures["exponent"]["rows"][0].update(lower=value, upper=value)
     figures["draws"].update(estimate=value, reported_interval=[value, value])
     figures["fits"][0].update(size=[1e-300, 1.0, 1e308], reported=[value, 0.0, value])
-    quote = page.render(given)
-    assert "<h1>" in quote
-    assert quote.count("<figcaption>") == 4
+    shown = page.render(given)
+    assert "<h1>" in shown
+    assert shown.count("<figcaption>") == 4
 
 
 def test_powers_beyond_a_float_are_left_as_they_are():
-    quote = page.render(report("3e+400 and 5e-324 and 2e+22"))
-    assert "3e+400" in quote
-    assert "5e-324" in quote
-    assert "2×10²²" in quote
+    shown = page.render(report("3e+400 and 5e-324 and 2e+22"))
+    assert "3e+400" in shown
+    assert "5e-324" in shown
+    assert "2×10²²" in shown

@@ -9,12 +9,15 @@ import numpy as np
 from scaling_fast._core import Purpose
 from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.frames.clusters import cluster_columns, numbered_clusters
+from scaling_fast.resampling.counts import drawn_units, unit_counts
 from scaling_fast.resampling.schemes import Clusters, Indices, Pairs
 from scaling_fast.runtime.resources import require_memory
 from scaling_fast.runtime.streams import philox
 from scaling_fast.validation import whole_number
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from scaling_fast.allocation.budgets import Runs
@@ -66,14 +69,14 @@ def row_counts(runs: Runs, scheme: Any, *, n: int | None, seed: int) -> NDArray[
         f"{count:,} replicates of {runs.rows:,} rows", DOUBLES_A_ROW * size * count * runs.rows
     )
     if isinstance(scheme, Pairs):
-        return _counts(_draws(count, runs.rows, seed), runs.rows)
+        return unit_counts(drawn_units(_streams(count, seed), runs.rows), runs.rows)
     cluster = numbered_clusters(runs.frame, runs.order, cluster_columns(scheme.by, "by"))
     clusters = int(cluster.max()) + 1
     if clusters < 2:
         raise DataError(
             f"{scheme!r} has one cluster only, so there is nothing to resample", code="one_cluster"
         )
-    return _counts(_draws(count, clusters, seed), clusters)[:, cluster]
+    return unit_counts(drawn_units(_streams(count, seed), clusters), clusters)[:, cluster]
 
 
 def _counts_of_indices(scheme: Indices, rows: int, n: int | None) -> NDArray[np.float64]:
@@ -88,20 +91,10 @@ def _counts_of_indices(scheme: Indices, rows: int, n: int | None) -> NDArray[np.
             code="index",
             param="scheme",
         )
-    return _counts(places, rows)
+    return unit_counts(places, rows)
 
 
-def _draws(count: int, among: int, seed: int) -> NDArray[np.int64]:
-    """Return `among` numbers below `among` for each replicate, drawn with replacement."""
-    draws = np.empty((count, among), dtype=np.int64)
+def _streams(count: int, seed: int) -> Iterator[np.random.Generator]:
+    """Return one stream per replicate: those that the core draws rows from."""
     for replicate in range(count):
-        stream = np.random.Generator(philox(seed, Purpose.ROWS, replicate=replicate))
-        draws[replicate] = stream.integers(0, among, among)
-    return draws
-
-
-def _counts(places: NDArray[np.int64], among: int) -> NDArray[np.float64]:
-    """Return how often each number below `among` occurs in each row of `places`."""
-    shifted = places + among * np.arange(len(places))[:, None]
-    counts = np.bincount(shifted.ravel(), minlength=among * len(places))
-    return counts.reshape(len(places), among).astype(np.float64)
+        yield np.random.Generator(philox(seed, Purpose.ROWS, replicate=replicate))

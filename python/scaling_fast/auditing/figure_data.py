@@ -1,4 +1,4 @@
-"""The arrays behind the figures of a report; drawing is the report's business."""
+"""The arrays behind the figures of a report; `reporting` draws them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scaling_fast.auditing.claim.printed import Printed
-from scaling_fast.auditing.evidence.formulas import (
-    box_points,
-    evaluate,
-    law_values,
-    quantile_interval,
-)
+from scaling_fast.auditing.evidence.formulas import box_points, law_values, quantile_interval
+from scaling_fast.laws.quantities import evaluate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from scaling_fast.auditing.claim.schema import ReportedInterval
@@ -30,8 +28,8 @@ TRIMMED = (0.001, 0.999)  # part of the draws a histogram spans
 LEVEL = 0.80  # of intervals drawn where the paper reports none
 
 
-def pictures(case: Case) -> dict[str, Any]:
-    """Return the figures' arrays, as JSON can hold them."""
+def figure_data(case: Case) -> dict[str, Any]:
+    """Return the arrays behind the figures."""
     return {
         "fits": [_fit(case, view) for view in case.views],
         "exponent": _exponent(case),
@@ -53,7 +51,7 @@ def _fit(case: Case, view: View) -> dict[str, Any]:
         "rows": view.n,
         "size": _list(size[order]),
         "observed": _list(view.y[order]),
-        "refitted": _list(view.residuals(case.law, view.hat)[order]),
+        "refitted": _list(view.residuals(case.law, view.estimates)[order]),
         "reported": None if point is None else _list(view.residuals(case.law, point)[order]),
         "curve": None,
     }
@@ -64,7 +62,7 @@ def _fit(case: Case, view: View) -> dict[str, Any]:
         out["curve"] = {
             "column": column,
             "x": _list(grid),
-            "refitted": _list(law_values(case.law, {column: grid}, view.hat)),
+            "refitted": _list(law_values(case.law, {column: grid}, view.estimates)),
             "reported": None
             if point is None
             else _list(law_values(case.law, {column: grid}, point)),
@@ -75,82 +73,60 @@ def _fit(case: Case, view: View) -> dict[str, Any]:
 
 def _exponent(case: Case) -> dict[str, Any]:
     """Return every statement about the headline quantity, as points and ranges."""
-    quantity = case.quantity
-    rows: list[dict[str, Any]] = [
-        _row(
-            f"reported {100 * interval.level:g} % interval",
-            "paper",
-            None,
-            Printed(interval.lower).value,
-            Printed(interval.upper).value,
-        )
-        for interval in _drawable(case)
-    ]
+    return {"quantity": case.quantity, "rows": [*_by_the_paper(case), *_by_refits(case)]}
+
+
+def _by_the_paper(case: Case) -> Iterator[dict[str, Any]]:
+    """Return what the paper says of the quantity, and what its parameters give."""
+    quantity, reported = case.quantity, case.reported
+    for interval in _drawable(case):
+        label = f"reported {100 * interval.level:g} % interval"
+        lower, upper = Printed(interval.lower).value, Printed(interval.upper).value
+        yield _row(label, "paper", lower=lower, upper=upper)
     for claim in case.paper.claims:
-        if claim.kind == "exponent" and claim.expr == quantity and claim.value is not None:
-            printed = Printed(claim.value)
-            rows.append(
-                _row(
-                    f"reported bound, {printed.text}"
-                    if printed.is_bound
-                    else "reported value, as printed",
-                    "paper",
-                    printed.value,
-                    None if printed.is_bound else printed.lower,
-                    None if printed.is_bound else printed.upper,
-                )
-            )
-    if case.reported.box is not None:
-        points = box_points(case.reported.box)
-        if points is not None:
-            values = evaluate(quantity, points)
-            rows.append(
-                _row(
-                    "printed parameters, all roundings",
-                    "paper",
-                    None,
-                    float(np.min(values)),
-                    float(np.max(values)),
-                )
-            )
-    if case.reported.exact is not None:
-        rows.append(
-            _row(
-                "unrounded parameters",
-                "paper",
-                float(evaluate(quantity, case.reported.exact)),
-                None,
-                None,
-            )
-        )
-    levels = [i.level for i in case.paper.reported.intervals if i.of == quantity]
+        if claim.kind != "exponent" or claim.expr != quantity or claim.value is None:
+            continue
+        printed = Printed(claim.value)
+        if printed.is_bound:
+            yield _row(f"reported bound, {printed.text}", "paper", value=printed.value)
+        else:
+            label = "reported value, as printed"
+            ends = {"lower": printed.lower, "upper": printed.upper}
+            yield _row(label, "paper", value=printed.value, **ends)
+    points = None if reported.box is None else box_points(reported.box)
+    if points is not None:
+        values = evaluate(quantity, points)
+        label = "printed parameters, all roundings"
+        yield _row(label, "paper", lower=float(np.min(values)), upper=float(np.max(values)))
+    if reported.exact is not None:
+        value = float(evaluate(quantity, reported.exact))
+        yield _row("unrounded parameters", "paper", value=value)
+
+
+def _by_refits(case: Case) -> Iterator[dict[str, Any]]:
+    """Return the quantity at every refit, with the interval of its resamples."""
+    quantity = case.quantity
+    levels = [
+        interval.level for interval in case.paper.reported.intervals if interval.of == quantity
+    ]
     level = levels[0] if levels else LEVEL
     for view in case.views:
-        tag = f" ({view.label})" if len(case.views) > 1 else ""
-        value = float(evaluate(quantity, view.hat))
+        where = case.where(view)
+        value = float(evaluate(quantity, view.estimates))
         if not view.resamples:
-            rows.append(_row(f"refit{tag}", "ours", value, None, None))
+            yield _row(f"refit{where}", "audit", value=value)
         for resampled in view.resamples:
             low, high = quantile_interval(evaluate(quantity, resampled.draws), level)
-            rows.append(
-                _row(
-                    f"refit, {100 * level:g} % interval of {resampled.words} refits{tag}",
-                    "ours",
-                    value,
-                    low,
-                    high,
-                )
-            )
-    rows += [
-        _row(f"refit, {other.rule}", "ours", float(evaluate(quantity, other.hat)), None, None)
-        for other in case.alternatives
-        if other.stated.converged
-    ]
-    return {"quantity": quantity, "rows": rows}
+            label = f"refit, {100 * level:g} % interval of {resampled.label} refits{where}"
+            yield _row(label, "audit", value=value, lower=low, upper=high)
+    for other in case.alternatives:
+        if other.stated.converged:
+            value = float(evaluate(quantity, other.estimates))
+            yield _row(f"refit, {other.rule}", "audit", value=value)
 
 
 def _drawable(case: Case) -> list[ReportedInterval]:
-    """Return the reported intervals of the headline quantity whose ends are numbers and no bounds."""
+    """Return the reported intervals of the headline quantity whose ends are numbers, not bounds."""
     return [
         interval
         for interval in case.paper.reported.intervals
@@ -160,9 +136,14 @@ def _drawable(case: Case) -> list[ReportedInterval]:
 
 
 def _row(
-    label: str, whose: str, value: float | None, lower: float | None, upper: float | None
+    label: str,
+    origin: str,
+    *,
+    value: float | None = None,
+    lower: float | None = None,
+    upper: float | None = None,
 ) -> dict[str, Any]:
-    return {"label": label, "whose": whose, "value": value, "lower": lower, "upper": upper}
+    return {"label": label, "origin": origin, "value": value, "lower": lower, "upper": upper}
 
 
 def _draws(case: Case) -> dict[str, Any] | None:
@@ -170,15 +151,18 @@ def _draws(case: Case) -> dict[str, Any] | None:
     view = case.headline
     if view is None or not view.resamples:
         return None
-    values = {r.kind: evaluate(case.quantity, r.draws) for r in view.resamples}
-    finite = {kind: v[np.isfinite(v)] for kind, v in values.items()}
-    finite = {kind: v for kind, v in finite.items() if v.size > 1}
+    finite = {}
+    for resampled in view.resamples:
+        values = evaluate(case.quantity, resampled.draws)
+        values = values[np.isfinite(values)]
+        if values.size > 1:
+            finite[resampled.kind] = values
     if not finite:
         return None
-    low = min(float(np.quantile(v, TRIMMED[0])) for v in finite.values())
-    high = max(float(np.quantile(v, TRIMMED[1])) for v in finite.values())
+    low = min(float(np.quantile(values, TRIMMED[0])) for values in finite.values())
+    high = max(float(np.quantile(values, TRIMMED[1])) for values in finite.values())
     edges = np.linspace(low, high, BINS + 1)
-    # Refits of rows without noise differ by their rounding: that is no picture.
+    # Refits of rows without noise differ only by rounding: there is nothing to draw.
     if not np.diff(edges).min() > 0:
         return None
     intervals = _drawable(case)
@@ -188,10 +172,10 @@ def _draws(case: Case) -> dict[str, Any] | None:
         "view": view.label,
         "edges": _list(edges),
         "density": {
-            kind: _list(np.histogram(v, edges)[0] / (v.size * (edges[1] - edges[0])))
-            for kind, v in finite.items()
+            kind: _list(np.histogram(values, edges)[0] / (values.size * (edges[1] - edges[0])))
+            for kind, values in finite.items()
         },
-        "estimate": float(evaluate(case.quantity, view.hat)),
+        "estimate": float(evaluate(case.quantity, view.estimates)),
         "reported_point": None if point is None else float(evaluate(case.quantity, point)),
         "reported_interval": [Printed(intervals[0].lower).value, Printed(intervals[0].upper).value]
         if intervals
@@ -200,4 +184,4 @@ def _draws(case: Case) -> dict[str, Any] | None:
 
 
 def _list(values: Floats) -> list[float]:
-    return [float(v) for v in np.asarray(values)]
+    return [float(value) for value in np.asarray(values)]

@@ -8,93 +8,114 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.auditing.checks.thresholds import ADVISORY
-from scaling_fast.auditing.figure_data import pictures
+from scaling_fast._core import __version__
+from scaling_fast.auditing.checks import NOT_ASSESSED
+from scaling_fast.auditing.figure_data import figure_data
 from scaling_fast.auditing.result import COLUMNS, SCHEMA
 from scaling_fast.auditing.verdict import scopes, verdict
+from scaling_fast.findings import PRECEDENCE, json_ready
 
 if TYPE_CHECKING:
-    from scaling_fast.auditing.checks.check import Cell, Outcome
+    from collections.abc import Iterable, Sequence
+
+    from scaling_fast.auditing.checks.check import Cell, Check, Outcome
     from scaling_fast.auditing.evidence.case import Case
 
-__all__ = ["NOT_ASSESSED"]
+__all__ = ["full_report"]
 
 
-NOT_ASSESSED = (
-    "R3 early stopping and scale of the loss",
-    "R5 residual diagnostics",
-    "R8 agreement of the three approaches",
-    "digitisation error of the rows",
-    "certified horizon of the extrapolation",
-)
-
-
-def full_report(case: Case, outcome: Outcome) -> dict[str, Any]:
+def full_report(case: Case, checks: Sequence[Check[Any]], outcome: Outcome) -> dict[str, Any]:
+    """Return the report: what came out of the checks, and all that page and letter need to say it."""
     findings = outcome.findings
-    paper = case.paper
-    severities = [finding.severity for finding in findings if finding.check not in ADVISORY]
-    view = case.headline
-    return {
+    weights = {check.code: check.weight_in(case) for check in checks}
+    counted = [finding.severity for finding in findings if weights[finding.check] != "advisory"]
+    report = {
         "schema": SCHEMA,
-        "name": paper.name,
-        "verdict": verdict(findings),
-        "counts": {s: severities.count(s) for s in ("red", "grey", "amber", "green")},
-        "advisory": sorted(ADVISORY),  # checks whose findings are advice and not counted
-        "paper": {
-            "id": paper.identity.id,
-            "title": paper.identity.title,
-            "version": paper.identity.version,
-            "authors": paper.identity.authors,
-            "year": paper.identity.year,
-        },
-        "law": {
-            "name": case.law.name,
-            "formula": case.law.formula,
-            "columns": list(case.law.columns),
-            "params": list(case.law.params),
-        },
-        "objective": case.objective,
-        "quantity": case.quantity,
-        "views": [one.label for one in case.views],
-        "intervals": [
-            {"of": i.of, "level": i.level, "lower": i.lower, "upper": i.upper, "method": i.method}
-            for i in paper.reported.intervals
-        ],
-        "scopes": scopes(findings),
+        "name": case.paper.name,
+        "verdict": verdict(findings, weights),
+        "counts": {severity: counted.count(severity) for severity in PRECEDENCE},
+        "checks": {check.code: _check(check, case) for check in checks},
+        **_claim(case),
+        "scopes": scopes(findings, checks, weights),
         "findings": [finding.as_dict() for finding in findings],
         "table": _table(case, outcome.cells),
-        "figures": pictures(case),
-        "claims": [
-            {"id": c.id, "kind": c.kind, "value": c.value, "expr": c.expr} for c in paper.claims
-        ],
-        "disclosure": paper.disclosure,
-        "not_assessed": list(NOT_ASSESSED),
-        "data": {
-            "words": case.data_words,
-            "absent": case.absent,
-            "unavailable": case.unavailable,
-            "source": paper.data.source,
-            "rows_read": case.rows_read,
-            "rows_used": None if view is None else view.n,
-            "rule": None if view is None else view.rule,
-            "sha256": case.data_sha256,
-        },
+        "figures": figure_data(case),
+        "not_assessed": NOT_ASSESSED,
+        "data": _data(case),
         "settings": {"n": case.replicates, "seed": case.seed},
         "versions": _versions(),
-        "claim_file": {"name": paper.name, "sha256": paper.sha256},
+        "claim_file": {"name": case.paper.name, "sha256": case.paper.sha256},
+    }
+    ready: dict[str, Any] = json_ready(report)
+    return ready
+
+
+def _check(check: Check[Any], case: Case) -> dict[str, Any]:
+    """Return what page and letter say of a check in this case."""
+    return {
+        "title": check.title,
+        "scope": check.scope,
+        "weight": check.weight_in(case),
+        "questions": check.questions_in(case),
     }
 
 
-def _table(case: Case, cells: tuple[Cell, ...]) -> list[dict[str, Any]]:
+def _claim(case: Case) -> dict[str, Any]:
+    """Return the paper, its law and what it claims."""
+    paper, law = case.paper, case.law
+    return {
+        "paper": {
+            key: getattr(paper.identity, key)
+            for key in ("id", "title", "version", "authors", "year")
+        },
+        "law": {
+            "name": law.name,
+            "formula": law.formula,
+            "columns": law.columns,
+            "params": law.params,
+        },
+        "objective": case.objective,
+        "quantity": case.quantity,
+        "views": [view.label for view in case.views],
+        "intervals": [
+            {key: getattr(interval, key) for key in ("of", "level", "lower", "upper", "method")}
+            for interval in paper.reported.intervals
+        ],
+        "claims": [
+            {key: getattr(claim, key) for key in ("id", "kind", "value", "expr")}
+            for claim in paper.claims
+        ],
+        "disclosure": paper.disclosure,
+    }
+
+
+def _data(case: Case) -> dict[str, Any]:
+    """Return which rows were used, or why there are none."""
+    view = case.headline
+    return {
+        "label": case.data_label,
+        "absent": case.absent,
+        "unavailable": case.unavailable,
+        "source": case.paper.data.source,
+        "rows_read": case.rows_read,
+        "rows_used": None if view is None else view.n,
+        "rule": None if view is None else view.rule,
+        "sha256": case.data_sha256,
+    }
+
+
+def _table(case: Case, cells: Iterable[tuple[str, Cell]]) -> list[dict[str, Any]]:
     """Return the cells as rows, with what others published beside those of the first view."""
-    cited = {(r.check, r.quantity): r for r in case.paper.references}
+    cited = {
+        (reference.check, reference.quantity): reference for reference in case.paper.references
+    }
     first = {case.headline.label, ""} if case.headline is not None else {""}
     rows = []
-    for cell in cells:
-        reference = cited.pop((cell.check, cell.quantity), None) if cell.view in first else None
+    for check, cell in cells:
+        reference = cited.pop((check, cell.quantity), None) if cell.view in first else None
         rows.append(
             {
-                "check": cell.check,
+                "check": check,
                 "quantity": cell.quantity,
                 "view": cell.view,
                 "computed": cell.computed,
@@ -125,10 +146,8 @@ def _table(case: Case, cells: tuple[Cell, ...]) -> list[dict[str, Any]]:
 def _versions() -> dict[str, str]:
     import scipy.version
 
-    import scaling_fast
-
     return {
-        "scaling_fast": str(getattr(scaling_fast, "__version__", "unknown")),
+        "scaling_fast": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
         "polars": pl.__version__,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from scaling_fast.errors import DataError, ParameterError, quote
-from scaling_fast.findings import Finding, Severity
+from scaling_fast.findings import PRECEDENCE, Finding, Severity, float_from_json
 from scaling_fast.reporting import letter as letters
 from scaling_fast.reporting import page
 from scaling_fast.reporting.files import is_json, is_page
@@ -22,12 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "MOST_BYTES", "SCHEMA", "Audit"]
 
 
-SCHEMA = "scaling-audit/1"
-
+SCHEMA = "scaling-audit/2"
 
 MOST_BYTES = 2**30
-"""Size above which a file is no report of ours."""
-
+"""Size above which a file is not read as a report."""
 
 COLUMNS: dict[str, pl.DataType] = {
     "check": pl.String(),
@@ -54,7 +52,9 @@ class Audit:
 
     Examples
     --------
-    >>> {one.check for one in audit("cerebras2023", n=50).findings} >= {"R1", "R2", "R4"}
+    >>> import scaling_fast as sf
+    >>> audited = sf.audit("cerebras2023", n=50)
+    >>> {finding.check for finding in audited.findings} >= {"R1", "R2", "R4"}
     True
     """
 
@@ -68,18 +68,33 @@ class Audit:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What came out of the checks, in the order of the report."""
-        return tuple(Finding(**{**f, "evidence": f["evidence"]}) for f in self.report["findings"])
+        return tuple(
+            Finding(
+                **{
+                    **entry,
+                    "statistic": float_from_json(entry["statistic"]),
+                    "threshold": float_from_json(entry["threshold"]),
+                }
+            )
+            for entry in self.report["findings"]
+        )
 
     @property
     def table(self) -> pl.DataFrame:
-        """Every number of the report, one a row.
+        """Every number of the report, one per row.
 
         Columns: `check`, `quantity`, `view` (which rows), `computed` (estimated from the
         observations), `counted` (counts and figures of the inputs alone), `reported` (arithmetic
         on what the paper prints), `cited` (somebody else's figure), `unit`, `source`, `citation`.
         """
-        rows = [[cell[name] for name in COLUMNS] for cell in self.report["table"]]
-        return pl.DataFrame(rows, schema=COLUMNS, orient="row")
+        cells = self.report["table"]
+        columns = {
+            name: [
+                float_from_json(cell[name]) if dtype == pl.Float64 else cell[name] for cell in cells
+            ]
+            for name, dtype in COLUMNS.items()
+        }
+        return pl.DataFrame(columns, schema=COLUMNS)
 
     def write_html(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the report as one self-contained page and return its path.
@@ -91,7 +106,7 @@ class Audit:
         DataError
             If another file stands there and `force` is false, or the path cannot be written.
         ParameterError
-            If `path` is no path.
+            If `path` is neither text nor a path.
         """
         return write_text(path, page.render(self.report), force=force or is_page(path))
 
@@ -105,7 +120,7 @@ class Audit:
         DataError
             If another file stands there and `force` is false, or the path cannot be written.
         ParameterError
-            If `path` is no path.
+            If `path` is neither text nor a path.
         """
         return write_text(path, self.to_json(), force=force or is_json(path))
 
@@ -128,8 +143,13 @@ class Audit:
             report = json.loads(text)
         except (json.JSONDecodeError, RecursionError) as error:
             raise DataError(f"not a report: {error}") from error
-        if not isinstance(report, dict) or report.get("schema") != SCHEMA:
-            raise DataError(f"not a report of schema {SCHEMA}")
+        schema = report.get("schema") if isinstance(report, dict) else None
+        if schema != SCHEMA:
+            found = f"its schema is {quote(schema)}" if schema else "it names no schema"
+            raise DataError(
+                f"not a report of schema `{SCHEMA}`: {found}; a report of another version is made "
+                "again by sf.audit"
+            )
         return cls(report)
 
     @classmethod
@@ -141,7 +161,7 @@ class Audit:
         DataError
             If the file cannot be read or is not a report.
         ParameterError
-            If `path` is no path.
+            If `path` is neither text nor a path.
         """
         try:
             text = read_regular(as_path(path), MOST_BYTES).decode("utf-8")
@@ -164,5 +184,5 @@ class Audit:
 
     def __repr__(self) -> str:
         counts = self.report["counts"]
-        shares = ", ".join(f"{counts[s]} {s}" for s in ("red", "grey", "amber", "green"))
+        shares = ", ".join(f"{counts[severity]} {severity}" for severity in PRECEDENCE)
         return f"Audit({self.report['name']!r}, verdict={self.verdict!r}, findings: {shares})"

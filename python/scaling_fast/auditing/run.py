@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from scaling_fast.auditing.checks import CHECKS
-from scaling_fast.auditing.checks.check import joined
+from scaling_fast.auditing.checks.check import run_checks
 from scaling_fast.auditing.claim.reading import Paper, load_paper
 from scaling_fast.auditing.evidence.case import gather
 from scaling_fast.auditing.report import full_report
 from scaling_fast.auditing.result import Audit
 from scaling_fast.errors import ParameterError, quote
-from scaling_fast.reporting.files import json_ready
 from scaling_fast.runtime.process import require_usable_process
+from scaling_fast.validation import checked_seed, whole_number
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from scaling_fast.auditing.checks.check import Check
     from scaling_fast.auditing.evidence.refits import Progress
 
-FEWEST, MOST = 20, 10_000_000  # replicates: a p-value needs some, a laptop's memory some fewer
+__all__ = ["audit", "audit_with"]
+
+FEWEST, MOST = 20, 10_000_000  # replicates: a p-value needs some, a laptop's memory limits them
 
 
 def audit(
@@ -38,19 +40,21 @@ def audit(
     Parameters
     ----------
     paper
-        An embedded claim (`"hoffmann2022"`, `"cerebras2023"`), the path of a claim file, or a
+        Name of an embedded claim (`"hoffmann2022"`, `"cerebras2023"`), path of a claim file, or a
         `Paper`.
     data
         Rows to use instead of those the claim file names: a frame, a mapping of arrays, or the
-        path of a CSV, Parquet or Arrow file. Rows that cannot be found make a table-only audit.
+        path of a CSV, Parquet or Arrow file. Without rows, only the paper's own numbers are
+        audited.
     n
-        Replicates; None takes the claim file's number.
+        Number of replicates, from 20 to 10,000,000; None takes the claim file's number.
     seed
-        Seed of the resamples. The same seed gives the same report, byte for byte.
+        Seed of the resamples, from 0 to 2**64 - 1. The same seed gives the same report, byte for
+        byte.
     threads
-        Threads of the engine; the result does not depend on them.
+        Number of threads; the result does not depend on it.
     progress
-        Called with a few words and the share done, for a progress bar.
+        Function that is called with a few words and the share done, between 0 and 1.
 
     Raises
     ------
@@ -67,23 +71,33 @@ def audit(
     >>> result.letter().startswith("#")
     True
     """
+    return audit_with(CHECKS, paper, data=data, n=n, seed=seed, threads=threads, progress=progress)
+
+
+def audit_with(
+    checks: Sequence[Check[Any]],
+    paper: str | Path | Paper,
+    *,
+    data: Any = None,
+    n: int | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Audit:
+    """Return the audit of a claim by the given checks; `audit` takes all of `CHECKS`."""
     require_usable_process()
     claim = load_paper(paper)
-    replicates: Any = claim.settings.n if n is None else n
-    number: Any = seed
-    if isinstance(replicates, bool) or not isinstance(replicates, int | np.integer):
-        raise ParameterError(f"n must be a whole number, got {quote(replicates)}", param="n")
-    if not FEWEST <= replicates <= MOST:
+    replicates = whole_number(claim.settings.n if n is None else n, "n", FEWEST)
+    if replicates > MOST:
         raise ParameterError(
-            f"n must be between {FEWEST} and {MOST:,}, got {quote(replicates)}", param="n"
-        )
-    whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
-    if not whole or not 0 <= number < 2**63:
-        raise ParameterError(
-            f"seed must be a whole number from 0 to 2**63 - 1, got {quote(seed)}", param="seed"
+            f"n must be at most {MOST:,}, got {quote(replicates)}", code="too_large", param="n"
         )
     case = gather(
-        claim, data=data, n=int(replicates), seed=int(seed), threads=threads, progress=progress
+        claim,
+        data=data,
+        n=replicates,
+        seed=checked_seed(whole_number(seed, "seed", 0)),
+        threads=threads,
+        progress=progress,
     )
-    outcome = joined([check(case) for check in CHECKS])
-    return Audit(json_ready(full_report(case, outcome)))
+    return Audit(full_report(case, checks, run_checks(checks, case)))

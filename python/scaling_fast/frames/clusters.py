@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from scaling_fast.frames import Table
 
-__all__ = ["cluster_columns", "cluster_numbers", "numbered_clusters"]
+__all__ = ["cluster_columns", "cluster_numbers", "numbered", "numbered_clusters"]
 
 
 def cluster_columns(by: Any, param: str) -> list[str]:
@@ -97,9 +97,17 @@ def numbered_clusters(
                 code="null",
                 column=name,
             )
+    keys = [rows_of(frame[name], rows) for name in by]
+    return np.ascontiguousarray(numbered(keys, group), dtype=np.uint32)
+
+
+def numbered(
+    keys: Sequence[pl.Series], group: NDArray[np.integer[Any]] | None = None
+) -> NDArray[np.int64]:
+    """Return the number of each row's key, from 0 in the order of the keys, within each group."""
     # Under safe names: polars takes some of the caller's for patterns.
-    keys = [rows_of(frame[name], rows).alias(f"k{j}") for j, name in enumerate(by)]
-    groups = pl.Series("group", np.zeros(len(rows), dtype=np.int64) if group is None else group)
-    rank = pl.struct(key.name for key in keys).rank("dense").over("group")
-    ranked = pl.DataFrame([*keys, groups]).select(rank)
-    return np.ascontiguousarray(ranked.to_series().to_numpy().astype(np.int64) - 1, dtype=np.uint32)
+    columns = {f"k{place}": key for place, key in enumerate(keys)}
+    rank = pl.struct(*columns).rank("dense")
+    if group is not None:
+        columns["group"], rank = pl.Series(group), rank.over("group")
+    return pl.DataFrame(columns).select(rank).to_series().to_numpy().astype(np.int64) - 1

@@ -14,7 +14,7 @@ from scaling_fast.errors import FormulaError, ParameterError, quote, suggestion
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from scaling_fast.laws import Law
 
@@ -63,22 +63,32 @@ def _expanded(formula: str, derived: Mapping[str, str]) -> str:
     )
 
 
-def evaluate(formula: str, values: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Return the value of a formula of parameters for each row of their values.
+def evaluate(formula: str, values: Mapping[str, ArrayLike]) -> NDArray[np.float64]:
+    """Return a formula of named numbers, parameters or columns, element by element.
 
     Parameters
     ----------
     formula
         For example "beta/(alpha+beta)".
     values
-        Parameter name -> its values, shape (rows,).
+        Name -> its values; arrays broadcast against each other.
+
+    Returns
+    -------
+    ndarray
+        The shape that the values broadcast to; (1,) for a formula without names.
 
     Raises
     ------
     FormulaError
         For a formula that cannot be read.
     ParameterError
-        For a name that is not a parameter.
+        For a name that is not given.
+
+    Examples
+    --------
+    >>> evaluate("beta/(alpha+beta)", {"alpha": [0.34, 0.35], "beta": 0.28}).round(3)
+    array([0.452, 0.444])
     """
     program = Program(formula, list(values))
     _refuse_target(program, formula)
@@ -90,10 +100,14 @@ def evaluate(formula: str, values: Mapping[str, NDArray[np.float64]]) -> NDArray
             code="unknown_name",
             param=unknown,
         )
-    arrays = [np.ascontiguousarray(values[name], dtype=np.float64) for name in program.columns]
-    rows = len(next(iter(values.values()))) if values else 1
-    answer = np.asarray(program.evaluate(arrays, []), dtype=np.float64)
-    return answer if program.columns else np.repeat(answer, rows)
+    given = {name: np.asarray(value, dtype=np.float64) for name, value in values.items()}
+    shape = np.broadcast_shapes(*(array.shape for array in given.values())) if given else (1,)
+    used = [
+        np.ascontiguousarray(np.broadcast_to(given[name], shape)).ravel()
+        for name in program.columns
+    ]
+    answer = np.asarray(program.evaluate(used, []), dtype=np.float64)
+    return answer.reshape(shape) if used else np.full(shape, answer[0])
 
 
 def formula_gradient(

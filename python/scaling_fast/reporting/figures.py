@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 import warnings
 import xml.etree.ElementTree as ET
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 import numpy as np
 
+from scaling_fast.findings import float_from_json
 from scaling_fast.reporting.words import plain, power_of_ten
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ INK, FAINT, LINE, PAPER, OURS, OTHER = (
 VARIABLES = {INK: "ink", FAINT: "faint", LINE: "line", PAPER: "paper", OURS: "ours", OTHER: "other"}
 WIDTH = 9.2  # inches; the page scales figures to its column
 NAMES = {"C": "training compute, FLOP", "N": "parameters", "D": "training tokens"}
-# What an SVG of ours may consist of; anything else is left out.
+# What a figure's SVG may consist of; anything else is left out.
 TAGS = frozenset({"g", "defs", "path", "clipPath", "rect", "use", "text", "tspan"})
 ATTRIBUTES = frozenset(
     {"id", "d", "x", "y", "width", "height", "viewBox", "style", "transform", "clip-path", "href"}
@@ -72,23 +75,20 @@ def draw(figures: Mapping[str, Any]) -> list[dict[str, str]]:
     import matplotlib as mpl
 
     drawn: list[dict[str, str]] = []
+    fits = figures.get("fits") or []
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(SETTINGS)
         exponent = figures.get("exponent") or {}
         if exponent.get("rows"):
-            drawn.append(_drawn(lambda: _statements(exponent)))
+            drawn.append(_drawn(partial(_statements, exponent)))
         if figures.get("draws"):
-            drawn.append(_drawn(lambda: _draws(figures["draws"])))
-        several = len(figures.get("fits") or []) > 1
-        drawn += [
-            _drawn(lambda fit=fit: _fit(fit, several=several))  # type: ignore[misc]
-            for fit in figures.get("fits") or []
-        ]
-    for k, figure in enumerate(drawn):
+            drawn.append(_drawn(partial(_draws, figures["draws"])))
+        drawn += [_drawn(partial(_fit, fit, several=len(fits) > 1)) for fit in fits]
+    for place, figure in enumerate(drawn):
         label = escape(figure["title"], {'"': "&quot;"})
         named = figure["svg"].replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
-        figure["svg"] = _prefixed(named, f"f{k}-")
+        figure["svg"] = _prefixed(named, f"f{place}-")
     return drawn
 
 
@@ -118,32 +118,26 @@ def _figure(height: float, columns: int = 1, *, sharey: bool = False) -> tuple[F
 
 
 def _statements(data: Mapping[str, Any]) -> dict[str, str]:
-    """Draw every statement about one quantity, one a line."""
-    rows = [r for r in data["rows"] if any(r[k] is not None for k in ("value", "lower", "upper"))]
+    """Draw every statement about one quantity, one per line."""
+    numbers = ("value", "lower", "upper")
+    rows = [
+        row | {name: _drawable(row[name]) for name in numbers}
+        for row in data["rows"]
+        if any(_drawable(row[name]) is not None for name in numbers)
+    ]
     figure, (ax,) = _figure(0.75 + 0.34 * len(rows))
-    for k, row in enumerate(rows):
-        y, colour = -k, PAPER if row["whose"] == "paper" else OURS
-        if row["lower"] is not None and row["upper"] is not None:
-            ax.plot(
-                [row["lower"], row["upper"]],
-                [y, y],
-                color=colour,
-                lw=5.5,
-                alpha=0.45,
-                solid_capstyle="butt",
-            )
-            ax.plot(
-                [row["lower"], row["upper"]], [y, y], color=colour, lw=0, marker="|", ms=11, mew=1.6
-            )
+    for place, row in enumerate(rows):
+        y, colour = -place, PAPER if row["origin"] == "paper" else OURS
+        ends = [row["lower"], row["upper"]]
+        if None not in ends:
+            ax.plot(ends, [y, y], color=colour, lw=5.5, alpha=0.45, solid_capstyle="butt")
+            ax.plot(ends, [y, y], color=colour, lw=0, marker="|", ms=11, mew=1.6)
         if row["value"] is not None:
-            ax.plot(
-                [row["value"]],
-                [y],
-                marker="o" if row["whose"] == "ours" else "D",
-                ms=6,
-                color=colour,
-            )
-    ax.set_yticks([-k for k in range(len(rows))], [_short(row["label"], 60) for row in rows])
+            mark = "D" if row["origin"] == "paper" else "o"
+            ax.plot([row["value"]], [y], marker=mark, ms=6, color=colour)
+    ax.set_yticks(
+        [-place for place in range(len(rows))], [_short(row["label"], 60) for row in rows]
+    )
     ax.tick_params(axis="y", length=0, labelcolor=INK)
     ax.set_ylim(-len(rows) + 0.4, 0.6)
     ax.margins(x=0.06)
@@ -151,9 +145,9 @@ def _statements(data: Mapping[str, Any]) -> dict[str, str]:
     ax.spines["left"].set_visible(False)
     ax.set_xlabel(_short(data["quantity"], 80))
     return {
-        "title": f"What is said of {plain(data['quantity'])}",
-        "caption": "Orange diamonds and ranges are the paper's own numbers; blue dots and ranges "
-        "are refits of this audit.",
+        "title": f"Values of {plain(data['quantity'])}",
+        "caption": "Orange diamonds and bars are the paper's own numbers; blue dots and bars are "
+        "refits by this audit.",
         "svg": _svg(figure),
     }
 
@@ -176,24 +170,20 @@ def _draws(data: Mapping[str, Any]) -> dict[str, str]:
     if data.get("reported_interval"):
         low, high = data["reported_interval"]
         ax.axvspan(low, high, color=PAPER, alpha=0.55, lw=0, label="reported interval")
-    if data.get("reported_point") is not None:
-        ax.plot(
-            [data["reported_point"]] * 2,
-            [0, 1.04 * top],
-            color=PAPER,
-            lw=1.6,
-            label="reported parameters",
-        )
+    point = _drawable(data.get("reported_point"))
+    if point is not None:
+        ax.plot([point] * 2, [0, 1.04 * top], color=PAPER, lw=1.6, label="reported parameters")
     ax.set_ylim(0, 1.18 * top)
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.set_xlabel(_short(data["quantity"], 80))
     ax.legend(loc="upper right")
+    colours = "Blue and green are" if len(data["density"]) > 1 else "Blue are"
     return {
         "title": f"Refits of {plain(data['quantity'])}",
-        "caption": "Blue and green are refits, orange is what the paper reports. Each replicate "
-        "is refitted to a certified optimum on resampled rows. A "
-        "reported interval much narrower than this spread asks for far more rows than there were.",
+        "caption": f"{colours} refits of resampled rows, each to a certified optimum; orange is what "
+        "the paper reports. A reported interval much narrower than this spread would need far more "
+        "rows than there were.",
         "svg": _svg(figure),
     }
 
@@ -201,80 +191,88 @@ def _draws(data: Mapping[str, Any]) -> dict[str, str]:
 def _fit(data: Mapping[str, Any], *, several: bool) -> dict[str, str]:
     """Draw rows and curves of a law of one input, or residuals of both points side by side."""
     suffix = f", {plain(data['label'])}" if several else ""
-    percent = data["residual"] == "log"
-    unit = "fitted over observed, %" if percent else "fitted minus observed"
-    size = np.array(data["size"])
+    figure, caption = _curves(data) if data.get("curve") else _residual_panels(data)
+    return {"title": f"The law and the rows{suffix}", "caption": caption, "svg": _svg(figure)}
+
+
+def _curves(data: Mapping[str, Any]) -> tuple[Figure, str]:
+    """Draw the rows with both curves, and what each leaves over."""
+    curve, reported = data["curve"], data.get("reported")
+    size, percent = _array(data["size"]), data["residual"] == "log"
+    figure, (ax, rest) = _figure(3.2, 2)
+    x = _array(curve["x"])
+    ax.plot(x, _array(curve["refitted"]), color=OURS, lw=1.8, label="refit")
+    if curve.get("reported"):
+        dashes: Any = (0, (5, 2))
+        values = _array(curve["reported"])
+        ax.plot(x, values, color=PAPER, lw=1.6, ls=dashes, label="reported")
+    inputs, observed = _array(data["inputs"]), _array(data["observed"])
+    ax.plot(inputs, observed, "o", color=INK, ms=4.5, label="rows")
+    _log_axis(ax)
+    ax.set_xlabel(_axis(curve["column"]))
+    ax.set_ylabel("loss")
+    ax.set_title("The law and the rows")
+    ax.legend()
+    rest.axhline(0, color=LINE, lw=1)
+    refitted = _residuals(data["refitted"], percent=percent)
+    rest.plot(size, refitted, "o-", color=OURS, ms=4.5, lw=1, label="refit")
+    if reported:
+        values = _residuals(reported, percent=percent)
+        rest.plot(size, values, "D--", color=PAPER, ms=4.5, lw=1, label="reported")
+    _log_axis(rest)
+    rest.set_xlabel(_axis(data["axis"]))
+    rest.set_ylabel(_unit(percent=percent))
+    rest.set_title("Residuals")
+    rest.legend()
+    return figure, (
+        "Left, the rows and both curves; right, the residuals of each: blue is the refit, orange "
+        "the reported law."
+    )
+
+
+def _residual_panels(data: Mapping[str, Any]) -> tuple[Figure, str]:
+    """Draw residuals at the reported parameters and at the refit side by side."""
+    size, percent = _array(data["size"]), data["residual"] == "log"
     reported = data.get("reported")
-    if data.get("curve"):
-        curve = data["curve"]
-        figure, (ax, rest) = _figure(3.2, 2)
-        ax.plot(curve["x"], curve["refitted"], color=OURS, lw=1.8, label="refit")
-        if curve.get("reported"):
-            ax.plot(
-                curve["x"], curve["reported"], color=PAPER, lw=1.6, ls=(0, (5, 2)), label="reported"
-            )
-        ax.plot(data["inputs"], data["observed"], "o", color=INK, ms=4.5, label="rows")
+    panels = [("reported parameters", reported, PAPER)] if reported else []
+    panels.append(("refit", data["refitted"], OURS))
+    figure, axes = _figure(3.2, len(panels), sharey=True)
+    for ax, (title, values, colour) in zip(axes, panels, strict=True):
+        residuals = _residuals(values, percent=percent)
+        ax.axhline(0, color=LINE, lw=1)
+        ax.plot(size, residuals, "o", color=colour, ms=3.6, alpha=0.55, mew=0)
+        ax.plot(*_running_median(size, residuals), color=INK, lw=1.8, label="running median")
         _log_axis(ax)
-        ax.set_xlabel(_axis(curve["column"]))
-        ax.set_ylabel("loss")
-        ax.set_title("The law and its rows")
-        ax.legend()
-        rest.axhline(0, color=LINE, lw=1)
-        rest.plot(
-            size,
-            _shown(data["refitted"], percent=percent),
-            "o-",
-            color=OURS,
-            ms=4.5,
-            lw=1,
-            label="refit",
-        )
-        if reported:
-            rest.plot(
-                size,
-                _shown(reported, percent=percent),
-                "D--",
-                color=PAPER,
-                ms=4.5,
-                lw=1,
-                label="reported",
-            )
-        _log_axis(rest)
-        rest.set_xlabel(_axis(data["axis"]))
-        rest.set_ylabel(unit)
-        rest.set_title("Residuals")
-        rest.legend()
-        caption = (
-            "Left, the rows with both curves; right, what each leaves over: "
-            "blue the refit, orange the reported law."
-        )
-    else:
-        panels = [("reported parameters", reported, PAPER)] if reported else []
-        panels.append(("refit", data["refitted"], OURS))
-        figure, axes = _figure(3.2, len(panels), sharey=True)
-        for ax, (title, values, colour) in zip(axes, panels, strict=True):
-            shown = _shown(values, percent=percent)
-            ax.axhline(0, color=LINE, lw=1)
-            ax.plot(size, shown, "o", color=colour, ms=3.6, alpha=0.55, mew=0)
-            ax.plot(*_running_median(size, shown), color=INK, lw=1.8, label="running median")
-            _log_axis(ax)
-            ax.set_xlabel(_axis(data["axis"]))
-            ax.set_title(f"Residuals of the {title}")
-            ax.grid(axis="y", color=LINE, lw=0.6, alpha=0.4)
-        axes[0].set_ylabel(unit)
-        axes[0].legend(loc="best")
-        caption = (
-            "Orange is the reported point, blue the refit. "
-            "A running median away from zero is a law that is wrong in a direction. "
-            f"{data['rows']} rows" + (f", {size.size} drawn." if size.size < data["rows"] else ".")
-        )
-    return {"title": f"Law against rows{suffix}", "caption": caption, "svg": _svg(figure)}
+        ax.set_xlabel(_axis(data["axis"]))
+        ax.set_title(f"Residuals of the {title}")
+        ax.grid(axis="y", color=LINE, lw=0.6, alpha=0.4)
+    axes[0].set_ylabel(_unit(percent=percent))
+    axes[0].legend(loc="best")
+    drawn = f", {size.size} of them drawn" if size.size < data["rows"] else ""
+    return figure, (
+        "Orange is the reported law, blue the refit. Where the running median leaves zero, the law "
+        f"is wrong in one direction. {data['rows']} rows{drawn}."
+    )
 
 
-def _shown(
-    values: Sequence[float | None], *, percent: bool
-) -> np.ndarray[Any, np.dtype[np.float64]]:
-    array = np.array([np.nan if v is None else v for v in values], dtype=np.float64)
+def _unit(*, percent: bool) -> str:
+    return "fitted over observed, %" if percent else "fitted minus observed"
+
+
+def _drawable(value: Any) -> float | None:
+    """Return a number of a report's JSON; None for what no plot can hold."""
+    number = float_from_json(value)
+    return None if number is None or not math.isfinite(number) else float(number)
+
+
+def _array(values: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return an array of a report's JSON, NaN where no plot can hold a number."""
+    drawable = [_drawable(value) for value in values]
+    return np.array([math.nan if value is None else value for value in drawable], dtype=np.float64)
+
+
+def _residuals(values: Sequence[Any], *, percent: bool) -> np.ndarray[Any, np.dtype[np.float64]]:
+    array = _array(values)
     return 100 * np.expm1(array) if percent else array
 
 

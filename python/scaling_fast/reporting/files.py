@@ -1,14 +1,10 @@
-"""Write a report's file: never over another one unasked, never half."""
+"""Whether a file is an earlier report, which a new one may replace unasked."""
 
 from __future__ import annotations
 
-import math
 import os
 import stat
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from scaling_fast.runtime.files import as_path
 
@@ -18,19 +14,6 @@ if TYPE_CHECKING:
 PAGE_MARK = b'name="generator" content="scaling_fast'
 JSON_MARK = b'"schema": "scaling-audit/'
 HEAD = 4096  # bytes of a file that are looked at for a mark
-
-
-def json_ready(value: Any) -> Any:
-    """Return a value as JSON holds it: NaN and infinities become null, arrays lists."""
-    if isinstance(value, Mapping):
-        return {str(key): json_ready(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [json_ready(item) for item in value]
-    if isinstance(value, np.ndarray | np.generic):
-        return json_ready(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value
 
 
 def is_page(path: str | Path) -> bool:

@@ -9,14 +9,16 @@ from scaling_fast.reporting import letter
 from scaling_fast.reporting.figures import draw
 from scaling_fast.reporting.words import (
     SEVERITY,
-    TITLES,
     UNAVAILABLE,
     badge,
+    is_advisory,
     number,
     ordered,
     plain,
     power_of_ten,
-    verdict_words,
+    title_of,
+    verdict_label,
+    verdict_meaning,
 )
 
 if TYPE_CHECKING:
@@ -47,11 +49,11 @@ def render(report: Mapping[str, Any]) -> str:
         findings=_findings(report),
         sections=_sections(report),
         severity=SEVERITY,
-        verdict=verdict_words(report),
+        label=verdict_label(report),
+        verdict=_sentence(verdict_meaning(report)),
         questions=letter.questions(report),
-        undisclosed=letter.undisclosed(report),
         unavailable=UNAVAILABLE,
-        advisory=sum(f["advisory"] for f in _findings(report)),
+        advisory=any(finding["advisory"] for finding in _findings(report)),
     )
 
 
@@ -62,19 +64,23 @@ def fragment(report: Mapping[str, Any]) -> str:
         report=report,
         findings=_findings(report),
         severity=SEVERITY,
-        verdict=verdict_words(report),
+        label=verdict_label(report),
+        verdict=_sentence(verdict_meaning(report)),
     )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _findings(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the findings as the page lists them: sign, word, tone and title of each."""
-    advice = report.get("advisory", ())
     found = []
     for finding in ordered(report):
-        advisory = finding["check"] in advice
+        advisory = is_advisory(report, finding["check"])
         mark, word = badge(report, finding)
         tone = "grey" if advisory else finding["severity"]
-        title = TITLES.get(finding["check"], "")
+        title = title_of(report, finding["check"])
         more = {"mark": mark, "word": word, "tone": tone, "title": title, "advisory": advisory}
         found.append({**finding, **more})
     return found
@@ -109,7 +115,13 @@ def _prose(text: str) -> Markup:
 
     shown = str(escape(plain(text)))
     shown = re.sub(r"`([^`]+)`", r'<span class="name">\1</span>', shown)
+    shown = re.sub(r" = (?=[\d.-])|(?<=\d) (?=%)", _unbroken, shown)
     return Markup(re.sub(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]\d+)(?!\w)", _power, shown))
+
+
+def _unbroken(match: re.Match[str]) -> str:
+    """Return spaces that no line ends at: `p = 2e-05` and `80 %` stay together."""
+    return match[0].replace(" ", "\u00a0")
 
 
 def _power(match: re.Match[str]) -> str:
@@ -126,10 +138,8 @@ def _sections(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     for row in report["table"]:
         shown = dict(row)
         shown["data"] = row["computed"] if row["computed"] is not None else row["counted"]
-        shown["empty"] = all(row[k] is None for k in ("computed", "counted", "reported", "cited"))
+        kinds = ("computed", "counted", "reported", "cited")
+        shown["empty"] = all(row[kind] is None for kind in kinds)
         shown["view"] = "" if views == [row["view"]] else row["view"]
         sections.setdefault(row["check"], []).append(shown)
-    return [
-        {"check": check, "title": TITLES.get(check, check), "rows": rows}
-        for check, rows in sections.items()
-    ]
+    return [{"title": title_of(report, check), "rows": rows} for check, rows in sections.items()]

@@ -7,6 +7,8 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Any, Final
 
+from scaling_fast.findings import PRECEDENCE, float_from_json
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,70 +17,58 @@ SEVERITY: Final = {
     "red": ("\u2715", "Fails"),
     "amber": ("\u25b2", "Doubtful"),
     "green": ("\u2713", "Holds"),
-    "grey": ("?", "Not assessable"),
+    "grey": ("?", "Not assessed"),
 }
-VERDICT: Final = {
-    "red": "A decisive check fails: the claim does not follow from what is disclosed.",
-    "amber": "Nothing decisive fails, but there are doubts the authors could settle.",
-    "green": "What could be checked holds. Compatible is not replicated.",
-    "grey": "Too little is disclosed, or can be assessed, to judge the claim.",
+VERDICT: Final = {  # after the word for the verdict and a colon
+    "red": "a decisive check fails, so the claim does not follow from what is disclosed.",
+    "amber": "no decisive check fails, but there are doubts that the authors could settle.",
+    "green": "what could be checked holds. Compatible does not mean replicated.",
+    "grey": "too little is disclosed, or could be assessed, to judge the claim.",
 }
 GREY_WITHOUT_ROWS: Final = (
-    "The rows are not available to this audit; too little can be assessed without them."
+    "the rows are not available to this audit, and too little can be assessed without them."
 )
 ADVISORY: Final = ("i", "Advisory")  # sign and word of advice, whatever its severity
-TITLES: Final = {
-    "R1": "Re-optimised",
-    "R2": "Fit of the reported parameters",
-    "R4": "Rounding and the claimed decision",
-    "R6": "Implied sample size",
-    "R7": "Own interval, own point",
-    "rows": "Rows per parameter",
-    "decades": "Decades of scale",
-    "data": "Rows read",
-    "failures": "Refits that failed",
-    "H8": "Choice of rows",
-    "disclosure": "Disclosure",
-    "filter": "Filters",
-}
-ORDER: Final = {"red": 0, "amber": 1, "grey": 2, "green": 3}  # as findings are listed
 HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 SUPERSCRIPT: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def verdict_words(report: Mapping[str, Any]) -> str:
-    """Return what the verdict of a report means."""
+def verdict_label(report: Mapping[str, Any]) -> str:
+    """Return the verdict of a report as a reader sees it."""
+    return "not assessed" if report["verdict"] == "grey" else str(report["verdict"])
+
+
+def verdict_meaning(report: Mapping[str, Any]) -> str:
+    """Return what the verdict of a report means, as it goes on after a colon."""
     if report["verdict"] == "grey" and report["data"].get("unavailable"):
         return GREY_WITHOUT_ROWS
     return VERDICT[report["verdict"]]
 
 
+def is_advisory(report: Mapping[str, Any], check: str) -> bool:
+    """Return whether the findings of a check are advice, which is never counted."""
+    return bool(report["checks"].get(check, {}).get("weight") == "advisory")
+
+
+def title_of(report: Mapping[str, Any], check: str) -> str:
+    """Return the title of a check, or its code where the report has none."""
+    return plain(report["checks"].get(check, {}).get("title", check))
+
+
 def badge(report: Mapping[str, Any], finding: Mapping[str, Any]) -> tuple[str, str]:
     """Return the sign and the word of a finding; advice is called advice."""
-    if finding["check"] in report.get("advisory", ()):
+    if is_advisory(report, finding["check"]):
         return ADVISORY
     return SEVERITY[finding["severity"]]
 
 
 def ordered(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the findings, the severest first and advice last."""
-    advice = report.get("advisory", ())
-    return sorted(report["findings"], key=lambda f: (f["check"] in advice, ORDER[f["severity"]]))
 
+    def rank(finding: Mapping[str, Any]) -> tuple[bool, int]:
+        return is_advisory(report, finding["check"]), PRECEDENCE.index(finding["severity"])
 
-def titled(check: str) -> str:
-    """Return a check's code with its title.
-
-    Examples
-    --------
-    >>> titled("R6"), titled("decades")
-    ('R6, implied sample size', 'decades of scale')
-    """
-    title = TITLES.get(check)
-    if title is None:
-        return plain(check)
-    low = title[:1].lower() + title[1:]
-    return low if check[:1].islower() else f"{check}, {low}"
+    return sorted(report["findings"], key=rank)
 
 
 def plain(value: Any) -> str:
@@ -92,17 +82,22 @@ def plain(value: Any) -> str:
     text = str(value)
     if text.isascii() and text.isprintable():
         return text
-    return "".join("\ufffd" if unicodedata.category(c) in HIDDEN else c for c in text)
+    return "".join(
+        "\ufffd" if unicodedata.category(character) in HIDDEN else character for character in text
+    )
 
 
 def number(value: Any, digits: int = 5) -> str:
-    """Return a number to so many significant digits; None and NaN are `not available`.
+    """Return a number to so many significant digits; None is `not available`.
+
+    A report's JSON writes infinities as the words "inf" and "-inf".
 
     Examples
     --------
     >>> number(581413.1), number(1.2225e-16), number(None), number(240.0)
     ('581,413', '1.2225\u00d710\u207b\u00b9\u2076', 'not available', '240')
     """
+    value = float_from_json(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
         return UNAVAILABLE
     if math.isinf(value):
@@ -138,6 +133,22 @@ def power_of_ten(value: float) -> str:
     return f"10{str(round(exponent)).translate(SUPERSCRIPT)}"
 
 
+# What acts in the middle of a line: escapes, stars, underscores but within words, the start of a
+# tag, a link after brackets. Everything else stays as it is, so that the letter reads well as text.
+ACTING: Final = re.compile(r"[\\*]|(?<![^\W_])_|_(?![^\W_])|<(?=[A-Za-z/!?])|\](?=[(\[])|~(?=.*~)")
+
+
 def markdown(value: Any) -> str:
-    """Return text that Markdown shows as it is."""
-    return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", plain(value))
+    r"""Return text that Markdown shows as it is; names in backticks stay code.
+
+    Examples
+    --------
+    >>> print(markdown("`beta/(alpha+beta)` in [0.454, 0.455], n >400; a*b <b>"))
+    `beta/(alpha+beta)` in [0.454, 0.455], n >400; a\*b \<b>
+    """
+    text = plain(value)
+    parts = text.split("`")
+    if len(parts) % 2 == 0 or "``" in text:  # backticks that are not in pairs around a name
+        return ACTING.sub(r"\\\g<0>", text.replace("`", "'"))
+    parts[::2] = [ACTING.sub(r"\\\g<0>", part) for part in parts[::2]]
+    return "`".join(parts)

@@ -72,7 +72,7 @@ def read_regular(path: str | Path, most: int) -> bytes:
     with Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size > most:
-            raise ValueError(f"it holds {size:,} bytes, more than the {most:,} of any result")
+            raise ValueError(f"it holds {size:,} bytes, more than the {most:,} that any result has")
         return file.read()
 
 

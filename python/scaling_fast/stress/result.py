@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +14,7 @@ import polars as pl
 
 from scaling_fast.errors import CheckpointError, quote
 from scaling_fast.findings import format_findings, json_ready
-from scaling_fast.runtime.files import irregular
+from scaling_fast.runtime.files import irregular, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,21 +93,20 @@ class Stress:
             For an existing file, one that cannot be written, and anything that is not a regular file,
             with or without `force`.
         """
-        text = json.dumps(self.as_dict(), allow_nan=False, indent=1)
+        text = json.dumps(self.as_dict(), allow_nan=False, indent=1) + "\n"
         try:
             kind = irregular(path)
             if kind is not None:
                 raise CheckpointError(
                     f"{quote(path)} is {kind}, not a regular file; choose another path", code="path"
                 )
-            with Path(path).open("w" if force else "x", encoding="utf-8") as file:
-                file.write(text + "\n")
+            if os.path.lexists(path) and not force:
+                raise CheckpointError(
+                    f"{quote(path)} exists; pass force=True to replace it", code="exists"
+                )
+            write_whole(Path(path), text.encode("utf-8"))
         except CheckpointError:
             raise
-        except FileExistsError as error:
-            raise CheckpointError(
-                f"{quote(path)} exists; pass force=True to replace it", code="exists"
-            ) from error
         except (OSError, TypeError, ValueError) as error:
             raise CheckpointError(
                 f"{quote(path)} cannot be written: {error}", code="write"

@@ -167,7 +167,7 @@ def some_runs():
 def test_a_reported_number_of_rows_is_held_against_the_rows(n, severity):
     before = audit("cerebras2023", n=FEW)
     after = audit(changed(('n = "7"', f'n = "{n}"')), n=FEW)
-    said = found(after, "hygiene.reported_n")
+    said = found(after, "data.reported_n")
     assert [f.severity for f in said] == ([] if severity is None else [severity])
     assert [f for f in after.findings if f not in said] == list(before.findings)
     assert after.verdict == before.verdict == "amber"
@@ -178,24 +178,23 @@ def test_a_reported_number_of_rows_is_held_against_the_rows(n, severity):
 
 
 def test_about_so_many_rows_means_as_many_digits_as_are_not_zero():
-    assert not found(audit(law("~40"), data=rows(44), n=FEW), "hygiene.reported_n")
-    assert found(audit(law("~40"), data=rows(46), n=FEW), "hygiene.reported_n")
-    assert found(audit(law("40"), data=rows(41), n=FEW), "hygiene.reported_n")
+    assert not found(audit(law("~40"), data=rows(44), n=FEW), "data.reported_n")
+    assert found(audit(law("~40"), data=rows(46), n=FEW), "data.reported_n")
+    assert found(audit(law("40"), data=rows(41), n=FEW), "data.reported_n")
 
 
 def test_the_rows_before_a_filter_or_after_it_may_be_those_reported():
     filters = '[data]\nfilters = [ { name = "a", drop_largest = 2, column = "y" }, { name = "b" } ]'
     for n, said in (("40", 0), ("38", 0), ("39", 1)):
         assert (
-            len(found(audit(law(n, data=filters), data=rows(), n=FEW), "hygiene.reported_n"))
-            == said
+            len(found(audit(law(n, data=filters), data=rows(), n=FEW), "data.reported_n")) == said
         )
 
 
 @pytest.mark.parametrize(("n", "severity"), [(">400", "grey"), ("60", None), ("50", "amber")])
 def test_digitised_rows_may_be_an_excerpt_and_never_more_than_there_were(n, severity):
     result = audit(changed(('n = ">400"', f'n = "{n}"'), text=HOFFMANN), data=some_runs(), n=FEW)
-    said = found(result, "hygiene.reported_n") + found(result, "data.excerpt")
+    said = found(result, "data.reported_n") + found(result, "data.excerpt")
     assert [f.severity for f in said] == ([] if severity is None else [severity])
     assert ("How many rows was the law" in result.letter()) == (severity == "amber")
     assert all("digitised" in f.sentence for f in said if f.severity == "grey")

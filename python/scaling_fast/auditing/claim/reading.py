@@ -98,7 +98,8 @@ def load_paper(paper: str | Path | Paper) -> Paper:
     Raises
     ------
     DataError
-        If there is no such name or file, or the file breaks the format; the message names the key.
+        If there is neither such a name nor such a file, or the file breaks the format; the message
+        names the key.
 
     Examples
     --------
@@ -116,7 +117,9 @@ def load_paper(paper: str | Path | Paper) -> Paper:
         if not path.is_file():
             raise DataError(_no_such_paper(text))
         if path.stat().st_size > MAX_BYTES:
-            raise DataError(f"claim file `{_safe(text)}` is larger than 1 MiB; it is not one")
+            raise DataError(
+                f"claim file `{_safe(text)}` is larger than 1 MiB, so it is not a claim file"
+            )
         content = path.read_bytes()
     except (OSError, ValueError) as error:
         if isinstance(error, DataError):
@@ -232,7 +235,7 @@ def _check(paper: Paper) -> None:
 
 
 def _check_source(data: Data) -> None:
-    """Refuse rows that are to come from two places, and a digest of what is no file."""
+    """Refuse rows that are to come from two places, and a digest of anything but a file."""
     if data.dataset is not None and data.file is not None:
         raise DataError(
             f"`data.dataset` is {quote(data.dataset)} and `data.file` is {quote(data.file)}: rows come "
@@ -365,5 +368,5 @@ def _structs(kind: Any) -> list[type[msgspec.Struct]]:
 
 def _safe(text: str) -> str:
     """Return text that a terminal shows as it is: no control characters, not too long."""
-    quote = "".join(c if c.isprintable() else "\ufffd" for c in text)
-    return quote if len(quote) <= 120 else quote[:117] + "..."
+    shown = "".join(character if character.isprintable() else "\ufffd" for character in text)
+    return shown if len(shown) <= 120 else shown[:117] + "..."

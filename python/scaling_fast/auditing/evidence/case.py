@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scaling_fast import laws, losses
+from scaling_fast._core import Program
 from scaling_fast.auditing.claim.printed import Printed
 from scaling_fast.auditing.claim.schema import HuberLoss
 from scaling_fast.auditing.evidence import rows
-from scaling_fast.auditing.evidence.formulas import LawView
+from scaling_fast.auditing.evidence.formulas import LawView, require_names
 from scaling_fast.auditing.evidence.refits import Progress, View, refit, resample
-from scaling_fast.errors import DataError
+from scaling_fast.errors import DataError, quote, suggestion
 
 if TYPE_CHECKING:
     from scaling_fast.auditing.claim.reading import Paper
@@ -49,7 +51,7 @@ class ReportedPoint:
         absent = [name for name in self.missing if name not in self.bounds]
         parts = [f"does not report {', '.join(absent)}"] if absent else []
         if self.bounds:
-            parts.append(f"gives a bound and no value: {', '.join(self.bounds.values())}")
+            parts.append(f"gives only a bound, not a value: {', '.join(self.bounds.values())}")
         return " and ".join(parts) or "does not report parameters"
 
     @property
@@ -76,7 +78,7 @@ class Case:
     notes: tuple[Note, ...]
     rows_read: int
     data_sha256: str | None
-    data_words: str
+    data_label: str
 
     @property
     def headline(self) -> View | None:
@@ -87,14 +89,15 @@ class Case:
     def quantity(self) -> str:
         """The expression the paper draws its conclusion from."""
         intervals = [interval.of for interval in self.paper.reported.intervals]
-        claims = [c.expr for c in self.paper.claims if c.kind == "exponent" and c.expr]
+        claims = [
+            claim.expr for claim in self.paper.claims if claim.kind == "exponent" and claim.expr
+        ]
         return next(iter([*intervals, *claims]), self.law.params[-1])
 
     @property
-    def whose(self) -> str:
-        """Whose objective the refits minimise: `stated` by the paper, or the audit's choice."""
-        open_ = any(note.code == "disclosure.objective" for note in self.notes)
-        return "assumed" if open_ else "stated"
+    def objective_origin(self) -> str:
+        """Whose objective the refits minimise: `stated` by the paper, or `assumed` by the audit."""
+        return "assumed" if unstated(self.paper) else "stated"
 
     def where(self, view: View) -> str:
         """How to name a view in a sentence; nothing when there is only one."""
@@ -112,6 +115,7 @@ def gather(
 ) -> Case:
     """Return the case of a claim file on its rows, or on none if none are found."""
     law = _law(paper)
+    _check_formulas(paper, law)
     reported = reported_point(paper, law)
     residual, loss, objective, notes = _objective(paper)
     source = rows.find(paper, data)
@@ -124,7 +128,7 @@ def gather(
         digest = rows.digest(frame)
         chosen, more = rows.select(paper, frame)
         notes.extend(more)
-        for k, selection in enumerate(chosen):
+        for place, selection in enumerate(chosen):
             view = _view(
                 paper,
                 law,
@@ -135,7 +139,7 @@ def gather(
                 replicates=n,
                 seed=seed,
                 threads=threads,
-                say=_stage(progress, selection.label, k, len(chosen)),
+                say=_stage(progress, selection.label, place, len(chosen)),
             )
             (views if selection.headline else others).append(view)
     if progress is not None:
@@ -155,33 +159,27 @@ def gather(
         notes=tuple(notes),
         rows_read=0 if source.frame is None else source.frame.height,
         data_sha256=digest,
-        data_words=source.words,
+        data_label=source.label,
     )
 
 
-def _stage(progress: Progress | None, label: str, k: int, total: int) -> Progress:
-    def say(words: str, share: float) -> None:
+def _stage(progress: Progress | None, label: str, place: int, total: int) -> Progress:
+    def say(stage: str, share: float) -> None:
         if progress is not None:
-            progress(f"{label}: {words}", (k + share) / total)
+            progress(f"{label}: {stage}", (place + share) / total)
 
     return say
 
 
 def _law(paper: Paper) -> LawView:
-    from scaling_fast import laws
-    from scaling_fast._core import Program
-
     text = paper.fit.law
     if text in laws.names():
         law = laws.get(text)
         return LawView(text, law.formula, tuple(law.columns or ()), tuple(law.params), text)
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
-        import difflib
-
-        near = difflib.get_close_matches(text, laws.names(), n=1)
-        hint = f"did you mean `{near[0]}`? " if near else ""
         raise DataError(
-            f"`fit.law` is `{text}`, which is not a law; {hint}write a formula or a name"
+            f"`fit.law` is {quote(text)}, which is neither a formula nor a law of the catalogue"
+            f"{suggestion(text, laws.names(), kind='laws')}"
         )
     inputs = [name for name in paper.data.columns if name != "y" and _uses(text, name)]
     if not inputs:
@@ -189,6 +187,18 @@ def _law(paper: Paper) -> LawView:
             f"the law `{text}` uses no column; say in `data.columns` which of its names are columns"
         )
     return LawView(text, text, tuple(inputs), tuple(Program(text, inputs).params), text)
+
+
+def _check_formulas(paper: Paper, law: LawView) -> None:
+    """Refuse formulas of the claim file that use names which the law does not have."""
+    for i, interval in enumerate(paper.reported.intervals):
+        require_names(interval.of, law.params, f"reported.intervals[{i}].of")
+    for i, claim in enumerate(paper.claims):
+        if claim.expr and claim.kind == "exponent":
+            require_names(claim.expr, law.params, f"claims[{i}].expr")
+        elif claim.expr and claim.kind == "optimum":
+            known = (*law.params, "N_opt", "D_opt", "C")
+            require_names(claim.expr, known, f"claims[{i}].expr")
 
 
 def _uses(formula: str, name: str) -> bool:
@@ -222,43 +232,56 @@ def reported_point(paper: Paper, law: LawView) -> ReportedPoint:
             exact[name] = number.value if key == name else float(np.exp(number.value))
     whole = len(printed) == len(law.params)
     return ReportedPoint(
-        exact={k: exact[k] for k in law.params} if len(exact) == len(law.params) else None,
-        centre={k: p.value for k, p in printed.items()} if whole else None,
-        box={k: (p.lower, p.upper) for k, p in printed.items()} if whole else None,
+        exact={name: exact[name] for name in law.params} if len(exact) == len(law.params) else None,
+        centre={name: number.value for name, number in printed.items()} if whole else None,
+        box={name: (number.lower, number.upper) for name, number in printed.items()}
+        if whole
+        else None,
         missing=tuple(name for name in law.params if name not in printed),
         printed=printed,
-        bounds={name: words for name, words in bounds.items() if name not in printed},
+        bounds={name: text for name, text in bounds.items() if name not in printed},
     )
 
 
-def _objective(paper: Paper) -> tuple[str, Any, str, list[Note]]:
-    """Return residual scale, loss, both in words, and a note if the paper leaves them open."""
-    from scaling_fast import losses
+OPEN = {"loss": "the loss", "residual": "the scale of the residuals"}
 
+
+def unstated(paper: Paper) -> list[str]:
+    """Return what the paper leaves open of its objective: "loss", "residual"."""
+    return [part for part in OPEN if getattr(paper.fit, part) == "unstated"]
+
+
+def _objective(paper: Paper) -> tuple[str, Any, str, list[Note]]:
+    """Return residual scale, loss, both as a label, and a note if the paper leaves them open."""
     stated, settings = paper.fit, paper.settings
-    open_words = [word for word in ("loss", "residual") if getattr(stated, word) == "unstated"]
     residual = settings.residual if stated.residual == "unstated" else stated.residual
     choice = settings.loss if stated.loss == "unstated" else stated.loss
     loss: Any
     if isinstance(choice, HuberLoss):
-        loss, words = losses.Huber(choice.huber), f"Huber({choice.huber:g}) losses of"
+        loss, kind = losses.Huber(choice.huber), f"Huber({choice.huber:g}) losses of"
     elif choice == "absolute":
-        loss, words = losses.Absolute(), "absolute"
+        loss, kind = losses.Absolute(), "absolute"
     else:
-        loss, words = losses.Squared(), "squared"
-    words = f"sum of {words} {residual} residuals"
-    notes = []
-    if open_words:
-        notes.append(
-            rows.Note(
-                "disclosure.objective",
-                "amber",
-                f"The paper does not state the {' or the '.join(open_words)} its fit minimised; "
-                f"the audit takes the {words}, which is our choice and not the paper's.",
-                "State the objective: loss, residual scale, weights, reduction.",
-            )
-        )
-    return residual, loss, words, notes
+        loss, kind = losses.Squared(), "squared"
+    label = f"sum of {kind} {residual} residuals"
+    parts = [OPEN[part] for part in unstated(paper)]
+    if not parts:
+        return residual, loss, label, []
+    neither = f"states neither {' nor '.join(parts)}"
+    lacks = neither if len(parts) > 1 else f"does not state {parts[0]}"
+    note = rows.Note(
+        "disclosure.objective",
+        "amber",
+        f"The paper {lacks} that its fit minimised. We minimise the {label}, which is our choice "
+        "and not the paper's.",
+        "State the objective: the loss, the scale of the residuals, the weights, sum or mean.",
+    )
+    return residual, loss, label, [note]
+
+
+def _part(say: Progress, start: float) -> Progress:
+    """Return a report of one kind of refits, which take 45 % of the time of a view."""
+    return lambda stage, share: say(stage, start + 0.45 * share)
 
 
 def _view(
@@ -277,7 +300,7 @@ def _view(
     x = {name: rows.numbers(selection.rows, name) for name in law.columns}
     y = rows.numbers(selection.rows, selection.target)
     say("refit", 0.0)
-    stated, absolute, boxed, near_l1 = refit(
+    stated, absolute, boxed, nearly_absolute = refit(
         law,
         x,
         y,
@@ -288,7 +311,7 @@ def _view(
         threads=threads,
     )
     axis = "C" if "C" in selection.rows.columns else law.columns[0]
-    codes = rows.cluster_codes(paper, selection.rows)
+    codes = rows.clusters(paper, selection.rows)
     view = View(
         label=selection.label,
         claim=selection.claim,
@@ -298,7 +321,7 @@ def _view(
         size_axis=(axis, rows.numbers(selection.rows, axis)),
         codes=codes,
         residual=residual,
-        near_l1=near_l1,
+        nearly_absolute=nearly_absolute,
         stated=stated,
         absolute=absolute,
         boxed=boxed,
@@ -306,8 +329,8 @@ def _view(
     if not selection.headline or not stated.converged:
         return view
     ask: dict[str, Any] = {"replicates": replicates, "seed": seed, "threads": threads}
-    pairs = resample(law, view, codes=None, say=lambda w, s: say(w, 0.1 + 0.45 * s), **ask)
+    pairs = resample(law, view, codes=None, say=_part(say, 0.1), **ask)
     clusters = None
     if codes is not None and view.groups > len(law.params) + 1:
-        clusters = resample(law, view, codes=codes, say=lambda w, s: say(w, 0.55 + 0.45 * s), **ask)
+        clusters = resample(law, view, codes=codes, say=_part(say, 0.55), **ask)
     return replace(view, pairs=pairs, clusters=clusters)

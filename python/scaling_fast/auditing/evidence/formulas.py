@@ -1,4 +1,4 @@
-"""Evaluate the formulas of a claim: laws on rows, expressions of parameters, optima."""
+"""What a claim's formulas give: laws on rows, numbers of parameters, optima."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scaling_fast._core import Program
 from scaling_fast.errors import DataError, quote, suggestion
+from scaling_fast.laws.quantities import evaluate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -37,37 +39,23 @@ class LawView:
     question: Any  # what `fit` is given: the catalogue's name or the formula
 
 
-def evaluate(formula: str, names: Mapping[str, Any]) -> Floats:
-    """Return a formula of the named numbers, element by element.
-
-    Parameters
-    ----------
-    formula
-        In the grammar of laws.
-    names
-        Every name of the formula, each a number or an array; arrays broadcast.
+def require_names(formula: str, names: Iterable[str], place: str) -> None:
+    """Refuse a formula of the claim file that uses a name it cannot know.
 
     Raises
     ------
     FormulaError
         If the formula is malformed.
     DataError
-        If it uses a name that is not given.
+        If it uses another name; the message says where it stands.
     """
-    from scaling_fast._core import Program
-
-    program = Program(formula, list(names))
-    if program.params:
+    known = list(names)
+    unknown = next(iter(Program(formula, known).params), None)
+    if unknown is not None:
         raise DataError(
-            f"formula {quote(formula, 80)} uses {quote(program.params[0])}"
-            f"{suggestion(program.params[0], names)}"
+            f"`{place}` is {quote(formula, 80)}, which uses {quote(unknown)}"
+            f"{suggestion(unknown, known)}"
         )
-    given = [np.asarray(value, dtype=np.float64) for value in names.values()]
-    arrays = dict(zip(names, np.broadcast_arrays(*given), strict=True))
-    shape = next(iter(arrays.values())).shape
-    used = [np.ascontiguousarray(arrays[name]).ravel() for name in program.columns]
-    values = np.asarray(program.evaluate(used, []), dtype=np.float64)
-    return values.reshape(shape) if used else np.full(shape, values[0])
 
 
 def law_values(law: LawView, x: Mapping[str, Floats], params: Mapping[str, Any]) -> Floats:
@@ -83,7 +71,7 @@ def box_points(box: Mapping[str, tuple[float, float]]) -> dict[str, Floats] | No
     Returns
     -------
     dict or None
-        An array a parameter, all of one length; None if the box has too many corners.
+        One array per parameter, all of one length; None if the box has too many corners.
     """
     ends = list(box.values())
     levels = [(low, (low + high) / 2.0, high) for low, high in ends]
@@ -104,7 +92,7 @@ def optimum(law: LawView, flops: float, params: Mapping[str, Any]) -> dict[str, 
     of the bracket is NaN.
     """
     size = np.broadcast_arrays(*[np.atleast_1d(params[name]) for name in law.params])[0].size
-    values = {k: np.broadcast_to(np.atleast_1d(params[k]), (size,)) for k in law.params}
+    values = {name: np.broadcast_to(np.atleast_1d(params[name]), (size,)) for name in law.params}
 
     def loss(ln_n: Floats) -> Floats:
         n = np.exp(ln_n)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,13 @@ import polars as pl
 from scaling_fast._core import Purpose
 from scaling_fast.auditing.evidence.formulas import LawView, law_values
 from scaling_fast.errors import ScalingError
+from scaling_fast.fitting.near_absolute import is_nearly_absolute
+from scaling_fast.fitting.run import fit
+from scaling_fast.laws import Param
+from scaling_fast.losses import Absolute
+from scaling_fast.resampling.counts import drawn_units, unit_counts
+from scaling_fast.resampling.run import bootstrap
+from scaling_fast.resampling.schemes import Weights
 from scaling_fast.runtime.streams import philox
 
 if TYPE_CHECKING:
@@ -27,7 +35,6 @@ SMALL_N = 30  # below it pairs degenerate; Exp(1) weights instead (Rubin 1981)
 CHUNK_CELLS = 2_000_000  # rows times replicates at a time: 16 MB an array
 NOISE_FREE_RSS = 1e-20  # residual over total sum of squares that is rounding, not noise
 NOISE_FREE_SD = 1e-12  # residual deviation over the observations' size, likewise
-NEAR_L1_SHARE = 0.5  # a Huber fit with half its rows in the linear zone is judged as Laplace
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +55,8 @@ class Resampled:
     requested: int
 
     @property
-    def words(self) -> str:
-        """The kind before the word refits."""
+    def label(self) -> str:
+        """The kind, as it stands before the word refits."""
         return "cluster" if self.kind == "clusters" else self.kind
 
     @property
@@ -75,7 +82,7 @@ class View:
         `Fit` of least absolute deviations, when the stated loss is near it.
     boxed
         Best point for the stated objective among the numbers that print as the reported ones.
-    near_l1
+    nearly_absolute
         Whether sums of absolute residuals (Laplace), not of squares (Gauss), are compared.
     """
 
@@ -87,7 +94,7 @@ class View:
     size_axis: tuple[str, Floats]
     codes: Codes | None
     residual: str
-    near_l1: bool
+    nearly_absolute: bool
     stated: Any
     absolute: Any | None = None
     boxed: dict[str, float] | None = None
@@ -105,7 +112,7 @@ class View:
         return 0 if self.codes is None else int(self.codes.max()) + 1
 
     @property
-    def hat(self) -> dict[str, float]:
+    def estimates(self) -> dict[str, float]:
         """Natural parameters at the optimum of the stated objective."""
         return {name: float(value) for name, value in self.stated.params.items()}
 
@@ -113,13 +120,15 @@ class View:
     def best(self) -> dict[str, float]:
         """The optimum that likelihoods compare: of absolute residuals where the loss is near them."""
         if self.absolute is None or not self.absolute.converged:
-            return self.hat
+            return self.estimates
         return {name: float(value) for name, value in self.absolute.params.items()}
 
     @property
     def resamples(self) -> tuple[Resampled, ...]:
         """What was resampled, rows first."""
-        return tuple(r for r in (self.pairs, self.clusters) if r is not None)
+        return tuple(
+            resampled for resampled in (self.pairs, self.clusters) if resampled is not None
+        )
 
     def residuals(self, law: LawView, params: Mapping[str, Any]) -> Floats:
         """Fitted minus observed on the residual scale."""
@@ -127,7 +136,7 @@ class View:
 
     def noise_free(self, law: LawView) -> bool:
         """Whether the refit leaves nothing over but rounding: no spread to judge by."""
-        r = self.residuals(law, self.hat)
+        r = self.residuals(law, self.estimates)
         seen = np.log(self.y) if self.residual == "log" else self.y
         unit = 1.0 if self.residual == "log" else float(np.max(np.abs(seen)))
         total = float(np.sum((seen - np.mean(seen)) ** 2))
@@ -136,14 +145,14 @@ class View:
 
     def size(self, r: Floats) -> float:
         """Sum of absolute or squared residuals: what the likelihood compares."""
-        return float(np.sum(np.abs(r) if self.near_l1 else r * r))
+        return float(np.sum(np.abs(r) if self.nearly_absolute else r * r))
 
     def ratio(self, law: LawView, params: Mapping[str, float], best: Mapping[str, float]) -> float:
         """Likelihood ratio of two points, the scale re-estimated at both.
 
         2 n ln(S/S_best) for Laplace, n ln(S/S_best) for Gauss.
         """
-        factor = (2.0 if self.near_l1 else 1.0) * self.n
+        factor = (2.0 if self.nearly_absolute else 1.0) * self.n
         smaller = self.size(self.residuals(law, best))
         larger = self.size(self.residuals(law, params))
         return float(factor * np.log(larger / smaller)) if smaller > 0.0 else float("nan")
@@ -169,11 +178,7 @@ def refit(
     centre: Mapping[str, float] | None,
     threads: int | None,
 ) -> tuple[Any, Any | None, dict[str, float] | None, bool]:
-    """Return the stated fit, the least-absolute one, the best point in the box, near_l1."""
-    from scaling_fast import losses
-    from scaling_fast.fitting.run import fit
-    from scaling_fast.laws import Param
-
+    """Return the stated fit, the least-absolute one, the best point in the box, nearly_absolute."""
     frame = pl.DataFrame({**x, TARGET: y})
     ask: dict[str, Any] = {
         "target": TARGET,
@@ -182,13 +187,12 @@ def refit(
         "threads": threads,
     }
     stated = fit(frame, law.question, loss=loss, **ask)
-    hat = {name: float(value) for name, value in stated.params.items()}
-    near = _near_l1(loss, residuals(law, x, y, residual, hat))
-    absolute = fit(frame, law.question, loss=losses.Absolute(), **ask) if near else None
+    near = is_nearly_absolute(stated.request, stated.params)
+    absolute = fit(frame, law.question, loss=Absolute(), **ask) if near else None
     boxed = None
     if box is not None and centre is not None:
         try:
-            bounds = {k: Param(lower=low, upper=high) for k, (low, high) in box.items()}
+            bounds = {name: Param(lower=low, upper=high) for name, (low, high) in box.items()}
             inside = fit(frame, law.question, loss=loss, params=bounds, starts=dict(centre), **ask)
             found = {name: float(value) for name, value in inside.params.items()}
             boxed = found if _within(found, box) else None
@@ -200,19 +204,9 @@ def refit(
 def _within(point: Mapping[str, float], box: Mapping[str, tuple[float, float]]) -> bool:
     slack = 1e-12
     return all(
-        low - slack * abs(low) <= point[k] <= high + slack * abs(high)
-        for k, (low, high) in box.items()
+        low - slack * abs(low) <= point[name] <= high + slack * abs(high)
+        for name, (low, high) in box.items()
     )
-
-
-def _near_l1(loss: Any, r: Floats) -> bool:
-    from scaling_fast import losses
-
-    if isinstance(loss, losses.Absolute):
-        return True
-    if isinstance(loss, losses.Huber):
-        return bool(np.mean(np.abs(r) > loss.delta) >= NEAR_L1_SHARE)
-    return False
 
 
 def resample(
@@ -229,9 +223,6 @@ def resample(
 
     Fewer than `SMALL_N` units take Exp(1) weights, since pairs would leave too few distinct rows.
     """
-    from scaling_fast.resampling.run import bootstrap
-    from scaling_fast.resampling.schemes import Weights
-
     groups = view.n if codes is None else int(codes.max()) + 1
     bayesian = codes is None and groups < SMALL_N
     kind = "clusters" if codes is not None else "Bayesian" if bayesian else "pairs"
@@ -241,7 +232,7 @@ def resample(
     names = list(law.params)
     draws: list[Floats] = []
     ratios: list[Floats] = []
-    at_hat = view.residuals(law, view.hat)
+    at_estimates = view.residuals(law, view.estimates)
     for start in range(0, replicates, step):
         say(f"{kind} refits", start / replicates)
         count = min(step, replicates - start)
@@ -254,7 +245,7 @@ def resample(
         good = usable(boot.draws)
         table = boot.draws.select(names).to_numpy()[good]
         draws.append(table)
-        ratios.append(_ratios(law, view, weights[good], table, at_hat))
+        ratios.append(_ratios(law, view, weights[good], table, at_estimates))
     table = np.concatenate(draws)
     return Resampled(
         kind=kind,
@@ -270,25 +261,25 @@ def usable(draws: pl.DataFrame) -> NDArray[np.bool_]:
 
 
 def _weights(stream: np.random.Generator, count: int, groups: int, *, bayesian: bool) -> Floats:
+    """Return the weights of replicates, all from one stream that goes on from part to part."""
     if bayesian:
         raw = stream.standard_exponential((count, groups))
         return np.asarray(raw * (groups / raw.sum(axis=1, keepdims=True)), dtype=np.float64)
-    chosen = stream.integers(0, groups, (count, groups))
-    flat = chosen + groups * np.arange(count)[:, None]
-    counts = np.bincount(flat.ravel(), minlength=count * groups)
-    return counts.reshape(count, groups).astype(np.float64)
+    return unit_counts(drawn_units(repeat(stream, count), groups), groups)
 
 
-def _ratios(law: LawView, view: View, weights: Floats, table: Floats, at_hat: Floats) -> Floats:
+def _ratios(
+    law: LawView, view: View, weights: Floats, table: Floats, at_estimates: Floats
+) -> Floats:
     """Return the likelihood ratio of each refit against the full-data optimum, on its rows."""
     if not table.size:
         return np.empty(0)
     params = {name: table[:, j : j + 1] for j, name in enumerate(law.params)}
     x = {name: value[None, :] for name, value in view.x.items()}
     at_draw = residuals(law, x, view.y[None, :], view.residual, params)
-    power = 1 if view.near_l1 else 2
+    power = 1 if view.nearly_absolute else 2
     ours = np.sum(weights * np.abs(at_draw) ** power, axis=1)
-    full = weights @ (np.abs(at_hat) ** power)
-    factor = (2.0 if view.near_l1 else 1.0) * weights.sum(axis=1)
+    full = weights @ (np.abs(at_estimates) ** power)
+    factor = (2.0 if view.nearly_absolute else 1.0) * weights.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(factor * np.log(full / ours), dtype=np.float64)

@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from scaling_fast import datasets
 from scaling_fast.auditing.claim.schema import Filter
-from scaling_fast.auditing.evidence.formulas import LawView, evaluate
-from scaling_fast.errors import DataError, ScalingError, quote
+from scaling_fast.auditing.evidence.formulas import LawView, require_names
+from scaling_fast.errors import DataError, ScalingError, quote, suggestion
+from scaling_fast.frames.clusters import numbered
+from scaling_fast.laws.quantities import evaluate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something met on the way to the checks that a reader must know."""
+    """Something found while reading that a reader of the report must know."""
 
     code: str
     severity: Severity
@@ -41,7 +44,7 @@ class Source:
     """The rows of a claim, or why there are none."""
 
     frame: pl.DataFrame | None
-    words: str
+    label: str
     absent: str | None = None
     why: str = ""
     notes: tuple[Note, ...] = ()
@@ -69,10 +72,8 @@ def find(paper: Paper, data: Any) -> Source:
                 raise DataError(f"data file {quote(path, 200)} not found")
             frame, notes = _read(path, None)
             return Source(frame, f"file {path.name}", notes=notes)
-        return Source(as_polars(data), "a frame given by the caller")
+        return Source(as_polars(data), "rows given by the caller")
     if paper.data.dataset is not None:
-        from scaling_fast import datasets
-
         name = paper.data.dataset
         try:
             return Source(datasets.load(name), f"data set {name}")
@@ -88,7 +89,7 @@ def find(paper: Paper, data: Any) -> Source:
         frame, notes = _read(path, paper.data.sha256)
         return Source(frame, f"file {path.name}", notes=notes)
     released = paper.disclosure.get("data_released", "").strip().lower() == "yes"
-    return Source(None, "none", "the claim file names no rows", unavailable=released)
+    return Source(None, "none", "no rows are given", unavailable=released)
 
 
 def _is_file(path: Path) -> bool:
@@ -111,9 +112,9 @@ def _read(path: Path, sha256: str | None) -> tuple[pl.DataFrame, tuple[Note, ...
                     Note(
                         "data.sha256",
                         "amber",
-                        f"The data file has sha256 {found[:12]}..., the claim file expects "
-                        f"{sha256[:12]}...: these are not the rows the claim was written for.",
-                        "Fetch the pinned file, or write the new digest into the claim file.",
+                        f"The data file has sha256 {found[:12]}..., and {sha256[:12]}... was expected: "
+                        "these are not the rows that the claim was written for.",
+                        "Fetch the expected file, or write the new digest into the claim file.",
                     ),
                 )
         if path.suffix == ".parquet":
@@ -132,7 +133,7 @@ def as_polars(data: Any) -> pl.DataFrame:
     if isinstance(data, pl.LazyFrame):
         return data.collect()
     if isinstance(data, Mapping):
-        return pl.DataFrame({str(k): np.asarray(v) for k, v in data.items()})
+        return pl.DataFrame({str(name): np.asarray(values) for name, values in data.items()})
     import narwhals as nw
 
     try:
@@ -170,14 +171,19 @@ def name_columns(paper: Paper, law: LawView, frame: pl.DataFrame) -> pl.DataFram
                 column=source,
             )
     for symbol, formula in derived.items():
-        has = next((one for one in (symbol, spec.get(symbol)) if one in frame.columns), None)
+        has = next((name for name in (symbol, spec.get(symbol)) if name in frame.columns), None)
         if has is not None:
             raise DataError(
                 f"`data.derive` makes {quote(symbol)}, which the data have as the column "
                 f"{quote(has)}; leave one of the two out",
                 column=has,
             )
-        given = {c: numbers(out, c) for c in spec if c in out.columns and c != symbol}
+        given = {
+            column: numbers(out, column)
+            for column in spec
+            if column in out.columns and column != symbol
+        }
+        require_names(formula, given, f"data.derive.{symbol}")
         out = out.with_columns(pl.Series(symbol, evaluate(formula, given)))
     return out
 
@@ -214,75 +220,85 @@ def digest(frame: pl.DataFrame) -> str:
     return out.hexdigest()
 
 
-def cluster_codes(paper: Paper, frame: pl.DataFrame) -> NDArray[np.int64] | None:
+def clusters(paper: Paper, frame: pl.DataFrame) -> NDArray[np.int64] | None:
     """Return a group number for each row, by the claim file's rule."""
     rule = paper.data.cluster
     if rule is None:
         return None
     if rule.log_round is not None:
         with np.errstate(divide="ignore", invalid="ignore"):
-            values = np.round(np.log(numbers(frame, rule.log_round)), rule.digits)
-        return np.unique(values, return_inverse=True)[1].astype(np.int64)
-    if rule.column not in frame.columns:
-        raise DataError(f"cluster column `{rule.column}` not found in the data", column=rule.column)
-    return frame[str(rule.column)].rank("dense").cast(pl.Int64).to_numpy() - 1
+            rounded = np.round(np.log(numbers(frame, rule.log_round)), rule.digits)
+        return numbered([pl.Series(rounded + 0.0)])  # -0 and 0 are one size
+    column = str(rule.column)
+    if column not in frame.columns:
+        raise DataError(
+            f"cluster column {quote(column)} not found in the data"
+            f"{suggestion(column, frame.columns, kind='columns')}",
+            column=column,
+        )
+    if frame[column].null_count():
+        raise DataError(
+            f"cluster column {quote(column)} holds a null, which belongs to no cluster",
+            column=column,
+        )
+    return numbered([frame[column]])
 
 
 def select(paper: Paper, frame: pl.DataFrame) -> tuple[list[Selection], list[Note]]:
     """Return the rows to fit, headline first, and notes on filters that could not be applied."""
-    notes: list[Note] = []
     kept: dict[str, tuple[str, pl.DataFrame]] = {}
+    notes: list[Note] = []
     filters = paper.data.filters or [Filter(name="all")]
-    for rule in filters:
-        words, rows, note = _apply(rule, frame)
+    for one_filter in filters:
+        rule, rows, note = _apply(one_filter, paper, frame)
         if note is not None:
             notes.append(note)
         if rows is not None:
-            kept[rule.name] = (words, rows)
+            kept[one_filter.name] = (rule, rows)
     wanted = paper.data.headline_filter or filters[0].name
     head = wanted if wanted in kept else next(iter(kept), "all")
-    words, rows = kept.get(head, ("all rows", frame))
+    rule, rows = kept.get(head, ("all rows", frame))
     chosen: list[Selection] = []
     for claim in paper.claims:
         if claim.kind != "fit" or claim.y is None:
             continue
         if claim.y in frame.columns:
-            chosen.append(Selection(claim.id, claim.id, claim.y, words, rows, headline=True))
+            chosen.append(Selection(claim.id, claim.id, claim.y, rule, rows, headline=True))
         else:
-            notes.append(
-                Note(
-                    "data.column",
-                    "grey",
-                    f"Claim `{claim.id}` speaks of the column `{claim.y}`, which the data lack.",
-                )
-            )
+            sentence = f"The claim `{claim.id}` is about the column `{claim.y}`, which the data do not have."
+            notes.append(Note("data.column", "grey", sentence))
     if not chosen:
-        chosen.append(Selection(head, None, "y", words, rows, headline=True))
-        chosen.extend(
-            Selection(name, None, "y", other_words, other, headline=False)
-            for name, (other_words, other) in kept.items()
+        chosen.append(Selection(head, None, "y", rule, rows, headline=True))
+        chosen += [
+            Selection(name, None, "y", other_rule, other_rows, headline=False)
+            for name, (other_rule, other_rows) in kept.items()
             if name != head
-        )
+        ]
     return chosen, notes
 
 
-def _apply(rule: Filter, frame: pl.DataFrame) -> tuple[str, pl.DataFrame | None, Note | None]:
-    """Return a filter in words and the rows it keeps, or a note why it cannot be applied."""
-    if rule.drop_largest is None or rule.column is None:
+def _apply(
+    one_filter: Filter, paper: Paper, frame: pl.DataFrame
+) -> tuple[str, pl.DataFrame | None, Note | None]:
+    """Return what a filter does and the rows it keeps, or a note why it cannot be applied."""
+    if one_filter.drop_largest is None or one_filter.column is None:
         return "all rows", frame, None
-    values = numbers(frame, rule.column)
-    k = rule.drop_largest
-    words = f"without the {k} largest of {rule.column}"
+    values = numbers(frame, one_filter.column)
+    k, column = one_filter.drop_largest, one_filter.column
+    said = paper.data.columns.get(column, column)  # the source's own name: y says nothing
+    rule = f"without the {k} largest values of {said}"
     if k >= values.size:
-        raise DataError(f"filter `{rule.name}` drops {k} of {values.size} rows: none is left")
+        raise DataError(
+            f"filter {quote(one_filter.name)} drops {k} of {values.size} rows: none is left"
+        )
     order = np.sort(values)[::-1]
     if order[k - 1] == order[k]:
         note = Note(
             "filter.ties",
             "grey",
-            f"Filter `{rule.name}` is not applied: rows {k} and {k + 1} by {rule.column} tie at "
-            f"{order[k]:g}, so which rows are the {k} largest is not determined.",
-            "Choose a filter of the claim file whose cut falls between two rows.",
+            f"The filter `{one_filter.name}` was not applied: rows {k} and {k + 1} in order of "
+            f"{said} are tied at {order[k]:g}, so it is not determined which {k} are the largest.",
+            "Choose a filter whose cut falls between two different values.",
         )
-        return words, None, note
-    return words, frame.filter(pl.Series(values < order[k - 1])), None
+        return rule, None, note
+    return rule, frame.filter(pl.Series(values < order[k - 1])), None

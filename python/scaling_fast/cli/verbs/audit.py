@@ -14,7 +14,7 @@ from scaling_fast.cli.exit_codes import FAIL_ON, SEVERITIES, after_findings
 from scaling_fast.errors import DataError, ScalingError
 from scaling_fast.findings import PRECEDENCE
 from scaling_fast.reporting.files import is_json, is_page
-from scaling_fast.reporting.words import titled, verdict_words
+from scaling_fast.reporting.words import is_advisory, title_of, verdict_label, verdict_meaning
 from scaling_fast.runtime.files import write_text
 from scaling_fast.runtime.progress import watched
 
@@ -92,8 +92,9 @@ def audit(
         for what, path in (("report", page), ("JSON", json_report), ("letter", letter)):
             if path is not None:
                 output.note(f"{what}: {path.resolve()}")
-    advisory = _advisory(audited)
-    counted = [finding for finding in audited.findings if finding.check not in advisory]
+    counted = [
+        finding for finding in audited.findings if not is_advisory(audited.report, finding.check)
+    ]
     context.exit(after_findings(counted, fail_on))
 
 
@@ -111,11 +112,6 @@ def _audit(paper: str, data: str | None, *, n: int | None, seed: int, threads: i
             raise
 
 
-def _advisory(audited: Audit) -> tuple[str, ...]:
-    """Return the checks whose findings do not count in the verdict."""
-    return tuple(audited.report.get("advisory", ()))
-
-
 def _print(audited: Audit) -> None:
     """Print the findings as a table, and for a person what matters of them."""
     if streams.on_terminal():
@@ -126,13 +122,18 @@ def _print(audited: Audit) -> None:
 
 
 def _severity(finding: Finding, audited: Audit) -> str:
-    return finding.severity + output.ADVISORY * (finding.check in _advisory(audited))
+    return finding.severity + output.ADVISORY * is_advisory(audited.report, finding.check)
 
 
 def _findings_table(audited: Audit) -> pl.DataFrame:
     """Return the findings as a table: severity, check, what was found, what to do."""
     rows = [
-        (_severity(finding, audited), titled(finding.check), finding.sentence, finding.advice)
+        (
+            _severity(finding, audited),
+            title_of(audited.report, finding.check),
+            finding.sentence,
+            finding.advice,
+        )
         for finding in audited.findings
     ]
     names = ("severity", "check", "sentence", "advice")
@@ -141,8 +142,10 @@ def _findings_table(audited: Audit) -> pl.DataFrame:
 
 def _print_for_person(audited: Audit) -> None:
     """Print the verdict, the answers, and what does not hold, worst first."""
-    verdict = audited.verdict
-    output.print_sentence(f"verdict: {verdict}. {verdict_words(audited.report)}", severity=verdict)
+    meaning = verdict_meaning(audited.report)
+    output.print_sentence(
+        f"Verdict: {verdict_label(audited.report)}: {meaning}", severity=audited.verdict
+    )
     answers = [
         (scope["question"], scope["answer"], scope["severity"])
         for scope in audited.report["scopes"]
@@ -154,7 +157,7 @@ def _print_for_person(audited: Audit) -> None:
     )
     if doubts:
         rows = [
-            (_severity(finding, audited), titled(finding.check), _lines(finding))
+            (_severity(finding, audited), title_of(audited.report, finding.check), _lines(finding))
             for finding in doubts
         ]
         output.print_table(("severity", "check", "what was found"), rows)

@@ -1,38 +1,90 @@
-"""R2: do the reported parameters fit the rows? Likelihood ratio, Wald and score tests."""
+"""R2: whether the reported parameters fit the rows, by likelihood ratio, Wald and score tests."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scaling_fast.auditing.checks.check import Outcome, grey, joined, no_rows, unjudged
-from scaling_fast.auditing.checks.fit.likelihood_ratio import likelihood_ratio
-from scaling_fast.auditing.checks.fit.wald_and_score import score, wald
+from scaling_fast.auditing.checks.check import Check, Measurement, NotAssessed
+from scaling_fast.auditing.checks.fit.likelihood_ratio import (
+    RATIO,
+    Ratio,
+    likelihood_ratio,
+    say_ratio,
+)
+from scaling_fast.auditing.checks.fit.p_values import Tested, say_tested
+from scaling_fast.auditing.checks.fit.score import SCORE, score
+from scaling_fast.auditing.checks.fit.wald import WALD, wald
+from scaling_fast.auditing.checks.missing import no_rows, no_yardstick, uncertified
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from scaling_fast.auditing.evidence.case import Case
+    from scaling_fast.findings import Severity
+
+__all__ = ["GOODNESS"]
 
 
-def goodness(case: Case) -> Outcome:
-    """Return three tests of the reported point; green means compatible, not replicated."""
+def measure(case: Case) -> Iterator[Measurement]:
+    """Return three tests of the reported parameters for each view."""
     if not case.views:
-        return no_rows(case, "R2")
-    outcomes = []
+        yield no_rows(case)
     for view in case.views:
         point = case.reported.exact or view.boxed or case.reported.centre
         if point is None:
-            outcomes.append(grey("R2", "incomplete", f"The paper {case.reported.gap}."))
-        elif not view.stated.converged:
-            outcomes.append(
-                grey(
-                    "R2", "uncertified", f"No certified optimum{case.where(view)} to test against."
-                )
+            yield NotAssessed(
+                name="incomplete",
+                sentence=f"The paper {case.reported.gap}, so the reported parameters cannot be "
+                "tested.",
             )
-        elif (why := unjudged(case, view, "R2")) is not None:
-            outcomes.append(why)
+        elif not view.stated.converged:
+            yield uncertified(case, view, "the reported parameters cannot be tested against it")
+        elif (missing := no_yardstick(case, view)) is not None:
+            yield missing
         else:
-            outcomes += [
-                likelihood_ratio(case, view, point),
-                wald(case, view, point),
-                score(case, view, point),
-            ]
-    return joined(outcomes)
+            yield likelihood_ratio(case, view, point)
+            yield wald(case, view, point)
+            yield score(case, view, point)
+
+
+def judge(measured: Tested) -> Severity:
+    """Return the severity of the p-value; green means compatible, not replicated."""
+    return RATIO.severity(measured.p)
+
+
+def say(measured: Tested, severity: Severity) -> str:
+    """Return what the test says of the reported parameters."""
+    return (
+        say_ratio(measured, severity)
+        if isinstance(measured, Ratio)
+        else say_tested(measured, severity)
+    )
+
+
+def advise(measured: Tested, _: Severity) -> str:
+    """Return what would let others repeat the fit."""
+    if not isinstance(measured, Ratio):
+        return ""
+    return "Publish the unrounded parameters, the objective and the tolerance of the fit."
+
+
+GOODNESS = Check(
+    code="R2",
+    title="Fit of the reported parameters",
+    scope="fit",
+    about="Do the reported parameters fit the rows?",
+    question={
+        "likelihood_ratio": "Are these the rows and the objective of your fit, and could you "
+        "publish its parameters unrounded?",
+        "wald": "Which covariance matrix do you find for the parameters, and how far do the "
+        "reported ones lie from your optimum by it?",
+        "sign_score": "Why do the residuals at the reported parameters lean to one side?",
+    },
+    source="Besiroglu et al. 2024",
+    thresholds=(RATIO, WALD, SCORE),
+    weight="decisive",
+    measure=measure,
+    judge=judge,
+    say=say,
+    advice=advise,
+)

@@ -1,206 +1,251 @@
-"""R1: minimise the stated objective again and compare with the reported point."""
+"""R1: minimise the stated objective again and compare the result with the reported parameters."""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_fast.auditing.checks.check import Cell, Outcome, grey, joined, no_rows, unjudged
-from scaling_fast.auditing.checks.thresholds import OBJECTIVE_GAP_GREEN, SHIFT_GREEN, rising
+from scaling_fast.auditing.checks.check import (
+    Cell,
+    Check,
+    Measured,
+    Measurement,
+    NotAssessed,
+    Threshold,
+)
+from scaling_fast.auditing.checks.missing import no_rows, no_yardstick, uncertified
 from scaling_fast.auditing.claim.printed import Printed
-from scaling_fast.auditing.evidence.formulas import claim_values, coordinates, evaluate
-from scaling_fast.findings import Finding
+from scaling_fast.auditing.evidence.formulas import claim_values, coordinates
+from scaling_fast.laws.quantities import evaluate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from scaling_fast.auditing.evidence.case import Case
     from scaling_fast.auditing.evidence.refits import View
+    from scaling_fast.findings import Severity
 
+__all__ = ["REOPTIMISED"]
 
+GAP_GREEN = 1e-3  # R1 sees the gap and R2 judges it, so a gap is never red
+SHIFT_GREEN = 0.1  # standard errors: the largest shift that leaves a larger gap green
+GAP = Threshold(
+    "relative gap of the objective, and shifts in standard deviations of refits (scales by their "
+    "logarithms)",
+    green=GAP_GREEN,
+    label=f"gap to {GAP_GREEN:g}, or no shift above {SHIFT_GREEN:g}; never red",
+)
 ROUNDING_GAP = 1e-11
 """Relative difference of two sums of a few hundred losses that is rounding."""
 
 ADVICE = {
-    "stated": "Minimise to a certified optimum: scale the objective, tighten tolerances, restart.",
-    "assumed": "State the objective: the paper does not, and the one assumed here may not be the one that was "
-    "minimised.",
+    "stated": "Minimise to a certified optimum: scale the objective, tighten the tolerances, and "
+    "restart from several points.",
+    "assumed": "State the objective: the one assumed here may not be the one that was minimised.",
 }
 
 
-def reoptimise(case: Case) -> Outcome:
-    """Return the gap of the objective, the shift of parameters and of the claimed quantities."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap(Measured):
+    """How far the reported parameters lie above the minimum of the objective."""
+
+    gap: float
+    shifts: Mapping[str, float]  # in standard errors, by the name of a coordinate
+    subject: str  # which reported parameters, as the subject of a sentence
+    objective_origin: str
+
+    @property
+    def farthest(self) -> str | None:
+        """The coordinate that is shifted most."""
+        return max(self.shifts, key=lambda name: abs(self.shifts[name]), default=None)
+
+
+def measure(case: Case) -> Iterator[Measurement]:
+    """Return the gap of the objective, and shifts of parameters and of the claimed quantities."""
     if not case.views:
-        return no_rows(case, "R1")
-    return joined([_view(case, view) for view in case.views])
+        yield no_rows(case)
+    for view in case.views:
+        if not view.stated.converged:
+            yield uncertified(
+                case, view, "there is nothing to compare the reported parameters with"
+            )
+            continue
+        yield Measurement(cells=tuple(_refitted(case, view)))
+        best = case.reported.exact or view.boxed or case.reported.centre
+        if best is None:
+            yield NotAssessed(
+                name="incomplete",
+                sentence=f"The paper {case.reported.gap}, so there is nothing to compare our refit "
+                "with.",
+            )
+        else:
+            yield no_yardstick(case, view) or _gap(case, view, best)
 
 
-def _view(case: Case, view: View) -> Outcome:
-    where, law = case.where(view), case.law
-    if not view.stated.converged:
-        return grey(
-            "R1",
-            "uncertified",
-            f"The refit{where} did not reach a certified optimum, so nothing is held against it.",
-            "Give bounds or starts, or more rows.",
-        )
-    hat = view.hat
-    source = f"{case.objective}, certified optimum, n = {view.n}"
-    cells = [
-        Cell(
-            "R1",
-            f"refitted {name}",
-            computed=hat[name],
-            reported=_shown(case, name),
-            source=source,
-            view=view.label,
-        )
-        for name in law.params
-    ]
-    cells.append(
-        Cell(
-            "R1",
-            "objective at the optimum",
-            computed=float(view.stated.objective),
-            source=source,
-            view=view.label,
-        )
+def judge(measured: Gap) -> Severity:
+    """Return green for a small gap, or for one that moves no parameter; else amber."""
+    severity = GAP.severity(measured.gap)
+    farthest = measured.farthest
+    if severity == "amber" and farthest and abs(measured.shifts[farthest]) <= SHIFT_GREEN:
+        return "green"
+    return severity
+
+
+def say(measured: Gap, severity: Severity) -> str:
+    """Return how far the objective is above its minimum, and which parameter is off most."""
+    gap, origin, subject = measured.gap, measured.objective_origin, measured.subject
+    if severity == "green":
+        near = "lie at" if gap == 0.0 else f"come within {_percent(gap)} of"
+        return f"{subject} {near} the minimum of the {origin} objective."
+    farthest = measured.farthest
+    off = (
+        f"; {farthest} is {abs(measured.shifts[farthest]):.1f} standard errors from its refitted value"
+        if farthest
+        else ""
     )
+    return f"{subject} leave the {origin} objective {_percent(gap)} above its minimum{off}."
+
+
+def advise(measured: Gap, _: Severity) -> str:
+    """Return what to do, by whose objective was minimised."""
+    return ADVICE[measured.objective_origin]
+
+
+REOPTIMISED = Check(
+    code="R1",
+    title="Re-optimisation",
+    scope="fit",
+    about="Do the reported parameters minimise the stated objective?",
+    question={
+        "objective_gap": "Which optimiser, tolerance and starting points gave the reported "
+        "parameters?"
+    },
+    source="Besiroglu et al. 2024",
+    thresholds=(GAP,),
+    weight="counts",
+    measure=measure,
+    judge=judge,
+    say=say,
+    advice=advise,
+)
+
+
+def _refitted(case: Case, view: View) -> Iterator[Cell]:
+    """Return the refitted parameters, objective and claims, beside what the paper reports."""
+    law, estimates, label = case.law, view.estimates, view.label
+    source = f"{case.objective}, certified optimum, n = {view.n}"
+    for name in law.params:
+        yield Cell(
+            f"refitted {name}",
+            computed=estimates[name],
+            reported=_reported(case, name),
+            source=source,
+            view=label,
+        )
+    objective = float(view.stated.objective)
+    yield Cell("objective at the optimum", computed=objective, source=source, view=label)
     quantity = case.quantity
     if quantity not in law.params:
-        cells.append(
-            Cell(
-                "R1",
-                f"refitted {quantity}",
-                computed=float(evaluate(quantity, hat)),
-                reported=_expression(case, quantity),
-                source=source,
-                view=view.label,
-            )
+        point = case.reported.best
+        yield Cell(
+            f"refitted {quantity}",
+            computed=float(evaluate(quantity, estimates)),
+            reported=None if point is None else float(evaluate(quantity, point)),
+            source=source,
+            view=label,
         )
     # An exponent that is a parameter or the headline quantity has its row already.
     shown = {quantity, *law.params}
-    claims = [c for c in case.paper.claims if c.kind != "exponent" or c.expr not in shown]
+    claims = [
+        claim for claim in case.paper.claims if claim.kind != "exponent" or claim.expr not in shown
+    ]
     printed = {claim.id: claim.value for claim in claims}
-    for claim, value in claim_values(law, claims, hat).items():
-        said = printed[claim]
+    for name, value in claim_values(law, claims, estimates).items():
+        said = printed[name]
         number = None if said is None else Printed(said)
-        cells.append(
-            Cell(
-                "R1",
-                f"refitted claim `{claim}`",
-                computed=float(value[0]),
-                reported=None if number is None or number.is_bound else number.value,
-                source=f"{source}; the paper says {said}"
-                if number is not None and number.is_bound
-                else source,
-                view=view.label,
-            )
+        is_bound = number is not None and number.is_bound
+        yield Cell(
+            f"refitted claim `{name}`",
+            computed=float(value[0]),
+            reported=None if number is None or is_bound else number.value,
+            source=f"{source}; the paper says {said}" if is_bound else source,
+            view=label,
         )
-    best = case.reported.exact or view.boxed or case.reported.centre
-    if best is None:
-        return joined(
-            [
-                Outcome(cells=tuple(cells)),
-                grey(
-                    "R1",
-                    "incomplete",
-                    f"The paper {case.reported.gap}; there is nothing to compare.",
-                ),
-            ]
-        )
-    compared = unjudged(case, view, "R1") or _compare(case, view, best)
-    return joined([Outcome(cells=tuple(cells)), compared])
 
 
-def _compare(case: Case, view: View, best: dict[str, float]) -> Outcome:
-    law, hat = case.law, view.hat
+def _gap(case: Case, view: View, best: dict[str, float]) -> Measurement:
+    """Return the gap of the objective at the reported parameters, and how far they are shifted."""
+    law, label = case.law, view.label
     objective = float(view.stated.objective)
     at_reported = float(view.stated.objective_at(best))
-    gap = at_reported / objective - 1.0 if objective > 0 else float("nan")
+    gap = at_reported / objective - 1.0 if objective > 0 else math.nan
     if abs(gap) <= ROUNDING_GAP:
         gap = 0.0
-    change = view.residuals(law, best) - view.residuals(law, hat)
+    change = view.residuals(law, best) - view.residuals(law, view.estimates)
     largest = float(np.max(np.abs(change)))
     shifts = _shifts(view, best)
-    worst = max(shifts, key=lambda name: abs(shifts[name])) if shifts else None
-    kind, where = _kind(case, view), case.where(view)
-    source = f"{case.objective} at the {kind}"
+    source = f"{case.objective} at the {_kind(case, view)}"
     unit = "log units" if view.residual == "log" else "units of the loss"
-    cells = [
-        Cell(
-            "R1",
-            "objective at the reported point",
-            computed=at_reported,
-            source=source,
-            view=view.label,
+    gap_name = "relative gap of the objective"
+    largest_name = "largest change of a fitted value"
+    cells = (
+        Cell("objective at the reported point", computed=at_reported, source=source, view=label),
+        Cell(gap_name, computed=gap, source=source, view=label),
+        Cell(largest_name, computed=largest, unit=unit, source=source, view=label),
+        *(
+            Cell(
+                f"shift of {name}",
+                computed=value,
+                unit="standard errors",
+                source="reported minus refitted, over the standard deviation of the refits",
+                view=label,
+            )
+            for name, value in shifts.items()
         ),
-        Cell("R1", "relative gap of the objective", computed=gap, source=source, view=view.label),
-        Cell(
-            "R1",
-            "largest change of a fitted value",
-            computed=largest,
-            unit=unit,
-            source=source,
-            view=view.label,
-        ),
-    ]
-    cells += [
-        Cell(
-            "R1",
-            f"shift of {name}",
-            computed=value,
-            unit="standard errors",
-            view=view.label,
-            source="reported minus refitted over the standard deviation of the refits",
-        )
-        for name, value in shifts.items()
-    ]
-    severity = rising(gap, OBJECTIVE_GAP_GREEN, float("inf"))
-    if severity == "amber" and worst and abs(shifts[worst]) <= SHIFT_GREEN:
-        severity = "green"
-    moved = f"; {worst} is {abs(shifts[worst]):.1f} standard errors away" if worst else ""
-    if severity == "grey":
-        return joined(
-            [
-                Outcome(cells=tuple(cells)),
-                grey("R1", "objective_gap", f"The {kind}{where} has no finite objective."),
-            ]
-        )
-    near = "at" if gap == 0.0 else f"within {_percent(gap)} of"
-    sentence = (
-        f"The {kind}{case.where(view)} leaves the {case.whose} objective {_percent(gap)} above its "
-        f"optimum{moved}."
-        if severity != "green"
-        else f"The {kind}{case.where(view)} is {near} the optimum of the {case.whose} objective."
     )
-    finding = Finding(
-        "R1.objective_gap",
-        "R1",
-        severity,
-        sentence,
+    if math.isnan(gap):
+        sentence = (
+            f"The {case.objective_origin} objective is not finite at the reported parameters"
+            f"{case.where(view)}."
+        )
+        return NotAssessed(name="objective_gap", sentence=sentence, cells=cells)
+    return Gap(
+        name="objective_gap",
         statistic=gap,
-        threshold=OBJECTIVE_GAP_GREEN,
+        threshold=GAP,
+        cells=cells,
         evidence={
-            "view": view.label,
+            "view": label,
             "objective": objective,
             "at_reported": at_reported,
             "largest_change": largest,
-            **{f"shift_{k}": v for k, v in shifts.items()},
+            **{f"shift_{name}": value for name, value in shifts.items()},
         },
-        advice="" if severity == "green" else ADVICE[case.whose],
+        gap=gap,
+        shifts=shifts,
+        subject=_subject(case, view),
+        objective_origin=case.objective_origin,
     )
-    return Outcome((finding,), tuple(cells))
 
 
 def _kind(case: Case, view: View) -> str:
     if case.reported.exact is not None:
-        return "reported point (unrounded)"
+        return "unrounded reported parameters"
     if view.boxed is not None:
-        return "best point that prints as reported"
-    return "reported point as printed"
+        return "best parameters that round to the reported ones"
+    return "reported parameters as printed"
 
 
-def _shifts(view: View, best: dict[str, float]) -> dict[str, float]:
+def _subject(case: Case, view: View) -> str:
+    comma = "," if case.reported.exact is None and view.boxed is None else ""
+    kind = _kind(case, view).replace(" as printed", ", as printed")
+    return f"The {kind}{case.where(view)}{comma}"
+
+
+def _shifts(view: View, best: Mapping[str, float]) -> dict[str, float]:
     """Return (reported - refitted) / standard deviation over refits.
 
     Scales (E, A, B, C0) are compared by their logarithms, as in the Wald test: a few refits that
@@ -211,7 +256,7 @@ def _shifts(view: View, best: dict[str, float]) -> dict[str, float]:
         return {}
     shifts = {}
     for name, values in source.draws.items():
-        together = np.concatenate([values, [best[name], view.hat[name]]])
+        together = np.concatenate([values, [best[name], view.estimates[name]]])
         shown, moved = coordinates(name, together)
         spread = float(np.std(moved[:-2], ddof=1))
         if spread > 0 and np.isfinite(spread):
@@ -221,20 +266,15 @@ def _shifts(view: View, best: dict[str, float]) -> dict[str, float]:
     return shifts
 
 
-def _shown(case: Case, name: str) -> float | None:
+def _reported(case: Case, name: str) -> float | None:
     point = case.reported.best
     if point is not None:
         return point[name]
     return case.reported.printed[name].value if name in case.reported.printed else None
 
 
-def _expression(case: Case, quantity: str) -> float | None:
-    point = case.reported.best
-    return None if point is None else float(evaluate(quantity, point))
-
-
 def _percent(share: float) -> str:
     """Return a share in per cent, two digits where they are few."""
-    if share == float("inf"):
+    if share == math.inf:
         return "infinitely far"
     return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"

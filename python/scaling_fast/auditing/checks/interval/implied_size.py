@@ -2,141 +2,198 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scaling_fast.auditing.checks.check import Cell, Outcome, grey, joined, no_rows
-from scaling_fast.auditing.checks.thresholds import IMPLIED_GREEN, IMPLIED_RED, rising
+from scaling_fast.auditing.checks.check import (
+    Cell,
+    Check,
+    Measured,
+    Measurement,
+    NotAssessed,
+    Threshold,
+)
+from scaling_fast.auditing.checks.missing import no_rows
 from scaling_fast.auditing.claim.printed import Printed
-from scaling_fast.auditing.evidence.formulas import evaluate, quantile_interval
-from scaling_fast.findings import Finding
+from scaling_fast.auditing.evidence.formulas import quantile_interval
+from scaling_fast.laws.quantities import evaluate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from scaling_fast.auditing.claim.schema import ReportedInterval
     from scaling_fast.auditing.evidence.case import Case
-    from scaling_fast.auditing.evidence.refits import View
+    from scaling_fast.auditing.evidence.refits import Resampled, View
+    from scaling_fast.findings import Severity
+
+__all__ = ["IMPLIED_SIZE"]
+
+RATIO = Threshold(
+    "n (our width / reported width)², at least, over the reported n", green=2.0, red=10.0
+)
 
 
-def implied_size(case: Case) -> Outcome:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImpliedSize(Measured):
+    """How many rows an interval as narrow as the reported one would need."""
+
+    of: str
+    ratio: float  # of `least` over the reported rows
+    least: float  # with the reported ends unrounded outwards
+    about: float
+    reported_n: str | None
+    rows: int
+
+
+def measure(case: Case) -> Iterator[Measurement]:
     """Return n (w_ours / w_reported)^2 for each reported interval, and its least value."""
-    intervals = case.paper.reported.intervals
+    intervals, view = case.paper.reported.intervals, case.headline
     if not intervals:
-        return grey(
-            "R6",
-            "no_interval",
-            "The paper reports no interval, so none can be too narrow.",
-            "Report an interval with its level and method.",
+        yield NotAssessed(
+            name="no_interval",
+            sentence="The paper reports no interval, so its width cannot be judged.",
+            advice="Report an interval with its level and method.",
         )
-    view = case.headline
-    if view is None:
-        return no_rows(case, "R6")
-    if not view.resamples or not any(r.usable for r in view.resamples):
-        return grey("R6", "no_refits", "No resample to compare the reported interval with.")
-    return joined([_interval(case, view, interval) for interval in intervals])
+    elif view is None:
+        yield no_rows(case)
+    elif not any(resampled.usable for resampled in view.resamples):
+        sentence = "There are no refits to compare the reported interval with."
+        yield NotAssessed(name="no_refits", sentence=sentence)
+    else:
+        for interval in intervals:
+            yield _interval(case, view, interval)
 
 
-def _interval(case: Case, view: View, interval: ReportedInterval) -> Outcome:
+def judge(measured: ImpliedSize) -> Severity:
+    """Return the severity of the implied over the reported rows."""
+    return RATIO.severity(measured.ratio)
+
+
+def say(measured: ImpliedSize, severity: Severity) -> str:
+    """Return how many rows so narrow an interval would take."""
+    said = measured.reported_n or str(measured.rows)
+    if severity == "green":
+        return f"The reported interval of `{measured.of}` is no narrower than {said} rows allow."
+    start = f"An interval of `{measured.of}` as narrow as the reported one"
+    there = f"the paper reports {said}" if measured.reported_n else f"there are {said}"
+    if math.isinf(measured.least):
+        return f"{start} would take more rows than can be counted; {there}."
+    about = f" (about {_rows(measured.about)})" if math.isfinite(measured.about) else ""
+    return f"{start} would take at least {_rows(measured.least)} rows{about}; {there}."
+
+
+IMPLIED_SIZE = Check(
+    code="R6",
+    title="Implied sample size",
+    scope="interval",
+    about="How many rows would so narrow an interval need?",
+    question={
+        "implied_size": "How many refits stand behind the interval, from which starting points and "
+        "to which tolerance?"
+    },
+    source="Besiroglu et al. 2024",
+    thresholds=(RATIO,),
+    weight="decisive",
+    measure=measure,
+    judge=judge,
+    say=say,
+    advice="Refit every replicate to a certified optimum, from more than one starting point.",
+)
+
+
+def _interval(case: Case, view: View, interval: ReportedInterval) -> Measurement:
     lower, upper = Printed(interval.lower), Printed(interval.upper)
+    printed = f"[{interval.lower}, {interval.upper}]"
     if lower.is_bound or upper.is_bound:
-        return grey(
-            "R6",
-            "bound",
-            f"The interval [{interval.lower}, {interval.upper}] of {interval.of} has a bound for an "
-            "end, so its width is not known.",
-            "Report both ends as numbers.",
+        return NotAssessed(
+            name="bound",
+            sentence=f"An end of the interval {printed} of `{interval.of}` is a bound, so its width "
+            "is not known.",
+            advice="Report both ends as numbers.",
         )
-    width = upper.value - lower.value
-    widest = upper.upper - lower.lower
+    width, widest = upper.value - lower.value, upper.upper - lower.lower
     cells = [
         Cell(
-            "R6",
             f"reported {100 * interval.level:g} % width of {interval.of}",
             reported=width,
-            source=f"[{interval.lower}, {interval.upper}], at most {widest:.3g} before rounding",
+            source=f"{printed}, at most {widest:.3g} before rounding",
         )
     ]
-    implied: dict[str, tuple[float, float]] = {}
+    implied = []
     for resampled in view.resamples:
-        values = evaluate(interval.of, resampled.draws)
-        ends = quantile_interval(values, interval.level)
+        ends = quantile_interval(evaluate(interval.of, resampled.draws), interval.level)
         ours = ends[1] - ends[0]
-        kind = resampled.kind
-        source = f"percentile interval of {resampled.usable} {resampled.words} refits"
-        cells += [
-            Cell(
-                "R6",
-                f"{100 * interval.level:g} % interval of {interval.of}, {side}, {kind}",
-                computed=end,
-                reported=printed.value,
-                source=source,
-                view=view.label,
-            )
-            for side, end, printed in zip(("lower", "upper"), ends, (lower, upper), strict=True)
-        ]
-        least = view.n * (ours / widest) ** 2 if widest > 0 else float("nan")
-        about = view.n * (ours / width) ** 2 if width > 0 else float("inf")
-        implied[kind] = (least, about)
-        tag = "" if resampled is view.pairs else f", {kind}"
-        cells += [
-            Cell(
-                "R6",
-                f"implied sample size{tag}",
-                computed=about,
-                unit="rows",
-                view=view.label,
-                source=f"{view.n} (w_ours/w_reported)^2",
-            ),
-            Cell(
-                "R6",
-                f"implied sample size, at least{tag}",
-                computed=least,
-                unit="rows",
-                view=view.label,
-                source="the same with the reported ends unrounded outwards",
-            ),
-        ]
-    least, about = implied[view.resamples[0].kind]
+        least = view.n * (ours / widest) ** 2 if widest > 0 else math.nan
+        about = view.n * (ours / width) ** 2 if width > 0 else math.inf
+        implied.append((least, about))
+        cells += _cells(view, interval, resampled, ends, least=least, about=about)
+    least, about = implied[0]
     reported_n = case.paper.reported.n
-    base = Printed(reported_n).value if reported_n is not None else float(view.n)
-    ratio = least / base
+    ratio = least / (Printed(reported_n).value if reported_n is not None else float(view.n))
     cells.append(
         Cell(
-            "R6",
             "implied over reported rows, at least",
             computed=ratio,
-            view=view.label,
             source=f"against n {reported_n or view.n}",
+            view=view.label,
         )
     )
-    if ratio != ratio:
-        why = f"{interval.of} has no finite width over the refits, or none as reported."
-        return joined([Outcome(cells=tuple(cells)), grey("R6", "not_finite", why)])
-    severity = rising(ratio, IMPLIED_GREEN, IMPLIED_RED)
-    said = f"the reported {reported_n}" if reported_n is not None else f"{view.n}"
-    sentence = (
-        f"An interval of {interval.of} as narrow as the reported one needs at least "
-        f"{_rows(least)} runs (about {_rows(about)}), against {said}."
-        if severity != "green"
-        else f"The reported interval of {interval.of} is as wide as {said} runs allow."
-    )
-    finding = Finding(
-        "R6.implied_size",
-        "R6",
-        severity,
-        sentence,
+    if math.isnan(ratio):
+        why = f"`{interval.of}` has no finite width over the refits, or none as reported."
+        return NotAssessed(name="not_finite", sentence=why, cells=tuple(cells))
+    ends_of = {"implied": about, "at_least": least, "reported_n": reported_n}
+    return ImpliedSize(
+        name="implied_size",
         statistic=ratio,
-        threshold=IMPLIED_RED if severity == "red" else IMPLIED_GREEN,
-        evidence={
-            "implied": about,
-            "at_least": least,
-            "reported_n": reported_n,
-            "width": width,
-            "widest": widest,
-        },
-        advice=""
-        if severity == "green"
-        else "Refit every replicate to a certified optimum, from more than one start.",
+        threshold=RATIO,
+        cells=tuple(cells),
+        evidence={**ends_of, "width": width, "widest": widest},
+        of=interval.of,
+        ratio=ratio,
+        least=least,
+        about=about,
+        reported_n=reported_n,
+        rows=view.n,
     )
-    return Outcome((finding,), tuple(cells))
+
+
+def _cells(
+    view: View,
+    interval: ReportedInterval,
+    resampled: Resampled,
+    ends: tuple[float, float],
+    *,
+    least: float,
+    about: float,
+) -> Iterator[Cell]:
+    """Return our interval beside the reported one, and the rows that this implies."""
+    label, kind = view.label, resampled.kind
+    source = f"percentile interval of {resampled.usable} {resampled.label} refits"
+    printed = Printed(interval.lower), Printed(interval.upper)
+    for side, end, reported in zip(("lower", "upper"), ends, printed, strict=True):
+        yield Cell(
+            f"{100 * interval.level:g} % interval of {interval.of}, {side}, {kind}",
+            computed=end,
+            reported=reported.value,
+            source=source,
+            view=label,
+        )
+    tag = "" if resampled is view.pairs else f", {kind}"
+    yield Cell(
+        f"implied sample size{tag}",
+        computed=about,
+        unit="rows",
+        source=f"{view.n} (w_ours/w_reported)^2",
+        view=label,
+    )
+    yield Cell(
+        f"implied sample size, at least{tag}",
+        computed=least,
+        unit="rows",
+        source="the same with the reported ends unrounded outwards",
+        view=label,
+    )
 
 
 def _rows(value: float) -> str:
@@ -144,7 +201,7 @@ def _rows(value: float) -> str:
 
     4,000 refits leave a standard error of 3 %, so a third digit would be chance.
     """
-    if not value < 1e15:
-        return "more than any number of"
+    if value >= 1e15:
+        return f"{value:.0e}"
     digits = max(0, len(str(int(value))) - 2)
     return f"{int(value) // 10**digits * 10**digits:,}"

@@ -1,0 +1,93 @@
+"""R2: what its three tests of the reported parameters share: a p-value and how it is judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scaling_fast.auditing.checks.check import Cell, Measured, Measurement, NotAssessed, Threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scaling_fast.auditing.evidence.case import Case
+    from scaling_fast.auditing.evidence.refits import View
+    from scaling_fast.findings import Severity
+
+__all__ = ["P_GREEN", "P_RED", "Form", "Tested", "least_significant", "p_threshold", "say_tested"]
+
+P_GREEN = 0.05
+P_RED = 1e-4
+
+
+def p_threshold(statistic: str, *, source: str = "") -> Threshold:
+    """Return the threshold of a p-value of a statistic."""
+    return Threshold(
+        statistic,
+        green=P_GREEN,
+        red=P_RED,
+        worse="smaller",
+        label=f"p from {P_GREEN:g} / below {P_RED:g}",
+        source=source,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested(Measured):
+    """A test of the reported parameters: its p-value, and where that came from."""
+
+    p: float
+    title: str  # of the test
+    where: str  # which view, in brackets, if there are several
+    reference: str  # the distribution that p is of
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Form:
+    """One form of a test, by rows or by clusters; the largest p decides."""
+
+    p: float
+    statistic: float
+    kind: str
+    reference: str
+
+
+def least_significant(
+    case: Case,
+    view: View,
+    name: str,
+    title: str,
+    forms: Sequence[Form],
+    cells: Sequence[Cell],
+    threshold: Threshold,
+    *,
+    why_none: str,
+) -> Measurement:
+    """Return the least significant form of a test: the benefit of the doubt."""
+    if not forms:
+        return NotAssessed(name=name, sentence=why_none, cells=tuple(cells))
+    form = max(forms)
+    return Tested(
+        name=name,
+        statistic=form.statistic,
+        threshold=threshold,
+        cells=tuple(cells),
+        evidence={"view": view.label, "p": form.p, "by": form.kind},
+        p=form.p,
+        title=title,
+        where=case.where(view),
+        reference=f"{form.kind}, {form.reference.partition(' of ')[0]}",
+    )
+
+
+def say_tested(measured: Tested, severity: Severity) -> str:
+    """Return what a test says of the reported parameters, with its statistic and p."""
+    verb = {
+        "green": "does not contradict",
+        "amber": "casts doubt on",
+        "red": "rejects",
+    }.get(severity, "could not be computed for")
+    return (
+        f"The {measured.title} test{measured.where} {verb} the reported parameters: statistic "
+        f"{measured.statistic:.3g}, p = {measured.p:.2g} ({measured.reference})."
+    )
