@@ -6,7 +6,6 @@ import contextlib
 import io
 import os
 import re
-import secrets
 import stat
 import sys
 from pathlib import Path
@@ -18,7 +17,7 @@ import polars.selectors as cs
 from scaling_fast import datasets
 from scaling_fast.cli.messages import with_line
 from scaling_fast.errors import DataError, nearest, quote
-from scaling_fast.runtime.files import read_regular
+from scaling_fast.runtime.files import read_regular, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -285,18 +284,8 @@ def write_frame(frame: pl.DataFrame, path: Path, *, force: bool, raw: bool = Fal
 
 
 def _write(content: bytes, path: Path) -> None:
-    """Write bytes beside the path and move them there: the path holds the old file or the new one."""
-    scratch = path.with_name(f".{path.name[:80]}.{secrets.token_hex(6)}.tmp")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     try:
-        handle = os.open(scratch, flags, 0o644)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            scratch.replace(path)
-        except BaseException:
-            scratch.unlink(missing_ok=True)
-            raise
+        write_whole(path, content, durable=False)
     except OSError as error:
         raise DataError(
             f"output {quote(path, 200)} cannot be written: {error.strerror}", code="output"
