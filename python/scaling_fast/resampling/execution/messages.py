@@ -48,7 +48,7 @@ def packed(kind: str, header: Mapping[str, Any], arrays: Mapping[str, NDArray[An
         plain = plain.astype(plain.dtype.newbyteorder("<"), copy=False).reshape(values.shape)
         shapes.append([name, plain.dtype.str, list(plain.shape)])
         chunks.append(plain.tobytes())
-    head = json.dumps({"words": header, "arrays": shapes}, sort_keys=True).encode()
+    head = json.dumps({"header": header, "arrays": shapes}, sort_keys=True).encode()
     rest = b"".join([len(head).to_bytes(8, "little"), head, *chunks])
     return _magic(kind) + hashlib.sha256(rest).digest() + rest
 
@@ -69,7 +69,7 @@ def unpacked(kind: str, raw: bytes) -> tuple[dict[str, Any], dict[str, NDArray[A
         other = raw[len(stem) : len(stem) + 8].split(b"\n")[0]
         if raw.startswith(stem) and other.isdigit():
             raise Foreign(f"it has format {other.decode()} and this version reads {FORMAT}")
-        raise Foreign(f"it is not a {kind} of scaling_fast")
+        raise Foreign(f"it is not a scaling_fast {kind}")
     rest = memoryview(raw)[len(magic) + 32 :]
     if hashlib.sha256(rest).digest() != raw[len(magic) : len(magic) + 32]:
         raise Damaged("it was truncated or altered: its sha256 does not match")
@@ -85,7 +85,7 @@ def unpacked(kind: str, raw: bytes) -> tuple[dict[str, Any], dict[str, NDArray[A
         # A copy, because the core needs numbers at aligned addresses.
         arrays[name] = values.astype(dtype.newbyteorder("="))
         place += count * dtype.itemsize
-    return head["words"], arrays
+    return head["header"], arrays
 
 
 def seal(*messages: bytes) -> str:
