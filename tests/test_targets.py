@@ -250,9 +250,9 @@ def test_a_log_excess_residual_is_refused_with_its_reason(scheme):
 
 @pytest.mark.parametrize("loss", [sf.Absolute(), sf.Huber(1e-3), sf.Pinball(0.3)])
 def test_near_absolute_losses_refuse_mammen_and_doubt_webb(loss):
-    """Ruling of the audit: Mammen is 33 % too narrow, Webb 7 %, Rademacher right."""
+    """Ruling of the audit: Mammen is 33 % short, Webb 7 %, Rademacher right."""
     fit = fitted(curve_of(), CURVE, residual="log", loss=loss)
-    with pytest.raises(sf.errors.ParameterError, match="33 % too narrow"):
+    with pytest.raises(sf.errors.ParameterError, match="33 % short"):
         sf.bootstrap(fit, sf.Wild("mammen"), n=5)
     codes = {
         signs: [one.code for one in sf.bootstrap(fit, sf.Wild(signs), n=5).findings]

@@ -353,8 +353,8 @@ def _require_scheme(
     unwidened = [name for name in methods if name not in (*EXPANDED, "delta")]
     if small_sample and unwidened:
         raise ParameterError(
-            f"small_sample=True widens {quote(list(EXPANDED), 200)}, and {quote(unwidened[0])} has no such "
-            "correction",
+            f"small_sample=True widens {quote(list(EXPANDED), 200)}, and {quote(unwidened[0])} has no "
+            "such correction",
             code="small_sample",
             param="small_sample",
         )

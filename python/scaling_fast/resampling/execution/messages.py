@@ -48,7 +48,7 @@ def packed(kind: str, header: Mapping[str, Any], arrays: Mapping[str, NDArray[An
         plain = plain.astype(plain.dtype.newbyteorder("<"), copy=False).reshape(values.shape)
         shapes.append([name, plain.dtype.str, list(plain.shape)])
         chunks.append(plain.tobytes())
-    head = json.dumps({"header": header, "arrays": shapes}, sort_keys=True).encode()
+    head = json.dumps({"words": header, "arrays": shapes}, sort_keys=True).encode()
     rest = b"".join([len(head).to_bytes(8, "little"), head, *chunks])
     return _magic(kind) + hashlib.sha256(rest).digest() + rest
 
@@ -85,7 +85,7 @@ def unpacked(kind: str, raw: bytes) -> tuple[dict[str, Any], dict[str, NDArray[A
         # A copy, because the core needs numbers at aligned addresses.
         arrays[name] = values.astype(dtype.newbyteorder("="))
         place += count * dtype.itemsize
-    return head["header"], arrays
+    return head["words"], arrays
 
 
 def seal(*messages: bytes) -> str:
