@@ -17,12 +17,18 @@ endif
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml
 PY_SOURCES := python tests $(wildcard benches/*.py)
 MODULE := $(VENV)/.module
+# Packages and the modules beside them; the first line of each says what it is for.
+ROOMS := $(sort $(wildcard python/scaling_fast/*/__init__.py) \
+  $(filter-out %/__init__.py %/__main__.py,$(wildcard python/scaling_fast/*.py)))
 
 .DEFAULT_GOAL := help
 .PHONY: help env build test test-rust test-python deep lint lint-rust lint-python fmt bench bench-test docs-check audit clean
 
-help: ## List these commands
+help: ## List these commands and the rooms of the package
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\nThe rooms of python/scaling_fast:\n'
+	@awk 'FNR == 1 { n = split(FILENAME, part, "/"); gsub(/"""/, ""); \
+	  printf "  %-14s %s\n", part[n] == "__init__.py" ? part[n - 1] "/" : part[n], $$0 }' $(ROOMS)
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -43,7 +49,7 @@ test: test-rust test-python ## Make the environment, build, and pass every test 
 test-rust: ## The tests of the Rust core
 	cargo test --package scaling-core
 
-test-python: build ## The tests of the Python package, its docstrings and README
+test-python: build ## The tests of the Python package, its docstrings and pages
 	$(BIN)/python -m pytest --doctest-modules tests python/scaling_fast
 
 deep: build ## The properties and basins at length: fifty truths a law, 300 examples a property (about 40 minutes)
@@ -80,10 +86,10 @@ bench-test: build ## Run every benchmark once, unmeasured, so that none rots
 	@if [ -f benches/peers.py ]; then $(BIN)/python benches/peers.py --test; fi
 	$(BIN)/python benches/league.py --test
 
-docs-check: build ## Every example of the docstrings and of README
+docs-check: build ## Every example of the docstrings, README and docs, and every link
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	cargo test --package scaling-core --doc
-	$(BIN)/python -m pytest --doctest-modules python/scaling_fast tests/test_readme.py
+	$(BIN)/python -m pytest --doctest-modules python/scaling_fast tests/project/test_docs.py tests/project/test_readme.py
 
 audit: build ## The main job: audit the embedded claim
 	$(BIN)/scaling-fast audit

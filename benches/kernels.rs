@@ -5,12 +5,14 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use scaling_core::batch::{Control, Question, Resampling, Scheme, Starts, fit_groups, resample};
+use scaling_core::batch::{Control, Resampling, Scheme, fit_groups, resample};
 use scaling_core::columns::Columns;
 use scaling_core::expr::{BLOCK, Program};
 use scaling_core::loss::{Criterion as Objectives, Loss};
-use scaling_core::problem::{Fitter, Flat, GroupRows, Near, Problem, Residual};
+use scaling_core::problem::{Expansion, Fitter, GroupRows, Linearised, Problem};
+use scaling_core::question::{Question, Starts};
 use scaling_core::resample::{Purpose, Stream, rows};
+use scaling_core::residual::Residual;
 use scaling_core::simd::{Kernel, LANES, dispatch, math};
 use scaling_core::solve::objective::{Model, Objective, Rows};
 use scaling_core::space::ParamSpec;
@@ -229,8 +231,8 @@ fn model(criterion: &mut Criterion) {
     group.bench_function("value of 240 rows", |bencher| {
         bencher.iter(|| fitter.value(black_box(&x)));
     });
-    let near = Near::new(&problem, &rows.inputs, &x).expect("the law is a sum of powers");
-    fitter.stay_near(&near);
+    let expansion = Expansion::new(&problem, &rows.inputs, &x).expect("the law is a sum of powers");
+    fitter.expand_around(&expansion);
     group.bench_function("model of 240 rows by changes of the law", |bencher| {
         bencher.iter(|| fitter.model(black_box(&x), &mut model));
     });
@@ -245,11 +247,11 @@ fn model(criterion: &mut Criterion) {
         let [a, b] = [k / 5, k % 5].map(|a| &held.jacobian[a * 240..(a + 1) * 240]);
         *entry = a.iter().zip(b).map(|(a, b)| a * b).sum();
     }
-    let flat = Flat::new(&problem, &held, &x).expect("the loss is convex and smooth");
-    fitter.foresee_by(&flat);
+    let linearised = Linearised::new(&problem, &held, &x).expect("the loss is convex and smooth");
+    fitter.predict_by(&linearised);
     fitter.select(|i| [1.0, 2.0, 0.0][i % 3]);
     group.bench_function("optimum of 160 linearised rows", |bencher| {
-        bencher.iter(|| fitter.foresee(black_box(&mut x.clone()), &metric));
+        bencher.iter(|| fitter.predict_start(black_box(&mut x.clone()), &metric));
     });
     group.finish();
 }
@@ -271,7 +273,7 @@ fn refit(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(REFITS as u64));
     group.bench_function("pairs of 240 rows", |bencher| {
         bencher.iter(|| {
-            let resampling = Resampling { scheme: Scheme::Pairs, first, count: REFITS, seed: 1, starts: 0 };
+            let resampling = Resampling { scheme: Scheme::Pairs.into(), first, count: REFITS, seed: 1, starts: 0 };
             first += REFITS;
             resample(&question, &base, &resampling, 1, &control).expect("one thread can be had")
         });

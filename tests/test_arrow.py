@@ -12,6 +12,60 @@ import pytest
 
 import scaling_fast as sf
 
+
+@pytest.fixture
+def folder_of_curves(tmp_path):
+    for number in range(20):
+        x = np.geomspace(1.0, 100.0, 24)
+        frame = pl.DataFrame({"task": [number] * 24, "x": x, "loss": 2.0 + number * x**-0.5})
+        frame.write_parquet(tmp_path / f"{number:02d}.parquet")
+    return tmp_path
+
+
+def spoil(path, how):
+    raw = bytearray(path.read_bytes())
+    if how == "cut short":
+        raw = raw[: len(raw) // 2]
+    elif how == "altered":
+        raw[60:90] = b"\xff" * 30
+    path.write_bytes(bytes(raw))
+
+
+@pytest.mark.parametrize("how", ["cut short", "altered"])
+def test_a_damaged_file_among_good_ones_is_an_error_of_the_data(folder_of_curves, how):
+    spoil(folder_of_curves / "07.parquet", how)
+    scan = pl.scan_parquet(folder_of_curves / "*.parquet")
+    for ask in (
+        lambda: sf.arrow.fit_scan(scan, "power_offset", by="task"),
+        lambda: sf.fit(scan, "power_offset", by="task"),
+    ):
+        with pytest.raises(sf.errors.DataError) as raised:
+            ask()
+        assert raised.value.code == "lazy", str(raised.value)
+
+
+def test_files_of_another_schema_and_none_at_all_are_errors_of_the_data(folder_of_curves):
+    pl.DataFrame({"task": ["a"], "x": ["b"]}).write_parquet(folder_of_curves / "30.parquet")
+    for pattern in ("*.parquet", "nothing/*.parquet"):
+        with pytest.raises(sf.errors.DataError):
+            sf.arrow.fit_scan(
+                pl.scan_parquet(folder_of_curves / pattern), "power_offset", by="task"
+            )
+
+
+def test_batches_are_matched_by_name_and_must_be_alike():
+    x = [1.0, 2.0, 4.0, 8.0]
+    one = pa.record_batch({"task": ["a"] * 4, "x": x, "loss": [3.0, 2.5, 2.2, 2.1]})
+    two = pa.record_batch({"loss": [4.0, 3.0, 2.4, 2.2], "x": x, "task": ["b"] * 4})
+    fitter = sf.arrow.batch_fitter("power_offset", by="task", rows=100)
+    assert sum(batch.num_rows for batch in fitter([one, two])) == 2
+    words = pa.record_batch({"task": ["c"], "x": ["1"], "loss": [1.0]})
+    for odd in ([one, words], [one, 3], [one, "text"]):
+        with pytest.raises(sf.errors.DataError) as raised:
+            list(fitter(odd))
+        assert raised.value.code in ("schema", "batches")
+
+
 LAW = "E + A*x**(-alpha)"
 
 
@@ -35,7 +89,7 @@ def want(curves):
 
 
 def joined(batches):
-    return pl.concat([pl.DataFrame(pl.from_arrow(one)) for one in batches])
+    return pl.concat([pl.DataFrame(pl.from_arrow(batch)) for batch in batches])
 
 
 @pytest.mark.parametrize("size", [1, 5, 12, 100, 10_000])
@@ -44,7 +98,7 @@ def test_any_cut_into_batches_gives_the_same_fits(curves, want, size, rows):
     fitter = sf.arrow.batch_fitter(LAW, by="task", columns={"x": "x"}, rows=rows)
     batches = curves.to_arrow().to_batches(max_chunksize=size)
     got = list(fitter(iter(batches)))
-    assert all(isinstance(one, pa.RecordBatch) for one in got)
+    assert all(isinstance(batch, pa.RecordBatch) for batch in got)
     assert joined(got).equals(want)
 
 
@@ -74,7 +128,7 @@ def test_the_schema_for_spark_is_that_of_the_batches(curves):
     for options in ({}, {"loss": sf.StudentT(4.0)}):
         fitter = sf.arrow.batch_fitter(law, by="task", **options)
         [batch] = fitter(iter(curves.head(24).to_arrow().to_batches()))
-        words = [one.split() for one in fitter.ddl("task bigint").split(", ")]
+        words = [column.split() for column in fitter.ddl("task bigint").split(", ")]
         assert [name for name, _ in words] == batch.schema.names
         kinds = {"bigint": pa.int64(), "double": pa.float64(), "string": pa.large_string()}
         assert [kinds[kind] for _, kind in words] == batch.schema.types
@@ -127,7 +181,7 @@ def test_memory_holds_a_batch_and_not_the_whole():
 
         tracemalloc.start()
         try:
-            assert sum(one.num_rows for one in fitter(batches())) == 50 * parts
+            assert sum(batch.num_rows for batch in fitter(batches())) == 50 * parts
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()

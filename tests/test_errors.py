@@ -6,11 +6,51 @@ import copy
 import pickle
 
 import pytest
+from decaying import X, Y
 from hypothesis import given
 from hypothesis import strategies as st
+from power_runs import LAW
 
+import scaling_fast as sf
 from scaling_fast import errors
 from scaling_fast.errors import nearest, quote, suggestion
+
+FRAME = {
+    "x": X,
+    "loss": Y,
+    "run": ["a", "b", "c", "d"] * 3,
+    "one": ["z"] * 12,
+    "gap": [None, "b"] * 6,
+}
+
+
+def fit(**options):
+    return sf.fit(FRAME, options.pop("law", LAW), **options)
+
+
+ERRORS = [
+    lambda: fit(target="los"),
+    lambda: fit(law="E + ("),
+    lambda: fit(threads=0),
+    lambda: fit(law="A*x**1e308"),
+    lambda: sf.bootstrap(fit(), n=10**13),
+]
+
+
+@pytest.mark.parametrize("call", ERRORS)
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))]
+)
+def test_copies_of_errors_keep_their_place(call, again):
+    with pytest.raises(sf.ScalingError) as caught:
+        call()
+    error = caught.value
+    other = again(error)
+    assert type(other) is type(error)
+    assert str(other) == str(error)
+    for name in ("code", "column", "row", "param", "position"):
+        assert getattr(other, name) == getattr(error, name)
+
 
 CLASSES = [
     errors.ScalingError,
@@ -42,7 +82,7 @@ def test_attributes_are_none_unless_said(kind):
 
 
 def test_a_callers_errors_are_value_errors_and_ours_are_not():
-    assert all(issubclass(one, ValueError) for one in CLASSES[:-1])
+    assert all(issubclass(kind, ValueError) for kind in CLASSES[:-1])
     assert issubclass(errors.InternalError, RuntimeError)
     assert not issubclass(errors.InternalError, errors.ScalingError)
 
@@ -58,7 +98,7 @@ def test_a_convergence_error_carries_the_fit_there_is():
 )
 def test_names_cannot_colour_a_terminal_or_reverse_a_line(name):
     for text in (quote(name), str(errors.DataError(f"column {name} is odd"))):
-        assert all(one.isprintable() or one == "\n" for one in text)
+        assert all(character.isprintable() or character == "\n" for character in text)
     assert quote(name).isprintable()
 
 

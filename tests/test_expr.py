@@ -88,7 +88,7 @@ def test_laws_of_all_kinds_have_the_columns_of_their_table(curves, law, options)
     best = sf.expr.fit("loss", law, **options)
     got = some.group_by("task").agg(best.alias("fit")).sort("task").unnest("fit")
     want = sf.fit(some, law, by="task", **options).table
-    words = [one for one, kind in want.schema.items() if isinstance(kind, pl.Enum)]
+    words = [column for column, kind in want.schema.items() if isinstance(kind, pl.Enum)]
     assert got.equals(want.with_columns(pl.col(words).cast(pl.String)))
 
 

@@ -8,12 +8,21 @@ import json
 import pickle
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scaling_fast.errors import ParameterError
-from scaling_fast.findings import Finding, worst
+from scaling_fast.findings import Finding, SummaryRepr, worst
+from scaling_fast.stress.result import Stress
+
+
+def test_advice_stands_below_its_finding():
+    found = Finding("few", "rows", "amber", "6 rows", advice="Add rows.")
+    text = Stress("coverage", pl.DataFrame({"a": [1]}), (found,)).summary()
+    assert text.endswith("amber      6 rows\n           Add rows.")
+
 
 SEVERITIES = ["red", "grey", "amber", "green"]
 
@@ -25,7 +34,7 @@ def found(severity="amber", **fields):
 @given(st.lists(st.sampled_from(SEVERITIES), min_size=1))
 def test_red_outranks_grey_outranks_amber_outranks_green(severities):
     expected = min(severities, key=SEVERITIES.index)
-    assert worst(found(one) for one in severities) == expected
+    assert worst(found(severity) for severity in severities) == expected
 
 
 def test_nothing_assessed_is_grey():
@@ -84,3 +93,15 @@ def test_a_finding_travels(again):
 def test_malformed_findings_are_refused(fields):
     with pytest.raises(ParameterError):
         Finding(*fields)
+
+
+def test_a_result_prints_its_summary_and_escapes_it_for_a_notebook():
+    @dataclasses.dataclass(frozen=True, slots=True, repr=False)
+    class Result(SummaryRepr):
+        exponent: float
+
+        def summary(self):
+            return f"a < {self.exponent}"
+
+    assert repr(Result(0.5)) == "<Result>\na < 0.5"
+    assert Result(0.5)._repr_html_() == "<pre>a &lt; 0.5</pre>"

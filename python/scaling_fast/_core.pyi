@@ -1,5 +1,5 @@
 from collections.abc import Callable, Sequence
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,14 +7,17 @@ from numpy.typing import NDArray
 __version__: str
 __all__ = [
     "Program",
+    "Purpose",
     "Question",
+    "Resampling",
+    "Scheme",
     "__version__",
-    "again",
     "errors",
     "interval",
     "names",
     "philox",
     "quantiles",
+    "selected",
     "statuses",
     "vector_unit",
 ]
@@ -29,33 +32,58 @@ def interval(
     jackknife: NDArray[np.float64] | None = None,
     errors: tuple[float, NDArray[np.float64]] | None = None,
 ) -> tuple[float, float]: ...
-def again(
+def selected(
     question: Question,
     params: NDArray[np.float64],
-    kind: str,
-    table: Any,
+    resampling: Resampling,
     picks: Sequence[tuple[int, int]],
     *,
-    seed: int,
-    starts: int,
     threads: int,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64], bool]: ...
 def errors(
     question: Question,
     params: NDArray[np.float64],
-    kind: str,
-    table: Any,
+    resampling: Resampling,
     draws: NDArray[np.float64],
     quantities: Sequence[tuple[Program, Sequence[int]]],
     *,
-    first: int,
-    seed: int,
     threads: int,
-    progress: Callable[[int, int], object] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]: ...
 def quantiles(values: NDArray[np.float64], levels: Sequence[float]) -> list[float]: ...
-def philox(seed: int, replicate: int, group: int, count: int) -> NDArray[np.uint64]: ...
+def philox(
+    seed: int, purpose: Purpose, replicate: int, group: int, count: int
+) -> NDArray[np.uint64]: ...
 def vector_unit() -> str: ...
+
+@final
+class Purpose:
+    ROWS: ClassVar[Purpose]
+    RESIDUALS: ClassVar[Purpose]
+    STARTS: ClassVar[Purpose]
+    CHECKS: ClassVar[Purpose]
+    SIMULATION: ClassVar[Purpose]
+    AUDIT_ROWS: ClassVar[Purpose]
+    AUDIT_CLUSTERS: ClassVar[Purpose]
+    BANDS: ClassVar[Purpose]
+    def __int__(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Scheme:
+    def __new__(
+        cls,
+        kind: str,
+        table: NDArray[Any] | None = None,
+        constants: tuple[str | float, ...] | None = None,
+    ) -> Scheme: ...
+
+@final
+class Resampling:
+    def __new__(
+        cls, scheme: Scheme, *, first: int, count: int, seed: int, starts: int
+    ) -> Resampling: ...
 
 @final
 class Program:
@@ -111,13 +139,8 @@ class Question:
     def resample(
         self,
         params: NDArray[np.float64],
-        kind: str,
-        table: Any,
+        resampling: Resampling,
         *,
-        first: int,
-        count: int,
-        seed: int,
-        starts: int,
         threads: int,
         progress: Callable[[int, int], object] | None = None,
     ) -> tuple[NDArray[np.uint8], NDArray[np.float64], list[NDArray[np.float64]], bool]: ...

@@ -1,4 +1,4 @@
-"""Fits of Arrow record batches as they pass: for Spark, Ray Data, and scans larger than memory."""
+"""Fits of streams of Arrow record batches: for Spark, Ray Data, and scans larger than memory."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["BatchFitter", "batch_fitter", "fit_scan"]
 
 ROWS = 100_000
-"""Rows collected before the curves that are complete among them are fitted in one call."""
+"""Rows collected before the complete curves among them are fitted in one call."""
 
 SPARK = {pl.Int64: "bigint", pl.Float64: "double", pl.String: "string"}
-"""Types of the result as Spark writes them."""
+"""Types of the result in Spark's words."""
 
 
 def batch_fitter(
@@ -37,10 +37,10 @@ def batch_fitter(
     rows: int = ROWS,
     **options: Any,
 ) -> BatchFitter:
-    """Return a picklable function of an iterator of Arrow record batches: one row out a curve.
+    """Return a picklable function that fits an iterator of Arrow record batches, one row per curve.
 
-    The rows of a curve must follow each other, as they do after a sort by `by`; a batch may end
-    anywhere. No more than `rows` rows, one batch and one curve are held at a time.
+    The rows of a curve must be adjacent, as they are after a sort by `by`; a batch may end
+    anywhere. At most `rows` rows, one batch and one curve are in memory at a time.
 
     Parameters
     ----------
@@ -49,27 +49,26 @@ def batch_fitter(
     by
         Columns whose equal values make a curve.
     columns
-        Name in the law -> column; names alone, because expressions may not travel.
+        Name in the law -> name of a column; not expressions, which may not be picklable.
     target
         The column to be explained.
     rows
-        Rows collected before a call of the solver.
+        Number of rows collected before a call of the solver, at least 1.
     options
-        Others of `scaling_fast.fit`: loss, residual, weights, sigma, starts, params, nulls, threads
-        (1 unless given: Spark and Ray run one task a core).
+        Other options of `scaling_fast.fit`: loss, residual, weights, sigma, starts, params, nulls,
+        threads (1 by default: Spark and Ray run one task per core).
 
     Returns
     -------
     BatchFitter
-        Call it with an iterator of `pyarrow.RecordBatch` (Spark's `mapInArrow`) for an iterator of
-        them, or with one `pyarrow.Table` that holds whole curves (Ray Data's `map_groups` and
-        `map_batches` with `batch_format="pyarrow"`) for one. `.ddl("curve bigint")` is the schema
-        that Spark asks for.
+        Of an iterator of `pyarrow.RecordBatch` (Spark's `mapInArrow`) it makes an iterator of them;
+        of a `pyarrow.Table` of whole curves (Ray Data's `map_groups` and `map_batches` with
+        `batch_format="pyarrow"`) a table. `.ddl("curve bigint")` is the schema that Spark needs.
 
     Raises
     ------
     ParameterError
-        For an option outside what is legal.
+        For an illegal option.
 
     Examples
     --------
@@ -84,7 +83,7 @@ def batch_fitter(
     """
     listed: Any = (by,) if isinstance(by, str) else by
     keys = tuple(listed) if isinstance(listed, Iterable) else ()
-    if not keys or not all(isinstance(one, str) for one in keys):
+    if not keys or not all(isinstance(key, str) for key in keys):
         raise ParameterError(
             f"by must name the columns that tell curves apart, got {quote(by)}",
             code="by",
@@ -92,7 +91,7 @@ def batch_fitter(
         )
     whole_number(rows, "rows", 1)
     given = dict(columns) if columns is not None else None
-    if given and not all(isinstance(one, str) for one in given.values()):
+    if given and not all(isinstance(source, str) for source in given.values()):
         raise ParameterError(
             "columns must map names of the law to names of columns here",
             code="columns",
@@ -112,22 +111,22 @@ def fit_scan(
     rows: int = ROWS,
     **options: Any,
 ) -> pl.DataFrame:
-    """Return the table of fits of a scan that is never held as a whole, one row a curve.
+    """Return the table of fits of a scan that is never in memory as a whole, one row per curve.
 
-    What `scaling_fast.fit(scan, law, by=...).table` holds, for files larger than memory. The rows
-    of a curve must follow each other: files of whole curves, or a scan sorted by `by`.
+    It is `scaling_fast.fit(scan, law, by=...).table`, for files larger than memory. The rows of a
+    curve must be adjacent: files of whole curves, or a scan sorted by `by`.
 
     Parameters
     ----------
     scan
         For example `pl.scan_parquet("curves/*.parquet")`.
     law, by, columns, target, rows, options
-        As those of `batch_fitter`; threads are all there are unless given.
+        As in `batch_fitter`, but with all threads by default.
 
     Raises
     ------
     DataError
-        For a curve whose rows do not follow each other, and whatever `scaling_fast.fit` refuses.
+        For a curve whose rows are not adjacent, and for whatever `scaling_fast.fit` refuses.
 
     Examples
     --------
@@ -148,25 +147,25 @@ def fit_scan(
         )
     tables = list(fitter.tables(_readable(_batches(scan, rows))))
     if not tables:
-        # Some versions of polars end a scan without a word where a file is damaged.
+        # Some versions of polars end a scan silently where a file is damaged.
         _require_empty(scan)
         raise DataError("the scan has no rows", code="empty")
     return pl.concat(tables)
 
 
 def _readable(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """Give batches on; what cannot be read is an error of the data."""
+    """Yield the batches; one that cannot be read is an error of the data."""
     try:
         yield from batches
     except UNREADABLE as error:
         raise DataError(
-            f"the scan cannot be read: {quote(str(error), 300)}; mend or leave out the file",
+            f"the scan cannot be read: {quote(str(error), 300)}; fix or leave out the file",
             code="lazy",
         ) from error
 
 
 def _require_empty(scan: pl.LazyFrame) -> None:
-    """Return None for a scan of no rows, as counted in another way."""
+    """Return None for a scan without rows, counted in another way."""
     try:
         rows = scan.select(pl.len()).collect().item()
     except UNREADABLE as error:
@@ -175,17 +174,17 @@ def _require_empty(scan: pl.LazyFrame) -> None:
         ) from error
     if rows:
         raise DataError(
-            f"the scan says it has {rows:,} rows and gives none: a file is damaged; mend or leave it out",
+            f"the scan says it has {rows:,} rows and gives none: a file is damaged; fix it or leave it out",
             code="lazy",
         )
 
 
 def _batches(scan: pl.LazyFrame, rows: int) -> Iterator[pl.DataFrame]:
-    """Give a scan's rows in their order, some at a time."""
+    """Yield the rows of a scan in their order, some at a time."""
     if hasattr(scan, "collect_batches"):
         yield from scan.collect_batches(chunk_size=rows, maintain_order=True)
         return
-    # Before polars could hand out batches: a window after the other, which a scan skips to.
+    # Older versions of polars cannot yield batches: take one window after another.
     start = 0
     while (part := scan.slice(start, rows).collect(engine="streaming")).height:
         yield part
@@ -194,12 +193,12 @@ def _batches(scan: pl.LazyFrame, rows: int) -> Iterator[pl.DataFrame]:
 
 @dataclass(frozen=True, slots=True)
 class BatchFitter:
-    """What `batch_fitter` returns: picklable, without a state of its own.
+    """What `batch_fitter` returns: picklable and without state.
 
     Attributes
     ----------
     law, by, columns, target, rows, options
-        As they were given.
+        The arguments of `batch_fitter`.
     """
 
     law: Law | str
@@ -210,7 +209,7 @@ class BatchFitter:
     options: dict[str, Any] = field(default_factory=dict)
 
     def __call__(self, batches: Any) -> Any:
-        """Return the fits of an iterator of record batches as one, or those of a table as a table."""
+        """Return the fits of an iterator of record batches as an iterator, or those of a table as a table."""
         if hasattr(batches, "to_batches"):
             found = pl.concat(list(self.tables(iter([_frame(batches)]))))
             return _plain(found).to_arrow(compat_level=pl.CompatLevel.oldest())
@@ -223,45 +222,45 @@ class BatchFitter:
         return self._record_batches(batches)
 
     def _record_batches(self, batches: Iterable[Any]) -> Iterator[Any]:
-        for table in self.tables(_frame(one) for one in batches):
+        for table in self.tables(_frame(batch) for batch in batches):
             yield from _plain(table).to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches()
 
     def tables(self, frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-        """Give tables of fits, as `Fit.table` is one, of the curves in frames that follow each other.
+        """Yield tables of fits, in the form of `Fit.table`, of the curves in a sequence of frames.
 
         Raises
         ------
         DataError
-            For a curve that comes back after another has begun.
+            For a curve that continues after another has begun.
         """
-        held: list[pl.DataFrame] = []
+        waiting: list[pl.DataFrame] = []
         count = 0
         seen: set[tuple[Any, ...]] = set()
         for frame in frames:
             if not frame.height:
                 continue
             self._require_keys(frame)
-            held.append(_alike(frame, held[0] if held else frame))
+            waiting.append(_alike(frame, waiting[0] if waiting else frame))
             count += frame.height
             if count < self.rows:
                 continue
-            whole = pl.concat(held)
-            # The last curve may go on in the next batch.
+            whole = pl.concat(waiting)
+            # The last curve may continue in the next batch.
             start = self._starts(whole)[-1]
             if start:
                 yield self._fitted(whole[:start], seen)
-            held = [whole[start:]]
+            waiting = [whole[start:]]
             count = whole.height - start
-        if held:
-            yield self._fitted(pl.concat(held), seen)
+        if waiting:
+            yield self._fitted(pl.concat(waiting), seen)
 
     def _fitted(self, frame: pl.DataFrame, seen: set[tuple[Any, ...]]) -> pl.DataFrame:
         keys = frame[self._starts(frame)].select(self.by).rows()
         for key in keys:
             if key in seen:
                 raise DataError(
-                    f"the curve {quote(key)} goes on after another has begun; sort by {list(self.by)} first, so "
-                    "that the rows of a curve follow each other",
+                    f"the curve {quote(key)} continues after another has begun; sort by {list(self.by)} first, so "
+                    "that the rows of a curve are adjacent",
                     code="split_curve",
                     column=self.by[0],
                 )
@@ -278,27 +277,27 @@ class BatchFitter:
 
     def _starts(self, frame: pl.DataFrame) -> list[int]:
         """Return the rows at which a curve begins."""
-        keys = frame.select(pl.col(one).alias(f"k{j}") for j, one in enumerate(self.by))
+        keys = frame.select(pl.col(name).alias(f"k{j}") for j, name in enumerate(self.by))
         changed = keys.select(pl.any_horizontal(pl.all().ne_missing(pl.all().shift(1))))
         starts = set(changed.to_series().arg_true().to_list()) | {0}
         return sorted(starts)
 
     def _require_keys(self, frame: pl.DataFrame) -> None:
-        for one in self.by:
-            if one not in frame.columns:
+        for name in self.by:
+            if name not in frame.columns:
                 raise DataError(
-                    f"column {quote(one)} not found among {quote(frame.columns, 200)}",
+                    f"column {quote(name)} not found among {quote(frame.columns, 200)}",
                     code="missing_column",
-                    column=one,
+                    column=name,
                 )
 
     def ddl(self, keys: str) -> str:
-        """Return the schema of the result as Spark's `mapInArrow` wants it.
+        """Return the schema of the result, as Spark's `mapInArrow` needs it.
 
         Parameters
         ----------
         keys
-            The key columns and their types: "curve bigint", or "task string, seed int".
+            Key columns and their types: "curve bigint", or "task string, seed int".
 
         Examples
         --------
@@ -322,12 +321,12 @@ def _frame(batch: Any) -> pl.DataFrame:
 
 
 def _alike(frame: pl.DataFrame, first: pl.DataFrame) -> pl.DataFrame:
-    """Return a batch with its columns in the order of the first one.
+    """Return a batch with its columns in the order of the first batch.
 
     Raises
     ------
     DataError
-        When they are not the same columns of the same types.
+        If its columns or their types are not those of the first.
     """
     if frame.schema == first.schema:
         return frame
@@ -343,10 +342,10 @@ def _alike(frame: pl.DataFrame, first: pl.DataFrame) -> pl.DataFrame:
 
 
 def _plain(table: pl.DataFrame) -> pl.DataFrame:
-    """Return a table whose words are text, lists of them joined by commas: what every engine takes."""
-    lists = [one for one, kind in table.schema.items() if kind == pl.List(pl.String)]
-    words = [one for one, kind in table.schema.items() if isinstance(kind, pl.Enum)]
+    """Return the table with enums as text and lists joined by commas, which every engine accepts."""
+    lists = [name for name, kind in table.schema.items() if kind == pl.List(pl.String)]
+    words = [name for name, kind in table.schema.items() if isinstance(kind, pl.Enum)]
     return table.with_columns(
-        *(pl.col(one).list.join(",") for one in lists),
-        *(pl.col(one).cast(pl.String) for one in words),
+        *(pl.col(name).list.join(",") for name in lists),
+        *(pl.col(name).cast(pl.String) for name in words),
     )

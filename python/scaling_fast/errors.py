@@ -1,4 +1,4 @@
-"""Typed errors that say what is wrong, where, and how to mend it."""
+"""Typed errors that say what is wrong, where, and how to fix it."""
 
 from __future__ import annotations
 
@@ -22,31 +22,34 @@ __all__ = [
     "suggestion",
 ]
 
-LISTED_NAMES = 20  # At most this many names in a message
+LISTED_NAMES = 20
+"""Names in a message, at most."""
 
 
 def _printable(text: str, *, keep: str = "") -> str:
-    """Escape controls, bidirectional overrides, surrogates and all else that shows no glyph."""
+    """Escape control characters, bidirectional overrides, surrogates and whatever else is invisible."""
     if text.isprintable():
         return text
     return "".join(
-        one if one.isprintable() or one in keep else one.encode("unicode_escape").decode("ascii")
-        for one in text
+        character
+        if character.isprintable() or character in keep
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text
     )
 
 
 def quote(value: object, limit: int = 40) -> str:
-    r"""Return a value in backticks, fit for a terminal and no longer than `limit` characters.
+    r"""Return a value in backticks, safe to print and cut after `limit` characters.
 
-    Control and format characters are escaped, so that a column's name cannot recolour a terminal
-    or reverse a line.
+    Control and format characters are escaped, so that the name of a column cannot recolour a
+    terminal or reverse a line.
 
     Parameters
     ----------
     value
-        Anything; its `str` is shown.
+        Anything; its `str` is printed.
     limit
-        Characters kept before the text is cut, with an ellipsis.
+        Characters kept before an ellipsis.
 
     Examples
     --------
@@ -61,9 +64,9 @@ def quote(value: object, limit: int = 40) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """Return the name most like `name`, or None where nothing comes near.
+    """Return the name most similar to `name`, or None if none is similar.
 
-    Case is forgiven first: a name that differs only by case is the nearest one.
+    Case is ignored: a name that differs only by case is the nearest one.
 
     Examples
     --------
@@ -81,7 +84,7 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
 
 def suggestion(name: str, names: Iterable[str], *, kind: str = "names") -> str:
-    """Return the end of a sentence: the nearest name, and the names there are (at most 20).
+    """Return the end of a sentence: the nearest name, and all names (at most 20).
 
     Examples
     --------
@@ -93,7 +96,7 @@ def suggestion(name: str, names: Iterable[str], *, kind: str = "names") -> str:
     known = list(dict.fromkeys(names))
     if not known:
         return f"; there are no {kind}"
-    listed = ", ".join(quote(one) for one in known[:LISTED_NAMES])
+    listed = ", ".join(quote(known_name) for known_name in known[:LISTED_NAMES])
     if len(known) > LISTED_NAMES:
         listed += f" and {len(known) - LISTED_NAMES} more"
     near = nearest(name, known)
@@ -103,7 +106,7 @@ def suggestion(name: str, names: Iterable[str], *, kind: str = "names") -> str:
 
 
 class _Located(Exception):
-    """What every error of the package carries: a code, and the place of the fault."""
+    """What every error of the package has: a code, and where the fault is."""
 
     def __init__(
         self,
@@ -124,22 +127,22 @@ class _Located(Exception):
 
 
 class ScalingError(_Located, ValueError):
-    r"""The base of every error a caller can mend.
+    r"""The base of every error that a caller can fix.
 
     Parameters
     ----------
     message
-        One sentence: what, where, how to mend it. Terminal control characters are escaped.
+        One sentence: what is wrong, where, how to fix it. Terminal control characters are escaped.
     code
-        A short, stable identifier of the kind of fault.
+        Short, stable identifier of the fault.
     column
-        The column concerned, as the caller wrote it.
+        Column at fault, as the caller wrote it.
     row
-        The caller's row, counted from 0.
+        Row at fault in the caller's frame, from 0.
     param
-        The parameter or option concerned.
+        Parameter or option at fault.
     position
-        The character of the formula, counted from 0.
+        Character at fault in the formula, from 0.
 
     Examples
     --------
@@ -154,15 +157,15 @@ class DataError(ScalingError):
 
 
 class FormulaError(ScalingError):
-    """A formula that cannot be read, with the position of the character."""
+    """A formula that cannot be read; `position` is the character at fault."""
 
 
 class ParameterError(ScalingError):
-    """A parameter, bound, start or option outside what is legal."""
+    """An illegal parameter, bound, start or option."""
 
 
 class ConvergenceError(ScalingError):
-    """A fit that was needed and did not converge; `fit` is what there is of it."""
+    """A fit that was needed and did not converge; `fit` is how far it came."""
 
     def __init__(self, message: str = "", *, fit: Any = None, **where: Any) -> None:
         super().__init__(message, **where)
@@ -170,11 +173,11 @@ class ConvergenceError(ScalingError):
 
 
 class ResourceError(ScalingError):
-    """Work too large for the machine, or a resource out of reach."""
+    """Work that is too large for the machine, or a resource that cannot be reached."""
 
 
 class CheckpointError(ScalingError):
-    """A saved state that cannot be written, or read back; `result` is what was computed all the same."""
+    """A saved state that cannot be written or read back; `result` is what was computed nevertheless."""
 
     def __init__(self, message: str = "", *, result: Any = None, **where: Any) -> None:
         super().__init__(message, **where)
@@ -182,4 +185,4 @@ class CheckpointError(ScalingError):
 
 
 class InternalError(_Located, RuntimeError):
-    """A bug of ours: please report it with the message."""
+    """A bug in scaling_fast: please report it with the message."""

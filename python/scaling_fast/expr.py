@@ -1,4 +1,4 @@
-"""Fits as polars expressions: a struct a group, all groups in one call."""
+"""Fits as polars expressions: one struct per group, all groups in one call."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["fit"]
 
 
 GROUP = "(group)"
-"""The key of the fit underneath. Like "(weights)" no name of a formula, so that nothing clashes with it."""
+"""The key of the fit underneath; like "(weights)" it cannot be a name of a formula, so nothing clashes."""
 
 
 def fit(
@@ -34,10 +34,10 @@ def fit(
     sigma: str | pl.Expr | None = None,
     **options: Any,
 ) -> pl.Expr:
-    """Return an expression whose value is the fit of its rows: one struct a group.
+    """Return an expression whose value is the fit of its rows, one struct per group.
 
-    In `group_by(...).agg(...)` and `.over(...)` every group is a fit, all of them made in one call;
-    in `select` all rows are one. A fit that fails is a struct with its status, as in `Fit.table`.
+    In `group_by(...).agg(...)` and `.over(...)` every group is fitted, all in one call; in `select`
+    all rows are one group. A fit that fails is a struct with its status, as in `Fit.table`.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ def fit(
     law
         A `Law`, a name of the catalogue, or a formula.
     columns
-        Name in the law -> column or expression; a bare formula needs one entry a column, because an
-        expression does not know its frame.
+        Name in the law -> column or expression; a bare formula needs one entry per column, because
+        an expression does not know its frame.
     weights, sigma
         Columns or expressions, as in `scaling_fast.fit`.
     options
@@ -62,8 +62,8 @@ def fit(
     Raises
     ------
     ParameterError, FormulaError
-        A question that cannot be asked. What is wrong with the rows polars raises when it runs, as
-        its ComputeError with our sentence in it.
+        For an illegal argument. What is wrong with the rows is raised when polars runs, as its
+        ComputeError with the message of scaling_fast.
 
     Examples
     --------
@@ -77,39 +77,39 @@ def fit(
     ('a', 1.0, 2.0, 'converged')
     """
     law = with_params(as_law(law), options.get("params"))
-    for one in ("by", "seed"):
-        if one in options:
+    for option in ("by", "seed"):
+        if option in options:
             raise ParameterError(
-                f"{one} does not belong in an expression; group with group_by(...).agg or .over",
+                f"{option} does not belong in an expression; group with group_by(...).agg or .over",
                 code="option",
-                param=one,
+                param=option,
             )
     given = dict(columns or {})
     if law.columns is None and not given:
         raise ParameterError(
-            "an expression does not know its frame: say which names of the formula are columns with "
+            "an expression does not know its frame: name the columns of the formula with "
             'columns={"x": "x"}',
             code="columns",
             param="columns",
         )
     law = bound_law(law, given, {}, None)
     names = list(law.columns or ())
-    aim = law.target if law.target is not None else _called(target)
-    if aim in names:
-        aim = "(target)"
-    sources = {aim: _column(target, "target")}
-    sources |= {one: _column(given.get(one, one), one) for one in names}
-    for label, source in (("weights", weights), ("sigma", sigma)):
+    label = law.target if law.target is not None else _target_label(target)
+    if label in names:
+        label = "(target)"
+    sources = {label: _column(target, "target")}
+    sources |= {name: _column(given.get(name, name), name) for name in names}
+    for option, source in (("weights", weights), ("sigma", sigma)):
         if source is not None:
-            sources[f"({label})"] = _column(source, label)
-    asked = _Asked(law, aim, sources, options)
+            sources[f"({option})"] = _column(source, option)
+    fitter = _GroupFitter(law, label, sources, options)
     rows = pl.struct(*(source.alias(name) for name, source in sources.items()))
-    # A list a group, and all lists at once: one call of the solver for any number of groups.
-    return rows.implode().map_batches(asked, return_dtype=asked.dtype(), is_elementwise=True)
+    # One list per group, and all lists at once: one call of the solver for any number of groups.
+    return rows.implode().map_batches(fitter, return_dtype=fitter.dtype(), is_elementwise=True)
 
 
-def _called(target: Any) -> str:
-    """Return what messages call the target: its column, where it has one."""
+def _target_label(target: Any) -> str:
+    """Return what messages call the target: its column, if it has one."""
     return target if isinstance(target, str) else "(target)"
 
 
@@ -125,15 +125,17 @@ def _column(source: Any, name: str) -> pl.Expr:
     )
 
 
-class _Asked:
-    """The function under the expression: lists of rows in, a struct a list out."""
+class _GroupFitter:
+    """The function under the expression: lists of rows in, one struct per list out."""
 
     def __init__(
-        self, law: Law, aim: str, sources: Mapping[str, pl.Expr], options: dict[str, Any]
+        self, law: Law, target: str, sources: Mapping[str, pl.Expr], options: dict[str, Any]
     ) -> None:
         self._law, self._options = law, dict(options)
-        self._aim = None if law.target is not None else aim
-        self._options |= {one: f"({one})" for one in ("weights", "sigma") if f"({one})" in sources}
+        self._target = None if law.target is not None else target
+        self._options |= {
+            name: f"({name})" for name in ("weights", "sigma") if f"({name})" in sources
+        }
         self._fields = checked_fields(law, options)
 
     def dtype(self) -> pl.Struct:
@@ -150,12 +152,12 @@ class _Asked:
         found = fitting.fit(
             rows,
             self._law,
-            target=self._aim,
+            target=self._target,
             by=GROUP,
             **self._options,
         ).table
-        place: list[int | None] = [None] * len(lists)  # a group without a row has no fit
+        place: list[int | None] = [None] * len(lists)  # a group without rows has no fit
         for row, group in enumerate(found[GROUP].to_list()):
             place[group] = row
-        table = found.select(pl.col(one).cast(kind) for one, kind in self._fields.items())
+        table = found.select(pl.col(name).cast(kind) for name, kind in self._fields.items())
         return table.to_struct(lists.name).gather(pl.Series(place, dtype=pl.Int64))

@@ -1,7 +1,8 @@
-"""Findings: what came out of a check, with its severity, its evidence and what to do."""
+"""Findings: what a check found, how severe it is, and what to do; and how results print themselves."""
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,18 +13,18 @@ import numpy as np
 
 from scaling_fast.errors import ParameterError, quote
 
-__all__ = ["Finding", "Severity", "format_findings", "json_ready", "worst"]
+__all__ = ["Finding", "Severity", "SummaryRepr", "format_findings", "json_ready", "worst"]
 
 Severity = Literal["green", "amber", "red", "grey"]
 
-# A check that could not be made outranks a doubt and a pass, never a failure.
 PRECEDENCE: tuple[Severity, ...] = ("red", "grey", "amber", "green")
+"""Most severe first: a check that could not be made outranks a doubt, but never a failure."""
 
 
 def json_ready(value: Any) -> Any:
     """Return the value as JSON can hold it: NaN is null, infinities are the words inf and -inf."""
     if isinstance(value, Mapping):
-        return {str(key): json_ready(one) for key, one in value.items()}
+        return {str(key): json_ready(entry) for key, entry in value.items()}
     if isinstance(value, np.ndarray | np.generic):
         return json_ready(value.tolist())
     if isinstance(value, bool | int | str) or value is None:
@@ -33,28 +34,28 @@ def json_ready(value: Any) -> Any:
             return value
         return None if math.isnan(value) else ("inf" if value > 0 else "-inf")
     if isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes):
-        return [json_ready(one) for one in value]
+        return [json_ready(entry) for entry in value]
     return str(value)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One result of one check, ready for a report.
+    """What one check found, ready for a report.
 
     Attributes
     ----------
     code
         Short, stable identifier ("inexact_integers").
     check
-        The check it came from ("R2", "columns").
+        The check that found it ("R2", "columns").
     severity
-        "green", "amber", "red", or "grey" for what could not be assessed.
+        "green", "amber" or "red", or "grey" where nothing could be assessed.
     sentence
         What was found, in one sentence.
     statistic, threshold
-        The number found and the number it was held against, where there are such.
+        The number found and the threshold it was compared with, where there are any.
     evidence
-        Named values behind the sentence.
+        The values behind the sentence, by name.
     advice
         What to do about it.
 
@@ -116,7 +117,7 @@ class Finding:
 
 
 def worst(findings: Iterable[Finding]) -> Severity:
-    """Return the severity that decides: red before grey before amber before green.
+    """Return the most severe one: red before grey before amber before green.
 
     No findings at all is grey: nothing was assessed.
 
@@ -132,7 +133,14 @@ def worst(findings: Iterable[Finding]) -> Severity:
 
 
 def format_findings(findings: Iterable[Finding], width: int = 10) -> list[str]:
-    """Return lines of a summary: severity and sentence, and what to do below it.
+    """Return the lines of a summary: severity and sentence, and below them what to do.
+
+    Parameters
+    ----------
+    findings
+        The findings, in the order in which they are printed.
+    width
+        Characters of the column of severities.
 
     Examples
     --------
@@ -140,8 +148,27 @@ def format_findings(findings: Iterable[Finding], width: int = 10) -> list[str]:
     ['amber  6 rows', '       Add rows.']
     """
     lines = []
-    for one in findings:
-        lines.append(f"{one.severity:<{width}} {one.sentence}")
-        if one.advice:
-            lines.append(f"{'':<{width}} {one.advice}")
+    for finding in findings:
+        lines.append(f"{finding.severity:<{width}} {finding.sentence}")
+        if finding.advice:
+            lines.append(f"{'':<{width}} {finding.advice}")
     return lines
+
+
+class SummaryRepr:
+    """A result that prints its `summary()`: as text in a terminal, preformatted in a notebook.
+
+    A dataclass that inherits from it is declared with `repr=False`, or it would print its fields.
+    """
+
+    __slots__ = ()
+
+    def summary(self) -> str:
+        """Return what the result says as text."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>\n{self.summary()}"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.summary())}</pre>"

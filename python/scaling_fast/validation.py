@@ -9,22 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from scaling_fast.errors import ParameterError, ResourceError, quote
+from scaling_fast.errors import ParameterError, quote
 
 __all__ = [
-    "MOST_POINTS",
     "checked_failures",
     "checked_level",
     "checked_seed",
+    "finite_number",
+    "non_negative_number",
     "number",
     "number_between",
-    "number_of_points",
+    "positive_number",
     "whole_number",
 ]
 
 
-def whole_number(value: object, name: str, lowest: int) -> int:
-    """Return an int of at least `lowest`; booleans, text and fractions are refused by name.
+def whole_number(value: object, name: str, lowest: int, highest: int | None = None) -> int:
+    """Return an int between two limits, both included; booleans, text and fractions are refused.
 
     Raises
     ------
@@ -39,16 +40,127 @@ def whole_number(value: object, name: str, lowest: int) -> int:
             param=name,
         )
     try:
-        number = int(index(value))
+        whole = int(index(value))
     except TypeError as error:
         raise ParameterError(
             f"{name} must be one whole number, got {quote(value)}", code="not_whole", param=name
         ) from error
-    if number < lowest:
+    if whole < lowest:
         raise ParameterError(
-            f"{name} must be at least {lowest}, got `{number}`", code="too_small", param=name
+            f"{name} must be at least {lowest}, got `{whole}`", code="too_small", param=name
         )
-    return number
+    if highest is not None and whole > highest:
+        raise ParameterError(
+            f"{name} must be at most {highest if highest < 10_000 else f'{highest:,}'}, got {quote(value)}",
+            code="too_large",
+            param=name,
+        )
+    return whole
+
+
+def number(value: object, param: str, what: str = "") -> float:
+    """Return a float, which may be infinite; booleans, text and NaN are refused.
+
+    Parameters
+    ----------
+    value
+        The caller's value.
+    param
+        The parameter or option concerned.
+    what
+        What messages call it, where `param` does not say enough.
+
+    Raises
+    ------
+    ParameterError
+        For anything that is not a number, and a number too large for a double.
+    """
+    what = what or param
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+        raise ParameterError(
+            f"{what} must be a number, got {quote(value)} of type {type(value).__name__}",
+            code="not_a_number",
+            param=param,
+        )
+    try:
+        double = float(value)
+    except OverflowError as error:
+        raise ParameterError(  # without the number, which may have more digits than Python prints
+            f"{what} must be a number that a double can hold, below 1.8e308 in size",
+            code="overflow",
+            param=param,
+        ) from error
+    if math.isnan(double):
+        raise ParameterError(f"{what} must be a number, got `nan`", code="nan", param=param)
+    return double
+
+
+def finite_number(value: object, name: str) -> float:
+    """Return a float that is finite.
+
+    Raises
+    ------
+    ParameterError
+        For anything else.
+    """
+    double = number(value, name)
+    if not math.isfinite(double):
+        raise ParameterError(
+            f"{name} must be finite, got `{double:g}`", code="not_finite", param=name
+        )
+    return double
+
+
+def positive_number(value: object, name: str) -> float:
+    """Return a float that is positive and finite.
+
+    Raises
+    ------
+    ParameterError
+        For anything else.
+    """
+    double = number(value, name)
+    if not (math.isfinite(double) and double > 0.0):
+        raise ParameterError(
+            f"{name} must be positive and finite, got `{double:g}`", code="not_positive", param=name
+        )
+    return double
+
+
+def non_negative_number(value: object, name: str) -> float:
+    """Return a float from 0 that is finite.
+
+    Raises
+    ------
+    ParameterError
+        For anything else.
+    """
+    double = number(value, name)
+    if not (math.isfinite(double) and double >= 0.0):
+        raise ParameterError(
+            f"{name} must be finite and not negative, got `{double:g}`", code="negative", param=name
+        )
+    return double
+
+
+def number_between(value: Any, name: str, *, above: float = 0.0, below: float = math.inf) -> float:
+    """Return a float strictly between two limits; the message names them, whatever is wrong.
+
+    Raises
+    ------
+    ParameterError
+        For anything else.
+    """
+    try:
+        double = number(value, name)
+    except ParameterError:
+        double = math.nan
+    if not above < double < below:
+        limit = f"above {above:g}" if below == math.inf else f"between {above:g} and {below:g}"
+        raise ParameterError(
+            f"{name} must be a number {limit}, got {quote(value)}", code=name, param=name
+        )
+    return double
 
 
 def checked_seed(seed: object) -> int:
@@ -70,25 +182,28 @@ def checked_seed(seed: object) -> int:
 
 
 def checked_failures(share: object) -> float:
-    """Return a share of replicates that may be unusable, from 0 to 1.
+    """Return the share of replicates that may be unusable, from 0 to 1.
 
     Raises
     ------
     ParameterError
         For anything else.
     """
-    number = isinstance(share, int | float | np.floating | np.integer)
-    if not number or isinstance(share, bool) or not 0.0 <= share <= 1.0:  # type: ignore[operator]
+    try:
+        value = number(share, "max_failures")
+    except ParameterError:
+        value = math.nan
+    if not 0.0 <= value <= 1.0:
         raise ParameterError(
             f"max_failures must be a share between 0 and 1, got {quote(share)}",
             code="max_failures",
             param="max_failures",
         )
-    return float(share)  # type: ignore[arg-type]
+    return value
 
 
 def checked_level(level: object) -> float:
-    """Return a level between 0 and 1.
+    """Return a confidence level between 0 and 1.
 
     Raises
     ------
@@ -110,102 +225,8 @@ def checked_level(level: object) -> float:
         )
     if 0.5 + value / 2.0 == 1.0:
         raise ParameterError(
-            f"level is {quote(repr(value))}, which no double tells from 1 when it is halved; take 0.999999 "
-            "at most",
+            f"level is {quote(repr(value))}, too close to 1 for double precision; use at most 0.999999",
             code="level",
             param="level",
         )
     return value
-
-
-def number(value: object, param: str, what: str) -> float:
-    """Return a float; booleans, text and NaN are refused by name."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
-        raise ParameterError(
-            f"{what} must be a number, got {quote(value)} of type {type(value).__name__}",
-            code="not_a_number",
-            param=param,
-        )
-    try:
-        double = float(value)
-    except OverflowError as error:
-        raise ParameterError(  # without the number, which may have more digits than Python prints
-            f"{what} must be a number that a double can hold, below 1.8e308 in size",
-            code="overflow",
-            param=param,
-        ) from error
-    if math.isnan(double):
-        raise ParameterError(f"{what} must be a number, got `nan`", code="nan", param=param)
-    return double
-
-
-MOST_POINTS = 1_000_000
-"""Points of a curve that a recipe draws."""
-
-
-def number_between(value: Any, name: str, *, above: float = 0.0, below: float = math.inf) -> float:
-    """Return a number strictly between two limits.
-
-    Raises
-    ------
-    ParameterError
-        For anything else, naming the limits.
-    """
-    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    try:
-        legal = real and above < float(value) < below
-    except OverflowError:
-        legal = False
-    if not legal:
-        limit = f"above {above:g}" if below == math.inf else f"between {above:g} and {below:g}"
-        raise ParameterError(
-            f"{name} must be a number {limit}, got {quote(value)}", code=name, param=name
-        )
-    return float(value)
-
-
-def number_of_points(value: Any, lowest: int) -> int:
-    """Return how many points a curve has.
-
-    Raises
-    ------
-    ParameterError
-        For anything but a whole number of at least `lowest`.
-    ResourceError
-        For more than a million, before anything is computed.
-    """
-    points = whole_number(value, "points", lowest)
-    if points > MOST_POINTS:
-        raise ResourceError(
-            f"points must be at most {MOST_POINTS:,}, got {quote(points)}; more change no digit",
-            code="too_many",
-            param="points",
-        )
-    return points
-
-
-def number_field(loss: object, name: str) -> float:
-    """Return the field as a float; booleans, text and arrays are refused."""
-    value = getattr(loss, name)
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise ParameterError(
-            f"{name} must be a number, got {quote(value)} of type {type(value).__name__}",
-            code="not_a_number",
-            param=name,
-        )
-    try:
-        double = float(value)
-    except OverflowError:
-        double = math.inf  # refused as such
-    object.__setattr__(loss, name, double)
-    return double
-
-
-def positive_field(loss: object, name: str) -> None:
-    value = number_field(loss, name)
-    if not (math.isfinite(value) and value > 0):
-        raise ParameterError(
-            f"{name} must be positive and finite, got {quote(f'{value:g}')}",
-            code="not_positive",
-            param=name,
-        )

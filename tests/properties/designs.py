@@ -247,7 +247,7 @@ def precision_ptq(draw):
     by_data, by_size = draw(0.4, 0.6), draw(0.4, 0.6)
     scale = draw(3, 8) * 10 ** (8.2 * by_size - 10 * by_data)
     rounded = {"gamma_D": by_data, "gamma_N": by_size, "C_T": scale, "gamma_post": draw(0.8, 1.5)}
-    return truth | rounded | {f"C_{one}": draw(0.3, 0.9) for one in ("w", "a", "kv")}
+    return truth | rounded | {f"C_{mark}": draw(0.3, 0.9) for mark in ("w", "a", "kv")}
 
 
 def quantised(*post: float) -> Columns:
@@ -259,7 +259,7 @@ def quantised(*post: float) -> Columns:
     names = ["N", "D", "P_w", "P_a", "P_kv"] + (["P_post"] if post else [])
     for n, d, three in itertools.product(sizes(4, 3e7, 3e9), np.geomspace(1e9, 1e11, 4), varied):
         if post:
-            rows += [(n, d, *three, one) for one in post if one <= min(three)]
+            rows += [(n, d, *three, bits) for bits in post if bits <= min(three)]
         else:
             rows.append((n, d, *three))
     return dict(zip(names, np.array(rows).T, strict=True))
@@ -287,7 +287,7 @@ def schedules() -> Columns:
             gathered[i] = 0.999 * gathered[i - 1] + rate[i - 1] - rate[i]
         sums["S1"] += np.cumsum(rate)[kept].tolist()
         sums["S2"] += np.cumsum(gathered)[kept].tolist()
-    return {name: np.array(one) for name, one in sums.items()}
+    return {name: np.array(values) for name, values in sums.items()}
 
 
 def step_law_lr(draw):
@@ -322,7 +322,9 @@ def coverage_power(draw):
 def algorithmic_progress(draw):
     size = {"alpha_c": draw(0.7, 1.1), "alpha_year": draw(0.01, 0.04), "alpha_p": draw(0.05, 0.1)}
     data = {"beta_c": draw(0.6, 1), "beta_year": draw(0.01, 0.04), "beta_d": draw(0.03, 0.07)}
-    marks = {f"{term}_{one}": draw(0, 0.2) for term in ("alpha", "beta") for one in ("ptb", "wt2")}
+    marks = {
+        f"{term}_{mark}": draw(0, 0.2) for term in ("alpha", "beta") for mark in ("ptb", "wt2")
+    }
     return size | data | marks | {"t0": 2012.0, "N0": 1e6, "D0": 1e6}
 
 

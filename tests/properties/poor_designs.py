@@ -28,10 +28,10 @@ class Poor(NamedTuple):
 def where(law: str, keep: str, condition) -> Columns:
     """Return the rows of the identified design where a column meets a condition."""
     design = {
-        one: np.asarray(values, dtype=float) for one, values in IDENTIFIED[law].design.items()
+        name: np.asarray(values, dtype=float) for name, values in IDENTIFIED[law].design.items()
     }
     rows = condition(design[keep])
-    return {one: values[rows] for one, values in design.items()}
+    return {name: values[rows] for name, values in design.items()}
 
 
 def one_value(law: str, column: str) -> Columns:

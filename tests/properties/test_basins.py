@@ -57,11 +57,11 @@ def test_every_law_of_the_catalogue_is_shown():
 @pytest.mark.parametrize("name", IDENTIFIED)
 def test_the_designs_meet_the_needs_of_their_law_at_every_truth(name):
     law, design = sf.laws.get(name), IDENTIFIED[name].design
-    columns = {one: np.asarray(values, dtype=float) for one, values in design.items()}
+    columns = {name: np.asarray(values, dtype=float) for name, values in design.items()}
     rows = np.array([0, columns[law.columns[0]].size])
     assert law.needs
     for seed in range(50):
-        truth = {one: np.array([value]) for one, value in drawn(name, seed).items()}
+        truth = {param: np.array([value]) for param, value in drawn(name, seed).items()}
         for need in law.needs:
             assert measured(need, columns, rows, truth)[0] >= need.least, (seed, need)
 
@@ -83,10 +83,10 @@ def test_automatic_starts_end_no_higher_than_200(name, loss, noise):
 def around(law, truth, draw):
     """Return random starts around the truth, a decade to either side, within the bounds."""
     starts = {}
-    for one, value in truth.items():
-        param = law.params[one]
+    for name, value in truth.items():
+        param = law.params[name]
         if param.fixed is None:
-            starts[one] = np.clip(value * 10 ** draw(-1, 1, STARTS), param.lower, param.upper)
+            starts[name] = np.clip(value * 10 ** draw(-1, 1, STARTS), param.lower, param.upper)
     return starts
 
 
@@ -111,17 +111,17 @@ def families():
 
 
 def test_every_family_of_laws_has_a_poor_design():
-    shown = {one.law for one in POOR.values()}
+    shown = {design.law for design in POOR.values()}
     assert [family for family, names in families().items() if not names & shown] == []
 
 
-def format_findings(frame, law):
+def sentence_of(frame, law):
     """Return what a fit says of its parameters: the status, those open exactly, those named at all."""
     try:
         fit = sf.fit(frame, law, loss=sf.Squared())
     except sf.errors.DataError as error:
         # Where nothing at all is identified there is no fit.
-        gone = {one for one in law.params if f"'{one}'" in str(error)}
+        gone = {name for name in law.params if f"'{name}'" in str(error)}
         return error.code, gone, gone
     exactly, named = set(), set()
     for finding in fit.findings:
@@ -141,7 +141,7 @@ def test_a_poor_design_is_told_with_the_parameters_it_leaves_open(what):
         truth = drawn(poor.law, seed)
         design = poor.design(truth) if callable(poor.design) else poor.design
         frame = sf.datasets.simulate(law, truth, design, 0.002, seed=seed)
-        status, exactly, named = format_findings(frame, law)
+        status, exactly, named = sentence_of(frame, law)
         assert poor.open <= (exactly if poor.exactly else named), (seed, named)
         assert status == "not_identified" or not poor.exactly
 
@@ -150,8 +150,8 @@ def named(frame, known, **options):
     """Return the parameters that the fit says the rows do not determine."""
     fit = sf.fit(frame, known, loss=sf.Squared(), **options)
     assert fit.status == "not_identified"
-    [finding] = [one for one in fit.findings if one.code == "not_identified"]
-    return {one for one in fit.law.params if f"'{one}'" in finding.sentence}
+    [finding] = [finding for finding in fit.findings if finding.code == "not_identified"]
+    return {name for name in fit.law.params if f"'{name}'" in finding.sentence}
 
 
 def test_one_size_does_not_identify_the_term_of_the_size():

@@ -59,7 +59,7 @@ class Problem:
     def fit(self, frame=None, **options):
         given = {"loss": self.loss, "residual": self.residual} | options
         frame = self.frame if frame is None else frame
-        columns = {one: one for one in LAWS[self.law][1]}
+        columns = {name: name for name in LAWS[self.law][1]}
         return sf.fit(frame, given.pop("law", self.formula), **{"columns": columns} | given)
 
 
@@ -418,8 +418,8 @@ def test_p23_repeated_rows_narrow_an_interval(law, residual, k):
         return ends["upper"][0] - ends["lower"][0]
 
     ratios = [
-        width(one, pl.concat([one.frame] * k)) / width(one, one.frame)
-        for one in (problem(law, seed, sf.Squared(), residual) for seed in range(30))
+        width(tried, pl.concat([tried.frame] * k)) / width(tried, tried.frame)
+        for tried in (problem(law, seed, sf.Squared(), residual) for seed in range(30))
     ]
     assert 0.8 < np.exp(np.mean(np.log(ratios))) * np.sqrt(k) < 1.1
 

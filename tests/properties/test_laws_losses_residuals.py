@@ -30,7 +30,7 @@ many = settings(
 
 
 def positive(formula, columns, *names):
-    return sf.Law(formula, columns=columns, params={one: sf.Param(lower=0) for one in names})
+    return sf.Law(formula, columns=columns, params={name: sf.Param(lower=0) for name in names})
 
 
 LAWS = {
@@ -70,7 +70,7 @@ SPANS = {
 
 
 def on_line(name, draw):
-    truth = {one: draw(*span) for one, span in SPANS[name].items()}
+    truth = {param: draw(*span) for param, span in SPANS[name].items()}
     return {"x": np.geomspace(3, 3e5, 48)}, truth
 
 
@@ -105,7 +105,12 @@ class Asked:
 
 
 # Kaplan's law is one of nats: it has no amplitude by which it could become a share.
-PAIRS = [(name, one) for name in LAWS for one in RESIDUALS if (name, one) != ("kaplan", "logit")]
+PAIRS = [
+    (name, residual)
+    for name in LAWS
+    for residual in RESIDUALS
+    if (name, residual) != ("kaplan", "logit")
+]
 QUESTIONS = st.builds(
     lambda pair, seed, loss: Asked(pair[0], seed, loss, pair[1]),
     st.sampled_from(PAIRS),

@@ -178,13 +178,13 @@ def test_scipys_own_bootstrap_agrees(fixture, replicates, left_out, method):
     known = {tuple(row): values for row, values in zip(fixture["index"], replicates, strict=True)}
     known[tuple(range(20))] = np.array(fixture["theta_hat"])
     for place in range(20):
-        known[tuple(one for one in range(20) if one != place)] = left_out[place]
+        known[tuple(row for row in range(20) if row != place)] = left_out[place]
 
     for place, name in enumerate(NAMES):
 
         def statistic(rows, place=place, axis=-1):
             looked_up = [
-                known[tuple(one)][place] for one in rows.reshape(-1, rows.shape[-1]).tolist()
+                known[tuple(drawn)][place] for drawn in rows.reshape(-1, rows.shape[-1]).tolist()
             ]
             return np.array(looked_up).reshape(rows.shape[:-1])
 
@@ -261,7 +261,8 @@ def kinked(chinchilla):
     runs, columns = chinchilla.request.table.frame, {"N": "params", "D": "tokens"}
     losses = {"1e-4": sf.Huber(1e-4), "1e-5": sf.Huber(1e-5), "absolute": sf.Absolute()}
     return {
-        name: sf.fit(runs, "chinchilla", columns=columns, loss=one) for name, one in losses.items()
+        name: sf.fit(runs, "chinchilla", columns=columns, loss=loss)
+        for name, loss in losses.items()
     }
 
 

@@ -63,7 +63,7 @@ def test_the_three_approaches_on_the_240_runs_of_hoffmann(reference):
         assert row["lower"] < said[1]
         assert row["upper"] > said[0]
     assert found.disagreement.filter(quantity="a")["z"].abs().max() < 1.96
-    codes = {one.code for one in found.findings}
+    codes = {finding.code for finding in found.findings}
     assert {"budget_few_sizes", "unequal_budgets", "bias_on_surface", "winners_curse"} <= codes
     used = found.budgets.filter(approach=2)["status"].value_counts()
     assert dict(used.iter_rows()) == {"used": 22, "few_sizes": 11, "no_minimum": 3}

@@ -74,9 +74,9 @@ def test_never_above_the_converged_objective(fitted, row, subset, bare, delta):
 def test_the_two_tables_are_of_the_same_fits(reference, row):
     table = pl.read_csv(reference("gemstone_published_fits.csv")).filter(law="n_d")
     seen = 0
-    for one in table.iter_rows(named=True):
-        known = row(one["subset"], bool(one["no_embeds"]), one["delta"])
-        assert known["published_loss"] == pytest.approx(one["published_huber_sum"], rel=1e-9)
+    for entry in table.iter_rows(named=True):
+        known = row(entry["subset"], bool(entry["no_embeds"]), entry["delta"])
+        assert known["published_loss"] == pytest.approx(entry["published_huber_sum"], rel=1e-9)
         seen += 1
     assert seen == len(FITS)
 
@@ -109,7 +109,7 @@ def test_a_published_point_that_is_no_optimum_is_found(
     claim.write_text(CLAIM.format(size="params_no_embed" if bare else "params", **known))
     runs = pl.read_csv(reference("gemstone_points.csv")).filter(pl.col("subset") == subset)
     audit = sf.audit(claim, data=runs, n=50)
-    [finding] = [one for one in audit.findings if one.code == "R1.objective_gap"]
+    [finding] = [finding for finding in audit.findings if finding.code == "R1.objective_gap"]
     gap = fit.objective_at(published(known)) / fit.objective - 1
     assert finding.statistic == pytest.approx(gap, abs=1e-13)
     # The table's own rel_gain is that of the printed objective, which has ten places.

@@ -40,8 +40,8 @@ RHO = {
 """Losses scipy's least_squares lacks, written out as their docstrings define them."""
 
 EVERY = {
-    **{name: one[0] for name, one in SCIPY.items()},
-    **{name: one[0] for name, one in RHO.items()},
+    **{name: case[0] for name, case in SCIPY.items()},
+    **{name: case[0] for name, case in RHO.items()},
 }
 
 
@@ -175,7 +175,7 @@ def test_pinball_at_one_half_is_half_the_absolute_loss():
     x, y = design("log")
     whole = sf.fit({"x": x, "y": y}, FORMULA, target="y", loss=sf.Pinball(0.5))
     assert 2 * whole.objective == pytest.approx(half.objective, rel=1e-12)
-    assert [whole.params[one] for one in NAMES] == pytest.approx(
+    assert [whole.params[name] for name in NAMES] == pytest.approx(
         list(half.params.values()), rel=1e-9
     )
 

@@ -58,10 +58,10 @@ def strd(reference):
 def digits(got, expected):
     """Correct digits of the worst number: NIST's log relative error, at most 15."""
     worst = 15.0
-    for one, text in zip(got, expected, strict=True):
+    for number, text in zip(got, expected, strict=True):
         certain = float(text)
-        if one != certain:
-            error = abs(one - certain) / abs(certain)
+        if number != certain:
+            error = abs(number - certain) / abs(certain)
             worst = min(worst, -math.log10(error) if math.isfinite(error) and error > 0 else -15.0)
     return worst
 
@@ -79,13 +79,15 @@ def solved(reference):
 
 
 def parameter_digits(problem, fit):
-    return digits([fit.params[one] for one in problem["parameters"]], problem["polished_20digits"])
+    return digits(
+        [fit.params[name] for name in problem["parameters"]], problem["polished_20digits"]
+    )
 
 
 def deviation_digits(problem, fit):
     cov = fit.cov()
     variance = dict(zip(cov["parameter"], np.diag(cov.drop("parameter").to_numpy()), strict=True))
-    got = [math.sqrt(variance[one]) for one in problem["parameters"]]
+    got = [math.sqrt(variance[name]) for name in problem["parameters"]]
     return digits(got, problem["polished_sd_20digits"])
 
 
@@ -128,7 +130,7 @@ def test_the_units_of_columns_change_no_digit_or_the_status_says_so(strd, name, 
 def test_starts_half_a_decade_away_end_at_an_optimum_or_say_so(strd, name):
     """Never a false `converged`: what is called so has a zero gradient, and none is below the certified sum."""
     problem = strd[name]
-    certified = [float(one) for one in problem["polished_20digits"]]
+    certified = [float(number) for number in problem["polished_20digits"]]
     draws = np.random.default_rng([1, *name.encode()])
     outcomes = []
     for which in (1, 2):

@@ -44,7 +44,7 @@ class Certified:
 
 
 def numbers(text):
-    return np.array([float(one) for one in text.split()])
+    return np.array([float(number) for number in text.split()])
 
 
 EIGHT = {

@@ -76,10 +76,10 @@ def test_a_given_start_reaches_the_published_numbers(cases, name):
     assert fit.converged
     # no published optimum lies below ours, by more than the rounding of a perfect fit
     assert fit.objective <= case["scipy_verified"]["cost"] * (1 + 1e-8) + 1e-25
-    for one, value in zip(case["params"], expected.get("params", ()), strict=False):
+    for param, value in zip(case["params"], expected.get("params", ()), strict=False):
         if value is not None:
             tolerance = {"rel": case["rtol"] or 0, "abs": case.get("atol", 0)}
-            assert fit.params[one] == pytest.approx(value, **tolerance)
+            assert fit.params[param] == pytest.approx(value, **tolerance)
     if "rss" in expected:
         assert 2 * fit.objective == pytest.approx(
             expected["rss"], rel=1e-9, abs=case.get("rss_atol", 0)
@@ -88,7 +88,7 @@ def test_a_given_start_reaches_the_published_numbers(cases, name):
         assert fit.objective == pytest.approx(expected["cost"], rel=1e-9)
     if "cov" in expected or "se" in expected:
         cov = fit.cov(noise="given" if case.get("absolute_sigma") else "estimated")
-        order = [cov["parameter"].to_list().index(one) for one in case["params"]]
+        order = [cov["parameter"].to_list().index(name) for name in case["params"]]
         matrix = cov.drop("parameter").to_numpy()[np.ix_(order, order)]
         if "cov" in expected:
             assert matrix == pytest.approx(np.array(expected["cov"]), abs=case["atol"])
@@ -128,7 +128,7 @@ def test_a_start_on_a_bound_of_a_law_with_a_ridge(cases, name):
     fit = ask(cases[name])
     assert fit.status == "not_identified"
     assert fit.objective == pytest.approx(cases[name]["scipy_verified"]["cost"], rel=1e-9)
-    assert any("A" in one.sentence and "x0" in one.sentence for one in fit.findings)
+    assert any("A" in finding.sentence and "x0" in finding.sentence for finding in fit.findings)
 
 
 def test_huber_in_units_of_the_mad_is_nlrob(cases):
@@ -143,7 +143,7 @@ def test_huber_in_units_of_the_mad_is_nlrob(cases):
         residual="raw",
         starts=dict(zip(case["params"], case["start"], strict=True)),
     )
-    got = [fit.params[one] for one in case["params"]]
+    got = [fit.params[name] for name in case["params"]]
     assert got == pytest.approx(case["expect"]["fully_converged"], rel=case["rtol"])
     assert fit.scale == pytest.approx(case["expect"]["scale"], rel=2e-5)
     assert fit.scale == pytest.approx(1.4826 * np.median(np.abs(fit.residuals())), rel=1e-9)
@@ -202,7 +202,7 @@ ERRORS = {
 }
 
 
-@pytest.mark.parametrize("name", [one for one, case in ERRORS.items() if case[3]])
+@pytest.mark.parametrize("name", [key for key, case in ERRORS.items() if case[3]])
 def test_a_question_that_cannot_be_asked(cases, name):
     formula, frame, options, kind, words = ERRORS[name]
     assert cases[name]["expect"].startswith("typed error")
@@ -219,7 +219,7 @@ def test_a_parameter_without_effect_is_named(cases):
     """warn_flat_param: b is not identified, and its standard error is no finite number."""
     fit = linear(*ERRORS["warn_flat_param"][:2])
     assert fit.status == "not_identified"
-    assert any("`['b']`" in one.sentence for one in fit.findings)
+    assert any("`['b']`" in finding.sentence for finding in fit.findings)
     assert not np.isfinite(fit.cov()["b"].to_numpy()).any()
 
 

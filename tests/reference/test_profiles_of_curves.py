@@ -25,8 +25,8 @@ def test_ends_are_those_of_the_lowest_basin(reference, task, law):
             if math.isfinite(end):
                 params = {name: sf.Param(fixed=end)}
                 held = sf.fit(curve, law, columns=COLUMNS, loss=sf.Squared(), params=params)
-                freedom = fit.n - sum(fit._moves(one) for one in fit.law.params)
+                freedom = fit.n - sum(fit._moves(name) for name in fit.law.params)
                 statistic = (held.objective / fit.objective - 1.0) * freedom
                 assert statistic >= found.threshold * (1.0 - 1e-3)
             else:
-                assert [one for one in found.findings if one.code == "open_end"]
+                assert [finding for finding in found.findings if finding.code == "open_end"]

@@ -1,4 +1,4 @@
-"""How far apart several approaches are, from draws they have in common."""
+"""Estimates of several approaches and the differences between them, from common draws."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["NUMBERS", "differences", "estimates", "findings_of", "quantity_of"]
+__all__ = ["LINE_COLUMNS", "agreement_findings", "differences", "estimates", "line_quantity"]
 
-NUMBERS = ("a", "ln_n0", "b", "ln_d0")
-"""N* = exp(ln_n0) C^a and D* = exp(ln_d0) C^b, columns of the draws."""
+LINE_COLUMNS = ("a", "ln_n0", "b", "ln_d0")
+"""The columns of the draws: N* = exp(ln_n0) C^a and D* = exp(ln_d0) C^b."""
 
 DISAGREEMENT = 1.96
-"""|z| from which two approaches disagree: the normal quantile of 5 %, two-sided."""
+"""|z| above which two approaches disagree: the two-sided normal quantile of 5 %."""
 
 
-def findings_of(
+def agreement_findings(
     good: Sequence[NDArray[np.bool_]], disagreement: pl.DataFrame
 ) -> tuple[Finding, ...]:
-    """Return the replicates that failed and the approaches that disagree as findings."""
+    """Return findings about replicates that failed and approaches that disagree."""
     return (*_failed(good), *_disagreements(disagreement))
 
 
 def _quantities(wanted: Sequence[float]) -> list[tuple[str, float | None]]:
     stars: list[tuple[str, float | None]] = [
-        (name, one) for one in wanted for name in ("n_star", "d_star")
+        (name, flops) for flops in wanted for name in ("n_star", "d_star")
     ]
     return [("a", None), ("b", None), *stars]
 
 
-def quantity_of(numbers: NDArray[np.float64], quantity: str, flops: float | None) -> Any:
-    """Return a quantity of a, ln_n0, b, ln_d0: the logarithm of N* and D*."""
-    place = NUMBERS.index({"a": "a", "b": "b", "n_star": "a", "d_star": "b"}[quantity])
+def line_quantity(lines: NDArray[np.float64], quantity: str, flops: float | None) -> Any:
+    """Return an exponent of lines (a, ln_n0, b, ln_d0), or the logarithm of N* or D* at a budget."""
+    place = LINE_COLUMNS.index({"a": "a", "b": "b", "n_star": "a", "d_star": "b"}[quantity])
     if flops is None:
-        return numbers[..., place]
-    return numbers[..., place + 1] + numbers[..., place] * math.log(flops)
+        return lines[..., place]
+    return lines[..., place + 1] + lines[..., place] * math.log(flops)
 
 
 def _spread(values: NDArray[np.float64], good: NDArray[np.bool_], level: float) -> list[float]:
-    """Return error and percentile ends; NaN with too many unusable replicates."""
+    """Return standard error and percentile interval; NaN where too many replicates are unusable."""
     if good.sum() < 2 or (~good).sum() > MOST_FAILURES * good.size:
         return [math.nan] * 3
     tail = (1.0 - level) / 2.0
@@ -70,23 +70,24 @@ def estimates(
     Parameters
     ----------
     points
-        NUMBERS of each approach on the rows themselves, shape (approaches, 4).
+        LINE_COLUMNS of each approach on the rows themselves, shape (approaches, 4).
     values, good
-        NUMBERS of each replicate, shape (replicates, 4), and which replicates are usable.
+        For each approach the LINE_COLUMNS of each replicate, shape (replicates, 4), and which
+        replicates are usable.
     wanted
-        FLOP at which N* and D* are wanted.
+        Budgets in FLOP at which N* and D* are wanted.
     level
-        Of the percentile intervals.
+        Confidence level of the percentile intervals, between 0 and 1.
     """
     rows = []
     for place in range(len(points)):
         for quantity, flops in _quantities(wanted):
             error, lower, upper = _spread(
-                quantity_of(values[place], quantity, flops), good[place], level
+                line_quantity(values[place], quantity, flops), good[place], level
             )
-            estimate = float(quantity_of(points[place], quantity, flops))
+            estimate = float(line_quantity(points[place], quantity, flops))
             if flops is not None:
-                estimate, lower, upper = (exp(one) for one in (estimate, lower, upper))
+                estimate, lower, upper = (exp(end) for end in (estimate, lower, upper))
             rows.append((place + 1, quantity, flops, estimate, error, lower, upper))
     schema = {
         "approach": pl.Int64,
@@ -106,19 +107,20 @@ def differences(
 ) -> pl.DataFrame:
     """Return quantity, flops, first, second, difference, error, covariance, lower, upper, z.
 
-    Only replicates that are usable for both approaches count. The parameters are those of `estimates`.
+    Only replicates that are usable in both approaches count. The parameters are those of `estimates`.
     """
     rows = []
     for quantity, flops in _quantities(wanted):
         for i, j in itertools.combinations(range(len(points)), 2):
-            one, two = (quantity_of(values[k], quantity, flops) for k in (i, j))
+            first, second = (line_quantity(values[k], quantity, flops) for k in (i, j))
             both = good[i] & good[j]
             difference = float(
-                quantity_of(points[i], quantity, flops) - quantity_of(points[j], quantity, flops)
+                line_quantity(points[i], quantity, flops)
+                - line_quantity(points[j], quantity, flops)
             )
-            error, lower, upper = _spread(one - two, both, level)
+            error, lower, upper = _spread(first - second, both, level)
             covariance = (
-                math.nan if math.isnan(error) else float(np.cov(one[both], two[both])[0, 1])
+                math.nan if math.isnan(error) else float(np.cov(first[both], second[both])[0, 1])
             )
             z = difference / error if error > 0 else math.nan
             rows.append(
@@ -136,20 +138,21 @@ def differences(
 
 def _failed(good: Sequence[NDArray[np.bool_]]) -> tuple[Finding, ...]:
     found = []
-    for place, one in enumerate(good):
-        failed = int((~one).sum())
+    for place, usable in enumerate(good):
+        failed = int((~usable).sum())
         if failed:
-            share = failed / one.size
+            share = failed / usable.size
             found.append(
                 Finding(
                     "failures",
                     f"approach {place + 1}",
                     "red" if share > MOST_FAILURES else "amber",
-                    f"approach {place + 1}: {failed} of {one.size} replicates are unusable"
+                    f"approach {place + 1}: {failed} of {usable.size} replicates are unusable"
                     + (", so it has no interval" if share > MOST_FAILURES else ""),
                     statistic=share,
                     threshold=MOST_FAILURES,
-                    advice="See `.failures`; more runs at each budget, or fewer and wider budgets.",
+                    advice="See `.failures`; train more models at each budget, or take fewer, wider "
+                    "budgets.",
                 )
             )
     return tuple(found)
@@ -167,8 +170,8 @@ def _disagreements(table: pl.DataFrame) -> tuple[Finding, ...]:
             statistic=row["z"],
             threshold=DISAGREEMENT,
             evidence={"difference": row["difference"], "error": row["error"]},
-            advice="Look at the known biases above first; a surface of another form is the other "
-            "explanation.",
+            advice="Look first at the known biases among these findings; the other explanation is a "
+            "surface of another form.",
         )
         for row in exponents.iter_rows(named=True)
         if abs(row["z"]) > DISAGREEMENT

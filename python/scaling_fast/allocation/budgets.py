@@ -1,39 +1,40 @@
-"""Runs sorted into compute budgets: what approaches 1 and 2 start from."""
+"""Runs sorted into compute budgets, the input of approaches 1 and 2."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import DataError, ParameterError, quote, suggestion
+from scaling_fast.errors import ParameterError, quote
 from scaling_fast.findings import Finding
 from scaling_fast.frames import read, require
-from scaling_fast.frames.values import rows_of
+from scaling_fast.frames.reading import checked_columns
 from scaling_fast.validation import number_between
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
 __all__ = ["FEWEST_SIZES", "FLOPS_PER_TOKEN", "Runs", "read_runs"]
 
 FLOPS_PER_TOKEN = 6.0
-"""Training FLOP a parameter and token: forward 2, backward 4 (Kaplan et al. 2020)."""
+"""Training FLOP per parameter and token: forward 2, backward 4 (Kaplan et al. 2020)."""
 
 FEWEST_SIZES = 3
-"""Different sizes that fix a parabola."""
+"""Different sizes that determine a parabola."""
 
 SAME_SIZE = 2
-"""Decimals of ln N up to which two sizes are one: digitised figures scatter by less."""
+"""Decimals of ln N to which sizes are rounded before they are compared: digitised figures scatter by less."""
 
 WIDEST = 10.0
-"""Decades: a width above it is FLOP, not decades."""
+"""Decades: a larger width was meant in FLOP."""
 
 CONVENTION_TOLERANCE = 0.05
-"""How far ln(C / 6ND) may lie from 0 before another way of counting is meant."""
+"""Largest |ln(C / 6ND)| at which compute still counts as 6 N D."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,19 +44,19 @@ class Runs:
     Attributes
     ----------
     ln_n, ln_d, ln_c, loss
-        ln parameters, ln tokens, ln FLOP and the loss itself, shape (rows,).
+        Logarithms of parameters, tokens and FLOP, and the loss itself, shape (rows,).
     budget
         The budget of each run, 0 to budgets - 1 in ascending order of FLOP.
     ln_budget
         The mean of ln C over the runs of each budget, shape (budgets,).
     size
-        Which size a run is: ln N to two decimals, as whole numbers.
+        ln N of each run to two decimals, as a whole number.
     order
-        The caller's row of each run.
+        The row of each run in the caller's frame.
     frame
         The caller's frame.
     findings
-        What is worth knowing about how compute was counted.
+        Warnings about how compute was counted.
     """
 
     ln_n: NDArray[np.float64]
@@ -99,74 +100,70 @@ def read_runs(
     Parameters
     ----------
     frame
-        Any frame: a row a run.
+        Any frame, one row per run.
     columns
         {"N": parameters, "D": tokens}, columns of the frame or polars expressions.
     target
         The loss.
     flops
-        Column or expression of the training FLOP; 6 N D without.
+        Column or expression of the training FLOP; 6 N D if None.
     budget
-        Column whose equal values make a budget. Without, runs whose log10 FLOP round to the same
-        multiple of `width` do.
+        Column whose equal values make a budget; if None, runs whose log10 FLOP round to the same
+        multiple of `width` make one.
     width
-        Decades.
+        Width of a budget in decades, above 0 and below 10.
 
     Raises
     ------
     DataError, ParameterError
-        For columns that are missing or hold what has no logarithm, or a width that is not positive.
+        For columns that are missing or hold values without a logarithm, or a width out of range.
     """
     width = number_between(width, "width", below=WIDEST)
-    if columns is not None and not isinstance(columns, Mapping):
-        raise ParameterError(
-            f'columns must be a mapping such as {{"N": "params"}}, got {quote(columns)}',
-            code="columns",
-            param="columns",
-        )
-    for one in columns or {}:
-        if one not in ("N", "D", target):
+    for name in checked_columns(columns):
+        if name not in ("N", "D", target):
             raise ParameterError(
-                f"columns names {quote(one)}; an approach knows `N` (parameters) and `D` (tokens), "
+                f"columns names {quote(name)}; an approach knows `N` (parameters) and `D` (tokens), "
                 "and takes the compute as flops=",
                 code="unknown_name",
                 param="columns",
             )
-    mapped = dict(columns or {})
-    names = ["N", "D"]
-    if flops is not None:
-        names.append("C")
-        mapped["C"] = flops
     extra = [] if budget is None else [budget]
+    mapped = dict(columns or {}) | ({} if flops is None else {"C": flops})
+    names = ["N", "D"] if flops is None else ["N", "D", "C"]
     table = read(frame, names=names, target=target, columns=mapped, extra=extra)
     reason = "an approach takes its logarithm"
-    require(table, [(one, "positive", reason) for one in names], "log")
+    require(table, [(name, "positive", reason) for name in names], "log")
     ln_n, ln_d = np.log(table.arrays["N"]), np.log(table.arrays["D"])
-    ln_c = ln_n + ln_d + np.log(FLOPS_PER_TOKEN)
-    if flops is not None:
-        ln_c = np.log(table.arrays["C"])
+    ln_c = np.log(table.arrays["C"]) if flops is not None else ln_n + ln_d + np.log(FLOPS_PER_TOKEN)
     if budget is None:
         key = pl.Series(np.round(ln_c / np.log(10.0) / width).astype(np.int64))
     else:
         key = table.extra[budget].alias("key")
-    places = key.rank("dense").to_numpy().astype(np.int64) - 1
-    counts = np.bincount(places)
-    means = np.bincount(places, ln_c) / counts
-    ascending = np.argsort(means, kind="stable")
-    rank = np.empty_like(ascending)
-    rank[ascending] = np.arange(len(ascending))
+    place, ln_budget = _ascending(key, ln_c)
     return Runs(
         ln_n=ln_n,
         ln_d=ln_d,
         ln_c=ln_c,
         loss=np.array(table.target),
-        budget=rank[places],
-        ln_budget=means[ascending],
+        budget=place,
+        ln_budget=ln_budget,
         size=np.round(ln_n * 10**SAME_SIZE).astype(np.int64),
         order=np.array(table.order),
         frame=table.frame,
         findings=table.findings + _convention(ln_c - ln_n - ln_d),
     )
+
+
+def _ascending(
+    key: pl.Series, ln_c: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the budget of each run, numbered by its mean ln C, and those means."""
+    places = key.rank("dense").to_numpy().astype(np.int64) - 1
+    means = np.bincount(places, ln_c) / np.bincount(places)
+    ascending = np.argsort(means, kind="stable")
+    rank = np.empty_like(ascending)
+    rank[ascending] = np.arange(len(ascending))
+    return rank[places], means[ascending]
 
 
 def _convention(ln_rate: NDArray[np.float64]) -> tuple[Finding, ...]:
@@ -185,31 +182,7 @@ def _convention(ln_rate: NDArray[np.float64]) -> tuple[Finding, ...]:
             statistic=float(away.max()),
             threshold=CONVENTION_TOLERANCE,
             evidence={"runs": count, "median_rate": rate},
-            advice="Say which parameters and which operations were counted; exponents of one "
-            "convention do not compare with those of another.",
+            advice="Say which parameters and which operations were counted; exponents under one "
+            "convention cannot be compared with those under another.",
         ),
     )
-
-
-def cluster_places(
-    frame: pl.DataFrame, order: NDArray[np.int64], by: tuple[str, ...]
-) -> NDArray[np.int64]:
-    """Return the cluster of each run, numbered from 0 in the order of its key."""
-    for one in by:
-        if one not in frame.columns:
-            raise DataError(
-                f"column {quote(one)} not found{suggestion(one, frame.columns, kind='columns')}",
-                code="missing_column",
-                column=one,
-            )
-    keys = [rows_of(frame[one], order).alias(f"k{j}") for j, one in enumerate(by)]
-    for name, values in zip(by, keys, strict=True):
-        if values.null_count():
-            raise DataError(
-                f"column {quote(name)} holds a null, which belongs to no cluster",
-                code="null",
-                column=name,
-            )
-    key = pl.struct(one.name for one in keys).rank("dense")
-    ranks = pl.DataFrame(keys).select(key).to_series().to_numpy()
-    return ranks.astype(np.int64) - 1

@@ -1,4 +1,4 @@
-"""Common draws: how often each run is in each replicate, the same for every pipeline."""
+"""Common draws: how often each run is in each replicate, the same for all three approaches."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaling_fast.allocation.budgets import cluster_places
+from scaling_fast._core import Purpose
 from scaling_fast.errors import DataError, ParameterError, quote
+from scaling_fast.frames.clusters import cluster_columns, numbered_clusters
 from scaling_fast.resampling.schemes import Clusters, Indices, Pairs
 from scaling_fast.runtime.resources import require_memory
+from scaling_fast.runtime.streams import philox
 from scaling_fast.validation import whole_number
 
 if TYPE_CHECKING:
@@ -19,8 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["row_counts"]
 
-PURPOSE_ROWS = 1
-"""The second word of the generator's key where rows are drawn, as in the core."""
+DEFAULT_N = 1000
+"""Replicates unless the caller says how many."""
+
+DOUBLES_A_ROW = 4
+"""Arrays of doubles or row numbers that exist at once."""
 
 
 def row_counts(runs: Runs, scheme: Any, *, n: int | None, seed: int) -> NDArray[np.float64]:
@@ -29,25 +34,25 @@ def row_counts(runs: Runs, scheme: Any, *, n: int | None, seed: int) -> NDArray[
     Replicate i is replicate i of `scaling_fast.bootstrap` with the same scheme and seed: numpy's
     Philox with the key (seed, 1) and the counter (0, 0, i, 0).
 
+    Parameters
+    ----------
+    runs
+        The runs, sorted into budgets.
+    scheme
+        `Pairs()`, `Clusters(column)` or `Indices(array)`.
+    n
+        Number of replicates, from 2; 1,000 if None, or as many as `Indices` holds.
+    seed
+        From 0, below 2**64.
+
     Raises
     ------
     ParameterError
-        For a scheme whose replicates are no sets of runs: the best run of a budget is the same
+        For a scheme whose replicates are not sets of runs: the best run of a budget is the same
         whatever the weights are.
     """
     if isinstance(scheme, Indices):
-        places = np.asarray(scheme.array)
-        if n is not None and n != len(places):
-            raise ParameterError(
-                f"n={quote(n)} conflicts with {scheme!r}; leave n out", code="n", param="n"
-            )
-        if int(places.max()) >= runs.rows:
-            raise ParameterError(
-                f"Indices holds row {int(places.max())}, and the frame has {runs.rows} rows",
-                code="index",
-                param="scheme",
-            )
-        return _counted(places, runs.rows)
+        return _counts_of_indices(scheme, runs.rows, n)
     if not isinstance(scheme, Pairs | Clusters):
         raise ParameterError(
             f"the joint bootstrap draws whole runs: scheme must be Pairs(), Clusters(column) or "
@@ -55,32 +60,48 @@ def row_counts(runs: Runs, scheme: Any, *, n: int | None, seed: int) -> NDArray[
             code="scheme",
             param="scheme",
         )
-    count = whole_number(1000 if n is None else n, "n", 2)
-    require_memory(f"{count:,} replicates of {runs.rows:,} rows", 4 * 8 * count * runs.rows)
+    count = whole_number(DEFAULT_N if n is None else n, "n", 2)
+    size = np.dtype(np.float64).itemsize
+    require_memory(
+        f"{count:,} replicates of {runs.rows:,} rows", DOUBLES_A_ROW * size * count * runs.rows
+    )
     if isinstance(scheme, Pairs):
-        return _counted(_drawn(count, runs.rows, seed), runs.rows)
-    by = scheme.by if isinstance(scheme.by, tuple) else (str(scheme.by),)
-    cluster = cluster_places(runs.frame, runs.order, by)
-    several = int(cluster.max()) + 1
-    if several < 2:
+        return _counts(_draws(count, runs.rows, seed), runs.rows)
+    cluster = numbered_clusters(runs.frame, runs.order, cluster_columns(scheme.by, "by"))
+    clusters = int(cluster.max()) + 1
+    if clusters < 2:
         raise DataError(
             f"{scheme!r} has one cluster only, so there is nothing to resample", code="one_cluster"
         )
-    return _counted(_drawn(count, several, seed), several)[:, cluster]
+    return _counts(_draws(count, clusters, seed), clusters)[:, cluster]
 
 
-def _drawn(count: int, among: int, seed: int) -> NDArray[np.int64]:
-    """Return which of `among` are in each replicate, as many as there are, with repetition."""
-    out = np.empty((count, among), dtype=np.int64)
-    key = np.array([seed, PURPOSE_ROWS], dtype=np.uint64)
+def _counts_of_indices(scheme: Indices, rows: int, n: int | None) -> NDArray[np.float64]:
+    places = np.asarray(scheme.array)
+    if n is not None and n != len(places):
+        raise ParameterError(
+            f"n={quote(n)} conflicts with {scheme!r}; leave n out", code="n", param="n"
+        )
+    if int(places.max()) >= rows:
+        raise ParameterError(
+            f"Indices holds row {int(places.max())}, and the frame has {rows} rows",
+            code="index",
+            param="scheme",
+        )
+    return _counts(places, rows)
+
+
+def _draws(count: int, among: int, seed: int) -> NDArray[np.int64]:
+    """Return `among` numbers below `among` for each replicate, drawn with replacement."""
+    draws = np.empty((count, among), dtype=np.int64)
     for replicate in range(count):
-        counter = np.array([0, 0, replicate, 0], dtype=np.uint64)
-        stream = np.random.Generator(np.random.Philox(key=key, counter=counter))
-        out[replicate] = stream.integers(0, among, among)
-    return out
+        stream = np.random.Generator(philox(seed, Purpose.ROWS, replicate=replicate))
+        draws[replicate] = stream.integers(0, among, among)
+    return draws
 
 
-def _counted(places: NDArray[np.int64], among: int) -> NDArray[np.float64]:
+def _counts(places: NDArray[np.int64], among: int) -> NDArray[np.float64]:
+    """Return how often each number below `among` occurs in each row of `places`."""
     shifted = places + among * np.arange(len(places))[:, None]
     counts = np.bincount(shifted.ravel(), minlength=among * len(places))
     return counts.reshape(len(places), among).astype(np.float64)

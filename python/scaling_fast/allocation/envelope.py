@@ -1,4 +1,4 @@
-"""Approach 1: the best run of each budget, and what choosing the best of several runs costs."""
+"""Approach 1: the best run of each budget, and the bias of choosing the best of several noisy runs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.allocation.budgets import Runs, read_runs
+from scaling_fast.allocation.budgets import FEWEST_SIZES, Runs, read_runs
 from scaling_fast.allocation.frontier import Frontier, budget_findings, budget_table, frontier_lines
 from scaling_fast.allocation.lines import fit_lines
 from scaling_fast.allocation.optima import best_runs
-from scaling_fast.errors import ParameterError, quote
 from scaling_fast.findings import Finding
 from scaling_fast.validation import whole_number
 
@@ -19,14 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from scaling_fast.allocation.optima import Optima
+    from scaling_fast.findings import Severity
 
-__all__ = ["approach1", "expected_best", "noise_of", "winners_curse"]
+__all__ = ["approach1", "expected_best", "loss_noise", "selection_findings"]
 
 NO_TILT = 1e-9
-"""Of the slope: a tilt below it is rounding."""
+"""Share of the slope below which a tilt is rounding."""
 
 MOST_RUNS = 10**12
-"""Numbers of which the lowest is taken: the integral ends at 12 standard deviations."""
+"""Runs of which the best is taken, at most: the integral ends at 12 standard deviations."""
+
+VISIBLE_TILT = 0.1
+"""Share of the slope above which a tilt is worth a warning."""
+
+FEWEST_RUNS = 4
+"""Runs of a budget that leave a degree of freedom beside a parabola."""
 
 
 def approach1(
@@ -43,24 +49,24 @@ def approach1(
     Parameters
     ----------
     frame
-        Any frame, a row a run. Whole learning curves go through `losses_at_budgets` first.
+        Any frame, one row per run. Pass whole learning curves through `losses_at_budgets` first.
     columns
         {"N": parameters, "D": tokens}: columns of the frame or polars expressions.
     target
         The loss, positive.
     flops
-        Column or expression of the training FLOP; 6 N D without.
+        Column or expression of the training FLOP; 6 N D if None.
     budget
-        Column whose equal values make a budget. Without, runs whose log10 FLOP round to the same
-        multiple of `width` do.
+        Column whose equal values make a budget; if None, runs whose log10 FLOP round to the same
+        multiple of `width` make one.
     width
-        Decades.
+        Width of a budget in decades, above 0 and below 10.
 
     Returns
     -------
     Frontier
-        Its table adds `run`, the caller's row of the winner, and `e_m`, by how many standard
-        deviations of the noise the best of so many equal runs lies below their mean.
+        Its table adds `run`, the caller's row of the best run, and `e_m`: how many standard
+        deviations of the noise the best of that many equal runs lies below their mean.
 
     Raises
     ------
@@ -70,10 +76,11 @@ def approach1(
 
     Notes
     -----
-    The lowest of m losses lies e_m sigma below their mean, so where the number of runs grows or
-    falls with compute the frontier's slope d ln L*/d ln C is off by -sigma d e_m/d ln C. The finding
-    `winners_curse` gives it with sigma from the residuals of parabolas, as if all runs of a
-    budget were equally good: the most it can be. Source: Hoffmann et al. 2022, arXiv:2203.15556.
+    The lowest of m losses lies e_m sigma below their mean (the winner's curse), so where the number
+    of runs grows or falls with compute the frontier's slope d ln L*/d ln C is off by
+    -sigma d e_m/d ln C. The finding `winners_curse` gives this bias, with sigma from the residuals
+    of parabolas, as if all runs of a budget were equally good: an upper limit.
+    Source: Hoffmann et al. 2022, arXiv:2203.15556.
 
     Examples
     --------
@@ -92,14 +99,19 @@ def approach1(
     best = optima.run[0]
     table = budget_table(runs, optima).with_columns(
         pl.Series("run", np.where(best >= 0, runs.order[best], -1)),
-        pl.Series("e_m", [expected_best(int(one)) for one in counts]),
+        pl.Series("e_m", [expected_best(int(count)) for count in counts]),
     )
-    findings = (*runs.findings, *budget_findings(runs, table), *winners_curse(runs, optima))
+    findings = (*runs.findings, *budget_findings(runs, table), *selection_findings(runs, optima))
     return Frontier(1, table, size, tokens, findings)
 
 
 def expected_best(m: int) -> float:
     """Return how far the lowest of m standard normal numbers lies below 0 on average.
+
+    Parameters
+    ----------
+    m
+        How many numbers, from 1 to 1e12.
 
     Raises
     ------
@@ -114,11 +126,7 @@ def expected_best(m: int) -> float:
     from scipy.integrate import quad
     from scipy.special import log_ndtr
 
-    m = whole_number(m, "m", 1)
-    if m > MOST_RUNS:
-        raise ParameterError(
-            f"m must be at most {MOST_RUNS:,}, got {quote(m)}", code="too_large", param="m"
-        )
+    m = whole_number(m, "m", 1, MOST_RUNS)
     if m == 1:
         return 0.0
 
@@ -129,63 +137,64 @@ def expected_best(m: int) -> float:
     return float(quad(weighted, -12.0, 12.0, epsabs=1e-12, epsrel=1e-10, limit=200)[0])
 
 
-def noise_of(runs: Runs) -> tuple[float, int]:
+def loss_noise(runs: Runs) -> tuple[float, int]:
     """Return the spread of ln loss around the parabolas of the budgets, and its degrees of freedom."""
-    left, freedom = 0.0, 0
+    residual_sum, freedom = 0.0, 0
     for place in range(runs.budgets):
         rows = runs.budget == place
         sizes = np.unique(runs.size[rows]).size
-        if sizes < 3 or rows.sum() <= 3:
+        if sizes < FEWEST_SIZES or rows.sum() < FEWEST_RUNS:
             continue
         u = runs.ln_n[rows] - runs.ln_n[rows].mean()
         design = np.vander(u / np.abs(u).max(), 3)
         ln_loss = np.log(runs.loss[rows])
-        answer = np.linalg.lstsq(design, ln_loss, rcond=None)[0]
-        left += float(((ln_loss - design @ answer) ** 2).sum())
-        freedom += int(rows.sum()) - 3
-    return (np.sqrt(left / freedom) if freedom else np.nan), freedom
+        coefficients = np.linalg.lstsq(design, ln_loss, rcond=None)[0]
+        residual_sum += float(((ln_loss - design @ coefficients) ** 2).sum())
+        freedom += int(rows.sum()) - FEWEST_SIZES
+    return (np.sqrt(residual_sum / freedom) if freedom else np.nan), freedom
 
 
-def winners_curse(runs: Runs, optima: Optima) -> tuple[Finding, ...]:
-    """Return how much the choice of the best run may tilt the frontier of losses."""
+def selection_findings(runs: Runs, optima: Optima) -> tuple[Finding, ...]:
+    """Return how far choosing the best of several runs may tilt the frontier of losses, as a finding."""
     used = optima.used
-    sigma, freedom = noise_of(runs)
+    sigma, freedom = loss_noise(runs)
     if not freedom:
         return (
             Finding(
                 "winners_curse_unknown",
                 "envelope",
                 "grey",
-                "no budget has more than 3 runs, so the noise of the best run cannot be told",
-                advice="Give budgets of at least 4 runs, or repeat runs.",
+                "no budget has more than 3 runs, so the noise of the best run is unknown",
+                advice="Train at least 4 models at each budget, or repeat runs.",
             ),
         )
     counts = np.bincount(runs.budget, minlength=runs.budgets)
-    e_m = np.array([[expected_best(int(one)) for one in counts]])
+    e_m = np.array([[expected_best(int(count)) for count in counts]])
     growth = float(fit_lines(optima.ln_c, e_m, used)[0][0])
     slope = float(fit_lines(optima.ln_c, np.log(optima.loss), used)[0][0])
     bias = -sigma * growth
-    tilt = f"may tilt the slope of ln loss by up to {bias:+.2g}, against a slope"
+    effect = f"may change the slope of ln loss by up to {bias:+.2g}, where the slope is"
     if abs(bias) < NO_TILT * abs(slope):  # as many runs at every budget
-        bias, tilt = 0.0, "does not tilt the slope of ln loss, which has a slope"
-    severity = "amber" if abs(bias) > 0.1 * abs(slope) else "green"
+        bias, effect = 0.0, "does not change the slope of ln loss, which is"
+    threshold = VISIBLE_TILT * abs(slope)
+    severity: Severity = "amber" if abs(bias) > threshold else "green"
     return (
         Finding(
             "winners_curse",
             "envelope",
-            severity,  # type: ignore[arg-type]
-            f"picking the best run {tilt} of {slope:.3g} "
+            severity,
+            f"picking the best run {effect} {slope:.3g} "
             f"(noise {sigma:.2g} in ln loss, {int(counts[used[0] > 0].min())} to "
-            f"{int(counts[used[0] > 0].max())} runs a budget)",
+            f"{int(counts[used[0] > 0].max())} runs per budget)",
             statistic=bias,
-            threshold=0.1 * abs(slope),
+            threshold=threshold,
             evidence={
                 "sigma": sigma,
                 "growth_of_e_m": growth,
                 "slope": slope,
                 "slope_corrected": slope - bias,
             },
-            advice="Keep the same number of runs at every budget, or use approach 2 or 3, which use "
-            "all runs.",
+            advice="Train the same number of models at every budget, or use approach 2 or 3, which "
+            "use all runs.",
         ),
     )

@@ -1,8 +1,7 @@
-"""What approaches 1 and 2 give: a table of budgets and two lines through their optima."""
+"""The result of approaches 1 and 2: a table of budgets and two lines through their optima."""
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ import polars as pl
 from scaling_fast.allocation.lines import FEWEST_POINTS, PowerLine, fitted_line
 from scaling_fast.allocation.optima import STATUSES
 from scaling_fast.errors import DataError
-from scaling_fast.findings import Finding, format_findings
+from scaling_fast.findings import Finding, SummaryRepr, format_findings
 from scaling_fast.laws.quantities import exp
 
 if TYPE_CHECKING:
@@ -26,14 +25,20 @@ __all__ = ["Frontier", "budget_findings", "budget_table", "frontier_lines"]
 WHY = {
     "few_sizes": "fewer than 3 different sizes",
     "no_minimum": "a parabola that does not open upwards",
-    "outside": "a vertex beyond the sizes that were run",
+    "outside": "a parabola whose minimum lies beyond the sizes that were run",
     "edge": "their best run at the smallest or largest size",
 }
-"""Why a budget is left out, in the words of a sentence."""
+"""Why a budget is left out, as a part of a sentence."""
+
+SAME_BUDGET = 0.05
+"""Range of ln C of the runs of one budget above which their losses differ visibly by compute."""
+
+LISTED = 8
+"""Budgets named in a message."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Frontier:
+class Frontier(SummaryRepr):
     """Compute-optimal sizes and tokens by approach 1 or 2.
 
     Attributes
@@ -41,13 +46,13 @@ class Frontier:
     approach
         1 (envelope) or 2 (isoFLOP parabolas).
     table
-        One row a budget, ascending: flops (geometric mean of its runs, the winner's own for
-        approach 1), runs, sizes, n_star, d_star, loss, status, and what belongs to the approach.
-        A budget that is not `used` keeps its row and stays out of the lines.
+        One row per budget, ascending: flops (geometric mean of its runs; for approach 1 that of the
+        best run), runs, sizes, n_star, d_star, loss, status, and the columns of the approach.
+        A budget whose status is not `used` keeps its row but stays out of the lines.
     size, tokens
         N* and D* as power laws of C: `.size.exponent` is a, `.tokens.exponent` is b.
     findings
-        Budgets left out, known biases, conventions.
+        Budgets left out, known biases, and how compute was counted.
     """
 
     approach: int
@@ -62,7 +67,7 @@ class Frontier:
         return {"a": self.size.exponent, "b": self.tokens.exponent}
 
     def at(self, flops: float) -> dict[str, float]:
-        """Return n_star and d_star at one budget."""
+        """Return n_star and d_star at one budget, given in FLOP."""
         return {"n_star": self.size.at(flops), "d_star": self.tokens.at(flops)}
 
     def summary(self) -> str:
@@ -78,19 +83,13 @@ class Frontier:
         lines += format_findings(self.findings, 8)
         return "\n".join(lines)
 
-    def __repr__(self) -> str:
-        return f"<Frontier>\n{self.summary()}"
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
-
 
 def budget_table(runs: Runs, optima: Optima) -> pl.DataFrame:
-    """Return the columns approaches 1 and 2 share, one row a budget."""
+    """Return the columns that approaches 1 and 2 share, one row per budget."""
     counts = np.bincount(runs.budget, minlength=runs.budgets)
-    sizes = [int(np.unique(runs.size[runs.budget == one]).size) for one in range(runs.budgets)]
+    sizes = [int(np.unique(runs.size[runs.budget == place]).size) for place in range(runs.budgets)]
     ln_c = np.where(np.isnan(optima.ln_c[0]), runs.ln_budget, optima.ln_c[0])
-    # The vertex of a budget that hardly bends may lie beyond all doubles; such a budget is not used.
+    # The vertex of a parabola that hardly bends may lie beyond all doubles; such a budget is not used.
     with np.errstate(over="ignore", under="ignore"):
         n_star, d_star = np.exp(optima.ln_n[0]), np.exp(optima.ln_d[0])
     beyond = ~((n_star > 0.0) & (d_star > 0.0) & np.isfinite(n_star) & np.isfinite(d_star))
@@ -104,28 +103,26 @@ def budget_table(runs: Runs, optima: Optima) -> pl.DataFrame:
             "d_star": d_star,
             "loss": optima.loss[0],
             "status": pl.Series(
-                [STATUSES[one] for one in optima.status[0].tolist()], dtype=pl.Enum(STATUSES)
+                [STATUSES[code] for code in optima.status[0].tolist()], dtype=pl.Enum(STATUSES)
             ),
         }
     ).with_columns(pl.col("n_star", "d_star", "loss").fill_nan(None))
 
 
-SAME_BUDGET = 0.05
-"""How far ln C of the runs of one budget may range before the loss differs by it visibly."""
-
-
 def budget_findings(runs: Runs, table: pl.DataFrame) -> tuple[Finding, ...]:
-    """Return one finding for each reason that left budgets out, and one for unequal budgets."""
+    """Return one finding per reason for which budgets are left out, and one for unequal budgets."""
     found = []
-    spread = [float(np.ptp(runs.ln_c[runs.budget == one])) for one in range(runs.budgets)]
-    used = [one for one, said in zip(spread, table["status"], strict=True) if said == "used"]
+    ranges = [float(np.ptp(runs.ln_c[runs.budget == place])) for place in range(runs.budgets)]
+    used = [
+        spread for spread, status in zip(ranges, table["status"], strict=True) if status == "used"
+    ]
     if used and max(used) > SAME_BUDGET:
         found.append(
             Finding(
                 "unequal_budgets",
                 "budgets",
                 "amber",
-                f"runs counted as one budget differ in FLOP by up to a factor {exp(max(used)):.3g}: "
+                f"runs of one budget differ in FLOP by up to a factor of {exp(max(used)):.3g}: "
                 "their losses differ by compute as well as by size",
                 statistic=max(used),
                 threshold=SAME_BUDGET,
@@ -136,8 +133,8 @@ def budget_findings(runs: Runs, table: pl.DataFrame) -> tuple[Finding, ...]:
     for status, reason in WHY.items():
         out = table.filter(pl.col("status") == status)
         if out.height:
-            listed = ", ".join(f"{one:.3g}" for one in out["flops"].head(8))
-            more = "" if out.height <= 8 else f" and {out.height - 8} more"
+            listed = ", ".join(f"{flops:.3g}" for flops in out["flops"].head(LISTED))
+            more = "" if out.height <= LISTED else f" and {out.height - LISTED} more"
             found.append(
                 Finding(
                     f"budget_{status}",
@@ -148,7 +145,7 @@ def budget_findings(runs: Runs, table: pl.DataFrame) -> tuple[Finding, ...]:
                     statistic=float(out.height),
                     threshold=0.0,
                     evidence={"flops": out["flops"].to_list()},
-                    advice="Run more sizes on both sides of the optimum of these budgets, or name "
+                    advice="Train more sizes on both sides of the optimum of these budgets, or name "
                     "the budgets with budget= if they were sorted wrongly.",
                 )
             )
@@ -160,6 +157,13 @@ def frontier_lines(
 ) -> tuple[PowerLine, PowerLine]:
     """Return N* and D* as power laws of C through the budgets that are used.
 
+    Parameters
+    ----------
+    optima
+        The optima of the runs themselves, one replicate.
+    weight
+        The weight of each budget, shape (budgets,); equal weights if None.
+
     Raises
     ------
     DataError
@@ -168,9 +172,9 @@ def frontier_lines(
     used = optima.used[0] > 0
     if used.sum() < FEWEST_POINTS:
         reasons = "; ".join(
-            f"{int((optima.status[0] == place).sum())} with {WHY[word]}"
-            for place, word in enumerate(STATUSES)
-            if word in WHY and (optima.status[0] == place).any()
+            f"{int((optima.status[0] == code).sum())} with {WHY[status]}"
+            for code, status in enumerate(STATUSES)
+            if status in WHY and (optima.status[0] == code).any()
         )
         raise DataError(
             f"a line needs 2 budgets with a minimum between their sizes, got {int(used.sum())} of "

@@ -1,4 +1,4 @@
-"""Approach 2: a parabola of the loss in ln N for each budget, and a line through the vertices."""
+"""Approach 2: a parabola of the loss in ln N for each budget, and a line through their minima."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import polars as pl
 
 from scaling_fast.allocation.budgets import Runs, read_runs
 from scaling_fast.allocation.frontier import Frontier, budget_findings, budget_table, frontier_lines
-from scaling_fast.allocation.isoflop_error import WIDEST_FACTOR, exponents_of, isoflop_bias
+from scaling_fast.allocation.isoflop_error import WIDEST_FACTOR, isoflop_bias
 from scaling_fast.allocation.optima import parabola_optima
+from scaling_fast.allocation.surface import surface_exponents
 from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.findings import Finding
 from scaling_fast.laws.quantities import exp
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["approach2"]
 
 HOFFMANN = {"alpha": 0.34, "beta": 0.28}
-"""The published exponents of Hoffmann et al. 2022, where no fitted surface is given."""
+"""The published exponents of Hoffmann et al. 2022, used where no surface is given."""
+
+VISIBLE_BIAS = 0.02
+"""Relative error of D* above which the bias of parabolas is worth a warning."""
 
 
 def approach2(
@@ -38,36 +42,36 @@ def approach2(
     weights: Literal["equal", "precision"] = "equal",
     surface: Any = None,
 ) -> Frontier:
-    """Return N*(C) and D*(C) through the vertices of isoFLOP parabolas (Chinchilla's approach 2).
+    """Return N*(C) and D*(C) through the minima of isoFLOP parabolas (Chinchilla's approach 2).
 
     Parameters
     ----------
     frame
-        Any frame, a row a run.
+        Any frame, one row per run.
     columns
         {"N": parameters, "D": tokens}: columns of the frame or polars expressions.
     target
         The loss, positive.
     flops
-        Column or expression of the training FLOP; 6 N D without.
+        Column or expression of the training FLOP; 6 N D if None.
     budget
-        Column whose equal values make a budget. Without, runs whose log10 FLOP round to the same
-        multiple of `width` do.
+        Column whose equal values make a budget; if None, runs whose log10 FLOP round to the same
+        multiple of `width` make one.
     width
-        Decades.
+        Width of a budget in decades, above 0 and below 10.
     weights
-        "equal": every budget counts the same in the lines. "precision": by 1/variance of its
-        ln N*, delta method with a noise common to all budgets.
+        "equal" to give every budget the same weight in the lines, or "precision" for 1/variance of
+        its ln N*, by the delta method with one noise for all budgets.
     surface
-        A fit of the Chinchilla law, or a mapping with alpha and beta, for which the known bias is
-        reported; the published exponents of Hoffmann et al. without.
+        A fit of the Chinchilla law, or a mapping with alpha and beta, whose bias is reported; the
+        published exponents of Hoffmann et al. if None.
 
     Returns
     -------
     Frontier
         Its table adds `curvature` (second derivative of the loss by ln N), `ln_n_error` (standard error
-        of ln N*), `window` (half the range of sizes as a ratio) and `bias` (known relative error of
-        D* for a window centred on N*, many sizes).
+        of ln N*), `window` (half the range of sizes as a ratio) and `bias` (the relative error of
+        D* by `isoflop_bias`, for many sizes centred on N*).
 
     Raises
     ------
@@ -96,30 +100,30 @@ def approach2(
             code="weights",
             param="weights",
         )
-    alpha, beta = exponents_of(HOFFMANN if surface is None else surface)
+    alpha, beta = surface_exponents(HOFFMANN if surface is None else surface)
     runs = read_runs(frame, columns=columns, target=target, flops=flops, budget=budget, width=width)
     optima = parabola_optima(runs, np.ones((1, runs.rows)))
-    error = _vertex_errors(runs, optima.ln_n[0])
+    error = _optimum_errors(runs, optima.ln_n[0])
     weight = None
     used = optima.used[0] > 0
     if weights == "precision" and used.any():
         if not (np.isfinite(error) & (error > 0))[used].all():
             raise DataError(
-                'weights="precision" needs noise to tell vertices apart: more than 3 runs in some '
-                'budget, not all on their parabolas; use weights="equal"',
+                'weights="precision" needs an estimate of the noise: more than 3 runs in some budget, '
+                'and not all exactly on their parabolas; use weights="equal"',
                 code="no_noise",
             )
-        # In units of the smallest one, so that no square leaves double precision.
+        # In units of the smallest error, so that no square overflows or underflows.
         weight = (error[used].min() / error) ** 2
     size, tokens = frontier_lines(optima, weight)
     windows = np.array(
-        [exp(np.ptp(runs.ln_n[runs.budget == one]) / 2) for one in range(runs.budgets)]
+        [exp(np.ptp(runs.ln_n[runs.budget == place]) / 2) for place in range(runs.budgets)]
     )
     biases = [
-        isoflop_bias({"alpha": alpha, "beta": beta}, factor=one).d_star
-        if 1 < one < WIDEST_FACTOR
+        isoflop_bias({"alpha": alpha, "beta": beta}, factor=window).d_star
+        if 1 < window < WIDEST_FACTOR
         else None
-        for one in windows.tolist()
+        for window in windows.tolist()
     ]
     table = budget_table(runs, optima).with_columns(
         pl.Series("curvature", optima.curvature[0]).fill_nan(None),
@@ -135,11 +139,11 @@ def approach2(
     return Frontier(2, table, size, tokens, findings)
 
 
-def _vertex_errors(runs: Runs, ln_n: NDArray[np.float64]) -> NDArray[np.float64]:
+def _optimum_errors(runs: Runs, ln_n: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return standard errors of ln N*, delta method, noise of the loss pooled over budgets."""
-    # The unit of the loss cancels; in this one no square leaves double precision.
+    # The unit of the loss cancels; in this one no square overflows or underflows.
     loss = runs.loss / runs.loss.max()
-    left, freedom = 0.0, 0
+    residual_sum, freedom = 0.0, 0
     spread = np.full(runs.budgets, np.nan)
     for place in range(runs.budgets):
         rows = runs.budget == place
@@ -149,13 +153,13 @@ def _vertex_errors(runs: Runs, ln_n: NDArray[np.float64]) -> NDArray[np.float64]
         design = np.vander(runs.ln_n[rows] - ln_n[place], 3)
         scale = np.abs(design).max(axis=0)
         q, r = np.linalg.qr(design / scale)
-        answer = np.linalg.solve(r, q.T @ loss[rows]) / scale
-        left += float(((loss[rows] - design @ answer) ** 2).sum())
+        coefficients = np.linalg.solve(r, q.T @ loss[rows]) / scale
+        residual_sum += float(((loss[rows] - design @ coefficients) ** 2).sum())
         freedom += int(rows.sum()) - 3
         inverse = np.linalg.inv(r)
         slope_variance = float((inverse[1] ** 2).sum()) / scale[1] ** 2
-        spread[place] = math.sqrt(slope_variance) / (2.0 * answer[0])
-    noise = math.sqrt(left / freedom) if freedom else math.nan
+        spread[place] = math.sqrt(slope_variance) / (2.0 * coefficients[0])
+    noise = math.sqrt(residual_sum / freedom) if freedom else math.nan
     return noise * spread
 
 
@@ -168,24 +172,24 @@ def _known_bias(table: pl.DataFrame, alpha: float, beta: float, *, fitted: bool)
             "parabola_too_wide",
             "isoflop",
             "red",
-            f"the sizes of one budget reach over a factor {window:.3g} to both sides, where a parabola says "
-            "nothing of the minimum",
+            f"the sizes of one budget extend to a factor of {window:.3g} on both sides, where a parabola says "
+            "nothing about the minimum",
             statistic=window,
             threshold=WIDEST_FACTOR,
             advice="Keep the sizes within a factor of 10 of the best one.",
         )
     worst = float(used["bias"][widest])
-    whose = "the given" if fitted else "Hoffmann et al.'s"
+    source = "the given" if fitted else "Hoffmann et al.'s"
     return Finding(
         "parabola_bias",
         "isoflop",
-        "green" if abs(worst) <= 0.02 else "amber",
-        f"a parabola is off by {100 * worst:+.2g} % in D* on a surface with {whose} exponents "
-        f"(alpha {alpha:.3g}, beta {beta:.3g}) and a window of a factor "
-        f"{window:.3g} around N*; equal windows leave the exponents alone",
+        "green" if abs(worst) <= VISIBLE_BIAS else "amber",
+        f"a parabola is off by {100 * worst:+.2g} % in D* on a surface with {source} exponents "
+        f"(alpha {alpha:.3g}, beta {beta:.3g}) and a window of a factor of "
+        f"{window:.3g} around N*; equal windows do not bias the exponents",
         statistic=worst,
-        threshold=0.02,
+        threshold=VISIBLE_BIAS,
         evidence={"alpha": alpha, "beta": beta, "windows": used["window"].to_list()},
-        advice="Narrow the windows, keep them alike at every budget, or fit the surface itself "
+        advice="Narrow the windows, keep them equal at every budget, or fit the surface itself "
         "(approach 3).",
     )

@@ -1,39 +1,34 @@
-"""The systematic error of isoFLOP parabolas: a Chinchilla surface is no parabola in ln N."""
+"""The systematic error of isoFLOP parabolas: a Chinchilla surface is not a parabola in ln N."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from scaling_fast.allocation.budgets import FEWEST_SIZES
-from scaling_fast.errors import ParameterError, quote
-from scaling_fast.fitting.result import Fit
-from scaling_fast.validation import number_between, number_of_points
+from scaling_fast.allocation.surface import number_of_points, surface_exponents
+from scaling_fast.validation import number_between
 
-__all__ = ["WIDEST_FACTOR", "IsoflopBias", "exponents_of", "isoflop_bias"]
-
-STEEPEST = 10.0
-"""An exponent above it is no exponent of a loss."""
+__all__ = ["WIDEST_FACTOR", "IsoflopBias", "isoflop_bias"]
 
 WIDEST_FACTOR = 1e6
-"""Half a window above it is no window around an optimum."""
+"""Half a window, as a ratio of sizes, above which it is not a window around an optimum."""
 
 
 @dataclass(frozen=True, slots=True)
 class IsoflopBias:
-    """What approach 2 makes of noise-free runs on a Chinchilla surface.
+    """The error of approach 2 on noise-free runs of a Chinchilla surface.
 
     Attributes
     ----------
     ln_n
-        The shift of ln N*, and with the other sign of ln D*. The same at every budget, so
-        exponents keep their value and intercepts do not.
+        The error of ln N*, and with the opposite sign of ln D*. It is the same at every budget, so
+        it changes the intercepts of the lines but not the exponents.
     n_star, d_star
-        The same as relative errors of N* and D*.
+        The relative errors of N* and D*.
     """
 
     ln_n: float
@@ -50,21 +45,21 @@ class IsoflopBias:
 
 
 def isoflop_bias(surface: Any, *, factor: float, points: int | None = None) -> IsoflopBias:
-    """Return the error of a parabola through sizes from N*/factor to N* factor.
+    """Return the error of an isoFLOP parabola through sizes from N*/factor to N* factor.
 
     Along a budget the loss is E + L0 (beta k^-alpha + alpha k^beta) with k = N/N*; the vertex of its
-    least-squares parabola in ln k is not at 0 unless alpha = beta. Nothing but the two exponents and
-    the window matters.
+    least-squares parabola in ln k is not at 0 unless alpha = beta. Only the two exponents and the
+    window matter.
 
     Parameters
     ----------
     surface
         A fit of the Chinchilla law, or a mapping with alpha and beta.
     factor
-        Half the window as a ratio, above 1 and below 1e6.
+        Half the window as a ratio of sizes, above 1 and below 1e6.
     points
-        Sizes evenly spaced in ln N, ends included; without, the limit of many (the closed form
-        of the projection onto polynomials of degree 2).
+        Number of sizes, from 3 to 1,000,000, evenly spaced in ln N with both ends; if None, the
+        limit of many (the closed form of the projection onto polynomials of degree 2).
 
     Raises
     ------
@@ -78,7 +73,7 @@ def isoflop_bias(surface: Any, *, factor: float, points: int | None = None) -> I
     >>> round(100 * isoflop_bias({"alpha": 0.34, "beta": 0.28}, factor=8, points=15).d_star, 3)
     -2.903
     """
-    alpha, beta = exponents_of(surface)
+    alpha, beta = surface_exponents(surface)
     half = math.log(number_between(factor, "factor", above=1.0, below=WIDEST_FACTOR))
     if points is None:
         return IsoflopBias(_limit(alpha, beta, half))
@@ -89,24 +84,8 @@ def isoflop_bias(surface: Any, *, factor: float, points: int | None = None) -> I
     return IsoflopBias(float(-half * slope / (2.0 * bend)))
 
 
-def exponents_of(surface: Any) -> tuple[float, float]:
-    """Return alpha and beta of a Chinchilla fit or of a mapping."""
-    values = surface.params if isinstance(surface, Fit) else surface
-    if not isinstance(values, Mapping):
-        raise ParameterError(
-            f"the surface must be a fit of the Chinchilla law or a mapping with alpha and beta, got "
-            f"{quote(surface)}",
-            code="surface",
-            param="surface",
-        )
-    alpha, beta = (
-        number_between(values.get(one), one, below=STEEPEST) for one in ("alpha", "beta")
-    )
-    return alpha, beta
-
-
 def _limit(alpha: float, beta: float, half: float) -> float:
-    """Return the shift of ln N* for a continuous window: Legendre projections of degree 1 and 2."""
+    """Return the error of ln N* for a continuous window: Legendre projections of degree 1 and 2."""
 
     def first(s: float) -> float:  # integral of t exp(s t) over the window
         x = s * half
@@ -122,7 +101,7 @@ def _limit(alpha: float, beta: float, half: float) -> float:
 
 
 SERIES_BELOW = 1.0
-"""Where the closed forms lose digits to cancellation and the series, of 12 terms, has them all."""
+"""Below it the closed forms lose digits to cancellation, and 12 terms of the series give them all."""
 
 
 def _odd_moment(x: float) -> float:

@@ -1,4 +1,4 @@
-"""Learning curves read off at common budgets: what an envelope of whole runs starts from."""
+"""Losses of learning curves at common budgets, the input of an envelope of whole runs."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from scaling_fast.frames import Table
+
 __all__ = ["losses_at_budgets"]
 
 
@@ -30,30 +32,30 @@ def losses_at_budgets(
     target: str = "loss",
     flops: str | pl.Expr | None = None,
 ) -> pl.DataFrame:
-    """Return the loss of every run at every budget within its curve, by interpolation.
+    """Return the loss of every run at every budget that its learning curve spans, by interpolation.
 
     ln loss is interpolated linearly in ln C between the two checkpoints around a budget; nothing
-    is extrapolated, so a run is absent from budgets it did not reach.
+    is extrapolated, so a run is missing at budgets it did not reach.
 
     Parameters
     ----------
     frame
-        Any frame, a row a checkpoint.
+        Any frame, one row per checkpoint.
     run
-        Column, or columns, that name the run.
+        Column, or columns, that identify the run.
     budgets
-        FLOP.
+        Compute budgets in FLOP, positive.
     columns
         {"N": parameters, "D": tokens so far}: columns of the frame or polars expressions.
     target
         The loss, positive.
     flops
-        Column or expression of the FLOP so far; 6 N D without.
+        Column or expression of the FLOP so far; 6 N D if None.
 
     Returns
     -------
     polars.DataFrame
-        The columns of `run`, N, D, flops and the loss: what `approach1` takes with
+        The columns of `run`, N, D, flops and the loss, as `approach1` takes them with
         `flops="flops", budget="flops"`.
 
     Raises
@@ -63,8 +65,8 @@ def losses_at_budgets(
 
     Notes
     -----
-    Checkpoints of a schedule that has not ended lie above the loss of a run that ends there; approach 1
-    of Hoffmann et al. 2022 has the same fault.
+    At a checkpoint in the middle of a learning-rate schedule the loss is higher than that of a run
+    whose schedule ends there; approach 1 of Hoffmann et al. 2022 has the same fault.
 
     Examples
     --------
@@ -85,44 +87,55 @@ def losses_at_budgets(
             code="run",
             param="run",
         )
-    asked = np.log([number_between(one, "budgets") for one in budgets])
-    mapped = dict(columns or {})
-    names = ["N", "D"]
-    if flops is not None:
-        names.append("C")
-        mapped["C"] = flops
+    wanted = np.log([number_between(flop, "budgets") for flop in budgets])
+    mapped = dict(columns or {}) | ({} if flops is None else {"C": flops})
+    names = ["N", "D"] if flops is None else ["N", "D", "C"]
     table = read(frame, names=names, target=target, columns=mapped, by=run)
-    require(table, [(one, "positive", "its logarithm") for one in names], "log")
+    require(table, [(name, "positive", "its logarithm") for name in names], "log")
+    groups, values = _interpolated(table, wanted)
+    n, d, loss, c = (np.exp(value) for value in values)
+    found = pl.DataFrame({"N": n, "D": d, "flops": c, target: loss})
+    keys = table.keys[pl.Series(groups, dtype=pl.Int64)]
+    for name in keys.columns:
+        if name in found.columns and table.sources.get(name) != name:
+            raise DataError(
+                f"the run is named by a column {quote(name)}, which is a result too; rename it",
+                code="name_clash",
+                column=name,
+            )
+    # A run may be named by its own size, which the result has anyway.
+    named = [key for key in keys.get_columns() if key.name not in found.columns]
+    return pl.DataFrame([*named, *found.get_columns()])
+
+
+def _interpolated(
+    table: Table, wanted: NDArray[np.float64]
+) -> tuple[list[int], NDArray[np.float64]]:
+    """Return the run of each value, and ln N, ln D, ln loss and ln C, shape (4, values).
+
+    Raises
+    ------
+    DataError
+        For a run with two losses at one compute.
+    """
     ln_n, ln_d = np.log(table.arrays["N"]), np.log(table.arrays["D"])
-    ln_c = np.log(FLOPS_PER_TOKEN) + ln_n + ln_d
-    if flops is not None:
-        ln_c = np.log(table.arrays["C"])
+    ln_c = (
+        np.log(table.arrays["C"]) if "C" in table.arrays else np.log(FLOPS_PER_TOKEN) + ln_n + ln_d
+    )
     groups, parts = [], []
     for group in range(table.groups):
         rows = np.arange(table.offsets[group], table.offsets[group + 1])
         rows = rows[np.argsort(ln_c[rows], kind="stable")]
         x = ln_c[rows]
         if (np.diff(x) == 0.0).any():
-            again = int(np.argmax(np.diff(x) == 0.0)) + 1
+            second = int(np.argmax(np.diff(x) == 0.0)) + 1
             raise DataError(
-                f"run {quote(table.keys.row(group))} has two losses at {np.exp(x[again]):.6g} FLOP",
+                f"run {quote(table.keys.row(group))} has two losses at {np.exp(x[second]):.6g} FLOP",
                 code="duplicate",
-                row=int(table.order[rows[again]]),
+                row=int(table.order[rows[second]]),
             )
-        inside = asked[(asked >= x[0]) & (asked <= x[-1])]
-        values = (ln_n[rows], ln_d[rows], np.log(table.target[rows]))
-        parts.append([*(np.interp(inside, x, one) for one in values), inside])
+        inside = wanted[(wanted >= x[0]) & (wanted <= x[-1])]
+        curves = (ln_n[rows], ln_d[rows], np.log(table.target[rows]))
+        parts.append([*(np.interp(inside, x, curve) for curve in curves), inside])
         groups += [group] * inside.size
-    n, d, loss, c = (np.exp(np.concatenate([part[j] for part in parts])) for j in range(4))
-    out = pl.DataFrame({"N": n, "D": d, "flops": c, target: loss})
-    keys = table.keys[pl.Series(groups, dtype=pl.Int64)]
-    for one in keys.columns:
-        if one in out.columns and table.sources.get(one) != one:
-            raise DataError(
-                f"the run is named by a column {quote(one)}, which is a result too; rename it",
-                code="name_clash",
-                column=one,
-            )
-    # A run may be named by its own size, which the result has anyway.
-    named = [one for one in keys.get_columns() if one.name not in out.columns]
-    return pl.DataFrame([*named, *out.get_columns()])
+    return groups, np.array([np.concatenate([part[j] for part in parts]) for j in range(4)])

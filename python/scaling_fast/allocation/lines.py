@@ -1,4 +1,4 @@
-"""Power laws by weighted least squares on logarithms: one line, or one a replicate at once."""
+"""Power laws by weighted least squares on logarithms: one line, or the lines of all replicates at once."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from scaling_fast.validation import number_between
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PowerLine", "fit_lines", "power_line"]
+__all__ = ["FEWEST_POINTS", "PowerLine", "fit_lines", "fitted_line", "power_line"]
 
 FEWEST_POINTS = 2
-"""Points that fix a line."""
+"""Points that determine a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class PowerLine:
     exponent, ln_scale
         Slope and intercept of ln y on ln x.
     exponent_error, ln_scale_error
-        Their standard errors for an unknown common scatter, n - 2 degrees of freedom; NaN with
-        two points.
+        Their standard errors, with the scatter estimated on n - 2 degrees of freedom; NaN for two
+        points.
     points
         The number of points.
     r2
@@ -61,7 +61,7 @@ def power_line(frame: Any, *, x: str, y: str, weights: Any = None) -> PowerLine:
     x, y
         Its columns: y is explained by x.
     weights
-        Column or array of the weight of each point, such as 1/sd(ln y)^2.
+        Column or array of the weight of each point, not negative, such as 1/sd(ln y)^2.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def fitted_line(
     ln_x: NDArray[np.float64], ln_y: NDArray[np.float64], weight: NDArray[np.float64]
 ) -> PowerLine:
     """Return the line through points that are already logarithms; two different x are assumed."""
-    slope, level = (float(one[0]) for one in fit_lines(ln_x[None], ln_y[None], weight[None]))
+    slope, level = (float(values[0]) for values in fit_lines(ln_x[None], ln_y[None], weight[None]))
     total = weight.sum()
     centre = float(weight @ ln_x / total)
     spread = float(weight @ (ln_x - centre) ** 2)
@@ -112,9 +112,9 @@ def fitted_line(
 def fit_lines(
     x: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return slopes and intercepts of weighted lines, one a row of the arrays.
+    """Return slopes and intercepts of weighted lines, one per row of the arrays.
 
-    Entries of weight 0 may hold anything, NaN too. Rows without two different x give NaN.
+    Entries of weight 0 may hold anything, even NaN. Rows without two different x give NaN.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def fit_lines(
     x, y = np.where(weight > 0, x, 0.0), np.where(weight > 0, y, 0.0)
     with np.errstate(all="ignore"):
         total = weight.sum(axis=1)
-        # Centred sums: the logarithms of budgets vary far less than they are large.
+        # Centred sums: logarithms of budgets are large, and vary by little.
         mean_x = (weight * x).sum(axis=1) / total
         mean_y = (weight * y).sum(axis=1) / total
         away = x - mean_x[:, None]

@@ -8,25 +8,25 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.allocation.isoflop_error import exponents_of
+from scaling_fast.allocation.surface import surface_exponents
 from scaling_fast.validation import number_between
 
 __all__ = ["misallocation_cost"]
 
 
 def misallocation_cost(surface: Any, *, factor: float | Sequence[float]) -> pl.DataFrame:
-    """Return the excess loss and the compute wasted at N = factor N*, D = D*/factor.
+    """Return how much loss and compute a model of the wrong size costs: N = factor N*, D = D*/factor.
 
-    The reducible loss grows by rho(k) = (beta k^-alpha + alpha k^beta)/(alpha + beta), and the loss
-    reached could have been had for the share rho^(-1/gamma) of the compute, gamma = alpha beta/(alpha +
-    beta). Neither depends on the budget nor on E, A, B.
+    With k = factor, the reducible loss is rho(k) = (beta k^-alpha + alpha k^beta)/(alpha + beta) times
+    that of the optimum, and the optimum would reach it with the share rho^(-1/gamma) of the
+    compute, gamma = alpha beta/(alpha + beta). Neither depends on the budget or on E, A, B.
 
     Parameters
     ----------
     surface
         A fit of the Chinchilla law, or a mapping with alpha and beta.
     factor
-        N/N*: one number or several, positive. Above 1 is too large a model, below 1 over-training.
+        N/N*, one or several positive numbers: above 1 the model is too large, below 1 over-trained.
 
     Returns
     -------
@@ -44,13 +44,13 @@ def misallocation_cost(surface: Any, *, factor: float | Sequence[float]) -> pl.D
     >>> round(100 * cost["lost_compute"].item(), 2)
     0.45
     """
-    alpha, beta = exponents_of(surface)
+    alpha, beta = surface_exponents(surface)
     several = factor if isinstance(factor, Sequence | np.ndarray) else [factor]
-    k = np.array([number_between(one, "factor") for one in several])
+    k = np.array([number_between(ratio, "factor") for ratio in several])
     # Logarithms of k keep the digits of 1 - rho^(-1/gamma) near the optimum.
     with np.errstate(over="ignore"):
-        excess = (beta * np.expm1(-alpha * np.log(k)) + alpha * np.expm1(beta * np.log(k))) / (
+        increase = (beta * np.expm1(-alpha * np.log(k)) + alpha * np.expm1(beta * np.log(k))) / (
             alpha + beta
         )
-    lost = -np.expm1(-np.log1p(excess) * (alpha + beta) / (alpha * beta))
-    return pl.DataFrame({"factor": k, "excess": 1.0 + excess, "lost_compute": lost})
+    lost = -np.expm1(-np.log1p(increase) * (alpha + beta) / (alpha * beta))
+    return pl.DataFrame({"factor": k, "excess": 1.0 + increase, "lost_compute": lost})

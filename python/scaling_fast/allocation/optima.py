@@ -1,4 +1,4 @@
-"""Approach 1 and approach 2 on arrays: the best size of each budget, for every replicate at once."""
+"""The best size of each budget by approach 1 and by approach 2, for all replicates at once."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["STATUSES", "Optima", "best_runs", "parabola_optima"]
 
 STATUSES = ("used", "few_sizes", "no_minimum", "outside", "edge")
-"""What became of a budget.
+"""Whether a budget is used, or why not.
 
-used: a minimum between the sizes that were run. few_sizes: fewer than three. no_minimum: the
+used: a minimum between the sizes that were run. few_sizes: fewer than three sizes. no_minimum: the
 parabola does not open upwards. outside: its vertex lies beyond the sizes. edge: the best run is the
 smallest or the largest one.
 """
@@ -36,13 +36,13 @@ class Optima:
     Attributes
     ----------
     status
-        Place in STATUSES.
+        Index into STATUSES.
     ln_n, ln_d, ln_c, loss
-        The optimum; NaN where there is none. Budgets that are not used may still have numbers.
+        The optimum; NaN where there is none. A budget that is not used may have an optimum too.
     curvature
         Second derivative of the loss by ln N at the vertex; NaN for approach 1.
     run
-        The row of the winner; -1 for approach 2.
+        The row of the best run; -1 for approach 2.
     """
 
     status: NDArray[np.int64]
@@ -55,12 +55,12 @@ class Optima:
 
     @property
     def used(self) -> NDArray[np.float64]:
-        """1.0 for budgets whose optimum enters the line, else 0.0."""
+        """1.0 for budgets whose optimum enters the lines, else 0.0."""
         return np.asarray(self.status == USED, dtype=np.float64)
 
 
 def best_runs(runs: Runs, counts: NDArray[np.float64]) -> Optima:
-    """Return the run with the lowest loss of each budget; the first row wins a tie.
+    """Return the run with the lowest loss of each budget; the first row if several are equal.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def best_runs(runs: Runs, counts: NDArray[np.float64]) -> Optima:
     counts
         How often each run is in each replicate, shape (replicates, rows).
     """
-    out = _empty(len(counts), runs.budgets)
+    optima = _empty(len(counts), runs.budgets)
     for place in range(runs.budgets):
         rows = np.flatnonzero(runs.budget == place)
         present = counts[:, rows] > 0
@@ -80,16 +80,16 @@ def best_runs(runs: Runs, counts: NDArray[np.float64]) -> Optima:
         run = rows[best]
         size = runs.size[run]
         edge = (size == lowest) | (size == highest)
-        out.status[:, place] = np.where(few, FEW, np.where(edge, EDGE, USED))
-        out.run[:, place] = np.where(some, run, -1)
+        optima.status[:, place] = np.where(few, FEW, np.where(edge, EDGE, USED))
+        optima.run[:, place] = np.where(some, run, -1)
         for name in ("ln_n", "ln_d", "ln_c", "loss"):
             values = getattr(runs, name)[run]
-            getattr(out, name)[:, place] = np.where(some, values, np.nan)
-    return out
+            getattr(optima, name)[:, place] = np.where(some, values, np.nan)
+    return optima
 
 
 def parabola_optima(runs: Runs, counts: NDArray[np.float64]) -> Optima:
-    """Return the vertices of parabolas of the loss in ln N, one a budget.
+    """Return the minima of parabolas of the loss in ln N, one parabola per budget.
 
     Parameters
     ----------
@@ -98,15 +98,15 @@ def parabola_optima(runs: Runs, counts: NDArray[np.float64]) -> Optima:
     counts
         How often each run is in each replicate, shape (replicates, rows).
     """
-    out = _empty(len(counts), runs.budgets)
+    optima = _empty(len(counts), runs.budgets)
     for place in range(runs.budgets):
         rows = np.flatnonzero(runs.budget == place)
         weight = counts[:, rows]
         few, _, _ = _sizes(runs.size[rows], weight > 0)
         middle, half = _window(runs.ln_n[rows])
-        # In units of the half window the three columns are of one size, so plain moments do.
+        # In units of half the window the three columns have one size, so plain moments are exact enough.
         u = (runs.ln_n[rows] - middle) / half
-        out.status[:, place] = FEW
+        optima.status[:, place] = FEW
         good = np.flatnonzero(~few)
         if not good.size:
             continue
@@ -122,14 +122,14 @@ def parabola_optima(runs: Runs, counts: NDArray[np.float64]) -> Optima:
         lowest = np.where(weight[good] > 0, u, np.inf).min(axis=1)
         highest = np.where(weight[good] > 0, u, -np.inf).max(axis=1)
         inside = open_up & (vertex >= lowest) & (vertex <= highest)
-        out.status[good, place] = np.where(inside, USED, np.where(open_up, OUTSIDE, FLAT))
-        out.ln_c[good, place] = ln_c
-        out.curvature[good, place] = 2.0 * bend / half**2
+        optima.status[good, place] = np.where(inside, USED, np.where(open_up, OUTSIDE, FLAT))
+        optima.ln_c[good, place] = ln_c
+        optima.curvature[good, place] = 2.0 * bend / half**2
         ln_n = np.where(open_up, middle + half * vertex, np.nan)
-        out.ln_n[good, place] = ln_n
-        out.ln_d[good, place] = ln_c - ln_rate - ln_n
-        out.loss[good, place] = np.where(open_up, lowest_loss, np.nan)
-    return out
+        optima.ln_n[good, place] = ln_n
+        optima.ln_d[good, place] = ln_c - ln_rate - ln_n
+        optima.loss[good, place] = np.where(open_up, lowest_loss, np.nan)
+    return optima
 
 
 def _empty(replicates: int, budgets: int) -> Optima:
@@ -147,11 +147,11 @@ def _window(ln_n: NDArray[np.float64]) -> tuple[float, float]:
 def _sizes(
     size: NDArray[np.int64], present: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
-    """Return whether a replicate has too few sizes, and its smallest and largest one."""
+    """Return whether each replicate has too few sizes, and its smallest and largest size."""
     known, place = np.unique(size, return_inverse=True)
     seen = np.zeros((len(present), len(known)), dtype=bool)
-    for column, one in enumerate(place.tolist()):
-        seen[:, one] |= present[:, column]
+    for row, index in enumerate(place.tolist()):
+        seen[:, index] |= present[:, row]
     lowest = known[np.argmax(seen, axis=1)]
     highest = known[len(known) - 1 - np.argmax(seen[:, ::-1], axis=1)]
     return seen.sum(axis=1) < FEWEST_SIZES, lowest, highest
@@ -160,7 +160,7 @@ def _sizes(
 def _parabolas(
     u: NDArray[np.float64], loss: NDArray[np.float64], weight: NDArray[np.float64]
 ) -> Sequence[NDArray[np.float64]]:
-    """Return level, slope and bend of loss = level + slope u + bend u^2, one a row of `weight`."""
+    """Return level, slope and bend of loss = level + slope u + bend u^2, one of each per row of `weight`."""
     # Orthogonal polynomials over the replicate's own weights (Forsythe 1957) keep the digits
     # that the normal equations of 1, u, u^2 would lose.
     total = weight.sum(axis=1)

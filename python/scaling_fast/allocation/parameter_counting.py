@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,10 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.allocation.budgets import FLOPS_PER_TOKEN
-from scaling_fast.allocation.isoflop_error import exponents_of
 from scaling_fast.allocation.lines import fitted_line
+from scaling_fast.allocation.surface import number_of_points, surface_exponents, surface_params
 from scaling_fast.errors import ParameterError, quote
-from scaling_fast.fitting.result import Fit
-from scaling_fast.validation import number_between, number_of_points
+from scaling_fast.validation import non_negative_number, number_between
 
 __all__ = ["CountingSlope", "counting_slope"]
 
@@ -28,14 +27,14 @@ KAPLAN_RANGE = (10**12.95, 10**20.7)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CountingSlope:
-    """The compute-optimal frontier as one sees it who does not count embeddings.
+    """The compute-optimal frontier when embeddings are not counted.
 
     Attributes
     ----------
     slope
-        Of ln N on ln C, both without embeddings, by least squares over the range of C.
+        The slope of ln N* on ln C, both without embeddings, by least squares over the range of C.
     asymptote
-        The surface's own exponent a, which both conventions reach at large C.
+        The surface's own exponent a, which both ways of counting reach at large C.
     table
         flops and n_star without embeddings, n_total with them.
     """
@@ -52,18 +51,18 @@ def counting_slope(
     embedding: float = EMBEDDING,
     points: int = 100,
 ) -> CountingSlope:
-    """Return the exponent of N*(C) when neither N nor C counts embeddings.
+    """Return the exponent of N*(C) when embeddings count neither in N nor in C.
 
     Parameters
     ----------
     surface
         A fit of the Chinchilla law in total parameters, or a mapping with A, alpha, B, beta.
     flops
-        The range of C = 6 N D without embeddings, evenly spaced in its logarithm.
+        Lowest and highest C = 6 N D without embeddings, in FLOP.
     embedding
-        The factor of N_total = N + embedding N^(1/3).
+        The factor in N_total = N + embedding N^(1/3), not negative.
     points
-        Budgets within the range.
+        Number of budgets, from 2 to 1,000,000, evenly spaced in ln C.
 
     Raises
     ------
@@ -87,22 +86,12 @@ def counting_slope(
     """
     from scipy.optimize import brentq
 
-    alpha, beta = exponents_of(surface)
-    values: Mapping[str, Any] = surface.params if isinstance(surface, Fit) else surface
-    big_a, big_b = (number_between(values.get(one), one) for one in ("A", "B"))
-    embedding = number_between(embedding, "embedding", above=-math.ulp(0.0))
+    alpha, beta = surface_exponents(surface)
+    values = surface_params(surface)
+    big_a, big_b = (number_between(values.get(name), name) for name in ("A", "B"))
+    embedding = non_negative_number(embedding, "embedding")
     points = number_of_points(points, 2)
-    listed: Any = flops
-    ends = [
-        number_between(one, "flops")
-        for one in (listed if isinstance(listed, Sequence | np.ndarray) else ())
-    ]
-    if len(ends) != 2 or ends[0] >= ends[1]:
-        raise ParameterError(
-            f"flops must be a range from low to high, got {quote(flops)}",
-            code="flops",
-            param="flops",
-        )
+    lowest, highest = _checked_range(flops)
     constant = math.log(beta * big_b / (alpha * big_a))
 
     def total(ln_n: float) -> float:
@@ -113,24 +102,39 @@ def counting_slope(
         ln_d = (constant + (1.0 + alpha) * math.log(total(ln_n)) - growth - ln_n) / beta
         return math.log(FLOPS_PER_TOKEN) + ln_n + ln_d
 
-    ln_c = np.linspace(math.log(ends[0]), math.log(ends[1]), points)
-    enclosing = _bracket(ln_flops, float(ln_c[0]), float(ln_c[-1]))
+    ln_c = np.linspace(math.log(lowest), math.log(highest), points)
+    bracket = _bracket(ln_flops, float(ln_c[0]), float(ln_c[-1]))
     ln_n = np.array(
-        [brentq(lambda u, c=one: ln_flops(u) - c, *enclosing, xtol=1e-13) for one in ln_c.tolist()]
+        [
+            brentq(lambda u, goal=budget: ln_flops(u) - goal, *bracket, xtol=1e-13)
+            for budget in ln_c.tolist()
+        ]
     )
     table = pl.DataFrame(
         {
             "flops": np.exp(ln_c),
             "n_star": np.exp(ln_n),
-            "n_total": [total(one) for one in ln_n.tolist()],
+            "n_total": [total(size) for size in ln_n.tolist()],
         }
     )
     line = fitted_line(ln_c, ln_n, np.ones(points))
     return CountingSlope(line.exponent, beta / (alpha + beta), table)
 
 
+def _checked_range(flops: Any) -> tuple[float, float]:
+    listed = flops if isinstance(flops, Sequence | np.ndarray) else ()
+    ends = [number_between(end, "flops") for end in listed]
+    if len(ends) != 2 or ends[0] >= ends[1]:
+        raise ParameterError(
+            f"flops must be a range from low to high, got {quote(flops)}",
+            code="flops",
+            param="flops",
+        )
+    return ends[0], ends[1]
+
+
 def _bracket(ln_flops: Any, low: float, high: float) -> tuple[float, float]:
-    """Return sizes whose budgets enclose the range; the optimum's budget grows with its size."""
+    """Return ln N whose budgets enclose a range of ln C; the budget of an optimum grows with its size."""
     first, last = 0.0, 1.0
     while ln_flops(first) > low:
         first -= 5.0

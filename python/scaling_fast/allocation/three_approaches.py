@@ -1,8 +1,7 @@
-"""Chinchilla's three approaches on one frame, with one bootstrap that goes through all three."""
+"""Chinchilla's three approaches on one frame, with one bootstrap through all three."""
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,20 +11,20 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.allocation.agreement import (
-    NUMBERS,
+    LINE_COLUMNS,
+    agreement_findings,
     differences,
     estimates,
-    findings_of,
-    quantity_of,
+    line_quantity,
 )
 from scaling_fast.allocation.budgets import read_runs
 from scaling_fast.allocation.common_draws import row_counts
-from scaling_fast.allocation.envelope import winners_curse
+from scaling_fast.allocation.envelope import selection_findings
 from scaling_fast.allocation.frontier import budget_findings, budget_table, frontier_lines
 from scaling_fast.allocation.lines import fit_lines
 from scaling_fast.allocation.optima import best_runs, parabola_optima
 from scaling_fast.errors import ParameterError, quote
-from scaling_fast.findings import Finding, format_findings
+from scaling_fast.findings import Finding, SummaryRepr, format_findings
 from scaling_fast.fitting.run import fit
 from scaling_fast.resampling.run import bootstrap
 from scaling_fast.resampling.schemes import Pairs, Weights
@@ -44,35 +43,38 @@ if TYPE_CHECKING:
 
 __all__ = ["Approaches", "approaches"]
 
+SLOPE_TOLERANCE, SHIFT_TOLERANCE = 0.01, 0.05
+"""Errors of the exponent a and of ln D* up to which an approach recovers a noise-free surface."""
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Approaches:
+class Approaches(SummaryRepr):
     """Three estimates of the compute-optimal frontier, and how far apart they are.
 
     Attributes
     ----------
     table
         approach, quantity ("a", "b", "n_star", "d_star"), flops (null for exponents), estimate,
-        error, lower, upper. `error` is the standard deviation of the draws, of their logarithms for n_star
-        and d_star.
+        error, lower, upper. `error` is the standard deviation of the draws; for n_star and d_star
+        that of their logarithms.
     disagreement
         quantity, flops, first, second, difference (first minus second; of logarithms for n_star and
         d_star), error (of the difference, over common draws), covariance (of the two), lower,
         upper, z.
     draws
         replicate, approach, status, budgets (how many entered the lines), a, ln_n0, b, ln_d0, where
-        N* = exp(ln_n0) C^a and D* = exp(ln_d0) C^b. Unusable replicates keep their row.
+        N* = exp(ln_n0) C^a and D* = exp(ln_d0) C^b. Unusable replicates keep their rows.
     budgets
-        The budgets of approaches 1 and 2, as `scaling_fast.allocation.approach1` shows them, with
-        the column approach.
+        The budgets of approaches 1 and 2, as in the table of `scaling_fast.allocation.approach1`,
+        with a column `approach`.
     fit
         The fit of approach 3.
     level
-        Of the percentile intervals.
+        Confidence level of the percentile intervals.
     seed
         The seed of the draws.
     findings
-        Budgets left out, known biases of the three, replicates that failed, disagreements.
+        Budgets left out, known biases of the approaches, replicates that failed, disagreements.
     """
 
     table: pl.DataFrame
@@ -112,12 +114,6 @@ class Approaches:
         lines += format_findings(self.findings, 8)
         return "\n".join(lines)
 
-    def __repr__(self) -> str:
-        return f"<Approaches>\n{self.summary()}"
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
-
 
 def approaches(
     frame: Any,
@@ -138,39 +134,39 @@ def approaches(
 ) -> Approaches:
     """Return Chinchilla's approaches 1, 2 and 3 on one frame, and whether they disagree.
 
-    The same resampled runs go through the envelope, the parabolas and the fitted surface, so that a
-    difference between approaches has its own standard error: approaches that share their runs
-    share most of their noise, and intervals that overlap may still disagree.
+    The same resampled runs go through the envelope, the parabolas and the fitted surface, so a
+    difference between approaches has a standard error of its own. Approaches that share their runs
+    share most of their noise: they may disagree although their intervals overlap.
 
     Parameters
     ----------
     frame
-        Any frame, a row a run.
+        Any frame, one row per run.
     columns
         {"N": parameters, "D": tokens}: columns of the frame or polars expressions.
     target
         The loss, positive.
     flops
-        Column or expression of the training FLOP; 6 N D without.
+        Column or expression of the training FLOP; 6 N D if None.
     budget, width
         How approaches 1 and 2 sort runs into budgets: see `scaling_fast.allocation.approach2`.
     at
-        FLOP at which N* and D* are wanted: one or several.
+        Budgets in FLOP, one or several, at which N* and D* are wanted.
     scheme
         `Pairs()`, `Clusters(column)` or `Indices(array)`: what is drawn with replacement.
     n
-        Replicates, 1,000 by default.
+        Number of replicates, from 2; 1,000 by default.
     level
-        Of the percentile intervals, between 0 and 1.
+        Confidence level of the percentile intervals, between 0 and 1.
     loss
-        Of approach 3's fit on log residuals; `Huber(1e-3)` by default, as Hoffmann et al. have it.
+        Loss of approach 3, on log residuals; `Huber(1e-3)` by default, as in Hoffmann et al.
     starts
-        Of approach 3's refits, as in `scaling_fast.bootstrap`: "multi" where the runs hardly
+        Starts of approach 3's refits, as in `scaling_fast.bootstrap`: "multi" where the runs hardly
         identify the surface.
     seed
-        Below 2**64; None draws one, kept in `.seed`.
+        Seed of the draws, from 0, below 2**64; None draws one, kept in `.seed`.
     threads
-        Threads of approach 3's refits. Results do not depend on it.
+        Number of threads of approach 3's refits; results do not depend on it.
 
     Returns
     -------
@@ -182,7 +178,7 @@ def approaches(
     DataError
         For a frame that cannot be used, or fewer than two budgets with a minimum.
     ParameterError
-        For an option outside what is legal.
+        For an illegal option.
 
     Notes
     -----
@@ -202,102 +198,144 @@ def approaches(
     """
     level = checked_level(level)
     seed = checked_seed(seed)
-    wanted = _budgets_asked(at)
+    wanted = _checked_budgets(at)
     runs = read_runs(frame, columns=columns, target=target, flops=flops, budget=budget, width=width)
     counts = row_counts(runs, scheme, n=n, seed=seed)
-    ones = np.ones((1, runs.rows))
-    envelope, parabolas = best_runs(runs, ones), parabola_optima(runs, ones)
-    for one in (envelope, parabolas):
-        frontier_lines(one)  # says what is missing where no line can be drawn
-    ln_rate = float(np.median(runs.ln_rate))
+    optima = _optima(runs)
     surface = fit(
-        runs.frame,
-        "chinchilla",
-        target=target,
-        columns=columns,
-        loss=loss,
-        threads=threads,
+        runs.frame, "chinchilla", target=target, columns=columns, loss=loss, threads=threads
     )
     refits = bootstrap(
         surface, Weights(counts), starts=starts, seed=seed, threads=threads, progress=False
     )
-    points = np.stack(
-        [
-            _line_numbers(envelope),
-            _line_numbers(parabolas),
-            _surface_numbers(surface.table, ln_rate),
-        ]
-    )[:, 0]
-    status = refits.draws["status"].cast(pl.String)
-    redrawn = (best_runs(runs, counts), parabola_optima(runs, counts))
-    tables = [
-        _draws(1, _line_numbers(redrawn[0]), used=redrawn[0].used),
-        _draws(2, _line_numbers(redrawn[1]), used=redrawn[1].used),
-        _draws(3, _surface_numbers(refits.draws, ln_rate), status=status),
-    ]
-    draws = pl.concat(tables)
-    values = [one.select(NUMBERS).to_numpy() for one in tables]
-    good = [(one["status"] == "converged").to_numpy() for one in tables]
-    budgets = pl.concat(
-        [
-            budget_table(runs, one).select(pl.lit(place).cast(pl.Int64).alias("approach"), pl.all())
-            for place, one in ((1, envelope), (2, parabolas))
-        ]
-    )
-    table = estimates(points, values, good, wanted, level)
+    ln_rate = float(np.median(runs.ln_rate))
+    lines = [*map(_optima_lines, optima), _surface_lines(surface.table, ln_rate)]
+    points = np.stack(lines)[:, 0]
+    tables = _draws_of_all(runs, counts, refits.draws, ln_rate)
+    values = [table.select(LINE_COLUMNS).to_numpy() for table in tables]
+    good = [(table["status"] == "converged").to_numpy() for table in tables]
     disagreement = differences(points, values, good, wanted, level)
-    findings = (
-        *runs.findings,
-        *(
-            _of_approach(finding, place)
-            for place, one in ((1, envelope), (2, parabolas))
-            for finding in budget_findings(runs, budget_table(runs, one))
+    return Approaches(
+        table=estimates(points, values, good, wanted, level),
+        disagreement=disagreement,
+        draws=pl.concat(tables),
+        budgets=_budgets(runs, optima),
+        fit=surface,
+        level=level,
+        seed=seed,
+        findings=(
+            *runs.findings,
+            *_optima_findings(runs, optima),
+            *_bias_on_surface(runs, surface, points),
+            *surface.findings,
+            *agreement_findings(good, disagreement),
         ),
-        *winners_curse(runs, envelope),
-        *_bias_on_surface(runs, surface, points),
-        *surface.findings,
-        *findings_of(good, disagreement),
     )
-    return Approaches(table, disagreement, draws, budgets, surface, level, seed, findings)
 
 
-def _budgets_asked(at: Any) -> list[float]:
+FINDERS = (best_runs, parabola_optima)
+"""How approaches 1 and 2 find the best size of each budget."""
+
+
+def _checked_budgets(at: Any) -> list[float]:
     listed = [at] if isinstance(at, int | float | np.number) else at
     if not isinstance(listed, Sequence | np.ndarray) or isinstance(listed, str):
         raise ParameterError(
             f"at must be FLOP, one number or several, got {quote(at)}", code="at", param="at"
         )
-    return [number_between(one, "at") for one in listed]
+    return [number_between(flops, "at") for flops in listed]
 
 
-def _line_numbers(optima: Optima) -> NDArray[np.float64]:
-    """Return a, ln_n0, b, ln_d0 of each replicate's lines, NaN where fewer than two budgets are left."""
+def _optima(runs: Runs) -> list[Optima]:
+    """Return the optima of approaches 1 and 2 on the runs themselves.
+
+    Raises
+    ------
+    DataError
+        Where no line can be drawn through them.
+    """
+    optima = [find(runs, np.ones((1, runs.rows))) for find in FINDERS]
+    for found in optima:
+        frontier_lines(found)
+    return optima
+
+
+def _budgets(runs: Runs, optima: Sequence[Optima]) -> pl.DataFrame:
+    return pl.concat(
+        [
+            budget_table(runs, found).select(
+                pl.lit(place).cast(pl.Int64).alias("approach"), pl.all()
+            )
+            for place, found in enumerate(optima, 1)
+        ]
+    )
+
+
+def _optima_findings(runs: Runs, optima: Sequence[Optima]) -> list[Finding]:
+    """Return the findings about the budgets of approaches 1 and 2."""
+    return [
+        *(
+            _of_approach(finding, place)
+            for place, found in enumerate(optima, 1)
+            for finding in budget_findings(runs, budget_table(runs, found))
+        ),
+        *selection_findings(runs, optima[0]),
+    ]
+
+
+def _optima_lines(optima: Optima) -> NDArray[np.float64]:
+    """Return a, ln_n0, b, ln_d0 of each replicate's lines; NaN where fewer than two budgets are left."""
     used = optima.used
     a, ln_n0 = fit_lines(optima.ln_c, optima.ln_n, used)
     b, ln_d0 = fit_lines(optima.ln_c, optima.ln_d, used)
     return np.column_stack([a, ln_n0, b, ln_d0])
 
 
-def _surface_numbers(table: pl.DataFrame, ln_rate: float) -> NDArray[np.float64]:
-    """Return a, ln_n0, b, ln_d0 of fitted surfaces: N* = G (C/k)^a and D* = (C/k)^b/G."""
-    a, b, g = (table[one].to_numpy() for one in ("a", "b", "G"))
+def _surface_lines(table: pl.DataFrame, ln_rate: float) -> NDArray[np.float64]:
+    """Return a, ln_n0, b, ln_d0 of fitted surfaces: N* = G (C/k)^a and D* = (C/k)^b/G, k = exp(ln_rate)."""
+    a, b, g = (table[name].to_numpy() for name in ("a", "b", "G"))
     with np.errstate(all="ignore"):
         ln_g = np.log(g)
     return np.column_stack([a, ln_g - a * ln_rate, b, -ln_g - b * ln_rate])
 
 
+def _draws_of_all(
+    runs: Runs, counts: NDArray[np.float64], refits: pl.DataFrame, ln_rate: float
+) -> list[pl.DataFrame]:
+    """Return the draws of the three approaches."""
+    tables = []
+    for place, find in enumerate(FINDERS, 1):
+        optima = find(runs, counts)
+        tables.append(_draws(place, _optima_lines(optima), used=optima.used))
+    status = refits["status"].cast(pl.String)
+    return [*tables, _draws(3, _surface_lines(refits, ln_rate), status=status)]
+
+
 def _draws(
     approach: int,
-    numbers: NDArray[np.float64],
+    lines: NDArray[np.float64],
     *,
     used: NDArray[np.float64] | None = None,
     status: pl.Series | None = None,
 ) -> pl.DataFrame:
-    usable = np.isfinite(numbers).all(axis=1)
-    words = pl.Series("status", np.where(usable, "converged", "too_few_budgets"))
+    """Return the draws of one approach, one row per replicate, in the columns of `Approaches.draws`.
+
+    Parameters
+    ----------
+    approach
+        1, 2 or 3.
+    lines
+        LINE_COLUMNS of each replicate.
+    used
+        Which budgets entered the lines of approaches 1 and 2.
+    status
+        The status of each refit of approach 3.
+    """
+    usable = np.isfinite(lines).all(axis=1)
+    statuses = pl.Series("status", np.where(usable, "converged", "too_few_budgets"))
     if status is not None:
         # A refit may converge on a surface without an optimum, such as A = 0.
-        words = (
+        statuses = (
             pl.DataFrame({"s": status, "u": usable})
             .select(
                 pl.when((pl.col("s") == "converged") & ~pl.col("u"))
@@ -309,59 +347,53 @@ def _draws(
         )
     return pl.DataFrame(
         [
-            pl.Series("replicate", np.arange(len(numbers))),
-            pl.Series("approach", np.full(len(numbers), approach)),
-            words,
+            pl.Series("replicate", np.arange(len(lines))),
+            pl.Series("approach", np.full(len(lines), approach)),
+            statuses,
             pl.Series(
                 "budgets",
-                [None] * len(numbers) if used is None else used.sum(axis=1).astype(int),
+                [None] * len(lines) if used is None else used.sum(axis=1).astype(int),
                 dtype=pl.Int64,
             ),
-            *(pl.Series(name, numbers[:, j]) for j, name in enumerate(NUMBERS)),
+            *(pl.Series(name, lines[:, j]) for j, name in enumerate(LINE_COLUMNS)),
         ]
     )
 
 
 def _of_approach(finding: Finding, place: int) -> Finding:
-    return Finding(
-        finding.code,
-        f"approach {place}",
-        finding.severity,
-        f"approach {place}: {finding.sentence}",
-        finding.statistic,
-        finding.threshold,
-        finding.evidence,
-        finding.advice,
-    )
+    name = f"approach {place}"
+    return replace(finding, check=name, sentence=f"{name}: {finding.sentence}")
 
 
 def _bias_on_surface(runs: Runs, surface: Fit, points: NDArray[np.float64]) -> tuple[Finding, ...]:
-    """Return how approaches 1 and 2 miss the fitted surface's own optimum with this design, no noise."""
+    """Return how far approaches 1 and 2 miss the optimum of the fitted surface with this design and no noise."""
     quiet = replace(runs, loss=surface.predict()["prediction"].to_numpy())
     ones = np.ones((1, runs.rows))
     found = []
-    for place, pick in ((1, best_runs), (2, parabola_optima)):
-        numbers = _line_numbers(pick(quiet, ones))[0]
-        if not np.isfinite(numbers).all() or not np.isfinite(points[2]).all():
+    for place, find in enumerate(FINDERS, 1):
+        line = _optima_lines(find(quiet, ones))[0]
+        if not np.isfinite(line).all() or not np.isfinite(points[2]).all():
             continue
         centre = float(np.mean(runs.ln_c))
-        slope = float(numbers[0] - points[2][0])
+        slope = float(line[0] - points[2][0])
         shift = float(
-            quantity_of(numbers, "d_star", math.exp(centre))
-            - quantity_of(points[2], "d_star", math.exp(centre))
+            line_quantity(line, "d_star", math.exp(centre))
+            - line_quantity(points[2], "d_star", math.exp(centre))
         )
         found.append(
             Finding(
                 "bias_on_surface",
                 f"approach {place}",
-                "green" if abs(shift) <= 0.05 and abs(slope) <= 0.01 else "amber",
+                "green"
+                if abs(shift) <= SHIFT_TOLERANCE and abs(slope) <= SLOPE_TOLERANCE
+                else "amber",
                 f"approach {place}: on noise-free losses of the fitted surface this design gives an "
                 f"exponent a off by {slope:+.3g} and a D* off by {100 * math.expm1(shift):+.2g} % at "
                 f"{math.exp(centre):.2g} FLOP",
                 statistic=slope,
-                threshold=0.01,
+                threshold=SLOPE_TOLERANCE,
                 evidence={"a": slope, "ln_d": shift},
-                advice="What is systematic does not show in an interval: narrow and centre the sizes "
+                advice="An interval does not include systematic errors: narrow and centre the sizes "
                 "of each budget, or rely on approach 3.",
             )
         )

@@ -1,1 +1,1 @@
-"""The terminal: one file a group of verbs; each parses, calls one function and prints one table."""
+"""The command `scaling-fast`: each verb reads its options, calls one function and prints the answer."""

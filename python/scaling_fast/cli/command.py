@@ -1,4 +1,4 @@
-"""The command `scaling-fast`: its verbs, its exit codes, and how an error is said."""
+"""The command `scaling-fast`: its verbs, its exit codes, and how errors are reported."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from scaling_fast.cli import output
+from scaling_fast.cli import output, streams
 from scaling_fast.cli.exit_codes import Exit
-from scaling_fast.cli.verbs import audit as auditing
-from scaling_fast.cli.verbs import catalogue, doctor
-from scaling_fast.cli.verbs import fit as fitting
-from scaling_fast.cli.verbs import stress as stressing
+from scaling_fast.cli.verbs.audit import audit
+from scaling_fast.cli.verbs.bootstrap import bootstrap
+from scaling_fast.cli.verbs.catalogue import datasets, laws
+from scaling_fast.cli.verbs.doctor import doctor, package_version
+from scaling_fast.cli.verbs.fit import fit
+from scaling_fast.cli.verbs.stress import stress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +24,7 @@ __all__ = ["main"]
 
 EPILOG = """\b
 Examples:
-  scaling-fast audit                                   the embedded claim; says where the report is
+  scaling-fast audit                                   audit the embedded claim, write a report
   scaling-fast fit runs.csv chinchilla --column N=params --column D=tokens
   scaling-fast bootstrap runs.csv chinchilla --column N=params --column D=tokens --of a
   scaling-fast laws chinchilla                         formula, parameters, published values
@@ -30,24 +32,22 @@ Examples:
 Tables go to stdout: aligned on a terminal, tab-separated with full precision in a pipe. Notes and
 errors go to stderr. Every verb takes --json.
 \b
-Exit codes: 0 fine; 1 findings at or above --fail-on; 2 a question that cannot be asked (usage,
-data, formula, file); 3 no usable fit, or a bug of ours; 130 Ctrl-C; 141 the reader of a pipe left.
+Exit codes: 0 success; 1 findings at or above --fail-on; 2 bad input (usage, data, formula, file)
+or output that cannot be written; 3 no usable fit, or a bug in scaling_fast; 130 Ctrl-C; 141 the
+reader of a pipe left.
 """
-
 
 COMPLETION = "_SCALING_FAST_COMPLETE"  # set by the shell that asks for completions
 
 
-def _version(context: click.Context, _: click.Parameter, *, wanted: bool) -> None:
+def _print_version(context: click.Context, *, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
-        from scaling_fast.cli.verbs.doctor import package_version
-
         click.echo(f"scaling-fast {package_version()}")
         context.exit()
 
 
 class _Terminal(click.Group):
-    """A group of verbs that turns every exception into an exit code and one sentence."""
+    """Group of verbs that turns every exception into an exit code and one sentence."""
 
     def main(  # type: ignore[override]
         self,
@@ -56,54 +56,51 @@ class _Terminal(click.Group):
         **extra: Any,
     ) -> NoReturn:
         """Run one verb and exit."""
-        words = list(sys.argv[1:] if args is None else args) or ["--help"]
-        output.hold_streams()
-        output.tolerate_any_encoding()
-        as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
-        name = prog_name or "scaling-fast"
-        if COMPLETION in os.environ:
-            super().main(words, name, **extra)
-        sys.exit(self._guarded(words, name, as_json=as_json))
+        arguments = list(sys.argv[1:] if args is None else args) or ["--help"]
+        options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+        streams.open_closed_streams()
+        with streams.own_stdout():
+            streams.tolerate_any_encoding()
+            code = self._guarded(
+                arguments, prog_name or "scaling-fast", extra, as_json="--json" in options
+            )
+        sys.exit(code)
 
-    def _guarded(self, words: list[str], name: str, *, as_json: bool) -> int:
-        # click's own loop is left out: it makes a closed pipe exit code 1, which says findings.
+    def _guarded(
+        self, arguments: list[str], name: str, extra: dict[str, Any], *, as_json: bool
+    ) -> int:
+        """Run one verb and return its exit code; nothing stays in a buffer, whatever happens."""
         try:
-            with self.make_context(name, words) as context:
-                self.invoke(context)
-        except click.exceptions.Exit as ended:
-            return _flushed(ended.exit_code, as_json=as_json)
+            if COMPLETION in os.environ:
+                super().main(arguments, name, **extra)
+            return self._answered(arguments, name)
         except click.ClickException as error:
-            output.refuse_usage(error, as_json=as_json)
-            return Exit.CANNOT_ASK
+            output.report_usage_error(error, as_json=as_json)
+            return Exit.BAD_INPUT
         except (click.Abort, KeyboardInterrupt) as stop:
             output.note(output.interruption(stop))
             return Exit.INTERRUPTED
         except BrokenPipeError:
-            return _reader_left()
+            return Exit.BROKEN_PIPE
         except Exception as error:
-            return output.refuse(error, as_json=as_json)
-        return _flushed(Exit.FINE, as_json=as_json)
+            return output.report_error(error, as_json=as_json)
+        finally:
+            streams.settle()
 
+    def _answered(self, arguments: list[str], name: str) -> int:
+        """Run one verb and return its exit code once the answer is written out.
 
-def _flushed(code: int, *, as_json: bool) -> int:
-    """Return the code, unless what was printed cannot be written out.
-
-    Where stdout is closed a code that says more than fine is kept.
-    """
-    if code != Exit.FINE and (sys.stdout is None or sys.stdout.closed):
+        click's own loop is left out: it exits with 1 where a pipe is closed, which here means findings.
+        """
+        code: int = Exit.SUCCESS
+        try:
+            with self.make_context(name, arguments) as context:
+                self.invoke(context)
+        except click.exceptions.Exit as ended:
+            code = ended.exit_code
+        if code == Exit.SUCCESS or not streams.stdout_is_closed():
+            streams.flush()
         return code
-    try:
-        output.flush()
-    except BrokenPipeError:
-        return _reader_left()
-    except OSError as error:
-        return output.refuse(error, as_json=as_json)
-    return code
-
-
-def _reader_left() -> int:
-    output.abandon(sys.stdout)
-    return Exit.READER_LEFT
 
 
 @click.group(
@@ -116,17 +113,12 @@ def _reader_left() -> int:
     is_flag=True,
     is_eager=True,
     expose_value=False,
-    callback=lambda context, param, value: _version(context, param, wanted=value),
+    callback=lambda context, _, value: _print_version(context, wanted=value),
     help="Print the version and exit.",
 )
 def main() -> None:
     """Fit scaling laws, resample the fits, and audit published ones."""
 
 
-main.add_command(fitting.fit)
-main.add_command(fitting.bootstrap)
-main.add_command(stressing.stress)
-main.add_command(auditing.audit)
-main.add_command(catalogue.laws)
-main.add_command(catalogue.datasets)
-main.add_command(doctor.doctor)
+for verb in (fit, bootstrap, stress, audit, laws, datasets, doctor):
+    main.add_command(verb)

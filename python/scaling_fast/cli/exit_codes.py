@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from scaling_fast.findings import PRECEDENCE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -12,27 +14,30 @@ if TYPE_CHECKING:
 
 __all__ = ["FAIL_ON", "SEVERITIES", "Exit", "after_findings"]
 
-SEVERITIES = ("red", "grey", "amber")  # what --fail-on takes, worst first
+SEVERITIES = tuple(severity for severity in PRECEDENCE if severity != "green")
+"""What --fail-on takes, worst first."""
 FAIL_ON = (
-    "Exit 1 on a finding of this severity or a worse one. Worst first: red (fails), grey (could "
-    "not be assessed), amber (doubtful). Advisory findings do not count."
+    "Exit with 1 on a finding of this severity or worse. Worst first: red (fails), grey (could not "
+    "be assessed), amber (doubtful). Advisory findings do not count."
 )
 
 
 class Exit(IntEnum):
-    """What the command's exit code says; the shell's own conventions beyond 3."""
+    """Meaning of each exit code of the command; those above 3 follow the shell's conventions."""
 
-    FINE = 0
+    SUCCESS = 0
     FINDINGS = 1
-    CANNOT_ASK = 2
+    BAD_INPUT = 2
     NO_USABLE_FIT = 3
     INTERRUPTED = 130  # 128 + SIGINT
-    READER_LEFT = 141  # 128 + SIGPIPE
+    BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 
 def after_findings(findings: Iterable[Finding], fail_on: str | None) -> Exit:
-    """Return FINDINGS when one is at or above `fail_on`; None never fails."""
+    """Return FINDINGS where a finding is as severe as `fail_on` or worse; None never fails."""
     if fail_on is None:
-        return Exit.FINE
+        return Exit.SUCCESS
     counted = SEVERITIES[: SEVERITIES.index(fail_on) + 1]
-    return Exit.FINDINGS if any(f.severity in counted for f in findings) else Exit.FINE
+    return (
+        Exit.FINDINGS if any(finding.severity in counted for finding in findings) else Exit.SUCCESS
+    )

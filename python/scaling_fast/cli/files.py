@@ -1,4 +1,4 @@
-"""Files the command reads and writes: by their suffix, whole or not at all, never over another."""
+"""Files that the command reads and writes: by their suffix, whole or not at all, never over another."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scaling_fast.cli import parsing as words
+import polars as pl
+import polars.selectors as cs
+
+from scaling_fast import datasets
+from scaling_fast.cli.messages import with_line
 from scaling_fast.errors import DataError, nearest, quote
 from scaling_fast.runtime.files import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import polars as pl
 
     from scaling_fast.errors import ScalingError
 
@@ -37,27 +39,28 @@ READ = (
 )
 WRITTEN = (".csv", ".tsv", ".parquet", ".arrow", ".ipc", ".feather", ".json", ".jsonl", ".ndjson")
 RAW_CELLS = (
-    "In CSV, no apostrophe before text that begins with = + - @, which a spreadsheet may run."
+    "In CSV files, put no apostrophe before text that begins with = + - or @, which a spreadsheet "
+    "may run as a formula."
 )
-MENDS = {
+FIXES = {
     "utf-8": "; save it as UTF-8 (a spreadsheet calls it CSV UTF-8), or convert it: iconv -f UTF-16 -t "
     "UTF-8",
-    "more fields": "; a row has more cells than the header has names: put cells that hold commas in "
-    "quotes, and give every column a name",
+    "more fields": "; a row has more cells than the header has names: quote cells that contain commas, and name "
+    "every column",
 }
-"""What polars says of a file -> how to mend it."""
+"""Words in what polars says of a file -> how to fix the file."""
 MOST_COUNTED = 2**30
 """Bytes of a file above which an error names the row instead of counting the lines."""
 FORMULA = r"^[=+\-@\t\r]"  # what a spreadsheet may run when a cell of text begins with it
 
 
 def read_frame(name: str) -> pl.DataFrame:
-    """Return a file as a frame, `-` as CSV from stdin, anything else as a dataset's name.
+    """Return the frame in a file, in CSV from stdin for `-`, or of the dataset of that name.
 
     Raises
     ------
     DataError
-        For a file that is missing, of an unknown suffix or unreadable, and an unknown dataset.
+        For a file that is missing, unreadable or of an unknown suffix, and for an unknown dataset.
     """
     if name == "-":
         return _read_stdin()
@@ -66,7 +69,7 @@ def read_frame(name: str) -> pl.DataFrame:
     if suffix in READ:
         return _parsed(name, suffix, path.read_bytes)
     if path.exists() or suffix or os.sep in name:
-        problem = "is a directory" if path.is_dir() else "is not a kind of file that can be read"
+        problem = "is a directory" if path.is_dir() else "is not of a type that can be read"
         if not path.exists():
             problem = "does not exist"
         raise DataError(
@@ -74,8 +77,6 @@ def read_frame(name: str) -> pl.DataFrame:
             "or the name of a dataset (`scaling-fast datasets` lists them)",
             code="file",
         )
-    from scaling_fast import datasets
-
     if name not in datasets.names():
         near = nearest(name, [*datasets.names(), *_files_here()])
         meant = f"; did you mean {quote(near)}?" if near else ";"
@@ -87,10 +88,10 @@ def read_frame(name: str) -> pl.DataFrame:
     return datasets.load(name)
 
 
-def place(error: ScalingError, name: str, height: int) -> None:
-    """Turn the row in an error's sentence into a line of the file it was read from.
+def locate(error: ScalingError, name: str, height: int) -> None:
+    """Turn the row in an error's sentence into a line of the file that it was read from.
 
-    A row is left a row where lines and rows differ: other formats, stdin, breaks inside quotes.
+    A row stays a row where lines and rows differ: other formats, stdin, line breaks inside quotes.
     """
     if error.row is None:
         return
@@ -100,19 +101,17 @@ def place(error: ScalingError, name: str, height: int) -> None:
             content = read_regular(name, MOST_COUNTED)  # a pipe was emptied when it was read
             lines = content.count(b"\n") + (not content.endswith(b"\n"))
             first = 2 if lines == height + 1 else None  # line 1 is the header
-    error.args = (words.placed(str(error), error.row, first),)
+    error.args = (with_line(str(error), error.row, first),)
 
 
 def _files_here() -> list[str]:
     with contextlib.suppress(OSError):
-        return sorted(one.name for one in Path().iterdir() if one.suffix.lower() in READ)
+        return sorted(path.name for path in Path().iterdir() if path.suffix.lower() in READ)
     return []
 
 
 def _frame(suffix: str, content: bytes) -> pl.DataFrame:
-    """Return the frame in a file's bytes; polars would take a path for a pattern of names."""
-    import polars as pl
-
+    """Return the frame in a file's bytes; polars would read a path as a pattern of names."""
     source = io.BytesIO(content)
     if suffix in {".csv", ".tsv"}:
         separator = "\t" if suffix == ".tsv" else ","
@@ -129,12 +128,10 @@ def _frame(suffix: str, content: bytes) -> pl.DataFrame:
 
 
 def _refuse_duplicates(content: bytes, separator: str) -> None:
-    """Refuse a header that names a column twice, whose second polars renames in silence.
+    """Refuse a header that names a column twice; polars renames the second without a word.
 
-    The header is read as a row by the parser that reads the rows, which also unpacks it.
+    The header is read by the parser that reads the rows, which also unpacks compressed files.
     """
-    import polars as pl
-
     header = pl.read_csv(
         io.BytesIO(content),
         separator=separator,
@@ -144,21 +141,19 @@ def _refuse_duplicates(content: bytes, separator: str) -> None:
         truncate_ragged_lines=True,
     )
     seen: set[str] = set()
-    for one in header.row(0):
-        if one in seen:
+    for name in header.row(0):
+        if name in seen:
             raise DataError(
-                f"the header names column {quote(one)} twice; rename one of them",
+                f"the header names column {quote(name)} twice; rename one of them",
                 code="duplicate_column",
-                column=one,
+                column=name,
             )
-        if one:
-            seen.add(one)
+        if name:
+            seen.add(name)
 
 
 def _parsed(name: str, suffix: str, read: Callable[[], bytes]) -> pl.DataFrame:
-    """Read, with the file's name in the sentence of whatever goes wrong."""
-    import polars as pl
-
+    """Return the frame in a file; the sentence of whatever goes wrong names the file."""
     content = b""
     try:
         content = read()
@@ -170,12 +165,12 @@ def _parsed(name: str, suffix: str, read: Callable[[], bytes]) -> pl.DataFrame:
         raise DataError(f"file {quote(name, 200)} does not exist", code="file") from error
     except (pl.exceptions.PolarsError, OSError, ValueError, UnicodeError) as error:
         if suffix == ".csv" and b";" in content.partition(b"\n")[0].partition(b",")[0]:
-            raise _semicolons(name) from error  # whose decimal commas make ragged rows
-        said = getattr(error, "strerror", None) or str(error)
-        reason = said.strip().split("\n", 1)[0] or type(error).__name__
-        mend = next((how for word, how in MENDS.items() if word in reason), "")
+            raise _semicolons(name) from error  # decimal commas make ragged rows
+        message = getattr(error, "strerror", None) or str(error)
+        reason = message.strip().split("\n", 1)[0] or type(error).__name__
+        fix = next((how for words, how in FIXES.items() if words in reason), "")
         raise DataError(
-            f"file {quote(name, 200)} cannot be read: {reason}{mend}", code="file"
+            f"file {quote(name, 200)} cannot be read: {reason}{fix}", code="file"
         ) from error
     if frame.width == 1 and ";" in frame.columns[0]:
         raise _semicolons(name)
@@ -184,26 +179,26 @@ def _parsed(name: str, suffix: str, read: Callable[[], bytes]) -> pl.DataFrame:
 
 def _semicolons(name: str) -> DataError:
     return DataError(
-        f"file {quote(name, 200)} seems to be separated by semicolons; write it with commas (and "
-        "points in its numbers), for example pandas.read_csv(..., sep=';').to_csv(...)",
+        f"file {quote(name, 200)} seems to be separated by semicolons; write it with commas between "
+        "cells and points in numbers, for example pandas.read_csv(..., sep=';').to_csv(...)",
         code="file",
     )
 
 
 def _read_stdin() -> pl.DataFrame:
     if sys.stdin is None or sys.stdin.closed:
-        raise DataError("stdin is closed, so `-` names no data; give a file", code="file")
+        raise DataError("stdin is closed, so `-` has no data to read; give a file", code="file")
     return _parsed("-", ".csv", sys.stdin.buffer.read)
 
 
 def refuse_unwritable(path: Path, *, force: bool, suffixes: tuple[str, ...] = ()) -> None:
-    """Refuse an output path before the work begins that it would hold.
+    """Refuse an output path before the work begins whose result it would hold.
 
     Raises
     ------
     DataError
-        For a suffix that is not known, a file that is there already (without `force`), anything
-        but a regular file, and a directory that is missing or cannot be written to.
+        For an unknown suffix, a file that exists already (without `force`), anything but a regular
+        file, and a directory that is missing or cannot be written to.
     """
     name = quote(path, 200)
     if suffixes and path.suffix.lower() not in suffixes:
@@ -228,7 +223,7 @@ def refuse_unwritable(path: Path, *, force: bool, suffixes: tuple[str, ...] = ()
 
 
 def refuse_equal(named: dict[str, Path | None]) -> None:
-    """Refuse two outputs of one path, the later of which would replace the earlier.
+    """Refuse two outputs with one path; the later would replace the earlier.
 
     Raises
     ------
@@ -243,45 +238,40 @@ def refuse_equal(named: dict[str, Path | None]) -> None:
         if first != option:
             raise DataError(
                 f"{first} and {option} name the same file {quote(path, 200)}; "
-                "give each a path of its own",
+                "give each its own path",
                 code="output",
             )
 
 
-def inert(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the frame with an apostrophe before each text that a spreadsheet would run."""
-    import polars as pl
-    import polars.selectors as cs
-
+def escape_formulas(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with an apostrophe before each text that a spreadsheet would run as a formula."""
     texts = cs.string() | cs.categorical() | cs.enum()
     cells = texts.cast(pl.String()).str.replace(f"({FORMULA})", "'$1")
     names: dict[str, str] = {}
-    for one in frame.columns:
-        if re.match(FORMULA, one):
-            names[one] = f"'{one}"
-            while names[one] in frame.columns:
-                names[one] = f"'{names[one]}"
+    for name in frame.columns:
+        if re.match(FORMULA, name):
+            names[name] = f"'{name}"
+            while names[name] in frame.columns:
+                names[name] = f"'{names[name]}"
     return frame.with_columns(cells).rename(names)
 
 
 def write_frame(frame: pl.DataFrame, path: Path, *, force: bool, raw: bool = False) -> None:
     """Write a frame by the suffix of its path; CSV numbers carry all digits, lists become text.
 
-    In CSV and TSV a text that a spreadsheet would run begins with an apostrophe, unless `raw`.
+    In CSV and TSV, a text that a spreadsheet would run gets an apostrophe before it, unless `raw`.
 
     Raises
     ------
     DataError
-        As `refuse_unwritable`, or when the disk refuses.
+        As `refuse_unwritable`, or when the file cannot be written.
     """
-    import polars.selectors as cs
-
     refuse_unwritable(path, force=force, suffixes=WRITTEN)
     suffix = path.suffix.lower()
     content = io.BytesIO()
     if suffix in {".csv", ".tsv"}:
         flat = frame.with_columns(cs.list().list.join(", "))
-        safe = flat if raw else inert(flat)
+        safe = flat if raw else escape_formulas(flat)
         safe.write_csv(content, separator="\t" if suffix == ".tsv" else ",")
     elif suffix == ".parquet":
         frame.write_parquet(content)
@@ -295,7 +285,7 @@ def write_frame(frame: pl.DataFrame, path: Path, *, force: bool, raw: bool = Fal
 
 
 def _write(content: bytes, path: Path) -> None:
-    """Write bytes beside the path and move them there: the file is the old one or the new one."""
+    """Write bytes beside the path and move them there: the path holds the old file or the new one."""
     scratch = path.with_name(f".{path.name[:80]}.{secrets.token_hex(6)}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     try:

@@ -1,4 +1,4 @@
-"""Datasets as polars frames: embedded, from a folder of the caller's, or downloaded once."""
+"""Datasets as polars frames: embedded, from a folder of the caller, or downloaded once."""
 
 from __future__ import annotations
 
@@ -20,17 +20,23 @@ if TYPE_CHECKING:
 
 __all__ = ["DATA_FOLDER", "DATA_URL", "load"]
 
-DATA_FOLDER = "SCALING_FAST_DATA"  # a folder searched before any download
-DATA_URL = "SCALING_FAST_DATA_URL"  # a mirror of raw.githubusercontent.com
-SECONDS = 30  # without an answer, before a download gives up
+DATA_FOLDER = "SCALING_FAST_DATA"
+"""Environment variable: a folder searched before any download."""
+
+DATA_URL = "SCALING_FAST_DATA_URL"
+"""Environment variable: a mirror of raw.githubusercontent.com."""
+
+TIMEOUT = 30
+"""Seconds without an answer after which a download gives up."""
 
 
 def load(name: str, *, base_url: str | None = None) -> pl.DataFrame:
     """Return a dataset as a polars frame, in the source's row order.
 
-    Embedded tables come from the package. Others are searched, by the source's file name, in the
-    folder that the environment variable SCALING_FAST_DATA names, then downloaded once from their
-    authors at a pinned commit and kept in the user's cache. Every file is held to its sha256.
+    Embedded tables come from the package. Others are looked for, by the source's file name, in the
+    folder that the environment variable SCALING_FAST_DATA names; if they are not there, they are
+    downloaded once from their authors at a pinned commit and kept in the user's cache. The sha256
+    of every file is checked.
 
     Parameters
     ----------
@@ -44,7 +50,7 @@ def load(name: str, *, base_url: str | None = None) -> pl.DataFrame:
     DataError
         For an unknown name, or a file whose sha256 differs from the published one.
     ResourceError
-        When the file is neither there nor to be had from the network.
+        When the file is neither on disk nor available from the network.
 
     Examples
     --------
@@ -56,14 +62,14 @@ def load(name: str, *, base_url: str | None = None) -> pl.DataFrame:
     if entry.embedded:
         found = resources.files("scaling_fast.datasets").joinpath(entry.file).read_bytes()
         return pl.read_csv(found).select(entry.columns)
-    path = _given(entry)
+    path = _local(entry)
     if path is None:
         path = _downloaded(entry, base_url or os.environ.get(DATA_URL) or None)
     return _chinchilla(path).select(entry.columns)
 
 
-def _given(entry: About) -> Path | None:
-    """Return the file in the caller's folder, held to its sha256, or None."""
+def _local(entry: About) -> Path | None:
+    """Return the file in the caller's folder after a check of its sha256, or None."""
     folder = os.environ.get(DATA_FOLDER)
     if not folder:
         return None
@@ -97,11 +103,11 @@ def _downloaded(entry: About, base_url: str | None) -> Path:
     import requests  # pooch's own client
 
     url = entry.url(base_url)
-    mend = (
+    remedy = (
         f"download {quote(entry.source, 200)} ({entry.path} at commit {entry.commit}) and set "
         f"{DATA_FOLDER} to the folder that holds {quote(entry.file)}"
     )
-    # pooch speaks of every download on stderr; only the terminal commands of the package may.
+    # pooch announces every download on stderr; only the terminal commands of the package may print.
     pooch.get_logger().setLevel(logging.WARNING)
     try:
         return Path(
@@ -110,28 +116,30 @@ def _downloaded(entry: About, base_url: str | None) -> Path:
                 known_hash=f"sha256:{entry.sha256}",
                 fname=entry.file,
                 path=pooch.os_cache("scaling_fast"),
-                downloader=pooch.HTTPDownloader(timeout=SECONDS),
+                downloader=pooch.HTTPDownloader(timeout=TIMEOUT),
             )
         )
     except requests.HTTPError as error:
         status = "unknown"
         if error.response is not None:
             status = str(error.response.status_code)
-            error.response.close()  # or its socket stays open as long as the traceback does
+            error.response.close()  # or its socket stays open as long as the traceback
         raise ResourceError(
             f"dataset {quote(entry.name)} is not at {quote(url, 300)} (HTTP status {status}); "
-            f"{mend}",
+            f"{remedy}",
             code="not_found",
         ) from error
     except (requests.RequestException, OSError) as error:
         raise ResourceError(
             f"dataset {quote(entry.name)} cannot be downloaded from {quote(url, 300)} "
-            f"({type(error).__name__}); {mend}",
+            f"({type(error).__name__}); {remedy}",
             code="offline",
         ) from error
     except ValueError as error:
         # pooch removes a file of the wrong sha256 and names both sums in its message.
-        sums = [one for one in re.findall(r"[0-9a-f]{64}", str(error)) if one != entry.sha256]
+        sums = [
+            digest for digest in re.findall(r"[0-9a-f]{64}", str(error)) if digest != entry.sha256
+        ]
         raise _mismatch(entry, url, sums[0] if sums else "unknown") from error
 
 

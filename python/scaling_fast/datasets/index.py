@@ -1,4 +1,4 @@
-"""What is known of each dataset: source, licence, checksum, units, citation."""
+"""Facts about each dataset: source, licence, checksum, units, citation."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class About:
     name, title, source, licence, citation, notes
         Text.
     file
-        The name searched for in SCALING_FAST_DATA.
+        Name of the file in the folder SCALING_FAST_DATA.
     sha256
-        Of the file as published.
+        Checksum of the file as published.
     rows
-        How many it has.
+        Number of rows.
     units
-        Column -> what it is measured in.
+        Column -> its unit.
     embedded
-        Whether the package carries it.
+        Whether the package contains it.
     commit, path, repository, base_url
         Where a dataset that is not embedded is downloaded from; empty otherwise.
     """
@@ -97,7 +97,7 @@ class About:
 def _index() -> Mapping[str, About]:
     text = resources.files("scaling_fast.datasets").joinpath("index.toml").read_text("utf-8")
     entries = tomllib.loads(text)
-    return MappingProxyType({name: About(name=name, **one) for name, one in entries.items()})
+    return MappingProxyType({name: About(name=name, **entry) for name, entry in entries.items()})
 
 
 def names() -> list[str]:
@@ -112,7 +112,7 @@ def names() -> list[str]:
 
 
 def about(name: str) -> About:
-    """Return where a dataset comes from: source, licence, checksum, units, citation.
+    """Return the facts about a dataset: source, licence, checksum, units, citation.
 
     Parameters
     ----------

@@ -1,11 +1,11 @@
-"""Runs drawn from a law that is known: the truth to hold a method against."""
+"""Runs drawn from a known law, to test a method against the truth."""
 
 from __future__ import annotations
 
 import math
 import sys
 from collections.abc import Mapping
-from numbers import Integral, Real
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import polars as pl
 from scaling_fast.errors import DataError, ParameterError, quote, suggestion
 from scaling_fast.frames import as_frame, to_float64
 from scaling_fast.laws import as_law
+from scaling_fast.validation import whole_number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,9 +35,9 @@ def simulate(
     *,
     target: str = "loss",
 ) -> pl.DataFrame:
-    """Return the design with a target drawn from the law, one row a row of the design.
+    """Return a design with a target drawn from a law, one row per row of the design.
 
-    The target is f exp(sd z): the noise is that of the log residual. z is standard normal, or
+    The target is f exp(sd z), so the noise is that of the log residual. z is standard normal, or
     Student's t with 3 degrees of freedom scaled to unit variance.
 
     Parameters
@@ -46,20 +47,21 @@ def simulate(
     params
         The true parameters, by name.
     design
-        Any frame with the law's columns; its other columns come along.
+        Any frame with the law's columns; its other columns are kept.
     noise
-        Standard deviation of the log residual, or {"sd": 0.01, "kind": "normal" or "t3"}.
+        Standard deviation of the log residual, not negative, or {"sd": 0.01, "kind": "normal" or
+        "t3"}.
     seed
-        Whole number from 0; the same seed gives the same runs.
+        Seed, a whole number from 0; the same seed gives the same runs.
     target
-        What to call the drawn column; the law's own target has precedence.
+        Name of the drawn column; the law's own target has precedence.
 
     Raises
     ------
     DataError
         For a design without the law's columns, or a law that is not positive and finite there.
     ParameterError
-        For missing parameters, negative noise, or a target that the design has already.
+        For missing parameters, negative noise, or a target that the design already has.
 
     Examples
     --------
@@ -69,10 +71,7 @@ def simulate(
     (['x', 'loss'], [3.467, 2.562, 2.148])
     """
     sd, kind = _checked_noise(noise)
-    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
-        raise ParameterError(
-            f"seed must be a whole number from 0, got {quote(seed)}", code="seed", param="seed"
-        )
+    seed = whole_number(seed, "seed", 0)
     bound = as_law(law)
     frame = as_frame(design, bound.columns or ())
     if bound.columns is None:
@@ -87,11 +86,12 @@ def simulate(
         )
     if name in frame.columns:
         raise ParameterError(
-            f"the design has a column {quote(name)} already; name another with target=",
+            f"the design already has a column {quote(name)}; name another with target=",
             code="name_clash",
             param="target",
         )
-    values = bound.evaluate({one: to_float64(frame[one], one).to_numpy() for one in used}, params)
+    columns = {column: to_float64(frame[column], column).to_numpy() for column in used}
+    values = bound.evaluate(columns, params)
     bad = ~(np.isfinite(values) & (values > 0))
     if bad.any() and sd > 0:
         row = int(np.argmax(bad))
@@ -101,30 +101,41 @@ def simulate(
             code="not_positive",
             row=row,
         )
-    drawn = values
-    if sd > 0:
-        with np.errstate(over="ignore", under="ignore"):
-            drawn = values * np.exp(sd * _standard(kind, frame.height, int(seed)))
-        lost = ~(np.isfinite(drawn) & (drawn > 0))
-        if lost.any():
-            row = int(np.argmax(lost))
-            raise ParameterError(
-                f"noise of `{sd:g}` makes the target of row {row} {quote(drawn[row])}, which no double "
-                "can tell from nothing or infinity; noise is a standard deviation of logarithms, "
-                "such as 0.01",
-                code="noise",
-                param="noise",
-            )
+    drawn = _with_noise(values, sd, kind, seed) if sd > 0 else values
     return frame.with_columns(pl.Series(name, drawn))
+
+
+def _with_noise(
+    values: NDArray[np.float64], sd: float, kind: str, seed: int
+) -> NDArray[np.float64]:
+    """Return the values with noise on their logarithms.
+
+    Raises
+    ------
+    ParameterError
+        For noise that takes a value out of the range of doubles.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        drawn = values * np.exp(sd * _standard(kind, values.size, seed))
+    lost = ~(np.isfinite(drawn) & (drawn > 0))
+    if lost.any():
+        row = int(np.argmax(lost))
+        raise ParameterError(
+            f"noise of `{sd:g}` makes the target of row {row} {quote(drawn[row])}, outside the range of "
+            "doubles; noise is a standard deviation of logarithms, such as 0.01",
+            code="noise",
+            param="noise",
+        )
+    return np.asarray(drawn, dtype=np.float64)
 
 
 def _checked_noise(noise: Any) -> tuple[float, str]:
     options = dict(noise) if isinstance(noise, Mapping) else {"sd": noise}
-    for one in options:
-        if one not in ("sd", "kind"):
+    for option in options:
+        if option not in ("sd", "kind"):
             raise ParameterError(
-                f"noise has no option {quote(one)}"
-                f"{suggestion(str(one), ('sd', 'kind'), kind='options')}",
+                f"noise has no option {quote(option)}"
+                f"{suggestion(str(option), ('sd', 'kind'), kind='options')}",
                 code="noise",
                 param="noise",
             )

@@ -1,4 +1,4 @@
-"""Repeated attempts: the unbiased pass@k, and its law from the spread of problems' difficulty."""
+"""Repeated attempts: the unbiased pass@k, and its law from the distribution of difficulty."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from scaling_fast.errors import ConvergenceError, DataError, ParameterError, quo
 from scaling_fast.findings import Finding
 from scaling_fast.frames import read
 from scaling_fast.laws.quantities import exp
-from scaling_fast.validation import checked_level, number_between, whole_number
+from scaling_fast.validation import (
+    checked_level,
+    non_negative_number,
+    number_between,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,16 +27,16 @@ if TYPE_CHECKING:
 __all__ = ["BetaBinomial", "beta_binomial", "expected_failure", "pass_at_k"]
 
 MOST_ATTEMPTS = 1_000_000
-"""Attempts at a problem above which pass@k is not counted."""
+"""Attempts per problem above which pass@k is not computed."""
 
 UNSOLVED_NEEDED = 0.1
-"""Share of problems without a success below which the tail of hard problems is hardly seen."""
+"""Share of unsolved problems below which the tail of hard problems is hardly observed."""
 
 ROUGH_GRADIENT = 1e-5
-"""Where the search by values ends, well above their rounding."""
+"""Gradient at which the search by values ends, well above their rounding."""
 
 LEAST_GRADIENT = 1e-8
-"""Largest gradient of the mean log-likelihood by ln alpha, ln beta that is still an optimum."""
+"""Largest gradient of the mean log-likelihood by ln alpha and ln beta at an optimum."""
 
 
 def pass_at_k(
@@ -46,9 +51,9 @@ def pass_at_k(
     Parameters
     ----------
     frame
-        Any frame, a row a problem.
+        Any frame, one row per problem.
     k
-        One number of attempts or several, none above the fewest attempts of a problem.
+        One number of attempts or several, from 1 to the fewest attempts at any problem.
     successes, attempts
         Columns of whole numbers: c of n attempts succeeded.
 
@@ -61,7 +66,7 @@ def pass_at_k(
     Raises
     ------
     DataError, ParameterError
-        For counts that are none, or a k above the attempts of some problem.
+        For counts that are not whole numbers, or a k above the attempts at some problem.
 
     Notes
     -----
@@ -71,12 +76,12 @@ def pass_at_k(
     Examples
     --------
     >>> found = pass_at_k({"successes": [0, 1, 2], "attempts": [4, 4, 4]}, k=[1, 2])
-    >>> [round(one, 6) for one in found["pass_at_k"]]
+    >>> [round(share, 6) for share in found["pass_at_k"]]
     [0.25, 0.444444]
     """
     won, tried = _counts(frame, successes, attempts)
     several = k if isinstance(k, Sequence | np.ndarray) else [k]
-    asked = [whole_number(one, "k", 1) for one in several]
+    ks = [whole_number(value, "k", 1) for value in several]
     if tried.max() > MOST_ATTEMPTS:
         row = int(np.argmax(tried))
         raise DataError(
@@ -86,42 +91,45 @@ def pass_at_k(
             column=attempts,
             row=row,
         )
-    if not asked:
-        raise ParameterError("k names no number of attempts", code="empty", param="k")
-    if max(asked) > int(tried.min()):
+    if not ks:
+        raise ParameterError(
+            "k is empty; give at least one number of attempts", code="empty", param="k"
+        )
+    if max(ks) > int(tried.min()):
         raise DataError(
-            f"pass@{max(asked)} needs {max(asked)} attempts at every problem, and row "
+            f"pass@{max(ks)} needs {max(ks)} attempts at every problem, and row "
             f"{int(np.argmin(tried))} has {int(tried.min())}; ask beta_binomial(...) for a larger k",
             code="attempts",
             column=attempts,
             row=int(np.argmin(tried)),
         )
     rows = []
-    for one in asked:
-        solved = _solved(won, tried, one)
+    for size in ks:
+        solved = _solved(won, tried, size)
         error = float(solved.std(ddof=1) / math.sqrt(len(solved))) if len(solved) > 1 else math.nan
-        rows.append((one, float(solved.mean()), error))
+        rows.append((size, float(solved.mean()), error))
     return pl.DataFrame(rows, schema=["k", "pass_at_k", "error"], orient="row")
 
 
 @dataclass(frozen=True, slots=True)
 class BetaBinomial:
-    """Problems whose chance of success follows a beta distribution.
+    """Problems whose probability of success follows a beta distribution.
 
     Attributes
     ----------
     alpha, beta
-        Its parameters; -ln pass@k falls as k^-alpha, so alpha is the exponent of the tail.
+        Parameters of the distribution; -ln pass@k falls as k^-alpha, so alpha is the exponent of the
+        tail.
     ln_alpha_error, ln_beta_error
         Standard errors of their logarithms, from the observed information.
     log_likelihood
-        Without the binomial coefficients, which no parameter touches.
+        The log-likelihood without the binomial coefficients, which depend on no parameter.
     problems
-        How many.
+        Number of problems.
     unsolved
-        The share of problems without a success.
+        Share of problems without a success.
     findings
-        What is worth knowing before the exponent is used.
+        Warnings about the exponent.
     """
 
     alpha: float
@@ -135,15 +143,26 @@ class BetaBinomial:
 
     @property
     def exponent(self) -> float:
-        """The exponent of expected failures at large k: alpha."""
+        """The exponent of the expected failures at large k, which is alpha."""
         return self.alpha
 
     def pass_at_k(self, k: float) -> float:
-        """Return the expected share of problems solved in k attempts, for any k."""
+        """Return the expected share of problems solved in k attempts, for any k from 0."""
         return 1.0 - expected_failure(k, alpha=self.alpha, beta=self.beta)
 
     def interval(self, level: float = 0.95) -> pl.DataFrame:
-        """Return intervals of alpha and beta, normal on their logarithms: name, estimate, lower, upper."""
+        """Return confidence intervals of alpha and beta, normal on their logarithms.
+
+        Parameters
+        ----------
+        level
+            Confidence level, between 0 and 1.
+
+        Returns
+        -------
+        polars.DataFrame
+            name, estimate, lower, upper.
+        """
         from scipy.special import ndtri
 
         z = float(ndtri(0.5 + checked_level(level) / 2))
@@ -160,6 +179,18 @@ class BetaBinomial:
 def expected_failure(k: float, *, alpha: float, beta: float) -> float:
     """Return E[(1 - p)^k] for p of a beta distribution: B(alpha, beta + k)/B(alpha, beta).
 
+    Parameters
+    ----------
+    k
+        Number of attempts, not negative.
+    alpha, beta
+        Parameters of the distribution, positive.
+
+    Raises
+    ------
+    ParameterError
+        For an argument out of range.
+
     Examples
     --------
     >>> round(expected_failure(100, alpha=0.3, beta=1.5), 7)
@@ -167,7 +198,7 @@ def expected_failure(k: float, *, alpha: float, beta: float) -> float:
     """
     from scipy.special import betaln
 
-    k = number_between(k, "k", above=-math.ulp(0.0))
+    k = non_negative_number(k, "k")
     alpha, beta = number_between(alpha, "alpha"), number_between(beta, "beta")
     return float(np.exp(betaln(alpha, beta + k) - betaln(alpha, beta)))
 
@@ -175,26 +206,26 @@ def expected_failure(k: float, *, alpha: float, beta: float) -> float:
 def beta_binomial(
     frame: Any, *, successes: str = "successes", attempts: str = "attempts"
 ) -> BetaBinomial:
-    """Return the maximum-likelihood beta distribution of problems' chances of success.
+    """Return the maximum-likelihood beta distribution of the problems' probabilities of success.
 
     Parameters
     ----------
     frame
-        Any frame, a row a problem; numbers of attempts may differ.
+        Any frame, one row per problem; numbers of attempts may differ.
     successes, attempts
         Columns of whole numbers: c of n attempts succeeded.
 
     Raises
     ------
     DataError
-        For counts that are none, or attempts that all failed or all succeeded.
+        For counts that are not whole numbers, or attempts that all failed or all succeeded.
     ConvergenceError
-        When problems spread no more than equally hard ones would, or each is always or never solved,
-        so that no beta is best.
+        If the problems vary no more than equally hard ones would, or each is always or never solved:
+        then the likelihood has no maximum.
 
     Notes
     -----
-    The likelihood uses every problem's own count, and so finds the exponent with far fewer attempts
+    The likelihood uses the counts of every problem, so it finds the exponent with far fewer attempts
     than a regression on the curve of pass@k. Source: Schaeffer et al. 2025, arXiv:2502.17578.
 
     Examples
@@ -203,13 +234,11 @@ def beta_binomial(
     >>> round(found.alpha, 2), round(found.beta, 2)
     (0.29, 0.91)
     """
-    from scipy.optimize import minimize, root
-
     won, tried = _counts(frame, successes, attempts)
     mean = float(won.sum() / tried.sum())
     if mean in (0.0, 1.0):
         raise DataError(
-            f"every attempt {'succeeded' if mean else 'failed'}, so difficulty has no spread to fit; "
+            f"every attempt {'succeeded' if mean else 'failed'}, so difficulty does not vary; "
             "add problems or attempts",
             code="no_spread",
             column=successes,
@@ -219,7 +248,7 @@ def beta_binomial(
     slope = won * (won - 1) / mean + lost * (lost - 1) / (1.0 - mean) - tried * (tried - 1)
     if slope.sum() <= 0.0:
         raise ConvergenceError(
-            "the problems spread no more than equally hard ones would, so no beta distribution is best "
+            "the problems vary no more than equally hard ones would, so no beta distribution is best "
             "(several attempts at each problem are needed, and problems of different difficulty)",
             code="no_overdispersion",
         )
@@ -229,6 +258,34 @@ def beta_binomial(
             "as alpha and beta fall to 0; add problems that are solved sometimes, or attempts",
             code="no_maximum",
         )
+    best, value, hessian = _maximum(won, tried, mean)
+    errors = np.sqrt(np.diag(np.linalg.inv(-hessian * len(won))))
+    unsolved = float((won == 0).mean())
+    alpha, beta = np.exp(best).tolist()
+    return BetaBinomial(
+        alpha=alpha,
+        beta=beta,
+        ln_alpha_error=float(errors[0]),
+        ln_beta_error=float(errors[1]),
+        log_likelihood=float(value * len(won)),
+        problems=len(won),
+        unsolved=unsolved,
+        findings=_tail(unsolved, len(won)),
+    )
+
+
+def _maximum(
+    won: NDArray[np.float64], tried: NDArray[np.float64], mean: float
+) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
+    """Return (ln alpha, ln beta) of the maximum, and mean log-likelihood and Hessian there.
+
+    Raises
+    ------
+    ConvergenceError
+        If the likelihood has no sharp maximum.
+    """
+    from scipy.optimize import minimize, root
+
     pairs, times = np.unique(np.column_stack([won, tried]), axis=0, return_counts=True)
     share = times / times.sum()
 
@@ -243,30 +300,18 @@ def beta_binomial(
         method="trust-exact",
         options={"gtol": ROUGH_GRADIENT, "maxiter": 1000},
     )
-    # Values cannot tell two points this close apart; the gradient can, so its root ends the search.
+    # Rounding hides the differences between values this close to the optimum, but not the gradient.
     best = root(
         lambda theta: parts(theta)[1], rough.x, jac=lambda theta: parts(theta)[2], tol=1e-13
     )
     value, gradient, hessian = parts(best.x)
     if not np.abs(gradient).max() <= LEAST_GRADIENT or not (np.linalg.eigvalsh(-hessian) > 0).all():
         raise ConvergenceError(
-            "the likelihood has no sharp optimum: the attempts are too few to tell how difficulty is "
+            "the likelihood has no sharp optimum: the attempts are too few to show how difficulty is "
             "distributed",
             code="not_converged",
         )
-    errors = np.sqrt(np.diag(np.linalg.inv(-hessian * len(won))))
-    unsolved = float((won == 0).mean())
-    alpha, beta = (float(one) for one in np.exp(best.x))
-    return BetaBinomial(
-        alpha=alpha,
-        beta=beta,
-        ln_alpha_error=float(errors[0]),
-        ln_beta_error=float(errors[1]),
-        log_likelihood=float(value * len(won)),
-        problems=len(won),
-        unsolved=unsolved,
-        findings=_tail(unsolved, len(won)),
-    )
+    return best.x, value, hessian
 
 
 def _likelihood(
@@ -300,11 +345,11 @@ def _tail(unsolved: float, problems: int) -> tuple[Finding, ...]:
             "few_unsolved",
             "attempts",
             "amber",
-            f"{100 * unsolved:.1f} % of {problems} problems are without a success: the exponent rests on "
-            "hard problems that are hardly there",
+            f"{100 * unsolved:.1f} % of {problems} problems are unsolved: the exponent depends on hard "
+            "problems, and there are hardly any",
             statistic=unsolved,
             threshold=UNSOLVED_NEEDED,
-            advice="Add harder problems, or make no claim about k beyond the attempts.",
+            advice="Add harder problems, or claim nothing about k beyond the attempts.",
         ),
     )
 
@@ -334,6 +379,6 @@ def _solved(won: NDArray[np.float64], tried: NDArray[np.float64], k: int) -> NDA
     """Return 1 - C(n-c, k)/C(n, k) of each problem, as 1 minus the product of 1 - k/j, n-c < j <= n."""
     pairs, place = np.unique(np.column_stack([won, tried]), axis=0, return_inverse=True)
     factors = (1.0 - k / np.arange(n - c + 1.0, n + 1.0) for c, n in pairs.tolist())
-    # A factor that is not positive means fewer than k failures: any k attempts hold a success.
-    solved = np.array([1.0 if (one <= 0.0).any() else 1.0 - np.prod(one) for one in factors])
+    # A factor that is not positive means fewer than k failures: any k attempts include a success.
+    solved = np.array([1.0 if (terms <= 0.0).any() else 1.0 - np.prod(terms) for terms in factors])
     return solved[place.ravel()]

@@ -1,4 +1,4 @@
-"""Principal components of a benchmark table, from the training rows alone, gaps filled in."""
+"""Principal components of benchmark scores, from the training rows alone, with gaps filled in."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Components", "benchmark_components"]
 
-SETTLED = 1e-10
-"""Largest change of a filled-in score, relative to the spread of the table, that ends the filling."""
+TOLERANCE = 1e-10
+"""Change of the filled-in scores, relative to the spread of the table, at which the filling ends."""
 
 MOST_ROUNDS = 10_000
-"""Rounds of filling in; tables that identify their component settle within some hundred."""
+"""Rounds of filling in; tables that identify their component need a few hundred."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,18 +34,18 @@ class Components:
     columns
         The benchmarks.
     means
-        Their means over the training rows, gaps filled in, shape (benchmarks,).
+        Their means over the training rows, with gaps filled in, shape (benchmarks,).
     loadings
-        One row a component of unit length, shape (components, benchmarks); the largest entry of
+        One row of unit length per component, shape (components, benchmarks); the largest entry of
         each is positive.
     shares
-        The share of the variance of each component, all of them, shape (benchmarks,).
+        The share of each possible component in the variance, shape (benchmarks,).
     scores
         PC1, PC2, ... of the training rows.
     filled
         The training scores with gaps filled in.
     gaps
-        How many there were.
+        Number of gaps.
     """
 
     columns: tuple[str, ...]
@@ -57,9 +57,9 @@ class Components:
     gaps: int
 
     def transform(self, frame: Any) -> pl.DataFrame:
-        """Return PC1, PC2, ... of other rows; nothing of them enters means or loadings.
+        """Return PC1, PC2, ... of other rows, which do not affect means or loadings.
 
-        Gaps are filled in from the first component, fitted to the scores that are there.
+        Gaps are filled in from the first component, fitted to the scores that exist.
 
         Parameters
         ----------
@@ -73,18 +73,18 @@ class Components:
         """
         values = _scores(frame, self.columns)
         away = values - self.means
-        there = np.isfinite(away)
-        first = np.where(there, self.loadings[0], 0.0)
-        silent = ~(first != 0).any(axis=1)
-        if silent.any():
-            row = int(np.argmax(silent))
+        known = np.isfinite(away)
+        first = np.where(known, self.loadings[0], 0.0)
+        undetermined = ~(first != 0).any(axis=1)
+        if undetermined.any():
+            row = int(np.argmax(undetermined))
             raise DataError(
                 f"row {row} has no score that the first component depends on; leave it out",
                 code="empty",
                 row=row,
             )
-        along = (np.where(there, away, 0.0) @ self.loadings[0]) / (first**2).sum(axis=1)
-        away = np.where(there, away, along[:, None] * self.loadings[0])
+        along = (np.where(known, away, 0.0) @ self.loadings[0]) / (first**2).sum(axis=1)
+        away = np.where(known, away, along[:, None] * self.loadings[0])
         return _named(away @ self.loadings.T)
 
 
@@ -94,31 +94,31 @@ def benchmark_components(frame: Any, *, columns: Sequence[str], components: int 
     Parameters
     ----------
     frame
-        Any frame of the training rows, a row a model. Null and NaN are gaps: they are filled in from one
-        component, again and again until they no longer move.
+        Any frame of the training rows, one row per model. Null and NaN are gaps: they are filled in
+        from one component, repeatedly until they no longer change.
     columns
         The benchmarks, at least two, on one scale.
     components
-        How many scores are wanted.
+        Number of components, from 1 to the number of benchmarks.
 
     Returns
     -------
     Components
-        `.shares`, `.loadings`, `.scores`, and `.transform(frame)` for models held out.
+        `.shares`, `.loadings`, `.scores`, and `.transform(frame)` for other models.
 
     Raises
     ------
     DataError
         For a missing column, a row or benchmark without any score, or too few rows.
     ParameterError
-        For columns or components outside what is legal.
+        For illegal columns or components.
     ConvergenceError
-        When the gaps do not settle.
+        If filling in the gaps does not converge.
 
     Notes
     -----
     Source: Ruan et al. 2024, arXiv:2405.10938: components of the training models alone, so that a
-    forecast knows nothing of the models it is tested on.
+    forecast uses nothing of the models it is tested on.
 
     Examples
     --------
@@ -127,9 +127,9 @@ def benchmark_components(frame: Any, *, columns: Sequence[str], components: int 
     >>> round(found.filled["arc"][2], 6), found.gaps
     (0.6, 1)
     """
-    said: Any = columns
-    names = () if isinstance(said, str) or not isinstance(said, Sequence) else tuple(said)
-    if len(names) < 2 or not all(isinstance(one, str) for one in names):
+    listed: Any = columns
+    names = () if isinstance(listed, str) or not isinstance(listed, Sequence) else tuple(listed)
+    if len(names) < 2 or not all(isinstance(name, str) for name in names):
         raise ParameterError(
             f"columns must name at least two benchmarks, got {quote(columns)}",
             code="columns",
@@ -167,13 +167,13 @@ def benchmark_components(frame: Any, *, columns: Sequence[str], components: int 
         loadings=loadings,
         shares=shares,
         scores=_named((filled - means) @ loadings.T),
-        filled=pl.DataFrame([pl.Series(one, filled[:, j]) for j, one in enumerate(names)]),
+        filled=pl.DataFrame([pl.Series(name, filled[:, j]) for j, name in enumerate(names)]),
         gaps=int(gap.sum()),
     )
 
 
 def _filled(values: NDArray[np.float64], gap: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the table with its gaps on the plane of one component through the table itself."""
+    """Return the table with its gaps filled in from one component of the filled table itself."""
     filled = np.where(gap, np.nanmean(values, axis=0), values)
     if not gap.any():
         return filled
@@ -182,12 +182,13 @@ def _filled(values: NDArray[np.float64], gap: NDArray[np.bool_]) -> NDArray[np.f
         means = filled.mean(axis=0)
         left, singular, right = np.linalg.svd(filled - means, full_matrices=False)
         plane = means + singular[0] * np.outer(left[:, 0], right[0])
-        moved = float(np.abs(plane - filled)[gap].max())
+        change = float(np.abs(plane - filled)[gap].max())
         filled = np.where(gap, plane, values)
-        if moved <= SETTLED * spread:
+        if change <= TOLERANCE * spread:
             return filled
     raise ConvergenceError(
-        f"the {int(gap.sum())} gaps of the table do not settle; leave out rows or benchmarks with many",
+        f"filling in the {int(gap.sum())} gaps of the table does not converge; leave out rows or benchmarks "
+        "with many gaps",
         code="not_settled",
     )
 
@@ -196,13 +197,13 @@ def _scores(frame: Any, names: Sequence[str]) -> NDArray[np.float64]:
     whole = as_frame(frame, names)
     values = np.column_stack(
         [
-            np.array(to_float64(whole[one].alias("v"), one).to_numpy(), dtype=np.float64)
-            for one in names
+            np.array(to_float64(whole[name].alias("v"), name).to_numpy(), dtype=np.float64)
+            for name in names
         ]
     )
     infinite = np.isinf(values)
     if infinite.any():
-        row, column = (int(one) for one in np.argwhere(infinite)[0])
+        row, column = (int(index) for index in np.argwhere(infinite)[0])
         raise DataError(
             f"column {quote(names[column])} holds an infinite score in row {row}",
             code="infinite",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import polars as pl
 from scaling_fast.errors import ConvergenceError, DataError, ParameterError, quote
 from scaling_fast.fitting.run import fit
 from scaling_fast.frames import read
+from scaling_fast.frames.reading import checked_columns
 from scaling_fast.laws import Law, Param
 from scaling_fast.losses.sums import Squared
 from scaling_fast.resampling.result import MOST_FAILURES
@@ -20,6 +20,8 @@ from scaling_fast.resampling.schemes import Pairs
 from scaling_fast.validation import checked_level, number_between, whole_number
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from scaling_fast.fitting.result import Fit
@@ -34,7 +36,7 @@ SIGMOID = "floor + height/(1 + exp(steepness*(L - L0)))"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ladder:
-    """Two fits in a row: size and tokens to task loss, task loss to accuracy.
+    """Two fits in a row: task loss from size and tokens, accuracy from task loss.
 
     Attributes
     ----------
@@ -64,18 +66,18 @@ class Ladder:
         frame
             Any frame with N and D, under the names of the fit.
         n
-            Replicates of one bootstrap that goes through both steps; 0 for none.
+            Number of replicates of one bootstrap through both steps; 0 for none.
         scheme
-            What is drawn; the same rows for both steps.
+            What is drawn, with the same rows for both steps.
         level
-            Of the percentile interval of the curve.
+            Confidence level of the percentile interval of the curve, between 0 and 1.
         seed, threads
             As in `scaling_fast.bootstrap`.
 
         Raises
         ------
         ConvergenceError
-            When more than 5 % of the replicates are unusable in either step.
+            If more than 5 % of the replicates are unusable in one of the steps.
         """
         level = checked_level(level)
         first = self.loss_fit.predict(frame)
@@ -89,27 +91,28 @@ class Ladder:
 
     def _ends(self, at: pl.DataFrame, *, level: float, **options: Any) -> NDArray[np.float64]:
         """Return the ends of percentile intervals, shape (2, rows of `at`)."""
-        one, two = bootstrap(
+        first, second = bootstrap(
             [self.loss_fit, self.score_fit], options.pop("scheme"), progress=False, **options
         )
-        good = (one.draws["status"] == "converged") & (two.draws["status"] == "converged")
+        good = (first.draws["status"] == "converged") & (second.draws["status"] == "converged")
         if good.len() - good.sum() > MOST_FAILURES * good.len():
             raise ConvergenceError(
                 f"{good.len() - good.sum()} of {good.len()} replicates are unusable in one of the two steps; "
                 "fix the floor, or add runs",
                 code="failures",
             )
-        p, q = one.draws.filter(good), two.draws.filter(good)
+        losses, sigmoids = first.draws.filter(good), second.draws.filter(good)
         chance = (1.0 - level) / 2.0
         ends = np.empty((2, at.height))
         for row, (n, d) in enumerate(at.select("N", "D").iter_rows()):
-            draws = p.select(
+            task = losses.select(
                 L=pl.col("E")
                 + pl.col("A") * n ** (-pl.col("alpha"))
                 + pl.col("B") * d ** (-pl.col("beta"))
             )
-            height = q["height"] / (1.0 + (q["steepness"] * (draws["L"] - q["L0"])).exp())
-            ends[:, row] = np.quantile((q["floor"] + height).to_numpy(), [chance, 1.0 - chance])
+            falling = 1.0 + (sigmoids["steepness"] * (task["L"] - sigmoids["L0"])).exp()
+            scores = sigmoids["floor"] + sigmoids["height"] / falling
+            ends[:, row] = np.quantile(scores.to_numpy(), [chance, 1.0 - chance])
         return ends
 
 
@@ -128,22 +131,24 @@ def two_step_ladder(
     Parameters
     ----------
     frame
-        Any frame, a row a run (or checkpoint).
+        Any frame, one row per run or checkpoint.
     columns
         {"N": parameters, "D": tokens}: columns of the frame or polars expressions.
     task_loss, score
         Columns: the loss on the task, positive, and its accuracy.
     floor
-        The accuracy of chance where it is known; otherwise fitted, from 0.
+        Accuracy of chance, between -1 and 1, if it is known; otherwise it is fitted, from 0.
     loss
-        Of step 1 on log residuals; `Huber(1e-3)` by default. Step 2 is least squares on accuracy.
+        Loss of step 1 on log residuals; `Huber(1e-3)` by default. Step 2 is least squares on
+        accuracy.
     threads
         As in `scaling_fast.fit`.
 
     Returns
     -------
     Ladder
-        `.predict(frame, n=...)`; the two fits, whose `.findings` say what runs do not determine.
+        `.predict(frame, n=...)`, and the two fits, whose `.findings` say what the runs do not
+        determine.
 
     Raises
     ------
@@ -165,19 +170,14 @@ def two_step_ladder(
     >>> round(ladder.predict({"N": [7e9], "D": [4e12]})["prediction"].item(), 4)
     0.8199
     """
-    if columns is not None and not isinstance(columns, Mapping):
-        raise ParameterError(
-            f'columns must be a mapping such as {{"N": "params"}}, got {quote(columns)}',
-            code="columns",
-            param="columns",
-        )
+    columns = checked_columns(columns)
     fixed = None if floor is None else number_between(floor, "floor", above=-1.0, below=1.0)
     _require_scores(frame, score, task_loss, fixed, columns)
     first = fit(
         frame,
         "chinchilla",
         target=task_loss,
-        columns={one: source for one, source in (columns or {}).items() if one in ("N", "D")},
+        columns={name: source for name, source in columns.items() if name in ("N", "D")},
         loss=loss,
         threads=threads,
     )
@@ -210,10 +210,10 @@ def _require_scores(
     score: str,
     task_loss: str,
     floor: float | None,
-    columns: Mapping[str, str | pl.Expr] | None,
+    columns: Mapping[str, str | pl.Expr],
 ) -> None:
-    """Refuse scores that are no accuracies, and a floor that none of them rises above."""
-    source = {"L": task_loss} | {one: text for one, text in (columns or {}).items() if one == score}
+    """Refuse scores that are not accuracies, and a floor that none of them is above."""
+    source = {"L": task_loss} | {name: text for name, text in columns.items() if name == score}
     table = read(frame, names=["L"], target=score, columns=source)
     bad = (table.target < 0.0) | (table.target > 1.0)
     if bad.any():

@@ -1,4 +1,4 @@
-"""The only part that reads a caller's frame: any frame in, float64 columns and groups out."""
+"""The only room that reads a caller's frame: any frame in, float64 columns and groups out."""
 
 from scaling_fast.frames.containers import as_frame, as_series
 from scaling_fast.frames.domain import require

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from scaling_fast.frames import Table
 
-__all__ = ["cluster_columns", "cluster_numbers"]
+__all__ = ["cluster_columns", "cluster_numbers", "numbered_clusters"]
 
 
 def cluster_columns(by: Any, param: str) -> list[str]:
@@ -28,11 +28,11 @@ def cluster_columns(by: Any, param: str) -> list[str]:
     Raises
     ------
     ParameterError
-        For something that names no column.
+        For anything but names of columns.
     """
     names = [by] if isinstance(by, str) else by
     names = list(names) if isinstance(names, Iterable) else []
-    if not names or not all(isinstance(one, str) for one in names):
+    if not names or not all(isinstance(name, str) for name in names):
         raise ParameterError(
             f"{param} must name columns, got {quote(by)}", code="cluster", param=param
         )
@@ -40,7 +40,43 @@ def cluster_columns(by: Any, param: str) -> list[str]:
 
 
 def cluster_numbers(table: Table, by: Sequence[str]) -> NDArray[np.uint32]:
-    """Return the cluster of each row that counts, from 0 within each group by the order of its key.
+    """Return the cluster of each row of a table, numbered within its group.
+
+    Parameters
+    ----------
+    table
+        What `read` returned.
+    by
+        Columns of the caller's frame whose equal values make a cluster.
+
+    Raises
+    ------
+    DataError
+        For a column that the frame lacks, or that holds a null.
+    """
+    group = np.repeat(np.arange(table.groups), np.diff(table.offsets))
+    return numbered_clusters(table.frame, table.order, by, group=group)
+
+
+def numbered_clusters(
+    frame: pl.DataFrame,
+    rows: NDArray[np.integer[Any]],
+    by: Sequence[str],
+    *,
+    group: NDArray[np.integer[Any]] | None = None,
+) -> NDArray[np.uint32]:
+    """Return the cluster of each row, numbered from 0 in the order of the keys, within each group.
+
+    Parameters
+    ----------
+    frame
+        The caller's frame.
+    rows
+        The rows of the frame that count, in the order of the answer.
+    by
+        Columns whose equal values make a cluster.
+    group
+        The group of each of `rows`; all in one without it.
 
     Raises
     ------
@@ -48,22 +84,22 @@ def cluster_numbers(table: Table, by: Sequence[str]) -> NDArray[np.uint32]:
         For a column that the frame lacks, or that holds a null.
     """
     require_usable_process()
-    for one in by:
-        if one not in table.frame.columns:
+    for name in by:
+        if name not in frame.columns:
             raise DataError(
-                f"column {quote(one)} not found{suggestion(one, table.frame.columns, kind='columns')}",
+                f"column {quote(name)} not found{suggestion(name, frame.columns, kind='columns')}",
                 code="missing_column",
-                column=one,
+                column=name,
             )
-        if rows_of(table.frame[one], table.order).null_count():
+        if rows_of(frame[name], rows).null_count():
             raise DataError(
-                f"column {quote(one)} holds a null, which belongs to no cluster",
+                f"column {quote(name)} holds a null, which belongs to no cluster",
                 code="null",
-                column=one,
+                column=name,
             )
-    group = np.repeat(np.arange(table.groups), np.diff(table.offsets))
-    # Under names of our own: polars takes some of the caller's for patterns.
-    keys = [rows_of(table.frame[one], table.order).alias(f"k{j}") for j, one in enumerate(by)]
-    key = pl.struct(one.name for one in keys).rank("dense").over("group")
-    ranked = pl.DataFrame([*keys, pl.Series("group", group)]).select(key)
+    # Under safe names: polars takes some of the caller's for patterns.
+    keys = [rows_of(frame[name], rows).alias(f"k{j}") for j, name in enumerate(by)]
+    groups = pl.Series("group", np.zeros(len(rows), dtype=np.int64) if group is None else group)
+    rank = pl.struct(key.name for key in keys).rank("dense").over("group")
+    ranked = pl.DataFrame([*keys, groups]).select(rank)
     return np.ascontiguousarray(ranked.to_series().to_numpy().astype(np.int64) - 1, dtype=np.uint32)

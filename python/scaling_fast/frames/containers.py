@@ -1,4 +1,4 @@
-"""Any frame a caller may have becomes a polars frame of the columns that are needed."""
+"""Any frame that a caller may have, as a polars frame of the columns that are needed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["UNREADABLE", "as_frame", "as_series"]
 
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
-"""What polars raises for files that it cannot read: the damage to some of them makes it panic."""
+"""What polars raises for files that it cannot read; some damaged files make it panic."""
 
 ACCEPTED = (
     "a polars DataFrame or LazyFrame, anything narwhals reads (pandas, pyarrow, duckdb, modin), "
@@ -30,10 +30,10 @@ ACCEPTED = (
 
 
 def as_frame(frame: Any, used: Collection[str], keys: Collection[str] = ()) -> pl.DataFrame:
-    """Return the caller's frame as polars, every needed column among its own.
+    """Return the caller's frame as polars, with every needed column.
 
-    Columns outside `used` come along where they can and are left out where they cannot: nothing
-    about them is an error.
+    Columns outside `used` are kept where polars can hold them and left out where it cannot: they
+    never cause an error.
 
     Parameters
     ----------
@@ -42,13 +42,13 @@ def as_frame(frame: Any, used: Collection[str], keys: Collection[str] = ()) -> p
     used
         Names of the columns that are needed.
     keys
-        Those of them whose equal values name a group: they are kept exactly, or refused.
+        The columns whose equal values make a group: they are kept exactly, or refused.
 
     Raises
     ------
     DataError
-        For something that is no frame, duplicate or non-text names, a needed column that is
-        missing or not one-dimensional, lengths that differ.
+        For anything but a frame, duplicate or non-text names, a needed column that is missing or not
+        one-dimensional, and lengths that differ.
     """
     if isinstance(frame, pl.LazyFrame):
         try:
@@ -124,7 +124,7 @@ def _from_mapping(
     lengths = {name: len(series) for name, series in read.items()}
     if len(set(lengths.values())) > 1:
         first, *others = lengths
-        other = next(one for one in others if lengths[one] != lengths[first])
+        other = next(name for name in others if lengths[name] != lengths[first])
         raise DataError(
             f"columns {quote(first)} and {quote(other)} have different lengths, "
             f"{lengths[first]} and {lengths[other]}",
@@ -183,7 +183,7 @@ def _to_polars(wide: Any) -> pl.DataFrame:
 
 
 def _refuse_labels(frame: Any) -> None:
-    """Refuse labels that narwhals would not read: pandas' hierarchies, names that occur twice."""
+    """Refuse labels that narwhals cannot read: pandas' hierarchies, names that occur twice."""
     for axis, what in (("columns", "column"), ("index", "row")):
         labels = getattr(frame, axis, None)
         if getattr(labels, "nlevels", 1) > 1:
@@ -215,13 +215,13 @@ def _from_pandas(series: Any, name: str, *, exact: bool) -> pl.Series:
         ]
     objects = [None if gone else value for gone, value in zip(missing, values, strict=True)]
     if str(dtype) == "category":
-        words = [None if one is None else str(one) for one in objects]
+        words = [None if value is None else str(value) for value in objects]
         return pl.Series(name, words, dtype=pl.Categorical)
     return _from_objects(objects, name, str(dtype), exact=exact)
 
 
 def as_series(values: Any, name: str, *, exact: bool = False) -> pl.Series:
-    """Return one column's values as a polars series of its own memory.
+    """Return the values of a column as a polars series with its own memory.
 
     Parameters
     ----------
@@ -229,21 +229,21 @@ def as_series(values: Any, name: str, *, exact: bool = False) -> pl.Series:
         A 1-D array of any strides and byte order, a masked array, a list, a polars, pandas or
         Arrow column.
     name
-        What to call it.
+        The name of the series.
     exact
-        Whether different values must stay different, as those that name groups must.
+        Whether different values must stay different, as the keys of groups must.
 
     Raises
     ------
     DataError
-        For anything not one-dimensional, or of values that are no plain numbers or keys.
+        For anything that is not one-dimensional, or holds other values than plain numbers or keys.
     """
     if isinstance(values, pl.Series):
         return values.rename(name)
     if isinstance(values, str | bytes | Iterator | Mapping) or np.isscalar(values):
         raise DataError(
             f"column {quote(name)} is a {type(values).__name__}, not a 1-D array; pass a list or "
-            "an array of one value a row",
+            "an array of one value per row",
             code="not_an_array",
             column=name,
         )
@@ -290,29 +290,29 @@ def _from_array(array: Any, name: str, *, exact: bool) -> pl.Series:
     if kind == "f" and array.dtype.itemsize not in (4, 8):
         # polars has no portable half or extended precision; both are read as doubles.
         array = array.astype(np.float64)
-    # A copy in native byte order and in one piece: the caller may go on changing his.
+    # A contiguous copy in native byte order: the caller may go on changing the original.
     return pl.Series(name, np.array(array, dtype=array.dtype.newbyteorder("="), order="C"))
 
 
 def _from_objects(values: list[Any], name: str, dtype: str, *, exact: bool) -> pl.Series:
     """Return Python objects as one polars column, exact where polars has the type."""
-    kinds = {type(one) for one in values if one is not None}
+    kinds = {type(value) for value in values if value is not None}
     if not kinds:
         return pl.Series(name, values, dtype=pl.Null if values else pl.Float64)
-    if all(issubclass(one, str) for one in kinds):
+    if all(issubclass(kind, str) for kind in kinds):
         return pl.Series(name, values, dtype=pl.String)
-    if all(issubclass(one, bool | np.bool_) for one in kinds):
+    if all(issubclass(kind, bool | np.bool_) for kind in kinds):
         return pl.Series(name, [None if v is None else bool(v) for v in values], dtype=pl.Boolean)
     numbers = (Real, Decimal, Fraction)
-    if all(issubclass(one, numbers) and not issubclass(one, bool) for one in kinds):
-        if all(issubclass(one, Integral) for one in kinds):
-            whole = [None if one is None else int(one) for one in values]
+    if all(issubclass(kind, numbers) and not issubclass(kind, bool) for kind in kinds):
+        if all(issubclass(kind, Integral) for kind in kinds):
+            whole = [None if value is None else int(value) for value in values]
             for kind in (pl.Int64, pl.UInt64, pl.Int128):
                 try:
                     return pl.Series(name, whole, dtype=kind)
                 except (OverflowError, TypeError, pl.exceptions.PolarsError):
                     pass
-        floats = [_to_float(one, name) for one in values]
+        floats = [_to_float(value, name) for value in values]
         if exact:
             _refuse_merged(values, floats, name)
         return pl.Series(name, floats, dtype=pl.Float64)
@@ -322,14 +322,14 @@ def _from_objects(values: list[Any], name: str, dtype: str, *, exact: bool) -> p
         series = None
     if series is not None and series.dtype != pl.Object:
         return series
-    row, one = next(
-        (row, one)
-        for row, one in enumerate(values)
-        if one is not None and (not isinstance(one, numbers) or isinstance(one, bool))
+    row, value = next(
+        (row, value)
+        for row, value in enumerate(values)
+        if value is not None and (not isinstance(value, numbers) or isinstance(value, bool))
     )
     raise DataError(
-        f"column {quote(name)} (dtype {quote(dtype)}) holds {quote(repr(one))} of type "
-        f"{type(one).__name__} in row {row}; convert the column to numbers",
+        f"column {quote(name)} (dtype {quote(dtype)}) holds {quote(repr(value))} of type "
+        f"{type(value).__name__} in row {row}; convert the column to numbers",
         code="dtype",
         column=name,
         row=row,
@@ -337,27 +337,27 @@ def _from_objects(values: list[Any], name: str, dtype: str, *, exact: bool) -> p
 
 
 def _refuse_merged(values: list[Any], floats: list[float | None], name: str) -> None:
-    """Refuse numbers that differ and whose doubles do not: their groups would become one."""
+    """Refuse different numbers with the same double: their groups would become one."""
     first: dict[float, Any] = {}
-    for row, (one, real) in enumerate(zip(values, floats, strict=True)):
-        if real is not None and not math.isnan(real) and first.setdefault(real, one) != one:
+    for row, (value, real) in enumerate(zip(values, floats, strict=True)):
+        if real is not None and not math.isnan(real) and first.setdefault(real, value) != value:
             raise DataError(
-                f"column {quote(name)} holds {quote(first[real])} and, in row {row}, {quote(one)}, "
-                "which no double tells apart; make keys text, for example [str(one) for one in ...]",
+                f"column {quote(name)} holds {quote(first[real])} and, in row {row}, {quote(value)}, "
+                "which are the same in double precision; make keys text, for example [str(key) for key in keys]",
                 code="inexact_key",
                 column=name,
                 row=row,
             )
 
 
-def _to_float(one: Any, name: str) -> float | None:
-    if one is None:
+def _to_float(value: Any, name: str) -> float | None:
+    if value is None:
         return None
     try:
-        return float(one)
+        return float(value)
     except (OverflowError, ValueError) as error:
         raise DataError(
-            f"column {quote(name)} holds {quote(one)}, which no double can hold; rescale it",
+            f"column {quote(name)} holds {quote(value)}, which a double cannot hold; rescale it",
             code="overflow",
             column=name,
         ) from error

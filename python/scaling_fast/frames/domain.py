@@ -1,4 +1,4 @@
-"""What a law asks of its columns: values its logarithms, powers and divisions can take."""
+"""Check that columns hold values that a law's logarithms, powers and divisions can take."""
 
 from __future__ import annotations
 
@@ -22,18 +22,17 @@ __all__ = ["require"]
 def require(
     table: Table, requirements: Iterable[tuple[str, str, str]], residual: str = "raw"
 ) -> None:
-    """Return None when every value is one the law and the residual can take.
+    """Return None when the law and the residual can take every value.
 
     Parameters
     ----------
     table
         What `read` returned.
     requirements
-        (column, "positive" | "non-negative" | "non-zero", the part of the formula that asks for
-        it), as the compiled law lists them; a column that the table does not have is passed over.
+        (column, "positive" | "non-negative" | "non-zero", the part of the formula that needs it),
+        as the compiled law lists them; a column that the table does not have is ignored.
     residual
-        "log" asks for a positive target, "logit" for one strictly between 0 and 1, the others for
-        nothing.
+        "log" needs a positive target, "logit" one strictly between 0 and 1, others nothing.
 
     Raises
     ------
@@ -42,7 +41,7 @@ def require(
 
     Examples
     --------
-    >>> from scaling_fast.columns import read
+    >>> from scaling_fast.frames import read
     >>> table = read({"N": [1.0, 0.0], "loss": [3.0, 2.0]}, names=["N"], target="loss")
     >>> require(table, [("N", "positive", "N**alpha")])
     Traceback (most recent call last):

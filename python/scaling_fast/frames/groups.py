@@ -1,4 +1,4 @@
-"""Groups as ranges of rows: the order that sorts a frame by its keys, and where each begins."""
+"""Groups as ranges of rows: the order that sorts a frame by its keys, and where each group begins."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Groups:
     Attributes
     ----------
     order
-        Place in sorted rows -> row given, or None where the rows are sorted already.
+        Place in the sorted rows -> row given, or None where the rows are sorted already.
     offsets
-        Starts of the groups and the end, one more than there are groups.
+        Starts of the groups and the end of the last, one more than there are groups.
     keys
-        One row a group, sorted.
+        One row per group, sorted.
     """
 
     order: NDArray[np.int64] | None
@@ -58,7 +58,7 @@ def group_rows(keys: pl.DataFrame) -> Groups:
             )
     names = keys.columns
     keys = keys.clone()
-    # Polars takes some names for patterns; these are only ours.
+    # Under safe names: polars takes some of the caller's for patterns.
     keys.columns = [f"k{place}" for place in range(len(names))]
     order = None
     if _descends(keys):
@@ -73,11 +73,11 @@ def _descends(keys: pl.DataFrame) -> bool:
     """Return whether a row has a smaller key than the row before it."""
     lesser = pl.lit(value=False)
     for name, dtype in reversed(keys.schema.items()):
-        # Categories compare by their text, as they sort; truth values compare as numbers.
-        one = pl.col(name)
+        # Categories sort by their text, so they are compared by it; booleans compare as numbers.
+        key = pl.col(name)
         if dtype in (pl.Categorical, pl.Boolean):
-            one = one.cast(pl.String if dtype == pl.Categorical else pl.UInt8)
-        lesser = (one < one.shift(1)) | ((one == one.shift(1)) & lesser)
+            key = key.cast(pl.String if dtype == pl.Categorical else pl.UInt8)
+        lesser = (key < key.shift(1)) | ((key == key.shift(1)) & lesser)
     return bool(keys.select(lesser.any()).item())
 
 
@@ -87,7 +87,7 @@ def one_group(rows: int) -> Groups:
 
 
 def _runs(keys: pl.DataFrame) -> tuple[pl.DataFrame, NDArray[np.int64]]:
-    """Return the keys at the start of every run of equal keys, and those starts."""
+    """Return the keys at the start of each run of equal keys, and those starts."""
     changed = keys.select(
         pl.any_horizontal(pl.all().ne_missing(pl.all().shift(1))).alias("changed")
     )["changed"].to_numpy()

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["read"]
+__all__ = ["checked_columns", "read"]
 
-_SIGMA = "\x00sigma"  # among the law's columns, which may well have one called sigma
+SIGMA = "\x00sigma"
+"""Its name among the law's columns, which may have one called sigma."""
 
 
 def read(
@@ -54,13 +55,13 @@ def read(
     target
         The column to be explained.
     columns
-        Name in the law -> column of the frame, or polars expression; a name not listed is the
-        frame's own. Entries for names that are not needed are ignored.
+        Name in the law -> column of the frame, or polars expression. A name that is not listed is a
+        column of that name; entries for names that are not needed are ignored.
     weights
-        Column or 1-D array: how often a row counts. Rows of weight 0 leave before anything is
-        looked at.
+        Column or 1-D array of how often a row counts, not negative. Rows of weight 0 are left out
+        before anything is checked.
     sigma
-        Column or 1-D array: what the residuals are divided by.
+        Column or 1-D array of what the residuals are divided by, positive.
     by
         Columns whose equal values make a group.
     extra
@@ -71,9 +72,9 @@ def read(
     Raises
     ------
     DataError
-        For everything about the frame that makes the question one that cannot be asked.
+        For a frame that cannot be used.
     ParameterError
-        For an option outside what is legal.
+        For an illegal option.
 
     Examples
     --------
@@ -86,36 +87,20 @@ def read(
         raise ParameterError(
             f'nulls must be "error" or "drop", got {quote(nulls)}', code="nulls", param="nulls"
         )
-    mapped = _checked_map(columns)
-    for one in (*names, target):
-        if not isinstance(one, str):
-            raise ParameterError(
-                f"a column must be named by text, got {quote(one)} of type {type(one).__name__}",
-                code="not_a_name",
-                param="columns",
-            )
-    by_names = _names(by, "by")
-    extra_names = _names(extra, "extra")
-    wanted: dict[str, str | pl.Expr] = {name: mapped.get(name, name) for name in names}
-    wanted[target] = mapped.get(target, target)
+    by_names, extra_names = _names(by, "by"), _names(extra, "extra")
+    wanted = _sources(names, target, columns)
     roots = _roots([*wanted.values(), weights, sigma, *by_names, *extra_names])
     whole = as_frame(frame, roots, keys=[*by_names, *extra_names])
     if whole.height == 0:
         raise DataError("the frame has no rows", code="empty")
 
     kept, weight, zero_weight = _weighted(whole, weights)
-    # Under a name of our own: polars takes some of the caller's for patterns.
-    raw = {name: _evaluated(whole, source, name).alias("v") for name, source in wanted.items()}
-    if sigma is not None:
-        raw[_SIGMA] = _vector(whole, sigma, "sigma").alias("v")
-    said = {name: _said(source, name) for name, source in wanted.items()} | {
-        _SIGMA: sigma if isinstance(sigma, str) else "sigma"
-    }
-    numbers = {name: to_float64(series, said[name]) for name, series in raw.items()}
+    raw, labels = _raw_columns(whole, wanted, sigma)
+    numbers = {name: to_float64(series, labels[name]) for name, series in raw.items()}
     # By place, not by name: polars takes some names for patterns.
-    keys = pl.DataFrame([whole[one] for one in by_names])
-    others = pl.DataFrame([whole[one] for one in extra_names])
-    kept, dropped = _complete(numbers, said, keys, others, kept, nulls)
+    keys = pl.DataFrame([whole[name] for name in by_names])
+    others = pl.DataFrame([whole[name] for name in extra_names])
+    kept, dropped = _complete(numbers, labels, keys, others, kept, nulls)
 
     rows = np.flatnonzero(kept)
     partial = rows.size < whole.height
@@ -125,28 +110,62 @@ def read(
     moved = groups.order is not None or partial
     taken = {name: _taken(series, order if moved else None) for name, series in numbers.items()}
     for name, values in taken.items():
-        refuse_infinite(values, order, said[name], whole=not raw[name].dtype.is_float())
-    _refuse_sigma(taken.get(_SIGMA), order, said[_SIGMA])
-    found = (inexact(raw[name][chosen], said[name]) for name in raw)
+        refuse_infinite(values, order, labels[name], whole=not raw[name].dtype.is_float())
+    _refuse_sigma(taken.get(SIGMA), order, labels[SIGMA])
+    warnings = (inexact(raw[name][chosen], labels[name]) for name in raw)
     return Table(
         arrays={name: taken[name] for name in names},
         target=taken[target],
         weights=None if weight is None else read_only(weight[order]),
-        sigma=taken.get(_SIGMA),
+        sigma=taken.get(SIGMA),
         offsets=read_only(groups.offsets),
         keys=groups.keys,
         order=read_only(order),
         extra=others[pl.Series(order)] if others.width else pl.DataFrame(),
-        sources={name: said[name] for name in wanted},
+        sources={name: labels[name] for name in wanted},
         target_name=target,
         dropped=dropped,
         zero_weight=zero_weight,
         frame=whole,
-        findings=tuple(one for one in found if one is not None),
+        findings=tuple(finding for finding in warnings if finding is not None),
     )
 
 
-def _checked_map(columns: Any) -> Mapping[str, str | pl.Expr]:
+def _sources(
+    names: Sequence[str], target: str, columns: Mapping[str, str | pl.Expr] | None
+) -> dict[str, str | pl.Expr]:
+    """Return the column or expression of each of the law's columns, and of the target."""
+    mapped = checked_columns(columns)
+    for name in (*names, target):
+        if not isinstance(name, str):
+            raise ParameterError(
+                f"a column must be named by text, got {quote(name)} of type {type(name).__name__}",
+                code="not_a_name",
+                param="columns",
+            )
+    return {name: mapped.get(name, name) for name in (*names, target)}
+
+
+def _raw_columns(
+    whole: pl.DataFrame, wanted: Mapping[str, str | pl.Expr], sigma: Any
+) -> tuple[dict[str, pl.Series], dict[str, str]]:
+    """Return the series of each column, sigma among them, and what messages call them."""
+    # Under a safe name: polars takes some of the caller's for patterns.
+    raw = {name: _evaluated(whole, source, name).alias("v") for name, source in wanted.items()}
+    if sigma is not None:
+        raw[SIGMA] = _vector(whole, sigma, "sigma").alias("v")
+    labels = {name: _label(source, name) for name, source in wanted.items()}
+    return raw, labels | {SIGMA: sigma if isinstance(sigma, str) else "sigma"}
+
+
+def checked_columns(columns: Any) -> Mapping[str, str | pl.Expr]:
+    """Return what a caller gave for `columns`: name in the law -> column of the frame or expression.
+
+    Raises
+    ------
+    ParameterError
+        For anything but a mapping of names to names or polars expressions.
+    """
     if columns is None:
         return {}
     if not isinstance(columns, Mapping):
@@ -174,11 +193,11 @@ def _names(value: Any, param: str) -> list[str]:
     if not isinstance(listed, Iterable) or isinstance(listed, Mapping):
         listed = [listed]
     listed = list(listed)
-    for one in listed:
-        if not isinstance(one, str):
+    for name in listed:
+        if not isinstance(name, str):
             raise ParameterError(
-                f"{param} must name columns of the frame, got {quote(one)} of type "
-                f"{type(one).__name__}",
+                f"{param} must name columns of the frame, got {quote(name)} of type "
+                f"{type(name).__name__}",
                 code="not_a_name",
                 param=param,
             )
@@ -186,7 +205,7 @@ def _names(value: Any, param: str) -> list[str]:
 
 
 def _roots(sources: Iterable[Any]) -> list[str]:
-    """Return the frame's columns that names and expressions stand on, each once."""
+    """Return the frame's columns that names and expressions use, each once."""
     roots: dict[str, None] = {}
     for source in sources:
         if isinstance(source, str):
@@ -196,8 +215,8 @@ def _roots(sources: Iterable[Any]) -> list[str]:
     return list(roots)
 
 
-def _said(source: str | pl.Expr, name: str) -> str:
-    """Return how messages call a column: as the caller wrote it."""
+def _label(source: str | pl.Expr, name: str) -> str:
+    """Return what messages call a column: the caller's name for it."""
     return source if isinstance(source, str) else name
 
 
@@ -209,7 +228,7 @@ def _evaluated(whole: pl.DataFrame, source: str | pl.Expr, name: str) -> pl.Seri
         return whole.with_columns(source.alias(name))[name]
     except pl.exceptions.PolarsError as error:
         raise DataError(
-            f"the expression for column {quote(name)} cannot be evaluated with one value a row: "
+            f"the expression for column {quote(name)} cannot be evaluated with one value per row: "
             f"{error}",
             code="expression",
             column=name,
@@ -217,7 +236,7 @@ def _evaluated(whole: pl.DataFrame, source: str | pl.Expr, name: str) -> pl.Seri
 
 
 def _vector(whole: pl.DataFrame, value: Any, param: str) -> pl.Series:
-    """Return weights or sigma: a column's name, an expression, or an array of one value a row."""
+    """Return weights or sigma, given as a column, an expression, or an array of one value per row."""
     if isinstance(value, str | pl.Expr):
         return _evaluated(whole, value, param)
     series = as_series(value, param).alias("v")
@@ -233,47 +252,47 @@ def _vector(whole: pl.DataFrame, value: Any, param: str) -> pl.Series:
 def _weighted(
     whole: pl.DataFrame, weights: Any
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64] | None, int]:
-    """Return which rows have weight, the weights over all rows, and how many rows have none."""
+    """Return which rows have weight, the weights of all rows, and how many rows have the weight 0."""
     if weights is None:
         return np.ones(whole.height, dtype=bool), None, 0
-    said = weights if isinstance(weights, str) else "weights"
-    values = to_float64(_vector(whole, weights, "weights").alias("v"), said).to_numpy()
+    label = weights if isinstance(weights, str) else "weights"
+    values = to_float64(_vector(whole, weights, "weights").alias("v"), label).to_numpy()
     bad = ~(np.isfinite(values) & (values >= 0))
     if bad.any():
         row = int(np.argmax(bad))
         raise DataError(
-            f"column {quote(said)} (the weights) must be finite and non-negative, got "
-            f"{describe(float(values[row]))} in row {row}; a row is left out with the weight 0",
+            f"column {quote(label)} (the weights) must be finite and non-negative, got "
+            f"{describe(float(values[row]))} in row {row}; give a row the weight 0 to leave it out",
             code="weight",
-            column=said,
+            column=label,
             row=row,
         )
     kept = values > 0
     if not kept.any():
         raise DataError(
-            f"column {quote(said)} (the weights) is 0 in every row, so no row counts",
+            f"column {quote(label)} (the weights) is 0 in every row, so no row counts",
             code="all_zero",
-            column=said,
+            column=label,
         )
     return kept, np.array(values), int(kept.size - kept.sum())
 
 
 def _complete(
     numbers: Mapping[str, pl.Series],
-    said: Mapping[str, str],
+    labels: Mapping[str, str],
     keys: pl.DataFrame,
     others: pl.DataFrame,
     kept: NDArray[np.bool_],
     nulls: str,
 ) -> tuple[NDArray[np.bool_], int]:
-    """Return the rows without null or NaN among those kept, and how many of them were not."""
-    if all(_is_whole(one) for one in (*numbers.values(), *keys, *others)):
+    """Return which of the kept rows have no null or NaN, and how many have one."""
+    if all(_is_whole(series) for series in (*numbers.values(), *keys, *others)):
         return kept, 0
     counting = pl.Series(kept)
     never = pl.Series(np.zeros(kept.size, dtype=bool))
-    looked_at = [(said[name], series) for name, series in numbers.items()]
+    looked_at = [(labels[name], series) for name, series in numbers.items()]
     looked_at += [
-        (one.name, one.alias("v")) for one in (*keys.get_columns(), *others.get_columns())
+        (series.name, series.alias("v")) for series in (*keys.get_columns(), *others.get_columns())
     ]
     bad: list[tuple[str, pl.Series, pl.Series]] = []
     for column, series in looked_at:
@@ -294,7 +313,7 @@ def _complete(
 
 
 def _is_whole(series: pl.Series) -> bool:
-    """Return whether nothing is missing: what nearly every column is, told without making another."""
+    """Return whether nothing is missing, without making another column: nearly every one is whole."""
     if series.null_count():
         return False
     return not series.dtype.is_float() or not np.isnan(series.to_numpy()).any()
@@ -306,12 +325,12 @@ def _taken(series: pl.Series, order: NDArray[np.int64] | None) -> NDArray[np.flo
     return read_only(np.array(values if order is None else values[order], dtype=np.float64))
 
 
-def _refuse_sigma(sigma: NDArray[np.float64] | None, order: NDArray[np.int64], said: str) -> None:
+def _refuse_sigma(sigma: NDArray[np.float64] | None, order: NDArray[np.int64], label: str) -> None:
     if sigma is not None and (sigma <= 0).any():
         row, value = first_bad(sigma, sigma <= 0, order)
         raise DataError(
-            f"column {quote(said)} (sigma) must be positive, got {describe(value)} in row {row}",
+            f"column {quote(label)} (sigma) must be positive, got {describe(value)} in row {row}",
             code="sigma",
-            column=said,
+            column=label,
             row=row,
         )

@@ -1,4 +1,4 @@
-"""The table a law is fitted to: finite doubles sorted by group, and the way back to the rows."""
+"""The table that a law is fitted to: finite doubles sorted by group, and the caller's row of each."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ __all__ = ["Table", "read_only"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """A caller's frame as the core wants it: a snapshot, sorted by group.
+    """A copy of the caller's frame as the core takes it, sorted by group.
 
     Attributes
     ----------
     arrays
         Name in the law -> float64 values, contiguous and read-only, shape (rows,).
     target, weights, sigma
-        The same for the target and, where there are such, the weights and the precisions.
+        The same for the target and, if given, the weights and the standard deviations.
     offsets
-        Starts of the groups and the end, int64.
+        Starts of the groups and the end of the last, int64.
     keys
         One row per group, sorted by key; no columns without `by`.
     order
-        Place here -> the caller's row, int64.
+        Row of the table -> row of the caller's frame, int64.
     extra
-        The columns asked for besides (clusters), rows in the order of `arrays`, dtypes kept.
+        Other columns that were asked for, such as clusters, with their dtypes and the rows of `arrays`.
     sources
         Name in the law -> the column of the frame it came from, or the text of the expression.
     target_name
-        The target's name.
+        The name of the target.
     dropped, zero_weight
-        Rows left out for a null or NaN, and for a weight of 0.
+        How many rows were left out for a null or NaN, and for a weight of 0.
     frame
-        The caller's frame in polars, as it was given.
+        The caller's whole frame, in polars.
     findings
-        What is worth knowing and no error.
+        Warnings that are not errors.
     """
 
     arrays: Mapping[str, NDArray[np.float64]]
@@ -140,7 +140,7 @@ class Table:
 def _rebuilt(values: list[Any]) -> Table:
     """Return the table a pickle holds; numpy forgets that an array was read-only."""
     fields = dict(zip(Table.__slots__, values, strict=True))
-    fields["arrays"] = {name: read_only(one) for name, one in fields["arrays"].items()}
+    fields["arrays"] = {name: read_only(array) for name, array in fields["arrays"].items()}
     for name in ("target", "weights", "sigma", "offsets", "order"):
         fields[name] = None if fields[name] is None else read_only(fields[name])
     return Table(**fields)

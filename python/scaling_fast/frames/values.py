@@ -1,4 +1,4 @@
-"""One column's values as finite doubles, or a sentence that names the row that is not."""
+"""The values of a column as finite doubles, or an error that names the first bad row."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ __all__ = [
     "with_columns",
 ]
 
-# The first whole number whose successor a double cannot hold.
 EXACT_INTEGERS = 2**53
+"""The first whole number whose successor a double cannot hold."""
 
 
 def to_float64(series: pl.Series, column: str) -> pl.Series:
@@ -53,7 +53,7 @@ def to_float64(series: pl.Series, column: str) -> pl.Series:
     if row is not None:
         example = f" and holds {quote(series.slice(row, 1).to_list()[0])} in row {row}"
     raise DataError(
-        f"column {quote(column)} has dtype {quote(dtype)}{example}; {_mend(dtype)}",
+        f"column {quote(column)} has dtype {quote(dtype)}{example}; {_conversion(dtype)}",
         code="dtype",
         column=column,
         row=row,
@@ -61,7 +61,7 @@ def to_float64(series: pl.Series, column: str) -> pl.Series:
 
 
 def _telling_row(series: pl.Series) -> int | None:
-    """Return the first row that shows what the column is: for text, one that is no number."""
+    """Return the first row that shows the type of the column; in text, one that is not a number."""
     present = series.is_not_null()
     if series.dtype == pl.String:
         words = present & series.cast(pl.Float64, strict=False).is_null()
@@ -69,18 +69,20 @@ def _telling_row(series: pl.Series) -> int | None:
     return int(present.arg_max() or 0) if present.any() else None
 
 
-def _mend(dtype: pl.DataType) -> str:
-    """Return how to make numbers of such a column."""
+def _conversion(dtype: pl.DataType) -> str:
+    """Return how to make numbers of a column of this type."""
     if dtype == pl.String:
-        return "text is not guessed at: convert it, for example pl.col(...).cast(pl.Float64)"
+        return (
+            "text is not converted by itself: convert it, for example pl.col(...).cast(pl.Float64)"
+        )
     if dtype == pl.Boolean:
         return "cast it to a number if that is what it means, for example pl.col(...).cast(pl.Int8)"
     if dtype in (pl.Categorical, pl.Enum):
-        return "a category is no number: use it in by=, or cast its text to a number"
+        return "a category is not a number: use it in by=, or cast its text to a number"
     if dtype.is_temporal():
         return "turn it into a number in a stated unit, for example years: pl.col(...).dt.year()"
     if dtype.is_nested():
-        return "one number a row is needed: take a field or an element, or explode it"
+        return "one number per row is needed: take a field or an element, or explode it"
     return "the law needs real numbers"
 
 
@@ -94,7 +96,7 @@ def refuse_missing(bad: Sequence[tuple[str, pl.Series, pl.Series]]) -> None:
     Parameters
     ----------
     bad
-        (column, is null, is NaN), the last two boolean series over the caller's rows.
+        (column, is null, is NaN); the last two are boolean series over the caller's rows.
     """
     for column, null, nan in bad:
         nulls, nans = int(null.sum() or 0), int(nan.sum() or 0)
@@ -104,7 +106,7 @@ def refuse_missing(bad: Sequence[tuple[str, pl.Series, pl.Series]]) -> None:
         what = "null" if bool(null[row]) else "NaN"
         counts = [f"{_count(n)} of {of}" for n, of in ((nulls, "null"), (nans, "NaN")) if n]
         raise DataError(
-            f"column {quote(column)} holds {what} in row {row} ({' and '.join(counts)}); mend the "
+            f"column {quote(column)} holds {what} in row {row} ({' and '.join(counts)}); fix the "
             'data, or leave such rows out with nulls="drop"',
             code=what.lower(),
             column=column,
@@ -115,17 +117,26 @@ def refuse_missing(bad: Sequence[tuple[str, pl.Series, pl.Series]]) -> None:
 def refuse_infinite(
     values: NDArray[np.float64], rows: NDArray[np.int64], column: str, *, whole: bool = False
 ) -> None:
-    """Raise where a value is infinite; `rows` are the caller's row numbers.
+    """Raise where a value is infinite.
 
-    `whole` says that the column held whole numbers or decimals, too large for a double.
+    Parameters
+    ----------
+    values
+        The values of the column as doubles.
+    rows
+        The caller's row of each value.
+    column
+        The name of the column.
+    whole
+        Whether the column held whole numbers or decimals, which may be too large for a double.
     """
     bad = np.isinf(values)
     if bad.any():
         row, value = first_bad(values, bad, rows)
         sign = "+inf" if value > 0 else "-inf"
-        mend = "rescale the column" if whole else "no law fits an infinite value: mend or drop it"
+        fix = "rescale the column" if whole else "no law fits an infinite value: fix or drop it"
         raise DataError(
-            f"column {quote(column)} holds {sign} in row {row} ({_count(int(bad.sum()))}); {mend}",
+            f"column {quote(column)} holds {sign} in row {row} ({_count(int(bad.sum()))}); {fix}",
             code="infinite",
             column=column,
             row=row,
@@ -135,13 +146,13 @@ def refuse_infinite(
 def first_bad(
     values: NDArray[np.float64], bad: NDArray[np.bool_], rows: NDArray[np.int64]
 ) -> tuple[int, float]:
-    """Return the caller's first bad row, of those numbered in `rows`, and the value there."""
+    """Return the first bad row by the caller's numbers, which are in `rows`, and the value there."""
     place = int(np.flatnonzero(bad)[np.argmin(rows[bad])])
     return int(rows[place]), float(values[place])
 
 
 def inexact(series: pl.Series, column: str) -> Finding | None:
-    """Return a warning when whole numbers of the column are rounded on becoming doubles."""
+    """Return a warning if whole numbers of the column are rounded when they become doubles."""
     if not series.dtype.is_integer() or series.len() == 0:
         return None
     highest, lowest = series.max(), series.min()
@@ -163,20 +174,20 @@ def inexact(series: pl.Series, column: str) -> Finding | None:
         statistic=float(count),
         threshold=0.0,
         evidence={"column": column, "rows": count, "largest": float(max(highest, -lowest))},
-        advice="The relative rounding is below 1.2e-16, which no scaling law feels; store the "
-        "column as floats to silence this.",
+        advice="The relative rounding is below 1.2e-16, which does not matter to a scaling law; store "
+        "the column as floats to silence this.",
     )
 
 
 def describe(value: float) -> str:
-    """Return a number as a message shows it: whole numbers without a point."""
+    """Return a number as messages show it: whole numbers without a decimal point."""
     if math.isfinite(value) and value == int(value) and abs(value) < EXACT_INTEGERS:
         return quote(int(value))
     return quote(repr(float(value)))
 
 
 def rows_of(column: pl.Series, places: NDArray[np.integer[Any]]) -> pl.Series:
-    """Return the rows of a column at `places`, whatever its name: polars takes some names for patterns."""
+    """Return the rows of a column at `places`, whatever its name; polars takes some names for patterns."""
     return column.alias("rows").gather(pl.Series(places)).alias(column.name)
 
 
@@ -188,12 +199,12 @@ def with_columns(frame: pl.DataFrame, columns: Sequence[pl.Series]) -> pl.DataFr
     DataError
         For a name the frame already has: nothing of the caller's is overwritten.
     """
-    for one in columns:
-        if one.name in frame.columns:
+    for column in columns:
+        if column.name in frame.columns:
             raise DataError(
-                f"the frame already has a column {quote(one.name)}, which this recipe adds; rename or "
+                f"the frame already has a column {quote(column.name)}, which would be added; rename or "
                 "drop it",
                 code="name_clash",
-                column=one.name,
+                column=column.name,
             )
     return frame.with_columns(columns)

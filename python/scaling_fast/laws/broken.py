@@ -10,11 +10,12 @@ from scaling_fast.laws.powers import SIZE
 
 __all__ = ["bnsl", "hinge_power"]
 
-MOST_BREAKS = 8  # 3 parameters a break: 27 with 8, more than any published curve identifies
+MOST_BREAKS = 8
+"""Each break has 3 parameters: with 8 there are 27, more than any published curve identifies."""
 
 
 def bnsl(*, breaks: int = 1) -> Law:
-    """Return the broken neural scaling law with so many breaks.
+    """Return the broken neural scaling law with a given number of breaks.
 
     E + B x^-c0 prod_i (1 + (x/d_i)^(1/f_i))^(-c_i f_i), written with logarithms, so that a sharp
     break (small f) does not overflow. c_i is the change of slope at d_i, of either sign.
@@ -117,7 +118,7 @@ def hinge_power(*, breaks: int = 1) -> Law:
 
 
 def _numbers(breaks: int) -> range:
-    """Return the numbers of the breaks, if there may be so many."""
+    """Return the numbers of the breaks, from 1."""
     if type(breaks) is not int or not 1 <= breaks <= MOST_BREAKS:
         raise ParameterError(
             f"breaks must be a whole number from 1 to {MOST_BREAKS}, got {quote(breaks)}",
@@ -128,8 +129,8 @@ def _numbers(breaks: int) -> range:
 
 
 def _either_side(breaks: list[str], scale: str) -> list[Need]:
-    """Return the need of three rows on either side of each break."""
-    sides = [(f"{one} - {scale}", f"below {one}") for one in breaks]
-    sides += [(f"{scale} - {one}", f"above {one}") for one in breaks]
+    """Return the needs of three rows on either side of each break."""
+    sides = [(f"{place} - {scale}", f"below {place}") for place in breaks]
+    sides += [(f"{scale} - {place}", f"above {place}") for place in breaks]
     because = "the place of the break and the slopes beside it trade off"
     return [Need("positive", 3, of, label=label, because=because) for of, label in sides]

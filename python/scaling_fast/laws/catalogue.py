@@ -1,4 +1,4 @@
-"""The catalogue: laws by name, and anything a caller may write for a law."""
+"""The catalogue: laws by name, and whatever a caller may write for a law."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from scaling_fast.errors import FormulaError, ParameterError, nearest, quote, suggestion
+from scaling_fast.laws._chinchilla import chinchilla, chinchilla_tied, gadre
+from scaling_fast.laws._farseer import farseer
+from scaling_fast.laws._kaplan import kaplan, kaplan_c, kaplan_d, kaplan_n, kaplan_steps
+from scaling_fast.laws._precision import precision, precision_ptq
 from scaling_fast.laws.broken import bnsl, hinge_power
-from scaling_fast.laws.chinchilla import chinchilla, chinchilla_tied, gadre
 from scaling_fast.laws.downstream import coverage_power, exp_error, logistic, metric_artefact
 from scaling_fast.laws.experts import abnar, clark, krajewski, ludziejewski
-from scaling_fast.laws.farseer import farseer
-from scaling_fast.laws.kaplan import kaplan, kaplan_c, kaplan_d, kaplan_n, kaplan_steps
 from scaling_fast.laws.law import Law
 from scaling_fast.laws.logarithms import log_power, log_quadratic, logarithmic
 from scaling_fast.laws.powers import (
@@ -24,7 +25,6 @@ from scaling_fast.laws.powers import (
     power_offset,
     shifted_power,
 )
-from scaling_fast.laws.precision import precision, precision_ptq
 from scaling_fast.laws.progress import algorithmic_progress
 from scaling_fast.laws.repetition import data_constrained
 from scaling_fast.laws.saturating import exp_saturation, hill, m4, stretched_exp
@@ -86,9 +86,13 @@ BROKEN: Mapping[str, Callable[..., Law]] = MappingProxyType(
     {"bnsl": bnsl, "hinge_power": hinge_power}
 )
 """Laws with any number of breaks."""
-_BREAKS = re.compile(r"([a-z_]+)\(\s*(?:breaks\s*=\s*)?([0-9]{1,3})\s*\)", re.ASCII)
-_CALL = re.compile(r"([a-z_0-9]+)\(\s*((?:[a-z_]+\s*=\s*)?[-+.0-9e]*)\s*\)", re.ASCII)
-_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
+
+SHORTEST = 4
+"""Characters of the shortest word that is looked for in sources."""
+
+BREAKS = re.compile(r"([a-z_]+)\(\s*(?:breaks\s*=\s*)?([0-9]{1,3})\s*\)", re.ASCII)
+CALL = re.compile(r"([a-z_0-9]+)\(\s*((?:[a-z_]+\s*=\s*)?[-+.0-9e]*)\s*\)", re.ASCII)
+IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
 
 
 def names() -> list[str]:
@@ -103,7 +107,7 @@ def names() -> list[str]:
 
 
 def get(name: str) -> Law:
-    """Return the law of that name; "bnsl" has one break, "bnsl(breaks=2)" two.
+    """Return a law of the catalogue; "bnsl" has one break, "bnsl(breaks=2)" two.
 
     Parameters
     ----------
@@ -131,30 +135,26 @@ def get(name: str) -> Law:
 
 
 def _sources(word: str) -> str:
-    """Return the end of a sentence with the laws whose words, or those of their sources, hold a word."""
+    """Return the end of a sentence: the laws that have a word in their source or description."""
     wanted = word.strip().casefold()
     if len(wanted) < SHORTEST or nearest(word, names()) is not None:
         return ""
     found = []
-    for one in names():
-        law = _built(one)
-        said = [law.cite, law.description, law.notes]
+    for name in names():
+        law = _built(name)
+        texts = [law.cite, law.description, law.notes]
         for label, entry in law.published.items():
-            said += [label, entry.get("cite")]
-        if any(wanted in text.casefold() for text in said if text):
-            found.append(quote(one))
+            texts += [label, entry.get("cite")]
+        if any(wanted in text.casefold() for text in texts if text):
+            found.append(quote(name))
     return f"; {quote(word)} is in the source or description of {', '.join(found)}" if found else ""
 
 
-SHORTEST = 4
-"""Characters of a word that is looked for in sources."""
-
-
 def _find(name: str) -> Law | None:
-    broken = _BREAKS.fullmatch(name.strip())
+    broken = BREAKS.fullmatch(name.strip())
     if broken and broken[1] in BROKEN:
         return BROKEN[broken[1]](breaks=int(broken[2]))
-    called = _CALL.fullmatch(name.strip())
+    called = CALL.fullmatch(name.strip())
     if called and called[1] in BROKEN:
         raise ParameterError(
             f"the breaks of {called[1]} must be a whole number from 1, got {quote(called[2])}; write "
@@ -179,7 +179,7 @@ def _built(name: str) -> Law:
 
 
 def as_law(law: Law | str) -> Law:
-    """Return the law a caller means: a Law as it is, a catalogue name, or else a formula.
+    """Return the law that a caller means: a Law itself, a catalogue name, or else a formula.
 
     Parameters
     ----------
@@ -189,7 +189,7 @@ def as_law(law: Law | str) -> Law:
     Raises
     ------
     FormulaError
-        For a formula that cannot be read, a Python function, or a single word that is no law.
+        For a formula that cannot be read, a Python function, or a single word that is not a law.
 
     Examples
     --------
@@ -205,11 +205,11 @@ def as_law(law: Law | str) -> Law:
     known = _find(law)
     if known is not None:
         return known
-    if _IDENTIFIER.fullmatch(law.strip()):
+    if IDENTIFIER.fullmatch(law.strip()):
         near = nearest(law.strip(), names())
         meant = f"; did you mean {quote(near)}?" if near else "."
         few = ("power", "power_offset", "kaplan", "chinchilla", "bnsl")
-        listed = ", ".join(quote(one) for one in few)
+        listed = ", ".join(quote(name) for name in few)
         raise FormulaError(
             f"{quote(law)} is neither a law of the catalogue nor a formula{meant} "
             f"laws.names() lists {len(names())} laws, among them {listed}; "

@@ -1,14 +1,11 @@
-"""What a loss, a size or a number of attempts means for a score between 0 and 1."""
+"""Scores between 0 and 1 from a loss, a size or a number of attempts."""
 
 from __future__ import annotations
 
-import math
-
-from scaling_fast.errors import ParameterError, quote
 from scaling_fast.laws.law import Law
 from scaling_fast.laws.need import Need
 from scaling_fast.laws.param import Param, positive
-from scaling_fast.validation import number
+from scaling_fast.validation import positive_number
 
 __all__ = ["coverage_power", "exp_error", "logistic", "metric_artefact"]
 
@@ -34,7 +31,11 @@ def exp_error() -> Law:
         needs=(
             Need("rows", 5),
             Need(
-                "ratio", 3, "exp(-gamma*L)", label="exp(-gamma*L)", because="eps is not told from k"
+                "ratio",
+                3,
+                "exp(-gamma*L)",
+                label="exp(-gamma*L)",
+                because="eps cannot be told apart from k",
             ),
         ),
     )
@@ -64,7 +65,13 @@ def logistic() -> Law:
         cite="Bhagia et al. 2024, arXiv:2412.04403; Ruan et al. 2024, arXiv:2405.10938",
         needs=(
             Need("rows", 6),
-            Need("positive", 2, "k*(x - x0)", label="beyond x0", because="a is not told from k"),
+            Need(
+                "positive",
+                2,
+                "k*(x - x0)",
+                label="beyond x0",
+                because="a cannot be told apart from k",
+            ),
             Need(
                 "positive", 2, "k*(x0 - x)", label="before x0", because="the floor b is not known"
             ),
@@ -75,12 +82,12 @@ def logistic() -> Law:
 def metric_artefact(*, tokens: float = 1) -> Law:
     """Return the chance that all of n tokens are right, exp(-n (N/c)^-alpha).
 
-    A smooth loss per token, (N/c)^-alpha, that an all-or-nothing score shows as a sudden rise.
+    A smooth loss per token, (N/c)^-alpha, looks like a sudden rise in an all-or-nothing score.
 
     Parameters
     ----------
     tokens
-        n, the tokens of an answer: known, and not fitted, because only n c^alpha is identified.
+        n, the number of tokens of an answer, positive. It must be known: only n c^alpha is identified.
 
     Raises
     ------
@@ -92,12 +99,7 @@ def metric_artefact(*, tokens: float = 1) -> Law:
     >>> metric_artefact(tokens=5).params["n"]
     Param(fixed=5)
     """
-    if not 0.0 < number(tokens, "tokens", "tokens") < math.inf:
-        raise ParameterError(
-            f"tokens must be positive and finite, got {quote(tokens)}",
-            code="positive",
-            param="tokens",
-        )
+    tokens = positive_number(tokens, "tokens")
     return Law(
         "exp(-n*(N/c)**(-alpha))",
         columns=("N",),
@@ -106,12 +108,12 @@ def metric_artefact(*, tokens: float = 1) -> Law:
         name="metric_artefact",
         description="Accuracy on answers of n tokens from a power law of the loss per token.",
         units={"N": "parameters", "c": "parameters", "n": "tokens"},
-        notes="n is fixed, 1 unless said. N_half is the size at which half of the answers are right. "
+        notes="n is fixed, at 1 by default. N_half is the size at which half of the answers are right. "
         "Residuals raw or logit, not log.",
         cite="Schaeffer, Miranda and Koyejo 2023, arXiv:2304.15004",
         needs=(
             Need("rows", 4),
-            Need("decades", 1, "N", because="alpha is not told from c"),
+            Need("decades", 1, "N", because="alpha cannot be told apart from c"),
         ),
     )
 
@@ -137,6 +139,6 @@ def coverage_power() -> Law:
         cite="Brown et al. 2024, arXiv:2407.21787; Schaeffer et al. 2025, arXiv:2502.17578",
         needs=(
             Need("rows", 4),
-            Need("decades", 1, "k", because="a is not told from b"),
+            Need("decades", 1, "k", because="a cannot be told apart from b"),
         ),
     )

@@ -1,4 +1,4 @@
-"""Loss of models of which only a part works on each token: mixtures of experts, and sparsity."""
+"""Loss of models that use only a part of their parameters for each token: mixtures of experts, sparsity."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def clark() -> Law:
         f"10**(a*log10(N) + b*log10({EFFECTIVE}) + c*log10(N)*log10({EFFECTIVE}) + d)",
         columns=("N", "experts"),
         params={
-            **{one: Param() for one in "abcd"},
+            **{name: Param() for name in "abcd"},
             "E_s": Param(lower=1, upper=10),
             "E_m": Param(lower=10, upper=1e5),
         },
@@ -44,8 +44,8 @@ def clark() -> Law:
         "from 0 by less than their error leave it undefined.",
         cite="Clark et al. 2022, arXiv:2202.01169",
         needs=(
-            Need("levels", 4, "N", because="a is not told from d"),
-            Need("levels", 6, "experts", because="b is not told from E_s and E_m"),
+            Need("levels", 4, "N", because="a cannot be told apart from d"),
+            Need("levels", 6, "experts", because="b cannot be told apart from E_s and E_m"),
             Need("largest", 0.5, "experts/E_m", because="E_m has no upper end"),
         ),
     )
@@ -74,13 +74,13 @@ def krajewski() -> Law:
             "c": "nats per token",
         },
         notes="exponent is that of the optimal size in compute at equal granularity. The number of "
-        "experts is one and the same in all rows.",
+        "experts must be the same in all rows.",
         cite="Krajewski et al. 2024, arXiv:2402.07871",
         needs=(
-            Need("levels", 4, "G", because="g is not told from gamma"),
-            Need("levels", 4, "N", because="a is not told from alpha"),
-            Need("levels", 4, "D", because="b is not told from beta"),
-            Need("decades", 1, "D/N", because="a and alpha are not told from b and beta"),
+            Need("levels", 4, "G", because="g cannot be told apart from gamma"),
+            Need("levels", 4, "N", because="a cannot be told apart from alpha"),
+            Need("levels", 4, "D", because="b cannot be told apart from beta"),
+            Need("decades", 1, "D/N", because="a and alpha cannot be told apart from b and beta"),
         ),
         published={
             "krajewski2024": {
@@ -141,10 +141,23 @@ def ludziejewski() -> Law:
         cite="Ludziejewski et al. 2025, arXiv:2502.05172",
         needs=(
             Need("rows", 20),
-            Need("levels", 4, "E_hat", because="gamma and zeta are not told from delta and omega"),
-            Need("levels", 4, "N_act", within="E_hat", because="alpha is not told from gamma"),
-            Need("levels", 4, "D", within="E_hat", because="beta is not told from zeta"),
-            Need("decades", 1, "D/N_act", because="a and alpha are not told from b and beta"),
+            Need(
+                "levels",
+                4,
+                "E_hat",
+                because="gamma and zeta cannot be told apart from delta and omega",
+            ),
+            Need(
+                "levels",
+                4,
+                "N_act",
+                within="E_hat",
+                because="alpha cannot be told apart from gamma",
+            ),
+            Need("levels", 4, "D", within="E_hat", because="beta cannot be told apart from zeta"),
+            Need(
+                "decades", 1, "D/N_act", because="a and alpha cannot be told apart from b and beta"
+            ),
         ),
         published={
             "ludziejewski2025": {
@@ -198,9 +211,9 @@ def abnar() -> Law:
         cite="Abnar et al. 2025, arXiv:2501.12370",
         needs=(
             Need("rows", 30),
-            Need("levels", 5, "S", because="lam and delta are not told apart"),
-            Need("levels", 5, "N", within="S", because="alpha is not told from gamma"),
-            Need("levels", 4, "D", because="b is not told from beta"),
-            Need("decades", 1, "1 - S", because="c is not told from e"),
+            Need("levels", 5, "S", because="lam and delta cannot be told apart"),
+            Need("levels", 5, "N", within="S", because="alpha cannot be told apart from gamma"),
+            Need("levels", 4, "D", because="b cannot be told apart from beta"),
+            Need("decades", 1, "1 - S", because="c cannot be told apart from e"),
         ),
     )

@@ -1,4 +1,4 @@
-"""Laws as data: a formula with described parameters, and nothing that is particular to one law."""
+"""Laws as data: a formula with described parameters, and no code that knows one law."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scaling_fast._core import Program
 from scaling_fast.errors import DataError, FormulaError, ParameterError, quote, suggestion
 from scaling_fast.laws.naming import (
     checked_derived,
@@ -45,7 +46,7 @@ SCHEMA = "scaling-law/1"
 def _plain(value: Any) -> Any:
     """Return nested mappings as plain dicts."""
     if isinstance(value, Mapping):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: _plain(entry) for key, entry in value.items()}
     return value
 
 
@@ -59,28 +60,28 @@ class Law:
         The text, by the grammar of the package: "E + A/N**alpha + B/D**beta", or with a target
         and its transform "log(y) ~ a - b*log(x)".
     params
-        What is known of parameters, by name; those not listed are free and unbounded.
+        Start, bounds or fixed value of parameters, by name; those not listed are free and unbounded.
     derived
-        Quantities computed from the parameters, by name: formulas of parameters.
+        Quantities computed from the parameters: name -> formula of parameters.
     name, cite, notes, description
-        What the law is called, its source, remarks, and one sentence on what it is for.
+        Its name, source and remarks, and one sentence on what it is for.
     published
         Published values: label -> {"params": {...}, "cite": ..., "verified": bool}.
     columns
-        The names of the formula that are columns. Without it the split waits for `bind`: a fit
-        binds the law to its `columns=`, or to the names its frame has.
+        The names of the formula that are columns. If None, a fit decides: its `columns=`, or else the
+        names that its frame has.
     units
-        What the columns and parameters are measured in, by name.
+        The units of columns and parameters, by name.
     needs
-        What a design must have for the law to be identified by it; a fit says what is missing.
+        What a design must have to identify the law; a fit reports what is missing.
 
     Attributes
     ----------
     columns
-        Tuple in order of appearance, or None until bound.
+        In order of appearance, or None until bound.
     params
-        Name -> Param in order of appearance. Until bound, every name of the right side that may
-        turn out to be a parameter.
+        Name -> Param in order of appearance; until bound, every name of the right side that may turn
+        out to be a parameter.
     target, transform
         The column on the left of `~` and its transform, or None.
 
@@ -133,28 +134,25 @@ class Law:
                 position=error.start,
             ) from error
         require_text(name=self.name, cite=self.cite, notes=self.notes, description=self.description)
-        # The core is imported where it is used, so that describing laws needs no compiled module.
-        from scaling_fast._core import Program
-
         target, transform, names = names_of(self.formula)
         given = read_only(self.params, "params")
         columns = ordered_columns(self.columns, names)
-        free = [one for one in names if columns is None or one not in columns]
+        free = [name for name in names if columns is None or name not in columns]
         if not names:
             require_split(self.formula, (), (), target)
         if columns is not None:
             require_split(self.formula, columns, free, target)
-            Program(self.formula, list(columns))  # what only compiling finds, said now
-        for one, param in given.items():
-            if one not in free:
-                raise unknown_name(one, free, "params")
+            Program(self.formula, list(columns))  # so that what only compiling finds is raised now
+        for name, param in given.items():
+            if name not in free:
+                raise unknown_name(name, free, "params")
             if not isinstance(param, Param):
-                raise no_param(one, param)
+                raise no_param(name, param)
         for known, value in (
             ("target", target),
             ("transform", transform),
             ("columns", columns),
-            ("params", MappingProxyType({one: given.get(one, Param()) for one in free})),
+            ("params", MappingProxyType({name: given.get(name, Param()) for name in free})),
             ("derived", checked_derived(self.derived, free, names)),
             ("published", read_only(self.published, "published")),
             ("units", read_only(self.units, "units")),
@@ -166,18 +164,18 @@ class Law:
     def bind(self, columns: Iterable[str]) -> Law:
         """Return the law with exactly these names of its formula as columns.
 
-        A law that has its columns already, as those of the catalogue have, comes back unchanged
-        when `columns` names some of them.
+        A law that has its columns already, like those of the catalogue, is returned unchanged if
+        `columns` names some of them.
 
         Parameters
         ----------
         columns
-            The columns' names as the formula writes them, in any order.
+            Names of columns as the formula writes them, in any order.
 
         Raises
         ------
         ParameterError
-            For a name the formula does not have, or one declared as a parameter.
+            For a name that the formula does not have, or that is described in `params`.
         FormulaError
             When no column or no parameter is left.
 
@@ -188,31 +186,31 @@ class Law:
         """
         wanted = listed_names(columns, "columns")
         if self.columns is not None:
-            for one in wanted:
-                if one not in self.columns:
-                    raise unknown_name(one, self.columns, "columns")
+            for name in wanted:
+                if name not in self.columns:
+                    raise unknown_name(name, self.columns, "columns")
             return self
-        for one in wanted:
-            if one not in self.params:
-                raise unknown_name(one, self.params, "columns")
-            if one in self._declared:
+        for name in wanted:
+            if name not in self.params:
+                raise unknown_name(name, self.params, "columns")
+            if name in self._declared:
                 raise ParameterError(
-                    f"{quote(one)} is described in params and named in columns; it can be only "
+                    f"{quote(name)} is described in params and named in columns; it can be only "
                     "one of the two",
                     code="name_clash",
-                    param=one,
+                    param=name,
                 )
-        return self._split([one for one in self.params if one in wanted])
+        return self._split([name for name in self.params if name in wanted])
 
     def bind_frame(self, names: Iterable[str]) -> Law:
-        """Return the law whose columns are those names of its formula that a frame has.
+        """Return the law whose columns are the names of its formula that a frame has.
 
-        Names described in `params` stay parameters even where the frame has such a column.
+        Names described in `params` stay parameters even if the frame has such a column.
 
         Parameters
         ----------
         names
-            All the frame's names; those the formula does not use are ignored.
+            All names of the frame; those that the formula does not use are ignored.
 
         Raises
         ------
@@ -226,20 +224,20 @@ class Law:
         """
         if self.columns is not None:
             return self
-        had = listed_names(getattr(names, "columns", names), "names")
-        columns = [one for one in self.params if one in had and one not in self._declared]
+        found = listed_names(getattr(names, "columns", names), "names")
+        columns = [name for name in self.params if name in found and name not in self._declared]
         if not columns:
-            hint = mapping_hint(self.params, had) or 'columns={"x": "..."}'
+            hint = mapping_hint(self.params, found) or 'columns={"x": "..."}'
             raise FormulaError(
                 f"the formula {quote(self.formula, 80)} uses no column of the frame"
-                f"{suggestion(next(iter(self.params), ''), had, kind='columns')}; "
+                f"{suggestion(next(iter(self.params), ''), found, kind='columns')}; "
                 f"say which name is which column with {hint}",
                 code="no_column",
             )
         return self._split(columns)
 
     def _split(self, columns: Sequence[str]) -> Law:
-        params = {one: self.params[one] for one in self.params if one in self._declared}
+        params = {name: self.params[name] for name in self.params if name in self._declared}
         return replace(self, columns=tuple(columns), params=params)
 
     def evaluate(
@@ -250,7 +248,7 @@ class Law:
         Parameters
         ----------
         columns
-            Name -> values, of one length; a single number stands for every row. Names the law
+            Name -> values, all of one length; a single number stands for every row. Names that the law
             does not use are ignored.
         params
             Name -> value for every parameter that is not fixed.
@@ -267,24 +265,22 @@ class Law:
         >>> Law("log(y) ~ a - b*log(x)").evaluate({"x": [1.0, 100.0]}, {"a": 0.0, "b": 0.5})
         array([1. , 0.1])
         """
-        from scaling_fast._core import Program
-
         require_columns(columns)
         law, params = self.bind_frame(columns), read_only(params, "params")
         used = law.columns or ()
-        for one in used:
-            if one not in columns:
+        for name in used:
+            if name not in columns:
                 raise DataError(
-                    f"column {quote(one)} is missing{suggestion(one, columns, kind='columns')}",
+                    f"column {quote(name)} is missing{suggestion(name, columns, kind='columns')}",
                     code="missing_column",
-                    column=one,
+                    column=name,
                 )
-        for one in params:
-            if one not in law.params:
-                raise unknown_name(one, law.params, "params")
+        for name in params:
+            if name not in law.params:
+                raise unknown_name(name, law.params, "params")
         try:
             rows = np.broadcast_arrays(
-                *(np.atleast_1d(np.asarray(columns[one], dtype=np.float64)) for one in used)
+                *(np.atleast_1d(np.asarray(columns[name], dtype=np.float64)) for name in used)
             )
         except (TypeError, ValueError, OverflowError) as error:
             raise DataError(
@@ -292,9 +288,9 @@ class Law:
                 code="length",
             ) from error
         program = Program(law.formula, list(used))
-        point = [law._value(one, params) for one in program.params]
-        order = {one: place for place, one in enumerate(used)}
-        arrays = [np.ascontiguousarray(rows[order[one]]) for one in program.columns]
+        point = [law._value(name, params) for name in program.params]
+        order = {name: place for place, name in enumerate(used)}
+        arrays = [np.ascontiguousarray(rows[order[name]]) for name in program.columns]
         value = program.evaluate(arrays, point)
         return np.asarray(program.invert_target(value), dtype=np.float64)
 
@@ -312,30 +308,28 @@ class Law:
         >>> law.derive({"A": 1.0, "alpha": 1.0})
         {'doubling': 0.5}
         """
-        from scaling_fast._core import Program
-
         values: dict[str, float] = {}
         for label, text in self.derived.items():
             program = Program(text, [])
-            needed = [self._value(one, params) for one in program.params]
+            needed = [self._value(name, params) for name in program.params]
             values[label] = float(program.evaluate([], needed)[0])
         return values
 
-    def _value(self, one: str, params: Mapping[str, float]) -> float:
-        fixed = self.params[one].fixed
-        if one in params:
-            return number(params[one], one, f"parameter {quote(one)}")
+    def _value(self, name: str, params: Mapping[str, float]) -> float:
+        fixed = self.params[name].fixed
+        if name in params:
+            return number(params[name], name, f"parameter {quote(name)}")
         if fixed is None:
             raise ParameterError(
-                f"parameter {quote(one)} has no value; the law needs "
+                f"parameter {quote(name)} has no value; the law needs "
                 f"{quote(list(self.params), 200)}",
                 code="missing_parameter",
-                param=one,
+                param=name,
             )
         return fixed
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything the law says as JSON can hold it; `from_dict` reads it back.
+        """Return the law as JSON can hold it; `from_dict` reads it back.
 
         Examples
         --------
@@ -348,7 +342,9 @@ class Law:
             "schema": SCHEMA,
             "formula": self.formula,
             "columns": None if self.columns is None else list(self.columns),
-            "params": {one: self.params[one].to_dict() for one in self.params if one in declared},
+            "params": {
+                name: self.params[name].to_dict() for name in self.params if name in declared
+            },
             "derived": dict(self.derived),
             "name": self.name,
             "cite": self.cite,
@@ -356,7 +352,7 @@ class Law:
             "published": _plain(self.published),
             "description": self.description,
             "units": dict(self.units),
-            "needs": [one.to_dict() for one in self.needs],
+            "needs": [need.to_dict() for need in self.needs],
         }
 
     @classmethod
@@ -366,7 +362,7 @@ class Law:
         Raises
         ------
         ParameterError
-            For what is no such entry: another schema, a key missing or unknown.
+            For anything else: another schema, a missing or unknown key.
         """
         return cls(entry_formula(entry, SCHEMA), **entry_options(entry))
 
@@ -381,9 +377,9 @@ class Law:
 
     def _repr_html_(self) -> str:
         rows = [("formula", self.formula), ("columns", ", ".join(self.columns or ("not bound",)))]
-        rows += [(one, repr(param)) for one, param in self.params.items()]
+        rows += [(name, repr(param)) for name, param in self.params.items()]
         rows += list(self.derived.items())
-        rows += [("needs", one.says) for one in self.needs]
+        rows += [("needs", need.says) for need in self.needs]
         rows += [("source", self.cite)] if self.cite else []
         cells = "".join(
             f"<tr><th>{html.escape(label)}</th><td>{html.escape(text)}</td></tr>"

@@ -30,7 +30,7 @@ def logarithmic() -> Law:
         units={"x": SIZE, "c0": "units of y", "c1": "units of y"},
         notes="It has no floor and turns negative at large x. decade is the loss per decade.",
         cite=RIVAL,
-        needs=(Need("rows", 3), Need("levels", 2, "x", because="c1 is not told from c0")),
+        needs=(Need("rows", 3), Need("levels", 2, "x", because="c1 cannot be told apart from c0")),
     )
 
 
@@ -54,7 +54,7 @@ def log_power() -> Law:
         cite=RIVAL,
         needs=(
             Need("rows", 6),
-            Need("ratio", 2, "log(x)", because="E is not told from alpha"),
+            Need("ratio", 2, "log(x)", because="E cannot be told apart from alpha"),
         ),
     )
 
@@ -76,7 +76,7 @@ def log_quadratic() -> Law:
         description="The test of curvature: a local exponent that changes steadily with ln x.",
         units={"x": SIZE},
         notes="The local exponent at x is -(c1 + 2 c2 ln x): c2 = 0 is a power law. Beyond turn the "
-        "curve changes direction, so it is no law to extrapolate with.",
+        "curve changes direction, so do not extrapolate with it.",
         cite=RIVAL,
-        needs=(Need("rows", 4), Need("levels", 3, "x", because="c2 is not told from c1")),
+        needs=(Need("rows", 4), Need("levels", 3, "x", because="c2 cannot be told apart from c1")),
     )

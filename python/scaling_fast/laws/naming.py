@@ -1,4 +1,4 @@
-"""What the names beside a formula may be: its columns, its parameters, what follows from them."""
+"""Checks of the names beside a formula: its columns, its parameters, its derived quantities, its needs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from scaling_fast._core import Program
+from scaling_fast._core import names as formula_names
 from scaling_fast.errors import DataError, FormulaError, ParameterError, quote, suggestion
 from scaling_fast.laws.need import Need
 
@@ -29,12 +31,12 @@ __all__ = [
 ]
 
 
-MENDS = (
+HINTS = (
     ("pow", "; a power is written x**(-a)"),
     ("\\", "; a formula is written as in Python, not LaTeX: E + A/N**alpha"),
     ("^", "; a power is written x**(-a)"),
 )
-"""What the core stumbled over -> how to write it."""
+"""What the core could not read -> how to write it."""
 
 
 def names_of(formula: str) -> tuple[str | None, str | None, list[str]]:
@@ -43,23 +45,21 @@ def names_of(formula: str) -> tuple[str | None, str | None, list[str]]:
     Raises
     ------
     FormulaError
-        For what cannot be read, with how to write what people often mean by it.
+        For a formula that cannot be read; common mistakes get a hint.
     """
-    from scaling_fast._core import names as formula_names
-
     try:
         return formula_names(formula)
     except FormulaError as error:
         at = error.position
         rest = formula[at:] if at is not None else ""
-        hint = next((mend for word, mend in MENDS if rest.startswith(word)), "")
+        hint = next((text for word, text in HINTS if rest.startswith(word)), "")
         if hint and "**" not in str(error):
             error.args = (f"{error}{hint}",)
         raise
 
 
 def no_function(given: Any) -> FormulaError:
-    """Return the error for a function in the place of a formula."""
+    """Return the error for a function where a formula is expected."""
     if str(getattr(given, "__module__", "")).startswith("scaling_fast.laws"):
         name = getattr(given, "__name__", "chinchilla")
         return FormulaError(
@@ -74,23 +74,25 @@ def no_function(given: Any) -> FormulaError:
 
 
 def no_param(name: str, given: Any) -> ParameterError:
-    """Return the error for something else in the place of a Param: a pair was meant as bounds."""
-    mend = "Param(start=...)"
+    """Return the error for something else where a Param is expected; a pair is read as bounds."""
+    example = "Param(start=...)"
     if isinstance(given, tuple | list) and len(given) == 2:
         ends = zip(("lower", "upper"), given, strict=True)
-        mend = f"Param({', '.join(f'{end}={one}' for end, one in ends if one is not None)})"
+        example = (
+            f"Param({', '.join(f'{end}={bound}' for end, bound in ends if bound is not None)})"
+        )
     elif isinstance(given, int | float):
-        mend = f"Param(start={given}) or Param(fixed={given})"
+        example = f"Param(start={given}) or Param(fixed={given})"
     return ParameterError(
-        f"params[{name!r}] must be a Param, got {quote(given)}; write {mend}",
+        f"params[{name!r}] must be a Param, got {quote(given)}; write {example}",
         code="not_a_param",
         param=name,
     )
 
 
-def require_text(**said: object) -> None:
+def require_text(**texts: object) -> None:
     """Return None when every argument is text or None."""
-    for what, text in said.items():
+    for what, text in texts.items():
         if text is not None and not isinstance(text, str):
             raise ParameterError(
                 f"{what} of a law must be text, got {quote(text)} of type {type(text).__name__}",
@@ -100,7 +102,7 @@ def require_text(**said: object) -> None:
 
 
 def require_columns(columns: object) -> None:
-    """Return None for what gives columns by name: a mapping or a frame."""
+    """Return None for a mapping or a frame, which give columns by name."""
     if not isinstance(columns, Mapping) and not hasattr(columns, "columns"):
         raise DataError(
             f'columns must be a mapping of name to values such as {{"x": [1.0, 2.0]}}, got '
@@ -118,10 +120,10 @@ def listed_names(names: Any, what: str) -> list[Any]:
             f"{what} must be names in a list, got {quote(names)}", code="not_a_name", param=what
         )
     listed = list(names)
-    for one in listed:
-        if what == "columns" and not isinstance(one, str):
+    for name in listed:
+        if what == "columns" and not isinstance(name, str):
             raise ParameterError(
-                f"columns must be names in a list, got {quote(one)} among them",
+                f"columns must be names in a list, got {quote(name)} among them",
                 code="not_a_name",
                 param=what,
             )
@@ -132,7 +134,7 @@ def read_only(entries: Any, what: str) -> Mapping[str, Any]:
     """Return a read-only copy of a mapping with names as keys."""
     if entries is None:
         return MappingProxyType({})
-    if not isinstance(entries, Mapping) or not all(isinstance(one, str) for one in entries):
+    if not isinstance(entries, Mapping) or not all(isinstance(name, str) for name in entries):
         raise ParameterError(
             f"{what} must be a mapping of names, got {quote(entries)}",
             code="not_a_mapping",
@@ -144,20 +146,20 @@ def read_only(entries: Any, what: str) -> Mapping[str, Any]:
 def ordered_columns(
     columns: Sequence[str] | str | None, names: Sequence[str]
 ) -> tuple[str, ...] | None:
-    """Return the columns in the order in which the formula has them."""
+    """Return the columns in the order of the formula."""
     if columns is None:
         return None
     wanted = listed_names(columns, "columns")
-    for one in wanted:
-        if one not in names:
-            raise unknown_name(one, names, "columns")
-    return tuple(one for one in names if one in wanted)
+    for name in wanted:
+        if name not in names:
+            raise unknown_name(name, names, "columns")
+    return tuple(name for name in names if name in wanted)
 
 
 def require_split(
     formula: str, columns: Sequence[str], free: Sequence[str], target: str | None
 ) -> None:
-    """Return None for a law with a column, a parameter, and no target on its right side."""
+    """Return None for a law with a column and a parameter, and without its target on the right side."""
     for none, what in ((not columns, "column"), (not free, "parameter")):
         if none:
             raise FormulaError(
@@ -167,7 +169,7 @@ def require_split(
             )
     if target is not None and target in columns:
         raise FormulaError(
-            f"the target {quote(target)} stands on the right side of its own formula",
+            f"the target {quote(target)} is also on the right side of its formula",
             code="target_on_right",
             column=target,
         )
@@ -176,7 +178,7 @@ def require_split(
 def checked_derived(
     derived: Mapping[str, str] | None, free: Sequence[str], names: Sequence[str]
 ) -> Mapping[str, str]:
-    """Return the derived quantities, each a formula of parameters under a name of its own.
+    """Return the derived quantities, each checked to be a formula of parameters with a new name.
 
     Parameters
     ----------
@@ -185,17 +187,13 @@ def checked_derived(
     free
         The parameters that a formula may use.
     names
-        All names of the law's right side, which a derived quantity may not bear.
+        All names of the law's right side; a derived quantity must have another.
     """
-    from scaling_fast._core import Program
-    from scaling_fast._core import names as formula_names
-
     entries = read_only(derived, "derived")
     for label, text in entries.items():
         if label in names:
             raise ParameterError(
-                f"derived quantity {quote(label)} has the name of a parameter or column; "
-                "call it otherwise",
+                f"derived quantity {quote(label)} has the name of a parameter or column; rename it",
                 code="name_clash",
                 param=label,
             )
@@ -212,12 +210,12 @@ def checked_derived(
                 code="derived_target",
                 param=label,
             )
-        for one in used:
-            if one not in free:
-                raise unknown_name(one, free, f"derived[{label!r}]")
+        for name in used:
+            if name not in free:
+                raise unknown_name(name, free, f"derived[{label!r}]")
         if not used and not math.isfinite(Program(text, []).evaluate([], [])[0]):
             raise FormulaError(
-                f"derived quantity {quote(label)} is no finite number: {quote(text, 80)}",
+                f"derived quantity {quote(label)} is not a finite number: {quote(text, 80)}",
                 code="not_finite",
                 param=label,
             )
@@ -226,8 +224,6 @@ def checked_derived(
 
 def checked_needs(needs: Iterable[Need] | Need, names: Sequence[str]) -> tuple[Need, ...]:
     """Return the needs of a law, each a formula of its columns and parameters."""
-    from scaling_fast._core import names as formula_names
-
     listed = (needs,) if isinstance(needs, Need) else tuple(listed_names(needs, "needs"))
     for need in listed:
         if not isinstance(need, Need):
@@ -245,14 +241,14 @@ def checked_needs(needs: Iterable[Need] | Need, names: Sequence[str]) -> tuple[N
                     code="need_target",
                     param="needs",
                 )
-            for one in used:
-                if one not in names:
-                    raise unknown_name(one, names, "needs")
+            for name in used:
+                if name not in names:
+                    raise unknown_name(name, names, "needs")
     return listed
 
 
 def unknown_name(name: object, names: Iterable[str], where: str) -> ParameterError:
-    """Return the error for a name the formula does not have, with the nearest it has."""
+    """Return the error for a name that the formula does not have, with the nearest one."""
     ending = suggestion(str(name), names, kind="names")
     return ParameterError(
         f"{where} names {quote(name)}, which the formula does not have{ending}",

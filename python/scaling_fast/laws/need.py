@@ -1,13 +1,12 @@
-"""What a law needs of a design before its parameters can be told apart."""
+"""What a design must have before the parameters of a law can be told apart."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from scaling_fast.errors import ParameterError, quote, suggestion
-from scaling_fast.validation import number
+from scaling_fast.validation import finite_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,10 +21,10 @@ ALONE: tuple[Measure, ...] = ("rows",)
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """The least that a design must have for a law to be identified by it.
+    """The least that a design must have to identify a law.
 
-    Every fit measures its rows against the needs of its law; what falls short is a finding with
-    the code "design". A need refuses nothing: the optimum is certified or not without it.
+    Every fit compares its rows with the needs of its law; a need that is not met is a finding with
+    the code "design". Nothing is refused, and the certificate of the optimum does not depend on it.
 
     Parameters
     ----------
@@ -37,22 +36,22 @@ class Need:
         "largest", the largest value; "positive", the number of rows where it is above 0;
         "independence", 1 - |correlation with `within`|.
     least
-        The smallest value that will do.
+        The smallest value that is enough.
     of, within
-        Formulas of columns and parameters; parameters stand at their fitted values.
+        Formulas of columns and parameters, which take their fitted values.
     because
-        What the rows cannot say without it: "E is not told from alpha".
+        What is wrong without it: "E cannot be told apart from alpha".
     label
-        What `of` is, where the formula does not say it to a reader: "epochs".
+        What `of` is in words, where the formula does not say it: "epochs".
 
     Raises
     ------
     ParameterError
-        For an unknown measure, a measure without its formula, or a `least` that is no number.
+        For an unknown measure, a measure without its formula, or a `least` that is not a number.
 
     Examples
     --------
-    >>> Need("decades", 1.5, "D/N", because="A is not told from B").says
+    >>> Need("decades", 1.5, "D/N", because="A cannot be told apart from B").says
     'at least 1.5 decades of D/N'
     """
 
@@ -72,12 +71,7 @@ class Need:
                 code="measure",
                 param="measure",
             )
-        least = number(self.least, "least", "least")
-        if not math.isfinite(least):
-            raise ParameterError(
-                f"least must be finite, got `{least:g}`", code="not_finite", param="least"
-            )
-        object.__setattr__(self, "least", least)
+        object.__setattr__(self, "least", finite_number(self.least, "least"))
         for name in ("of", "within", "because", "label"):
             if not isinstance(getattr(self, name), str):
                 raise ParameterError(
@@ -101,8 +95,8 @@ class Need:
 
     @property
     def formulas(self) -> tuple[str, ...]:
-        """The formulas it measures."""
-        return tuple(one for one in (self.of, self.within) if one)
+        """The formulas that it measures."""
+        return tuple(formula for formula in (self.of, self.within) if formula)
 
     @property
     def place(self) -> str:
@@ -125,7 +119,7 @@ class Need:
         }[self.measure]
 
     def shortfall(self, found: float) -> str:
-        """Return what a design has instead, in words: the beginning of a sentence."""
+        """Return what a design has instead, as the beginning of a sentence."""
         what, lie = self.label or self.of, "lies" if found == 1 else "lie"
         return {
             "rows": f"the design has {_count(found, 'row')}",
@@ -140,7 +134,7 @@ class Need:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the need as JSON can hold it; `from_dict` reads it back."""
-        return {one.name: getattr(self, one.name) for one in fields(self)}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> Need:
@@ -148,13 +142,13 @@ class Need:
         return cls(**entry)
 
     def __repr__(self) -> str:
-        said = [repr(self.measure), f"{self.least:g}"]
-        said += [repr(self.of)] if self.of else []
-        said += [f"within={self.within!r}"] if self.within else []
-        return f"Need({', '.join(said)})"
+        parts = [repr(self.measure), f"{self.least:g}"]
+        parts += [repr(self.of)] if self.of else []
+        parts += [f"within={self.within!r}"] if self.within else []
+        return f"Need({', '.join(parts)})"
 
 
 def _count(how_many: float, word: str) -> str:
-    """Return a number of things in words, one of them in the singular."""
-    said = f"{how_many:.3g}"
-    return f"{said} {word}" if said == "1" else f"{said} {word}s"
+    """Return a number with its noun, in the singular for 1."""
+    text = f"{how_many:.3g}"
+    return f"{text} {word}" if text == "1" else f"{text} {word}s"

@@ -1,4 +1,4 @@
-"""What is known of one parameter before the fit."""
+"""What is known of a parameter before the fit."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scaling_fast.errors import ParameterError, quote
-from scaling_fast.validation import number
+from scaling_fast.validation import finite_number, number
 
 __all__ = ["Param", "positive"]
 
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """What is known of one parameter before the fit: start, bounds, or a fixed value.
+    """What is known of a parameter before the fit: start, bounds, or a fixed value.
 
-    Values are natural ones, as the formula writes the parameter.
+    Values are those of the parameter as the formula writes it, not of a logarithm.
 
     Parameters
     ----------
     start
-        Where a local search begins; None leaves it to the solver.
+        Where a local search starts; None leaves it to the solver.
     lower, upper
-        Bounds, inclusive; infinite where there is none.
+        Bounds, inclusive; infinite if there is none.
     fixed
         A value the fit may not change; None for a free parameter.
 
@@ -50,23 +50,19 @@ class Param:
 
     def __post_init__(self) -> None:
         for name in ("lower", "upper"):
-            object.__setattr__(self, name, number(getattr(self, name), name, name))
+            object.__setattr__(self, name, number(getattr(self, name), name))
         if self.lower >= self.upper:
             order = "equal" if self.lower == self.upper else "in the wrong order"
             raise ParameterError(
                 f"the bounds `{self.lower:g}` and `{self.upper:g}` are {order}; lower must be "
-                f"below upper, and a constant is said with fixed=",
+                f"below upper, and a constant is given with fixed=",
                 code="bounds",
                 param="lower",
             )
         for name in ("start", "fixed"):
             if getattr(self, name) is None:
                 continue
-            value = number(getattr(self, name), name, name)
-            if not math.isfinite(value):
-                raise ParameterError(
-                    f"{name} must be finite, got `{value:g}`", code="not_finite", param=name
-                )
+            value = finite_number(getattr(self, name), name)
             if not self.lower <= value <= self.upper:
                 raise ParameterError(
                     f"{name} must lie between the bounds `{self.lower:g}` and `{self.upper:g}`, "
@@ -77,7 +73,7 @@ class Param:
             object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
-        said = [
+        parts = [
             f"{name}={value:g}"
             for name, value, silent in (
                 ("start", self.start, None),
@@ -87,7 +83,7 @@ class Param:
             )
             if value is not None and value != silent
         ]
-        return f"Param({', '.join(said)})"
+        return f"Param({', '.join(parts)})"
 
     def to_dict(self) -> dict[str, float | None]:
         """Return the four numbers as JSON can hold them: a missing bound is null."""
@@ -105,7 +101,7 @@ class Param:
         Raises
         ------
         ParameterError
-            For what is no such entry.
+            For anything else.
         """
         if not isinstance(entry, Mapping):
             raise ParameterError(
@@ -130,4 +126,4 @@ def positive(*names: str) -> dict[str, Param]:
     >>> positive("A", "alpha")
     {'A': Param(lower=0), 'alpha': Param(lower=0)}
     """
-    return {one: Param(lower=0) for one in names}
+    return {name: Param(lower=0) for name in names}

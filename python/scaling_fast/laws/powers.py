@@ -31,7 +31,10 @@ def power() -> Law:
         notes="No floor: it extrapolates to 0. Compare it with power_offset before believing it. "
         "doubling is the factor by which y changes when x doubles.",
         cite=f"{MODELS} (their M1)",
-        needs=(Need("rows", 3), Need("levels", 2, "x", because="alpha is not told from A")),
+        needs=(
+            Need("rows", 3),
+            Need("levels", 2, "x", because="alpha cannot be told apart from A"),
+        ),
     )
 
 
@@ -54,13 +57,13 @@ def power_offset() -> Law:
         cite=f"{MODELS} (their M2)",
         needs=(
             Need("rows", 5),
-            Need("decades", 1.5, "x", because="E is not told from alpha"),
+            Need("decades", 1.5, "x", because="E cannot be told apart from alpha"),
             Need(
                 "ratio",
                 2,
                 "x**(-alpha)",
                 label="the reducible part",
-                because="E is not told from alpha",
+                because="E cannot be told apart from alpha",
             ),
         ),
         published={
@@ -126,8 +129,8 @@ def shifted_power() -> Law:
         "was found to have it: unverified",
         needs=(
             Need("rows", 6),
-            Need("decades", 1.5, "x", because="E is not told from alpha"),
-            Need("decades", 1, "x + s", because="s is not told from alpha"),
+            Need("decades", 1.5, "x", because="E cannot be told apart from alpha"),
+            Need("decades", 1, "x + s", because="s cannot be told apart from alpha"),
         ),
     )
 
@@ -149,11 +152,11 @@ def double_power() -> Law:
         description="Two power laws that add up: the slow one, alpha1, rules at large x.",
         units={"x": SIZE, "E": "units of y"},
         notes="The two come back in ascending order of the exponent. With alpha_ratio below 2 they "
-        "are hardly told apart at any noise.",
+        "can hardly be told apart at any noise.",
         cite="a rival of the tests of power laws; compare Clauset et al. 2009, arXiv:0706.1062",
         needs=(
             Need("rows", 8),
-            Need("decades", 3, "x", because="E, alpha1 and alpha2 are not told apart"),
+            Need("decades", 3, "x", because="E, alpha1 and alpha2 cannot be told apart"),
         ),
     )
 
@@ -178,6 +181,6 @@ def power_log() -> Law:
         cite="a rival of the tests of power laws, after corrections of kernel regression",
         needs=(
             Need("rows", 8),
-            Need("decades", 3, "x", because="gamma is not told from alpha"),
+            Need("decades", 3, "x", because="gamma cannot be told apart from alpha"),
         ),
     )

@@ -25,15 +25,15 @@ def algorithmic_progress() -> Law:
     """
     size = "alpha_c + alpha_ptb*ptb + alpha_wt2*wt2 - alpha_year*(t - t0) - alpha_p*log(N/N0)"
     data = "beta_c + beta_ptb*ptb + beta_wt2*wt2 - beta_year*(t - t0) - beta_d*log(D/D0)"
-    held = {"t0": Param(fixed=2012), "N0": Param(fixed=1e6), "D0": Param(fixed=1e6)}
+    constants = {"t0": Param(fixed=2012), "N0": Param(fixed=1e6), "D0": Param(fixed=1e6)}
     return Law(
         f"exp({size}) + exp({data})",
         columns=("N", "D", "t", *DUMMIES),
-        params=held
-        | {f"{term}_{one}": Param() for term in ("alpha", "beta") for one in ("c", *DUMMIES)}
+        params=constants
+        | {f"{term}_{suffix}": Param() for term in ("alpha", "beta") for suffix in ("c", *DUMMIES)}
         | {
-            one: Param(lower=-1, upper=1)
-            for one in ("alpha_year", "beta_year", "alpha_p", "beta_d")
+            name: Param(lower=-1, upper=1)
+            for name in ("alpha_year", "beta_year", "alpha_p", "beta_d")
         },
         derived={
             "years_size": YEARS_OF_SIZE,
@@ -56,7 +56,7 @@ def algorithmic_progress() -> Law:
         },
         notes="years is the time in which algorithms halve the compute for a loss, years_size and "
         "years_data the two parts, of which only the sum of rates is identified. t0, N0 and D0 are "
-        "held: they move alpha_c and beta_c and nothing else. The target is the logarithm of the "
+        "fixed: they shift alpha_c and beta_c and nothing else. The target is the logarithm of the "
         "perplexity, residuals raw. The authors add an l1 penalty, which is not part of the law.",
         cite="Ho et al. 2024, arXiv:2403.05812 (their model 7)",
         needs=(
@@ -68,8 +68,8 @@ def algorithmic_progress() -> Law:
                 0.1,
                 "t",
                 within="log(N*D)",
-                because="alpha_year and beta_year are not told from alpha_p and beta_d",
+                because="alpha_year and beta_year cannot be told apart from alpha_p and beta_d",
             ),
-            Need("decades", 1.5, "D/N", because="alpha_p and beta_d are not told apart"),
+            Need("decades", 1.5, "D/N", because="alpha_p and beta_d cannot be told apart"),
         ),
     )

@@ -21,38 +21,50 @@ if TYPE_CHECKING:
 __all__ = ["evaluate", "exp", "formula_gradient", "named_formulas"]
 
 
-_NAME = re.compile(r"(?<![0-9.])[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+NAME = re.compile(r"(?<![0-9.])[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 def named_formulas(
     law: Law, names: Sequence[str], of: str | Sequence[str] | None
 ) -> dict[str, str]:
-    """Return name -> formula of parameters for what is asked of a fit or its replicates.
+    """Return name -> formula of parameters for the quantities asked of a fit or its replicates.
 
-    A derived quantity may be named, alone or within a formula of parameters.
+    Parameters
+    ----------
+    law
+        The law, whose derived quantities a formula may use by name.
+    names
+        The parameters.
+    of
+        One formula or several; all parameters and derived quantities if None.
+
+    Raises
+    ------
+    ParameterError
+        For anything but text.
     """
     derived: dict[str, Any] = dict(law.derived)
     if of is None:
-        return {one: one for one in names} | derived
+        return {name: name for name in names} | derived
     wanted: Any = [of] if isinstance(of, str) else of
-    if not isinstance(wanted, Iterable) or not all(isinstance(one, str) for one in wanted):
+    if not isinstance(wanted, Iterable) or not all(isinstance(formula, str) for formula in wanted):
         raise ParameterError(
             f'of must be a formula such as "beta/(alpha+beta)", or a list of them, got {quote(of)}',
             code="of",
             param="of",
         )
-    return {one: _expanded(one, derived) for one in wanted}
+    return {formula: _expanded(formula, derived) for formula in wanted}
 
 
 def _expanded(formula: str, derived: Mapping[str, str]) -> str:
     """Return a formula with every derived quantity written out."""
-    return _NAME.sub(
+    return NAME.sub(
         lambda found: f"({derived[found[0]]})" if found[0] in derived else found[0], formula
     )
 
 
 def evaluate(formula: str, values: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Return a formula of parameters, one value a row of their columns.
+    """Return the value of a formula of parameters for each row of their values.
 
     Parameters
     ----------
@@ -66,19 +78,19 @@ def evaluate(formula: str, values: Mapping[str, NDArray[np.float64]]) -> NDArray
     FormulaError
         For a formula that cannot be read.
     ParameterError
-        For a name that is none of the parameters.
+        For a name that is not a parameter.
     """
     program = Program(formula, list(values))
     _refuse_target(program, formula)
     if program.params:
         unknown = program.params[0]
         raise ParameterError(
-            f"the formula {quote(formula, 80)} uses {quote(unknown)}, which is no parameter"
+            f"the formula {quote(formula, 80)} uses {quote(unknown)}, which is not a parameter"
             f"{suggestion(unknown, values, kind='parameters')}",
             code="unknown_name",
             param=unknown,
         )
-    arrays = [np.ascontiguousarray(values[one], dtype=np.float64) for one in program.columns]
+    arrays = [np.ascontiguousarray(values[name], dtype=np.float64) for name in program.columns]
     rows = len(next(iter(values.values()))) if values else 1
     answer = np.asarray(program.evaluate(arrays, []), dtype=np.float64)
     return answer if program.columns else np.repeat(answer, rows)
@@ -90,29 +102,29 @@ def formula_gradient(
     """Return a formula of parameters and its derivatives, in the order of `params`, at one point."""
     program = Program(formula, [])
     _refuse_target(program, formula)
-    for one in program.params:
-        if one not in params:
+    for name in program.params:
+        if name not in params:
             raise ParameterError(
-                f"the formula {quote(formula, 80)} uses {quote(one)}, which is no parameter"
-                f"{suggestion(one, params, kind='parameters')}",
+                f"the formula {quote(formula, 80)} uses {quote(name)}, which is not a parameter"
+                f"{suggestion(name, params, kind='parameters')}",
                 code="unknown_name",
-                param=one,
+                param=name,
             )
-    value, inner = program.gradient([params[one] for one in program.params])
+    value, inner = program.gradient([params[name] for name in program.params])
     slopes = dict(zip(program.params, inner, strict=True))
-    return value, np.array([slopes.get(one, 0.0) for one in params], dtype=np.float64)
+    return value, np.array([slopes.get(name, 0.0) for name in params], dtype=np.float64)
 
 
 def _refuse_target(program: Program, formula: str) -> None:
     if program.target is not None:
         raise FormulaError(
-            f"the formula {quote(formula, 80)} names a target; a quantity of parameters has none",
+            f"the formula {quote(formula, 80)} names a target; a quantity of parameters must not",
             code="target",
             position=formula.index("~"),
         )
 
 
 def exp(logarithm: float) -> float:
-    """Return the exponential, infinite where a double ends and 0 where it begins."""
+    """Return the exponential; infinite or 0 where it leaves the range of doubles."""
     with np.errstate(all="ignore"):
         return float(np.exp(logarithm))

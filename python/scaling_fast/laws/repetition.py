@@ -16,6 +16,22 @@ NEEDED = f"min(N, ({UNIQUE}*{G})**(beta/alpha)*{G})"
 SIZE = f"{NEEDED}*(1 + R_N*(1 - exp(-max(N/{NEEDED} - 1, 0)/R_N)))"
 DATA = f"{UNIQUE}*(1 + R_D*(1 - exp(-max(D/U - 1, 0)/R_D)))"
 
+PUBLISHED = {
+    "muennighoff2023": {
+        "params": {
+            "E": 1.8691436784054858,  # exp(.6254804)
+            "A": 520.8249516599187,  # exp(6.255414)
+            "alpha": 0.3526596,
+            "B": 1487.716093782861,  # exp(7.3049974)
+            "beta": 0.3526596,
+            "R_N": 5.309743,
+            "R_D": 15.387756,
+        },
+        "cite": "Muennighoff et al. 2023, arXiv:2305.16264, constants of their code",
+        "verified": True,
+    }
+}
+
 
 def data_constrained() -> Law:
     """Return the law of repeated data, E + A/N'^alpha + B/D'^beta.
@@ -61,8 +77,8 @@ def data_constrained() -> Law:
         "The authors fit the unique runs first, then R_D and R_N, and set alpha = beta.",
         cite="Muennighoff et al. 2023, arXiv:2305.16264",
         needs=(
-            Need("levels", 4, "N", because="A is not told from alpha"),
-            Need("levels", 4, "D", because="B is not told from beta"),
+            Need("levels", 4, "N", because="A cannot be told apart from alpha"),
+            Need("levels", 4, "D", because="B cannot be told apart from beta"),
             Need(
                 "largest",
                 2,
@@ -78,19 +94,5 @@ def data_constrained() -> Law:
                 because="R_N has no upper end",
             ),
         ),
-        published={
-            "muennighoff2023": {
-                "params": {
-                    "E": 1.8691436784054858,  # exp(.6254804)
-                    "A": 520.8249516599187,  # exp(6.255414)
-                    "alpha": 0.3526596,
-                    "B": 1487.716093782861,  # exp(7.3049974)
-                    "beta": 0.3526596,
-                    "R_N": 5.309743,
-                    "R_D": 15.387756,
-                },
-                "cite": "Muennighoff et al. 2023, arXiv:2305.16264, constants of their code",
-                "verified": True,
-            }
-        },
+        published=PUBLISHED,
     )

@@ -38,13 +38,19 @@ def m4() -> Law:
         cite=f"{MODELS} (their M4)",
         needs=(
             Need("rows", 8),
-            Need("largest", 0.7, SHARE, label="the share of H - E", because="H is not told from k"),
+            Need(
+                "largest",
+                0.7,
+                SHARE,
+                label="the share of H - E",
+                because="H cannot be told apart from k",
+            ),
             Need(
                 "largest",
                 0.7,
                 f"1 - {SHARE}",
                 label="the distance from H as a share of H - E",
-                because="E is not told from alpha",
+                because="E cannot be told apart from alpha",
             ),
         ),
     )
@@ -70,7 +76,13 @@ def exp_saturation() -> Law:
         cite="a rival of the tests of power laws; compare Clauset et al. 2009, arXiv:0706.1062",
         needs=(
             Need("rows", 5),
-            Need("ratio", 2, "exp(-x/tau)", label="exp(-x/tau)", because="E is not told from tau"),
+            Need(
+                "ratio",
+                2,
+                "exp(-x/tau)",
+                label="exp(-x/tau)",
+                because="E cannot be told apart from tau",
+            ),
         ),
     )
 
@@ -94,13 +106,13 @@ def stretched_exp() -> Law:
         cite="a rival of the tests of power laws; compare Clauset et al. 2009, arXiv:0706.1062",
         needs=(
             Need("rows", 6),
-            Need("decades", 1.5, "x", because="kappa is not told from tau"),
+            Need("decades", 1.5, "x", because="kappa cannot be told apart from tau"),
             Need(
                 "ratio",
                 3,
                 "exp(-(x/tau)**kappa)",
                 label="exp(-(x/tau)**kappa)",
-                because="E is not told from kappa",
+                because="E cannot be told apart from kappa",
             ),
         ),
     )
@@ -127,7 +139,15 @@ def hill() -> Law:
         cite="Hill 1910, J. Physiol. 40, iv-vii; as a scaling law: M4 of Alabdulmohsin et al. 2022",
         needs=(
             Need("rows", 7),
-            Need("positive", 2, "x0 - x", label="below x0", because="A is not told from x0"),
-            Need("positive", 2, "x - x0", label="above x0", because="E is not told from alpha"),
+            Need(
+                "positive", 2, "x0 - x", label="below x0", because="A cannot be told apart from x0"
+            ),
+            Need(
+                "positive",
+                2,
+                "x - x0",
+                label="above x0",
+                because="E cannot be told apart from alpha",
+            ),
         ),
     )

@@ -14,7 +14,7 @@ __all__ = ["entry_formula", "entry_options"]
 NEEDED = ("formula", "params")
 OPTIONAL = (
     *("columns", "derived", "name", "cite", "notes", "published", "description", "units"),
-    "needs",  # laws saved before there were needs have none
+    "needs",
 )
 
 
@@ -24,7 +24,7 @@ def entry_formula(entry: Any, schema: str) -> str:
     Raises
     ------
     ParameterError
-        For what is no mapping, another schema, a key missing or unknown.
+        For anything but a mapping, another schema, a missing or unknown key.
     """
     if not isinstance(entry, Mapping):
         raise ParameterError(
@@ -39,45 +39,45 @@ def entry_formula(entry: Any, schema: str) -> str:
             param="schema",
         )
     known = ("schema", *NEEDED, *OPTIONAL)
-    for one in entry:
-        if one not in known:
+    for key in entry:
+        if key not in known:
             raise ParameterError(
-                f"a law has no key {quote(one)}{suggestion(str(one), known, kind='keys')}",
+                f"a law has no key {quote(key)}{suggestion(str(key), known, kind='keys')}",
                 code="unknown_name",
-                param=str(one),
+                param=str(key),
             )
-    for one in NEEDED:
-        if one not in entry:
+    for key in NEEDED:
+        if key not in entry:
             raise ParameterError(
-                f"the entry of a law lacks the key {quote(one)}", code="missing_key", param=one
+                f"the entry of a law lacks the key {quote(key)}", code="missing_key", param=key
             )
     formula: str = entry["formula"]
     return formula
 
 
 def entry_options(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a law is built with besides its formula.
+    """Return the arguments of a law besides its formula.
 
     Raises
     ------
     ParameterError
-        For parameters or needs that are none.
+        For parameters or needs that cannot be read.
     """
-    said = {key: value for key, value in entry.items() if key not in ("schema", "formula")}
-    if not isinstance(said["params"], Mapping):
+    options = {key: value for key, value in entry.items() if key not in ("schema", "formula")}
+    if not isinstance(options["params"], Mapping):
         raise ParameterError(
-            f"params must be a mapping of names, got {quote(said['params'])}",
+            f"params must be a mapping of names, got {quote(options['params'])}",
             code="not_a_mapping",
             param="params",
         )
-    said["params"] = {one: Param.from_dict(value) for one, value in said["params"].items()}
-    needs = said.get("needs", ())
+    options["params"] = {name: Param.from_dict(value) for name, value in options["params"].items()}
+    needs = options.get("needs", ())
     try:
-        said["needs"] = tuple(Need.from_dict(one) for one in needs)
+        options["needs"] = tuple(Need.from_dict(need) for need in needs)
     except TypeError as error:
         raise ParameterError(
             f"needs must be a list of needs such as `to_dict` writes, got {quote(needs)}",
             code="not_a_need",
             param="needs",
         ) from error
-    return said
+    return options

@@ -41,7 +41,7 @@ def transfer() -> Law:
                 0.1,
                 "log(D_F)",
                 within="log(N)",
-                because="alpha is not told from beta",
+                because="alpha cannot be told apart from beta",
             ),
         ),
         published={
@@ -88,14 +88,14 @@ def annealing() -> Law:
         cite="Tissue, Wang and Wang 2024, arXiv:2408.11029",
         needs=(
             Need("rows", 6),
-            Need("decades", 1, "S1", because="L0 is not told from alpha"),
+            Need("decades", 1, "S1", because="L0 cannot be told apart from alpha"),
             Need("levels", 3, "S2", because="C is not identified by runs without annealing"),
             Need(
                 "independence",
                 0.02,
                 "S2",
                 within="S1",
-                because="C is not told from A: one schedule",
+                because="C cannot be told apart from A: one schedule",
             ),
         ),
     )
@@ -122,7 +122,13 @@ def step_law_lr() -> Law:
             Need("rows", 5),
             Need("levels", 2, "N", because="a is not identified"),
             Need("levels", 2, "D", because="b is not identified"),
-            Need("independence", 0.1, "log(D)", within="log(N)", because="a is not told from b"),
+            Need(
+                "independence",
+                0.1,
+                "log(D)",
+                within="log(N)",
+                because="a cannot be told apart from b",
+            ),
         ),
         published={
             "li2025": {

@@ -1,4 +1,4 @@
-"""What runs are often recorded in: the column a law's name probably is in the caller's frame."""
+"""Usual names of columns, to suggest which column of a frame a name of a law may be."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ USUAL = {
 
 
 def usual_column(name: str, columns: Collection[str]) -> str | None:
-    """Return the column of a frame that papers would call `name`, or None.
+    """Return the column of a frame that holds what papers call `name`, or None.
 
     Examples
     --------
     >>> usual_column("N", ["run", "params"])
     'params'
     """
-    return next((one for one in USUAL.get(name, ()) if one in columns), None)
+    return next((column for column in USUAL.get(name, ()) if column in columns), None)
 
 
 def mapping_hint(names: Iterable[str], columns: Collection[str]) -> str | None:
-    """Return `columns={...}` for those of a law's names that have their usual column, or None.
+    """Return `columns={...}` for the names of a law whose usual columns a frame has, or None.
 
     Examples
     --------
     >>> mapping_hint(["N", "D", "alpha"], ["params", "tokens"])
     'columns={"N": "params", "D": "tokens"}'
     """
-    found = {one: usual_column(one, columns) for one in names if one not in columns}
-    pairs = ", ".join(f'"{one}": "{column}"' for one, column in found.items() if column)
+    found = {name: usual_column(name, columns) for name in names if name not in columns}
+    pairs = ", ".join(f'"{name}": "{column}"' for name, column in found.items() if column)
     return f"columns={{{pairs}}}" if pairs else None

@@ -1,4 +1,4 @@
-"""Losses of one residual r: frozen values that name a kind and its one parameter."""
+"""Losses of a residual r: frozen values, each a kind with at most one parameter."""
 
 from scaling_fast.losses.likelihoods import ScaledHuber, StudentT
 from scaling_fast.losses.registry import LOSSES, WITH_SCALE, Loss

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from scaling_fast.errors import ParameterError
-from scaling_fast.validation import positive_field
+from scaling_fast.validation import positive_number
 
 __all__ = ["LEAST_DELTA", "LEAST_NU", "MOST_DELTA", "MOST_NU", "ScaledHuber", "StudentT"]
 
 
 LEAST_DELTA, MOST_DELTA = 1e-4, 1e6
-"""Beyond these a scaled Huber density is Laplace's or the normal one to every digit that data can show."""
+"""Beyond these limits a scaled Huber density is Laplace's or the normal one to every digit that matters."""
+
+
+LEAST_NU, MOST_NU = 0.1, 1e9
+"""Smaller: tails too heavy for any data. Larger: Student's distribution is the normal one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +26,15 @@ class ScaledHuber:
     The scale s is estimated together with the law and is `fit.scale`. The objective is the negative
     log-likelihood: the sum of rho(r/s) + ln s + ln Z, Z = sqrt(2 pi) (1 - 2 Phi(-delta)) +
     2 exp(-delta²/2)/delta. Besiroglu et al. (2024) fit with delta = 1e-3, which is Laplace's
-    likelihood to every digit: their law is that of `Absolute`. With delta near 1.345 outliers pull
-    with bounded force and no scale is asked of you; the estimated scale does follow gross ones, for
-    which `StudentT` is better. Two objectives of the same rows differ by a log-likelihood ratio,
-    also between ScaledHuber and StudentT.
+    likelihood to every digit: their law is that of `Absolute`. With delta near 1.345 the pull of
+    an outlier is bounded, and you need not choose a scale; gross outliers do inflate the estimated
+    scale, and `StudentT` is better for them. The difference of two objectives on the same rows is a
+    log-likelihood ratio, also between ScaledHuber and StudentT.
 
     Parameters
     ----------
     delta
-        Where normal residuals end and exponential tails begin, in scales; 1e-4 to 1e6.
+        Where normal residuals end and exponential tails begin, in units of s, from 1e-4 to 1e6.
 
     Examples
     --------
@@ -43,7 +47,7 @@ class ScaledHuber:
     name: ClassVar[str] = "scaled_huber"
 
     def __post_init__(self) -> None:
-        positive_field(self, "delta")
+        object.__setattr__(self, "delta", positive_number(self.delta, "delta"))
         if not LEAST_DELTA <= self.delta <= MOST_DELTA:
             other = "Absolute()" if self.delta < 1 else "Squared()"
             raise ParameterError(
@@ -53,7 +57,7 @@ class ScaledHuber:
             )
 
     def spec(self) -> tuple[str, float]:
-        """Return (kind, parameter), which is what the core is told."""
+        """Return (kind, parameter), as the core takes the loss."""
         return (self.name, self.delta)
 
 
@@ -63,13 +67,13 @@ class StudentT:
 
     The scale s is estimated together with the law and is `fit.scale`; the objective is the negative
     log-likelihood. Outliers pull less the further they are, so several optima may exist: look at
-    `agreement`. With n <= p (nu + 1)/nu rows the likelihood has no maximum, because a curve through
-    p rows beats every other; such a fit has the status "degenerate".
+    `agreement`. With n <= p (nu + 1)/nu rows the likelihood is unbounded: it grows without end as the
+    curve passes through p rows. Such a fit has the status "degenerate".
 
     Parameters
     ----------
     nu
-        Degrees of freedom: 1 is Cauchy's distribution, 3 to 5 are usual, 1e6 is normal.
+        Degrees of freedom, from 0.1 to 1e9: 1 is Cauchy's distribution, 3 to 5 are usual, 1e6 is normal.
 
     Examples
     --------
@@ -82,7 +86,7 @@ class StudentT:
     name: ClassVar[str] = "student_t"
 
     def __post_init__(self) -> None:
-        positive_field(self, "nu")
+        object.__setattr__(self, "nu", positive_number(self.nu, "nu"))
         if not LEAST_NU <= self.nu <= MOST_NU:
             other = "more" if self.nu < 1 else "Squared()"
             raise ParameterError(
@@ -92,9 +96,5 @@ class StudentT:
             )
 
     def spec(self) -> tuple[str, float]:
-        """Return (kind, parameter), which is what the core is told."""
+        """Return (kind, parameter), as the core takes the loss."""
         return (self.name, self.nu)
-
-
-LEAST_NU, MOST_NU = 0.1, 1e9
-"""Below it tails have no meaning for data; above it Student's distribution is the normal one."""

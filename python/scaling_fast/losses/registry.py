@@ -1,4 +1,4 @@
-"""The one list of losses: their union as a type, and each by the name that the core knows it by."""
+"""The list of all losses: their union as a type, and each by the name that the core uses."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The scale on which a fit compares the law with the target, where a word does not say enough."""
+"""Residuals that need more than a word to describe: logarithms of the distance to a floor."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from scaling_fast.errors import ParameterError, quote
 from scaling_fast.losses.registry import WITH_SCALE
@@ -17,12 +17,14 @@ __all__ = [
     "residual_word",
 ]
 
+
 ALLOWED = ("squared", *WITH_SCALE)
+"""The losses under which a log-excess residual has a likelihood."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogExcess:
-    """The residual ln(f - E) - ln(y - E): how far a run is from the floor E, in logarithms.
+    """The residual ln(f - E) - ln(y - E): law and target are compared by their distance to the floor E.
 
     E is a parameter of the law, estimated with the others and always below the smallest target.
     Sums of squares of such residuals cannot be compared between different E, because the target
@@ -31,12 +33,13 @@ class LogExcess:
     n/2 ln(RSS) + sum ln(y - E), with n the sum of the weights, and `fit.scale` is sqrt(RSS/n). Add
     n/2 (1 + ln(2 pi) - ln n) before it is compared with the objective of another loss.
     Without it the objective is that of the loss alone, as in published fits; it often has its
-    minimum at E = 0 although a sensible E is a minimum too. Losses are Squared, ScaledHuber and
+    minimum at E = 0 although a sensible E is a minimum too. The loss must be Squared, ScaledHuber or
     StudentT: others have no likelihood to correct.
 
-    With the Jacobian the likelihood grows without end as E nears the smallest target (Hill 1963):
-    the optimum meant, and returned, is the one inside. Where few rows leave none, the fit ends a
-    millionth of the targets' range below the smallest, is not global, and a finding says so.
+    With the Jacobian the likelihood grows without end as E approaches the smallest target (Hill
+    1963): the optimum that is meant, and returned, is the local one below. If few rows leave none,
+    the fit ends a millionth of the targets' range below the smallest target, is not global, and a
+    finding says so.
 
     Parameters
     ----------
@@ -48,7 +51,7 @@ class LogExcess:
     Raises
     ------
     ParameterError
-        For a name that is no text, or a jacobian that is neither True nor False.
+        For a name that is not text, or a jacobian that is neither True nor False.
 
     Examples
     --------
@@ -63,14 +66,14 @@ class LogExcess:
     jacobian: bool = True
 
     def __post_init__(self) -> None:
-        given: dict[str, Any] = {"param": self.param, "jacobian": self.jacobian}
-        if not isinstance(given["param"], str) or not self.param:
+        param, jacobian = cast("tuple[object, object]", (self.param, self.jacobian))
+        if not isinstance(param, str) or not param:
             raise ParameterError(
                 f'LogExcess wants the name of a parameter, such as "E", got {quote(self.param)}',
                 code="residual",
                 param="residual",
             )
-        if not isinstance(given["jacobian"], bool):
+        if not isinstance(jacobian, bool):
             raise ParameterError(
                 f"jacobian must be True or False, got {quote(self.jacobian)}",
                 code="jacobian",
@@ -84,7 +87,7 @@ def residual_word(residual: str | LogExcess) -> str:
 
 
 def is_likelihood(loss_name: str, residual: str | LogExcess) -> bool:
-    """Return whether the objective is a negative log-likelihood with a scale of its own."""
+    """Return whether the objective is a negative log-likelihood with an estimated scale."""
     corrected = isinstance(residual, LogExcess) and residual.jacobian
     return loss_name in WITH_SCALE or (corrected and loss_name == "squared")
 

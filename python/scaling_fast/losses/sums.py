@@ -1,4 +1,4 @@
-"""Losses that are summed over rows."""
+"""Losses that are plain sums over the rows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from scaling_fast.errors import ParameterError, quote
-from scaling_fast.validation import number_field, positive_field
+from scaling_fast.validation import number, positive_number
 
 __all__ = [
     "NARROWEST",
@@ -28,8 +28,8 @@ class Squared:
     """The loss r²/2: least squares, half the usual sum.
 
     Correspondence: `scipy.optimize.least_squares(loss="linear")`, its `cost`. Use it when the
-    residuals are near normal and no run failed: it is the most precise loss then, and the least
-    forgiving otherwise.
+    residuals are near normal and no run failed: it is the most efficient loss then, and the least
+    robust otherwise.
 
     Examples
     --------
@@ -40,7 +40,7 @@ class Squared:
     name: ClassVar[str] = "squared"
 
     def spec(self) -> tuple[str, float]:
-        """Return (kind, parameter), which is what the core is told."""
+        """Return (kind, parameter), as the core takes the loss."""
         return (self.name, 0.0)
 
 
@@ -49,8 +49,8 @@ class Absolute:
     """The loss |r|: least absolute deviations, the median regression.
 
     scipy has no such loss in `least_squares`; it is the limit of Huber(delta)/delta as delta
-    goes to 0, and twice Pinball(0.5). Use it when half the runs may be wrong in the target, and
-    report bootstrap intervals, not sandwich ones: its curvature is that of the residuals' density.
+    goes to 0, and twice Pinball(0.5). Use it when up to half the targets may be wrong, and report
+    bootstrap intervals, not sandwich ones, which need the density of the residuals at 0.
 
     Examples
     --------
@@ -61,22 +61,21 @@ class Absolute:
     name: ClassVar[str] = "absolute"
 
     def spec(self) -> tuple[str, float]:
-        """Return (kind, parameter), which is what the core is told."""
+        """Return (kind, parameter), as the core takes the loss."""
         return (self.name, 0.0)
 
 
 NARROWEST, WIDEST = 1e-30, 1e150
-"""Beyond these a Huber loss is the absolute or the squared one to every digit."""
-
+"""A narrower Huber loss is the absolute loss to every digit, a wider one the squared loss."""
 
 WIDEST_SQUARE = 1e100
-"""Beyond it squares of r/scale have no digits left, and a smooth loss made of them is the squared one."""
+"""Above it the square of r/width has no digits left, and a smooth loss made of it is the squared loss."""
 
 
-def _representable(loss: object, name: str, narrow: str) -> None:
-    """Refuse widths at which the loss itself is lost to rounding."""
-    positive_field(loss, name)
-    value: float = getattr(loss, name)
+def _set_width(loss: object, name: str, narrow: str) -> None:
+    """Refuse a width at which the loss would be lost to rounding."""
+    value = positive_number(getattr(loss, name), name)
+    object.__setattr__(loss, name, value)
     if not NARROWEST <= value <= WIDEST_SQUARE:
         other = narrow if value < 1 else "use Squared()"
         raise ParameterError(
@@ -91,18 +90,18 @@ class Huber:
     """The loss r²/2 for |r| <= delta and delta(|r| - delta/2) beyond.
 
     Correspondence: `least_squares(loss="huber", f_scale=delta)`, its `cost`; torch's
-    `HuberLoss(delta, reduction="sum")`. Use it for scaling laws by default: outliers pull with
-    bounded force. With log residuals and delta = 1e-3 nearly every run is beyond delta, and the
+    `HuberLoss(delta, reduction="sum")`. Use it for scaling laws by default: the pull of an
+    outlier is bounded. With log residuals and delta = 1e-3 nearly every run is beyond delta, and the
     fit is nearly that of `Absolute`.
 
     Parameters
     ----------
     delta
-        Where the loss turns from a parabola to a line, in units of the residual. With
-        `scale="mad"`, in units of the residuals' scale.
+        Where the loss turns from a parabola to a line, in units of the residual, from 1e-30 to
+        1e150. With `scale="mad"`, in units of the residuals' scale.
     scale
-        None, or "mad": delta is multiplied by 1.4826 times the median absolute residual of the fit
-        itself, as nlrob of R's robustbase iterates it.
+        None, or "mad" to multiply delta by 1.4826 times the median absolute residual of the fit
+        itself, found by iteration as in nlrob of R's robustbase.
 
     Raises
     ------
@@ -121,7 +120,7 @@ class Huber:
     name: ClassVar[str] = "huber"
 
     def __post_init__(self) -> None:
-        positive_field(self, "delta")
+        object.__setattr__(self, "delta", positive_number(self.delta, "delta"))
         if not NARROWEST <= self.delta <= WIDEST:
             other = "Absolute()" if self.delta < 1 else "Squared()"
             raise ParameterError(
@@ -137,7 +136,7 @@ class Huber:
             )
 
     def spec(self) -> tuple[str, float]:
-        """Return (kind, parameter), which is what the core is told; `scale` is told apart."""
+        """Return (kind, parameter), as the core takes the loss; `scale` is passed separately."""
         return (self.name, self.delta)
 
 
@@ -146,8 +145,7 @@ class SoftL1:
     """The loss delta²(sqrt(1 + (r/delta)²) - 1): Huber's with a smooth corner.
 
     Correspondence: `least_squares(loss="soft_l1", f_scale=delta)`, its `cost`; also called
-    pseudo-Huber or Charbonnier. Use it instead of Huber where second derivatives must be
-    continuous.
+    pseudo-Huber or Charbonnier. Use it instead of Huber if second derivatives must be continuous.
 
     Parameters
     ----------
@@ -165,10 +163,10 @@ class SoftL1:
     name: ClassVar[str] = "soft_l1"
 
     def __post_init__(self) -> None:
-        positive_field(self, "delta")
+        object.__setattr__(self, "delta", positive_number(self.delta, "delta"))
 
     def spec(self) -> tuple[str, float]:
-        """Return (kind, parameter), which is what the core is told."""
+        """Return (kind, parameter), as the core takes the loss."""
         return (self.name, self.delta)
 
 
@@ -182,7 +180,7 @@ class Cauchy:
     Parameters
     ----------
     delta
-        The residual of strongest pull; 1e-30 to 1e100.
+        The residual with the strongest pull, from 1e-30 to 1e100.
 
     Examples
     --------
@@ -195,10 +193,10 @@ class Cauchy:
     name: ClassVar[str] = "cauchy"
 
     def __post_init__(self) -> None:
-        _representable(self, "delta", "use a larger one")
+        _set_width(self, "delta", "use a larger one")
 
     def spec(self) -> tuple[str, float]:
-        """Return (kind, parameter), which is what the core is told."""
+        """Return (kind, parameter), as the core takes the loss."""
         return (self.name, self.delta)
 
 
@@ -206,14 +204,14 @@ class Cauchy:
 class Tukey:
     """The loss (c²/6)(1 - (1 - (r/c)²)³) for |r| <= c and the constant c²/6 beyond.
 
-    scipy has no such loss; it is statsmodels' `TukeyBiweight(c)`. Runs beyond c have no say at
-    all. Not convex, and a start too far off sees nothing but constants: fit with Huber first and
-    compare. For normal residuals of deviation s, c = 4.685 s has 95 % efficiency.
+    scipy has no such loss; it is statsmodels' `TukeyBiweight(c)`. Runs beyond c have no influence
+    at all. Not convex, and flat far from an optimum: fit with Huber first and compare. For normal
+    residuals of standard deviation s, c = 4.685 s has 95 % efficiency.
 
     Parameters
     ----------
     c
-        The residual beyond which a run is ignored; 1e-30 to 1e100.
+        The residual beyond which a run is ignored, from 1e-30 to 1e100.
 
     Examples
     --------
@@ -226,23 +224,23 @@ class Tukey:
     name: ClassVar[str] = "tukey"
 
     def __post_init__(self) -> None:
-        _representable(self, "c", "use a larger one")
+        _set_width(self, "c", "use a larger one")
 
     def spec(self) -> tuple[str, float]:
-        """Return (kind, parameter), which is what the core is told."""
+        """Return (kind, parameter), as the core takes the loss."""
         return (self.name, self.c)
 
 
 @dataclass(frozen=True, slots=True)
 class LogCosh:
-    """The loss scale² ln cosh(r/scale): a parabola near 0, a line far off, smooth everywhere.
+    """The loss scale² ln cosh(r/scale): a parabola near 0, a line far away, smooth everywhere.
 
-    scipy has no such loss. Use it as SoftL1, with a corner that fades exponentially.
+    scipy has no such loss. Use it like SoftL1; it approaches the line exponentially.
 
     Parameters
     ----------
     scale
-        The residual at which the loss leaves the parabola; 1e-30 to 1e100.
+        The residual at which the loss leaves the parabola, from 1e-30 to 1e100.
 
     Examples
     --------
@@ -255,10 +253,10 @@ class LogCosh:
     name: ClassVar[str] = "log_cosh"
 
     def __post_init__(self) -> None:
-        _representable(self, "scale", "use Absolute()")
+        _set_width(self, "scale", "use Absolute()")
 
     def spec(self) -> tuple[str, float]:
-        """Return (kind, parameter), which is what the core is told."""
+        """Return (kind, parameter), as the core takes the loss."""
         return (self.name, self.scale)
 
 
@@ -286,7 +284,8 @@ class Pinball:
     name: ClassVar[str] = "pinball"
 
     def __post_init__(self) -> None:
-        value = number_field(self, "tau")
+        value = number(self.tau, "tau")
+        object.__setattr__(self, "tau", value)
         if not 0 < value < 1:
             hint = f"; did you mean `{value / 100:g}`?" if 1 < value < 100 else ""
             raise ParameterError(
@@ -296,5 +295,5 @@ class Pinball:
             )
 
     def spec(self) -> tuple[str, float]:
-        """Return (kind, parameter), which is what the core is told."""
+        """Return (kind, parameter), as the core takes the loss."""
         return (self.name, self.tau)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_fast._core import again as refit_again
+from scaling_fast._core import Purpose, selected
 from scaling_fast.findings import Finding
 from scaling_fast.fitting.status import status_column
 from scaling_fast.resampling.plan import plan_for
 from scaling_fast.runtime.resources import checked_threads
+from scaling_fast.runtime.streams import philox
 
 if TYPE_CHECKING:
     from scaling_fast.fitting.estimates import Estimates
@@ -24,9 +25,6 @@ MULTI_STARTS = 9
 
 SAMPLE = 64
 """Replicates solved again: if 5 % of all end lower elsewhere, 96 of 100 samples show it."""
-
-CHECKS = 4
-"""Purpose of the random numbers that choose them (`Purpose::Checks` of the core)."""
 
 LOWER = 1e-8
 """Relative difference of objectives above which two optima are different, as for `agreement`."""
@@ -98,19 +96,16 @@ def multistart_check(estimates: Estimates, scheme: Scheme, seed: int, n: int) ->
     """
     plan = plan_for(estimates, scheme)
     total = estimates.groups * n
-    rng = np.random.Generator(np.random.Philox(key=np.array([seed, CHECKS], dtype=np.uint64)))
+    rng = np.random.Generator(philox(seed, Purpose.CHECKS))
     chosen = np.sort(rng.choice(total, size=min(SAMPLE, total), replace=False))
     picks = [(int(place // n), int(place % n)) for place in chosen]
     found = []
     for starts in (0, MULTI_STARTS):
-        status, objective, interrupted = refit_again(
+        status, objective, interrupted = selected(
             estimates.request.question,
             estimates.params,
-            plan.kind,
-            plan.table,
+            plan.resampling(seed=seed, starts=starts),
             picks,
-            seed=seed,
-            starts=starts,
             threads=checked_threads(None),
         )
         if interrupted:

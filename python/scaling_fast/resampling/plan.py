@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scaling_fast._core import Resampling
+from scaling_fast._core import Scheme as CoreScheme
 from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.fitting.near_absolute import is_nearly_absolute
 from scaling_fast.frames.clusters import cluster_numbers
@@ -39,10 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["Plan", "cluster_columns", "cluster_counts", "nearly_absolute", "plan_for"]
 
 
-SchemeTable: TypeAlias = (
-    "NDArray[Any] | int | float | str | tuple[int | str | NDArray[Any] | None, ...] | None"
-)
-"""What the core needs of a scheme beside its name: clusters, weights, constants or nothing."""
+ROW_PER_REPLICATE = frozenset({"indices", "weights"})
+"""Schemes whose table has one row per replicate: a shard carries its own rows alone."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,14 +54,29 @@ class Plan:
     kind
         The core's name of the scheme.
     table
-        Its clusters, its weights, or its constants.
+        The cluster, stratum or run of each row; or one row per replicate, of row numbers or weights.
+    constants
+        What else the scheme says, in the order of the core.
     replicates
         The number of replicates that the scheme fixes, or None.
     """
 
     kind: str
-    table: SchemeTable = None
+    table: NDArray[Any] | None = None
+    constants: tuple[str | float, ...] = ()
     replicates: int | None = None
+
+    def resampling(
+        self, *, seed: int, first: int = 0, count: int = 0, starts: int = 0
+    ) -> Resampling:
+        """Return the core's handle of the replicates `first` to `first + count`."""
+        scheme = CoreScheme(self.kind, self.table, self.constants)
+        return Resampling(scheme, first=first, count=count, seed=seed, starts=starts)
+
+    @property
+    def lists_replicates(self) -> bool:
+        """Whether the table has one row per replicate."""
+        return self.kind in ROW_PER_REPLICATE
 
 
 def plan_for(estimates: Estimates, scheme: Any) -> Plan:
@@ -83,31 +98,32 @@ def plan_for(estimates: Estimates, scheme: Any) -> Plan:
         case Strata():
             return Plan("strata", cluster_numbers(table, scheme.by))
         case Blocks():
-            return Plan("blocks", (scheme.length, _runs(table, scheme)))
+            return Plan("blocks", _runs(table, scheme), (scheme.length,))
         case Subsample():
-            return Plan("subsample", _rows_per_draw(estimates.request, scheme))
+            return Plan("subsample", constants=(_rows_per_draw(estimates.request, scheme),))
         case Residuals():
             _require_targets(estimates.request, scheme)
-            return Plan("residuals", "hc2")
+            return Plan("residuals", constants=("hc2",))
         case Wild():
             _require_targets(estimates.request, scheme)
             _require_signs(estimates, scheme)
-            return Plan("wild", (scheme.signs, scheme.leverage, _clusters_of(table, scheme)))
+            return Plan("wild", _clusters_of(table, scheme), (scheme.signs, scheme.leverage))
         case Parametric():
             _require_targets(estimates.request, scheme)
-            return Plan("parametric", scheme.sd)
+            return Plan("parametric", constants=() if scheme.sd is None else (scheme.sd,))
         case Jackknife():
             _require_single(table, scheme)
             clusters = _clusters_of(table, scheme)
-            return Plan(
-                "jackknife", clusters, table.rows if clusters is None else int(clusters.max()) + 1
-            )
+            count = table.rows if clusters is None else int(clusters.max()) + 1
+            return Plan("jackknife", clusters, replicates=count)
         case Indices():
             _require_single(table, scheme)
-            return Plan("indices", _places(table, np.asarray(scheme.array)), scheme.replicates)
+            rows = _places(table, np.asarray(scheme.array))
+            return Plan("indices", rows, replicates=scheme.replicates)
         case Weights():
             _require_single(table, scheme)
-            return Plan("weights", _weights_of_rows(table, scheme), scheme.replicates)
+            weights = _weights_of_rows(table, scheme)
+            return Plan("weights", weights, replicates=scheme.replicates)
         case _:
             raise ParameterError(
                 f"scheme must be a scheme such as Pairs(), got {quote(scheme)}",

@@ -1,1 +1,1 @@
-"""What every long call needs: memory, processes, progress, files written whole, the archive of a result."""
+"""What every long call needs of the machine: cores, memory, processes, progress, files."""

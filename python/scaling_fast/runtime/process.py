@@ -1,4 +1,4 @@
-"""Options every long call shares: threads, seed, and what memory there is."""
+"""Refuse a process in which frames would hang: one forked after polars had started its threads."""
 
 from __future__ import annotations
 
@@ -15,47 +15,48 @@ __all__ = ["require_usable_process"]
 _forked_after_polars: list[bool] = []
 """Holds True in a process whose ancestor had started the threads of polars before the fork."""
 
+_fork_loses_threads: list[bool] = []
+"""Holds True while this process forks a child that will lack the threads of polars."""
 
-def _note_threads() -> None:
-    """Before a fork: remember whether polars has threads that the child will lack."""
+POLARS_THREAD = re.compile(rb"polars-[0-9]")
+"""The names of the threads in its pool."""
+
+SWITCHES = re.compile(rb"ctxt_switches:\t([0-9]+)")
+"""How often a thread has left a processor, voluntarily or not."""
+
+LOOKS, PAUSE = 200, 0.001
+"""How often threads that have not run yet are looked at again, and the seconds between two looks."""
+
+
+def _before_fork() -> None:
+    """Remember whether polars has threads that the child will lack."""
     if not _forked_after_polars and _polars_has_started():
-        _starting.append(True)
+        _fork_loses_threads.append(True)
 
 
-def _take_note() -> None:
-    """After a fork, in the child."""
-    if _starting and not _forked_after_polars:
+def _after_fork_in_child() -> None:
+    if _fork_loses_threads and not _forked_after_polars:
         _forked_after_polars.append(True)
 
 
-_starting: list[bool] = []
-
-POLARS_THREAD = re.compile(rb"polars-[0-9]")
-"""What the threads of its pool are called."""
-
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=_note_threads, after_in_child=_take_note, after_in_parent=_starting.clear
+        before=_before_fork,
+        after_in_child=_after_fork_in_child,
+        after_in_parent=_fork_loses_threads.clear,
     )
 
 
-SWITCHES = re.compile(rb"ctxt_switches:\t([0-9]+)")
-"""How often a thread has left a processor, by itself and not."""
-
-LOOKS, PAUSE = 200, 0.001
-"""Looks at threads that have not run yet, and the seconds between two."""
-
-
 def _polars_has_started(tasks: Path = Path("/proc/self/task")) -> bool:
-    """Return whether threads of polars run; where the system does not tell, they may."""
+    """Return whether threads of polars run, or may run where the system does not say."""
     for _ in range(LOOKS):
         try:
-            threads = [_thread(one) for one in tasks.iterdir()]
+            threads = [_thread(task) for task in tasks.iterdir()]
         except OSError:
             return True
         if any(POLARS_THREAD.match(name) for name, _ in threads):
             return True
-        # A thread gives itself its name: one that has never run may still be anybody's.
+        # A thread names itself when it first runs: one that has not run yet may still become polars'.
         if all(has_run for _, has_run in threads):
             return False
         time.sleep(PAUSE)
@@ -63,7 +64,7 @@ def _polars_has_started(tasks: Path = Path("/proc/self/task")) -> bool:
 
 
 def _thread(task: Path) -> tuple[bytes, bool]:
-    """Return what a thread is called and whether it has run; one that has just ended is nobody."""
+    """Return the name of a thread and whether it has run; a thread that has just ended has no name."""
     try:
         switches = SWITCHES.findall((task / "status").read_bytes())
         return (task / "comm").read_bytes(), any(int(count) for count in switches)
@@ -74,14 +75,14 @@ def _thread(task: Path) -> tuple[bytes, bool]:
 def require_usable_process() -> None:
     """Return None when frames can be used in this process.
 
-    The threads of polars do not survive a fork: in a child forked after they were started its
-    operations wait for ever. (The threads of this package are started anew in every process, and
-    what needs no frame works there.)
+    The threads of polars do not survive a fork: in a child forked after they were started, its
+    operations wait forever. (The threads of this package are started anew in every process, so
+    whatever needs no frame works there.)
 
     Raises
     ------
     ResourceError
-        In such a child, instead of a hang.
+        In such a child, which would otherwise hang.
     """
     if _forked_after_polars:
         raise ResourceError(

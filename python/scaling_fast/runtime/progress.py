@@ -1,4 +1,4 @@
-"""Progress of long calls: a bar on a terminal that watches, a caller's function, or nothing."""
+"""The progress of long calls: a bar on a terminal, a call of the caller's function, or nothing."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 __all__ = ["watched"]
 
 PATIENCE = 1.0
-"""Seconds before a bar appears: shorter work needs none."""
+"""Seconds before a bar appears; shorter work shows none."""
 
 
-def _watches(stream: Any) -> bool:
-    """Return whether somebody looks at a stream; a process may have none."""
+def _is_terminal(stream: Any) -> bool:
+    """Return whether a stream is a terminal; a process may have no stream at all."""
     try:
         return bool(stream is not None and stream.isatty())
     except ValueError:  # closed
@@ -31,15 +31,20 @@ def watched(
     progress: bool | Callable[[int, int], object] | None,  # noqa: FBT001 (three kinds of one option)
     what: str,
 ) -> Iterator[Callable[[int, int], object] | None]:
-    """Give the function to call with (done, total), or None.
+    """Give the function to call with (done, total), or None where progress is not shown.
 
     Parameters
     ----------
     progress
-        None: a bar when standard error is a terminal; True or False: always or never; a function:
-        called as it is.
+        None for a bar when standard error is a terminal, True for a bar in any case, False for
+        none, or a function of (done, total).
     what
-        A word beside the bar.
+        The label of the bar.
+
+    Raises
+    ------
+    ParameterError
+        For another value of `progress`.
     """
     if callable(progress):
         yield progress
@@ -50,7 +55,7 @@ def watched(
             code="progress",
             param="progress",
         )
-    if progress is False or (progress is None and not _watches(sys.stderr)):
+    if progress is False or (progress is None and not _is_terminal(sys.stderr)):
         yield None
         return
     bar = _Bar(what)
@@ -61,7 +66,7 @@ def watched(
 
 
 class _Bar:
-    """A rich bar on standard error, drawn only once the work has lasted."""
+    """A bar on standard error, drawn only once the work has lasted for a while."""
 
     def __init__(self, what: str) -> None:
         self._what = what

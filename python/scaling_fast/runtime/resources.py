@@ -10,12 +10,18 @@ from scaling_fast.validation import whole_number
 
 __all__ = ["CPU_MAX", "MOST_THREADS", "checked_threads", "require_memory"]
 
-
 MOST_THREADS = 1024
+"""Threads above which more is taken for a mistake."""
+
+CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
+"""Under Linux, a container's quota: microseconds of processor time per period, and the period."""
+
+NO_LIMIT = 2**62
+"""Bytes, where no limit is known."""
 
 
 def checked_threads(threads: object) -> int:
-    """Return the number of threads: the argument, else SCALING_FAST_THREADS, else this process's cores.
+    """Return how many threads to use: the argument, else SCALING_FAST_THREADS, else the cores there are.
 
     Raises
     ------
@@ -24,35 +30,26 @@ def checked_threads(threads: object) -> int:
     """
     name = "threads"
     if threads is None:
-        said = os.environ.get("SCALING_FAST_THREADS", "").strip()
-        if not said:
+        text = os.environ.get("SCALING_FAST_THREADS", "").strip()
+        if not text:
             return _cores()
         name = "SCALING_FAST_THREADS"
-        if not said.isdecimal():
+        if not text.isdecimal():
             raise ParameterError(
-                f"{name} must be a whole number, got {quote(said)}", code="not_whole", param=name
+                f"{name} must be a whole number, got {quote(text)}", code="not_whole", param=name
             )
-        threads = int(said)
-    count = whole_number(threads, name, 1)
-    if count > MOST_THREADS:
-        raise ParameterError(
-            f"{name} must be at most {MOST_THREADS}, got `{count}`", code="too_large", param=name
-        )
-    return count
+        threads = int(text)
+    return whole_number(threads, name, 1, MOST_THREADS)
 
 
 def _cores() -> int:
-    """Return the cores this process may use: its affinity, and no more than a container's quota."""
+    """Return how many cores this process may use: by its affinity, and at most its container's quota."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, min(cores or 1, _quota(CPU_MAX)))
 
 
-CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
-"""Microseconds of processor time, and the period they are for, of a container under Linux."""
-
-
 def _quota(path: Path) -> int:
-    """Return the whole cores a quota allows, at least one; without a quota, more than there are."""
+    """Return how many whole cores a quota allows, at least one, or MOST_THREADS without a quota."""
     try:
         allowed, period = path.read_text().split()[:2]
         return MOST_THREADS if allowed == "max" else max(1, -(-int(allowed) // int(period)))
@@ -61,12 +58,19 @@ def _quota(path: Path) -> int:
 
 
 def require_memory(what: str, needed: int) -> None:
-    """Return None when `needed` bytes can be had now.
+    """Return None when this process can still allocate `needed` bytes.
+
+    Parameters
+    ----------
+    what
+        What needs them, as the subject of the message.
+    needed
+        Bytes.
 
     Raises
     ------
     ResourceError
-        Stating the bytes needed and the bytes there are, before anything is allocated.
+        With the bytes needed and the bytes available, before anything is allocated.
     """
     limit = _available()
     if needed > limit:
@@ -81,8 +85,8 @@ def _bytes(count: int) -> str:
 
 
 def _available() -> int:
-    """Return the bytes this process may still allocate, as well as the system tells."""
-    limits = [2**62]
+    """Return how many bytes this process may still allocate, as far as the system says."""
+    limits = [NO_LIMIT]
     names = getattr(os, "sysconf_names", {})
     if "SC_AVPHYS_PAGES" in names and "SC_PHYS_PAGES" in names:
         # Half of all memory is a safe guess even where caches make little of it "available".

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from scaling_fast._core import Purpose
 from scaling_fast.errors import ParameterError, quote
 from scaling_fast.findings import Finding
 from scaling_fast.fitting.estimates import Estimates
@@ -23,8 +24,9 @@ from scaling_fast.resampling.schemes import Pairs
 from scaling_fast.runtime.process import require_usable_process
 from scaling_fast.runtime.progress import watched
 from scaling_fast.runtime.resources import checked_threads
+from scaling_fast.runtime.streams import philox
 from scaling_fast.stress.result import Stress
-from scaling_fast.stress.simulation import SIMULATION, Design, checked_noise, spread
+from scaling_fast.stress.simulation import Design, checked_noise, spread
 from scaling_fast.validation import checked_failures, checked_level, checked_seed, whole_number
 
 if TYPE_CHECKING:
@@ -186,9 +188,8 @@ def _chunks(
 
 def _seed(seed: int, chunk: int) -> int:
     """Return the seed of the bootstraps of one chunk, so that no two data sets share draws."""
-    key = np.array([seed, SIMULATION], dtype=np.uint64)
-    counter = np.array([0, 0, chunk, 1], dtype=np.uint64)  # the data sets have 0 in the last place
-    return int(np.random.Philox(key=key, counter=counter).random_raw())
+    # Group 0 makes the data sets.
+    return int(philox(seed, Purpose.SIMULATION, replicate=chunk, group=1).random_raw())
 
 
 def _stress(

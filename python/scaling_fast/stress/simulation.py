@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from scaling_fast._core import Purpose
 from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.fitting.estimates import Estimates
 from scaling_fast.fitting.request import Request
 from scaling_fast.frames.table import read_only
 from scaling_fast.resampling.intervals.bands import with_noise
+from scaling_fast.runtime.streams import philox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,9 +28,6 @@ __all__ = ["NOISES", "Design", "Simulated", "checked_noise", "spread"]
 
 NOISES = ("normal", "t3", "clustered")
 """Kinds of noise: normal, Student's t with 3 degrees of freedom, normal with a shared part per cluster."""
-
-SIMULATION = 5
-"""Purpose of the random numbers that make data (`Purpose::Simulation` of the core)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +62,7 @@ class Design:
 
     def errors(self, number: int) -> NDArray[np.float64]:
         """Return the residuals of one data set, shape (rows,)."""
-        key = np.array([self.seed, SIMULATION], dtype=np.uint64)
-        counter = np.array([0, 0, number, 0], dtype=np.uint64)
-        rng = np.random.Generator(np.random.Philox(key=key, counter=counter))
+        rng = np.random.Generator(philox(self.seed, Purpose.SIMULATION, replicate=number))
         rows = self.fit.request.table.rows
         if self.noise == "t3":
             # The variance of Student's t with 3 degrees of freedom is 3.

@@ -1,4 +1,4 @@
-"""The critical batch size: what parallel training costs in steps and in tokens."""
+"""The critical batch size: the trade-off between steps and tokens of parallel training."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["critical_batch", "critical_batch_law", "minimum_steps"]
 
 KAPLAN_SCALE = 2.1e8
-"""B*, tokens: Kaplan et al. 2020, arXiv:2001.08361."""
+"""B* in tokens, of Kaplan et al. 2020, arXiv:2001.08361."""
 
 KAPLAN_EXPONENT = 0.21
-"""alpha_B of the same."""
+"""alpha_B of Kaplan et al. 2020."""
 
 
 def critical_batch(
@@ -37,7 +37,7 @@ def critical_batch(
     by: str | Sequence[str] | None = None,
     loss: Loss | None = None,
 ) -> Fit:
-    """Return S_min, B_crit and E_min from runs of several batch sizes to one loss.
+    """Return S_min, B_crit and E_min from runs with several batch sizes to the same loss.
 
     Runs to the same loss obey (S/S_min - 1)(E/E_min - 1) = 1 with E = B S, which is
     S = S_min (1 + B_crit/B) with B_crit = E_min/S_min.
@@ -45,13 +45,13 @@ def critical_batch(
     Parameters
     ----------
     frame
-        Any frame: a row a run that was stopped at the loss in question.
+        Any frame, one row per run that was stopped at the loss in question.
     steps, batch
-        Columns: steps S that were needed, batch size B (in tokens or sequences, as you like).
+        Columns: steps S that were needed, and batch size B, in tokens or sequences.
     by
-        Columns that name the loss: one fit a loss.
+        Columns that identify the loss; each loss gets its own fit.
     loss
-        Of the fit on log residuals; least squares by default.
+        Loss of the fit on log residuals; least squares by default.
 
     Returns
     -------
@@ -94,11 +94,11 @@ def critical_batch_law(
     Parameters
     ----------
     frame
-        Any frame, such as the `.table` of a `critical_batch` fit with by=.
+        Any frame, such as the `.table` of a `critical_batch` fit with `by=`.
     level, critical
-        Columns: the loss reached, and its critical batch size.
+        Columns: the loss that was reached, and its critical batch size.
     loss
-        Of the fit on log residuals; least squares by default.
+        Loss of the fit on log residuals; least squares by default.
 
     Raises
     ------
@@ -131,22 +131,23 @@ def minimum_steps(
     scale: float = KAPLAN_SCALE,
     exponent: float = KAPLAN_EXPONENT,
 ) -> pl.DataFrame:
-    """Return the frame with what its runs would have needed far above or below the critical batch.
+    """Return the frame with the steps and compute its runs would need far from the critical batch.
 
     Parameters
     ----------
     frame
-        Any frame, a row a run.
+        Any frame, one row per run.
     steps, batch, level
-        Columns: steps, batch size in the unit of `scale`, loss reached.
+        Columns: steps, batch size in the unit of `scale`, and the loss that was reached.
     scale, exponent
-        B* and alpha_B of B_crit(L) = B* L^(-1/alpha_B); by default those of Kaplan et al., tokens.
+        B* and alpha_B of B_crit(L) = B* L^(-1/alpha_B), positive; by default those of Kaplan et al.,
+        with B* in tokens.
 
     Returns
     -------
     polars.DataFrame
-        The frame and critical_batch, s_min = S/(1 + B_crit/B), compute_ratio = C_min/C =
-        1/(1 + B/B_crit).
+        The frame with critical_batch, s_min = S/(1 + B_crit/B), the steps at a very large batch, and
+        compute_ratio = C_min/C = 1/(1 + B/B_crit), the share of compute at a very small one.
 
     Raises
     ------
@@ -161,7 +162,7 @@ def minimum_steps(
     scale = number_between(scale, "scale")
     exponent = number_between(exponent, "exponent")
     table = read(frame, names=[steps, batch], target=level)
-    require(table, [(one, "positive", "B_crit/B") for one in (steps, batch, level)])
+    require(table, [(name, "positive", "B_crit/B") for name in (steps, batch, level)])
     critical = scale * np.exp(-np.log(table.target) / exponent)
     ratio = critical / table.arrays[batch]
     columns = {
@@ -169,4 +170,4 @@ def minimum_steps(
         "s_min": table.arrays[steps] / (1.0 + ratio),
         "compute_ratio": 1.0 / (1.0 + 1.0 / ratio),
     }
-    return with_columns(table.frame, [pl.Series(name, one) for name, one in columns.items()])
+    return with_columns(table.frame, [pl.Series(name, values) for name, values in columns.items()])

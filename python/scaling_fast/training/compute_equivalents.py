@@ -1,4 +1,4 @@
-"""What an improvement is worth in compute, and what a run is worth in parameters."""
+"""The value of an improvement in compute, and of a run in parameters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from scaling_fast.frames.values import with_columns
 from scaling_fast.laws.quantities import exp
 from scaling_fast.losses.sums import Squared
 from scaling_fast.resampling.result import MOST_FAILURES, Bootstrap
-from scaling_fast.validation import checked_level, number_between
+from scaling_fast.validation import checked_level, non_negative_number, number_between
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,26 +26,26 @@ if TYPE_CHECKING:
 __all__ = ["ComputeGain", "compute_equivalent_gain", "effective_multiplier"]
 
 BASELINE = "c0 + c1*log(C)"
-"""Score against the logarithm of compute, compute in units of the improved run's own."""
+"""Score from the logarithm of compute, in units of the compute of the improved run."""
 
 
 @dataclass(frozen=True, slots=True)
 class ComputeGain:
-    """By how much the compute of the baseline would have to grow to reach a score.
+    """The factor by which the compute of a baseline would have to grow to reach a score.
 
     Attributes
     ----------
     estimate
-        C_equivalent/C; NaN where the score lies outside what the baseline reaches.
+        C_equivalent/C; NaN for a score that the baseline does not reach.
     lower, upper
-        The interval; 0 and infinity where the slope of the baseline is not told from 0, NaN where
-        the estimate is undefined.
+        The confidence interval; 0 and infinity if the slope of the baseline may be 0, NaN if the
+        estimate is undefined.
     level, method
-        Of the interval.
+        Confidence level and method of the interval.
     baseline
         The fit of c0 + c1 ln(C/C_own).
     findings
-        Why a number is missing, or rests on extrapolation.
+        Why a number is missing, or depends on extrapolation.
     """
 
     estimate: float
@@ -77,26 +77,26 @@ def compute_equivalent_gain(
     frame
         Any frame of baseline runs.
     own_flops, own_score
-        Compute and score of the improved run.
+        Compute of the improved run, positive, in the unit of the baseline, and its score.
     flops, score
-        Columns of the baseline: compute, and a score that changes with it in either direction.
+        Columns of the baseline: compute, and a score that rises or falls with it.
     own_error
-        Standard error of `own_score`; 0 takes it as known.
+        Standard error of `own_score`, not negative; 0 if it is known exactly.
     level
-        Of the interval, between 0 and 1; t quantiles with n - 2 degrees of freedom.
+        Confidence level, between 0 and 1; t quantiles with n - 2 degrees of freedom.
     method
-        "fieller": exact for a ratio of normal estimates, and honest about a slope that may be 0.
-        "delta": symmetric in ln gain.
+        "fieller" is exact for a ratio of normal estimates and unbounded if the slope may be 0;
+        "delta" is symmetric in ln gain.
 
     Raises
     ------
     DataError, ParameterError
-        For a frame that cannot be used, fewer than 3 runs, or an option outside what is legal.
+        For a frame that cannot be used, fewer than 3 runs, or an illegal option.
 
     Notes
     -----
-    Source: Davidson et al. 2023, arXiv:2312.07413; the interval: Fieller 1954. Scores the baseline does
-    not reach over the compute it was run at have no equivalent: the estimate is NaN and a finding
+    Source: Davidson et al. 2023, arXiv:2312.07413; the interval: Fieller 1954. A score that the baseline
+    does not reach within its range of compute has no equivalent: the estimate is NaN and a finding
     gives the bound that is known.
 
     Examples
@@ -115,7 +115,7 @@ def compute_equivalent_gain(
         )
     own_flops = number_between(own_flops, "own_flops")
     own_score = number_between(own_score, "own_score", above=-math.inf)
-    own_error = number_between(own_error, "own_error", above=-math.ulp(0.0))
+    own_error = non_negative_number(own_error, "own_error")
     table = read(frame, names=[flops], target=score)
     require(table, [(flops, "positive", "its logarithm")])
     if table.rows < 3:
@@ -137,7 +137,7 @@ def compute_equivalent_gain(
         return ComputeGain(math.nan, math.nan, math.nan, level, method, baseline, (finding,))
     above, slope = own_score - baseline.params["c0"], baseline.params["c1"]
     variance = baseline.cov().select("c0", "c1").to_numpy()
-    # Of (own_score - c0, c1), whose ratio is the logarithm of the gain.
+    # Variances and covariance of (own_score - c0, c1), whose ratio is the logarithm of the gain.
     top, cross, bottom = variance[0, 0] + own_error**2, -variance[0, 1], variance[1, 1]
     ln_gain = above / slope
     low, high = _ends(method, level, table.rows - 2, (above, slope), (top, cross, bottom))
@@ -179,7 +179,7 @@ def _out_of_range(
 ) -> Finding:
     better = (own_score - ends.mean()) * slope > 0
     bound = exp(float(ln_c.max() if better else ln_c.min()))
-    said = (
+    bounds = (
         f"the gain is {'above' if better else 'below'} {bound:.3g}"
         if slope
         else "no bound is known"
@@ -189,10 +189,10 @@ def _out_of_range(
         "equivalents",
         "grey",
         f"the baseline reaches scores from {ends.min():.4g} to {ends.max():.4g} and `{own_score:g}` lies "
-        f"outside, so no compute is equivalent; {said}",
+        f"outside, so no compute is equivalent; {bounds}",
         statistic=own_score,
         evidence={"lowest": float(ends.min()), "highest": float(ends.max()), "bound": bound},
-        advice="Run the baseline at more compute, or compare scores that both reach.",
+        advice="Run the baseline with more compute, or compare scores that both reach.",
     )
 
 
@@ -203,7 +203,7 @@ def _about_interval(low: float, high: float, ln_c: NDArray[np.float64]) -> tuple
                 "gain_unbounded",
                 "equivalents",
                 "amber",
-                "the slope of the baseline is not told from 0 at this level, so the gain has no bounds",
+                "the slope of the baseline may be 0 at this level, so the gain has no bounds",
                 advice="Add baseline runs over more decades of compute.",
             ),
         )
@@ -213,7 +213,7 @@ def _about_interval(low: float, high: float, ln_c: NDArray[np.float64]) -> tuple
                 "gain_extrapolated",
                 "equivalents",
                 "amber",
-                "the interval reaches beyond the compute the baseline was run at",
+                "the interval extends beyond the compute of the baseline runs",
                 evidence={
                     "lowest": exp(float(ln_c.min())),
                     "highest": exp(float(ln_c.max())),
@@ -232,28 +232,29 @@ def effective_multiplier(
     loss: str = "loss",
     level: float = 0.95,
 ) -> pl.DataFrame:
-    """Return by which factor a clean model would have to be larger or smaller to match each run.
+    """Return the factor by which a clean model would be larger or smaller than each run of equal loss.
 
-    The fit E + A x^-alpha of clean runs is inverted at the loss of each run: m = ((L - E)/A)^(-1/alpha)/N.
+    The fit E + A x^-alpha of clean runs is inverted at the loss of each run: the multiplier is
+    ((L - E)/A)^(-1/alpha)/N.
 
     Parameters
     ----------
     fit
         A fit of the law `power_offset` to clean runs, or a bootstrap of one for intervals.
     frame
-        Any frame of the runs to be judged.
+        Any frame of the runs to compare.
     size, loss
         Its columns: size in the unit of the fit, and loss.
     level
-        Of the percentile intervals of a bootstrap.
+        Confidence level of the percentile intervals of a bootstrap, between 0 and 1.
 
     Returns
     -------
     polars.DataFrame
-        The frame and effective_size, multiplier, inversion ("inside" the sizes that were fitted,
-        "extrapolated", or "below_floor" where the loss is not above E and there is no size), and,
-        from a bootstrap, lower and upper. Where more than 5 % of the draws have no size, or an
-        estimate has none, they are null.
+        The frame with effective_size, multiplier, inversion ("inside" the sizes that were fitted,
+        "extrapolated", or "below_floor" where the loss is not above E, so that no size has it) and,
+        for a bootstrap, lower and upper: null if the estimate or more than 5 % of the draws have no
+        such size.
 
     Raises
     ------
@@ -324,7 +325,7 @@ def _percentiles(
     boot: Bootstrap, loss: NDArray[np.float64], ln_size: NDArray[np.float64], level: float
 ) -> NDArray[np.float64]:
     draws = boot.draws.filter(pl.col("status") == "converged")
-    floor, scale, exponent = (draws[one].to_numpy()[:, None] for one in ("E", "A", "alpha"))
+    floor, scale, exponent = (draws[name].to_numpy()[:, None] for name in ("E", "A", "alpha"))
     with np.errstate(over="ignore"):
         values = np.exp(_inverted(loss[None], floor, scale, exponent) - ln_size[None])
     tail = (1.0 - level) / 2.0

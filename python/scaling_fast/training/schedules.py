@@ -1,4 +1,4 @@
-"""Helper columns of the annealing law: area and annealed area under a learning-rate schedule."""
+"""The columns of the annealing law: area and annealed area of a learning-rate schedule."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["annealing_columns"]
 
 DECAY = 0.999
-"""Lambda of Tissue et al. 2024, arXiv:2408.11029."""
+"""The lambda of Tissue et al. 2024, arXiv:2408.11029."""
 
 
 def annealing_columns(
@@ -30,18 +30,18 @@ def annealing_columns(
 ) -> pl.DataFrame:
     """Return the frame with S1 and S2, the columns of the law L0 + A*S1**(-alpha) - C*S2.
 
-    S1 is the sum of the rates up to a step. S2 is the sum of momenta m_i = decay m_(i-1) + (rate_(i-1)
-    - rate_i), m = 0 at the first step: what was annealed, forgotten at the rate of `decay`.
+    S1 is the sum of the rates up to a step. S2 is the sum of the momenta m_i = decay m_(i-1) +
+    (rate_(i-1) - rate_i), with m = 0 at the first step: the fall of the rate, with exponential decay.
 
     Parameters
     ----------
     frame
-        Any frame, a row a step, in the order of the steps. A warm-up counts as negative annealing;
-        leave it out where the law should not see it.
+        Any frame, one row per step, in the order of the steps. A warm-up counts as negative
+        annealing; leave it out if the law should not see it.
     rate
-        Column of the learning rate, 0 or more.
+        Column of the learning rate, not negative.
     by
-        Columns that name the run; each run is a schedule of its own.
+        Columns that identify the run; each run has its own schedule.
     decay
         Lambda, between 0 and 1.
 
@@ -52,8 +52,8 @@ def annealing_columns(
 
     Notes
     -----
-    Source: Tissue et al. 2024, arXiv:2408.11029. Lambda is a choice, not a parameter of the law: a
-    fit at several says what hangs on it.
+    Source: Tissue et al. 2024, arXiv:2408.11029. Lambda is a choice, not a parameter of the law: fit
+    with several to see what depends on it.
 
     Examples
     --------

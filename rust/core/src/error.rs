@@ -6,7 +6,6 @@ pub use formula::FormulaProblem;
 
 /// A malformed question. Each variant carries the offending values; the sentence is made at the door.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[non_exhaustive]
 pub enum Error {
     /// A formula that cannot be compiled; `start..end` are character positions in its text.
     #[error("{problem}")]

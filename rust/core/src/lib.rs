@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "what is expected may come from the C library"))]
 
 pub mod error;
+pub mod pool;
 pub mod simd;
 pub mod tape;
 pub mod expr;
@@ -12,10 +13,11 @@ pub mod loss;
 pub mod solve;
 pub mod space;
 pub mod columns;
+pub mod residual;
 pub mod problem;
+pub mod question;
 pub mod resample;
 pub mod stats;
-pub mod pool;
 pub mod batch;
 pub mod point;
 

@@ -1,9 +1,10 @@
 //! A question looked at one point of natural parameters, in the caller's units: nothing is minimised here.
 
-use crate::batch::Question;
 use crate::expr::{BLOCK, Program};
 use crate::loss::Criterion;
-use crate::problem::{GroupRows, Residual};
+use crate::problem::GroupRows;
+use crate::question::Question;
+use crate::residual::Residual;
 use crate::simd::{lanes, math};
 
 /// Residuals and their Jacobian in natural units.
@@ -45,15 +46,7 @@ pub fn rows(question: &Question, g: usize, params: &[f64]) -> NaturalRows {
         for i in 0..len {
             let (f, y) = (value[i], group.target[row + i]);
             let inverse = group.sigma.map_or(1.0, |s| 1.0 / s[row + i]);
-            let (residual, slope) = match question.residual {
-                Residual::Raw => (f - y, 1.0),
-                Residual::Log => (math::ln(f) - math::ln(y), 1.0 / f),
-                Residual::Logit => (math::ln(f / (1.0 - f)) - math::ln(y / (1.0 - y)), 1.0 / (f * (1.0 - f))),
-                Residual::LogExcess { param, .. } => {
-                    let left = f - params[param];
-                    (math::ln(left) - math::ln(y - params[param]), 1.0 / left)
-                }
-            };
+            let (residual, slope) = question.residual.natural(f, y, params);
             out.residual[row + i] = residual * inverse;
             for j in 0..p {
                 out.jacobian[(row + i) * p + j] = jacobian[j * BLOCK + i] * slope * inverse;
@@ -79,7 +72,7 @@ pub fn rows(question: &Question, g: usize, params: &[f64]) -> NaturalRows {
     out
 }
 
-/// The weights of a group, one each where none are given.
+/// The weights of a group, 1 each where none are given.
 fn weights(group: &GroupRows<'_>) -> Vec<f64> {
     group.weights.map_or_else(|| vec![1.0; group.target.len()], <[f64]>::to_vec)
 }

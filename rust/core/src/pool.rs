@@ -72,7 +72,7 @@ impl Threads {
     }
 }
 
-/// The same by the threads of the pool that this is called from, or by the caller's own where it is none of ours.
+/// The same by the threads of the pool that this is called from, or by the caller's own where it is not one of the pool.
 pub fn map_inside<S, T: Send>(
     count: usize,
     state: impl Fn() -> S + Sync,
@@ -158,7 +158,7 @@ mod tests {
         for threads in [1, 2, 3] {
             let threads = Threads::new(threads).unwrap();
             let mut items = [0; 10];
-            threads.each_part(&mut items, 4, || (), |(), part, items| items.iter_mut().for_each(|one| *one = part));
+            threads.each_part(&mut items, 4, || (), |(), part, items| items.iter_mut().for_each(|item| *item = part));
             assert_eq!(items, [0, 0, 0, 0, 1, 1, 1, 1, 2, 2]);
             assert_eq!(threads.map_with(3, || 1, |one, i| i + *one), [1, 2, 3]);
         }

@@ -311,6 +311,11 @@ fn absorbs(shift: &Shift, spec: &ParamSpec, p: usize) -> bool {
     }
 }
 
+/// A column in another unit, a power of two.
+pub(crate) fn in_unit(column: &[f64], unit: f64) -> Vec<f64> {
+    if unit == 1.0 { column.to_vec() } else { column.iter().map(|v| v / unit).collect() }
+}
+
 /// The power of two nearest the median magnitude, which one wild value does not move; 1 for columns that are all zero.
 ///
 /// Powers of two are counted rather than values sorted: one pass over a million rows in the place of several.

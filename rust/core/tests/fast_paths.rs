@@ -2,11 +2,13 @@
 
 #![allow(clippy::disallowed_methods, reason = "what is expected may come from the C library")]
 
-use scaling_core::batch::{Control, FitRow, Question, Resampling, Scheme, Starts, fit_groups, resample};
+use scaling_core::batch::{Control, FitRow, Resampling, Scheme, fit_groups, resample};
 use scaling_core::columns::Columns;
 use scaling_core::expr::Program;
 use scaling_core::loss::{Criterion, Loss};
-use scaling_core::problem::{Fitter, Flat, Near, Problem, Residual};
+use scaling_core::problem::{Expansion, Fitter, Linearised, Problem};
+use scaling_core::question::{Question, Starts};
+use scaling_core::residual::Residual;
 use scaling_core::solve::{Model, Objective, Rows, Status};
 use scaling_core::space::ParamSpec;
 
@@ -57,9 +59,9 @@ fn the_law_near_a_point_is_the_law() {
                 Problem::new(&question.program, &group, &question.params, question.criterion, question.residual);
             let mut x = vec![0.0; 5];
             problem.space.coordinates(&[1.8, 478.0, 0.347, 2143.0, 0.367], &mut x);
-            let near = Near::new(&problem, &group.inputs, &x).unwrap();
+            let expansion = Expansion::new(&problem, &group.inputs, &x).unwrap();
             let (mut long, mut short) = (Fitter::new(&problem), Fitter::new(&problem));
-            short.stay_near(&near);
+            short.expand_around(&expansion);
             for fitter in [&mut long, &mut short] {
                 fitter.select(|i| f64::from((i * i % 3) as u32));
             }
@@ -69,9 +71,9 @@ fn the_law_near_a_point_is_the_law() {
                 let moved: Vec<f64> = x.iter().enumerate().map(|(a, v)| v + step * (share(0.414, a) - 0.4)).collect();
                 let (a, b) = (long.model(&moved, &mut expected), short.model(&moved, &mut found));
                 assert!((a - b).abs() <= 1e-12 * a.abs(), "{loss:?} {step}: {a:e} {b:e}");
-                let scale = expected.slope.sqrt();
+                let scale = expected.psi_squares.sqrt();
                 for j in 0..5 {
-                    let size = scale * expected.column[j].sqrt();
+                    let size = scale * expected.column_squares[j].sqrt();
                     assert!((expected.gradient[j] - found.gradient[j]).abs() <= 1e-12 * size, "{loss:?} {step}");
                 }
                 for (a, b) in expected.hessian.iter().zip(&found.hessian) {
@@ -90,7 +92,7 @@ fn replicates_that_go_far_are_those_of_the_law_itself() {
         let question = question(formula, &columns, target.clone(), Loss::Huber { delta: 1e-2 }, Residual::Log);
         assert_eq!(question.program.power_sum().is_some(), formula == RECOGNISED);
         let base = fit(&question);
-        let resampling = Resampling { scheme: Scheme::Pairs, first: 0, count: 400, seed: 3, starts: 0 };
+        let resampling = Resampling { scheme: Scheme::Pairs.into(), first: 0, count: 400, seed: 3, starts: 0 };
         let draws = resample(&question, &base, &resampling, 2, &Control::default()).unwrap();
         (base, draws)
     });
@@ -212,7 +214,7 @@ fn very_many_rows_have_the_bits_of_any_number_of_threads() {
     assert!(one[0].condition > 1.0 && one[0].condition < 1e5);
 }
 
-/// J'J of rows, the metric in which a foreseen step is damped.
+/// J'J of rows, the metric in which a predicted step is damped.
 fn gram(rows: &Rows, q: usize) -> Vec<f64> {
     let n = rows.residual.len();
     let column = |a: usize| &rows.jacobian[a * n..(a + 1) * n];
@@ -220,7 +222,7 @@ fn gram(rows: &Rows, q: usize) -> Vec<f64> {
 }
 
 #[test]
-fn a_linear_replicate_is_foreseen_to_its_end() {
+fn a_linear_replicate_is_predicted_to_its_end() {
     let (columns, _) = runs(500, 0.0);
     let target: Vec<f64> = (0..500).map(|i| 3.0 + 2.0 * columns[0].1[i].ln() + share(0.57, i)).collect();
     let sigma: Vec<f64> = (0..500).map(|i| 0.5 + share(0.23, i)).collect();
@@ -236,12 +238,12 @@ fn a_linear_replicate_is_foreseen_to_its_end() {
         let (mut fitter, mut rows) = (Fitter::new(&problem), Rows::default());
         assert!(fitter.rows(&start, &mut rows));
         let metric = gram(&rows, 2);
-        let flat = Flat::new(&problem, &rows, &start).expect("convex and smooth");
-        fitter.foresee_by(&flat);
+        let linearised = Linearised::new(&problem, &rows, &start).expect("convex and smooth");
+        fitter.predict_by(&linearised);
         for replicate in 1..20 {
             fitter.select(|i| (4.0 * share(0.754, replicate * i)).floor());
             let mut x = start.clone();
-            fitter.foresee(&mut x, &metric);
+            fitter.predict_start(&mut x, &metric);
             let mut model = Model::new(2);
             let [before, after] = [&start, &x].map(|x| fitter.model(x, &mut model));
             let cosine = (0..2).map(|j| model.cosine(j)).fold(0.0, f64::max);
@@ -252,7 +254,7 @@ fn a_linear_replicate_is_foreseen_to_its_end() {
 }
 
 #[test]
-fn what_is_foreseen_stays_in_the_box_and_lies_lower() {
+fn a_predicted_start_stays_in_the_box_and_lies_lower() {
     let (columns, target) = runs(300, 0.05);
     for (residual, loss) in [
         (Residual::Log, Loss::Huber { delta: 1e-3 }),
@@ -272,13 +274,13 @@ fn what_is_foreseen_stays_in_the_box_and_lies_lower() {
         let (mut fitter, mut rows) = (Fitter::new(&problem), Rows::default());
         assert!(fitter.rows(&start, &mut rows));
         let metric = gram(&rows, 5);
-        let flat = Flat::new(&problem, &rows, &start).expect("convex and smooth");
-        fitter.foresee_by(&flat);
+        let linearised = Linearised::new(&problem, &rows, &start).expect("convex and smooth");
+        fitter.predict_by(&linearised);
         let (mut lower, mut model) = (0, Model::new(5));
         for replicate in 1..=50 {
             fitter.select(|i| (3.0 * share(0.618, replicate * (i + 7))).floor());
             let mut x = start.clone();
-            fitter.foresee(&mut x, &metric);
+            fitter.predict_start(&mut x, &metric);
             for a in 0..5 {
                 assert!(x[a] >= problem.space.lower[a] && x[a] <= problem.space.upper[a]);
             }
@@ -294,7 +296,7 @@ fn what_is_foreseen_stays_in_the_box_and_lies_lower() {
 }
 
 #[test]
-fn only_convex_smooth_problems_are_foreseen() {
+fn only_convex_smooth_problems_have_a_predicted_start() {
     let (columns, target) = runs(60, 0.05);
     for loss in [Loss::Absolute, Loss::Tukey { c: 0.1 }, Loss::Cauchy { delta: 0.1 }] {
         let question = question(RECOGNISED, &columns, target.clone(), loss, Residual::Log);
@@ -304,6 +306,6 @@ fn only_convex_smooth_problems_are_foreseen() {
         problem.space.coordinates(&[1.8, 478.0, 0.347, 2143.0, 0.367], &mut x);
         let mut rows = Rows::default();
         assert!(Fitter::new(&problem).rows(&x, &mut rows));
-        assert!(Flat::new(&problem, &rows, &x).is_none(), "{loss:?}");
+        assert!(Linearised::new(&problem, &rows, &x).is_none(), "{loss:?}");
     }
 }

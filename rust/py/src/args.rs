@@ -2,11 +2,13 @@
 
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
-use scaling_core::batch::{Scheme, Starts};
+use pyo3::types::PyTuple;
+use scaling_core::batch::Scheme;
 use scaling_core::loss::{Criterion, Density, Loss};
-use scaling_core::problem::Residual;
+use scaling_core::question::Starts;
 use scaling_core::resample::noise::Signs;
 use scaling_core::resample::residuals::Leverage;
+use scaling_core::residual::Residual;
 use scaling_core::space::ParamSpec;
 
 use crate::error::{parameter, raise};
@@ -60,7 +62,7 @@ pub(crate) fn specs(params: Vec<(Option<f64>, f64, f64, Option<f64>)>) -> Vec<Pa
     params.into_iter().map(|(start, lower, upper, fixed)| ParamSpec { start, lower, upper, fixed }).collect()
 }
 
-/// None for automatic starts, a number of them, or one row a start.
+/// None for automatic starts, a number of them, or one row per start.
 pub(crate) fn starts(value: Option<&Bound<'_, PyAny>>) -> PyResult<Starts> {
     let Some(value) = value else { return Ok(Starts::Auto) };
     if let Ok(count) = value.extract::<usize>() {
@@ -89,17 +91,23 @@ fn signs(py: Python<'_>, word: &str) -> PyResult<Signs> {
     }
 }
 
-/// A scheme by its kind; `table` is its clusters, indices or weights, or its constants with the clusters last.
-pub(crate) fn scheme(py: Python<'_>, kind: &str, table: Option<&Bound<'_, PyAny>>) -> PyResult<Scheme> {
+/// A scheme by its kind: `table` is one number per row, or one row of them per replicate; `constants` is what else it says.
+pub(crate) fn scheme(
+    py: Python<'_>,
+    kind: &str,
+    table: Option<&Bound<'_, PyAny>>,
+    constants: &Bound<'_, PyTuple>,
+) -> PyResult<Scheme> {
     let numbers = |table: &Bound<'_, PyAny>| -> PyResult<Vec<u32>> {
         let array: PyReadonlyArray1<'_, u32> = table.extract()?;
         Ok(array.as_array().to_vec())
     };
-    let clusters = || table.map(numbers).transpose();
     let missing = || parameter(py, "scheme", "given with its table", kind);
+    let clusters = || table.map(numbers).transpose();
+    let each_row = || clusters()?.ok_or_else(missing);
     Ok(match kind {
         "pairs" => Scheme::Pairs,
-        "clusters" => Scheme::Clusters(clusters()?.ok_or_else(missing)?),
+        "clusters" => Scheme::Clusters(each_row()?),
         "bayesian" => Scheme::Bayesian(clusters()?),
         "jackknife" => Scheme::Jackknife(clusters()?),
         "indices" => {
@@ -111,26 +119,28 @@ pub(crate) fn scheme(py: Python<'_>, kind: &str, table: Option<&Bound<'_, PyAny>
             let array: PyReadonlyArray2<'_, f64> = table.ok_or_else(missing)?.extract()?;
             Scheme::Weights(array.as_array().iter().copied().collect())
         }
-        "strata" => Scheme::Strata(clusters()?.ok_or_else(missing)?),
+        "strata" => Scheme::Strata(each_row()?),
         "blocks" => {
-            let (length, runs): (usize, Bound<'_, PyAny>) = table.ok_or_else(missing)?.extract()?;
-            Scheme::Blocks { runs: numbers(&runs)?, length }
+            let (length,) = constants.extract()?;
+            Scheme::Blocks { runs: each_row()?, length }
         }
-        "subsample" => Scheme::Subsample(table.ok_or_else(missing)?.extract()?),
+        "subsample" => {
+            let (rows,) = constants.extract()?;
+            Scheme::Subsample(rows)
+        }
         "residuals" => {
-            let word: String = table.ok_or_else(missing)?.extract()?;
+            let (word,): (String,) = constants.extract()?;
             Scheme::Residuals(leverage(py, &word)?)
         }
         "wild" => {
-            let (multiplier, word, clusters): (String, String, Option<Bound<'_, PyAny>>) =
-                table.ok_or_else(missing)?.extract()?;
-            Scheme::Wild {
-                signs: signs(py, &multiplier)?,
-                leverage: leverage(py, &word)?,
-                clusters: clusters.as_ref().map(numbers).transpose()?,
-            }
+            let (multiplier, word): (String, String) = constants.extract()?;
+            Scheme::Wild { signs: signs(py, &multiplier)?, leverage: leverage(py, &word)?, clusters: clusters()? }
         }
-        "parametric" => Scheme::Parametric(table.map(PyAnyMethods::extract).transpose()?),
+        "parametric" if constants.is_empty() => Scheme::Parametric(None),
+        "parametric" => {
+            let (deviation,) = constants.extract()?;
+            Scheme::Parametric(Some(deviation))
+        }
         other => return Err(parameter(py, "scheme", "one of the schemes of scaling_fast", other)),
     })
 }

@@ -26,7 +26,6 @@ pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
             ("ParameterError", "parameter")
         }
         Error::Resource { .. } => ("ResourceError", "resource"),
-        _ => ("InternalError", "internal"),
     };
     set(&attributes, "code", code);
     build(py, class, &sentence(error), &attributes)
@@ -40,7 +39,7 @@ fn sentence(error: &Error) -> String {
     }
 }
 
-/// A bug of ours, as `InternalError`.
+/// A bug in `scaling_fast`, as `InternalError`.
 pub(crate) fn internal(py: Python<'_>, message: &str) -> PyErr {
     let attributes = PyDict::new(py);
     set(&attributes, "code", "panic");
@@ -54,7 +53,7 @@ pub(crate) fn parameter(py: Python<'_>, name: &str, legal: &'static str, got: &s
 }
 
 fn set<'py>(attributes: &Bound<'py, PyDict>, name: &str, value: impl IntoPyObject<'py>) {
-    // A dictionary of our own takes every string and number.
+    // A new dictionary takes every string and number.
     let _ = attributes.set_item(name, value);
 }
 

@@ -8,7 +8,9 @@ mod error;
 mod program;
 mod question;
 mod replicates;
+mod resampling;
 mod statistics;
+mod streams;
 
 /// The compiled core of `scaling_fast`.
 #[pyo3::pymodule]
@@ -18,9 +20,13 @@ mod _core {
     #[pymodule_export]
     use super::question::{Question, statuses};
     #[pymodule_export]
-    use super::replicates::{again, errors};
+    use super::replicates::{errors, selected};
     #[pymodule_export]
-    use super::statistics::{interval, philox, quantiles, vector_unit};
+    use super::resampling::{Resampling, Scheme};
+    #[pymodule_export]
+    use super::statistics::{interval, quantiles, vector_unit};
+    #[pymodule_export]
+    use super::streams::{Purpose, philox};
 
     use pyo3::prelude::*;
 

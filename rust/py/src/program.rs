@@ -101,7 +101,7 @@ impl Program {
             return Err(parameter(py, "columns", "one array a column", &columns.len().to_string()));
         }
         if params.len() != self.inner.params().len() {
-            return Err(parameter(py, "params", "one value a parameter", &params.len().to_string()));
+            return Err(parameter(py, "params", "one value per parameter", &params.len().to_string()));
         }
         let columns: Vec<Vec<f64>> = columns.iter().map(|c| c.as_array().to_vec()).collect();
         if columns.windows(2).any(|pair| pair[0].len() != pair[1].len()) {
@@ -121,7 +121,7 @@ impl Program {
             return Err(parameter(
                 py,
                 "params",
-                "one value a parameter of a formula without columns",
+                "one value per parameter of a formula without columns",
                 "something else",
             ));
         }

@@ -3,15 +3,17 @@
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use scaling_core::batch::{self, Control, FitRow, Resampling};
+use scaling_core::batch::{self, Control, FitRow};
 use scaling_core::columns::Columns;
 use scaling_core::point;
+use scaling_core::question;
 use scaling_core::solve::Status;
 
 use crate::args;
 use crate::enter::enter;
 use crate::error::{parameter, raise};
 use crate::program::Program;
+use crate::resampling::Resampling;
 
 /// (word, sentence) of every status, in the order of its code.
 #[pyfunction]
@@ -23,7 +25,7 @@ pub(crate) fn statuses() -> Vec<(&'static str, &'static str)> {
 #[pyclass(frozen, module = "scaling_fast._core")]
 #[derive(Debug)]
 pub(crate) struct Question {
-    pub(crate) inner: batch::Question,
+    pub(crate) inner: question::Question,
 }
 
 fn vector(array: &PyReadonlyArray1<'_, f64>) -> Vec<f64> {
@@ -49,7 +51,7 @@ impl Question {
         offset: Option<(usize, bool)>,
     ) -> PyResult<Self> {
         if params.len() != program.inner.params().len() {
-            return Err(parameter(py, "params", "one entry a parameter", &params.len().to_string()));
+            return Err(parameter(py, "params", "one entry per parameter", &params.len().to_string()));
         }
         let columns = Columns {
             names: program.inner.columns().to_vec(),
@@ -58,9 +60,9 @@ impl Question {
             weights: weights.as_ref().map(vector),
             sigma: sigma.as_ref().map(vector),
             // A negative one is far beyond the rows, and refused with the others.
-            offsets: offsets.as_array().iter().map(|&one| one as usize).collect(),
+            offsets: offsets.as_array().iter().map(|&offset| offset as usize).collect(),
         };
-        let inner = batch::Question {
+        let inner = question::Question {
             program: program.inner.clone(),
             columns: columns.checked().map_err(|error| raise(py, &error))?,
             residual: args::residual(py, residual, offset, params.len())?,
@@ -70,7 +72,7 @@ impl Question {
         Ok(Self { inner })
     }
 
-    /// Fit every group: a mapping of column name to array, one entry a group, and whether Ctrl-C ended it early.
+    /// Fit every group: a mapping of column name to array, one entry per group, and whether Ctrl-C ended it early.
     #[pyo3(signature = (starts, *, threads, progress=None))]
     fn fit<'py>(
         &self,
@@ -86,31 +88,23 @@ impl Question {
         Ok((fit_table(py, &ran.value, self.inner.params.len())?, ran.interrupted))
     }
 
-    /// Refit every group around `params` (groups x parameters): status codes, objectives, one array a parameter, and
+    /// Refit every group around `params` (groups x parameters): status codes, objectives, one array per parameter, and
     /// whether Ctrl-C ended it early.
-    #[pyo3(signature = (params, kind, table, *, first, count, seed, starts, threads, progress=None))]
-    #[expect(clippy::too_many_arguments, reason = "the fields of one resampling, all by name")]
+    #[pyo3(signature = (params, resampling, *, threads, progress=None))]
     #[expect(clippy::type_complexity, reason = "the columns of one table")]
     fn resample<'py>(
         &self,
         py: Python<'py>,
         params: PyReadonlyArray2<'py, f64>,
-        kind: &str,
-        table: Option<&Bound<'py, PyAny>>,
-        first: usize,
-        count: usize,
-        seed: u64,
-        starts: usize,
+        resampling: &Resampling,
         threads: usize,
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<(Bound<'py, PyArray1<u8>>, Bound<'py, PyArray1<f64>>, Vec<Bound<'py, PyArray1<f64>>>, bool)> {
-        let scheme = args::scheme(py, kind, table)?;
-        let base = around(&params);
-        let resampling = Resampling { scheme, first, count, seed, starts };
+        let (base, resampling) = (around(&params), &resampling.inner);
         let control = Control::default();
-        let total = count.saturating_mul(base.len());
+        let total = resampling.count.saturating_mul(base.len());
         let ran = enter(py, &control, total, progress, || {
-            batch::resample(&self.inner, &base, &resampling, threads, &control)
+            batch::resample(&self.inner, &base, resampling, threads, &control)
         })?;
         let draws = ran.value;
         let status = draws.status.iter().map(|s| *s as u8).collect();
@@ -160,7 +154,7 @@ impl Question {
             return Err(parameter(py, "group", "the number of a group", &group.to_string()));
         }
         if params.len() != self.inner.params.len() {
-            return Err(parameter(py, "params", "one value a parameter", &params.len().to_string()));
+            return Err(parameter(py, "params", "one value per parameter", &params.len().to_string()));
         }
         Ok(())
     }

@@ -1,8 +1,7 @@
-//! Quantiles, intervals and the random stream, for tables that Python holds.
+//! Quantiles and intervals, for tables that Python holds.
 
-use numpy::{PyArray1, PyReadonlyArray1};
+use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
-use scaling_core::resample::{Purpose, Stream};
 use scaling_core::stats;
 use scaling_core::stats::Method;
 
@@ -39,14 +38,6 @@ pub(crate) fn interval(
         (other, _) => return Err(parameter(py, "method", "a method of intervals", other)),
     };
     Ok(stats::interval(method, level, estimate, &draws.as_array().to_vec()))
-}
-
-/// `count` raw numbers of the stream of a replicate: those of numpy's Philox with key (seed, 1) and counter
-/// (0, 0, replicate, group).
-#[pyfunction]
-pub(crate) fn philox(py: Python<'_>, seed: u64, replicate: u64, group: u64, count: usize) -> Bound<'_, PyArray1<u64>> {
-    let mut stream = Stream::new(seed, Purpose::Rows, replicate, group);
-    PyArray1::from_vec(py, (0..count).map(|_| stream.next_u64()).collect())
 }
 
 /// The vector instructions this processor runs the kernels with; results do not depend on it.

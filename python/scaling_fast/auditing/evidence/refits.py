@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from scaling_fast._core import Purpose
 from scaling_fast.auditing.evidence.formulas import LawView, law_values
 from scaling_fast.errors import ScalingError
+from scaling_fast.runtime.streams import philox
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 Progress = Callable[[str, float], None]
 
 TARGET = "observed"
-PAIRS, CLUSTERS = 1, 2  # second word of a stream's key: which resampling asks
 SMALL_N = 30  # below it pairs degenerate; Exp(1) weights instead (Rubin 1981)
 CHUNK_CELLS = 2_000_000  # rows times replicates at a time: 16 MB an array
 NOISE_FREE_RSS = 1e-20  # residual over total sum of squares that is rounding, not noise
@@ -234,9 +235,8 @@ def resample(
     groups = view.n if codes is None else int(codes.max()) + 1
     bayesian = codes is None and groups < SMALL_N
     kind = "clusters" if codes is not None else "Bayesian" if bayesian else "pairs"
-    stream = np.random.Generator(
-        np.random.Philox(key=np.array([seed, PAIRS if codes is None else CLUSTERS], np.uint64))
-    )
+    purpose = Purpose.AUDIT_ROWS if codes is None else Purpose.AUDIT_CLUSTERS
+    stream = np.random.Generator(philox(seed, purpose))
     step = max(1, min(replicates, CHUNK_CELLS // max(view.n, 1)))
     names = list(law.params)
     draws: list[Floats] = []

@@ -1,1 +1,1 @@
-"""One file for each group of verbs."""
+"""The verbs, one file for each or for several alike."""

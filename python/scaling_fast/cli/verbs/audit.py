@@ -6,53 +6,58 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+import polars as pl
 
-from scaling_fast.cli import files, output
+from scaling_fast.auditing import run
+from scaling_fast.cli import files, output, streams
 from scaling_fast.cli.exit_codes import FAIL_ON, SEVERITIES, after_findings
 from scaling_fast.errors import DataError, ScalingError
 from scaling_fast.findings import PRECEDENCE
+from scaling_fast.reporting.files import is_json, is_page
+from scaling_fast.reporting.words import titled, verdict_words
+from scaling_fast.runtime.files import write_text
+from scaling_fast.runtime.progress import watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from scaling_fast.auditing.result import Audit
     from scaling_fast.findings import Finding
 
-VERDICTS = {
-    "red": "a decisive check fails, so the claim does not follow from what is disclosed",
-    "grey": "too little is disclosed to judge the claim",
-    "amber": "nothing decisive fails, but there are doubts the authors could settle",
-    "green": "what could be checked holds; compatible is not replicated",
-}
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
 
-def _output(flag: str, name: str, what: str) -> Callable[[Function], Function]:
+def _path_option(flag: str, name: str, what: str) -> Callable[[Function], Function]:
     return click.option(flag, name, type=Path, metavar="PATH", help=f"Write {what} to PATH.")
 
 
 @click.command(
-    short_help="Audit a published scaling law: verdict, findings, a report.",
+    short_help="Audit a published scaling law: verdict, findings and a report.",
     epilog="""\b
 Examples:
   scaling-fast audit                                   writes ./audit-cerebras2023.html
-  scaling-fast audit hoffmann2022 --letter letter.md   questions to the authors as well
+  scaling-fast audit hoffmann2022 --letter letter.md   also writes questions to the authors
   scaling-fast audit claim.toml --data runs.csv --fail-on red
   scaling-fast audit hoffmann2022 --json > audit.json
 \b
-A page or JSON report of an earlier audit is replaced; any other file needs --force.
+The page or JSON report of an earlier audit is replaced; any other file needs --force.
 """,
 )
 @click.argument("paper", default="cerebras2023")
-@click.option("--data", metavar="FILE", help="Rows to use instead of those the claim names.")
-@click.option("--n", type=int, help="Replicates. [default: the claim's own number]")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the resamples.")
-@click.option("--threads", type=int, help="[default: SCALING_FAST_THREADS, else all cores]")
-@_output("--html", "html", "the report")
-@_output("--json-report", "json_report", "the report as JSON")
-@_output("--letter", "letter", "the letter to the authors (Markdown)")
-@click.option("--force", is_flag=True, help="Replace files that are there already.")
+@click.option("--data", metavar="FILE", help="Rows to use instead of those that the claim names.")
+@click.option("--n", type=int, help="Number of replicates. [default: the claim's own number]")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random numbers.")
+@click.option(
+    "--threads",
+    type=int,
+    help="Number of threads. [default: SCALING_FAST_THREADS, else all cores]",
+)
+@_path_option("--html", "html", "the report")
+@_path_option("--json-report", "json_report", "the report as JSON")
+@_path_option("--letter", "letter", "a letter to the authors (Markdown)")
+@click.option("--force", is_flag=True, help="Replace files that exist already.")
 @click.option("--fail-on", type=click.Choice(SEVERITIES), help=FAIL_ON)
-@click.option("--json", "as_json", is_flag=True, help="The whole report as JSON on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole report as JSON to stdout.")
 @click.pass_context
 def audit(
     context: click.Context, /, *, paper: str, data: str | None, n: int | None, seed: int,
@@ -64,76 +69,107 @@ def audit(
     PAPER is an embedded claim (cerebras2023, hoffmann2022) or a claim file in TOML. Without
     --html the report is ./audit-NAME.html.
     """
-    import scaling_fast as sf
-    from scaling_fast.reporting.files import is_json, is_page
-    from scaling_fast.runtime.files import write_text
-    from scaling_fast.runtime.progress import watched
-
-    for chosen, ours in ((html, is_page), (json_report, is_json), (letter, None)):
-        if chosen is not None:
-            earlier = ours is not None and ours(chosen)
-            files.refuse_unwritable(chosen, force=force or earlier)
+    # Only a report of an earlier audit is replaced unasked; a letter could be anybody's.
+    for path, is_report in ((html, is_page), (json_report, is_json), (letter, None)):
+        if path is not None:
+            earlier = is_report is not None and is_report(path)
+            files.refuse_unwritable(path, force=force or earlier)
     files.refuse_equal(
         {"--html": html or _page(paper), "--json-report": json_report, "--letter": letter}
     )
     page, replace = (html, force) if html is not None else _default_page(paper, force=force)
+    audited = _audit(paper, data, n=n, seed=seed, threads=threads)
+    if page is not None:
+        audited.write_html(page, force=replace)
+    if json_report is not None:
+        audited.write_json(json_report, force=force)
+    if letter is not None:
+        write_text(letter, audited.letter(), force=force)
+    if as_json:
+        output.emit_json(audited.report)
+    else:
+        _print(audited)
+        for what, path in (("report", page), ("JSON", json_report), ("letter", letter)):
+            if path is not None:
+                output.note(f"{what}: {path.resolve()}")
+    advisory = _advisory(audited)
+    counted = [finding for finding in audited.findings if finding.check not in advisory]
+    context.exit(after_findings(counted, fail_on))
+
+
+def _audit(paper: str, data: str | None, *, n: int | None, seed: int, threads: int | None) -> Audit:
+    """Return the audit, under a bar where a terminal watches; errors name lines of the data's file."""
     frame = None if data is None else files.read_frame(data)
     with watched(None, "auditing") as bar:
         try:
-            done = sf.audit(
+            return run.audit(
                 paper, data=frame, n=n, seed=seed, threads=threads, progress=_per_cent(bar)
             )
         except ScalingError as error:
             if data is not None and frame is not None:
-                files.place(error, data, frame.height)
+                files.locate(error, data, frame.height)
             raise
-    if page is not None:
-        done.write_html(page, force=replace)
-    if json_report is not None:
-        done.write_json(json_report, force=force)
-    if letter is not None:
-        write_text(letter, done.letter(), force=force)
-    advisory = done.report.get("advisory", ())
-    if as_json:
-        output.emit_json(done.report)
+
+
+def _advisory(audited: Audit) -> tuple[str, ...]:
+    """Return the checks whose findings do not count in the verdict."""
+    return tuple(audited.report.get("advisory", ()))
+
+
+def _print(audited: Audit) -> None:
+    """Print the findings as a table, and for a person what matters of them."""
+    if streams.on_terminal():
+        _print_for_person(audited)
     else:
-        if output.on_terminal():
-            _show(done)
-        else:
-            output.emit_table(output.findings_frame(done.findings, advisory))
-            output.note(f"verdict: {done.verdict}")
-        for what, path in (("report", page), ("JSON", json_report), ("letter", letter)):
-            if path is not None:
-                output.note(f"{what}: {path.resolve()}")
-    counted = [one for one in done.findings if one.check not in advisory]
-    context.exit(after_findings(counted, fail_on))
+        output.emit_table(_findings_table(audited))
+        output.note(f"verdict: {audited.verdict}")
 
 
-def _show(done: Any) -> None:
-    """Show a person the verdict, the answers, and what does not hold, worst first."""
-    output.say(f"verdict: {done.verdict}: {VERDICTS[done.verdict]}", colour=done.verdict)
-    answers = [(one["question"], one["answer"], one["severity"]) for one in done.report["scopes"]]
+def _severity(finding: Finding, audited: Audit) -> str:
+    return finding.severity + output.ADVISORY * (finding.check in _advisory(audited))
+
+
+def _findings_table(audited: Audit) -> pl.DataFrame:
+    """Return the findings as a table: severity, check, what was found, what to do."""
+    rows = [
+        (_severity(finding, audited), titled(finding.check), finding.sentence, finding.advice)
+        for finding in audited.findings
+    ]
+    names = ("severity", "check", "sentence", "advice")
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String()), orient="row")
+
+
+def _print_for_person(audited: Audit) -> None:
+    """Print the verdict, the answers, and what does not hold, worst first."""
+    verdict = audited.verdict
+    output.print_sentence(f"verdict: {verdict}. {verdict_words(audited.report)}", severity=verdict)
+    answers = [
+        (scope["question"], scope["answer"], scope["severity"])
+        for scope in audited.report["scopes"]
+    ]
     output.print_table(("question", "answer", ""), answers)
     doubts = sorted(
-        (one for one in done.findings if one.severity != "green"),
-        key=lambda one: PRECEDENCE.index(one.severity),
+        (finding for finding in audited.findings if finding.severity != "green"),
+        key=lambda finding: PRECEDENCE.index(finding.severity),
     )
-    advisory = done.report.get("advisory", ())
-    rows = [_row(one, advisory=one.check in advisory) for one in doubts]
-    if rows:
+    if doubts:
+        rows = [
+            (_severity(finding, audited), titled(finding.check), _lines(finding))
+            for finding in doubts
+        ]
         output.print_table(("severity", "check", "what was found"), rows)
-    output.say(f"{len(done.findings) - len(doubts)} hold; see the report")
+    held = len(audited.findings) - len(doubts)
+    output.print_sentence(f"{held} findings are green; the report lists them")
 
 
-def _row(finding: Finding, *, advisory: bool) -> tuple[str, str, tuple[str, ...]]:
-    from scaling_fast.reporting.words import titled
-
-    said = (finding.sentence, f"To do: {finding.advice}") if finding.advice else (finding.sentence,)
-    return finding.severity + output.ADVISORY * advisory, titled(finding.check), said
+def _lines(finding: Finding) -> tuple[str, ...]:
+    """Return what was found and what to do about it, each on a line of its own."""
+    todo = (f"To do: {finding.advice}",) if finding.advice else ()
+    return (finding.sentence, *todo)
 
 
 def _per_cent(bar: Callable[[int, int], object] | None) -> Callable[[str, float], None] | None:
-    """Return what an audit calls with words and a share, for a bar that counts to a hundred."""
+    """Return what an audit calls with a stage and a share, for a bar that counts to a hundred."""
     if bar is None:
         return None
 
@@ -149,12 +185,10 @@ def _page(paper: str) -> Path:
 
 
 def _default_page(paper: str, *, force: bool) -> tuple[Path | None, bool]:
-    """Return ./audit-NAME.html and whether it may be replaced: only a report of ours may.
+    """Return ./audit-NAME.html and whether it may be replaced: only an earlier report may.
 
-    A directory that cannot be written to costs the page, not the audit.
+    In a directory that cannot be written to the audit goes on without a page.
     """
-    from scaling_fast.reporting.files import is_page
-
     page = _page(paper)
     replace = force or is_page(page)
     try:
@@ -162,7 +196,7 @@ def _default_page(paper: str, *, force: bool) -> tuple[Path | None, bool]:
     except DataError as error:
         if error.code == "exists":
             raise DataError(
-                f"`{page}` is there already and is no report of ours; --force replaces it, "
+                f"`{page}` exists already and is not a report of an audit; --force replaces it, "
                 "--html PATH writes elsewhere",
                 code="exists",
             ) from error

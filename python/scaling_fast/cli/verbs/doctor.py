@@ -1,4 +1,4 @@
-"""The verb `doctor`: what this installation is made of, and whether it fits."""
+"""The verb `doctor`: what this installation consists of, and whether it works."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ import platform
 import sys
 from functools import partial
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+import numpy as np
+import polars as pl
 
+from scaling_fast._core import __version__, vector_unit
 from scaling_fast.cli import output
 from scaling_fast.cli.exit_codes import Exit
+from scaling_fast.fitting.run import fit
+from scaling_fast.losses import Squared
+from scaling_fast.runtime.resources import checked_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +29,7 @@ TOLERANCE = 1e-6  # relative; the simulated rows carry no noise, so only roundin
 
 
 def package_version() -> str:
-    """Return the version of the installed package."""
+    """Return the version of the installed package, or that it is not installed."""
     try:
         return metadata.version("scaling-fast")
     except metadata.PackageNotFoundError:
@@ -38,7 +44,7 @@ Examples:
   scaling-fast doctor --json > doctor.json
 """,
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object to stdout.")
 @click.pass_context
 def doctor(context: click.Context, /, *, as_json: bool) -> None:
     """Show versions, threads, directories and settings, and fit simulated data as a test.
@@ -46,72 +52,53 @@ def doctor(context: click.Context, /, *, as_json: bool) -> None:
     Exits with 3 when a part is missing or the test fails.
     """
     rows = [
-        {"what": what, "value": value, "state": "ok" if well else "broken"}
-        for what, value, well in _examined()
+        {"what": what, "value": value, "state": "ok" if works else "broken"}
+        for what, value, works in _examined()
     ]
     broken = any(row["state"] == "broken" for row in rows)
     if as_json:
         output.emit_json({"ok": not broken, "checks": rows})
     else:
-        _print(rows)
+        output.emit_table(pl.DataFrame(rows))
         output.note("something is broken" if broken else "all is well")
-    context.exit(Exit.NO_USABLE_FIT if broken else Exit.FINE)
-
-
-def _print(rows: list[dict[str, str]]) -> None:
-    """Print the table; without polars there is no frame to print, only lines."""
-    try:
-        import polars as pl
-    except ImportError:
-        for row in rows:
-            click.echo("\t".join(output.clean(value) for value in row.values()))
-        return
-    output.emit_table(pl.DataFrame(rows))
+    context.exit(Exit.NO_USABLE_FIT if broken else Exit.SUCCESS)
 
 
 def _examined() -> Iterator[tuple[str, str, bool]]:
-    """Give (what, value, whether it is well), one at a time."""
+    """Yield (what, value, whether it works) for each part."""
     yield "scaling-fast", package_version(), True
     yield "python", f"{platform.python_version()} ({sys.executable})", True
     yield "machine", f"{platform.system()} {platform.machine()}", True
     for name in PACKAGES:
         yield _tried(name, partial(metadata.version, name))
-    yield _tried("compiled core", _core)
-    yield _tried("vector unit", _vector_unit)
+    yield _tried("compiled core", _core_version)
+    yield _tried("vector unit", vector_unit)
     yield _tried("threads", _threads)
     yield _tried("cache directory", _cache)
-    for name in sorted(one for one in os.environ if one.startswith("SCALING_FAST_")):
+    for name in sorted(name for name in os.environ if name.startswith("SCALING_FAST_")):
         yield name, os.environ[name], True
     yield _tried("self test", _self_test)
 
 
 def _tried(what: str, ask: Callable[[], str]) -> tuple[str, str, bool]:
-    """Return what the question answers, or how it failed."""
+    """Return what a question answers, or how it failed."""
     try:
         return what, ask(), True
     except Exception as error:
-        # Whatever is broken here is what the verb is asked to report.
+        # Whatever is broken is what the verb reports.
         return what, f"{type(error).__name__}: {error}", False
 
 
-def _core() -> str:
-    from scaling_fast._core import __version__
-
-    version = str(__version__)
-    if version != package_version():
-        raise RuntimeError(f"{version}, but the package is {package_version()}: install it again")
+def _core_version() -> str:
+    version, package = str(__version__), package_version()
+    if version != package:
+        raise RuntimeError(
+            f"the core has version {version}, the package {package}; install the package again"
+        )
     return version
 
 
-def _vector_unit() -> str:
-    from scaling_fast._core import vector_unit
-
-    return vector_unit()
-
-
 def _threads() -> str:
-    from scaling_fast.runtime.resources import checked_threads
-
     return f"{checked_threads(None)} of {os.cpu_count()} cores"
 
 
@@ -123,16 +110,13 @@ def _cache() -> str:
 
 
 def _self_test() -> str:
-    import numpy as np
-
-    import scaling_fast as sf
-
+    """Return how well a law is recovered from rows without noise."""
     n, d = (grid.ravel() for grid in np.meshgrid(np.geomspace(1e7, 1e10, 7), [1e9, 1e10, 1e11]))
     loss = TRUTH["E"] + TRUTH["A"] / n ** TRUTH["alpha"] + TRUTH["B"] / d ** TRUTH["beta"]
-    fit: Any = sf.fit({"N": n, "D": d, "loss": loss}, "chinchilla", loss=sf.Squared())
-    if not fit.converged:
-        raise RuntimeError(f"a fit of simulated data ended as {fit.status}")
-    worst = max(abs(fit.params[name] / value - 1) for name, value in TRUTH.items())
+    fitted = fit({"N": n, "D": d, "loss": loss}, "chinchilla", loss=Squared())
+    if not fitted.converged:
+        raise RuntimeError(f"a fit of simulated data ended as {fitted.status}")
+    worst = max(abs(fitted.params[name] / value - 1) for name, value in TRUTH.items())
     if not worst < TOLERANCE:
         raise RuntimeError(f"a fit of simulated data is {worst:.1e} off")
-    return f"a simulated law is found to {worst:.0e}, its certificate holds"
+    return f"a simulated law is recovered to {worst:.0e}, and its certificate holds"

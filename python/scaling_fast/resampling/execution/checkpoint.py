@@ -222,27 +222,20 @@ class Checkpoint:
 def _identity(job: Job) -> dict[str, str]:
     """Return what identifies a run: name -> text or sha256."""
     header, arrays = unpacked("task", job.to_bytes())
-    question, call = header["question"], header["call"]
+    question = header["question"]
     data = _sum_of(arrays, [name for name in arrays if name.startswith("question:")])
-    drawn = _sum_of(
-        arrays, [name for name in arrays if name.startswith("call:") and name != "call:params"]
-    )
-    if job.rows_per_replicate is not None:
-        drawn.update(np.ascontiguousarray(job.rows_per_replicate).tobytes())
-    start = arrays["call:params"].tobytes()
-    scheme = {
-        name: value for name, value in call.items() if name not in ("params", "seed", "starts")
-    }
+    table = {} if job.plan.table is None else {"table": job.plan.table}
+    drawn = _sum_of(table, list(table))
     return {
         "version of scaling_fast": str(header["version"]),
         "formula": f"{question['formula']} of {question['columns']}",
         "loss": f"{question['loss']} of {question['residual']} residuals {question['offset']}",
         "set of parameters' bounds": f"{question['params']}",
         "data": data.hexdigest(),
-        "fit to start from": hashlib.sha256(start).hexdigest(),
-        "scheme": f"{scheme} {drawn.hexdigest()}",
-        "seed": str(call["seed"]),
-        "number of starts": str(call["starts"]),
+        "fit to start from": hashlib.sha256(arrays["params"].tobytes()).hexdigest(),
+        "scheme": f"{header['plan']} {drawn.hexdigest()}",
+        "seed": str(job.seed),
+        "number of starts": str(job.starts),
     }
 
 

@@ -8,25 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from scaling_fast import errors
 from scaling_fast._core import __version__
 from scaling_fast.resampling.execution.messages import Foreign, packed, unpacked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
-    from scaling_fast._core import Question
+    from scaling_fast._core import Question, Resampling
     from scaling_fast.fitting.estimates import Estimates
     from scaling_fast.resampling.plan import Plan
 
-__all__ = ["ROW_PER_REPLICATE", "Answer", "Job"]
-
-ROW_PER_REPLICATE = frozenset({"indices", "weights"})
-"""Schemes whose table has one row per replicate: a task carries only its own rows."""
+__all__ = ["Answer", "Job", "refits"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,46 +89,33 @@ class Job:
         progress: Callable[[int, int], object] | None = None,
     ) -> Answer:
         """Return a range of replicates computed in this process."""
-        question = self.estimates.request.question
-        return replicates_of(question, self._call(), first, count, threads, progress)
-
-    def _call(self) -> dict[str, Any]:
-        """Return the arguments of `Question.resample` that every shard shares."""
-        return {
-            "params": self.estimates.params,
-            "kind": self.plan.kind,
-            "table": self.plan.table,
-            "seed": self.seed,
-            "starts": self.starts,
-        }
-
-    @property
-    def rows_per_replicate(self) -> NDArray[Any] | None:
-        """The table of a scheme that has one row per replicate, or None; a task carries only its own rows."""
-        table = self.plan.table
-        return (
-            table if self.plan.kind in ROW_PER_REPLICATE and isinstance(table, np.ndarray) else None
+        question, params = self.estimates.request.question, self.estimates.params
+        resampling = self.plan.resampling(
+            seed=self.seed, first=first, count=count, starts=self.starts
         )
+        return refits(question, params, resampling, first, count, threads, progress)
 
     def to_bytes(self) -> bytes:
         """Return the message that all shards share."""
         question, arrays = self.estimates.request.to_message()
-        call = self._call()
-        if self.rows_per_replicate is not None:
-            call["table"] = None
-        apart: dict[str, NDArray[Any]] = {}
-        header = {name: taken_apart(value, name, apart) for name, value in call.items()}
-        return packed(
-            "task",
-            {"version": __version__, "question": question, "call": header},
-            {f"question:{name}": values for name, values in arrays.items()}
-            | {f"call:{name}": values for name, values in apart.items()},
-        )
+        header = {
+            "version": __version__,
+            "question": question,
+            "plan": {"kind": self.plan.kind, "constants": list(self.plan.constants)},
+            "seed": self.seed,
+            "starts": self.starts,
+        }
+        shared = {f"question:{name}": values for name, values in arrays.items()}
+        shared["params"] = self.estimates.params
+        if self.plan.table is not None and not self.plan.lists_replicates:
+            shared["table"] = self.plan.table
+        return packed("task", header, shared)
 
     def part(self, first: int, count: int, threads: int) -> bytes:
-        """Return the message of one shard: its range, and the rows of the scheme that belong to it alone."""
-        rows = self.rows_per_replicate
-        own = {} if rows is None else {"table": rows[first : first + count]}
+        """Return the range of one shard, with what of the scheme belongs to it alone."""
+        own: dict[str, NDArray[Any]] = {}
+        if self.plan.table is not None and self.plan.lists_replicates:
+            own["table"] = self.plan.table[first : first + count]
         return packed("part", {"first": first, "count": count, "threads": threads}, own)
 
     def answer(self, raw: bytes, asked: str) -> Answer:
@@ -161,65 +144,25 @@ class Job:
         )
 
 
-def taken_apart(value: Any, name: str, apart: dict[str, NDArray[Any]]) -> Any:
-    """Return a value as JSON can hold it, with its arrays put into `apart` under names of their own."""
-    if isinstance(value, np.ndarray):
-        apart[name] = value
-        return {"array": name}
-    if isinstance(value, tuple):
-        return {
-            "tuple": [
-                taken_apart(part, f"{name}.{place}", apart) for place, part in enumerate(value)
-            ]
-        }
-    return value
-
-
-def rejoined(value: Any, apart: Mapping[str, NDArray[Any]]) -> Any:
-    """Return the value that `taken_apart` took apart."""
-    match value:
-        case {"array": name}:
-            return apart[name]
-        case {"tuple": parts}:
-            return tuple(rejoined(part, apart) for part in parts)
-    return value
-
-
-def with_prefix(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
-    """Return the arrays whose names begin with a prefix, without it."""
-    return {
-        name.removeprefix(prefix): values
-        for name, values in arrays.items()
-        if name.startswith(prefix)
-    }
-
-
-def replicates_of(
+def refits(
     question: Question,
-    call: Mapping[str, Any],
+    params: NDArray[np.float64],
+    resampling: Resampling,
     first: int,
     count: int,
     threads: int,
-    progress: Callable[[int, int], object] | None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> Answer:
-    """Return a range of replicates computed in this process; `call` holds the arguments that all shards share."""
-    status, objective, params, interrupted = question.resample(
-        call["params"],
-        call["kind"],
-        call["table"],
-        first=first,
-        count=count,
-        seed=call["seed"],
-        starts=call["starts"],
-        threads=threads,
-        progress=progress,
+    """Return the replicates `first` to `first + count` of a question, computed here."""
+    status, objective, columns, interrupted = question.resample(
+        params, resampling, threads=threads, progress=progress
     )
-    shape = (len(call["params"]), count)
+    shape = (len(params), count)
     return Answer(
         first,
         count,
         status.reshape(shape),
         objective.reshape(shape),
-        [column.reshape(shape) for column in params],
+        [column.reshape(shape) for column in columns],
         interrupted,
     )

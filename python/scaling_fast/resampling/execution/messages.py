@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Damaged", "Foreign", "packed", "seal", "unpacked"]
 
-FORMAT = 1
+FORMAT = 2
 """Number of this layout: kind, number, sha256 of the rest; length of the header, the header, the arrays."""
 
 KINDS = frozenset("biuf")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +9,9 @@ import numpy as np
 from scaling_fast._core import __version__
 from scaling_fast.errors import InternalError, ResourceError, ScalingError, quote
 from scaling_fast.fitting.request import Request
-from scaling_fast.resampling.execution.jobs import Answer, rejoined, replicates_of, with_prefix
+from scaling_fast.resampling.execution.jobs import Answer, refits
 from scaling_fast.resampling.execution.messages import Damaged, Foreign, packed, seal, unpacked
+from scaling_fast.resampling.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,15 +61,19 @@ def _computed(
     part: Mapping[str, Any],
     rows: Mapping[str, NDArray[Any]],
 ) -> Answer:
-    question = Request.from_message(task["question"], with_prefix(arrays, "question:"))
-    apart = with_prefix(arrays, "call:")
-    call = {name: rejoined(value, apart) for name, value in task["call"].items()}
-    first, count, threads = part["first"], part["count"], part["threads"]
-    if "table" not in rows:
-        return replicates_of(question, call, first, count, threads, None)
-    # Only the rows of this shard came along, so they are numbered from 0.
-    answer = replicates_of(question, call | dict(rows), 0, count, threads, None)
-    return replace(answer, first=first)
+    asked = {name.removeprefix("question:"): values for name, values in arrays.items()}
+    question = Request.from_message(task["question"], asked)
+    table = rows.get("table", arrays.get("table"))
+    plan = Plan(task["plan"]["kind"], table, tuple(task["plan"]["constants"]))
+    first, count = part["first"], part["count"]
+    resampling = plan.resampling(
+        seed=task["seed"],
+        # Where the rows of this shard alone came along, they are numbered from 0.
+        first=0 if plan.lists_replicates else first,
+        count=count,
+        starts=task["starts"],
+    )
+    return refits(question, arrays["params"], resampling, first, count, part["threads"])
 
 
 def _failed(error: ScalingError | InternalError, asked: str) -> bytes:

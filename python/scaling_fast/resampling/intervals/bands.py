@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast._core import Program, quantiles
+from scaling_fast._core import Program, Purpose, quantiles
 from scaling_fast.errors import ParameterError
 from scaling_fast.fitting.table import column_name
 from scaling_fast.losses.residual import LogExcess
+from scaling_fast.runtime.streams import philox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,7 +114,7 @@ def _noise(fit: Fit, count: int, seed: int) -> NDArray[np.float64]:
         weights = weights / total
     free = fit.free_parameters
     inflate = math.sqrt(total / (total - free)) if total > free else math.nan
-    rng = np.random.Generator(np.random.Philox(key=np.array([seed, 2], dtype=np.uint64)))
+    rng = np.random.Generator(philox(seed, Purpose.BANDS))
     return inflate * rng.choice(residuals, size=count, p=weights)
 
 

@@ -108,12 +108,9 @@ def standard_errors(
     own, errors, interrupted = standard_errors_of(
         estimates.request.question,
         estimates.params,
-        plan.kind,
-        plan.table,
+        plan.resampling(seed=seed, count=count),
         np.ascontiguousarray(draws.reshape(groups * count, width)),
         quantities,
-        first=0,
-        seed=seed,
         threads=checked_threads(threads),
     )
     if interrupted:

@@ -7,9 +7,10 @@
 
 mod table;
 
-use super::{FitRow, Question, Starts};
+use super::row::FitRow;
 use crate::loss::{Criterion, Loss};
-use crate::problem::Residual;
+use crate::question::{Question, Starts};
+use crate::residual::Residual;
 use crate::simd::{Aligned, LANES, Vector, VectorKernel, dispatch_vector, lanes, math};
 use crate::solve::Status;
 use crate::solve::starts::Range;
@@ -65,16 +66,16 @@ pub(super) struct Curves {
 
 /// One thread's buffers.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(super) struct Workspace {
     logs: Aligned,
     target: Aligned,
     present: Aligned,
     basis: [Aligned; TERMS],
-    /// The same for all points of a walk: row by row, term by term, a point a lane.
+    /// The same for all points of a walk: row by row, term by term, one point per lane.
     walk: Aligned,
 }
 
-impl Desk {
+impl Workspace {
     pub(super) fn new() -> Self {
         let zeros = || Aligned::zeros(MOST_ROWS);
         Self {
@@ -93,7 +94,7 @@ impl Curves {
         let plain = question.criterion == Criterion::Sum(Loss::Squared)
             && question.residual == Residual::Raw
             && *starts == Starts::Auto
-            && question.columns.weights.as_ref().is_none_or(|all| all.iter().all(|one| *one == 1.0))
+            && question.columns.weights.as_ref().is_none_or(|weights| weights.iter().all(|w| *w == 1.0))
             && question.columns.sigma.is_none()
             && question.columns.inputs.len() == 1;
         let free = question.params.iter().all(|spec| spec.fixed.is_none() && spec.start.is_none());
@@ -146,11 +147,11 @@ impl Curves {
     }
 
     /// The fit of one curve, unless it is for the general search.
-    pub(super) fn fit(&self, x: &[f64], y: &[f64], desk: &mut Desk) -> Option<FitRow> {
+    pub(super) fn fit(&self, x: &[f64], y: &[f64], workspace: &mut Workspace) -> Option<FitRow> {
         if x.len() > MOST_ROWS || x.len() < self.count + 1 {
             return None;
         }
-        dispatch_vector(Fit { curves: self, x, y, desk })
+        dispatch_vector(Fit { curves: self, x, y, workspace })
     }
 }
 
@@ -158,7 +159,7 @@ struct Fit<'a> {
     curves: &'a Curves,
     x: &'a [f64],
     y: &'a [f64],
-    desk: &'a mut Desk,
+    workspace: &'a mut Workspace,
 }
 
 impl VectorKernel for Fit<'_> {
@@ -177,17 +178,20 @@ impl VectorKernel for Fit<'_> {
 impl Fit<'_> {
     #[inline(always)]
     fn run_of<V: Vector, const K: usize>(self) -> Option<FitRow> {
-        let Self { curves, x, y, desk } = self;
-        let unit = place(x, y, desk)?;
-        let (low, high) = lanes::ends(&desk.logs[..x.len()]);
+        let Self { curves, x, y, workspace } = self;
+        let unit = place(x, y, workspace)?;
+        let (low, high) = lanes::ends(&workspace.logs[..x.len()]);
+        // An exponent matters by what it does over the width of the data: the walk is scaled by that.
         let width = (high - low).max(1e-3);
         let reach = FAR / low.abs().max(high.abs()).max(f64::MIN_POSITIVE);
         let rows = x.len();
         let n = rows.next_multiple_of(LANES);
-        let mut table = Table::<V, K> { curves, rows, n, desk, reach, evaluations: 0, held: std::marker::PhantomData };
+        let mut table =
+            Table::<V, K> { curves, rows, n, workspace, reach, evaluations: 0, held: std::marker::PhantomData };
         table.constants();
         let points = curves.points.map(|c| c / width);
         let walk = table.walk(&points)?;
+        // A level stretch counts once, at its right end.
         let is_valley = |k: usize| (k == 0 || walk[k] <= walk[k - 1]) && (k + 1 == POINTS || walk[k] < walk[k + 1]);
         let valleys = (0..POINTS).filter(|&k| is_valley(k)).count();
         if valleys > MOST_VALLEYS {
@@ -229,7 +233,7 @@ impl Fit<'_> {
 
 /// Logarithms of x in a unit near its geometric mean, which is returned, and targets; padded with rows that do not count.
 #[inline(always)]
-fn place(x: &[f64], y: &[f64], desk: &mut Desk) -> Option<f64> {
+fn place(x: &[f64], y: &[f64], workspace: &mut Workspace) -> Option<f64> {
     let n = x.len();
     let padded = n.next_multiple_of(LANES);
     let exponent = |v: f64| (v.to_bits() >> 52) as i64 - 1023;
@@ -238,10 +242,11 @@ fn place(x: &[f64], y: &[f64], desk: &mut Desk) -> Option<f64> {
     if !usual || most > USUAL.1 || most < USUAL.0 || least.is_nan() {
         return None;
     }
+    // A unit near the middle keeps the linear parameters apart from the exponent; a power of two costs no digit.
     let total: i64 = x.iter().map(|v| exponent(*v)).sum();
     let unit = math::power_of_two(total.div_euclid(n as i64));
     let inverse = 1.0 / unit;
-    let Desk { logs, target, present, .. } = desk;
+    let Workspace { logs, target, present, .. } = workspace;
     for (to, v) in logs.iter_mut().zip(x) {
         *to = math::ln(v * inverse);
     }

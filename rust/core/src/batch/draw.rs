@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::Question;
 use crate::problem::Fitter;
+use crate::question::Question;
 use crate::resample::noise::{Noise, Signs};
 use crate::resample::residuals::{Leverage, Pool, left_out, leverages};
 use crate::resample::rows::{self, Clusters, Members};
@@ -27,7 +27,7 @@ pub enum Scheme {
     Indices {
         /// Row numbers, concatenated.
         table: Vec<u32>,
-        /// Rows a replicate.
+        /// Rows per replicate.
         width: usize,
     },
     /// Replicate i weighs the rows with `table[i * rows..(i + 1) * rows]`.
@@ -94,7 +94,7 @@ pub(super) struct Drawn {
     counted: bool,
     /// Targets of the replicate; empty where they are the observed ones.
     target: Vec<f64>,
-    /// A sign a cluster.
+    /// One sign per cluster.
     signs: Vec<f64>,
 }
 

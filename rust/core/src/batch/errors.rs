@@ -1,13 +1,16 @@
 //! Standard errors of quantities within each replicate, for intervals whose quantiles are those of a pivot.
 
+use super::control::Control;
 use super::draw::{Design, Drawn, Scheme};
+use super::draws::allocate;
 use super::replicates::Resampling;
-use super::{Control, FitRow, Question, allocate};
+use super::row::FitRow;
 use crate::error::Error;
 use crate::expr::{BLOCK, Program, Workspace};
 use crate::loss::{Criterion, Loss};
 use crate::pool::Threads;
 use crate::problem::{Fitter, Problem};
+use crate::question::Question;
 use crate::solve::linalg::{cholesky, cholesky_solve};
 use crate::solve::{Objective, Rows};
 
@@ -29,7 +32,7 @@ pub struct Errors {
     pub draws: Vec<f64>,
 }
 
-/// Rows a parameter in the curved part of a loss, below which its curvature is chance.
+/// Rows per parameter in the curved part of a loss, below which its curvature is chance.
 const CURVED_ROWS: usize = 2;
 
 /// Replicates handed to a thread at a time.
@@ -39,7 +42,7 @@ const CHUNK: usize = 64;
 /// `draws` (groups x replicates x parameters); NaN where there is none.
 ///
 /// It is the delta method with the covariance that suits the scheme: s^2 (J'WJ)^-1 under least squares where targets are made
-/// with noise of equal size, and A^-1 B A^-1 elsewhere, with the scores of a cluster summed first where clusters are drawn. Fewer than two curved rows a parameter have no error.
+/// with noise of equal size, and A^-1 B A^-1 elsewhere, with the scores of a cluster summed first where clusters are drawn. Fewer than two curved rows per parameter have no error.
 /// Corrections are n/(n - p) and G/(G - 1).
 ///
 /// # Errors

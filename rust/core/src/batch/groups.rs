@@ -1,20 +1,23 @@
-//! One fit a group, global unless the caller gave its start.
+//! One fit per group, global unless the caller gave its start.
 
-use super::curves::{Curves, Desk};
-use super::identify::{flat, identify};
-use super::{Control, FitRow, Question, Starts, order};
+use super::canonical;
+use super::control::Control;
+use super::curves::{Curves, Workspace};
+use super::identifiability::{identify, level_coordinates};
+use super::row::FitRow;
 use crate::error::Error;
 use crate::expr::PowerSum;
 use crate::loss::{Criterion, Loss};
 use crate::pool::Threads;
-use crate::problem::{Fitter, Problem, Residual};
+use crate::problem::{Fitter, Problem};
+use crate::question::{Question, Starts};
+use crate::residual::Residual;
 use crate::solve::certificate::AGREEMENT_TOLERANCE;
-use crate::solve::newton::{Options, Outcome, Scratch};
 use crate::solve::objective::Objective;
 use crate::solve::separable::Separable;
 use crate::solve::starts::{Effort, Found, descend, refine, search};
 use crate::solve::trust::{self, Linear};
-use crate::solve::{Status, given, polish, valley};
+use crate::solve::{Options, Outcome, Scratch, Status, given, polish, valley};
 
 /// Damping of a second attempt: the first step is then a short one downhill.
 const CAREFUL: f64 = 10.0;
@@ -47,14 +50,14 @@ pub fn fit_groups(
 ) -> Result<Vec<FitRow>, Error> {
     let groups = question.columns.groups();
     let curves = Curves::of(question, starts);
-    let fit = |desk: &mut Option<Desk>, g: usize| {
+    let fit = |workspace: &mut Option<Workspace>, g: usize| {
         let row = if control.is_cancelled() {
             FitRow::empty(question.params.len(), question.group(g).target.len(), Status::Unfinished)
         } else {
             let quick = curves.as_ref().and_then(|curves| {
                 let rows = question.columns.offsets[g]..question.columns.offsets[g + 1];
                 let (x, y) = (&question.columns.inputs[0][rows.clone()], &question.columns.target[rows]);
-                curves.fit(x, y, desk.get_or_insert_with(Desk::new))
+                curves.fit(x, y, workspace.get_or_insert_with(Workspace::new))
             });
             quick.unwrap_or_else(|| fit_group(question, g, starts, control))
         };
@@ -85,7 +88,7 @@ fn fit_group(question: &Question, g: usize, starts: &Starts, control: &Control) 
     let mut row = report(&problem, &mut fitter, &found, &x, options.rounding);
     // One given start is a local fit from exactly there: it keeps the places the caller chose.
     if !matches!(starts, Starts::Points(points) if points.len() == 1) {
-        order::canonical(&question.program, &question.params, &mut row);
+        canonical::reorder(&question.program, &question.params, &mut row);
     }
     row
 }
@@ -215,12 +218,12 @@ fn report(problem: &Problem<'_>, fitter: &mut Fitter<'_>, found: &Found, x: &[f6
     let (condition, null) = identify(fitter, x, rounding);
     row.condition = condition;
     let settled = fitter.width() > 0.0 && found.outcome.status == Status::Converged;
-    let level = if settled { flat(fitter, x) } else { vec![false; x.len()] };
+    let level = if settled { level_coordinates(fitter, x) } else { vec![false; x.len()] };
     for (a, &j) in space.free.iter().enumerate() {
         row.unidentified[j] = null[a];
         row.level[j] = level[a];
     }
-    // On a bound a parameter is determined by the bound, so its flat direction is no defect of the design.
+    // On a bound a parameter is determined by the bound, so its level direction is not a defect of the design.
     if (0..row.params.len()).any(|j| (row.unidentified[j] || row.level[j]) && !row.at_bound[j]) {
         row.status = Status::NotIdentified;
     }

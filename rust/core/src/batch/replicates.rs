@@ -1,43 +1,36 @@
 //! Refits of weighted rows: a replicate is a pure function of (question, scheme, seed, group, replicate).
 
+use std::sync::Arc;
+
+use super::control::Control;
 use super::draw::{Design, Drawn, Scheme};
-use super::identify::identify;
-use super::{Control, FitRow, Question, allocate};
+use super::draws::{Draws, allocate};
+use super::identifiability::identify;
+use super::row::FitRow;
 use crate::error::Error;
 use crate::pool::Threads;
-use crate::problem::{Fitter, Flat, Near, Problem};
+use crate::problem::{Expansion, Fitter, Linearised, Problem};
+use crate::question::Question;
 use crate::solve::certificate::DECREASE_TOLERANCE;
 use crate::solve::linalg::cholesky;
-use crate::solve::newton::{Options, Scratch, minimise};
 use crate::solve::separable::Separable;
 use crate::solve::starts::{Effort, descend, search};
 use crate::solve::trust::{self, Linear};
-use crate::solve::{Objective, Rows, Status};
+use crate::solve::{Objective, Options, Rows, Scratch, Status, minimise};
 
 /// A resampling of fits already made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resampling {
-    /// How weights come about.
-    pub scheme: Scheme,
+    /// How weights come about; shared, because its table may be large.
+    pub scheme: Arc<Scheme>,
     /// First replicate.
     pub first: usize,
-    /// Number of replicates a group.
+    /// Number of replicates per group.
     pub count: usize,
     /// Seed of the random numbers.
     pub seed: u64,
     /// Starts searched in every replicate beside the warm one; 0 trusts the warm one.
     pub starts: usize,
-}
-
-/// Estimates of every replicate, group by group.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Draws {
-    /// Status of each replicate.
-    pub status: Vec<Status>,
-    /// Objective of each replicate, NaN where there is none.
-    pub objective: Vec<f64>,
-    /// One column of natural parameters a parameter.
-    pub params: Vec<Vec<f64>>,
 }
 
 /// Replicates handed to a thread at a time: long enough to hide the hand-over, short enough to stop within a second.
@@ -49,7 +42,7 @@ const WARM_EVALUATIONS: usize = 60;
 /// Evaluations along a trust region of a replicate that nothing else solved.
 const MOST_GUIDED: usize = 1_000;
 
-/// Damping of the first warm step that was not foreseen, in the metric of the fit.
+/// Damping of the first warm step that was not predicted, in the metric of the fit.
 const WARM_DAMPING: f64 = 0.05;
 
 /// Refit every group `count` times around the fits of `base`.
@@ -99,28 +92,7 @@ pub fn resample(
             });
         }
     }
-    columns(&table, width, groups * resampling.count, p)
-}
-
-/// Split the row-major table of the threads into columns.
-pub(super) fn columns(table: &[f64], width: usize, n: usize, p: usize) -> Result<Draws, Error> {
-    let mut draws = Draws {
-        status: Vec::with_capacity(n),
-        objective: allocate("the draws", n, f64::NAN)?,
-        params: Vec::with_capacity(p),
-    };
-    draws.status.extend(table.chunks_exact(width).map(|row| Status::ALL[row[0] as usize]));
-    for (row, objective) in table.chunks_exact(width).zip(&mut draws.objective) {
-        *objective = row[1];
-    }
-    for j in 0..p {
-        let mut column = allocate("the draws", n, f64::NAN)?;
-        for (row, value) in table.chunks_exact(width).zip(&mut column) {
-            *value = row[2 + j];
-        }
-        draws.params.push(column);
-    }
-    Ok(draws)
+    Draws::of_table(&table, width, groups * resampling.count, p)
 }
 
 /// What all replicates of one group share: the problem, its optimum and the metric around it.
@@ -131,9 +103,9 @@ pub(super) struct Refits<'a> {
     metric: Vec<f64>,
     rounding: f64,
     /// The law near the optimum, where its shape allows that.
-    near: Option<Near>,
+    expansion: Option<Expansion>,
     /// The same taken as linear, where the loss allows that.
-    flat: Option<Flat>,
+    linearised: Option<Linearised>,
 }
 
 impl<'a> Refits<'a> {
@@ -154,9 +126,9 @@ impl<'a> Refits<'a> {
         problem.space.coordinates(&base.params, &mut warm);
         let design = Design::new(question, g, scheme);
         let mut refits =
-            Self { design, problem, warm, metric: vec![0.0; q * q], rounding: 0.0, near: None, flat: None };
+            Self { design, problem, warm, metric: vec![0.0; q * q], rounding: 0.0, expansion: None, linearised: None };
         let mut metric = vec![0.0; q * q];
-        let (targets, flat);
+        let (targets, linearised);
         {
             let mut fitter = Fitter::new(&refits.problem);
             refits.rounding = refits.problem.rounding(&fitter);
@@ -165,13 +137,13 @@ impl<'a> Refits<'a> {
                 return None;
             }
             fill_metric(&rows, q, &mut metric);
-            flat = Flat::new(&refits.problem, &rows, &refits.warm);
+            linearised = Linearised::new(&refits.problem, &rows, &refits.warm);
             targets = refits.design.around(&fitter, &refits.problem.space.moving(&refits.warm), &rows);
         }
         refits.metric = metric;
         refits.design.targets = targets;
-        refits.flat = flat;
-        refits.near = Near::new(&refits.problem, &question.group(g).inputs, &refits.warm);
+        refits.linearised = linearised;
+        refits.expansion = Expansion::new(&refits.problem, &question.group(g).inputs, &refits.warm);
         Some(refits)
     }
 }
@@ -207,11 +179,11 @@ impl<'a> Worker<'a> {
     pub(super) fn new(refits: &'a Refits<'a>, control: &Control) -> Self {
         let q = refits.problem.space.dimension();
         let mut fitter = Fitter::new(&refits.problem);
-        if let Some(near) = &refits.near {
-            fitter.stay_near(near);
+        if let Some(expansion) = &refits.expansion {
+            fitter.expand_around(expansion);
         }
-        if let Some(flat) = &refits.flat {
-            fitter.foresee_by(flat);
+        if let Some(linearised) = &refits.linearised {
+            fitter.predict_by(linearised);
         }
         Self {
             refits,
@@ -238,7 +210,7 @@ impl<'a> Worker<'a> {
         }
         let (value, mut status) = self.minimise(resampling.starts);
         if self.scratch.is_stopped() {
-            // Cut short in the middle: whatever stands in `x` is no replicate.
+            // Cut short in the middle: whatever stands in `x` is not a replicate.
             row[0] = f64::from(Status::Unfinished as u8);
             return;
         }
@@ -281,7 +253,7 @@ impl<'a> Worker<'a> {
             self.x = warm;
         }
         if status != Status::Converged && self.fitter.width() > 0.0 {
-            // A ridge that Newton walks too slowly. Replicates that fail are not spread at random: without them tails are short.
+            // A ridge that Newton walks too slowly. Replicates that fail are not spread at random: without them tails are too thin.
             let mut point = self.x.clone();
             trust::follow(&mut self.fitter, &mut point, Linear::Stepped, MOST_GUIDED, &mut self.scratch);
             let outcome = minimise(&mut self.fitter, &mut point, None, options, &mut self.scratch);
@@ -305,10 +277,10 @@ impl<'a> Worker<'a> {
         self.x.copy_from_slice(&refits.warm);
         if self.fitter.width() > 0.0 {
             self.fitter.with_metric = false;
-            self.fitter.foresee(&mut self.x, &refits.metric);
+            self.fitter.predict_start(&mut self.x, &refits.metric);
             let bold = Options {
-                // Where the start was foreseen it is near; elsewhere caution saves an evaluation in ten.
-                damping: if refits.flat.is_some() { 0.0 } else { WARM_DAMPING },
+                // Where the start was predicted it is near; elsewhere caution saves an evaluation in ten.
+                damping: if refits.linearised.is_some() { 0.0 } else { WARM_DAMPING },
                 second_order: false,
                 max_evaluations: WARM_EVALUATIONS,
                 finish: DECREASE_TOLERANCE,

@@ -2,7 +2,6 @@
 
 /// What is wrong with a formula.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[non_exhaustive]
 pub enum FormulaProblem {
     /// Nothing but white space.
     #[error("the formula is empty")]
@@ -64,7 +63,7 @@ pub enum FormulaProblem {
     /// `,` outside the arguments of a function.
     #[error("a comma may only separate the arguments of a function")]
     StrayComma,
-    /// A word of Python's that is no operator here.
+    /// A word of Python's that is not an operator here.
     #[error(
         "`{name}` is a Python keyword and cannot be a name; a formula has only arithmetic, functions and `where(condition, a, b)`"
     )]
@@ -72,7 +71,7 @@ pub enum FormulaProblem {
         /// The word.
         name: String,
     },
-    /// A call of something that is no function.
+    /// A call of something that is not a function.
     #[error("unknown function `{name}`{}", nearest_clause(*.nearest))]
     UnknownFunction {
         /// The name called.

@@ -3,14 +3,25 @@
 //! `scale` and `shift` walk down from the root with the change wanted of each value and fail where it cannot be had; what
 //! they assign is therefore right. `scale_of` and `shift_of` only guess which change a part has by itself.
 
+mod parts;
+
 use super::graph::{Graph, Id, Op, Stratum};
-use super::units::ShiftKind;
 use crate::tape::{Binary, Unary};
+use parts::Whole;
 
 /// Nesting beyond which a unit is taken not to be absorbable; bounds the recursion.
 const MAX_DEPTH: usize = 100;
 /// Nodes visited before giving up.
 const MAX_VISITS: usize = 50_000;
+
+/// How one parameter changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShiftKind {
+    /// natural = new * k**exponent
+    Multiplicative,
+    /// natural = new + exponent * ln k
+    Additive,
+}
 
 /// For each parameter that must do something, how it changes and by which exponent, a node of the graph returned.
 pub(super) type Assigned = Vec<Option<(ShiftKind, Id)>>;
@@ -149,12 +160,14 @@ impl Search {
             }
             Op::Param(p) => self.assign(p, ShiftKind::Multiplicative, wanted),
             Op::Two(Binary::Add | Binary::Sub, ..) => {
-                for (term, _) in self.terms(id)? {
+                for (term, _) in self.parts(id, Whole::Sum)? {
                     self.scale(term, wanted)?;
                 }
                 Some(())
             }
-            Op::One(Unary::Neg, _) | Op::Two(Binary::Mul | Binary::Div, ..) => self.scale_product(id, wanted),
+            Op::One(Unary::Neg, _) | Op::Two(Binary::Mul | Binary::Div, ..) => {
+                self.change_parts(id, Whole::Product, wanted)
+            }
             Op::One(Unary::Abs, a) => self.scale(a, wanted),
             Op::One(Unary::Sqrt, a) => {
                 let twice = self.graph.add(wanted, wanted);
@@ -209,56 +222,6 @@ impl Search {
         self.scale(b, by)
     }
 
-    /// Factors with known change keep it; the first free one, a bare parameter if there is one, takes the remainder.
-    fn scale_product(&mut self, id: Id, wanted: Id) -> Option<()> {
-        let factors = self.factors(id)?;
-        let mut rest = wanted;
-        let mut free: Option<(Id, bool)> = None;
-        let mut known = Vec::with_capacity(factors.len());
-        for &(factor, inverse) in &factors {
-            let change = self.scale_of(factor)?;
-            known.push(change);
-            match change {
-                Some(e) if inverse => rest = self.graph.add(rest, e),
-                Some(e) => rest = self.graph.sub(rest, e),
-                None => {
-                    let bare = |g: &Graph, f| matches!(g.op(f), Op::Param(_));
-                    if free.is_none_or(|(f, _)| !bare(&self.graph, f) && bare(&self.graph, factor)) {
-                        free = Some((factor, inverse));
-                    }
-                }
-            }
-        }
-        if free.is_none() && !self.equal(rest, self.zero) {
-            return None;
-        }
-        let rest = self.share(rest, free, &factors)?;
-        for (&(factor, _), change) in factors.iter().zip(known) {
-            match change {
-                Some(e) => self.scale(factor, e)?,
-                None if free.is_some_and(|(f, _)| f == factor) => {}
-                None => self.scale(factor, self.zero)?,
-            }
-        }
-        match free {
-            Some((factor, _)) => self.scale(factor, rest),
-            None => Some(()),
-        }
-    }
-
-    /// What each occurrence of the free part takes of `rest`: A*A*x halves it, x/A turns it round.
-    fn share(&mut self, rest: Id, free: Option<(Id, bool)>, parts: &[(Id, bool)]) -> Option<Id> {
-        let Some((free, _)) = free else { return Some(rest) };
-        let signs =
-            parts.iter().filter(|(part, _)| *part == free).map(|&(_, inverse)| if inverse { -1.0 } else { 1.0 });
-        let count: f64 = signs.sum();
-        if count == 0.0 {
-            return None;
-        }
-        let count = self.graph.constant(count);
-        Some(self.graph.div(rest, count))
-    }
-
     /// How the value changes by itself: Some(Some(e)) by k**e, Some(None) as its free parameters decide.
     fn scale_of(&mut self, id: Id) -> Option<Known> {
         self.enter()?;
@@ -277,7 +240,7 @@ impl Search {
             Op::Column(c) if Some(c) == self.column => Some(Some(self.one)),
             Op::Param(p) => Some(self.assigned[p as usize].map(|(_, e)| e)),
             Op::Two(Binary::Add | Binary::Sub, ..) => {
-                for (term, _) in self.terms(id)? {
+                for (term, _) in self.parts(id, Whole::Sum)? {
                     if let Some(e) = self.scale_of(term)? {
                         return Some(Some(e));
                     }
@@ -288,17 +251,7 @@ impl Search {
                 Some(e) => Some(Some(e)),
                 None => self.scale_of(b),
             },
-            Op::One(Unary::Neg, _) | Op::Two(Binary::Mul | Binary::Div, ..) => {
-                let mut sum = self.zero;
-                for (factor, inverse) in self.factors(id)? {
-                    match self.scale_of(factor)? {
-                        None => return Some(None),
-                        Some(e) if inverse => sum = self.graph.sub(sum, e),
-                        Some(e) => sum = self.graph.add(sum, e),
-                    }
-                }
-                Some(Some(sum))
-            }
+            Op::One(Unary::Neg, _) | Op::Two(Binary::Mul | Binary::Div, ..) => self.change_of_parts(id, Whole::Product),
             Op::One(Unary::Abs, a) => self.scale_of(a),
             Op::One(Unary::Sqrt, a) => {
                 let half = self.graph.constant(0.5);
@@ -333,7 +286,7 @@ impl Search {
                 let minus = self.graph.neg(wanted);
                 self.shift(a, minus)
             }
-            Op::Two(Binary::Add | Binary::Sub, ..) => self.shift_sum(id, wanted),
+            Op::Two(Binary::Add | Binary::Sub, ..) => self.change_parts(id, Whole::Sum, wanted),
             Op::Two(Binary::LogAddExp, a, b) => {
                 self.shift(a, wanted)?;
                 self.shift(b, wanted)
@@ -345,43 +298,6 @@ impl Search {
                 self.shift(inner, wanted)
             }
             _ => None,
-        }
-    }
-
-    /// Terms with known change keep it; the first free one, a bare parameter if there is one, takes the remainder.
-    fn shift_sum(&mut self, id: Id, wanted: Id) -> Option<()> {
-        let terms = self.terms(id)?;
-        let mut rest = wanted;
-        let mut free: Option<(Id, bool)> = None;
-        let mut known = Vec::with_capacity(terms.len());
-        for &(term, minus) in &terms {
-            let change = self.shift_of(term)?;
-            known.push(change);
-            match change {
-                Some(e) if minus => rest = self.graph.add(rest, e),
-                Some(e) => rest = self.graph.sub(rest, e),
-                None => {
-                    let bare = |g: &Graph, t| matches!(g.op(t), Op::Param(_));
-                    if free.is_none_or(|(t, _)| !bare(&self.graph, t) && bare(&self.graph, term)) {
-                        free = Some((term, minus));
-                    }
-                }
-            }
-        }
-        if free.is_none() && !self.equal(rest, self.zero) {
-            return None;
-        }
-        let rest = self.share(rest, free, &terms)?;
-        for (&(term, _), change) in terms.iter().zip(known) {
-            match change {
-                Some(e) => self.shift(term, e)?,
-                None if free.is_some_and(|(t, _)| t == term) => {}
-                None => self.shift(term, self.zero)?,
-            }
-        }
-        match free {
-            Some((term, _)) => self.shift(term, rest),
-            None => Some(()),
         }
     }
 
@@ -398,17 +314,7 @@ impl Search {
             Op::Param(p) => Some(self.assigned[p as usize].map(|(_, e)| e)),
             Op::One(Unary::Ln, a) => self.scale_of(a),
             Op::One(Unary::Neg, a) => Some(self.shift_of(a)?.map(|e| self.graph.neg(e))),
-            Op::Two(Binary::Add | Binary::Sub, ..) => {
-                let mut sum = self.zero;
-                for (term, minus) in self.terms(id)? {
-                    match self.shift_of(term)? {
-                        None => return Some(None),
-                        Some(e) if minus => sum = self.graph.sub(sum, e),
-                        Some(e) => sum = self.graph.add(sum, e),
-                    }
-                }
-                Some(Some(sum))
-            }
+            Op::Two(Binary::Add | Binary::Sub, ..) => self.change_of_parts(id, Whole::Sum),
             Op::Two(Binary::LogAddExp, a, b) => match self.shift_of(a)? {
                 Some(e) => Some(Some(e)),
                 None => self.shift_of(b),
@@ -435,42 +341,6 @@ impl Search {
             Op::Two(Binary::Div, a, b) if self.params_only(b) => Some((b, true, a)),
             _ => None,
         }
-    }
-
-    /// Summands and whether they are subtracted.
-    fn terms(&mut self, id: Id) -> Option<Vec<(Id, bool)>> {
-        let mut found = Vec::new();
-        let mut stack = vec![(id, false)];
-        while let Some((id, minus)) = stack.pop() {
-            self.visits = self.visits.checked_sub(1)?;
-            match self.graph.op(id) {
-                Op::Two(Binary::Add, a, b) => stack.extend([(b, minus), (a, minus)]),
-                Op::Two(Binary::Sub, a, b) => stack.extend([(b, !minus), (a, minus)]),
-                Op::One(Unary::Neg, a) => stack.push((a, !minus)),
-                _ => found.push((id, minus)),
-            }
-        }
-        Some(found)
-    }
-
-    /// Factors and whether they divide; signs are dropped.
-    fn factors(&mut self, id: Id) -> Option<Vec<(Id, bool)>> {
-        let mut found = Vec::new();
-        let mut stack = vec![(id, false)];
-        while let Some((id, inverse)) = stack.pop() {
-            self.visits = self.visits.checked_sub(1)?;
-            match self.graph.op(id) {
-                Op::Two(Binary::Mul, a, b) if !self.is_log(id) => {
-                    stack.extend([(b, inverse), (a, inverse)]);
-                }
-                Op::Two(Binary::Div, a, b) if !self.is_log(id) => {
-                    stack.extend([(b, !inverse), (a, inverse)]);
-                }
-                Op::One(Unary::Neg, a) => stack.push((a, inverse)),
-                _ => found.push((id, inverse)),
-            }
-        }
-        Some(found)
     }
 }
 

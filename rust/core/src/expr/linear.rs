@@ -4,7 +4,7 @@ use super::graph::{Graph, Id, Op};
 use crate::tape::{Binary, Unary};
 
 /// A maximal such set, greedy in order of appearance. The greedy set is found by halving, so that a sum of thousands of
-/// terms costs a few passes rather than one a parameter.
+/// terms costs a few passes rather than one per parameter.
 pub(super) fn linear(graph: &Graph, root: Id, params: usize) -> Vec<usize> {
     let live = graph.reachable(&[root]);
     let order: Vec<usize> = (0..=root as usize).filter(|&id| live[id]).collect();

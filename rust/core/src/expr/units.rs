@@ -2,7 +2,7 @@
 
 use super::assemble::assemble_scalar;
 use super::differentiate::gradient;
-use super::dimension::absorb;
+use super::dimension::{ShiftKind, absorb};
 use super::graph::{Graph, Id, Op};
 use crate::tape::ScalarTape;
 
@@ -11,15 +11,6 @@ use crate::tape::ScalarTape;
 pub struct UnitChange {
     /// Parameters that change; the others stay.
     pub shifts: Vec<Shift>,
-}
-
-/// How one parameter changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ShiftKind {
-    /// natural = new * k**exponent
-    Multiplicative,
-    /// natural = new + exponent * ln k
-    Additive,
 }
 
 /// The change of one parameter.

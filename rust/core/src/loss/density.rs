@@ -124,7 +124,7 @@ impl Density {
     /// The scale at which the likelihood of weighted residuals is largest: the root of sum w psi(u) u = sum w, u = r/s.
     ///
     /// 0 where it grows without end as the scale goes to 0: every residual is 0, or so many that Student's tails do not
-    /// object. NaN when a residual is no number.
+    /// object. NaN when a residual is not a number.
     pub fn scale(self, residual: &[f64], weight: &[f64]) -> f64 {
         let largest = residual.iter().fold(0.0_f64, |m, r| if r.is_nan() { f64::NAN } else { m.max(r.abs()) });
         if largest == 0.0 || !largest.is_finite() {
@@ -175,6 +175,7 @@ fn huber_scale<I: Iterator<Item = (f64, f64)>>(delta: f64, total: f64, sizes: im
                 outside += w * a;
             }
         }
+        // With the zones held, sum w psi(u) u = sum w is a quadratic in the scale: s^2 = delta s outside + inside.
         let half = 0.5 * delta * outside / total;
         let next = half + half.mul_add(half, inside / total).sqrt();
         if next >= scale * (1.0 - SETTLED) {
@@ -200,22 +201,24 @@ fn student_scale<I: Iterator<Item = (f64, f64)>>(nu: f64, total: f64, square: f6
         let scale = math::exp(at);
         let (mut sum, mut slope) = (0.0, 0.0);
         for (a, w) in sizes() {
+            // v = psi(u) u / (nu + 1) in a form in which a residual of 0 gives 0 and none overflows.
             let q = scale / a;
             let v = 1.0 / (nu * q).mul_add(q, 1.0);
             sum += w * v;
             slope += w * v * (1.0 - v);
         }
-        let excess = (nu + 1.0) * sum - total;
-        if excess > 0.0 {
+        let surplus = (nu + 1.0) * sum - total;
+        if surplus > 0.0 {
             low = low.max(at);
         } else {
             high = high.min(at);
         }
-        let step = excess / (2.0 * (nu + 1.0) * slope);
+        let step = surplus / (2.0 * (nu + 1.0) * slope);
         if step.abs() <= SETTLED {
             return math::exp(at + step);
         }
         let next = at + step;
+        // A step out of the bracket is replaced by its middle; where nothing bounds the scale below, by a factor e^2.
         at = match (next > low && next < high, low.is_finite()) {
             (true, _) => next,
             (false, true) => 0.5 * (low + high),

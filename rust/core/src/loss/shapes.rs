@@ -215,8 +215,8 @@ impl Shape for LogCosh {
         // ln cosh u = -1/2 ln(1 - tanh^2 u) near zero, |u| - ln 2 + ln(1 + e^-2|u|) elsewhere: one logarithm serves both.
         let near = size < 1.0;
         let logarithm = math::ln_1p(if near { -tanh * tanh } else { decay + 1.0 });
-        let offset = if near { 0.0 } else { size - LN_2 };
-        let value = logarithm.mul_add(if near { -0.5 } else { 1.0 }, offset);
+        let straight = if near { 0.0 } else { size - LN_2 };
+        let value = logarithm.mul_add(if near { -0.5 } else { 1.0 }, straight);
         Point {
             rho: scale * (scale * value),
             psi: scale * tanh.copysign(r),

@@ -1,10 +1,9 @@
 //! From law values to sums: residual, chain rule, loss and normal matrix of one block of rows.
 
-use super::Residual;
-use super::excess::Excess;
 use crate::expr::BLOCK;
 use crate::loss::Loss;
-use crate::simd::{Aligned, Kernel, LANES, Vector, VectorKernel, dispatch, dispatch_vector, lanes, math};
+use crate::residual::{Excess, Residual};
+use crate::simd::{Aligned, Kernel, LANES, Vector, VectorKernel, dispatch, dispatch_vector, lanes};
 use crate::solve::objective::Model;
 use crate::space::Space;
 
@@ -53,17 +52,17 @@ pub struct Prepare<'a> {
 impl Block {
     /// Buffers for `p` parameters of which `q` are free.
     pub fn new(p: usize, q: usize) -> Self {
-        let one = Aligned::zeros(BLOCK);
+        let column = Aligned::zeros(BLOCK);
         Self {
-            value: one.clone(),
+            value: column.clone(),
             raw: Aligned::zeros(p * BLOCK),
             jacobian: Aligned::zeros(q * BLOCK),
-            residual: one.clone(),
-            rho: one.clone(),
-            psi: one.clone(),
-            curvature: one.clone(),
-            slope: one.clone(),
-            work: one.clone(),
+            residual: column.clone(),
+            rho: column.clone(),
+            psi: column.clone(),
+            curvature: column.clone(),
+            slope: column.clone(),
+            work: column.clone(),
             packed: Aligned::zeros(q.max(1) * BLOCK),
             curved: vec![0; BLOCK + LANES],
         }
@@ -117,21 +116,7 @@ impl Kernel for PrepareKernel<'_, '_> {
         let Block { value, raw, jacobian, residual, rho, psi, curvature, slope, .. } = block;
         let (value, target) = (&value[..n], &with.target[..n]);
         let (residual, slope) = (&mut residual[..n], &mut slope[..n]);
-        match with.residual {
-            Residual::Raw => by_lanes(value, target, residual, slope, |f, y| (f - y, 1.0)),
-            Residual::Log => by_lanes(value, target, residual, slope, |f, y| (math::ln(f) - y, 1.0 / f)),
-            Residual::Logit => by_lanes(value, target, residual, slope, |f, y| {
-                let rest = 1.0 - f;
-                (math::ln(f) - math::ln(rest) - y, 1.0 / (f * rest))
-            }),
-            Residual::LogExcess { .. } => {
-                let Excess { offset, factor, .. } = with.excess;
-                by_lanes(value, target, residual, slope, |f, y| {
-                    let left = f - offset;
-                    (factor * (math::ln(left) - math::ln(y - offset)), factor / left)
-                });
-            }
-        }
+        with.residual.rows(with.excess, value, target, residual, slope);
         if let Some(inverse) = with.inverse_sigma {
             for ((r, s), inverse) in residual.iter_mut().zip(slope.iter_mut()).zip(inverse) {
                 *r *= inverse;
@@ -149,30 +134,15 @@ impl Kernel for PrepareKernel<'_, '_> {
                 }
             }
             if let Some(a) = with.excess.coordinate {
-                let Excess { offset, factor, growth, .. } = with.excess;
-                let chain = if space.log[a] { offset } else { 1.0 };
+                let Excess { floor, factor, growth, .. } = with.excess;
+                let chain = if space.log[a] { floor } else { 1.0 };
                 for i in 0..n {
                     let inverse = with.inverse_sigma.map_or(1.0, |s| s[i]);
-                    let own = factor * inverse / (target[i] - offset) - slope[i] + growth * residual[i];
+                    let own = factor * inverse / (target[i] - floor) - slope[i] + growth * residual[i];
                     jacobian[a * BLOCK + i] = own.mul_add(chain, jacobian[a * BLOCK + i]);
                 }
             }
         }
-    }
-}
-
-/// Apply `f` to (value, target) a vector at a time; blocks are whole numbers of lanes long.
-#[inline(always)]
-fn by_lanes(value: &[f64], target: &[f64], first: &mut [f64], second: &mut [f64], f: impl Fn(f64, f64) -> (f64, f64)) {
-    let lanes = value.chunks_exact(LANES).zip(target.chunks_exact(LANES));
-    let out = first.chunks_exact_mut(LANES).zip(second.chunks_exact_mut(LANES));
-    for ((value, target), (first, second)) in lanes.zip(out) {
-        let (mut a, mut b) = ([0.0; LANES], [0.0; LANES]);
-        for lane in 0..LANES {
-            (a[lane], b[lane]) = f(value[lane], target[lane]);
-        }
-        first.copy_from_slice(&a);
-        second.copy_from_slice(&b);
     }
 }
 
@@ -196,8 +166,8 @@ impl VectorKernel for AccumulateKernel<'_> {
         let (residual, psi, curvature) = (&residual[..n], &psi[..n], &curvature[..n]);
         let [value, square, slope] = sums::<V>(weight, &rho[..n], residual, psi, &mut work[..n]);
         model.value += value;
-        model.square += square;
-        model.slope += slope;
+        model.residual_squares += square;
+        model.psi_squares += slope;
         // `work` now holds weight x psi.
         // Two columns at a time keep four sums in flight.
         let mut columns = jacobian.chunks_exact(BLOCK).map(|column| &column[..n]).take(q).enumerate();
@@ -207,7 +177,7 @@ impl VectorKernel for AccumulateKernel<'_> {
             let [gradient, square] = moments::<V>(weight, &work[..n], [one, other]);
             for b in a..a + 1 + usize::from(two.is_some()) {
                 model.gradient[b] += gradient[b - a];
-                model.column[b] += square[b - a];
+                model.column_squares[b] += square[b - a];
             }
         }
         // Near-L1 losses leave few rows with curvature: only those are multiplied out. Negative curvature would make the

@@ -5,7 +5,9 @@
 //! a held scale, c its mixed derivative with ln s and d its second derivative by ln s, the profile has gradient g and
 //! curvature H - cc'/d.
 
-use super::{Fitter, accumulate};
+use super::accumulate;
+use super::fitter::Fitter;
+use super::in_force::finite;
 use crate::expr::BLOCK;
 use crate::loss::Density;
 use crate::simd::math;
@@ -18,56 +20,50 @@ impl Fitter<'_> {
         if self.is_degenerate() {
             return f64::NEG_INFINITY;
         }
-        let total = self.total() * self.problem.weight_unit;
-        density.objective(0.5 * math::ln(value) + math::ln(self.problem.loss.1), total)
+        let total = self.selection.total_weight() * self.problem.weight_unit;
+        density.objective(0.5 * math::ln(value) + math::ln(self.problem.loss_unit), total)
     }
 
     /// The scale of the residuals at the point last looked at, in the caller's units; none where a loss has none.
     pub fn natural_scale(&self) -> Option<f64> {
         self.problem.density?;
-        let scale = self.scale * self.problem.loss.1 / self.excess_at().factor;
+        let scale = self.force.scale * self.problem.loss_unit / self.excess_at().factor;
         Some(if self.is_degenerate() { 0.0 } else { scale })
     }
 
     /// Whether the scale at the point last looked at is rounding noise, so that the likelihood has no maximum there.
     pub fn is_degenerate(&self) -> bool {
-        self.joint && self.scale <= self.least_scale()
-    }
-
-    fn total(&self) -> f64 {
-        self.weight.iter().sum()
+        self.force.joint && self.force.scale <= self.least_scale()
     }
 
     /// The scale of residuals that are rounding noise.
     fn least_scale(&self) -> f64 {
         let Some(density) = self.problem.density else { return 0.0 };
-        self.problem.rounding(self) / self.total().sqrt() / density.typical()
+        self.problem.rounding(self) / self.selection.total_weight().sqrt() / density.typical()
     }
 
     /// Estimate the scale at `x`, put the loss of that scale in force and return the objective there.
     pub(super) fn settle_scale(&mut self, x: &[f64]) -> f64 {
         let Some(density) = self.problem.density else { return f64::INFINITY };
-        let n = self.n;
-        let mut kept = std::mem::take(&mut self.kept);
-        kept.clear();
+        let n = self.selection.n;
+        let mut residuals = std::mem::take(&mut self.residuals);
+        residuals.clear();
         self.sweep(x, false, |block, view| {
             let take = view.weight.len().min(n - view.row);
-            kept.extend_from_slice(&block.residual[..take]);
+            residuals.extend_from_slice(&block.residual[..take]);
         });
-        let weight = &self.weight[..n];
-        let scale = density.scale(&kept, weight).max(self.least_scale());
-        let value = if n > 0 && scale.is_finite() && kept.iter().all(|r| r.is_finite()) {
-            scale * scale * math::exp(2.0 * density.mean_cost(&kept, weight, scale))
+        let weight = &self.selection.weight[..n];
+        let scale = density.scale(&residuals, weight).max(self.least_scale());
+        let value = if n > 0 && scale.is_finite() && residuals.iter().all(|r| r.is_finite()) {
+            scale * scale * math::exp(2.0 * density.mean_cost(&residuals, weight, scale))
         } else {
             f64::INFINITY
         };
         if value.is_finite() {
-            self.scale = scale;
-            self.loss = density.at(scale);
-            self.loss_factor = 2.0 * value / self.total() * density.strength(scale);
+            self.force.settle(density, scale, value, self.selection.total_weight());
         }
-        self.kept = kept;
-        super::finite(value)
+        self.residuals = residuals;
+        finite(value)
     }
 
     /// The quadratic model of the profile.
@@ -79,7 +75,7 @@ impl Fitter<'_> {
             return value;
         }
         let q = self.dimension();
-        let (loss, factor, with_metric) = (self.loss, self.loss_factor, self.with_metric);
+        let (loss, factor, with_metric) = (self.force.loss, self.force.factor, self.with_metric);
         let mut mixed = vec![0.0; q];
         let mut bend = 0.0;
         let mut falling = vec![0.0; q * q];

@@ -9,6 +9,9 @@ use std::f64::consts::TAU;
 use crate::simd::math;
 
 /// What a stream is for; streams of different purposes share nothing.
+///
+/// The only list of them: whoever draws random numbers, in Python too, has a purpose here, or its numbers would be those of
+/// somebody else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Purpose {
@@ -22,6 +25,26 @@ pub enum Purpose {
     Checks = 4,
     /// Data made up from a law.
     Simulation = 5,
+    /// Which rows a refit of the audit holds.
+    AuditRows = 6,
+    /// Which clusters a refit of the audit holds.
+    AuditClusters = 7,
+    /// The noise of a future observation in a prediction band.
+    Bands = 8,
+}
+
+impl Purpose {
+    /// Every purpose, in the order of their numbers.
+    pub const ALL: [Self; 8] = [
+        Self::Rows,
+        Self::Residuals,
+        Self::Starts,
+        Self::Checks,
+        Self::Simulation,
+        Self::AuditRows,
+        Self::AuditClusters,
+        Self::Bands,
+    ];
 }
 
 /// The state of one stream.
@@ -300,6 +323,12 @@ mod tests {
         ] {
             assert_ne!(base, first(other));
         }
+    }
+
+    #[test]
+    fn every_purpose_has_a_number_of_its_own() {
+        let numbers = Purpose::ALL.map(|purpose| purpose as u64);
+        assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 8]);
     }
 
     #[test]

@@ -69,8 +69,8 @@ mod tests {
         let copy = numbers.clone();
         assert_eq!(copy[..], numbers[..]);
         numbers.hold(1000);
-        for one in [&numbers, &copy] {
-            assert!((one.as_ptr() as usize).is_multiple_of(64));
+        for column in [&numbers, &copy] {
+            assert!((column.as_ptr() as usize).is_multiple_of(64));
         }
         assert_eq!((numbers.len(), copy.len()), (1000, 5));
     }

@@ -2,7 +2,9 @@
 
 use super::certificate::{AGREEMENT_TOLERANCE, Certificate, DECREASE_TOLERANCE, GRADIENT_TOLERANCE, Status};
 use super::kink;
-use super::newton::{Options, Outcome, Scratch, minimise};
+use super::newton::minimise;
+use super::options::{Options, Outcome};
+use super::scratch::Scratch;
 use super::separable::Separable;
 
 /// Width of the quadratic zone, in median residuals, below which a loss is approached through its kinked limit.

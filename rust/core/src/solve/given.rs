@@ -1,7 +1,8 @@
 //! The search from points that a caller gives: each of them is refined, and their agreement is weighed.
 
 use super::certificate::AGREEMENT_TOLERANCE;
-use super::newton::{Options, Scratch};
+use super::options::Options;
+use super::scratch::Scratch;
 use super::separable::Separable;
 use super::starts::{Effort, Found, Range, needed, refine, refine_and_tell};
 

@@ -3,8 +3,10 @@
 use super::certificate::{Certificate, Status};
 use super::curvature::frozen_curvature;
 use super::linalg::solve_general;
-use super::newton::{self, Options, Outcome, Scratch};
+use super::newton;
 use super::objective::Rows;
+use super::options::{Options, Outcome};
+use super::scratch::Scratch;
 use super::separable::{BoxLeastSquares, Separable};
 
 /// Zero-residual rows beyond the free coordinates that are still looked at: a parameter held at its optimum.

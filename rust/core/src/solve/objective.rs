@@ -38,12 +38,12 @@ pub struct Model {
     pub hessian: Vec<f64>,
     /// Diagonal of J' W (psi/r) J: the metric of the damping, never zero where a residual still pulls.
     pub metric: Vec<f64>,
-    /// Sum of w `J_j`^2, one a coordinate.
-    pub column: Vec<f64>,
+    /// Sum of w `J_j`^2, one per coordinate.
+    pub column_squares: Vec<f64>,
     /// Sum of w psi^2.
-    pub slope: f64,
+    pub psi_squares: f64,
     /// Sum of w r^2.
-    pub square: f64,
+    pub residual_squares: f64,
 }
 
 impl Model {
@@ -54,18 +54,18 @@ impl Model {
             gradient: vec![0.0; p],
             hessian: vec![0.0; p * p],
             metric: vec![0.0; p],
-            column: vec![0.0; p],
-            slope: 0.0,
-            square: 0.0,
+            column_squares: vec![0.0; p],
+            psi_squares: 0.0,
+            residual_squares: 0.0,
         }
     }
 
     /// Set every sum to zero.
     pub fn clear(&mut self) {
         self.value = 0.0;
-        self.slope = 0.0;
-        self.square = 0.0;
-        for part in [&mut self.gradient, &mut self.hessian, &mut self.metric, &mut self.column] {
+        self.psi_squares = 0.0;
+        self.residual_squares = 0.0;
+        for part in [&mut self.gradient, &mut self.hessian, &mut self.metric, &mut self.column_squares] {
             part.fill(0.0);
         }
     }
@@ -73,13 +73,13 @@ impl Model {
     /// Add the sums of other rows.
     pub fn add(&mut self, other: &Self) {
         self.value += other.value;
-        self.slope += other.slope;
-        self.square += other.square;
+        self.psi_squares += other.psi_squares;
+        self.residual_squares += other.residual_squares;
         for (to, from) in [
             (&mut self.gradient, &other.gradient),
             (&mut self.hessian, &other.hessian),
             (&mut self.metric, &other.metric),
-            (&mut self.column, &other.column),
+            (&mut self.column_squares, &other.column_squares),
         ] {
             for (to, from) in to.iter_mut().zip(from) {
                 *to += from;
@@ -92,7 +92,7 @@ impl Model {
         let p = self.gradient.len();
         if factor != 1.0 {
             self.value *= factor;
-            self.slope *= factor * factor;
+            self.psi_squares *= factor * factor;
             for part in [&mut self.gradient, &mut self.hessian, &mut self.metric] {
                 for v in part.iter_mut() {
                     *v *= factor;
@@ -108,7 +108,7 @@ impl Model {
 
     /// |`J_j`' psi| / (||`J_j`|| ||psi||): the cosine that a certificate wants at 1e-8; 0 where a factor vanishes.
     pub fn cosine(&self, j: usize) -> f64 {
-        let scale = (self.column[j] * self.slope).sqrt();
+        let scale = (self.column_squares[j] * self.psi_squares).sqrt();
         if scale > 0.0 { self.gradient[j].abs() / scale } else { 0.0 }
     }
 }

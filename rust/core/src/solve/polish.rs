@@ -2,8 +2,9 @@
 
 use super::certificate::{GRADIENT_TOLERANCE, Status};
 use super::linalg::{back_substitute, qr};
-use super::newton::{Options, Outcome, Scratch};
 use super::objective::{Objective, Rows};
+use super::options::{Options, Outcome};
+use super::scratch::Scratch;
 
 /// Rows above which the normal equations have the last word: a factorisation would cost more than it gains.
 const MOST_ROWS: usize = 50_000;

@@ -1,6 +1,6 @@
 //! The scan: points spread evenly over the nonlinear coordinates, the linear ones solved for.
 
-use super::newton::Scratch;
+use super::scratch::Scratch;
 use super::separable::Separable;
 use crate::simd::math;
 

@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 
 use super::certificate::{AGREEMENT_NEEDED, AGREEMENT_TOLERANCE, Status};
 pub use super::descend::descend;
-use super::newton::{Options, Outcome, Scratch, minimise};
+use super::newton::minimise;
 use super::objective::Model;
+use super::options::{Options, Outcome};
 use super::polish;
 pub use super::scan::Range;
 use super::scan::{kronecker, scan};
+use super::scratch::Scratch;
 use super::separable::Separable;
 use super::trust::{self, Linear};
 
@@ -324,8 +326,8 @@ fn every_parameter_is_felt<O: Separable>(objective: &mut O, x: &[f64]) -> bool {
     if !objective.model(x, &mut model).is_finite() {
         return false;
     }
-    let least = FELT * FELT * model.square;
-    (0..x.len()).all(|j| model.column[j] * (x[j] * x[j]).max(1.0) > least)
+    let least = FELT * FELT * model.residual_squares;
+    (0..x.len()).all(|j| model.column_squares[j] * (x[j] * x[j]).max(1.0) > least)
 }
 
 /// Values within the agreement tolerance of `best`; a perfect fit agrees with every other perfect fit.

@@ -4,8 +4,8 @@
 //! damped Newton runs crawl, and its scales only grow, so that it does not run off to where a parameter stops to matter.
 
 use super::linalg::{back_substitute, norm2, qr};
-use super::newton::Scratch;
 use super::objective::{Objective, Rows};
+use super::scratch::Scratch;
 use super::separable::Separable;
 
 /// First radius, in units of the scaled start (Moré 1978).
@@ -46,11 +46,11 @@ pub enum Linear {
 #[derive(Debug, Default)]
 struct System {
     movable: Vec<usize>,
-    /// Root of w psi / r, one a row.
+    /// Root of w psi / r, one per row.
     root: Vec<f64>,
     /// Upper triangle with Q' r as its last column, stride `movable + 1`.
     r: Vec<f64>,
-    /// Largest column norm so far, one a coordinate of the objective; 0 for those that are solved for.
+    /// Largest column norm so far, one per coordinate of the objective; 0 for those that are solved for.
     scale: Vec<f64>,
     /// Coordinates that are solved for.
     projected: Vec<bool>,

@@ -3,8 +3,10 @@
 use std::cmp::Ordering;
 
 use super::certificate::Status;
-use super::newton::{Options, Outcome, Scratch, minimise};
+use super::newton::minimise;
+use super::options::{Options, Outcome};
 use super::polish;
+use super::scratch::Scratch;
 use super::separable::Separable;
 use super::starts::{Found, Range};
 

@@ -64,7 +64,7 @@ mod tests {
         let order: Vec<f64> = program
             .params()
             .iter()
-            .map(|name| theta[["E", "A", "alpha", "B", "beta"].iter().position(|one| one == name).expect("known")])
+            .map(|name| theta[["E", "A", "alpha", "B", "beta"].iter().position(|known| known == name).expect("known")])
             .collect();
         let mut x = vec![0.0; 5];
         space.coordinates(&order, &mut x);

@@ -55,13 +55,13 @@ fn upper_quantile(tail: f64) -> f64 {
     let t = (-2.0 * math::ln(tail)).sqrt();
     let mut x = (t - 0.27061_f64.mul_add(t, 2.30753) / (0.04481_f64.mul_add(t, 0.99229) * t + 1.0)).max(0.0);
     for _ in 0..3 {
-        let excess = if tail > 0.25 {
+        let miss = if tail > 0.25 {
             // Near the middle both probabilities are compared by their distance from one half, which is exact.
             (0.5 - tail) - 0.5 * math::erf(x / SQRT_2)
         } else {
             0.5 * bell(x) * math::erfcx(x * FRAC_1_SQRT_2) - tail
         };
-        let newton = excess / density(x);
+        let newton = miss / density(x);
         x += newton / (1.0 - 0.5 * x * newton);
     }
     x

@@ -5,7 +5,7 @@ use super::op::{self, Binary, Unary};
 use crate::simd::{self, Aligned, Kernel, math};
 
 /// Rows a block. Registers, slots and derivatives of a five-parameter law take 22 KiB and stay in the first-level cache.
-/// The tape itself measured alike with 64, 128 and 256 rows (4 to 6 ns a row for Chinchilla's value and five derivatives);
+/// The tape itself measured alike with 64, 128 and 256 rows (4 to 6 ns per row for Chinchilla's value and five derivatives);
 /// 192 hold a pairs replicate of 240 runs, 152 rows, in one block, which spares the sums of a second one (5 % a refit).
 pub const BLOCK: usize = 192;
 

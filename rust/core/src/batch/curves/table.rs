@@ -1,6 +1,6 @@
-//! The objective of one curve along its exponent: walked a point a lane, followed to a bottom, refined in all parameters.
+//! The objective of one curve along its exponent: walked one point per lane, followed to a bottom, refined in all parameters.
 
-use super::{Curves, Desk, PARAMS, TERMS, Term, WALK};
+use super::{Curves, PARAMS, TERMS, Term, WALK, Workspace};
 use crate::simd::{LANES, Vector, math};
 use crate::solve::certificate::{Certificate, ROUNDING_FACTOR};
 use crate::solve::linalg::{PIVOT, cholesky, cholesky_solve, eigenvalues};
@@ -40,7 +40,7 @@ pub(super) struct Table<'a, V, const K: usize> {
     /// Rows, and rows to whole lanes.
     pub(super) rows: usize,
     pub(super) n: usize,
-    pub(super) desk: &'a mut Desk,
+    pub(super) workspace: &'a mut Workspace,
     pub(super) reach: f64,
     pub(super) evaluations: usize,
     pub(super) held: std::marker::PhantomData<V>,
@@ -50,7 +50,7 @@ impl<V: Vector, const K: usize> Table<'_, V, K> {
     /// Fill the bases that no exponent changes.
     #[inline(always)]
     pub(super) fn constants(&mut self) {
-        let Desk { present, basis, .. } = &mut *self.desk;
+        let Workspace { present, basis, .. } = &mut *self.workspace;
         for (term, basis) in self.curves.terms.iter().zip(basis).take(K).filter(|(term, _)| term.is_constant()) {
             for i in (0..self.n).step_by(LANES) {
                 (V::of(term.scale) * V::load(&present[i..])).store(&mut basis[i..]);
@@ -58,7 +58,7 @@ impl<V: Vector, const K: usize> Table<'_, V, K> {
         }
     }
 
-    /// The objective at every point of a walk, the linear parameters at their best; a point a lane. None where a base leaves the
+    /// The objective at every point of a walk, the linear parameters at their best; one point per lane. None where a base leaves the
     /// numbers or the rows do not determine the linear parameters.
     #[inline(always)]
     pub(super) fn walk(&mut self, points: &[f64; WALK]) -> Option<[f64; WALK]> {
@@ -68,7 +68,7 @@ impl<V: Vector, const K: usize> Table<'_, V, K> {
         if !terms[..K].iter().all(|term| within(term, points[0]) && within(term, points[POINTS - 1])) {
             return None;
         }
-        let Desk { logs, target, walk: bases, .. } = &mut *self.desk;
+        let Workspace { logs, target, walk: bases, .. } = &mut *self.workspace;
         let (logs, target) = (&logs[..self.rows], &target[..self.rows]);
         let mut values = [0.0; WALK];
         for first in (0..WALK).step_by(LANES) {
@@ -88,6 +88,7 @@ impl<V: Vector, const K: usize> Table<'_, V, K> {
                     }
                 }
             }
+            // Normal equations lose half the digits, which a walk can spare: it only has to find the valleys.
             let sound = solve_lanes(&mut gram, &mut linear);
             let mut square = V::zero();
             for (y, basis) in target.iter().zip(bases.chunks_exact(K * LANES)) {
@@ -97,6 +98,7 @@ impl<V: Vector, const K: usize> Table<'_, V, K> {
                 }
                 square = r.fused(r, square);
             }
+            // Where the equations were singular this divides by 0, and the walk is refused below.
             (V::of(0.5) * square / sound).store(&mut values[first..]);
         }
         values.iter().all(|v| v.is_finite()).then_some(values)
@@ -106,7 +108,7 @@ impl<V: Vector, const K: usize> Table<'_, V, K> {
     #[inline(always)]
     fn bases(&mut self, c: f64) -> Option<()> {
         self.evaluations += 1;
-        let Desk { logs, present, basis, .. } = &mut *self.desk;
+        let Workspace { logs, present, basis, .. } = &mut *self.workspace;
         for (term, basis) in self.curves.terms.iter().zip(basis).take(K).filter(|(term, _)| !term.is_constant()) {
             let exponent = term.slope.mul_add(c, term.constant);
             if exponent.abs() > self.reach || exponent.is_nan() {
@@ -126,7 +128,7 @@ impl<V: Vector, const K: usize> Table<'_, V, K> {
     fn look(&mut self, c: f64) -> Option<Look> {
         self.bases(c)?;
         let n = self.n;
-        let Desk { logs, target, basis, .. } = &*self.desk;
+        let Workspace { logs, target, basis, .. } = &*self.workspace;
         let (mut gram, mut linear) = ([0.0; TERMS * TERMS], [0.0; TERMS]);
         for a in 0..K {
             for b in 0..=a {
@@ -141,6 +143,7 @@ impl<V: Vector, const K: usize> Table<'_, V, K> {
         let mut look = Look { c, linear, value: 0.0, slope: 0.0, bend: 0.0 };
         let [mut square, mut slope, mut first, mut second] = [V::zero(); 4];
         let (mut cross, mut own) = ([V::zero(); TERMS], [V::zero(); TERMS]);
+        // d is the derivative of the law by c at fixed linear parameters, dd its second one.
         for i in (0..n).step_by(LANES) {
             let mut r = V::zero() - V::load(&target[i..]);
             for a in 0..K {
@@ -169,6 +172,7 @@ impl<V: Vector, const K: usize> Table<'_, V, K> {
         for a in 0..K {
             mixed[a] = cross[a].sum() + own[a].sum();
         }
+        // The linear parameters follow c, which takes m' G^-1 m from the curvature (Golub and Pereyra 1973).
         let held = mixed;
         cholesky_solve(&gram[..K * K], K, &mut mixed[..K]);
         let taken: f64 = (0..K).map(|a| held[a] * mixed[a]).sum();
@@ -186,6 +190,7 @@ impl<V: Vector, const K: usize> Table<'_, V, K> {
             } else {
                 low = here.c;
             }
+            // Newton inside the bracket, bisection where it would leave it or the curvature is not positive.
             let step = -here.slope / here.bend;
             if here.bend > 0.0 && -step * here.slope <= NEAR_BOTTOM * here.value {
                 return Some(here);
@@ -197,7 +202,7 @@ impl<V: Vector, const K: usize> Table<'_, V, K> {
         None
     }
 
-    /// Newton steps in all parameters, from gradients that are summed from residuals; None where that is no ordinary optimum.
+    /// Newton steps in all parameters, from gradients that are summed from residuals; None where that is not an ordinary optimum.
     #[inline(always)]
     pub(super) fn finish(&mut self, look: Look) -> Option<End> {
         let n = self.n;
@@ -206,7 +211,7 @@ impl<V: Vector, const K: usize> Table<'_, V, K> {
         let mut previous = f64::INFINITY;
         for _ in 0..MOST_STEPS {
             self.bases(c)?;
-            let Desk { logs, target, basis, .. } = &*self.desk;
+            let Workspace { logs, target, basis, .. } = &*self.workspace;
             let (mut square, mut total, mut second) = (V::zero(), V::zero(), V::zero());
             let (mut gradient, mut bent) = ([V::zero(); PARAMS], [V::zero(); TERMS]);
             let mut gram = [V::zero(); PARAMS * PARAMS];
@@ -244,6 +249,7 @@ impl<V: Vector, const K: usize> Table<'_, V, K> {
             if norm <= ROUNDING_FACTOR * f64::EPSILON * total.sum().sqrt() {
                 return None;
             }
+            // Columns are scaled to length 1: what follows does not depend on the units of the parameters.
             let (mut pull, mut scale, mut scaled) = ([0.0; PARAMS], [0.0; PARAMS], [0.0; PARAMS * PARAMS]);
             let mut cosine = 0.0_f64;
             for a in 0..q {
@@ -257,6 +263,7 @@ impl<V: Vector, const K: usize> Table<'_, V, K> {
                     (scaled[a * q + b], scaled[b * q + a]) = (value, value);
                 }
             }
+            // The full Hessian: J'J and the second derivatives of the law, of which only those by c do not vanish.
             let mut system = scaled;
             system[K * q + K] += second.sum() / (scale[K] * scale[K]);
             for a in 0..K {
@@ -270,6 +277,7 @@ impl<V: Vector, const K: usize> Table<'_, V, K> {
             let value = 0.5 * square;
             let decrease = 0.5 * (0..q).map(|a| step[a] * pull[a]).sum::<f64>() / value;
             let certificate = Certificate { gradient: cosine, decrease: decrease.max(0.0), multiplier: 0.0 };
+            // Go on while steps still shrink what is promised: the last digits cost one look each.
             let rested = decrease <= BOTTOM || decrease >= 0.25 * previous;
             if certificate.holds() && rested {
                 let condition = condition(&mut scaled, q);

@@ -15,7 +15,7 @@ pub(super) const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 struct Reduced {
     r: f64,
     r_low: f64,
-    /// The exponent bits of 2^(k - 1): half, because 2^1024 is no double.
+    /// The exponent bits of 2^(k - 1): half, because 2^1024 is not a double.
     half_scale: u64,
 }
 

@@ -1,0 +1,26 @@
+//! Formulas: text to tokens to a tree to a graph of shared nodes to tapes, and what can be known before any fit.
+
+mod assemble;
+mod differentiate;
+mod dimension;
+mod domain;
+mod graph;
+mod linear;
+mod location;
+mod lower;
+mod parse;
+mod power_sum;
+mod program;
+mod target;
+mod token;
+mod tree;
+mod units;
+
+pub use crate::tape::BLOCK;
+pub use dimension::ShiftKind;
+pub use domain::{Requirement, RequirementKind};
+pub use location::Location;
+pub use power_sum::{LinearForm, PowerSum, PowerTerm};
+pub use program::{Names, Program, Workspace, names};
+pub use target::{Target, Transform};
+pub use units::{Shift, UnitChange};

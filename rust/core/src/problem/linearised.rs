@@ -1,0 +1,321 @@
+//! The law taken as linear around the fit: where the optimum of a replicate lies, before the law itself is looked at.
+//!
+//! Most evaluations of a robust refit are spent on finding which rows end in the quadratic zone of the loss, and that hardly
+//! depends on how the law bends. With residuals r + J d it is a convex problem whose steps cost a pass over numbers at hand,
+//! each with an exact line search (Madsen and Nielsen 1990). What comes out is a start, never a result.
+
+use super::accumulate::{curved_products, find_curved};
+use super::{MANY_ROWS, Problem};
+use crate::expr::BLOCK;
+use crate::loss::Loss;
+use crate::residual::Residual;
+use crate::simd::{Aligned, LANES, Vector, VectorKernel};
+use crate::solve::Rows;
+use crate::solve::linalg::solve_positive;
+
+/// Damping of the first step, in the metric of the fit; a tenth of it for every further step.
+const DAMPING: f64 = 0.05;
+
+/// Predicted decrease, relative to the objective, that is left to the law itself: its bend is worth more.
+const LITTLE: f64 = 1e-4;
+
+/// Steps after which the linear problem is left as it is.
+const MOST_STEPS: usize = 15;
+
+/// Slope along a step, relative to that at its beginning, that ends a line search, and the points it may look at.
+const FLAT_ENOUGH: f64 = 0.03;
+const MOST_PROBES: usize = 5;
+
+/// The residuals of every row at the fit and their slopes: what replicates share.
+#[derive(Debug)]
+pub struct Linearised {
+    /// The law on the scale of the residual, so that replicates may have targets of their own.
+    fitted: Vec<f64>,
+    /// Slopes of the residuals, one column per coordinate; 0 for coordinates at a bound, which stay there.
+    slopes: Vec<Vec<f64>>,
+    /// Which coordinates those are.
+    held: Vec<bool>,
+}
+
+impl Linearised {
+    /// The law around the point whose `rows` these are, for losses whose linear problem is convex and smooth.
+    pub fn new(problem: &Problem<'_>, rows: &Rows, x: &[f64]) -> Option<Self> {
+        let (n, q) = (problem.len(), x.len());
+        let loss = problem.loss;
+        let suits = loss.is_convex() && loss.is_smooth() && problem.density.is_none();
+        let plain = !matches!(problem.residual, Residual::LogExcess { .. });
+        if !(suits && plain) || rows.residual.len() != n || n >= MANY_ROWS || q == 0 {
+            return None;
+        }
+        let fitted = (0..n).map(|i| {
+            let inverse = problem.inverse_sigma.as_ref().map_or(1.0, |s| s[i]);
+            rows.residual[i] / inverse + problem.target[i]
+        });
+        let held: Vec<bool> =
+            (0..q).map(|a| x[a] <= problem.space.lower[a] || x[a] >= problem.space.upper[a]).collect();
+        let slopes = (0..q).map(|a| if held[a] { vec![0.0; n] } else { rows.jacobian[a * n..(a + 1) * n].to_vec() });
+        let slopes = slopes.collect();
+        let linearised = Self { fitted: fitted.collect(), slopes, held };
+        linearised.fitted.iter().chain(linearised.slopes.iter().flatten()).all(|v| v.is_finite()).then_some(linearised)
+    }
+}
+
+/// One thread's copy: the rows in play, gathered, and what a step needs.
+#[derive(Debug)]
+pub(super) struct LinearisedRows<'a> {
+    linearised: &'a Linearised,
+    fitted: Aligned,
+    /// Block by block, and in a block column by column.
+    slopes: Aligned,
+    residual: Aligned,
+    /// Change of each residual along a whole step.
+    along: Aligned,
+    block: LinearisedBlock,
+    gradient: Vec<f64>,
+    hessian: Vec<f64>,
+    system: Vec<f64>,
+    step: Vec<f64>,
+}
+
+/// Buffers of one block.
+#[derive(Debug)]
+struct LinearisedBlock {
+    probe: Aligned,
+    rho: Aligned,
+    psi: Aligned,
+    curvature: Aligned,
+    work: Aligned,
+    packed: Aligned,
+    curved: Vec<usize>,
+}
+
+impl<'a> LinearisedRows<'a> {
+    pub(super) fn new(linearised: &'a Linearised) -> Self {
+        let q = linearised.slopes.len();
+        let column = || Aligned::zeros(BLOCK);
+        Self {
+            linearised,
+            fitted: Aligned::zeros(0),
+            slopes: Aligned::zeros(0),
+            residual: Aligned::zeros(0),
+            along: Aligned::zeros(0),
+            block: LinearisedBlock {
+                probe: column(),
+                rho: column(),
+                psi: column(),
+                curvature: column(),
+                work: column(),
+                packed: Aligned::zeros(q * BLOCK),
+                curved: vec![0; BLOCK + LANES],
+            },
+            gradient: vec![0.0; q],
+            hessian: vec![0.0; q * q],
+            system: vec![0.0; q * q],
+            step: vec![0.0; q],
+        }
+    }
+
+    /// Gather the rows with these numbers, to whole lanes; the last is repeated.
+    pub(super) fn select(&mut self, chosen: &[u32]) {
+        let Some(&last) = chosen.last() else { return };
+        let q = self.linearised.slopes.len();
+        let padded = chosen.len().next_multiple_of(LANES);
+        self.residual.hold(padded);
+        self.along.hold(padded);
+        self.fitted.hold(padded);
+        for (to, &i) in self.fitted.iter_mut().zip(chosen) {
+            *to = self.linearised.fitted[i as usize];
+        }
+        self.fitted[chosen.len()..].fill(self.linearised.fitted[last as usize]);
+        self.slopes.hold(chosen.len().div_ceil(BLOCK) * q * BLOCK);
+        for (chosen, to) in chosen.chunks(BLOCK).zip(self.slopes.chunks_exact_mut(q * BLOCK)) {
+            for (column, to) in self.linearised.slopes.iter().zip(to.chunks_exact_mut(BLOCK)) {
+                for (to, &i) in to.iter_mut().zip(chosen) {
+                    *to = column[i as usize];
+                }
+                to[chosen.len()..].fill(0.0);
+            }
+        }
+    }
+}
+
+/// From the point of the fit to the optimum of the linearised replicate.
+pub(super) struct PredictStart<'k, 'a> {
+    pub(super) rows: &'k mut LinearisedRows<'a>,
+    pub(super) x: &'k mut [f64],
+    pub(super) metric: &'k [f64],
+    pub(super) loss: Loss,
+    pub(super) weight: &'k [f64],
+    pub(super) target: &'k [f64],
+    pub(super) inverse_sigma: &'k [f64],
+}
+
+impl VectorKernel for PredictStart<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        let Self { rows, x, metric, loss, weight, target, inverse_sigma } = self;
+        let n = weight.len();
+        for i in (0..n).step_by(LANES) {
+            let mut residual = V::load(&rows.fitted[i..]) - V::load(&target[i..]);
+            if !inverse_sigma.is_empty() {
+                residual = residual * V::load(&inverse_sigma[i..]);
+            }
+            residual.store(&mut rows.residual[i..]);
+        }
+        let mut damping = DAMPING;
+        for _ in 0..MOST_STEPS {
+            let value = rows.sums::<V>(loss, weight);
+            let Some(predicted) = rows.solve(metric, damping) else { return };
+            if predicted.is_nan() || predicted <= 0.0 {
+                return;
+            }
+            let small = predicted <= LITTLE * value;
+            let share = if small { 1.0 } else { rows.search::<V>(loss, weight) };
+            for (x, step) in x.iter_mut().zip(&rows.step) {
+                *x = share.mul_add(*step, *x);
+            }
+            if small {
+                return;
+            }
+            for i in (0..n).step_by(LANES) {
+                let moved = V::of(share).fused(V::load(&rows.along[i..]), V::load(&rows.residual[i..]));
+                moved.store(&mut rows.residual[i..]);
+            }
+            damping *= 0.1;
+        }
+    }
+}
+
+impl LinearisedRows<'_> {
+    /// Gradient and curvature of the linear problem at its residuals; returns its value.
+    #[inline(always)]
+    fn sums<V: Vector>(&mut self, loss: Loss, weight: &[f64]) -> f64 {
+        let q = self.step.len();
+        let LinearisedBlock { rho, psi, curvature, work, packed, curved, .. } = &mut self.block;
+        self.gradient.fill(0.0);
+        self.hessian.fill(0.0);
+        let mut value = V::zero();
+        for (block, weight) in weight.chunks(BLOCK).enumerate() {
+            let n = weight.len();
+            let residual = &self.residual[block * BLOCK..block * BLOCK + n];
+            let slopes = &self.slopes[block * q * BLOCK..(block + 1) * q * BLOCK];
+            loss.evaluate_in::<V>(residual, &mut rho[..n], &mut psi[..n], &mut curvature[..n]);
+            for i in (0..n).step_by(LANES) {
+                let weight = V::load(&weight[i..]);
+                value = V::load(&rho[i..]).fused(weight, value);
+                (weight * V::load(&psi[i..])).store(&mut work[i..]);
+            }
+            add_gradient::<V>(&work[..n], slopes, &mut self.gradient);
+            let m = find_curved::<V>(weight, &curvature[..n], curved);
+            curved_products::<V>(&curved[..m], weight, curvature, slopes, (work, packed), &mut self.hessian, q);
+        }
+        value.sum()
+    }
+
+    /// The damped step; returns the decrease that the quadratic model promises, none where there is no such step.
+    #[inline(always)]
+    fn solve(&mut self, metric: &[f64], damping: f64) -> Option<f64> {
+        let q = self.step.len();
+        for a in 0..q {
+            for b in 0..=a {
+                let apart = self.linearised.held[a] || self.linearised.held[b];
+                let damping = if apart { 0.0 } else { damping };
+                self.system[a * q + b] = damping.mul_add(metric[a * q + b], self.hessian[a * q + b]);
+            }
+            self.step[a] = -self.gradient[a];
+            if self.system[a * q + a] == 0.0 {
+                // It is held, or nothing depends on it.
+                self.system[a * q + a] = 1.0;
+            }
+        }
+        if !solve_positive(&mut self.system, q, &mut self.step) {
+            return None;
+        }
+        // With (H + damping M) s = -g the model gains (s'(H + 2 damping M) s) / 2 >= -g's / 2.
+        let gain: f64 = self.gradient.iter().zip(&self.step).map(|(g, s)| -g * s).sum();
+        Some(0.5 * gain)
+    }
+
+    /// How far along the step the linear problem is lowest: the root of its slope, which never falls.
+    #[inline(always)]
+    fn search<V: Vector>(&mut self, loss: Loss, weight: &[f64]) -> f64 {
+        let q = self.step.len();
+        for (block, along) in self.along.chunks_mut(BLOCK).enumerate() {
+            let slopes = &self.slopes[block * q * BLOCK..(block + 1) * q * BLOCK];
+            for i in (0..along.len()).step_by(LANES) {
+                let mut sum = V::zero();
+                for (step, column) in self.step.iter().zip(slopes.chunks_exact(BLOCK)) {
+                    sum = V::of(*step).fused(V::load(&column[i..]), sum);
+                }
+                sum.store(&mut along[i..]);
+            }
+        }
+        let initial: f64 = self.gradient.iter().zip(&self.step).map(|(g, s)| g * s).sum();
+        let (mut lower, mut upper, mut share) = (0.0, f64::INFINITY, 1.0);
+        for probe in 0..MOST_PROBES {
+            let (slope, bend) = self.slope::<V>(loss, weight, share);
+            if slope.abs() <= FLAT_ENOUGH * initial.abs() || probe + 1 == MOST_PROBES {
+                break;
+            }
+            if slope > 0.0 {
+                upper = share;
+            } else {
+                lower = share;
+            }
+            let newton = share - slope / bend;
+            let inside = newton > lower && newton < upper;
+            share = match (inside, upper.is_finite()) {
+                (true, _) => newton,
+                (false, true) => 0.5 * (lower + upper),
+                (false, false) => 2.0 * share,
+            };
+        }
+        share
+    }
+
+    /// First and second derivative of the linear problem along the step.
+    #[inline(always)]
+    fn slope<V: Vector>(&mut self, loss: Loss, weight: &[f64], share: f64) -> (f64, f64) {
+        let LinearisedBlock { probe, rho, psi, curvature, .. } = &mut self.block;
+        let (mut slope, mut bend) = (V::zero(), V::zero());
+        for (block, weight) in weight.chunks(BLOCK).enumerate() {
+            let n = weight.len();
+            let rows = block * BLOCK..block * BLOCK + n;
+            let (residual, along) = (&self.residual[rows.clone()], &self.along[rows]);
+            for i in (0..n).step_by(LANES) {
+                V::of(share).fused(V::load(&along[i..]), V::load(&residual[i..])).store(&mut probe[i..]);
+            }
+            loss.evaluate_in::<V>(&probe[..n], &mut rho[..n], &mut psi[..n], &mut curvature[..n]);
+            for i in (0..n).step_by(LANES) {
+                let along = V::load(&along[i..]);
+                let weighted = V::load(&weight[i..]) * along;
+                slope = weighted.fused(V::load(&psi[i..]), slope);
+                bend = (weighted * along).fused(V::load(&curvature[i..]), bend);
+            }
+        }
+        (slope.sum(), bend.sum())
+    }
+}
+
+/// Add the sum of `weighted` times each column of a block to `gradient`; several columns at a time keep several sums in flight.
+#[inline(always)]
+fn add_gradient<V: Vector>(weighted: &[f64], columns: &[f64], gradient: &mut [f64]) {
+    const TOGETHER: usize = 3;
+    let n = weighted.len();
+    for (gradient, columns) in gradient.chunks_mut(TOGETHER).zip(columns.chunks(TOGETHER * BLOCK)) {
+        let column = |k: usize| &columns[k.min(gradient.len() - 1) * BLOCK..][..n];
+        let columns: [&[f64]; TOGETHER] = std::array::from_fn(column);
+        let mut sums = [V::zero(); TOGETHER];
+        for i in (0..n).step_by(LANES) {
+            let weighted = V::load(&weighted[i..]);
+            for k in 0..TOGETHER {
+                sums[k] = weighted.fused(V::load(&columns[k][i..]), sums[k]);
+            }
+        }
+        for (gradient, sum) in gradient.iter_mut().zip(sums) {
+            *gradient += sum.sum();
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The registers of x86-64. Their constructors are private to this file: whoever holds one has seen the processor's features.
+
+#![expect(unsafe_code, reason = "vector instructions, reached only through the dispatcher that detected them")]
+#![allow(clippy::wildcard_imports, reason = "two score instructions, each named where it is used")]
+
+use std::arch::x86_64::*;
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use super::{ONE_BITS, Real, Vector, operators};
+use crate::simd::LANES;
+
+/// One AVX-512 register.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct One(__m512d);
+
+// SAFETY of every block below: `simd::dispatch_vector` names these types only inside functions compiled for the features
+// they need, after it has detected them; slices are at least LANES long where pointers are read.
+
+operators!(
+    One,
+    // SAFETY: the dispatcher found AVX-512.
+    |a: One, b: One| One(unsafe { _mm512_add_pd(a.0, b.0) }),
+    |a: One, b: One| One(unsafe { _mm512_sub_pd(a.0, b.0) }),
+    |a: One, b: One| One(unsafe { _mm512_mul_pd(a.0, b.0) }),
+    |a: One, b: One| One(unsafe { _mm512_div_pd(a.0, b.0) })
+);
+
+impl Real for One {
+    #[inline(always)]
+    fn of(value: f64) -> Self {
+        // SAFETY: the dispatcher found AVX-512.
+        Self(unsafe { _mm512_set1_pd(value) })
+    }
+
+    #[inline(always)]
+    fn fused(self, b: Self, c: Self) -> Self {
+        Self(unsafe { _mm512_fmadd_pd(self.0, b.0, c.0) })
+    }
+}
+
+impl Vector for One {
+    #[inline(always)]
+    fn load(from: &[f64]) -> Self {
+        // SAFETY: the dispatcher found AVX-512; the slice holds LANES numbers.
+        Self(unsafe { _mm512_loadu_pd(from[..LANES].as_ptr()) })
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [f64]) {
+        unsafe { _mm512_storeu_pd(to[..LANES].as_mut_ptr(), self.0) }
+    }
+
+    #[inline(always)]
+    fn least(self, other: Self) -> Self {
+        // SAFETY: the dispatcher found AVX-512.
+        Self(unsafe { _mm512_min_pd(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn most(self, other: Self) -> Self {
+        Self(unsafe { _mm512_max_pd(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn where_less(self, a: Self, b: Self) -> Self {
+        // SAFETY: the dispatcher found AVX-512.
+        Self(unsafe { _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_LT_OQ>(a.0, b.0), self.0) })
+    }
+
+    #[inline(always)]
+    fn where_equal(self, a: Self, b: Self) -> Self {
+        Self(unsafe { _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a.0, b.0), self.0) })
+    }
+
+    #[inline(always)]
+    fn power_of_two(self) -> Self {
+        // SAFETY: the dispatcher found AVX-512.
+        unsafe {
+            let exponent = _mm512_slli_epi64::<52>(_mm512_castpd_si512(self.0));
+            Self(_mm512_castsi512_pd(_mm512_add_epi64(exponent, _mm512_set1_epi64(ONE_BITS as i64))))
+        }
+    }
+
+    #[inline(always)]
+    fn above_zero(self, first: usize, to: &mut [usize]) -> usize {
+        let to = to[..LANES].as_mut_ptr();
+        // SAFETY: the dispatcher found AVX-512; the slice holds LANES numbers of 64 bits.
+        unsafe {
+            let above = _mm512_cmp_pd_mask::<_CMP_GT_OQ>(self.0, _mm512_setzero_pd());
+            let lanes = _mm512_add_epi64(_mm512_set1_epi64(first as i64), _mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0));
+            _mm512_storeu_epi64(to.cast(), _mm512_maskz_compress_epi64(above, lanes));
+            above.count_ones() as usize
+        }
+    }
+}
+
+/// Two AVX2 registers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Two(__m256d, __m256d);
+
+operators!(
+    Two,
+    // SAFETY: the dispatcher found AVX2 and FMA.
+    |a: Two, b: Two| unsafe { Two(_mm256_add_pd(a.0, b.0), _mm256_add_pd(a.1, b.1)) },
+    |a: Two, b: Two| unsafe { Two(_mm256_sub_pd(a.0, b.0), _mm256_sub_pd(a.1, b.1)) },
+    |a: Two, b: Two| unsafe { Two(_mm256_mul_pd(a.0, b.0), _mm256_mul_pd(a.1, b.1)) },
+    |a: Two, b: Two| unsafe { Two(_mm256_div_pd(a.0, b.0), _mm256_div_pd(a.1, b.1)) }
+);
+
+impl Real for Two {
+    #[inline(always)]
+    fn of(value: f64) -> Self {
+        // SAFETY: the dispatcher found AVX2 and FMA.
+        let half = unsafe { _mm256_set1_pd(value) };
+        Self(half, half)
+    }
+
+    #[inline(always)]
+    fn fused(self, b: Self, c: Self) -> Self {
+        // SAFETY: the dispatcher found AVX2 and FMA.
+        unsafe { Self(_mm256_fmadd_pd(self.0, b.0, c.0), _mm256_fmadd_pd(self.1, b.1, c.1)) }
+    }
+}
+
+impl Vector for Two {
+    #[inline(always)]
+    fn load(from: &[f64]) -> Self {
+        let from = from[..LANES].as_ptr();
+        // SAFETY: the dispatcher found AVX2 and FMA; the slice holds LANES numbers.
+        unsafe { Self(_mm256_loadu_pd(from), _mm256_loadu_pd(from.add(LANES / 2))) }
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [f64]) {
+        let to = to[..LANES].as_mut_ptr();
+        // SAFETY: the dispatcher found AVX2 and FMA; the slice holds LANES numbers.
+        unsafe {
+            _mm256_storeu_pd(to, self.0);
+            _mm256_storeu_pd(to.add(LANES / 2), self.1);
+        }
+    }
+
+    #[inline(always)]
+    fn least(self, other: Self) -> Self {
+        // SAFETY: the dispatcher found AVX2 and FMA.
+        unsafe { Self(_mm256_min_pd(self.0, other.0), _mm256_min_pd(self.1, other.1)) }
+    }
+
+    #[inline(always)]
+    fn most(self, other: Self) -> Self {
+        unsafe { Self(_mm256_max_pd(self.0, other.0), _mm256_max_pd(self.1, other.1)) }
+    }
+
+    #[inline(always)]
+    fn where_less(self, a: Self, b: Self) -> Self {
+        // SAFETY: the dispatcher found AVX2 and FMA.
+        unsafe {
+            let first = _mm256_cmp_pd::<_CMP_LT_OQ>(a.0, b.0);
+            let second = _mm256_cmp_pd::<_CMP_LT_OQ>(a.1, b.1);
+            Self(_mm256_and_pd(self.0, first), _mm256_and_pd(self.1, second))
+        }
+    }
+
+    #[inline(always)]
+    fn where_equal(self, a: Self, b: Self) -> Self {
+        // SAFETY: the dispatcher found AVX2 and FMA.
+        unsafe {
+            let first = _mm256_cmp_pd::<_CMP_EQ_OQ>(a.0, b.0);
+            let second = _mm256_cmp_pd::<_CMP_EQ_OQ>(a.1, b.1);
+            Self(_mm256_and_pd(self.0, first), _mm256_and_pd(self.1, second))
+        }
+    }
+
+    #[inline(always)]
+    fn power_of_two(self) -> Self {
+        // SAFETY: the dispatcher found AVX2 and FMA.
+        unsafe {
+            let one = _mm256_set1_epi64x(ONE_BITS as i64);
+            let power = |v| _mm256_add_epi64(_mm256_slli_epi64::<52>(_mm256_castpd_si256(v)), one);
+            Self(_mm256_castsi256_pd(power(self.0)), _mm256_castsi256_pd(power(self.1)))
+        }
+    }
+
+    #[inline(always)]
+    fn above_zero(self, first: usize, to: &mut [usize]) -> usize {
+        let to = &mut to[..LANES];
+        // SAFETY: the dispatcher found AVX2 and FMA.
+        let above = unsafe {
+            let zero = _mm256_setzero_pd();
+            let first = _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_GT_OQ>(self.0, zero));
+            let second = _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_GT_OQ>(self.1, zero));
+            (first | (second << 4)) as usize
+        };
+        let mut count = 0;
+        for lane in 0..LANES {
+            to[count] = first + lane;
+            count += (above >> lane) & 1;
+        }
+        count
+    }
+}

@@ -1,0 +1,63 @@
+"""`scaling-fast bootstrap`: the intervals, draws and digests of the library."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+from terminal import COLUMNS, QUICK, call, command, strict_json
+
+
+def test_a_bootstrap_gives_an_interval_a_quantity(runs, frame):
+    import scaling_fast as sf
+
+    words = [*COLUMNS, *QUICK, "--of", "beta/(alpha+beta)", "--of", "E", "--level", "0.8"]
+    entry = strict_json(call("bootstrap", runs, "chinchilla", *words, "--json").stdout)
+    boot = sf.bootstrap(sf.fit(frame, "chinchilla", columns={"N": "params", "D": "tokens"}), n=60)
+    expected = boot.interval(level=0.8, of=["beta/(alpha+beta)", "E"])
+    assert [row["lower"] for row in entry["intervals"]] == expected["lower"].to_list()
+    assert entry["digest"] == boot.digest
+    table = call("bootstrap", runs, "chinchilla", *words).stdout.splitlines()
+    assert len(table) == 3
+
+
+@pytest.mark.parametrize(
+    "scheme", ["pairs", "clusters:run", "bayesian", "bayesian:run", "jackknife"]
+)
+def test_every_scheme_runs_and_its_draws_are_written(runs, scheme):
+    n = [] if scheme == "jackknife" else ["--n", "40"]
+    words = ["--scheme", scheme, *n, "--draws", "draws.parquet", "--json"]
+    entry = strict_json(call("bootstrap", runs, "chinchilla", *COLUMNS, *words).stdout)
+    draws = pl.read_parquet("draws.parquet")
+    assert draws.height == entry["n"] == (48 if scheme == "jackknife" else 40)
+
+
+def test_a_kept_run_goes_on_and_shards_change_no_digit(runs):
+    words = ["bootstrap", runs, "chinchilla", *COLUMNS, "--json"]
+    want = strict_json(call(*words, "--n", "300").stdout)["digest"]
+    call(*words, "--n", "100", "--keep", "folder")
+    kept = sorted(path.name for path in Path("folder").iterdir())
+    assert any(name.startswith("shard-") for name in kept)
+    again = call(*words, "--n", "300", "--keep", "folder", "--shards", "3")
+    assert strict_json(again.stdout)["digest"] == want
+    other = call(*words, "--n", "300", "--keep", "folder", "--seed", "9", code=2)
+    assert strict_json(other.stderr)["error"]["code"] == "other_run"
+
+
+def test_ctrl_c_ends_quietly_with_130(runs):
+    words = ["bootstrap", runs, "chinchilla", *COLUMNS, "--n", "3000000", "--threads", "1"]
+    running = subprocess.Popen(
+        command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(4)
+    assert running.poll() is None, running.communicate()
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=30)
+    assert running.returncode == 130, err
+    assert out == ""
+    assert "interrupted" in err
+    assert "Traceback" not in err

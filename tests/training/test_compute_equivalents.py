@@ -1,0 +1,89 @@
+"""Compute-equivalent gains and effective sizes: Fieller's interval, factors that were put in."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+from outcomes import codes
+from scipy import stats
+
+import scaling_fast as sf
+
+
+@pytest.fixture(scope="module")
+def baseline():
+    rng = np.random.default_rng(9)
+    c = np.geomspace(1e20, 1e24, 14)
+    return pl.DataFrame(
+        {"flops": c, "score": 0.05 * np.log(c / 1e20) + 0.01 * rng.standard_normal(14)}
+    )
+
+
+def test_fiellers_interval_holds_the_values_a_t_test_does_not_reject(baseline):
+    gain = sf.training.compute_equivalent_gain(
+        baseline, own_flops=1e21, own_score=0.3, own_error=0.004
+    )
+    x = np.log(baseline["flops"].to_numpy() / 1e21)
+    design = np.column_stack([np.ones(14), x])
+    answer, left = np.linalg.lstsq(design, baseline["score"].to_numpy())[:2]
+    cov = left[0] / 12 * np.linalg.inv(design.T @ design)
+    t = stats.t.ppf(0.975, 12)
+    for end in (gain.lower, gain.upper):
+        at = np.array([1.0, math.log(end)])
+        gap = abs(0.3 - at @ answer) / math.sqrt(at @ cov @ at + 0.004**2)
+        assert gap == pytest.approx(t, rel=1e-7)
+    assert math.log(gain.estimate) == pytest.approx((0.3 - answer[0]) / answer[1], rel=1e-9)
+    delta = sf.training.compute_equivalent_gain(
+        baseline, own_flops=1e21, own_score=0.3, own_error=0.004, method="delta"
+    )
+    assert math.log(delta.upper * delta.lower) == pytest.approx(
+        2 * math.log(gain.estimate), rel=1e-9
+    )
+    assert delta.upper == pytest.approx(gain.upper, rel=0.05)
+
+
+def test_scores_beyond_the_baseline_have_no_equivalent_and_a_bound(baseline):
+    for score, word in ((0.9, "above 1e+03"), (-0.5, "below 0.1")):
+        gain = sf.training.compute_equivalent_gain(baseline, own_flops=1e21, own_score=score)
+        assert math.isnan(gain.estimate)
+        assert math.isnan(gain.upper)
+        (finding,) = gain.findings
+        assert finding.severity == "grey"
+        assert word in finding.sentence
+
+
+def test_a_baseline_without_slope_bounds_nothing():
+    flat = {"flops": [1e20, 1e21, 1e22, 1e23], "score": [0.3, 0.2, 0.3, 0.25]}
+    gain = sf.training.compute_equivalent_gain(flat, own_flops=1e21, own_score=0.265)
+    assert (gain.lower, gain.upper) == (0.0, math.inf)
+    assert codes(gain) == ["gain_unbounded"]
+
+
+def test_the_effective_multiplier_is_the_factor_that_was_put_in():
+    x = np.geomspace(1e7, 1e10, 10)
+    clean = {"x": x, "loss": 1.5 + 90 * x**-0.28}
+    fit = sf.fit(clean, "power_offset")
+    n = np.array([1e8, 1e9, 1e10, 1e9])
+    factor = np.array([0.5, 1.0, 3.0, 1.0])
+    loss = 1.5 + 90 * (n * factor) ** -0.28
+    loss[3] = 1.4
+    out = sf.training.effective_multiplier(fit, {"N": n, "loss": loss})
+    assert out["multiplier"].to_numpy()[:3] == pytest.approx(factor[:3], rel=1e-6)
+    assert out["inversion"].to_list() == ["inside", "inside", "extrapolated", "below_floor"]
+    assert out["multiplier"][3] is None
+
+
+def test_the_effective_multiplier_has_an_interval_from_a_bootstrap():
+    rng = np.random.default_rng(10)
+    x = np.geomspace(1e7, 1e10, 30)
+    clean = {"x": x, "loss": (1.5 + 90 * x**-0.28) * np.exp(0.003 * rng.standard_normal(30))}
+    boot = sf.bootstrap(sf.fit(clean, "power_offset", loss=sf.Squared()), n=300)
+    out = sf.training.effective_multiplier(boot, {"N": [8e8], "loss": [1.5 + 90 * 4e8**-0.28]})
+    row = out.row(0, named=True)
+    assert row["lower"] < row["multiplier"] < row["upper"]
+    assert row["lower"] < 0.5 < row["upper"]
+    with pytest.raises(sf.errors.ParameterError, match="power_offset"):
+        sf.training.effective_multiplier(sf.fit(clean, "power"), {"N": [1.0], "loss": [1.0]})
