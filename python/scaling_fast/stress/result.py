@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from scaling_fast.errors import CheckpointError, quote
-from scaling_fast.findings import format_findings, json_ready
+from scaling_fast.findings import SummaryRepr, format_findings, json_ready
 from scaling_fast.runtime.files import irregular
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ WIDE = 160
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Stress:
+class Stress(SummaryRepr):
     """The outcome of a stress test.
 
     Attributes
@@ -67,12 +66,6 @@ class Stress:
             lines = [f"{self.test}   {settings}", str(self.table)]
         lines += format_findings(self.findings)
         return "\n".join(lines)
-
-    def __repr__(self) -> str:
-        return f"<Stress>\n{self.summary()}"
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
 
     def as_dict(self) -> dict[str, Any]:
         """Return test, settings, rows of the table and findings as JSON can hold them."""
