@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from scaling_fast.errors import CheckpointError, quote
+from scaling_fast.errors import CheckpointError
 from scaling_fast.findings import SummaryRepr, format_findings, json_ready
-from scaling_fast.runtime.files import irregular
+from scaling_fast.runtime.files import write_new
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from scaling_fast.findings import Finding
 
@@ -86,21 +86,4 @@ class Stress(SummaryRepr):
             with or without `force`.
         """
         text = json.dumps(self.as_dict(), allow_nan=False, indent=1)
-        try:
-            kind = irregular(path)
-            if kind is not None:
-                raise CheckpointError(
-                    f"{quote(path)} is {kind}, not a regular file; choose another path", code="path"
-                )
-            with Path(path).open("w" if force else "x", encoding="utf-8") as file:
-                file.write(text + "\n")
-        except CheckpointError:
-            raise
-        except FileExistsError as error:
-            raise CheckpointError(
-                f"{quote(path)} exists; pass force=True to replace it", code="exists"
-            ) from error
-        except (OSError, TypeError, ValueError) as error:
-            raise CheckpointError(
-                f"{quote(path)} cannot be written: {error}", code="write"
-            ) from error
+        write_new(path, text + "\n", force=force, error=CheckpointError)
