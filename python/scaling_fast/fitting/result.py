@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.errors import ParameterError
-from scaling_fast.findings import Finding, format_findings
+from scaling_fast.findings import Finding, SummaryRepr, format_findings
 from scaling_fast.fitting.certificate import Certificate
 from scaling_fast.fitting.delta_method import delta_intervals, parameter_covariance
 from scaling_fast.fitting.estimates import Estimates
@@ -39,7 +38,7 @@ __all__ = ["Fit"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Fit:
+class Fit(SummaryRepr):
     """A law fitted to a frame.
 
     Attributes
@@ -361,12 +360,6 @@ class Fit:
         else:
             lines += group_lines(self.table[column_name("status", self._taken())], self.n)
         return "\n".join([*lines, *format_findings(self.findings)])
-
-    def __repr__(self) -> str:
-        return f"<Fit>\n{self.summary()}"
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
 
     # -- saving ---------------------------------------------------------------------------------
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scaling_fast.findings import Finding, format_findings
+from scaling_fast.findings import Finding, SummaryRepr, format_findings
 
 if TYPE_CHECKING:
     import polars as pl
@@ -15,7 +14,7 @@ __all__ = ["Profile"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Profile:
+class Profile(SummaryRepr):
     """The profile of one quantity and its likelihood interval.
 
     Attributes
@@ -57,9 +56,3 @@ class Profile:
         ]
         lines += format_findings(self.findings)
         return "\n".join(lines)
-
-    def __repr__(self) -> str:
-        return f"<Profile>\n{self.summary()}"
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.errors import ConvergenceError, ParameterError, quote
-from scaling_fast.findings import format_findings
+from scaling_fast.findings import SummaryRepr, format_findings
 from scaling_fast.fitting.result import Fit
 from scaling_fast.fitting.status import with_status_type
 from scaling_fast.fitting.table import square_frame
@@ -50,7 +49,7 @@ __all__ = ["METHODS", "MOST_FAILURES", "Bootstrap"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Bootstrap:
+class Bootstrap(SummaryRepr):
     """A fit refitted many times.
 
     Attributes
@@ -335,12 +334,6 @@ class Bootstrap:
                 ]
         lines += format_findings(self.findings)
         return "\n".join(lines)
-
-    def __repr__(self) -> str:
-        return f"<Bootstrap>\n{self.summary()}"
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
 
     # -- saving ---------------------------------------------------------------------------------
 

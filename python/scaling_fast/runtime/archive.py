@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import json
-import os
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import polars as pl
 
 from scaling_fast.errors import CheckpointError, quote
-from scaling_fast.runtime.files import irregular, read_regular
+from scaling_fast.runtime.files import read_regular, write_new
 from scaling_fast.runtime.process import require_usable_process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 __all__ = ["Archive", "Entry", "Frames", "read", "write"]
 
@@ -85,33 +83,11 @@ def write(
     CheckpointError
         For an existing file, one that cannot be written, and anything that is not a regular file
         (a device, a pipe, a link, a directory), with or without `force`.
+    ParameterError
+        For anything but text or a path.
     """
     require_usable_process()
-    try:
-        path = Path(path)
-        if b"\0" in os.fsencode(path):
-            raise ValueError("it holds a null character")
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        exists = os.path.lexists(path)
-        special = irregular(path)
-    except (TypeError, ValueError, OSError) as error:
-        raise CheckpointError(f"{quote(path)} is not a path: {error}", code="path") from error
-    if special is not None:
-        raise CheckpointError(
-            f"{quote(path)} is {special}, not a regular file; choose another path", code="path"
-        )
-    if exists and not force:
-        raise CheckpointError(f"{quote(path)} exists; pass force=True to replace it", code="exists")
-    try:
-        with part.open("xb") as file:
-            file.write(to_bytes(kind, entry, frames))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise CheckpointError(f"{quote(path)} cannot be written: {error}", code="write") from error
+    write_new(path, to_bytes(kind, entry, frames), force=force, error=CheckpointError)
 
 
 def read(path: str | Path) -> Archive:

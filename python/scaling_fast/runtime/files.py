@@ -179,11 +179,12 @@ def write_new(
     target = as_path(path)
     label = f"{what} {quote(target, 200)}".lstrip()
     try:
-        if os.path.lexists(target) and not force:
-            raise error(f"{label} exists already; pass force=True to replace it", code="exists")
+        # First, so that nobody is advised to force what is refused with force too.
         kind = irregular(target, follow=follow)
         if kind is not None:
             raise error(f"{label} is {kind}, not a regular file; choose another path", code="path")
+        if os.path.lexists(target) and not force:
+            raise error(f"{label} exists already; pass force=True to replace it", code="exists")
         raw = content.encode("utf-8") if isinstance(content, str) else content
         write_whole(target, raw, durable=durable)
     except (OSError, ValueError) as failure:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import html
 import json
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from scaling_fast.errors import CheckpointError, quote
-from scaling_fast.findings import format_findings, json_ready
-from scaling_fast.runtime.files import irregular, write_whole
+from scaling_fast.errors import CheckpointError
+from scaling_fast.findings import SummaryRepr, format_findings, json_ready
+from scaling_fast.runtime.files import write_new
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from scaling_fast.findings import Finding
 
@@ -28,7 +27,7 @@ WIDE = 160
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Stress:
+class Stress(SummaryRepr):
     """The outcome of a stress test.
 
     Attributes
@@ -69,12 +68,6 @@ class Stress:
         lines += format_findings(self.findings)
         return "\n".join(lines)
 
-    def __repr__(self) -> str:
-        return f"<Stress>\n{self.summary()}"
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
-
     def as_dict(self) -> dict[str, Any]:
         """Return test, settings, rows of the table and findings as JSON can hold them."""
         return {
@@ -93,21 +86,5 @@ class Stress:
             For an existing file, one that cannot be written, and anything that is not a regular file,
             with or without `force`.
         """
-        text = json.dumps(self.as_dict(), allow_nan=False, indent=1) + "\n"
-        try:
-            kind = irregular(path)
-            if kind is not None:
-                raise CheckpointError(
-                    f"{quote(path)} is {kind}, not a regular file; choose another path", code="path"
-                )
-            if os.path.lexists(path) and not force:
-                raise CheckpointError(
-                    f"{quote(path)} exists; pass force=True to replace it", code="exists"
-                )
-            write_whole(Path(path), text.encode("utf-8"))
-        except CheckpointError:
-            raise
-        except (OSError, TypeError, ValueError) as error:
-            raise CheckpointError(
-                f"{quote(path)} cannot be written: {error}", code="write"
-            ) from error
+        text = json.dumps(self.as_dict(), allow_nan=False, indent=1)
+        write_new(path, text + "\n", force=force, error=CheckpointError)

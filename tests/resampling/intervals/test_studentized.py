@@ -87,7 +87,7 @@ def test_parametric_studentized_intervals_of_a_line_are_students():
     ("scheme", "said"),
     [
         (sf.Jackknife(), "jackknife"),
-        (sf.Bayesian(), "no counts"),
+        (sf.Bayesian(), "not counts"),
         (sf.Blocks(3), "neighbouring"),
         (sf.Weights(np.ones((3, 24))), "need not be counts"),
     ],

@@ -69,7 +69,7 @@ def unpacked(kind: str, raw: bytes) -> tuple[dict[str, Any], dict[str, NDArray[A
         other = raw[len(stem) : len(stem) + 8].split(b"\n")[0]
         if raw.startswith(stem) and other.isdigit():
             raise Foreign(f"it has format {other.decode()} and this version reads {FORMAT}")
-        raise Foreign(f"it is not a {kind} of scaling_fast")
+        raise Foreign(f"it is not a scaling_fast {kind}")
     rest = memoryview(raw)[len(magic) + 32 :]
     if hashlib.sha256(rest).digest() != raw[len(magic) : len(magic) + 32]:
         raise Damaged("it was truncated or altered: its sha256 does not match")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import html
 import math
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.errors import ParameterError, quote
+from scaling_fast.findings import SummaryRepr
 from scaling_fast.fitting.interval_table import estimates_of, interval_table
 from scaling_fast.fitting.result import Fit
 from scaling_fast.fitting.status import status_code, status_column
@@ -54,7 +54,7 @@ METHODS = ("normal", "percentile", "basic")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class BootstrapSummary:
+class BootstrapSummary(SummaryRepr):
     """What `bootstrap(..., keep="summary")` keeps of the replicates.
 
     Attributes
@@ -386,12 +386,6 @@ class BootstrapSummary:
         job = Job(estimates, plan_for(estimates, scheme), seed, entry["starts"])
         moments = from_frames(frames, fit.groups)
         return cls(fit, scheme, seed, entry["n"], entry["finished"], job, moments)
-
-    def __repr__(self) -> str:
-        return f"<BootstrapSummary>\n{self.summary()}"
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
 
 
 def _neighbours(count: int, share: float) -> tuple[int, int]:
