@@ -110,7 +110,7 @@ def test_it_travels_by_pickle_and_takes_tables(curves, want):
     assert pl.DataFrame(pl.from_arrow(table)).equals(want)
 
 
-def test_no_batch_is_no_fit():
+def test_no_batches_give_no_fits():
     fitter = sf.arrow.batch_fitter("power_offset", by="task")
     assert list(fitter(iter([]))) == []
 

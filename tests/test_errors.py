@@ -81,7 +81,7 @@ def test_attributes_are_none_unless_said(kind):
     assert all(getattr(kind("said"), name) is None for name in PLACES)
 
 
-def test_a_callers_errors_are_value_errors_and_ours_are_not():
+def test_a_callers_errors_are_value_errors_and_internal_ones_are_not():
     assert all(issubclass(kind, ValueError) for kind in CLASSES[:-1])
     assert issubclass(errors.InternalError, RuntimeError)
     assert not issubclass(errors.InternalError, errors.ScalingError)

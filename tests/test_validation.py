@@ -149,7 +149,7 @@ CURVE = {"run": ["a", "a"], "N": [1e8, 1e8], "D": [1e9, 4e9], "loss": [4.0, 2.0]
         (lambda _: sf.Law.from_dict(ENTRY | {"needs": [{"colour": 1}]}), P),
     ],
 )
-def test_what_is_no_number_or_of_another_kind_is_a_typed_error(fitted, call, error):
+def test_a_value_of_another_kind_is_a_typed_error(fitted, call, error):
     with pytest.raises(error) as caught:
         call(fitted)
     assert type(caught.value) is error

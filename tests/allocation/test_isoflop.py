@@ -193,7 +193,7 @@ def test_the_unit_of_the_loss_changes_no_optimum(unit):
     assert next(errors) == pytest.approx(next(errors), rel=1e-9)
 
 
-def test_sizes_over_many_decades_are_no_parabola():
+def test_sizes_over_many_decades_do_not_lie_on_a_parabola():
     found = sf.allocation.approach2(isoflop_runs(0.34, 0.28, factor=1e7))
     assert [
         finding.severity for finding in found.findings if finding.code == "parabola_too_wide"

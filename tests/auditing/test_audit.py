@@ -146,7 +146,7 @@ def test_the_embedded_claim_on_seven_points_is_audited_without_network():
     assert paper == pytest.approx(0.07329276, abs=1e-6)
 
 
-def test_progress_is_told_and_ends_at_one(tmp_path):
+def test_progress_is_reported_and_ends_at_one(tmp_path):
     told = []
     audit(claim(tmp_path), data=rows(), n=FEW, progress=lambda words, share: told.append(share))
     assert told[-1] == 1.0

@@ -52,7 +52,7 @@ def test_only_regular_files_are_written(runs):
     assert not Path("elsewhere.csv").exists()
 
 
-def test_the_name_of_a_file_is_no_pattern(runs, frame):
+def test_the_name_of_a_file_is_not_a_pattern(runs, frame):
     for suffix, write in (
         ("csv", "write_csv"), ("parquet", "write_parquet"), ("arrow", "write_ipc"),
         ("json", "write_json"), ("jsonl", "write_ndjson"),
@@ -82,7 +82,7 @@ def test_a_column_named_twice_is_refused(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv"])
-def test_text_in_a_csv_is_no_formula(runs, frame, suffix):
+def test_text_in_a_csv_is_not_a_formula(runs, frame, suffix):
     keys = ["=1+1", "+1", "-x", "@x", "\tx", "\rx", "x=1", "'x"]
     key = pl.Series("=key", keys).repeat_by(6).explode()
     frame.with_columns(key).write_parquet("k.parquet")

@@ -145,7 +145,7 @@ def test_errors_are_in_the_words_of_the_terminal(folder):
     assert "columns=" not in missing.stderr
 
 
-def test_files_say_how_they_are_mended(folder):
+def test_errors_of_files_say_how_to_fix_them(folder):
     Path("semicolon.csv").write_text("a;b\n1,5;2\n")
     Path("ragged.csv").write_text("a,b\n1,2\n1,2,3\n")
     Path("wide.csv").write_bytes("a,b\n1,2\n".encode("utf-16"))

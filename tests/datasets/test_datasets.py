@@ -167,7 +167,7 @@ def test_a_corrupted_cache_is_downloaded_again(reference, authors, tmp_path):
     assert datasets.load("chinchilla", base_url=authors.url).height == 245
 
 
-def test_a_missing_file_on_the_host_says_how_to_mend_it(authors):
+def test_a_missing_file_on_the_host_says_how_to_fix_it(authors):
     with pytest.raises(ResourceError, match=r"HTTP status 404.*SCALING_FAST_DATA") as caught:
         datasets.load("chinchilla", base_url=authors.url)
     assert caught.value.code == "not_found"

@@ -205,7 +205,7 @@ def squared():
     return sf.fit(FRAME, LAW, loss=sf.Squared(), columns={"x": "x"})
 
 
-def test_clusters_are_heard_under_least_squares(squared):
+def test_clusters_count_under_least_squares(squared):
     """The default kind with clusters is the sandwich, and its errors are those of whole runs."""
     clustered = squared.cov(cluster="run")
     assert clustered.equals(squared.cov("sandwich", cluster="run"))
@@ -224,7 +224,7 @@ def test_a_null_belongs_to_no_cluster():
     assert caught.value.column == "run"
 
 
-def test_weights_that_are_no_frequencies_are_called_so():
+def test_weights_that_are_not_frequencies_have_no_covariance():
     fit = sf.fit(FRAME, LAW, loss=sf.Squared(), columns={"x": "x"}, weights=np.full(60, 1 / 60))
     with pytest.raises(sf.errors.DataError, match="weights are frequencies"):
         fit.cov()

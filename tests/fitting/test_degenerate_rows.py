@@ -91,7 +91,7 @@ def test_perfect_data_are_recovered_and_resampled(loss, residual):
         assert ((ends["upper"] - ends["lower"]).abs() <= 1e-9).all()
 
 
-def test_a_line_of_optima_is_no_optimum():
+def test_a_line_of_optima_is_not_an_optimum():
     """Signs - - - + + + + + + - - - balance on a geometric grid: checked by hand on 12 rows."""
     got = fit(law="A*x**(-alpha)")
     assert not got.converged

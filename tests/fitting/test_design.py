@@ -79,7 +79,7 @@ def test_each_measure_is_what_it_says_in_every_group(need, expected):
     np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
 
 
-def test_a_poor_design_is_a_finding_that_names_what_is_missing_and_how_to_mend_it():
+def test_a_poor_design_is_a_finding_that_names_what_is_missing_and_how_to_fix_it():
     fit = sf.fit(runs(np.geomspace(1e8, 1e9, 8)), "power_offset")
     found = poor(fit)
     decades = next(finding for finding in found if finding.evidence["measure"] == "decades")
@@ -93,7 +93,7 @@ def test_a_poor_design_is_a_finding_that_names_what_is_missing_and_how_to_mend_i
     assert "smaller and larger x" in decades.advice
 
 
-def test_a_good_design_is_no_finding():
+def test_a_good_design_gives_no_finding():
     assert poor(sf.fit(runs(np.geomspace(1e5, 1e9, 12)), "power_offset")) == []
 
 

@@ -86,7 +86,7 @@ def test_dropped_rows_equal_rows_never_there(container, value):
 
 
 @pytest.mark.parametrize("junk", [np.full(12, math.nan), ["a"] * 12, [None] * 12, [object()] * 12])
-def test_unused_columns_are_nobodys_business(junk):
+def test_unused_columns_may_hold_anything(junk):
     got = sf.fit({"x": X, "loss": Y, "junk": junk}, LAW)
     assert dict(got.params) == dict(fit().params)
 

@@ -48,7 +48,7 @@ def test_awkward_names_serve_as_target_group_and_weight(name):
 
 
 @pytest.mark.parametrize("name", ["name", "estimate", "lower", "upper"])
-def test_group_names_that_clash_with_an_interval_are_mended_or_refused(name):
+def test_group_names_that_clash_with_an_interval_are_renamed_or_refused(name):
     groups = {"x": np.tile(X, 2), "loss": np.tile(Y, 2), name: [0] * 12 + [1] * 12}
     boot = sf.bootstrap(sf.fit(groups, LAW, by=name), n=10)
     refused, got = attempt(boot.interval)

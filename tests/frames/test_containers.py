@@ -96,7 +96,7 @@ def test_pandas_without_pyarrow():
         print,
     ],
 )
-def test_what_is_no_frame_is_refused_with_what_is(frame):
+def test_anything_but_a_frame_is_refused_with_what_a_frame_is(frame):
     """D31."""
     assert refused(frame).code == "not_a_frame"
 

@@ -105,7 +105,7 @@ BAD_DTYPES = {
 
 @pytest.mark.parametrize(("values", "said"), BAD_DTYPES.values(), ids=BAD_DTYPES.keys())
 @pytest.mark.parametrize("place", ["x", "y"])
-def test_a_column_that_is_no_number_is_refused_by_its_dtype(values, said, place):
+def test_a_column_that_is_not_of_numbers_is_refused_by_its_dtype(values, said, place):
     """D21."""
     error = refused({"x": X, "y": Y} | {place: values})
     assert error.column == place

@@ -38,7 +38,7 @@ FAULTS = {
 @pytest.mark.parametrize("make", [pl.DataFrame, pa.table, dict, pd.DataFrame])
 @pytest.mark.parametrize("place", ["x", "y"])
 @pytest.mark.parametrize("what", ["NaN", "null", "+inf", "-inf"])
-def test_what_is_no_finite_number_is_named_with_row_and_count(make, place, what):
+def test_values_that_are_not_finite_are_named_with_row_and_count(make, place, what):
     """D1, D2, D3, D4."""
     value = FAULTS[what][0]
     bad = [*X[:2], value, X[3], value]

@@ -121,7 +121,7 @@ FRAMES = {
 
 
 @pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
-def test_what_is_no_frame_is_refused(frame):
+def test_anything_but_a_frame_is_refused(frame):
     refusal(lambda: sf.fit(frame, LAW, columns={"x": "x"}))
 
 

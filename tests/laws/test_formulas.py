@@ -38,7 +38,7 @@ POSITIONS = [
 
 
 @pytest.mark.parametrize(("text", "position", "word"), POSITIONS)
-def test_positions_count_characters_and_the_message_mends(text, position, word):
+def test_positions_count_characters_and_the_message_says_what_to_change(text, position, word):
     with pytest.raises(sf.errors.FormulaError) as caught:
         sf.fit({"x": X, "loss": Y}, text)
     assert caught.value.position == position
@@ -179,6 +179,6 @@ def test_pi_is_a_number_and_e_is_a_name():
 
 
 @pytest.mark.parametrize("name", ["exp", "log", "where", "lgamma", "lambda", "if", "None"])
-def test_reserved_words_are_no_parameters(name):
+def test_reserved_words_cannot_be_parameters(name):
     with pytest.raises(sf.errors.FormulaError):
         sf.Law(f"{name} + A*x", columns=["x"])

@@ -35,7 +35,7 @@ def test_ludziejewski_gives_the_dense_optima_the_paper_prints(flops, size, token
     assert (n, flops / 6 / n) == pytest.approx(printed, rel=0.02)  # printed to 2 or 3 digits
 
 
-def test_ludziejewski_calls_no_exponent_dense_that_is_of_one():
+def test_ludziejewski_does_not_call_the_exponent_of_one_expert_dense():
     law = sf.laws.ludziejewski()
     assert list(law.derived) == ["exponent_at_one"]
     params = law.published["ludziejewski2025"]["params"]

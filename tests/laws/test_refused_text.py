@@ -298,15 +298,15 @@ LONG = {
     "many dots": "." * 60_000,
     "quotes": "'" * 60_000,
 }
-HOSTILE = {ascii(text)[:60]: text for text in CODE + MALFORMED} | DEEP | LONG
+REFUSED_TEXT = {ascii(text)[:60]: text for text in CODE + MALFORMED} | DEEP | LONG
 
 
 def test_the_corpus_is_large():
-    assert len(HOSTILE) >= 250
+    assert len(REFUSED_TEXT) >= 250
 
 
-@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_text_is_refused_with_a_position(text):
+@pytest.mark.parametrize("text", REFUSED_TEXT.values(), ids=REFUSED_TEXT)
+def test_text_that_is_not_a_formula_is_refused_with_a_position(text):
     began = time.monotonic()
     with pytest.raises(sf.errors.FormulaError) as caught:
         sf.fit({"x": X, "loss": Y}, text)
@@ -345,7 +345,7 @@ def test_no_source_file_evaluates_text():
 @pytest.mark.parametrize(
     "law", [None, 3, 1.5, b"A*x", ["A*x"], {"A": 1}, np.str_, object(), lambda x: x, math.exp, print]
 )  # fmt: skip
-def test_what_is_no_text_is_refused(law):
+def test_a_law_that_is_not_text_is_refused(law):
     with pytest.raises(sf.errors.FormulaError):
         sf.fit({"x": X, "loss": Y}, law)
 

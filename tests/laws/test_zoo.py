@@ -228,7 +228,7 @@ def test_the_zoo_holds_the_whole_catalogue():
 
 
 @pytest.mark.parametrize("name", ZOO)
-def test_the_automatic_fit_is_no_worse_than_the_truth_and_certified(name, fits):
+def test_the_automatic_fit_is_certified_and_never_worse_than_the_truth(name, fits):
     law, _, fit = fits(name)
     truth, _ = ZOO[name]
     assert fit.objective <= fit.request.objective(0, truth) * (1 + 1e-9)

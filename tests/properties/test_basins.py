@@ -133,7 +133,7 @@ def sentence_of(frame, law):
 
 
 @pytest.mark.parametrize("what", POOR)
-def test_a_poor_design_is_told_with_the_parameters_it_leaves_open(what):
+def test_a_poor_design_is_a_finding_with_the_parameters_it_leaves_open(what):
     """An exact defect is the status of the fit; a short range or one side of a bend is a finding."""
     poor = POOR[what]
     law = sf.laws.get(poor.law)

@@ -113,7 +113,7 @@ def errors(fit, **options):
 
 @given(problems(), st.randoms(use_true_random=False))
 @fits
-def test_p1_the_order_of_rows_is_no_matter(one, random):
+def test_p1_the_order_of_rows_does_not_matter(one, random):
     order = list(range(one.frame.height))
     random.shuffle(order)
     assert_same(one.fit(), one.fit(one.frame[order]))
@@ -130,7 +130,7 @@ def test_p2_a_weight_of_k_is_k_rows(one, seed):
 
 @given(problems(), SEEDS)
 @fits
-def test_p3_a_weight_of_zero_is_no_row(one, seed):
+def test_p3_a_weight_of_zero_removes_the_row(one, seed):
     """Including a row whose target is NaN."""
     weights = np.ones(one.frame.height)
     weights[np.random.default_rng(seed).integers(0, one.frame.height, 4)] = 0
@@ -144,7 +144,7 @@ def test_p3_a_weight_of_zero_is_no_row(one, seed):
 
 @given(problems(), st.sampled_from([1e-6, 0.1, 3.0, 1e6]))
 @fits
-def test_p4_the_scale_of_weights_is_no_matter(one, c):
+def test_p4_the_scale_of_weights_does_not_matter(one, c):
     """And P19, sum against mean: parameters same, objective x c."""
     base = one.fit()
     scaled = one.fit(weights=np.full(one.frame.height, c))

@@ -100,7 +100,7 @@ log_params = {{ e = "{pub_e}", a = "{pub_a}", b = "{pub_b}", alpha = "{pub_alpha
 
 
 @pytest.mark.parametrize(("subset", "bare", "delta"), FITS)
-def test_a_published_point_that_is_no_optimum_is_found(
+def test_a_published_point_that_is_not_an_optimum_is_found(
     reference, fitted, row, tmp_path, subset, bare, delta
 ):
     """R1 of the audit: its gap is ours, and no smaller than that of the converged table."""

@@ -31,7 +31,7 @@ def test_the_jackknife_of_clusters_leaves_out_each(runs, squared):
     assert jackknife.draws["objective"][2] == pytest.approx(again.objective, rel=1e-9)
 
 
-def test_a_row_of_weight_zero_is_no_part_of_the_jackknife(runs, huber):
+def test_a_row_of_weight_zero_is_not_part_of_the_jackknife(runs, huber):
     """P26: absent before anything else sees it."""
     more = pl.concat([runs, runs.head(1).with_columns(loss=pl.lit(99.0))])
     weights = np.r_[np.ones(ROWS), 0]

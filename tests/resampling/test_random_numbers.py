@@ -85,7 +85,7 @@ def test_counts_as_weights_are_indices(huber):
     )
 
 
-def test_the_order_within_a_set_of_indices_is_no_matter(huber):
+def test_the_order_within_a_set_of_indices_does_not_matter(huber):
     rows = numpys_indices(1, 30, ROWS)
     assert (
         sf.bootstrap(huber, sf.Indices(np.sort(rows, axis=1))).digest

@@ -48,7 +48,7 @@ def forked(call, seconds=20):
 """
 
 
-def test_leaving_with_a_run_in_a_daemon_thread_is_no_crash():
+def test_leaving_with_a_run_in_a_daemon_thread_does_not_crash():
     done = subprocess.run(
         [
             sys.executable,

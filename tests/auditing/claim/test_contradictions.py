@@ -101,7 +101,7 @@ def test_a_tolerance_widens_a_bound_on_its_own_side():
 
 
 @pytest.mark.parametrize("bound", [">0.05", "<0.1", ">=0.05", "<=0.1"])
-def test_a_parameter_printed_as_a_bound_is_no_point(bound):
+def test_a_parameter_printed_as_a_bound_is_not_a_point(bound):
     result = audit(changed(('alpha = "0.0737"', f'alpha = "{bound}"')), n=FEW)
     assert {f.severity for f in result.findings if f.check in {"R1", "R2", "R4"}} == {"grey"}
     for code in ("R1.incomplete", "R4.incomplete"):
@@ -112,7 +112,7 @@ def test_a_parameter_printed_as_a_bound_is_no_point(bound):
     assert reported.null_count() == reported.len()
 
 
-def test_an_unrounded_bound_is_no_point_either():
+def test_an_unrounded_bound_is_not_a_point_either():
     text = (('alpha = "0.33917084"', 'alpha = ">0.339"'),)
     result = audit(changed(*text, text=HOFFMANN), data=None, n=FEW)
     assert not found(result, "R7.unrounded")

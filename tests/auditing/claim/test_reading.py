@@ -105,7 +105,7 @@ def test_a_number_lies_in_the_box_of_what_prints_like_it(value, digits):
 @pytest.mark.parametrize(
     "text", ["", "abc", "nan", "inf", "1e99999", "1,5", "1..2", "--1", "1e9999", "\x1b[31m1"]
 )
-def test_what_is_no_finite_decimal_is_refused(text):
+def test_text_that_is_not_a_finite_decimal_is_refused(text):
     with pytest.raises(DataError, match="finite decimal"):
         Printed(text)
 

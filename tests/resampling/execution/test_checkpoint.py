@@ -178,7 +178,7 @@ def test_ctrl_c_loses_nothing_that_was_finished(fit, tmp_path):
 
 
 @pytest.mark.parametrize("bad", ["drawz", None, True, 3, "summary.scaling"])
-def test_what_is_no_way_of_keeping_is_refused(fit, bad):
+def test_anything_but_a_way_of_keeping_is_refused(fit, bad):
     with pytest.raises(sf.errors.ParameterError) as raised:
         sf.bootstrap(fit, n=10, keep=bad)
     assert raised.value.param == "keep"
@@ -304,7 +304,7 @@ def test_writing_is_whole_and_durable_in_this_order(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_threads_that_share_a_folder_are_told(fit, tmp_path):
+def test_one_of_several_threads_has_the_folder_and_the_others_are_told(fit, tmp_path):
     folder = tmp_path / "run"
     barrier = threading.Barrier(3, timeout=30)
 

@@ -215,14 +215,14 @@ class _Ended:
 
 
 @pytest.mark.parametrize("bad", [3, "threads", object(), ThreadPoolExecutor])
-def test_what_is_no_executor_is_refused(fit, bad):
+def test_anything_but_an_executor_is_refused(fit, bad):
     with pytest.raises(sf.errors.ParameterError) as raised:
         sf.bootstrap(fit, n=10, executor=bad)
     assert raised.value.param == "executor"
 
 
 @pytest.mark.parametrize("bad", [0, -1, 1.5, True, "4"])
-def test_what_is_no_number_of_shards_is_refused(fit, bad):
+def test_anything_but_a_number_of_shards_is_refused(fit, bad):
     with pytest.raises(sf.errors.ParameterError) as raised:
         sf.bootstrap(fit, n=10, shards=bad)
     assert raised.value.param == "shards"

@@ -267,7 +267,7 @@ def test_a_handlers_exception_comes_through():
     )
 
 
-def test_ctrl_c_is_heard_inside_a_replicate():
+def test_ctrl_c_works_inside_a_replicate():
     """One replicate of 200,000 rows from many starts takes seconds: it ends in the middle and is not kept."""
     words = run(
         """

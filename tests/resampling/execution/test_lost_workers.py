@@ -142,7 +142,7 @@ def test_a_shard_whose_worker_died_is_handed_in_again_and_then_computed_here(fit
 
 
 @pytest.mark.parametrize("garbage", [b"garbage", b"", 12, "text", "flipped", "another shard"])
-def test_an_answer_that_is_none_is_a_lost_worker(fit, want, garbage):
+def test_an_answer_that_is_not_one_counts_as_a_lost_worker(fit, want, garbage):
     first = []
 
     class Liar:
@@ -164,7 +164,7 @@ def test_an_executor_that_takes_nothing_leaves_the_work_to_this_process(fit, wan
     assert sf.bootstrap(fit, n=N, seed=5, executor=moody, shards=4).digest == want.digest
 
 
-def test_an_error_of_ours_is_raised_once_and_not_retried(fit, monkeypatch):
+def test_an_error_of_the_question_is_raised_once_and_not_retried(fit, monkeypatch):
     def broken(*_):
         raise sf.errors.ParameterError("threads must be fewer", code="threads", param="threads")
 
@@ -214,7 +214,7 @@ class Mixed:
 
 
 @pytest.mark.parametrize("seed", [5, 6])
-def test_the_answer_to_another_run_is_no_answer(fit, seed):
+def test_the_answer_to_another_run_is_not_used(fit, seed):
     other = sf.fit(
         {"x": [1.0, 2.0, 4.0, 8.0, 16.0], "loss": [9.0, 7.0, 6.1, 5.4, 5.2]}, "power_offset"
     )

@@ -12,7 +12,7 @@ import pytest
 import scaling_fast as sf
 
 
-def test_progress_is_told(squared):
+def test_progress_is_reported(squared):
     seen = []
     sf.bootstrap(squared, n=60_000, progress=lambda done, total: seen.append((done, total)))
     assert seen

@@ -98,7 +98,7 @@ def test_a_subsample_is_a_set_of_rows_and_its_spread_is_rescaled(mean):
         assert band["lower"].item() == pytest.approx(ends["lower"].item(), rel=1e-12)
 
 
-def test_blocks_as_long_as_half_a_run_are_told():
+def test_blocks_as_long_as_half_a_run_are_a_finding():
     runs = {"x": np.geomspace(1, 1e4, 24), "run": np.arange(24) // 8}
     runs["loss"] = 1.5 + 3 * runs["x"] ** -0.4 + 0.01 * np.sin(np.arange(24) * 7.0)
     fit = sf.fit(runs, "power_offset", loss=sf.Squared())
