@@ -59,7 +59,10 @@ def test_pairs_are_numpys_philox(huber, seed):
 def test_the_words_are_numpys(seed, replicate, group):
     """Philox4x64-10, key (seed, 1), counter (block, 0, replicate, group)."""
     words = numpys_philox(seed, replicate, group).random_raw(37)
-    assert np.asarray(_core.philox(seed, replicate, group, 37)).tolist() == words.tolist()
+    assert (
+        np.asarray(_core.philox(seed, _core.Purpose.ROWS, replicate, group, 37)).tolist()
+        == words.tolist()
+    )
 
 
 def test_clusters_of_one_row_are_pairs(huber):
@@ -106,14 +109,17 @@ def test_clusters_draw_whole_clusters_as_many_as_there_are(squared):
 def test_each_group_draws_by_its_place_in_sorted_key_order(runs):
     """Counter (block, 0, replicate, group in sorted key order); group 0 as if it were alone."""
     both = pl.concat(
-        [runs_of(1).with_columns(key=pl.lit("b")), runs_of(2).with_columns(key=pl.lit("a"))]
+        [
+            runs_of(1, ROWS).with_columns(key=pl.lit("b")),
+            runs_of(2, ROWS).with_columns(key=pl.lit("a")),
+        ]
     )
     grouped = sf.bootstrap(
         sf.fit(both, LAW, columns={"x": "x"}, loss=sf.Squared(), by="key"), n=25, seed=4
     )
     assert grouped.draws["key"].unique(maintain_order=True).to_list() == ["a", "b"]
     for group, (key, seed) in enumerate([("a", 2), ("b", 1)]):
-        alone = sf.fit(runs_of(seed), LAW, columns={"x": "x"}, loss=sf.Squared())
+        alone = sf.fit(runs_of(seed, ROWS), LAW, columns={"x": "x"}, loss=sf.Squared())
         again = sf.bootstrap(alone, sf.Indices(numpys_indices(4, 25, ROWS, group)))
         part = grouped.draws.filter(pl.col("key") == key)
         assert part["replicate"].to_list() == list(range(25))
@@ -141,7 +147,8 @@ def test_every_row_is_drawn_alike(rows):
 def test_words_of_different_replicates_have_nothing_in_common():
     """B5: rank correlations of 40 replicates' streams of 2,000 words are those of independent ones."""
     words = np.array(
-        [_core.philox(9, replicate, 0, 2_000) for replicate in range(40)], dtype=np.float64
+        [_core.philox(9, _core.Purpose.ROWS, replicate, 0, 2_000) for replicate in range(40)],
+        dtype=np.float64,
     )
     ranks = stats.spearmanr(words, axis=1).statistic[np.triu_indices(40, 1)]
     # 780 correlations of standard deviation 1/sqrt(1999)

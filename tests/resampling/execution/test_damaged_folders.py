@@ -9,7 +9,7 @@ import pytest
 
 import scaling_fast as sf
 from scaling_fast import _core
-from scaling_fast.resampling.execution.messages import Damaged, Foreign, packed, unpacked
+from scaling_fast.resampling.execution.messages import FORMAT, Damaged, Foreign, packed, unpacked
 
 X = np.geomspace(1.0, 1e4, 20)
 Y = (1.5 + 3.0 * X**-0.4) * np.exp(0.01 * np.random.default_rng(1).normal(size=20))
@@ -113,8 +113,8 @@ def test_another_version_and_the_future_are_refused(fit, kept):
     )
     with pytest.raises(sf.errors.CheckpointError, match="version of scaling_fast"):
         again(fit, kept)
-    path.write_bytes(raw.replace(b"run 1\n", b"run 2\n", 1))
-    with pytest.raises(sf.errors.CheckpointError, match="format 2") as raised:
+    path.write_bytes(raw.replace(b"run %d\n" % FORMAT, b"run %d\n" % (FORMAT + 1), 1))
+    with pytest.raises(sf.errors.CheckpointError, match=f"format {FORMAT + 1}") as raised:
         again(fit, kept)
     assert raised.value.code == "foreign"
     assert _core.__version__ == words["run"]["version of scaling_fast"]
