@@ -23,7 +23,7 @@ def test_the_standard_errors_at_the_fit_are_those_of_its_covariance(loss, weight
     formulas = {"E": "E", "A": "A", "alpha": "alpha"}
 
     def errors(scheme):
-        return standard_errors(fit, scheme, 0, nothing, formulas)[0][0]
+        return standard_errors(fit.estimates, scheme, 0, nothing, formulas)[0][0]
 
     def roots(**options):
         return np.sqrt(np.diag(fit.cov(**options).drop("parameter").to_numpy()))
@@ -38,7 +38,9 @@ def test_the_standard_error_of_a_formula_is_the_delta_methods(fit):
     formula = "E + A*1e12**(-alpha)"
     table = fit.interval(0.9, of=formula)
     half = (table["upper"] - table["lower"]).item() / 2
-    error = standard_errors(fit, sf.Residuals(), 0, np.full((1, 1, 3), np.nan), {"f": formula})[0]
+    error = standard_errors(
+        fit.estimates, sf.Residuals(), 0, np.full((1, 1, 3), np.nan), {"f": formula}
+    )[0]
     assert error.item() * stats.t.ppf(0.95, 21) == pytest.approx(half, rel=1e-6)
 
 
@@ -48,7 +50,9 @@ def test_the_standard_errors_of_pairs_are_those_of_the_rows_drawn(fit):
     rows = rng.integers(0, 24, (5, 24))
     boot = sf.bootstrap(fit, sf.Indices(rows))
     draws = boot.draws.select("E", "A", "alpha").to_numpy()[None]
-    found = standard_errors(fit, sf.Indices(rows), 0, draws, {"alpha": "alpha"})[1][0, :, 0]
+    found = standard_errors(fit.estimates, sf.Indices(rows), 0, draws, {"alpha": "alpha"})[1][
+        0, :, 0
+    ]
     for error, drawn in zip(found, rows, strict=True):
         again = fitted(runs_of()[drawn])
         assert error == pytest.approx(math.sqrt(again.cov(kind="sandwich")["alpha"][2]), rel=1e-4)
@@ -109,9 +113,9 @@ def test_losses_without_curvature_have_no_standard_errors():
 
 def test_a_fixed_parameter_has_no_error_and_groups_have_their_own():
     held = fitted(params={"E": sf.Param(fixed=1.8)})
-    errors = standard_errors(held, sf.Pairs(), 0, np.full((1, 1, 3), np.nan), {"E": "E", "A": "A"})[
-        0
-    ][0]
+    errors = standard_errors(
+        held.estimates, sf.Pairs(), 0, np.full((1, 1, 3), np.nan), {"E": "E", "A": "A"}
+    )[0][0]
     assert errors[0] == 0.0
     assert errors[1] > 0.0
     frame = pl.concat([runs_of(s).with_columns(g=pl.lit(f"g{s}")) for s in (1, 2)])
