@@ -25,7 +25,7 @@ def test_ends_are_those_of_the_lowest_basin(reference, task, law):
             if math.isfinite(end):
                 params = {name: sf.Param(fixed=end)}
                 held = sf.fit(curve, law, columns=COLUMNS, loss=sf.Squared(), params=params)
-                freedom = fit.n - sum(fit._moves(name) for name in fit.law.params)
+                freedom = fit.n - sum(fit.is_free(name) for name in fit.law.params)
                 statistic = (held.objective / fit.objective - 1.0) * freedom
                 assert statistic >= found.threshold * (1.0 - 1e-3)
             else:
