@@ -271,7 +271,7 @@ def test_the_weights_are_those_of_the_rubric():
 
 
 def test_the_page_of_checks_is_made_from_the_checks():
-    path = Path(__file__).parents[1] / "docs" / "checks.md"
+    path = Path(__file__).parents[3] / "docs" / "checks.md"
     assert path.read_text(encoding="utf-8") == checks_page()
 
 
