@@ -67,7 +67,7 @@ class Threshold:
     --------
     >>> ratio = Threshold("implied over reported rows", green=2.0, red=10.0)
     >>> ratio.severity(3.0), ratio.crossed("red"), str(ratio)
-    ('amber', 10.0, 'to 2 / above 10')
+    ('amber', 10.0, '<= 2 / > 10')
     """
 
     statistic: str
@@ -93,7 +93,7 @@ class Threshold:
     def __str__(self) -> str:
         if self.label:
             return self.label
-        good, bad = ("to", "above") if self.worse == "larger" else ("from", "below")
+        good, bad = ("<=", ">") if self.worse == "larger" else (">=", "<")
         end = "; never red" if self.red is None else f" / {bad} {self.red:g}"
         return f"{good} {self.green:g}{end}"
 
