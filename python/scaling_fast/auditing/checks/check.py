@@ -53,7 +53,7 @@ class Threshold:
     Attributes
     ----------
     statistic
-        What is held against it, in words, for docs/checks.md.
+        What is compared with it, in words, for docs/checks.md.
     green, red
         Ends of green and of amber, both included. `red=None` never makes a finding red.
     worse
@@ -87,7 +87,7 @@ class Threshold:
         return "amber" if self.red is None or sign * value <= sign * self.red else "red"
 
     def crossed(self, severity: Severity) -> float:
-        """Return the end that a finding of this severity is held against."""
+        """Return the end that a finding of this severity is compared with."""
         return self.red if severity == "red" and self.red is not None else self.green
 
     def __str__(self) -> str:
@@ -154,7 +154,7 @@ class Measured(Measurement):
     statistic
         The number that is judged, if it is one.
     threshold
-        What it is held against: a threshold of the check, or a number of this case.
+        What it is compared with: a threshold of the check, or a number of this case.
     evidence
         Named values behind the sentence, kept in the report.
     """
