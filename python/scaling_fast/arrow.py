@@ -215,7 +215,8 @@ class BatchFitter:
             return _plain(found).to_arrow(compat_level=pl.CompatLevel.oldest())
         if not isinstance(batches, Iterable):
             raise ParameterError(
-                f"wanted an iterator of Arrow record batches or a table, got {quote(type(batches).__name__)}",
+                "batches must be an iterator of Arrow record batches or a table, "
+                f"got {quote(type(batches).__name__)}",
                 code="batches",
                 param="batches",
             )
@@ -314,7 +315,8 @@ def _frame(batch: Any) -> pl.DataFrame:
         frame = pl.from_arrow(batch)
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"wanted an Arrow record batch, got {quote(type(batch).__name__)}", code="batches"
+            f"each of the batches must be an Arrow record batch, got {quote(type(batch).__name__)}",
+            code="batches",
         ) from error
     assert isinstance(frame, pl.DataFrame)  # a batch has columns
     return frame

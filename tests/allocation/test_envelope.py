@@ -19,7 +19,7 @@ def test_as_many_runs_at_every_budget_tilt_nothing():
     runs = sf.datasets.simulate("chinchilla", truth, design, noise=0.002, seed=1)
     found = sf.allocation.approach1(runs)
     curse = next(finding for finding in found.findings if finding.code == "winners_curse")
-    assert curse.sentence.startswith("picking the best run does not change")
+    assert curse.sentence.startswith("picking the best run does not bias")
     assert curse.statistic == 0.0
     assert f"         {curse.advice}" in found.summary()
     both = sf.approaches(runs, n=20)
@@ -41,7 +41,7 @@ def test_expected_best_of_several():
 
 
 def test_the_winners_curse_is_that_of_a_simulation():
-    """With ever more equally good runs a budget the frontier tilts by -sigma d e_m / d ln C."""
+    """With ever more equally good runs per budget the frontier tilts by -sigma d e_m / d ln C."""
     rng = np.random.default_rng(5)
     sigma, counts = 0.01, np.array([4, 8, 16, 32, 64])
     ln_c = np.log(BUDGETS)

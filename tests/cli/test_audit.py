@@ -7,6 +7,8 @@ from pathlib import Path
 
 from terminal import QUICK, call, error_of, strict_json, watched
 
+from scaling_fast.reporting.words import SEVERITY
+
 
 def test_an_audit_says_where_its_report_is_and_can_be_run_twice(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -100,13 +102,15 @@ def test_a_terminal_shows_the_verdict_the_answers_and_what_does_not_hold(tmp_pat
     monkeypatch.chdir(tmp_path)
     seen = watched("audit", *QUICK, COLUMNS="120", NO_COLOR="1")
     done = sf.audit("cerebras2023", n=60)
-    assert seen.startswith(f"Verdict: {done.verdict}: ")
+    assert seen.startswith(f"Verdict: {SEVERITY[done.verdict][1]} ({done.verdict}): ")
     for scope in done.report["scopes"]:
         assert scope["question"] in seen
     held = sum(found.severity == "green" for found in done.findings)
-    assert f"{held} findings are green; the report lists them" in seen
+    assert f"{held} findings hold; the report lists them" in seen
     shown = [line.split("│")[1].split()[:1] for line in seen.splitlines() if line.startswith("│")]
-    order = [cells[0] for cells in shown if cells and cells[0] in ("red", "grey", "amber")]
-    assert order == sorted(order, key=["red", "grey", "amber"].index)
+    words = ["Fails", "Not", "Doubtful", "Advisory"]
+    order = [cells[0] for cells in shown if cells and cells[0] in words]
+    ranked = [word for word in order if word != "Advisory"]
+    assert ranked == sorted(ranked, key=words.index)
     assert len(order) == len(done.findings) - held
-    assert "(advisory)" in seen
+    assert "Advisory (amber)" in seen

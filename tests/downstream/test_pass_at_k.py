@@ -117,5 +117,5 @@ def test_attempts_beyond_counting_are_refused(attempts):
 
 
 def test_problems_solved_always_or_never_have_no_best_beta():
-    with pytest.raises(sf.errors.ConvergenceError, match="grows without end"):
+    with pytest.raises(sf.errors.ConvergenceError, match="grows without limit"):
         sf.downstream.beta_binomial({"successes": [0, 10], "attempts": [10, 10]})

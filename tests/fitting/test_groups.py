@@ -15,7 +15,7 @@ from scaling_fast.errors import ParameterError
 
 @pytest.mark.parametrize("loss", [sf.Squared(), sf.Huber(1e-3), sf.Absolute()])
 def test_groups_are_the_separate_fits(curves, loss):
-    """One fit a group, one row a group, in sorted order of the key; 1e-12."""
+    """One fit per group, one row per group, in sorted order of the key; 1e-12."""
     grouped = sf.fit(curves, LAW, columns=COLUMNS, by="key", loss=loss)
     assert grouped.table["key"].to_list() == ["a", "b", "c"]
     assert grouped.groups == 3
@@ -128,7 +128,9 @@ def test_what_belongs_to_one_fit_is_named_as_it_was_asked_for():
         {"g": ["a"] * 40 + ["b"] * 40, "N": [*SIZES, *SIZES], "loss": [*LOSSES, *LOSSES]}
     )
     fit = sf.fit(frame, SIZE_LAW, by="g", loss=sf.Squared())
-    with pytest.raises(sf.errors.ParameterError, match=r"`interval` belongs to one fit.*bootstrap"):
+    with pytest.raises(
+        sf.errors.ParameterError, match=r"`interval` works for a single fit.*bootstrap"
+    ):
         fit.interval(0.9)
 
 

@@ -165,7 +165,8 @@ def _disagreements(table: pl.DataFrame) -> tuple[Finding, ...]:
             "approaches_disagree",
             "approaches",
             "amber",
-            f"approaches {row['first']} and {row['second']} disagree on a by {row['difference']:+.3g}, "
+            f"approaches {row['first']} and {row['second']} disagree about the exponent `a` "
+            f"by {row['difference']:+.3g}, "
             f"{abs(row['z']):.1f} standard errors of the difference",
             statistic=row["z"],
             threshold=DISAGREEMENT,

@@ -122,8 +122,8 @@ def read_runs(
     for name in checked_columns(columns):
         if name not in ("N", "D", target):
             raise ParameterError(
-                f"columns names {quote(name)}; an approach knows `N` (parameters) and `D` (tokens), "
-                "and takes the compute as flops=",
+                f"columns names {quote(name)}; the only names are `N` (parameters) and `D` "
+                "(tokens); give the compute as flops=",
                 code="unknown_name",
                 param="columns",
             )

@@ -173,9 +173,9 @@ def selection_findings(runs: Runs, optima: Optima) -> tuple[Finding, ...]:
     growth = float(fit_lines(optima.ln_c, e_m, used)[0][0])
     slope = float(fit_lines(optima.ln_c, np.log(optima.loss), used)[0][0])
     bias = -sigma * growth
-    effect = f"may change the slope of ln loss by up to {bias:+.2g}, where the slope is"
+    effect = f"may bias the slope of ln loss ({slope:.3g}) by up to {bias:+.2g}"
     if abs(bias) < NO_TILT * abs(slope):  # as many runs at every budget
-        bias, effect = 0.0, "does not change the slope of ln loss, which is"
+        bias, effect = 0.0, f"does not bias the slope of ln loss ({slope:.3g})"
     threshold = VISIBLE_TILT * abs(slope)
     severity: Severity = "amber" if abs(bias) > threshold else "green"
     return (
@@ -183,7 +183,7 @@ def selection_findings(runs: Runs, optima: Optima) -> tuple[Finding, ...]:
             "winners_curse",
             "envelope",
             severity,
-            f"picking the best run {effect} {slope:.3g} "
+            f"picking the best run {effect} "
             f"(noise {sigma:.2g} in ln loss, {int(counts[used[0] > 0].min())} to "
             f"{int(counts[used[0] > 0].max())} runs per budget)",
             statistic=bias,

@@ -99,7 +99,7 @@ def losses_at_budgets(
     for name in keys.columns:
         if name in found.columns and table.sources.get(name) != name:
             raise DataError(
-                f"the run is named by a column {quote(name)}, which is a result too; rename it",
+                f"the column {quote(name)} that names the runs has the name of a result column; rename it",
                 code="name_clash",
                 column=name,
             )

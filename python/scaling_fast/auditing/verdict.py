@@ -40,7 +40,11 @@ SCOPES: Final = (
     ScopeQuestion(
         "interval",
         "Is the interval believable?",
-        {"green": "Yes, by its own numbers.", "amber": "Barely.", "red": "No."},
+        {
+            "green": "Yes: nothing the paper prints contradicts it.",
+            "amber": "Barely.",
+            "red": "No.",
+        },
     ),
     ScopeQuestion(
         "extrapolation",
@@ -97,7 +101,7 @@ def verdict(findings: Iterable[Finding], weights: Mapping[str, Weight]) -> Sever
 def scopes(
     findings: Sequence[Finding], checks: Iterable[Check[Any]], weights: Mapping[str, Weight]
 ) -> list[dict[str, Any]]:
-    """Return one answer a scope: its severity, a short answer, and the finding behind it."""
+    """Return one answer per scope: its severity, a short answer, and the finding behind it."""
     of_check = {check.code: check for check in checks}
     counted = [finding for finding in findings if weights[finding.check] != "advisory"]
     return [

@@ -34,7 +34,7 @@ errors go to stderr. Every verb takes --json.
 \b
 Exit codes: 0 success; 1 findings at or above --fail-on; 2 bad input (usage, data, formula, file)
 or output that cannot be written; 3 no usable fit, or a bug in scaling_fast; 130 Ctrl-C; 141 the
-reader of a pipe left.
+program reading the pipe closed it.
 """
 
 COMPLETION = "_SCALING_FAST_COMPLETE"  # set by the shell that asks for completions

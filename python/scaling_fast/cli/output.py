@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import traceback
 import unicodedata
@@ -259,7 +260,9 @@ def _coloured(text: str) -> Any:
     """Return a cell; the four severities carry a colour besides their word."""
     from rich.text import Text
 
-    return Text(text, style=COLOURS.get(text.removesuffix(ADVISORY), ""))
+    # A severity stands alone, before " (advisory)", or in brackets after its word.
+    shown = re.fullmatch(r"(?:[A-Z][a-z ]+ \()?([a-z]+)\)?", text.removesuffix(ADVISORY))
+    return Text(text, style=COLOURS.get(shown[1], "") if shown else "")
 
 
 def _console() -> Any:

@@ -254,7 +254,7 @@ def beta_binomial(
         )
     if ((won == 0.0) | (won == tried)).all():
         raise ConvergenceError(
-            "at every problem all attempts failed or all succeeded, so the likelihood grows without end "
+            "at every problem all attempts failed or all succeeded, so the likelihood grows without limit "
             "as alpha and beta fall to 0; add problems that are solved sometimes, or attempts",
             code="no_maximum",
         )

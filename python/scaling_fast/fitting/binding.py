@@ -221,8 +221,8 @@ def refuse_lost_diagnostics(request: Request) -> None:
         own = column_name(diagnostic, taken)
         if own in taken and (diagnostic != "scale" or request.is_likelihood):
             raise ParameterError(
-                f"the names {quote(diagnostic)} and {quote(own)} are both taken, so the table has none left "
-                f"for the {diagnostic} of a fit; rename one of them",
+                f"{quote(diagnostic)} and {quote(own)} are both names of yours, so the fit's own column "
+                f"{quote(diagnostic)} has no name; rename one of them",
                 code="name_clash",
                 param=own,
             )

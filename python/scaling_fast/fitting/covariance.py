@@ -118,7 +118,7 @@ def likelihood_covariance(
     Raises
     ------
     ParameterError
-        When so few rows curve (a scaled Huber close to Laplace) that no curvature can be measured.
+        When too few rows have curvature to measure any (a scaled Huber close to Laplace).
     DataError
         When no degree of freedom is left, or there is one cluster only.
     """
@@ -127,7 +127,7 @@ def likelihood_covariance(
     curved = int(np.count_nonzero(curvature))
     if curved < CURVED_ROWS * len(free):
         raise ParameterError(
-            f"{curved} of {len(residual)} rows curve the likelihood of {len(free)} parameters, so its "
+            f"only {curved} of {len(residual)} rows have curvature, too few for {len(free)} parameters, so the "
             "covariance cannot be computed from derivatives; use bootstrap(fit).cov() or profile(fit)",
             code="kink",
             param="kind",

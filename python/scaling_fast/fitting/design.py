@@ -192,14 +192,14 @@ def _finding(need: Need, has: Floats, short: NDArray[np.bool_], law: str) -> Fin
     else:
         begin = f"in {int(short.sum())} of {has.size} groups (the worst: {need.shortfall(worst)})"
         begin += " the design is poor"
-    because = f"; otherwise {need.because}" if need.because else ""
+    because = f", or else {need.because}" if need.because else ""
     return Finding(
         code="design",
         check="fit",
         severity="amber",
-        sentence=f"{begin}, {law} asks for {need.says}{because}: {remedy}",
+        sentence=f"{begin}; {law} needs {need.says}{because}",
         statistic=worst,
         threshold=need.least,
         evidence={"measure": need.measure, "of": need.of, "within": need.within},
-        advice=f"{remedy}, or fit a law that asks for less",
+        advice=f"{remedy}, or fit a law that needs less",
     )

@@ -104,7 +104,7 @@ def _optimum(request: Request, columns: FitColumns, status: str) -> list[Finding
             _finding(
                 "no_scale",
                 "red",
-                "the residuals have no scale: the likelihood grows without end as the scale goes to 0",
+                "the residuals have no scale: the likelihood grows without limit as the scale goes to 0",
                 advice="use Squared() or Huber(delta) or a larger nu, or add rows",
             )
         )
@@ -139,7 +139,7 @@ def _bounds(request: Request, columns: FitColumns) -> list[Finding]:
             _finding(
                 "no_interior_optimum",
                 "red",
-                f"the likelihood grows without end as {quote(floor)} nears the smallest target, and has no "
+                f"the likelihood grows without limit as {quote(floor)} nears the smallest target, and has no "
                 "optimum below it",
                 advice=f"add rows, give {floor} an upper bound or a value, or use log residuals",
                 evidence={"parameter": floor},
@@ -176,7 +176,7 @@ def _condition(columns: FitColumns) -> list[Finding]:
 def on_the_margin(request: Request, columns: FitColumns) -> NDArray[np.bool_]:
     """Return for each group whether the floor of a log-excess is as close to the targets as the search goes.
 
-    The caller set no bound there: the likelihood grows without end as the floor nears the smallest
+    The caller set no bound there: the likelihood grows without limit as the floor nears the smallest
     target (Hill 1963), which is not an optimum.
     """
     residual = request.residual
@@ -244,7 +244,7 @@ def _rows(request: Request) -> list[Finding]:
             _finding(
                 "no_dof",
                 "amber",
-                f"n = p = {free}: the curve passes through every row, so nothing is left to measure its error by",
+                f"n = p = {free}: the curve passes through every row, so its error cannot be estimated",
             )
         )
     return found

@@ -113,7 +113,7 @@ class Fit(SummaryRepr):
         """
         if self.table.height != 1 or self.request.table.keys.width:
             raise ParameterError(
-                f"`{wanted}` belongs to one fit and this one has {self.table.height} groups; "
+                f"`{wanted}` works for a single fit, not for groups (here {self.table.height}); "
                 "look at `.table`, one row per group; `scaling_fast.bootstrap` gives intervals of every group",
                 code="grouped",
                 param=wanted,

@@ -31,7 +31,9 @@ def mad_scale(request: Request, delta: float, threads: int) -> float:
     """Return 1.4826 x median |r| of the Huber fit whose delta is `delta` times that same scale."""
     if request.table.groups != 1:
         raise ParameterError(
-            'scale="mad" belongs to one fit and has no meaning with by=', code="scale", param="loss"
+            'scale="mad" works for a single fit, not for groups; leave out by=, or leave out scale=',
+            code="scale",
+            param="loss",
         )
     scale = _scale(request, threads)
     # Fit and scale alternate, as in nlrob of R's robustbase, which converges.

@@ -1,4 +1,4 @@
-"""Loss of models trained, or rounded after training, with few bits."""
+"""Loss of models trained at low precision, or rounded after training."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _levels(columns: tuple[str, ...], least: int) -> tuple[Need, ...]:
 
 
 def precision() -> Law:
-    """Return the loss of training in few bits: Chinchilla's law with an effective size.
+    """Return the loss of low-precision training: Chinchilla's law with an effective size.
 
     The effective size is N (1 - e^(-P_w/gamma_w)) (1 - e^(-P_a/gamma_a)) (1 - e^(-P_kv/gamma_kv)).
 
@@ -80,7 +80,7 @@ def precision() -> Law:
 
 
 def precision_ptq() -> Law:
-    """Return the loss of training in few bits and rounding to P_post bits afterwards.
+    """Return the loss of low-precision training and rounding to P_post bits afterwards.
 
     To `precision` it adds C_T D^gamma_D / N_eff^gamma_N e^(-P_post/gamma_post) and a factor
     1 - e^(-C_x (P_x - P_post)) for each part: the more a model was trained, the more it loses.

@@ -36,7 +36,7 @@ def clark() -> Law:
         description="Loss of a mixture of experts from the size of its dense part and their number.",
         units={
             "N": "parameters of the model without routing",
-            "experts": "experts a layer, 1 for a dense model",
+            "experts": "experts per layer, 1 for a dense model",
             "E_s": "experts",
             "E_m": "experts",
         },

@@ -9,7 +9,9 @@ from scaling_fast.laws.powers import SIZE
 
 __all__ = ["log_power", "log_quadratic", "logarithmic"]
 
-RIVAL = "a rival of the tests of power laws; compare Clauset et al. 2009, arXiv:0706.1062"
+ALTERNATIVE = (
+    "a standard alternative in tests of power laws; compare Clauset et al. 2009, arXiv:0706.1062"
+)
 
 
 def logarithmic() -> Law:
@@ -29,7 +31,7 @@ def logarithmic() -> Law:
         description="Every decade of x takes the same amount from y.",
         units={"x": SIZE, "c0": "units of y", "c1": "units of y"},
         notes="It has no floor and turns negative at large x. decade is the loss per decade.",
-        cite=RIVAL,
+        cite=ALTERNATIVE,
         needs=(Need("rows", 3), Need("levels", 2, "x", because="c1 cannot be told apart from c0")),
     )
 
@@ -49,9 +51,9 @@ def log_power() -> Law:
         name="log_power",
         description="Slower than any power of x.",
         units={"x": f"{SIZE}, above 1 in its unit", "E": "units of y"},
-        notes="The formula knows an x of 1, so its parameters belong to the unit of x. ln x varies "
+        notes="x = 1 is special here, so the parameters depend on the unit of x. ln x varies "
         "so little that E is known only over many decades.",
-        cite=RIVAL,
+        cite=ALTERNATIVE,
         needs=(
             Need("rows", 6),
             Need("ratio", 2, "log(x)", because="E cannot be told apart from alpha"),
@@ -77,6 +79,6 @@ def log_quadratic() -> Law:
         units={"x": SIZE},
         notes="The local exponent at x is -(c1 + 2 c2 ln x): c2 = 0 is a power law. Beyond turn the "
         "curve changes direction, so do not extrapolate with it.",
-        cite=RIVAL,
+        cite=ALTERNATIVE,
         needs=(Need("rows", 4), Need("levels", 3, "x", because="c2 cannot be told apart from c1")),
     )

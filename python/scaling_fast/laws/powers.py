@@ -121,7 +121,7 @@ def shifted_power() -> Law:
         columns=("x",),
         params=positive("E", "A", "s", "alpha"),
         name="shifted_power",
-        description="A power law that begins late: s is what x lacks at its origin, as after a warm-up.",
+        description="A power law of a shifted size: s is the offset of x.",
         units={"x": SIZE, "E": "units of y", "s": "unit of x"},
         notes="s and alpha trade off unless some x are smaller than s and others much larger. "
         "For a negative s, above minus the smallest x, pass params={'s': Param(lower=...)}.",
@@ -153,7 +153,7 @@ def double_power() -> Law:
         units={"x": SIZE, "E": "units of y"},
         notes="The two come back in ascending order of the exponent. With alpha_ratio below 2 they "
         "can hardly be told apart at any noise.",
-        cite="a rival of the tests of power laws; compare Clauset et al. 2009, arXiv:0706.1062",
+        cite="a standard alternative in tests of power laws; compare Clauset et al. 2009, arXiv:0706.1062",
         needs=(
             Need("rows", 8),
             Need("decades", 3, "x", because="E, alpha1 and alpha2 cannot be told apart"),
@@ -176,9 +176,9 @@ def power_log() -> Law:
         name="power_log",
         description="A power law whose local exponent drifts with ln x.",
         units={"x": f"{SIZE}, in units in which 1 is small", "E": "units of y"},
-        notes="gamma and alpha trade off: over few decades the logarithm is a small power. The "
-        "formula knows an x of 1, so its parameters belong to the unit of x.",
-        cite="a rival of the tests of power laws, after corrections of kernel regression",
+        notes="gamma and alpha trade off: over few decades the logarithm is a small power. "
+        "x = 1 is special here, so the parameters depend on the unit of x.",
+        cite="a standard alternative in tests of power laws, after corrections of kernel regression",
         needs=(
             Need("rows", 8),
             Need("decades", 3, "x", because="gamma cannot be told apart from alpha"),

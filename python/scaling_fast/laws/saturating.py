@@ -70,10 +70,10 @@ def exp_saturation() -> Law:
         params=positive("E", "A", "tau"),
         derived={"half": "tau*log(2)"},
         name="exp_saturation",
-        description="An exponential approach to a floor: the rival of a power law in x.",
+        description="An exponential approach to a floor: the alternative to a power law in x.",
         units={"x": SIZE, "E": "units of y", "tau": "unit of x"},
         notes="half is the step of x that halves what is left above E.",
-        cite="a rival of the tests of power laws; compare Clauset et al. 2009, arXiv:0706.1062",
+        cite="a standard alternative in tests of power laws; compare Clauset et al. 2009, arXiv:0706.1062",
         needs=(
             Need("rows", 5),
             Need(
@@ -103,7 +103,7 @@ def stretched_exp() -> Law:
         description="Between exponential and power: with kappa = 1 it is exp_saturation.",
         units={"x": SIZE, "E": "units of y", "tau": "unit of x"},
         notes="A small kappa looks like a power law over any range that can be measured.",
-        cite="a rival of the tests of power laws; compare Clauset et al. 2009, arXiv:0706.1062",
+        cite="a standard alternative in tests of power laws; compare Clauset et al. 2009, arXiv:0706.1062",
         needs=(
             Need("rows", 6),
             Need("decades", 1.5, "x", because="kappa cannot be told apart from tau"),

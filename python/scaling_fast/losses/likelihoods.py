@@ -21,7 +21,7 @@ LEAST_NU, MOST_NU = 0.1, 1e9
 
 @dataclass(frozen=True, slots=True)
 class ScaledHuber:
-    """The likelihood of residuals r = s u whose u has density exp(-rho(u))/Z, rho being Huber's.
+    """The likelihood of residuals r = s u, where u has density exp(-rho(u))/Z, rho being Huber's.
 
     The scale s is estimated together with the law and is `fit.scale`. The objective is the negative
     log-likelihood: the sum of rho(r/s) + ln s + ln Z, Z = sqrt(2 pi) (1 - 2 Phi(-delta)) +
@@ -63,11 +63,11 @@ class ScaledHuber:
 
 @dataclass(frozen=True, slots=True)
 class StudentT:
-    """The likelihood of residuals r = s t whose t has Student's distribution with nu degrees of freedom.
+    """The likelihood of residuals r = s t, where t has Student's distribution with nu degrees of freedom.
 
     The scale s is estimated together with the law and is `fit.scale`; the objective is the negative
     log-likelihood. Outliers pull less the further they are, so several optima may exist: look at
-    `agreement`. With n <= p (nu + 1)/nu rows the likelihood is unbounded: it grows without end as the
+    `agreement`. With n <= p (nu + 1)/nu rows the likelihood is unbounded: it grows without limit as the
     curve passes through p rows. Such a fit has the status "degenerate".
 
     Parameters

@@ -36,7 +36,7 @@ class LogExcess:
     minimum at E = 0 although a sensible E is a minimum too. The loss must be Squared, ScaledHuber or
     StudentT: others have no likelihood to correct.
 
-    With the Jacobian the likelihood grows without end as E approaches the smallest target (Hill
+    With the Jacobian the likelihood grows without limit as E approaches the smallest target (Hill
     1963): the optimum that is meant, and returned, is the local one below. If few rows leave none,
     the fit ends a millionth of the targets' range below the smallest target, is not global, and a
     finding says so.
@@ -69,7 +69,7 @@ class LogExcess:
         param, jacobian = cast("tuple[object, object]", (self.param, self.jacobian))
         if not isinstance(param, str) or not param:
             raise ParameterError(
-                f'LogExcess wants the name of a parameter, such as "E", got {quote(self.param)}',
+                f'param of LogExcess must be the name of a parameter, such as "E", got {quote(self.param)}',
                 code="residual",
                 param="residual",
             )

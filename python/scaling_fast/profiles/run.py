@@ -40,12 +40,12 @@ BETTER = 1e-8
 def profile(fit: Fit, of: str, *, level: float = 0.95, threads: int | None = None) -> Profile:
     """Return the profile likelihood interval of a parameter or of a formula of parameters.
 
-    The quantity is constrained to one value after another, everything else is refitted, and an end
-    is where the statistic reaches its quantile. Least squares use F(1, n - p), which is exact for a
+    The quantity is constrained to one value after another, everything else is refitted, and the
+    interval ends where the statistic reaches its quantile. Least squares use F(1, n - p), which is exact for a
     law that is linear in its parameters: the interval is then Student's. A likelihood with a scale
     of its own (ScaledHuber, StudentT, LogExcess with its Jacobian) has the ratio L of its
-    likelihoods, and (exp(2 ln(L)/n) - 1)(n - p) is compared with the same F, which makes the normal
-    likelihood least squares. `Absolute`, `Pinball` and `Huber` have no likelihood: how far the sum
+    likelihoods, and (exp(2 ln(L)/n) - 1)(n - p) is compared with the same F; for normal residuals this
+    gives the least-squares result. `Absolute`, `Pinball` and `Huber` have no likelihood: how far the sum
     of losses S rises is scaled by what the residuals show, 2 (S - S_min) E psi'/E psi²,
     against F(1, n - p) (Schrader and Hettmansperger 1980; Koenker and Machado 1999). Near the
     absolute loss E psi' is the density of the residuals at 0, estimated from the middle ones with
@@ -137,7 +137,7 @@ def _require_profilable(fit: Any, of: Any) -> None:
         )
     if fit.status == "degenerate" or not fit.objective - _least_objective(fit) > 0.0:
         raise DataError(
-            "the curve passes through every row, so nothing is left to measure an interval by; add rows",
+            "the curve passes through every row, so its error cannot be estimated; add rows",
             code="no_dof",
         )
     if not fit.converged:

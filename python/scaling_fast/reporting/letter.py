@@ -27,7 +27,7 @@ PLURAL: Final = re.compile(r",? et al\.?$")
 
 
 def questions(report: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return what the authors could answer, the severest first: at most one question a finding.
+    """Return what the authors could answer, the severest first: at most one question per finding.
 
     The questions of each check stand in the report; one that is empty is not asked.
     """

@@ -19,7 +19,7 @@ SEVERITY: Final = {
     "green": ("\u2713", "Holds"),
     "grey": ("?", "Not assessed"),
 }
-VERDICT: Final = {  # after the word for the verdict and a colon
+VERDICT: Final = {  # after the words for the verdict and a colon
     "red": "a decisive check fails, so the claim does not follow from what is disclosed.",
     "amber": "no decisive check fails, but there are doubts that the authors could settle.",
     "green": "what could be checked holds. Compatible does not mean replicated.",
@@ -33,9 +33,27 @@ HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 SUPERSCRIPT: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
+def severity_label(severity: str) -> str:
+    """Return a severity as a reader sees it, the colour beside the word.
+
+    Examples
+    --------
+    >>> severity_label("red"), severity_label("grey")
+    ('Fails (red)', 'Not assessed (grey)')
+    """
+    return f"{SEVERITY[severity][1]} ({severity})"
+
+
+def finding_label(report: Mapping[str, Any], check: str, severity: str) -> str:
+    """Return the severity of a finding as a reader sees it; advice is called advice."""
+    if is_advisory(report, check):
+        return f"{ADVISORY[1]} ({severity})"
+    return severity_label(severity)
+
+
 def verdict_label(report: Mapping[str, Any]) -> str:
     """Return the verdict of a report as a reader sees it."""
-    return "not assessed" if report["verdict"] == "grey" else str(report["verdict"])
+    return severity_label(report["verdict"])
 
 
 def verdict_meaning(report: Mapping[str, Any]) -> str:

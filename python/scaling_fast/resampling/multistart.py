@@ -42,8 +42,8 @@ class MultistartCheck:
     checked
         Number of replicates solved again, over all groups.
     lower
-        Number of them that ended lower than from the warm start, by more than 1e-8 of the objective
-        (per row, for a likelihood), or that the warm start did not solve.
+        Number of them that found a lower optimum than the warm start, by more than 1e-8 of the
+        objective (per row, for a likelihood), or that the warm start did not solve.
     gap
         The largest such relative difference, 0 or more.
     starts
@@ -57,12 +57,15 @@ class MultistartCheck:
 
     @property
     def share(self) -> float:
-        """The share of the sample that ended lower, from 0 to 1."""
+        """The share of the sample that found a lower optimum, from 0 to 1."""
         return self.lower / self.checked if self.checked else 0.0
 
     def __str__(self) -> str:
-        text = f"{self.lower} of {self.checked} solved again from {self.starts} more starts ended lower"
-        return text + (f", by {self.gap:.2g}" if self.lower else "")
+        text = (
+            f"of {self.checked} replicates solved again from {self.starts} more starts, {self.lower} found "
+            "a lower optimum"
+        )
+        return text + (f", by up to {self.gap:.2g}" if self.lower else "")
 
     def finding(self) -> Finding | None:
         """Return a finding if the share is worth knowing, else None."""

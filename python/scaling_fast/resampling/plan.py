@@ -151,7 +151,9 @@ def cluster_counts(table: Table, by: Sequence[str]) -> NDArray[np.int64]:
 def _require_single(table: Table, scheme: Scheme) -> None:
     if table.groups != 1:
         raise ParameterError(
-            f"{scheme!r} belongs to one fit, not to groups", code="grouped", param="scheme"
+            f"{scheme!r} works for a single fit, not for groups; fit and bootstrap one group",
+            code="grouped",
+            param="scheme",
         )
 
 
@@ -239,7 +241,7 @@ def _require_targets(request: Request, scheme: Scheme) -> None:
         raise ParameterError(
             f"{scheme!r} adds residuals to fitted values, and under {request.residual!r} both are "
             "measured from a parameter whose range ends at the smallest target, so every replicate "
-            "would be another question; use Pairs() or Clusters(...)",
+            "would have different bounds; use Pairs() or Clusters(...)",
             code="log_excess",
             param="scheme",
         )

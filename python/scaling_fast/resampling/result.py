@@ -161,11 +161,11 @@ class Bootstrap(SummaryRepr):
             derived quantity.
         small_sample
             Whether "normal", "percentile" and "basic" are widened for few rows or clusters: by t
-            quantiles with n - p (G - 1) degrees of freedom and sqrt(n/(n - p)) (sqrt(G/(G - 1))) on the
-            standard error; percentiles move out to the level that makes them as wide (Hesterberg
-            2015). The second factor is 1 for schemes that replace targets, which correct their
-            residuals. Below 20 rows draws of `Pairs` spread too widely already, so that a nominal 90 %
-            covers 95 % or more.
+            quantiles with n - p degrees of freedom and a factor sqrt(n/(n - p)) on the standard error;
+            with G clusters, G - 1 and sqrt(G/(G - 1)). Percentiles move out to the level that makes
+            them as wide (Hesterberg 2015). The factor is 1 for schemes that replace targets, which
+            correct their residuals. Below 20 rows draws of `Pairs` spread too widely already, so that a
+            nominal 90 % covers 95 % or more.
         max_failures
             Largest share of unusable replicates that is accepted, from 0 to 1.
 
@@ -238,7 +238,9 @@ class Bootstrap(SummaryRepr):
         """
         if self.fit.groups != 1:
             raise ParameterError(
-                "cov() belongs to one fit; filter `.draws` by group", code="grouped", param="cov"
+                "cov() works for a single fit, not for groups; filter `.draws` by group",
+                code="grouped",
+                param="cov",
             )
         draws = self.replicates.usable(0, max_failures)
         if log:
@@ -290,7 +292,10 @@ class Bootstrap(SummaryRepr):
             )
         if self.fit.groups != 1:
             raise ParameterError(
-                "predict() of a bootstrap belongs to one fit", code="grouped", param="predict"
+                "predict() needs a bootstrap of a single fit, and this one has groups; fit and bootstrap "
+                "one group",
+                code="grouped",
+                param="predict",
             )
         if self.scheme.name == "jackknife":
             raise ParameterError(

@@ -1,4 +1,4 @@
-"""Coverage: how often intervals hold the truth, measured by simulating the design of a fit."""
+"""Coverage: how often intervals contain the truth, measured by simulating the design of a fit."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def coverage(
     threads: int | None = None,
     progress: bool | Callable[[int, int], object] | None = None,
 ) -> Stress:
-    """Return how often intervals of this design hold the truth, and how wide they are.
+    """Return how often intervals of this design contain the truth, and how wide they are.
 
     The fitted law plus noise makes `n_sim` data sets with the rows of the fit; each is fitted from
     automatic starts under the same loss and bootstrapped, and its intervals are compared with the
@@ -215,7 +215,7 @@ def _stress(
 
 
 def _row(lower: NDArray[np.float64], upper: NDArray[np.float64], truth: float) -> dict[str, Any]:
-    """Return how often the intervals of one method and quantity hold the truth, and how wide they are."""
+    """Return how often the intervals of one method and quantity contain the truth, and how wide they are."""
     given = np.isfinite(lower) & np.isfinite(upper)
     count, refused = int(given.sum()), int((~given).sum())
     lower, upper = lower[given], upper[given]
@@ -286,7 +286,7 @@ def _findings(table: pl.DataFrame, level: float, n_sim: int) -> tuple[Finding, .
                 "coverage" if severity == "green" else "undercoverage",
                 "coverage",
                 severity,
-                f"{label} at {100 * level:g} % hold the truth in {only}{100 * row['coverage']:.1f} % "
+                f"{label} at {100 * level:g} % contain the truth in {only}{100 * row['coverage']:.1f} % "
                 f"(+- {100 * row['coverage_error']:.1f}) of the data sets",
                 statistic=row["coverage"],
                 threshold=level - AMBER,

@@ -90,7 +90,7 @@ impl Program {
             .collect()
     }
 
-    /// Values of the formula, one a row; with no column, one value.
+    /// Values of the formula, one per row; with no column, one value.
     fn evaluate<'py>(
         &self,
         py: Python<'py>,
@@ -98,7 +98,7 @@ impl Program {
         params: Vec<f64>,
     ) -> PyResult<Bound<'py, PyArray1<f64>>> {
         if columns.len() != self.inner.columns().len() {
-            return Err(parameter(py, "columns", "one array a column", &columns.len().to_string()));
+            return Err(parameter(py, "columns", "one array per column", &columns.len().to_string()));
         }
         if params.len() != self.inner.params().len() {
             return Err(parameter(py, "params", "one value per parameter", &params.len().to_string()));

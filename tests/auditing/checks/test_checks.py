@@ -151,7 +151,7 @@ def test_digitised_rows_and_the_audits_own_filter_are_called_so(hoffmann):
     assert "Digitisation error is not included" in ratio.sentence
     assert "said to fit" not in ratio.sentence
     choice = next(f for f in hoffmann.findings if f.code == "H8.filter")
-    assert "this audit's own, after Besiroglu et al. 2024" in choice.sentence
+    assert "This audit chose these rows, following Besiroglu et al. 2024" in choice.sentence
     assert "did you leave out" not in hoffmann.letter()
 
 
@@ -205,7 +205,7 @@ def test_a_threshold_without_a_red_end_never_makes_red():
     endless = Threshold("x", green=0.1)
     assert endless.severity(math.inf) == "amber"
     assert endless.crossed("amber") == 0.1
-    assert str(endless) == "to 0.1; never red"
+    assert str(endless) == "<= 0.1; never red"
 
 
 WEIGHTS = {check.code: check.weight for check in CHECKS}

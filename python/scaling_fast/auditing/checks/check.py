@@ -53,7 +53,7 @@ class Threshold:
     Attributes
     ----------
     statistic
-        What is held against it, in words, for docs/checks.md.
+        What is compared with it, in words, for docs/checks.md.
     green, red
         Ends of green and of amber, both included. `red=None` never makes a finding red.
     worse
@@ -67,7 +67,7 @@ class Threshold:
     --------
     >>> ratio = Threshold("implied over reported rows", green=2.0, red=10.0)
     >>> ratio.severity(3.0), ratio.crossed("red"), str(ratio)
-    ('amber', 10.0, 'to 2 / above 10')
+    ('amber', 10.0, '<= 2 / > 10')
     """
 
     statistic: str
@@ -87,13 +87,13 @@ class Threshold:
         return "amber" if self.red is None or sign * value <= sign * self.red else "red"
 
     def crossed(self, severity: Severity) -> float:
-        """Return the end that a finding of this severity is held against."""
+        """Return the end that a finding of this severity is compared with."""
         return self.red if severity == "red" and self.red is not None else self.green
 
     def __str__(self) -> str:
         if self.label:
             return self.label
-        good, bad = ("to", "above") if self.worse == "larger" else ("from", "below")
+        good, bad = ("<=", ">") if self.worse == "larger" else (">=", "<")
         end = "; never red" if self.red is None else f" / {bad} {self.red:g}"
         return f"{good} {self.green:g}{end}"
 
@@ -154,7 +154,7 @@ class Measured(Measurement):
     statistic
         The number that is judged, if it is one.
     threshold
-        What it is held against: a threshold of the check, or a number of this case.
+        What it is compared with: a threshold of the check, or a number of this case.
     evidence
         Named values behind the sentence, kept in the report.
     """

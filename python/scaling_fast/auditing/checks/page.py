@@ -22,20 +22,20 @@ BEFORE: Final = """\
 
 Residuals are fitted minus observed. S is the sum of absolute residuals, or of squares where the stated loss is
 not near absolute; n is the number of rows, k of parameters. A decisive check alone can make the verdict red.
-Thresholds are ours unless a source is named: none is published, and they are to be tuned by simulated coverage
-before they are frozen.
+The thresholds are our own; none has been published. They are to be tuned by simulated coverage before they are
+frozen.
 
 | code | check | statistic | green / red | weight | source of the statistic |
 |---|---|---|---|---|---|
 """
 AFTER: Final = """
-R1 and R2 need a global optimum: one that is certified only locally is not assessed, and neither are rows
-without noise, which leave no scatter to judge by (residual sum of squares to 1e-20 of the total, or residuals
-below 1e-12 of the observations).
+*Re-optimisation* and *Fit of the reported parameters* need a global optimum: one that is certified only locally
+is not assessed, and neither are rows without noise, which leave no scatter to judge by (residual sum of squares
+up to 1e-20 of the total, or residuals below 1e-12 of the observations).
 
 A number between green and red is amber. Of several forms of a test (rows, clusters) the largest p decides.
 
-The likelihood ratio is not held against chi-square: on the digitised Chinchilla rows, refits of resampled rows
+The likelihood ratio is not compared with chi-square: on the digitised Chinchilla rows, refits of resampled rows
 have a mean ratio of about 11 where five degrees of freedom say 5. The chi-square p is printed as the published
 figure and decides nothing.
 

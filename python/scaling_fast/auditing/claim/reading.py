@@ -229,7 +229,7 @@ def _check(paper: Paper) -> None:
     _check_source(paper.data)
     cluster = paper.data.cluster
     if cluster is not None and (cluster.log_round is None) == (cluster.column is None):
-        raise DataError("`data.cluster` needs one of `log_round` and `column`")
+        raise DataError("`data.cluster` needs exactly one of `log_round` and `column`")
     for i, claim in enumerate(paper.claims):
         _check_claim(claim, f"claims[{i}]")
 
@@ -243,8 +243,8 @@ def _check_source(data: Data) -> None:
         )
     if data.dataset is not None and data.sha256 is not None:
         raise DataError(
-            "`data.sha256` is the digest of a `data.file` and cannot be held against `data.dataset`, "
-            "whose rows come checked; leave it out"
+            "`data.sha256` is the digest of a `data.file` and cannot be used with `data.dataset`, "
+            "whose rows have their own checksum; leave it out"
         )
 
 

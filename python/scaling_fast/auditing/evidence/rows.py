@@ -238,7 +238,8 @@ def clusters(paper: Paper, frame: pl.DataFrame) -> NDArray[np.int64] | None:
         )
     if frame[column].null_count():
         raise DataError(
-            f"cluster column {quote(column)} holds a null, which belongs to no cluster",
+            f"cluster column {quote(column)} holds a null, which belongs to no cluster; "
+            "drop those rows or name their clusters",
             column=column,
         )
     return numbered([frame[column]])
@@ -289,7 +290,8 @@ def _apply(
     rule = f"without the {k} largest values of {said}"
     if k >= values.size:
         raise DataError(
-            f"filter {quote(one_filter.name)} drops {k} of {values.size} rows: none is left"
+            f"filter {quote(one_filter.name)} drops {k} of {values.size} rows, so none is left; "
+            "make `drop_largest` smaller"
         )
     order = np.sort(values)[::-1]
     if order[k - 1] == order[k]:

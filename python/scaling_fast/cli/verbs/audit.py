@@ -14,7 +14,14 @@ from scaling_fast.cli.exit_codes import FAIL_ON, SEVERITIES, after_findings
 from scaling_fast.errors import DataError, ScalingError
 from scaling_fast.findings import PRECEDENCE
 from scaling_fast.reporting.files import is_json, is_page
-from scaling_fast.reporting.words import is_advisory, title_of, verdict_label, verdict_meaning
+from scaling_fast.reporting.words import (
+    finding_label,
+    is_advisory,
+    severity_label,
+    title_of,
+    verdict_label,
+    verdict_meaning,
+)
 from scaling_fast.runtime.files import write_text
 from scaling_fast.runtime.progress import watched
 
@@ -147,7 +154,7 @@ def _print_for_person(audited: Audit) -> None:
         f"Verdict: {verdict_label(audited.report)}: {meaning}", severity=audited.verdict
     )
     answers = [
-        (scope["question"], scope["answer"], scope["severity"])
+        (scope["question"], scope["answer"], severity_label(scope["severity"]))
         for scope in audited.report["scopes"]
     ]
     output.print_table(("question", "answer", ""), answers)
@@ -157,12 +164,16 @@ def _print_for_person(audited: Audit) -> None:
     )
     if doubts:
         rows = [
-            (_severity(finding, audited), title_of(audited.report, finding.check), _lines(finding))
+            (
+                finding_label(audited.report, finding.check, finding.severity),
+                title_of(audited.report, finding.check),
+                _lines(finding),
+            )
             for finding in doubts
         ]
         output.print_table(("severity", "check", "what was found"), rows)
     held = len(audited.findings) - len(doubts)
-    output.print_sentence(f"{held} findings are green; the report lists them")
+    output.print_sentence(f"{held} findings hold; the report lists them")
 
 
 def _lines(finding: Finding) -> tuple[str, ...]:

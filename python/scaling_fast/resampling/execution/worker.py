@@ -34,8 +34,9 @@ def run(question: bytes, part: bytes) -> bytes:
         asked = seal(question, part)
         if task["version"] != __version__:
             raise ResourceError(
-                f"a worker has scaling_fast {__version__} and was asked by {quote(task['version'])}, "
-                "so its replicates might differ; install the same version on every worker",
+                f"a worker has version {quote(__version__)} of scaling_fast, but the task was sent by "
+                f"version {quote(task['version'])}, so its replicates might differ; install the same "
+                "version on every worker",
                 code="version",
             )
         answer = _computed(task, arrays, own, rows)

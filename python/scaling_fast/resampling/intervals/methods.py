@@ -191,7 +191,7 @@ def _with_errors(
     if lost > max_failures * good.size or good.sum() < 2:
         raise ConvergenceError(
             f"{lost} of {good.size} replicates have no standard error, more than max_failures={max_failures:g} "
-            'allows: too few of their rows curve the loss, or they fit exactly; use method="percentile"',
+            'allows: too few rows lie where the loss is curved, or the fit is exact; use method="percentile"',
             code="failures",
         )
     return values[good], errors[good]

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 __all__ = ["BootstrapSummary"]
 
 METHODS = ("normal", "percentile", "basic")
-"""Methods that a summary answers; a jackknife has the first alone."""
+"""Methods that a summary supports; a jackknife has the first alone."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -194,7 +194,11 @@ class BootstrapSummary(SummaryRepr):
             Largest share of unusable replicates that is accepted, from 0 to 1.
         """
         if self.fit.groups != 1:
-            raise ParameterError("cov() belongs to one fit", code="grouped", param="cov")
+            raise ParameterError(
+                "cov() works for a single fit, not for groups; fit and bootstrap one group",
+                code="grouped",
+                param="cov",
+            )
         self._require(max_failures)
         names = self.fit.request.names
         matrix = self._covariance(self.moments[0])
@@ -235,7 +239,8 @@ class BootstrapSummary(SummaryRepr):
         level = checked_level(level)
         if method not in self.methods:
             raise ParameterError(
-                f"a summary of {self.scheme!r} answers {quote(list(self.methods), 200)}, got {quote(method)}; "
+                f"a summary of {self.scheme!r} supports the methods {quote(list(self.methods), 200)}, "
+                f"got {quote(method)}; "
                 'keep="draws" keeps what other methods need',
                 code="method",
                 param="method",
@@ -271,7 +276,7 @@ class BootstrapSummary(SummaryRepr):
                 if name not in moments.names:
                     raise ParameterError(
                         f"moments are kept of {quote(moments.names, 200)} and not of {quote(name)}; "
-                        'method="percentile" answers any formula',
+                        'method="percentile" works for any formula',
                         code="of",
                         param="of",
                     )

@@ -38,7 +38,7 @@ pub enum Scheme {
     Blocks {
         /// The run of each row.
         runs: Vec<u32>,
-        /// Rows a block.
+        /// Rows per block.
         length: usize,
     },
     /// That many different rows.

@@ -40,7 +40,7 @@ pub struct Requirement {
     pub because: String,
 }
 
-/// Conditions on columns (one a column, the strongest), and the parameters that must be positive.
+/// Conditions on columns (one per column, the strongest), and the parameters that must be positive.
 pub(super) fn domain(parsed: &Parsed, meanings: &[Meaning], text: &str) -> (Vec<Requirement>, Vec<usize>) {
     let tree = &parsed.tree;
     let guarded = guarded(tree);

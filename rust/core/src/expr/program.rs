@@ -146,7 +146,7 @@ impl Program {
         self.text.clone()
     }
 
-    /// Conditions on columns, at most one a column, in the order of the columns.
+    /// Conditions on columns, at most one per column, in the order of the columns.
     pub fn requirements(&self) -> &[Requirement] {
         &self.requirements
     }

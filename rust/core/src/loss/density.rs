@@ -123,7 +123,7 @@ impl Density {
 
     /// The scale at which the likelihood of weighted residuals is largest: the root of sum w psi(u) u = sum w, u = r/s.
     ///
-    /// 0 where it grows without end as the scale goes to 0: every residual is 0, or so many that Student's tails do not
+    /// 0 where it grows without limit as the scale goes to 0: every residual is 0, or so many that Student's tails do not
     /// object. NaN when a residual is not a number.
     pub fn scale(self, residual: &[f64], weight: &[f64]) -> f64 {
         let largest = residual.iter().fold(0.0_f64, |m, r| if r.is_nan() { f64::NAN } else { m.max(r.abs()) });

@@ -1,4 +1,4 @@
-"""H8: whether leaving rows out, by a rule that looks at the loss, moves the answer."""
+"""Whether leaving rows out, by a rule that looks at the loss, moves the answer."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def judge(measured: OtherRows) -> Severity:
 def say(measured: OtherRows, _: Severity) -> str:
     """Return the answer on both choices of rows, and whose choice they are."""
     where = "inside" if measured.is_inside else "outside"
-    after = f", after {measured.chosen_after}" if measured.chosen_after else ""
+    after = f", following {measured.chosen_after}" if measured.chosen_after else ""
     return (
         f"`{measured.quantity}` is {measured.headline:.3f} {_on(measured.headline_rule)}, with the "
         f"{100 * LEVEL:g} % interval [{measured.low:.3f}, {measured.high:.3f}], and "
         f"{measured.other:.3f} {_on(measured.other_rule)}, which is {where} that interval. "
-        f"The choice of rows is this audit's own{after}."
+        f"This audit chose these rows{after}."
     )
 
 

@@ -1,4 +1,4 @@
-"""R4: whether the reported parameters give the number that the paper claims."""
+"""Whether the reported parameters give the number that the paper claims."""
 
 from __future__ import annotations
 
@@ -120,8 +120,8 @@ def say_claimed(measured: ClaimedValue, _: Severity) -> str:
         kind = "unrounded" if measured.unrounded is not None else "printed"
         return (
             f"The {kind} parameters of this approach give {gives} for `{claim.id}`, while the "
-            f"paper's recommendation, drawn from all its approaches, was {said}. That speaks "
-            "for all of them, and the others are not compared here."
+            f"paper's recommendation, drawn from all its approaches, was {said}. The "
+            "recommendation rests on all approaches; this audit compares only this one."
         )
     if measured.is_met:
         return f"The reported parameters give the claimed `{claim.id}` ({said}): {gives}."

@@ -1,4 +1,4 @@
-"""R4: how far the law moves among all parameters that round to the printed ones; digits needed."""
+"""How far the law moves among all parameters that round to the printed ones; digits needed."""
 
 from __future__ import annotations
 

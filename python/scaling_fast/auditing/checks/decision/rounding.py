@@ -1,4 +1,4 @@
-"""R4: what rounding the printed parameters does to the law, and to the decision the paper claims."""
+"""What rounding the printed parameters does to the law, and to the decision the paper claims."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ ROUNDING = Check(
     code="R4",
     title="Rounding and the claimed decision",
     scope="decision",
-    about="May the printed digits move the law, and do they give the claimed decision?",
+    about="Can rounding to the printed digits change the law, and do these digits give the claimed decision?",
     question={
         "bias": "Could you print the parameters with the digits needed, or their logarithms?",
         "target": "Which parameters was this decision based on?",

@@ -1,4 +1,4 @@
-"""R2: whether the reported parameters fit the rows, by likelihood ratio, Wald and score tests."""
+"""Whether the reported parameters fit the rows, by likelihood ratio, Wald and score tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""R2: the likelihood ratio of the reported parameters, judged by its own resampled distribution."""
+"""The likelihood ratio of the reported parameters, judged by its own resampled distribution."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def likelihood_ratio(case: Case, view: View, point: Mapping[str, float]) -> Meas
     forms = [form for form in forms if np.isfinite(form[0])]
     if np.isnan(stated) or not forms:
         why = (
-            "The law is not finite on the rows at the reported parameters, so they have no "
-            "likelihood ratio."
+            "The law is not finite on the rows at the reported parameters, so these parameters "
+            "have no likelihood ratio."
             if np.isnan(stated)
             else "There are no refits to judge the likelihood ratio by."
         )

@@ -1,4 +1,4 @@
-"""R2: what its three tests of the reported parameters share: a p-value and how it is judged."""
+"""What the three tests of the reported parameters share: a p-value and how it is judged."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def p_threshold(statistic: str, *, source: str = "") -> Threshold:
         green=P_GREEN,
         red=P_RED,
         worse="smaller",
-        label=f"p from {P_GREEN:g} / below {P_RED:g}",
+        label=f"p >= {P_GREEN:g} / p < {P_RED:g}",
         source=source,
     )
 

@@ -1,4 +1,4 @@
-"""R1: minimise the stated objective again and compare the result with the reported parameters."""
+"""Minimise the stated objective again and compare the result with the reported parameters."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ GAP = Threshold(
     "relative gap of the objective, and shifts in standard deviations of refits (scales by their "
     "logarithms)",
     green=GAP_GREEN,
-    label=f"gap to {GAP_GREEN:g}, or no shift above {SHIFT_GREEN:g}; never red",
+    label=f"gap <= {GAP_GREEN:g}, or no shift above {SHIFT_GREEN:g}; never red",
 )
 ROUNDING_GAP = 1e-11
 """Relative difference of two sums of a few hundred losses that is rounding."""

@@ -1,4 +1,4 @@
-"""R2: the gradient of the objective at the reported parameters, which assumes no density."""
+"""The gradient of the objective at the reported parameters, which assumes no density."""
 
 from __future__ import annotations
 

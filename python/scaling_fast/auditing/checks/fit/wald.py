@@ -1,4 +1,4 @@
-"""R2: how far the reported parameters lie from the optimum, in the covariance of refits."""
+"""How far the reported parameters lie from the optimum, in the covariance of refits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""R6: how many rows a reported interval would need to be as narrow as it is."""
+"""How many rows a reported interval would need to be as narrow as it is."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def _interval(case: Case, view: View, interval: ReportedInterval) -> Measurement
         )
     )
     if math.isnan(ratio):
-        why = f"`{interval.of}` has no finite width over the refits, or none as reported."
+        why = f"The refits, or the reported ends, give `{interval.of}` no finite width."
         return NotAssessed(name="not_finite", sentence=why, cells=tuple(cells))
     ends_of = {"implied": about, "at_least": least, "reported_n": reported_n}
     return ImpliedSize(

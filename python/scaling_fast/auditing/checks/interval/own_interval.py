@@ -1,4 +1,4 @@
-"""R7: whether the paper's own interval contains the paper's own estimate."""
+"""Whether the paper's own interval contains the paper's own estimate."""
 
 from __future__ import annotations
 
@@ -106,8 +106,8 @@ def advise(measured: OwnInterval, severity: Severity) -> str:
     """Return what would reconcile estimate and interval."""
     if measured.is_unrounded:
         return (
-            "Explain how the estimate and the interval were computed: one of them is not of this "
-            "fit."
+            "Explain how the estimate and the interval were computed: one of them does not come "
+            "from this fit."
         )
     return "Print more digits." if severity == "grey" else ""
 
