@@ -19,8 +19,8 @@ from mpmath import mp, mpf
 
 DIGITS = 60
 EPSILON = mpf(2) ** -53
-FAR = mpf(10) ** 9
-"""Exponents beyond this are infinite: their exponential needs gigabytes."""
+FAR = mpf(10) ** 30
+"""Exponentials of more are not computed."""
 HUGE, SMALL = mpf(10) ** 290, mpf(10) ** -290
 QUARTERS = mpf(2) ** 50
 """From here on sines and cosines of doubles are NaN: quarters of a turn cannot be counted."""
@@ -84,6 +84,8 @@ class Exact:
         """Whether a sine or cosine was asked of an angle too large for a double to have one."""
         self.is_limit = False
         """Whether some part of the formula is infinite, or a power of 0."""
+        self.vanishes = False
+        """Whether a root is taken of, or a division is by, what is 0 to doubles, so that derivatives are lost."""
 
     def near(self, value: Any, absolute: Any = 0) -> Any:
         """Return the value as some computation in doubles may have it."""
@@ -168,6 +170,7 @@ class Exact:
     def div(self, a: Number, b: Number) -> Number:
         if b.value == 0 or (mp.isinf(a.value) and mp.isinf(b.value)):
             raise Undecided
+        self.vanishes |= abs(b.value) < SMALL
         quotient = a.value / b.value
         by_below = None if mp.isinf(b.value) else -quotient / b.value
         return self.made(quotient, (1 / b.value, a), (by_below, b))
@@ -175,22 +178,27 @@ class Exact:
     def power(self, tree: Tree) -> Number:
         base, exponent = self.of(tree[1]), self.of(tree[2])
         a, b = base.value, exponent.value
-        has_param, has_column = bool(names(tree[2], "param")), bool(names(tree[2], "column"))
-        is_whole = not has_param and mp.isfinite(b) and b == mp.floor(b)
-        if b == 0 and not has_param and not has_column:
+        is_constant = not names(tree[2], "param") and not names(tree[2], "column")
+        # A power of a negative number needs an exponent written as a whole number, or (-1)**n with a column n.
+        is_sign = tree[2][0] == "column" and not names(tree[1], "param") and not names(tree[1], "column")
+        is_whole = (is_constant or is_sign) and mp.isfinite(b) and b == mp.floor(b)
+        if b == 0 and is_constant:
             return Number(mpf(1), self.none)
+        if b == 0 and (mp.isnan(a) or a < 0) and not is_whole:
+            raise Undecided  # c - c is 0 whatever c is
         if mp.isnan(a) or mp.isnan(b):
             return Number(NAN, self.none)
         if mp.isinf(a) or mp.isinf(b):
             raise Undecided
+        if a < 0 and not is_whole and b == mp.floor(b):
+            raise Undecided  # 1**x is 1 whatever x is
         if a < 0 and not is_whole:
             return Number(NAN, self.none)
+        self.vanishes |= abs(a) < SMALL
         if a == 0:
             return self.power_of_zero(base, exponent)
         if abs(b * mp.log(abs(a))) > FAR:
-            self.out_of_range = True
-            value = INFINITY if b * mp.log(abs(a)) > 0 else mpf(0)
-            return self.limit(value, tuple(None if d != 0 else 0 for d in plus_all(base, exponent)))
+            raise Undecided
         value = a ** (int(b) if is_whole else b)
         by_exponent = value * mp.log(a) if a > 0 else None
         # Doubles may take it by way of the logarithm.
@@ -227,6 +235,7 @@ class Exact:
         if a.value == 0 or mp.isinf(a.value):
             self.is_limit = True
             return self.limit(-INFINITY if a.value == 0 else INFINITY, a.slopes)
+        self.vanishes |= a.value < SMALL
         value = mp.log(a.value)
         return self.made(value, (1 / a.value, a), absolute=self.parts_of_log)
 
@@ -255,6 +264,7 @@ class Exact:
         if a.value < 0:
             return Number(NAN, self.none)
         value = mp.sqrt(a.value)
+        self.vanishes |= a.value < SMALL
         self.is_limit |= value == 0
         return self.made(value, (INFINITY if value == 0 else 1 / (2 * value), a))
 
@@ -263,11 +273,15 @@ class Exact:
         return self.made(abs(a.value), (slope, a))
 
     def tanh(self, a: Number) -> Number:
+        if FAR < abs(a.value) < INFINITY:
+            return self.saturated(a, mp.sign(a.value), mpf(0))
         t = exponential(-2 * abs(a.value))
         value = mp.sign(a.value) * ((1 - t) / (1 + t) if abs(a.value) > 1 else mp.tanh(abs(a.value)))
         return self.saturated(a, value, 4 * t / (1 + t) ** 2)
 
     def sigmoid(self, a: Number) -> Number:
+        if FAR < abs(a.value) < INFINITY:
+            return self.saturated(a, mpf(a.value > 0), mpf(0))
         t = exponential(-abs(a.value))
         return self.saturated(a, (t if a.value < 0 else 1) / (1 + t), t / (1 + t) ** 2)
 
@@ -275,7 +289,7 @@ class Exact:
         return self.made(value, (None if mp.isinf(a.value) else slope, a), absolute=abs(slope * capped(a.value)))
 
     def softplus(self, a: Number) -> Number:
-        t = exponential(-abs(a.value))
+        t = mpf(0) if FAR < abs(a.value) else exponential(-abs(a.value))
         value = max(a.value, mpf(0)) + mp.log1p(t)
         return self.saturated(a, value, (t if a.value < 0 else 1) / (1 + t))
 
@@ -285,7 +299,7 @@ class Exact:
                 raise Undecided
             return self.limit(INFINITY, tuple(None if d != 0 else 0 for d in plus_all(a, b)))
         difference = a.value - b.value
-        t = exponential(-abs(difference))
+        t = mpf(0) if FAR < abs(difference) else exponential(-abs(difference))
         value = max(a.value, b.value) + mp.log1p(t)
         larger, smaller = 1 / (1 + t), t / (1 + t)
         by_a, by_b = (larger, smaller) if difference > 0 else (smaller, larger)
@@ -298,6 +312,7 @@ class Exact:
             return self.limit(INFINITY, a.slopes)
         if x == -INFINITY or (x <= 0 and x == mp.floor(x)) or x < -1e6:
             raise Undecided
+        self.vanishes |= abs(x) < SMALL
         value = mp.log(abs(mp.gamma(x))) if x < 0 else mp.loggamma(x)
         slope = mp.psi(0, x) if any(not isinstance(d, int) for d in a.slopes) else mpf(0)
         # Both have the absolute accuracy that the core states.
@@ -362,8 +377,10 @@ def capped(value: Any) -> Any:
 
 
 def exponential(value: Any) -> Any:
-    if abs(value) > FAR:
+    if mp.isinf(value):
         return INFINITY if value > 0 else mpf(0)
+    if abs(value) > FAR:
+        raise Undecided
     return mp.exp(value)
 
 

@@ -187,7 +187,7 @@ def draw_value(rng: random.Random, kind: str) -> float:
         return rng.choice((0.0, 1.0, -1.0, 2.0, 0.0, 1.0, 0.5, 3.0))
     sign = 1.0 if kind in ("positive", "wide") or (kind != "negative" and rng.random() < 0.5) else -1.0
     decades = {"wide": 12.0, "huge": 0.0, "tiny": 0.0}.get(kind, 0.7)
-    centre = {"huge": rng.uniform(20.0, 160.0), "tiny": rng.uniform(-160.0, -20.0)}.get(kind, 0.0)
+    centre = {"huge": rng.uniform(10.0, 40.0), "tiny": rng.uniform(-40.0, -10.0)}.get(kind, 0.0)
     return sign * 10.0 ** (centre + rng.uniform(-decades, decades))
 
 
@@ -199,4 +199,31 @@ def draw_param(rng: random.Random) -> float:
         return rng.choice((1.0, 2.0, 0.5, -1.0, -0.5, 3.0))
     if pick < 0.9:
         return 0.0
-    return rng.choice((1.0, -1.0)) * 10.0 ** rng.choice((-100.0, -8.0, -3.0, 1.5, 2.5, 3.0, 100.0))
+    return rng.choice((1.0, -1.0)) * 10.0 ** rng.choice((-30.0, -8.0, -3.0, 1.5, 2.5, 3.0, 30.0))
+
+
+def draw_fit_case(rng: random.Random, rows: int) -> Case:
+    """Return a law to fit: a sum of powers written in one of several ways, or any formula, with that many rows."""
+    tree = _sum_of_powers(rng) if rng.random() < 0.5 else draw_tree(rng, rng.choice((4, 5, 6, 7, 8)))
+    kinds = {name: rng.choice(("positive", "positive", "positive", "mixed", "negative")) for name in COLUMNS}
+    columns = {name: [draw_value(rng, kind) for _ in range(rows)] for name, kind in kinds.items()}
+    return Case(tree, columns, {name: rng.choice((1.0, 1.0, -1.0)) * rng.uniform(0.2, 2.0) for name in PARAMS})
+
+
+def _sum_of_powers(rng: random.Random) -> Tree:
+    x, y = (("column", name) for name in rng.sample(COLUMNS, 2))
+    a, b, c = (("param", name) for name in PARAMS)
+    power = rng.choice(
+        (
+            ("/", b, ("**", x, c)),
+            ("*", b, ("**", x, ("-", c))),
+            ("*", b, ("**", ("*", x, y), c)),
+            ("*", b, ("**", ("*", x, x), c)),
+            ("*", b, ("**", ("**", x, _number(2.0)), c)),
+            ("*", b, ("*", ("**", x, c), ("**", y, c))),
+            ("exp", ("-", b, ("*", c, ("log", x)))),
+            ("exp", ("-", b, ("*", c, ("log", ("*", x, y))))),
+            ("*", b, ("**", ("sqrt", ("**", x, _number(2.0))), c)),
+        )
+    )
+    return power if rng.random() < 0.2 else ("+", a, power)

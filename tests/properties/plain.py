@@ -33,7 +33,8 @@ FUNCTIONS: dict[str, Any] = {
     "-": lambda *sides: -sides[0] if len(sides) == 1 else np.subtract(*sides),
     "*": np.multiply,
     "/": np.divide,
-    "**": np.power,
+    # IEEE 754 has 1**NaN = 1.
+    "**": lambda base, exponent: np.power(base, exponent) + 0 * np.sign(base) * np.sign(exponent),
 }
 COMPARISONS = {
     "<": np.less,

@@ -157,17 +157,24 @@ impl Adjoint<'_> {
     }
 }
 
-/// Derivatives by the base and the exponent of `id`, a power whose base may be 0. There the one by the base is
-/// b 0**(b - 1), a number known before the row, and the one by the exponent 0 as long as the power is.
+/// Derivatives by the base and the exponent of `id`, a power whose base may be 0; there the one by the exponent is 0 as long
+/// as the power is.
 fn chain_power(g: &mut Graph, id: Id, power: Power, adjoint: Adjoint<'_>) -> (Id, Id) {
-    let (zero, one) = (g.constant(0.0), g.constant(1.0));
+    let one = g.constant(1.0);
     let exponent = if power.negative { g.neg(power.exponent) } else { power.exponent };
+    let base = if power.plus_one { g.add(one, power.base) } else { power.base };
     let along = adjoint.times(g, id);
     let by_exponent = {
         let term = g.limit(along, power.ln);
         if power.negative { g.neg(term) } else { term }
     };
-    let base = if power.plus_one { g.add(one, power.base) } else { power.base };
+    (by_base(g, along, (base, exponent), adjoint), by_exponent)
+}
+
+/// Derivative by the base of base**exponent, where `along` is the adjoint times the power. At 0 it is b 0**(b - 1), a number
+/// known before the row.
+fn by_base(g: &mut Graph, along: Id, (base, exponent): (Id, Id), adjoint: Adjoint<'_>) -> Id {
+    let (zero, one) = (g.constant(0.0), g.constant(1.0));
     let less = g.sub(exponent, one);
     let slope = g.two(Binary::Pow, zero, less);
     let slope = g.limit(exponent, slope);
@@ -175,10 +182,9 @@ fn chain_power(g: &mut Graph, id: Id, power: Power, adjoint: Adjoint<'_>) -> (Id
     let above = g.mul(along, exponent);
     let elsewhere = g.div(above, base);
     let is_zero = g.two(Binary::Equal, base, zero);
-    (g.select(is_zero, at_zero, elsewhere), by_exponent)
+    g.select(is_zero, at_zero, elsewhere)
 }
 
-/// `adjoint * d node / d child`, the child being the operand at `position` of `op`.
 fn chain(g: &mut Graph, id: Id, op: Op, position: usize, adjoint: Adjoint<'_>) -> Id {
     match op {
         Op::Constant(_) | Op::Column(_) | Op::Param(_) => g.constant(0.0),
@@ -292,22 +298,20 @@ fn chain_two(
         Binary::Mul => adjoint.times(g, if first { b } else { a }),
         Binary::Limit => g.limit(adjoint.value, if first { b } else { a }),
         Binary::Div if first => g.div(adjoint.value, b),
+        // The quotient's share of the root first: a/b**2 is 0 for many a b whose square is too large for a number.
         Binary::Div => {
-            let quotient = g.div(id, b);
-            let partial = g.neg(quotient);
-            g.mul(adjoint.value, partial)
+            let along = adjoint.times(g, id);
+            let partial = g.div(along, b);
+            g.neg(partial)
         }
         Binary::Pow if first => {
-            let one = g.constant(1.0);
-            let less = g.sub(b, one);
-            let power = g.two(Binary::Pow, a, less);
-            let partial = g.mul(b, power);
-            g.mul(adjoint.value, partial)
+            let along = adjoint.times(g, id);
+            by_base(g, along, (a, b), adjoint)
         }
         Binary::Pow => {
             let ln = g.one(Unary::Ln, a);
             let partial = g.limit(id, ln);
-            g.mul(adjoint.value, partial)
+            adjoint.times(g, partial)
         }
         // At a tie the derivative of the first operand is taken.
         Binary::Min | Binary::Max => {

@@ -12,6 +12,9 @@ use std::f64::consts::{LN_2, LN_10, PI};
 /// Largest integer exponent written out as a product.
 const MOST_FACTORS: f64 = 64.0;
 
+/// Factors of a product looked at one by one.
+const MOST_PARTS: usize = 64;
+
 /// What each name of the tree is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
@@ -234,7 +237,9 @@ fn pow(graph: &mut Graph, signs: &mut Signs<'_>, base: Id, exponent: Id) -> Id {
             return div(graph, one, root);
         }
     }
-    if graph.number(base).is_some_and(|b| b <= 0.0) {
+    // (-1)**n, with a column of whole numbers. Any other exponent that is not written as a whole number may be one by
+    // rounding alone, and a power of a negative number has no value then.
+    if graph.number(base).is_some_and(|b| b <= 0.0) && matches!(graph.op(exponent), Op::Column(_)) {
         return graph.two(Binary::Pow, base, exponent);
     }
     // A power of a power that may be 0 is one again.
@@ -245,13 +250,29 @@ fn pow(graph: &mut Graph, signs: &mut Signs<'_>, base: Id, exponent: Id) -> Id {
         return graph.one(Unary::Exp, z);
     }
     let is_positive = signs.of(graph, base) == Sign::Positive;
-    if !is_positive && fixed.is_none() && graph.stratum(exponent) == Stratum::Data {
-        return graph.two(Binary::Pow, base, exponent);
-    }
-    let ln = ln(graph, signs, base);
-    let is_plain = is_positive || (fixed.is_some() && graph.stratum(base) == Stratum::Data);
-    let power = if is_plain { graph.mul(exponent, ln) } else { graph.limit(exponent, ln) };
+    // The derivative by a base that may be 0 is taken at the power, which must know its base.
+    let ln = if is_positive || unknown_factors_are_data(graph, signs, base) {
+        ln(graph, signs, base)
+    } else {
+        graph.one(Unary::Ln, base)
+    };
+    let power = if is_positive { graph.mul(exponent, ln) } else { graph.limit(exponent, ln) };
     graph.one(Unary::Exp, power)
+}
+
+/// Whether parameters enter the sign of `a` only by factors known to be positive.
+fn unknown_factors_are_data(graph: &Graph, signs: &mut Signs<'_>, a: Id) -> bool {
+    let mut stack = vec![a];
+    let mut parts = 0;
+    while let Some(id) = stack.pop() {
+        parts += 1;
+        match graph.op(id) {
+            Op::Two(Binary::Mul | Binary::Div, x, y) if parts < MOST_PARTS => stack.extend([x, y]),
+            _ if signs.of(graph, id) == Sign::Positive || graph.stratum(id) == Stratum::Data => {}
+            _ => return false,
+        }
+    }
+    true
 }
 
 /// The logarithm, split over factors known to be positive.
@@ -287,8 +308,8 @@ fn ln_shallow(graph: &mut Graph, signs: &mut Signs<'_>, a: Id) -> Id {
     while let Some((id, inverse)) = stack.pop() {
         parts += 1;
         match graph.op(id) {
-            Op::Two(Binary::Mul, x, y) if parts < 64 => stack.extend([(y, inverse), (x, inverse)]),
-            Op::Two(Binary::Div, x, y) if parts < 64 => stack.extend([(y, !inverse), (x, inverse)]),
+            Op::Two(Binary::Mul, x, y) if parts < MOST_PARTS => stack.extend([(y, inverse), (x, inverse)]),
+            Op::Two(Binary::Div, x, y) if parts < MOST_PARTS => stack.extend([(y, !inverse), (x, inverse)]),
             Op::Constant(_) | Op::One(Unary::Exp, _) | Op::Column(_) | Op::Param(_)
                 if signs.of(graph, id) == Sign::Positive =>
             {

@@ -111,7 +111,7 @@ impl Binary {
             Binary::Mul => a * b,
             Binary::Limit => limit(a, b),
             Binary::Div => a / b,
-            Binary::Pow => math::powf(a, b),
+            Binary::Pow => power(a, b),
             Binary::Min => minimum(a, b),
             Binary::Max => maximum(a, b),
             Binary::LogAddExp => math::log_add_exp(a, b),
@@ -138,6 +138,13 @@ pub(super) fn minimum(a: f64, b: f64) -> f64 {
 #[inline(always)]
 pub(super) fn maximum(a: f64, b: f64) -> f64 {
     if a > b || a.is_nan() { a } else { b }
+}
+
+/// NaN if either is NaN, unlike the power of IEEE 754, to which 1**NaN is 1.
+#[inline(always)]
+pub(super) fn power(a: f64, b: f64) -> f64 {
+    let value = math::powf(a, b);
+    if a.is_nan() | b.is_nan() { f64::NAN } else { value }
 }
 
 /// The product, or 0 where it is 0 times infinity. NaN stays NaN.

@@ -242,7 +242,7 @@ fn execute_binary(binary: Binary, a: Value<'_>, b: Value<'_>, to: &mut [f64]) {
         Binary::Mul => zip(a, b, to, |x, y| x * y),
         Binary::Limit => zip(a, b, to, op::limit),
         Binary::Div => zip(a, b, to, |x, y| x / y),
-        Binary::Pow => zip(a, b, to, math::powf),
+        Binary::Pow => zip(a, b, to, op::power),
         Binary::Min => zip(a, b, to, op::minimum),
         Binary::Max => zip(a, b, to, op::maximum),
         Binary::LogAddExp => zip(a, b, to, math::log_add_exp),
