@@ -1,6 +1,7 @@
 //! Formulas: text to tokens to a tree to a graph of shared nodes to tapes, and what can be known before any fit.
 
 mod assemble;
+mod boundary;
 mod differentiate;
 mod dimension;
 mod domain;
@@ -11,6 +12,7 @@ mod lower;
 mod parse;
 mod power_sum;
 mod program;
+mod sign;
 mod target;
 mod token;
 mod tree;

@@ -175,13 +175,14 @@ mod tests {
 
         #[inline(always)]
         fn run(self) {
-            let functions: [fn(f64) -> f64; 16] = [
+            let functions: [fn(f64) -> f64; 17] = [
                 math::exp,
                 math::ln,
                 math::exp_m1,
                 math::ln_1p,
                 math::tanh,
                 math::sigmoid,
+                math::sigmoid_slope,
                 math::softplus,
                 math::sin,
                 math::cos,

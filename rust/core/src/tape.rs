@@ -10,6 +10,6 @@ mod rows;
 mod scalars;
 
 pub use code::{Destination, Instruction, Operand, Operation};
-pub use op::{Binary, Unary};
+pub use op::{Binary, Unary, select};
 pub use rows::{BLOCK, Registers, RowTape};
 pub use scalars::ScalarTape;

@@ -1,7 +1,7 @@
 //! Graph to tapes: one for each stratum.
 
 use super::graph::{Graph, Id, Op, Stratum};
-use crate::tape::{Binary, Destination, Instruction, Operand, Operation, RowTape, ScalarTape};
+use crate::tape::{Binary, Destination, Instruction, Operand, Operation, RowTape, ScalarTape, select};
 
 /// The tapes of a formula.
 #[derive(Debug, Clone, Default)]
@@ -92,7 +92,7 @@ pub(super) fn assemble(graph: &Graph, root: Id, gradient: &[Id]) -> Tapes {
                 Op::One(unary, _) => unary.apply(value(0)),
                 Op::Two(binary, ..) => binary.apply(value(0), value(1)),
                 Op::MulAdd(..) => value(0).mul_add(value(1), value(2)),
-                Op::Select(..) => value(if value(0) == 0.0 { 2 } else { 1 }),
+                Op::Select(..) => select(value(0), value(1), value(2)),
                 Op::Column(_) | Op::Param(_) => f64::NAN,
             };
             places.operands[id] = Some(Operand::Scalar(scalars.len() as u32));

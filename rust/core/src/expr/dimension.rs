@@ -50,7 +50,7 @@ fn logs(graph: &Graph, column: u32) -> Vec<bool> {
             Op::One(Unary::Ln, a) => depends[a as usize],
             Op::One(Unary::Neg, a) => logs[a as usize],
             Op::Two(Binary::Add | Binary::Sub | Binary::LogAddExp, a, b) => logs[a as usize] || logs[b as usize],
-            Op::Two(Binary::Mul, a, b) => {
+            Op::Two(Binary::Mul | Binary::Limit, a, b) => {
                 let multiple = |x: Id, y: Id| logs[x as usize] && !depends[y as usize];
                 multiple(a, b) || multiple(b, a)
             }
@@ -97,16 +97,9 @@ impl Search {
     fn tidy(&mut self, id: Id) -> Id {
         for at in self.values.len()..self.graph.ops.len() {
             let value = |point: usize| {
-                let get = |c: Id| self.values[c as usize][point];
-                match self.graph.ops[at] {
-                    Op::Constant(bits) => f64::from_bits(bits),
-                    Op::Param(p) => arbitrary(u64::from(p) + 1, point as u64),
-                    Op::Column(_) => f64::NAN,
-                    Op::One(unary, a) => unary.apply(get(a)),
-                    Op::Two(binary, a, b) => binary.apply(get(a), get(b)),
-                    Op::MulAdd(a, b, c) => get(a).mul_add(get(b), get(c)),
-                    Op::Select(c, a, b) => get(if get(c) == 0.0 { b } else { a }),
-                }
+                let op = self.graph.ops[at];
+                let param = |p: u32| arbitrary(u64::from(p) + 1, point as u64);
+                op.value(|child| self.values[child as usize][point], |_| f64::NAN, param)
             };
             let values = [value(0), value(1), value(2)];
             self.values.push(values);
@@ -165,7 +158,7 @@ impl Search {
                 }
                 Some(())
             }
-            Op::One(Unary::Neg, _) | Op::Two(Binary::Mul | Binary::Div, ..) => {
+            Op::One(Unary::Neg, _) | Op::Two(Binary::Mul | Binary::Limit | Binary::Div, ..) => {
                 self.change_parts(id, Whole::Product, wanted)
             }
             Op::One(Unary::Abs, a) => self.scale(a, wanted),
@@ -251,7 +244,7 @@ impl Search {
                 Some(e) => Some(Some(e)),
                 None => self.scale_of(b),
             },
-            Op::One(Unary::Neg, _) | Op::Two(Binary::Mul | Binary::Div, ..) => self.change_of_parts(id, Whole::Product),
+            Op::One(Unary::Neg, _) | Op::Two(Binary::Mul | Binary::Limit | Binary::Div, ..) => self.change_of_parts(id, Whole::Product),
             Op::One(Unary::Abs, a) => self.scale_of(a),
             Op::One(Unary::Sqrt, a) => {
                 let half = self.graph.constant(0.5);
@@ -291,7 +284,7 @@ impl Search {
                 self.shift(a, wanted)?;
                 self.shift(b, wanted)
             }
-            Op::Two(Binary::Mul | Binary::Div, ..) => {
+            Op::Two(Binary::Mul | Binary::Limit | Binary::Div, ..) => {
                 let (multiple, inverse, inner) = self.multiple(id)?;
                 self.scale(multiple, self.zero)?;
                 let wanted = if inverse { self.graph.mul(wanted, multiple) } else { self.graph.div(wanted, multiple) };
@@ -319,7 +312,7 @@ impl Search {
                 Some(e) => Some(Some(e)),
                 None => self.shift_of(b),
             },
-            Op::Two(Binary::Mul | Binary::Div, ..) => match self.multiple(id) {
+            Op::Two(Binary::Mul | Binary::Limit | Binary::Div, ..) => match self.multiple(id) {
                 Some((multiple, inverse, inner)) if self.is_log(inner) || self.graph.number(multiple).is_some() => {
                     let known = self.shift_of(inner)?;
                     Some(known.map(|e| if inverse { self.graph.div(e, multiple) } else { self.graph.mul(multiple, e) }))
@@ -333,7 +326,7 @@ impl Search {
     /// `id` as a multiple of what changes by a summand: (multiple, whether it divides, the rest).
     fn multiple(&self, id: Id) -> Option<(Id, bool, Id)> {
         match self.graph.op(id) {
-            Op::Two(Binary::Mul, a, b) => [(a, b), (b, a)]
+            Op::Two(Binary::Mul | Binary::Limit, a, b) => [(a, b), (b, a)]
                 .into_iter()
                 .filter(|&(m, _)| self.params_only(m))
                 .max_by_key(|&(m, inner)| (self.is_log(inner), self.graph.number(m).is_some()))
@@ -345,7 +338,7 @@ impl Search {
 }
 
 /// A number in (0.5, 1.5) without relation to its neighbours.
-fn arbitrary(index: u64, point: u64) -> f64 {
+pub(super) fn arbitrary(index: u64, point: u64) -> f64 {
     let mixed = (index.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ point.wrapping_mul(0xd1b5_4a32_d192_ed03))
         .wrapping_mul(0xbf58_476d_1ce4_e5b9);
     0.5 + ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64

@@ -38,6 +38,8 @@ pub struct Requirement {
     pub kind: RequirementKind,
     /// The part of the formula, such as `N**alpha`.
     pub because: String,
+    /// Whether nothing but powers with exponents that are not known makes it.
+    pub(super) is_power: bool,
 }
 
 /// Conditions on columns (one per column, the strongest), and the parameters that must be positive.
@@ -65,21 +67,42 @@ pub(super) fn domain(parsed: &Parsed, meanings: &[Meaning], text: &str) -> (Vec<
             let (start, end) = tree.spans[at];
             shorten(&text[start as usize..end as usize])
         };
-        for (name, inverse) in factors(tree, part) {
+        let is_power = matches!(node, Node::Pow(_, exponent) if constant(tree, *exponent).is_none());
+        let factors = factors(tree, part);
+        let columns = factors.names.iter().filter(|(name, power)| {
+            matches!(meanings[**name as usize], Meaning::Column(_)) && *power % 2 != 0
+        });
+        // Two factors of unknown sign may both be negative; below a line they must not be 0 all the same.
+        let decides = !factors.is_open && columns.count() <= 1;
+        for (&name, &power) in &factors.names {
+            let (is_odd, inverse) = (power % 2 != 0, power < 0);
+            let kind = if inverse { below } else { kind };
             match meanings[name as usize] {
-                Meaning::Param(p) if kind > RequirementKind::NonZero => positive.push(p as usize),
+                Meaning::Param(p) if kind > RequirementKind::NonZero && is_odd && !factors.is_negative => {
+                    positive.push(p as usize);
+                }
                 Meaning::Param(_) => {}
                 Meaning::Column(c) => {
-                    let kind = if inverse { below } else { kind };
-                    let entry =
-                        found.entry(c).or_insert_with(|| Requirement { column: c as usize, kind, because: because() });
+                    let kind = match kind {
+                        RequirementKind::NonZero => kind,
+                        _ if is_odd && decides && !factors.is_negative => kind,
+                        RequirementKind::Positive => RequirementKind::NonZero,
+                        RequirementKind::NonNegative => continue,
+                    };
+                    let entry = found.entry(c).or_insert_with(|| Requirement {
+                        column: c as usize,
+                        kind,
+                        because: because(),
+                        is_power: true,
+                    });
+                    entry.is_power &= is_power || kind == RequirementKind::NonNegative;
                     let both = match (entry.kind, kind) {
                         (a, b) if a == b => a,
                         // NonNegative and NonZero together are Positive.
                         _ => RequirementKind::Positive,
                     };
                     if both > entry.kind {
-                        *entry = Requirement { column: c as usize, kind: both, because: because() };
+                        *entry = Requirement { kind: both, because: because(), ..entry.clone() };
                     }
                 }
             }
@@ -123,16 +146,47 @@ fn constant(tree: &Tree, at: At) -> Option<f64> {
     }
 }
 
-/// Names that are factors of a product or quotient, and whether they stand below the line.
-fn factors(tree: &Tree, at: At) -> Vec<(u32, bool)> {
-    let mut found = Vec::new();
-    let mut stack = vec![(at, false)];
-    while let Some((at, inverse)) = stack.pop() {
+/// What a product or quotient is made of.
+#[derive(Debug, Default)]
+struct Factors {
+    /// Names and the powers to which they stand in it: negative below the line, even where signs cancel.
+    names: BTreeMap<u32, i64>,
+    /// Whether numbers and signs make the rest negative.
+    is_negative: bool,
+    /// Whether there are factors whose signs are not known.
+    is_open: bool,
+}
+
+/// Largest whole exponent whose base is looked into.
+const LARGEST_POWER: f64 = 1000.0;
+
+fn factors(tree: &Tree, at: At) -> Factors {
+    let mut found = Factors::default();
+    let mut stack = vec![(at, 1_i64)];
+    while let Some((at, power)) = stack.pop() {
         match tree.nodes[at as usize] {
-            Node::Name(n) => found.push((n, inverse)),
-            Node::Mul(a, b) => stack.extend([(a, inverse), (b, inverse)]),
-            Node::Div(a, b) => stack.extend([(a, inverse), (b, !inverse)]),
-            _ => {}
+            Node::Name(n) => *found.names.entry(n).or_default() += power,
+            Node::Number(x) => found.is_open |= x == 0.0,
+            Node::Pi => {}
+            Node::Neg(a) => {
+                found.is_negative ^= power % 2 != 0;
+                stack.push((a, power));
+            }
+            Node::Mul(a, b) => stack.extend([(a, power), (b, power)]),
+            Node::Div(a, b) => stack.extend([(a, power), (b, -power)]),
+            Node::Pow(base, exponent) => match constant(tree, exponent) {
+                Some(e) if e == e.trunc() && e.abs() < LARGEST_POWER => {
+                    // Powers of powers stay far from where they could overflow.
+                    match power.checked_mul(e as i64) {
+                        Some(power) => stack.push((base, power)),
+                        None => found.is_open = true,
+                    }
+                }
+                // Any other power demands of its base what it needs to be positive itself.
+                _ => {}
+            },
+            Node::Call(Function::One(Unary::Exp | Unary::Sqrt | Unary::Abs | Unary::Sigmoid | Unary::Softplus), _) => {}
+            _ => found.is_open |= power % 2 != 0,
         }
     }
     found

@@ -1,6 +1,6 @@
 //! The meaning of a formula: a graph of shared nodes, simplified and folded as it grows.
 
-use crate::tape::{Binary, Unary};
+use crate::tape::{Binary, Unary, select};
 use std::collections::BTreeMap;
 
 /// Index of a node; children stand before their parents.
@@ -32,6 +32,21 @@ impl Op {
     }
 }
 
+impl Op {
+    /// The value, given those of its children, of columns and of parameters.
+    pub(super) fn value(self, of: impl Fn(Id) -> f64, column: impl Fn(u32) -> f64, param: impl Fn(u32) -> f64) -> f64 {
+        match self {
+            Op::Constant(bits) => f64::from_bits(bits),
+            Op::Column(c) => column(c),
+            Op::Param(p) => param(p),
+            Op::One(unary, a) => unary.apply(of(a)),
+            Op::Two(binary, a, b) => binary.apply(of(a), of(b)),
+            Op::MulAdd(a, b, c) => of(a).mul_add(of(b), of(c)),
+            Op::Select(condition, a, b) => select(of(condition), of(a), of(b)),
+        }
+    }
+}
+
 /// What a value depends on: its stratum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stratum {
@@ -54,12 +69,28 @@ impl Stratum {
     }
 }
 
+/// base ** exponent as the graph holds it where the base may be 0.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Power {
+    pub(super) base: Id,
+    /// Whether 1 is added to the base.
+    pub(super) plus_one: bool,
+    /// The logarithm of the base.
+    pub(super) ln: Id,
+    pub(super) exponent: Id,
+    /// Whether the exponent is to be negated.
+    pub(super) negative: bool,
+}
+
 /// Nodes, each once.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Graph {
     pub(super) ops: Vec<Op>,
     strata: Vec<Stratum>,
     index: BTreeMap<Op, Id>,
+    /// Whether every simplification must keep the value where an operand has none: what a caller wrote, not what is
+    /// derived from it.
+    pub(super) keeps_nan: bool,
 }
 
 impl Graph {
@@ -80,6 +111,11 @@ impl Graph {
 
     fn is(&self, id: Id, value: f64) -> bool {
         self.number(id) == Some(value)
+    }
+
+    /// Whether the value of `id` may be forgotten: it is a finite number, or it need not be one here.
+    fn can_vanish(&self, id: Id) -> bool {
+        !self.keeps_nan || matches!(self.op(id), Op::Constant(_) | Op::Column(_) | Op::Param(_))
     }
 
     /// The node of `op`, shared with an equal one.
@@ -126,6 +162,7 @@ impl Graph {
             Binary::Add => self.add(a, b),
             Binary::Sub => self.sub(a, b),
             Binary::Mul => self.mul(a, b),
+            Binary::Limit => self.limit(a, b),
             Binary::Div => self.div(a, b),
             _ => self.two_plain(binary, a, b),
         }
@@ -149,7 +186,7 @@ impl Graph {
             Op::One(Unary::Neg, inner) => inner,
             Op::Two(Binary::Sub, x, y) => self.sub(y, x),
             // The sign goes where it is paid for least: once a dataset or once a set of parameters.
-            Op::Two(Binary::Mul, x, y) if self.stratum(a) == Stratum::Rows => {
+            Op::Two(product @ (Binary::Mul | Binary::Limit), x, y) if self.stratum(a) == Stratum::Rows => {
                 let rank = |s| match s {
                     Stratum::Constant => 0,
                     Stratum::Data => 1,
@@ -161,11 +198,11 @@ impl Graph {
                     (3, 3) => self.insert(Op::One(Unary::Neg, a)),
                     _ if rx <= ry => {
                         let x = self.neg(x);
-                        self.two_plain(Binary::Mul, x, y)
+                        self.two_plain(product, x, y)
                     }
                     _ => {
                         let y = self.neg(y);
-                        self.two_plain(Binary::Mul, x, y)
+                        self.two_plain(product, x, y)
                     }
                 }
             }
@@ -192,7 +229,7 @@ impl Graph {
     }
 
     pub(super) fn sub(&mut self, a: Id, b: Id) -> Id {
-        if a == b {
+        if a == b && self.can_vanish(a) {
             return self.constant(0.0);
         }
         if self.is(b, 0.0) {
@@ -215,7 +252,7 @@ impl Graph {
     /// Products keep signs outside, zeros absorb, and factors of one stratum stand together.
     pub(super) fn mul(&mut self, a: Id, b: Id) -> Id {
         for (x, y) in [(a, b), (b, a)] {
-            if self.is(x, 0.0) {
+            if self.is(x, 0.0) && self.can_vanish(y) {
                 return x;
             }
             if self.is(x, 1.0) {
@@ -231,6 +268,7 @@ impl Graph {
             // A branch not taken must not contribute NaN * 0.
             if let Op::Select(c, inner, zero) = self.op(x)
                 && self.is(zero, 0.0)
+                && !self.keeps_nan
             {
                 let product = self.mul(inner, y);
                 return self.select(c, product, zero);
@@ -253,9 +291,30 @@ impl Graph {
         self.two_plain(Binary::Mul, a, b)
     }
 
+    /// The product, and 0 where one factor is 0 and the other infinite. Signs and branches as in [`Graph::mul`].
+    pub(super) fn limit(&mut self, a: Id, b: Id) -> Id {
+        for (x, y) in [(a, b), (b, a)] {
+            if self.is(x, 0.0) || self.number(x).is_some_and(|number| number.abs() == 1.0) {
+                return self.mul(a, b);
+            }
+            if let Op::One(Unary::Neg, inner) = self.op(x) {
+                let product = self.limit(inner, y);
+                return self.neg(product);
+            }
+            if let Op::Select(c, inner, zero) = self.op(x)
+                && self.is(zero, 0.0)
+                && !self.keeps_nan
+            {
+                let product = self.limit(inner, y);
+                return self.select(c, product, zero);
+            }
+        }
+        self.two_plain(Binary::Limit, a, b)
+    }
+
     /// A divisor known before the row becomes a factor.
     pub(super) fn div(&mut self, a: Id, b: Id) -> Id {
-        if self.is(a, 0.0) || self.is(b, 1.0) {
+        if (self.is(a, 0.0) && !self.keeps_nan) || self.is(b, 1.0) {
             return a;
         }
         if let Op::One(Unary::Neg, inner) = self.op(b) {
@@ -264,6 +323,7 @@ impl Graph {
         }
         if let Op::Select(c, inner, zero) = self.op(a)
             && self.is(zero, 0.0)
+            && !self.keeps_nan
         {
             let quotient = self.div(inner, b);
             return self.select(c, quotient, zero);
@@ -283,11 +343,39 @@ impl Graph {
 
     pub(super) fn select(&mut self, condition: Id, a: Id, b: Id) -> Id {
         match self.number(condition) {
-            _ if a == b => a,
+            _ if a == b && !self.keeps_nan => a,
             Some(0.0) => b,
             Some(_) => a,
             None => self.insert(Op::Select(condition, a, b)),
         }
+    }
+
+    /// Base and exponent, with its sign, where `id` is a power of a base that may be 0: e^limit(exponent, ln base).
+    pub(super) fn power(&self, id: Id) -> Option<Power> {
+        let Op::One(Unary::Exp, z) = self.op(id) else { return None };
+        self.power_of_exponent(z)
+    }
+
+    /// The same of e^z.
+    pub(super) fn power_of_exponent(&self, mut z: Id) -> Option<Power> {
+        let mut negative = false;
+        while let Op::One(Unary::Neg, inner) = self.op(z) {
+            negative = !negative;
+            z = inner;
+        }
+        let Op::Two(Binary::Limit, x, y) = self.op(z) else { return None };
+        for (exponent, mut ln) in [(x, y), (y, x)] {
+            let mut negative = negative;
+            if let Op::One(Unary::Neg, inner) = self.op(ln) {
+                negative = !negative;
+                ln = inner;
+            }
+            if let Op::One(Unary::Ln | Unary::Log1p, base) = self.op(ln) {
+                let plus_one = self.op(ln) == Op::One(Unary::Log1p, base);
+                return Some(Power { base, plus_one, ln, exponent, negative });
+            }
+        }
+        None
     }
 
     /// `base ** n` by repeated squaring.
@@ -305,6 +393,15 @@ impl Graph {
             }
         }
         result
+    }
+
+    /// The value of every node, given those of columns and of parameters.
+    pub(super) fn values(&self, column: impl Fn(u32) -> f64, param: impl Fn(u32) -> f64) -> Vec<f64> {
+        let mut values: Vec<f64> = Vec::with_capacity(self.ops.len());
+        for op in &self.ops {
+            values.push(op.value(|child| values[child as usize], &column, &param));
+        }
+        values
     }
 
     /// Which nodes `roots` need, by index.

@@ -44,7 +44,7 @@ fn affine(graph: &Graph, order: &[usize], root: Id, chosen: &[bool]) -> bool {
             Op::One(Unary::Neg, a) => of(a),
             Op::One(_, a) => only_constant(of(a)),
             Op::Two(Binary::Add | Binary::Sub, a, b) => of(a).max(of(b)),
-            Op::Two(Binary::Mul, a, b) => (of(a) + of(b)).min(SPOILT),
+            Op::Two(Binary::Mul | Binary::Limit, a, b) => (of(a) + of(b)).min(SPOILT),
             Op::Two(Binary::Div, a, b) => of(a).max(only_constant(of(b))),
             Op::Two(_, a, b) => only_constant(of(a).max(of(b))),
             Op::MulAdd(a, b, c) => (of(a) + of(b)).max(of(c)).min(SPOILT),

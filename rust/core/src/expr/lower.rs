@@ -2,6 +2,7 @@
 
 use super::graph::{Graph, Id, Op, Stratum};
 use super::parse::Parsed;
+use super::sign::{Known, Sign, Signs};
 use super::token::{fault, shorten};
 use super::tree::{Comparison, Function, Node};
 use crate::error::{Error, FormulaProblem};
@@ -10,6 +11,9 @@ use std::f64::consts::{LN_2, LN_10, PI};
 
 /// Largest integer exponent written out as a product.
 const MOST_FACTORS: f64 = 64.0;
+
+/// Factors of a product looked at one by one.
+const MOST_PARTS: usize = 64;
 
 /// What each name of the tree is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +69,15 @@ fn compare(c: Comparison, l: f64, r: f64) -> bool {
     }
 }
 
-/// Adds the tree to `graph` and returns its root.
-pub(super) fn lower(parsed: &Parsed, meanings: &[Meaning], graph: &mut Graph) -> Id {
+/// Adds the tree to `graph` and returns its root; `known` tells which columns and parameters are positive.
+pub(super) fn lower(parsed: &Parsed, meanings: &[Meaning], known: &Known, graph: &mut Graph) -> Id {
+    graph.keeps_nan = true;
+    let root = lower_tree(parsed, meanings, &mut Signs::new(known), graph);
+    graph.keeps_nan = false;
+    root
+}
+
+fn lower_tree(parsed: &Parsed, meanings: &[Meaning], signs: &mut Signs<'_>, graph: &mut Graph) -> Id {
     let tree = &parsed.tree;
     let mut ids: Vec<Id> = Vec::with_capacity(tree.nodes.len());
     for node in &tree.nodes {
@@ -83,10 +94,10 @@ pub(super) fn lower(parsed: &Parsed, meanings: &[Meaning], graph: &mut Graph) ->
             Node::Sub(a, b) => graph.sub(get(a), get(b)),
             Node::Mul(a, b) => mul(graph, get(a), get(b)),
             Node::Div(a, b) => div(graph, get(a), get(b)),
-            Node::Pow(a, b) => pow(graph, get(a), get(b)),
-            Node::Call(Function::Log10, a) => scaled_ln(graph, get(a), 1.0 / LN_10),
-            Node::Call(Function::Log2, a) => scaled_ln(graph, get(a), 1.0 / LN_2),
-            Node::Call(Function::One(unary), a) => one(graph, unary, get(a)),
+            Node::Pow(a, b) => pow(graph, signs, get(a), get(b)),
+            Node::Call(Function::Log10, a) => scaled_ln(graph, signs, get(a), 1.0 / LN_10),
+            Node::Call(Function::Log2, a) => scaled_ln(graph, signs, get(a), 1.0 / LN_2),
+            Node::Call(Function::One(unary), a) => one(graph, signs, unary, get(a)),
             Node::Call2(Function::Two(binary), a, b) => graph.two(binary, get(a), get(b)),
             // The parser makes no other calls.
             Node::Call(_, a) | Node::Call2(_, a, _) => get(a),
@@ -112,24 +123,30 @@ fn add(graph: &mut Graph, a: Id, b: Id) -> Id {
     graph.add(a, b)
 }
 
-fn one(graph: &mut Graph, unary: Unary, a: Id) -> Id {
+fn one(graph: &mut Graph, signs: &mut Signs<'_>, unary: Unary, a: Id) -> Id {
     match (unary, graph.op(a)) {
-        (Unary::Ln, _) => ln(graph, a),
+        (Unary::Ln, _) => ln(graph, signs, a),
         (Unary::Log1p, Op::One(Unary::Exp, z)) => graph.one(Unary::Softplus, z),
         _ => graph.one(unary, a),
     }
 }
 
-fn scaled_ln(graph: &mut Graph, a: Id, scale: f64) -> Id {
-    let ln = ln(graph, a);
+fn scaled_ln(graph: &mut Graph, signs: &mut Signs<'_>, a: Id, scale: f64) -> Id {
+    let ln = ln(graph, signs, a);
     let scale = graph.constant(scale);
     graph.mul(ln, scale)
 }
 
-/// Two exponentials of the same row are one.
+/// Two exponentials of the same row are one, but for powers of a base that may be 0 and depends on parameters: their
+/// derivatives by the base are taken at the power.
 fn mul(graph: &mut Graph, a: Id, b: Id) -> Id {
-    let (factor_a, power_a) = split_exp(graph, a);
-    let (factor_b, power_b) = split_exp(graph, b);
+    let merges = |graph: &Graph, (factor, power): (Option<Id>, Option<Id>)| {
+        let base = power.and_then(|z| graph.power_of_exponent(z)).map(|power| power.base);
+        let stays = base.is_some_and(|base| matches!(graph.stratum(base), Stratum::Rows | Stratum::Params));
+        (factor, power.filter(|_| !stays))
+    };
+    let (factor_a, power_a) = merges(graph, split_exp(graph, a));
+    let (factor_b, power_b) = merges(graph, split_exp(graph, b));
     match (power_a, power_b) {
         (Some(u), Some(v)) => {
             let power = graph.add(u, v);
@@ -189,7 +206,7 @@ fn div(graph: &mut Graph, a: Id, b: Id) -> Id {
     graph.div(a, b)
 }
 
-fn pow(graph: &mut Graph, base: Id, exponent: Id) -> Id {
+fn pow(graph: &mut Graph, signs: &mut Signs<'_>, base: Id, exponent: Id) -> Id {
     let fixed = graph.number(exponent);
     if let (Some(b), Some(e)) = (graph.number(base), fixed) {
         return graph.constant(Binary::Pow.apply(b, e));
@@ -220,38 +237,68 @@ fn pow(graph: &mut Graph, base: Id, exponent: Id) -> Id {
             return div(graph, one, root);
         }
     }
-    if graph.number(base).is_some_and(|b| b <= 0.0) {
+    // (-1)**n, with a column of whole numbers. Any other exponent that is not written as a whole number may be one by
+    // rounding alone, and a power of a negative number has no value then.
+    if graph.number(base).is_some_and(|b| b <= 0.0) && matches!(graph.op(exponent), Op::Column(_)) {
         return graph.two(Binary::Pow, base, exponent);
     }
-    let ln = ln(graph, base);
-    let power = graph.mul(exponent, ln);
+    // A power of a power that may be 0 is one again.
+    if let Some(power) = graph.power(base) {
+        let product = graph.mul(exponent, power.exponent);
+        let product = if power.negative { graph.neg(product) } else { product };
+        let z = graph.limit(product, power.ln);
+        return graph.one(Unary::Exp, z);
+    }
+    let is_positive = signs.of(graph, base) == Sign::Positive;
+    // The derivative by a base that may be 0 is taken at the power, which must know its base.
+    let ln = if is_positive || unknown_factors_are_data(graph, signs, base) {
+        ln(graph, signs, base)
+    } else {
+        graph.one(Unary::Ln, base)
+    };
+    let power = if is_positive { graph.mul(exponent, ln) } else { graph.limit(exponent, ln) };
     graph.one(Unary::Exp, power)
 }
 
-/// The logarithm, split over factors that must be positive anyway.
-fn ln(graph: &mut Graph, a: Id) -> Id {
+/// Whether parameters enter the sign of `a` only by factors known to be positive.
+fn unknown_factors_are_data(graph: &Graph, signs: &mut Signs<'_>, a: Id) -> bool {
+    let mut stack = vec![a];
+    let mut parts = 0;
+    while let Some(id) = stack.pop() {
+        parts += 1;
+        match graph.op(id) {
+            Op::Two(Binary::Mul | Binary::Div, x, y) if parts < MOST_PARTS => stack.extend([x, y]),
+            _ if signs.of(graph, id) == Sign::Positive || graph.stratum(id) == Stratum::Data => {}
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// The logarithm, split over factors known to be positive.
+fn ln(graph: &mut Graph, signs: &mut Signs<'_>, a: Id) -> Id {
     match graph.op(a) {
         Op::One(Unary::Exp, z) => return z,
         Op::One(Unary::Sqrt, x) => {
             let half = graph.constant(0.5);
-            let ln = ln_shallow(graph, x);
+            let ln = ln_shallow(graph, signs, x);
             return graph.mul(half, ln);
         }
         Op::Two(Binary::Add, x, y) => {
             for (x, y) in [(x, y), (y, x)] {
                 if graph.number(x) == Some(1.0) {
-                    return one(graph, Unary::Log1p, y);
+                    return one(graph, signs, Unary::Log1p, y);
                 }
             }
         }
         _ => {}
     }
-    ln_shallow(graph, a)
+    ln_shallow(graph, signs, a)
 }
 
-/// ln of a product or quotient of columns, parameters, positive numbers and exponentials, one factor at a time; at most
-/// one further factor is left in one logarithm.
-fn ln_shallow(graph: &mut Graph, a: Id) -> Id {
+/// ln of a product or quotient of positive factors, one factor at a time; at most one factor whose sign is not known is
+/// left in one logarithm. With two of them there is no telling: both may be negative.
+fn ln_shallow(graph: &mut Graph, signs: &mut Signs<'_>, a: Id) -> Id {
     let mut sum = graph.constant(0.0);
     let mut rest: Option<Id> = None;
     let mut stack = vec![(a, false)];
@@ -261,10 +308,13 @@ fn ln_shallow(graph: &mut Graph, a: Id) -> Id {
     while let Some((id, inverse)) = stack.pop() {
         parts += 1;
         match graph.op(id) {
-            Op::Two(Binary::Mul, x, y) if parts < 64 => stack.extend([(y, inverse), (x, inverse)]),
-            Op::Two(Binary::Div, x, y) if parts < 64 => stack.extend([(y, !inverse), (x, inverse)]),
-            Op::Constant(bits) if f64::from_bits(bits) > 0.0 => pieces.push((id, inverse)),
-            Op::One(Unary::Exp, _) | Op::Column(_) | Op::Param(_) => pieces.push((id, inverse)),
+            Op::Two(Binary::Mul, x, y) if parts < MOST_PARTS => stack.extend([(y, inverse), (x, inverse)]),
+            Op::Two(Binary::Div, x, y) if parts < MOST_PARTS => stack.extend([(y, !inverse), (x, inverse)]),
+            Op::Constant(_) | Op::One(Unary::Exp, _) | Op::Column(_) | Op::Param(_)
+                if signs.of(graph, id) == Sign::Positive =>
+            {
+                pieces.push((id, inverse));
+            }
             _ if rest.is_none() => {
                 rest = Some(id);
                 pieces.push((id, inverse));
@@ -278,7 +328,7 @@ fn ln_shallow(graph: &mut Graph, a: Id) -> Id {
     for (id, inverse) in pieces {
         let term = match graph.op(id) {
             Op::One(Unary::Exp, z) => z,
-            _ if rest == Some(id) => ln_of_sum(graph, id),
+            _ if rest == Some(id) => ln_of_sum(graph, signs, id),
             _ => graph.one(Unary::Ln, id),
         };
         sum = if inverse { graph.sub(sum, term) } else { graph.add(sum, term) };
@@ -286,11 +336,11 @@ fn ln_shallow(graph: &mut Graph, a: Id) -> Id {
     sum
 }
 
-fn ln_of_sum(graph: &mut Graph, a: Id) -> Id {
+fn ln_of_sum(graph: &mut Graph, signs: &mut Signs<'_>, a: Id) -> Id {
     if let Op::Two(Binary::Add, x, y) = graph.op(a) {
         for (x, y) in [(x, y), (y, x)] {
             if graph.number(x) == Some(1.0) {
-                return one(graph, Unary::Log1p, y);
+                return one(graph, signs, Unary::Log1p, y);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::assemble::{Tapes, assemble, fuse};
 use super::differentiate::gradient;
+use super::boundary::{known, relax};
 use super::domain::{Requirement, domain};
 use super::graph::{Graph, Op};
 use super::linear::linear;
@@ -75,10 +76,10 @@ impl Program {
         let mut used = Vec::new();
         let mut params = Vec::new();
         let mut meanings = vec![Meaning::Param(0); tree.names.len()];
-        let known: std::collections::BTreeMap<&str, usize> =
+        let places: std::collections::BTreeMap<&str, usize> =
             tree.names.iter().enumerate().map(|(i, n)| (n.as_str(), i)).collect();
         for column in columns {
-            if let Some(&name) = known.get(column.as_str())
+            if let Some(&name) = places.get(column.as_str())
                 && matches!(meanings[name], Meaning::Param(_))
             {
                 meanings[name] = Meaning::Column(used.len() as u32);
@@ -91,9 +92,11 @@ impl Program {
                 params.push(name.clone());
             }
         }
+        let (mut requirements, positive) = domain(&parsed, &meanings, formula);
+        relax(&parsed, &meanings, &mut requirements, &positive);
+        let known = known(&requirements, &positive, used.len(), params.len());
         let mut graph = Graph::default();
-        let root = lower(&parsed, &meanings, &mut graph);
-        let (requirements, positive) = domain(&parsed, &meanings, formula);
+        let root = lower(&parsed, &meanings, &known, &mut graph);
         let affordable = graph.ops.len() * (used.len() + 1) <= UNIT_BUDGET;
         let unit = |column| {
             if affordable { unit_change(&graph, root, params.len(), column) } else { None }
@@ -105,7 +108,7 @@ impl Program {
         let locations = locations(&graph, root);
         let is_wavy = graph.ops.iter().any(|op| matches!(op, Op::One(Unary::Sin | Unary::Cos | Unary::Abs, _)));
         let root = fuse(&mut graph, root);
-        let gradient = gradient(&mut graph, root, params.len());
+        let gradient = gradient(&mut graph, root, params.len(), &known);
         let tapes = assemble(&graph, root, &gradient);
         let text = canonical(&parsed);
         let target = parsed.target;

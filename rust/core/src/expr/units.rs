@@ -4,6 +4,7 @@ use super::assemble::assemble_scalar;
 use super::differentiate::gradient;
 use super::dimension::{ShiftKind, absorb};
 use super::graph::{Graph, Id, Op};
+use super::sign::Known;
 use crate::tape::ScalarTape;
 
 /// What the parameters become when a column (or the target) is measured in units of k.
@@ -67,7 +68,7 @@ pub(super) fn unit_change(graph: &Graph, root: Id, params: usize, column: Option
             return None;
         }
         let mut outputs = vec![exponent];
-        outputs.extend(gradient(&mut graph, exponent, params));
+        outputs.extend(gradient(&mut graph, exponent, params, &Known::default()));
         let (scalars, tape, results) = assemble_scalar(&graph, params, &outputs);
         shifts.push(Shift { param, kind, scalars, tape, results });
     }

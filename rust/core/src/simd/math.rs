@@ -12,7 +12,7 @@ mod power;
 mod special;
 mod trigonometry;
 
-pub use exponential::{exp, exp_bounded, exp_m1, exp_m1_reduced, sigmoid, tanh};
+pub use exponential::{exp, exp_bounded, exp_m1, exp_m1_reduced, sigmoid, sigmoid_slope, tanh};
 pub use implicit::m4;
 pub use logarithm::{ln, ln_1p, ln_1p_reduced, log_add_exp, softplus};
 pub use power::{power_of_two, powf};

@@ -1,5 +1,7 @@
 //! The operations of a tape and what each does to numbers.
 
+#![expect(clippy::needless_bitwise_bool, reason = "a lazy operand is a branch, and a branch ends vector code")]
+
 use crate::simd::math;
 
 /// Operations of one operand.
@@ -23,6 +25,8 @@ pub enum Unary {
     Tanh,
     /// 1 / (1 + e^-a)
     Sigmoid,
+    /// Derivative of `Sigmoid`.
+    SigmoidSlope,
     /// ln(1 + e^a)
     Softplus,
     /// ln |Gamma(a)|
@@ -48,6 +52,9 @@ pub enum Binary {
     Sub,
     /// a * b
     Mul,
+    /// a * b, and 0 where one of them is 0 and the other infinite: the limit where the infinite one is a logarithm of 0 or
+    /// an exponential too large for a number.
+    Limit,
     /// a / b
     Div,
     /// a ** b
@@ -60,7 +67,7 @@ pub enum Binary {
     LogAddExp,
     /// The share v in (0, 1) with v / (1 - v)^b = e^a.
     M4,
-    /// 1 where a < b, else 0; likewise below.
+    /// 1 where a < b, else 0, and NaN where one of them is NaN; likewise below.
     Less,
     /// a <= b
     LessEqual,
@@ -83,6 +90,7 @@ impl Unary {
             Unary::Abs => a.abs(),
             Unary::Tanh => math::tanh(a),
             Unary::Sigmoid => math::sigmoid(a),
+            Unary::SigmoidSlope => math::sigmoid_slope(a),
             Unary::Softplus => math::softplus(a),
             Unary::Lgamma => math::ln_gamma(a),
             Unary::Digamma => math::digamma(a),
@@ -101,8 +109,9 @@ impl Binary {
             Binary::Add => a + b,
             Binary::Sub => a - b,
             Binary::Mul => a * b,
+            Binary::Limit => limit(a, b),
             Binary::Div => a / b,
-            Binary::Pow => math::powf(a, b),
+            Binary::Pow => power(a, b),
             Binary::Min => minimum(a, b),
             Binary::Max => maximum(a, b),
             Binary::LogAddExp => math::log_add_exp(a, b),
@@ -116,7 +125,7 @@ impl Binary {
 
     /// Whether the order of the operands is irrelevant, bit for bit.
     pub fn commutes(self) -> bool {
-        matches!(self, Binary::Add | Binary::Mul | Binary::Equal | Binary::NotEqual)
+        matches!(self, Binary::Add | Binary::Mul | Binary::Limit | Binary::Equal | Binary::NotEqual)
     }
 }
 
@@ -131,28 +140,50 @@ pub(super) fn maximum(a: f64, b: f64) -> f64 {
     if a > b || a.is_nan() { a } else { b }
 }
 
+/// NaN if either is NaN, unlike the power of IEEE 754, to which 1**NaN is 1.
+#[inline(always)]
+pub(super) fn power(a: f64, b: f64) -> f64 {
+    let value = math::powf(a, b);
+    if a.is_nan() | b.is_nan() { f64::NAN } else { value }
+}
+
+/// The product, or 0 where it is 0 times infinity. NaN stays NaN.
+#[inline(always)]
+pub(super) fn limit(a: f64, b: f64) -> f64 {
+    let zero = ((a == 0.0) & (b.abs() == f64::INFINITY)) | ((b == 0.0) & (a.abs() == f64::INFINITY));
+    if zero { 0.0 } else { a * b }
+}
+
+/// 1 or 0, or NaN where a comparison has no answer: NaN is neither smaller nor larger, and "no" would be a lie.
+#[inline(always)]
+fn answer(a: f64, b: f64, yes: bool) -> f64 {
+    let answer = if yes { 1.0 } else { 0.0 };
+    if a.is_nan() | b.is_nan() { f64::NAN } else { answer }
+}
+
 #[inline(always)]
 pub(super) fn less(a: f64, b: f64) -> f64 {
-    if a < b { 1.0 } else { 0.0 }
+    answer(a, b, a < b)
 }
 
 #[inline(always)]
 pub(super) fn less_equal(a: f64, b: f64) -> f64 {
-    if a <= b { 1.0 } else { 0.0 }
+    answer(a, b, a <= b)
 }
 
 #[inline(always)]
 pub(super) fn equal(a: f64, b: f64) -> f64 {
-    if a == b { 1.0 } else { 0.0 }
+    answer(a, b, a == b)
 }
 
 #[inline(always)]
 pub(super) fn not_equal(a: f64, b: f64) -> f64 {
-    if a == b { 0.0 } else { 1.0 }
+    answer(a, b, a != b)
 }
 
-/// `a` where `condition` is not 0, else `b`.
+/// `a` where `condition` is not 0, else `b`; NaN where nobody knows.
 #[inline(always)]
-pub(super) fn select(condition: f64, a: f64, b: f64) -> f64 {
-    if condition == 0.0 { b } else { a }
+pub fn select(condition: f64, a: f64, b: f64) -> f64 {
+    let chosen = if condition == 0.0 { b } else { a };
+    if condition.is_nan() { condition } else { chosen }
 }

@@ -30,6 +30,9 @@ impl Search {
             // A multiple of a logarithm changes by a summand: it is not a product here.
             let splits = whole == Whole::Sum || !self.is_log(id);
             match self.graph.op(id) {
+                Op::Two(Binary::Limit, a, b) if splits && joins == Binary::Mul => {
+                    stack.extend([(b, inverse), (a, inverse)]);
+                }
                 Op::Two(op, a, b) if splits && op == joins => stack.extend([(b, inverse), (a, inverse)]),
                 Op::Two(op, a, b) if splits && op == undoes => stack.extend([(b, !inverse), (a, inverse)]),
                 Op::One(Unary::Neg, a) => stack.push((a, inverse != (whole == Whole::Sum))),
