@@ -145,11 +145,17 @@ class Exact:
         if mp.isnan(a) or mp.isnan(b):
             raise Unanswered
         plain = all(side[0] in ("number", "column", "param") for side in (left, right))
-        if not plain and not (mp.isinf(a) or mp.isinf(b)) and abs(a - b) <= 1e-6 * (abs(a) + abs(b)):
+        if (
+            not plain
+            and not (mp.isinf(a) or mp.isinf(b))
+            and abs(a - b) <= 1e-6 * (abs(a) + abs(b))
+        ):
             raise Undecided
         if not plain and mp.isinf(a) and a == b:
             raise Undecided
-        return {"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b, "==": a == b, "!=": a != b}[comparison]
+        return {"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b, "==": a == b, "!=": a != b}[
+            comparison
+        ]
 
     # -- operators --------------------------------------------------------------------------------
 
@@ -180,7 +186,9 @@ class Exact:
         a, b = base.value, exponent.value
         is_constant = not names(tree[2], "param") and not names(tree[2], "column")
         # A power of a negative number needs an exponent written as a whole number, or (-1)**n with a column n.
-        is_sign = tree[2][0] == "column" and not names(tree[1], "param") and not names(tree[1], "column")
+        is_sign = (
+            tree[2][0] == "column" and not names(tree[1], "param") and not names(tree[1], "column")
+        )
         is_whole = (is_constant or is_sign) and mp.isfinite(b) and b == mp.floor(b)
         if b == 0 and is_constant:
             return Number(mpf(1), self.none)
@@ -212,7 +220,9 @@ class Exact:
             is_whole = b == mp.floor(b)
             if is_whole:
                 raise Undecided  # the sign of 1/0
-            return self.limit(INFINITY, tuple(None if d != 0 else 0 for d in plus_all(base, exponent)))
+            return self.limit(
+                INFINITY, tuple(None if d != 0 else 0 for d in plus_all(base, exponent))
+            )
         by_base = mpf(0) if b > 1 else mpf(1) if b == 1 else INFINITY
         if b == 0:
             return self.made(mpf(1), (None, base), (None, exponent))
@@ -276,7 +286,9 @@ class Exact:
         if FAR < abs(a.value) < INFINITY:
             return self.saturated(a, mp.sign(a.value), mpf(0))
         t = exponential(-2 * abs(a.value))
-        value = mp.sign(a.value) * ((1 - t) / (1 + t) if abs(a.value) > 1 else mp.tanh(abs(a.value)))
+        value = mp.sign(a.value) * (
+            (1 - t) / (1 + t) if abs(a.value) > 1 else mp.tanh(abs(a.value))
+        )
         return self.saturated(a, value, 4 * t / (1 + t) ** 2)
 
     def sigmoid(self, a: Number) -> Number:
@@ -286,10 +298,12 @@ class Exact:
         return self.saturated(a, (t if a.value < 0 else 1) / (1 + t), t / (1 + t) ** 2)
 
     def saturated(self, a: Number, value: Any, slope: Any) -> Number:
-        return self.made(value, (None if mp.isinf(a.value) else slope, a), absolute=abs(slope * capped(a.value)))
+        return self.made(
+            value, (None if mp.isinf(a.value) else slope, a), absolute=abs(slope * capped(a.value))
+        )
 
     def softplus(self, a: Number) -> Number:
-        t = mpf(0) if FAR < abs(a.value) else exponential(-abs(a.value))
+        t = mpf(0) if abs(a.value) > FAR else exponential(-abs(a.value))
         value = max(a.value, mpf(0)) + mp.log1p(t)
         return self.saturated(a, value, (t if a.value < 0 else 1) / (1 + t))
 
@@ -299,7 +313,7 @@ class Exact:
                 raise Undecided
             return self.limit(INFINITY, tuple(None if d != 0 else 0 for d in plus_all(a, b)))
         difference = a.value - b.value
-        t = mpf(0) if FAR < abs(difference) else exponential(-abs(difference))
+        t = mpf(0) if abs(difference) > FAR else exponential(-abs(difference))
         value = max(a.value, b.value) + mp.log1p(t)
         larger, smaller = 1 / (1 + t), t / (1 + t)
         by_a, by_b = (larger, smaller) if difference > 0 else (smaller, larger)
@@ -369,7 +383,10 @@ WORDS = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
 
 
 def plus_all(a: Number, b: Number) -> tuple[Any, ...]:
-    return tuple(0 if isinstance(d, int) and isinstance(e, int) else None for d, e in zip(a.slopes, b.slopes, strict=True))
+    return tuple(
+        0 if isinstance(d, int) and isinstance(e, int) else None
+        for d, e in zip(a.slopes, b.slopes, strict=True)
+    )
 
 
 def capped(value: Any) -> Any:
@@ -384,7 +401,9 @@ def exponential(value: Any) -> Any:
     return mp.exp(value)
 
 
-def evaluate(tree: Tree, columns: Mapping[str, float], params: Mapping[str, float], noise: Any = None) -> tuple[Number, Exact]:
+def evaluate(
+    tree: Tree, columns: Mapping[str, float], params: Mapping[str, float], noise: Any = None
+) -> tuple[Number, Exact]:
     """Return the value and derivatives of a formula at a row, and what was met on the way."""
     exact = Exact(columns, params, noise)
     try:

@@ -118,7 +118,12 @@ def _even(rng: random.Random, size: int) -> Tree:
     inside = draw_tree(rng, max(1, size // 2))
     other = draw_tree(rng, max(1, size // 2))
     square = rng.choice(
-        (("**", inside, _number(2.0)), ("*", inside, inside), ("*", inside, other), ("/", inside, other))
+        (
+            ("**", inside, _number(2.0)),
+            ("*", inside, inside),
+            ("*", inside, other),
+            ("/", inside, other),
+        )
     )
     return rng.choice(
         (
@@ -137,7 +142,11 @@ def _rest(rng: random.Random, size: int) -> Tree:
 
 
 def _logistic(rng: random.Random, size: int) -> Tree:
-    below = ("+", rng.choice((_number(1.0), draw_leaf(rng))), ("exp", draw_tree(rng, max(1, size - 3))))
+    below = (
+        "+",
+        rng.choice((_number(1.0), draw_leaf(rng))),
+        ("exp", draw_tree(rng, max(1, size - 3))),
+    )
     return ("/", draw_leaf(rng), below)
 
 
@@ -178,14 +187,18 @@ IDIOMS = (_even, _rest, _logistic, _decay, _power_law, _rectified, _branch, _quo
 
 def draw_column(rng: random.Random) -> list[float]:
     """Return `ROWS` values of one kind."""
-    kind = rng.choice(("positive", "positive", "mixed", "mixed", "negative", "special", "wide", "huge", "tiny"))
+    kind = rng.choice(
+        ("positive", "positive", "mixed", "mixed", "negative", "special", "wide", "huge", "tiny")
+    )
     return [draw_value(rng, kind) for _ in range(ROWS)]
 
 
 def draw_value(rng: random.Random, kind: str) -> float:
     if kind == "special":
         return rng.choice((0.0, 1.0, -1.0, 2.0, 0.0, 1.0, 0.5, 3.0))
-    sign = 1.0 if kind in ("positive", "wide") or (kind != "negative" and rng.random() < 0.5) else -1.0
+    sign = (
+        1.0 if kind in ("positive", "wide") or (kind != "negative" and rng.random() < 0.5) else -1.0
+    )
     decades = {"wide": 12.0, "huge": 0.0, "tiny": 0.0}.get(kind, 0.7)
     centre = {"huge": rng.uniform(10.0, 40.0), "tiny": rng.uniform(-40.0, -10.0)}.get(kind, 0.0)
     return sign * 10.0 ** (centre + rng.uniform(-decades, decades))
@@ -204,10 +217,19 @@ def draw_param(rng: random.Random) -> float:
 
 def draw_fit_case(rng: random.Random, rows: int) -> Case:
     """Return a law to fit: a sum of powers written in one of several ways, or any formula, with that many rows."""
-    tree = _sum_of_powers(rng) if rng.random() < 0.5 else draw_tree(rng, rng.choice((4, 5, 6, 7, 8)))
-    kinds = {name: rng.choice(("positive", "positive", "positive", "mixed", "negative")) for name in COLUMNS}
+    tree = (
+        _sum_of_powers(rng) if rng.random() < 0.5 else draw_tree(rng, rng.choice((4, 5, 6, 7, 8)))
+    )
+    kinds = {
+        name: rng.choice(("positive", "positive", "positive", "mixed", "negative"))
+        for name in COLUMNS
+    }
     columns = {name: [draw_value(rng, kind) for _ in range(rows)] for name, kind in kinds.items()}
-    return Case(tree, columns, {name: rng.choice((1.0, 1.0, -1.0)) * rng.uniform(0.2, 2.0) for name in PARAMS})
+    return Case(
+        tree,
+        columns,
+        {name: rng.choice((1.0, 1.0, -1.0)) * rng.uniform(0.2, 2.0) for name in PARAMS},
+    )
 
 
 def _sum_of_powers(rng: random.Random) -> Tree:

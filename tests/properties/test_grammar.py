@@ -22,11 +22,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-import scaling_fast as sf
 from exact import EPSILON, Number, Undecided, evaluate
 from grammar import ROWS, Case, Tree, draw_case, draw_fit_case, text
 from mpmath import mp, mpf
 from plain import plain_value
+
+import scaling_fast as sf
 from scaling_fast._core import Program, Question
 
 DEEP = os.environ.get("SCALING_FAST_DEEP") == "1"
@@ -69,7 +70,9 @@ def evaluated(case: Case) -> Evaluated | None:
     if not program.columns:
         value, slopes = program.gradient(params)
         assert same(program.evaluate([], params), [value])
-        return Evaluated(program, np.array([value] * ROWS), np.array([slopes] * ROWS).reshape(ROWS, -1))
+        return Evaluated(
+            program, np.array([value] * ROWS), np.array([slopes] * ROWS).reshape(ROWS, -1)
+        )
     rows = [np.resize(case.columns[name], COPIES) for name in program.columns]
     values = program.evaluate(rows, params)
     residual, jacobian = residuals(program, rows, np.zeros(COPIES), params)
@@ -115,7 +118,9 @@ def check(case: Case, seen: Counter[str]) -> list[str]:
     for row in range(ROWS):
         for name, problem in row_problems(case, found, row, seen):
             at = {column: case.columns[column][row] for column in found.program.columns}
-            wrong.append(f"{name} of {text(case.tree)} at {at}, {chosen(case, found.program)}: {problem}")
+            wrong.append(
+                f"{name} of {text(case.tree)} at {at}, {chosen(case, found.program)}: {problem}"
+            )
     return wrong
 
 
@@ -123,7 +128,9 @@ def chosen(case: Case, program: Program) -> dict[str, float]:
     return {name: case.params[name] for name in program.params}
 
 
-def row_problems(case: Case, found: Evaluated, row: int, seen: Counter[str]) -> list[tuple[str, str]]:
+def row_problems(
+    case: Case, found: Evaluated, row: int, seen: Counter[str]
+) -> list[tuple[str, str]]:
     at = {column: case.columns[column][row] for column in case.columns}
     params = chosen(case, found.program)
     got = [float(found.values[row]), *(float(v) for v in found.slopes[row])]
@@ -139,7 +146,11 @@ def row_problems(case: Case, found: Evaluated, row: int, seen: Counter[str]) -> 
         seen["NaN"] += 1
         # What has become 0 on the way has lost its sign.
         lost = met.out_of_range and not math.isnan(plain_value(case.tree, at, params))
-        return [] if math.isnan(got[0]) or lost or is_rounding(case.tree, at, params) else [("value", f"{got[0]!r} where there is none")]
+        return (
+            []
+            if math.isnan(got[0]) or lost or is_rounding(case.tree, at, params)
+            else [("value", f"{got[0]!r} where there is none")]
+        )
     if met.out_of_range and not plainly_right(case.tree, at, params, exact):
         seen["beyond doubles"] += 1
         return []
@@ -162,7 +173,11 @@ def row_problems(case: Case, found: Evaluated, row: int, seen: Counter[str]) -> 
         if spreads is None:
             spreads = spread(case.tree, at, params, wanted)
         rounding = spreads[place]
-        if rounding is None or is_close(have, want, rounding) or (not math.isfinite(have) and rounding > abs(want) / 100):
+        if (
+            rounding is None
+            or is_close(have, want, rounding)
+            or (not math.isfinite(have) and rounding > abs(want) / 100)
+        ):
             seen["right within its rounding"] += 1
         else:
             digits = "" if spreads[place] is None else f" (rounding {mp.nstr(spreads[place], 3)})"
@@ -178,7 +193,9 @@ def is_close(have: float, want: Any, rounding: Any) -> bool:
     return bool(abs(mpf(have) - want) <= TOLERANCE * abs(want) + SPREADS * rounding + LEAST)
 
 
-def spread(tree: Tree, at: dict[str, float], params: dict[str, float], wanted: list[Any]) -> list[Any]:
+def spread(
+    tree: Tree, at: dict[str, float], params: dict[str, float], wanted: list[Any]
+) -> list[Any]:
     """Return by how much rounding moves the value and each derivative; None where it decides whether there is one."""
     most: list[Any] = [mpf(0)] * len(wanted)
     for seed in range(6):
@@ -186,7 +203,9 @@ def spread(tree: Tree, at: dict[str, float], params: dict[str, float], wanted: l
             exact, _ = evaluate(tree, at, params, random.Random(seed))
         except Undecided:
             return [None] * len(wanted)
-        for place, (value, want) in enumerate(zip([exact.value, *exact.slopes], wanted, strict=False)):
+        for place, (value, want) in enumerate(
+            zip([exact.value, *exact.slopes], wanted, strict=False)
+        ):
             if value is None or want is None or most[place] is None or not mp.isfinite(mpf(value)):
                 most[place] = None if mp.isfinite(mpf(want or 0)) else most[place]
             elif mp.isfinite(mpf(want)):
@@ -207,17 +226,25 @@ def is_rounding(tree: Tree, at: dict[str, float], params: dict[str, float]) -> b
 
 
 def breaks_demands(program: Program, at: dict[str, float], params: dict[str, float]) -> bool:
-    allowed = {"positive": lambda v: v > 0, "non-negative": lambda v: v >= 0, "non-zero": lambda v: v != 0}
+    allowed = {
+        "positive": lambda v: v > 0,
+        "non-negative": lambda v: v >= 0,
+        "non-zero": lambda v: v != 0,
+    }
     rows = all(allowed[kind](at[column]) for column, kind, _ in program.requirements)
     return not (rows and all(params[name] > 0 for name in program.positive))
 
 
-def plainly_right(tree: Tree, at: dict[str, float], params: dict[str, float], exact: Number) -> bool:
+def plainly_right(
+    tree: Tree, at: dict[str, float], params: dict[str, float], exact: Number
+) -> bool:
     """Whether arithmetic in doubles, as the formula is written, gives the value."""
     if not mp.isfinite(exact.value):
         return False
     value = plain_value(tree, at, params)
-    return math.isfinite(value) and bool(abs(mpf(value) - exact.value) <= mpf(10) ** -9 * abs(exact.value) + LEAST)
+    return math.isfinite(value) and bool(
+        abs(mpf(value) - exact.value) <= mpf(10) ** -9 * abs(exact.value) + LEAST
+    )
 
 
 def run(seeds: range) -> tuple[Counter[str], list[str]]:
@@ -277,7 +304,9 @@ def fit_problems(seed: int, seen: Counter[str]) -> list[str]:
     seen["fits"] += 1
     seen["sums of powers"] += program.is_power_sum
     params = table["params"]
-    weights = np.array([[rng.choice((0.0, 1.0, 1.0, 2.0)) for _ in range(FIT_ROWS)] for _ in range(REPLICATES)])
+    weights = np.array(
+        [[rng.choice((0.0, 1.0, 1.0, 2.0)) for _ in range(FIT_ROWS)] for _ in range(REPLICATES)]
+    )
     status, objectives, draws, _ = asked.resample(
         params, "weights", weights, first=0, count=REPLICATES, seed=1, starts=0, threads=1
     )
@@ -295,11 +324,19 @@ def fit_problems(seed: int, seen: Counter[str]) -> list[str]:
 def objective_problem(case, program, target, weight, params, objective) -> str | None:
     """Return what is wrong with half a weighted sum of squares."""
     named = dict(zip(program.params, map(float, params), strict=True))
-    rows = [{column: values[row] for column, values in case.columns.items()} for row in range(len(weight))]
-    counted = [(mpf(float(weight[row])), rows[row], mpf(float(target[row]))) for row in np.flatnonzero(weight)]
+    rows = [
+        {column: values[row] for column, values in case.columns.items()}
+        for row in range(len(weight))
+    ]
+    counted = [
+        (mpf(float(weight[row])), rows[row], mpf(float(target[row])))
+        for row in np.flatnonzero(weight)
+    ]
     try:
         law = [evaluate(case.tree, at, named)[0].value for _, at, _ in counted]
-        nowhere = [at for (_, at, _), value in zip(counted, law, strict=True) if not mp.isfinite(value)]
+        nowhere = [
+            at for (_, at, _), value in zip(counted, law, strict=True) if not mp.isfinite(value)
+        ]
         if nowhere:
             return f"{objective!r} although there is no value at {nowhere[0]}, {named}"
         residuals = [value - y for value, (_, _, y) in zip(law, counted, strict=True)]

@@ -11,7 +11,7 @@ from scaling_fast.auditing.checks.fit.likelihood_ratio import (
     likelihood_ratio,
     say_ratio,
 )
-from scaling_fast.auditing.checks.fit.p_values import Tested, say_tested
+from scaling_fast.auditing.checks.fit.p_values import PValue, say_tested
 from scaling_fast.auditing.checks.fit.score import SCORE, score
 from scaling_fast.auditing.checks.fit.wald import WALD, wald
 from scaling_fast.auditing.checks.missing import no_rows, no_yardstick, uncertified
@@ -47,12 +47,12 @@ def measure(case: Case) -> Iterator[Measurement]:
             yield score(case, view, point)
 
 
-def judge(measured: Tested) -> Severity:
+def judge(measured: PValue) -> Severity:
     """Return the severity of the p-value; green means compatible, not replicated."""
     return RATIO.severity(measured.p)
 
 
-def say(measured: Tested, severity: Severity) -> str:
+def say(measured: PValue, severity: Severity) -> str:
     """Return what the test says of the reported parameters."""
     return (
         say_ratio(measured, severity)
@@ -61,7 +61,7 @@ def say(measured: Tested, severity: Severity) -> str:
     )
 
 
-def advise(measured: Tested, _: Severity) -> str:
+def advise(measured: PValue, _: Severity) -> str:
     """Return what would let others repeat the fit."""
     if not isinstance(measured, Ratio):
         return ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scaling_fast.auditing.checks.check import Cell, Measurement, NotAssessed
-from scaling_fast.auditing.checks.fit.p_values import Tested, p_threshold
+from scaling_fast.auditing.checks.fit.p_values import PValue, p_threshold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ TAIL_REPLICATES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ratio(Tested):
+class Ratio(PValue):
     """The likelihood ratio of the reported parameters."""
 
     digitised: bool

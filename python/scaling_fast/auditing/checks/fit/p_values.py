@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from scaling_fast.auditing.evidence.refits import View
     from scaling_fast.findings import Severity
 
-__all__ = ["P_GREEN", "P_RED", "Form", "Tested", "least_significant", "p_threshold", "say_tested"]
+__all__ = ["P_GREEN", "P_RED", "Form", "PValue", "least_significant", "p_threshold", "say_tested"]
 
 P_GREEN = 0.05
 P_RED = 1e-4
@@ -33,7 +33,7 @@ def p_threshold(statistic: str, *, source: str = "") -> Threshold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tested(Measured):
+class PValue(Measured):
     """A test of the reported parameters: its p-value, and where that came from."""
 
     p: float
@@ -67,7 +67,7 @@ def least_significant(
     if not forms:
         return NotAssessed(name=name, sentence=why_none, cells=tuple(cells))
     form = max(forms)
-    return Tested(
+    return PValue(
         name=name,
         statistic=form.statistic,
         threshold=threshold,
@@ -80,7 +80,7 @@ def least_significant(
     )
 
 
-def say_tested(measured: Tested, severity: Severity) -> str:
+def say_tested(measured: PValue, severity: Severity) -> str:
     """Return what a test says of the reported parameters, with its statistic and p."""
     verb = {
         "green": "does not contradict",
