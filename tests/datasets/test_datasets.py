@@ -107,7 +107,7 @@ def test_an_unknown_dataset_gets_the_nearest_name():
 
 
 def test_the_folder_of_the_caller_is_searched_first(reference, tmp_path, monkeypatch):
-    """Issue 2, point 8: 245 rows in the source's order, tokens = flops/(6 params)."""
+    """245 rows in the source's order, tokens = flops/(6 params)."""
     path = reference(SOURCE)
     monkeypatch.setenv("SCALING_FAST_DATA", str(path.parent))
     runs = datasets.load("chinchilla", base_url="http://127.0.0.1:9")
@@ -134,7 +134,7 @@ def test_a_file_with_another_checksum_is_refused_naming_both(tmp_path, monkeypat
 
 
 def test_a_dataset_is_downloaded_once_and_kept(reference, authors, tmp_path, monkeypatch, capfd):
-    """Issue 2, point 8: downloaded with pooch from a pinned commit; here a host of our own."""
+    """Downloaded with pooch from a pinned commit; here a host of our own."""
     authors.put(reference(SOURCE).read_bytes())
     first = datasets.load("chinchilla", base_url=authors.url)
     monkeypatch.setenv("SCALING_FAST_DATA_URL", authors.url + "/")

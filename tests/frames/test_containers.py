@@ -65,7 +65,7 @@ def test_every_container_gives_the_same_bits(make):
 
 
 def test_pandas_without_pyarrow():
-    """Issue 2: pandas is read with or without pyarrow."""
+    """Pandas is read with or without pyarrow."""
     program = (
         "import sys; sys.modules['pyarrow'] = None\n"
         "import pandas as pd\n"

@@ -4,18 +4,20 @@ Numbers carry their derivatives (dual numbers). Infinities are limits: 1/(1 + e*
 range, 0**b is 0 for b > 0 and infinite for b < 0. NaN says that a value lies outside the real domain. What has no
 single limit (0/0, 0 times infinity, a comparison decided by the last digit) raises `Undecided`.
 
-With `noise` every operation is off by a random part of the rounding of a double, so that a few such evaluations tell how
-many digits any evaluation in doubles can have.
+With `noise` every operation is off by a random part of the rounding of a double, so that a few such evaluations
+tell how many digits any evaluation in doubles can have.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from grammar import Tree, names
 from mpmath import mp, mpf
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Mapping
 
 DIGITS = 60
 EPSILON = mpf(2) ** -53
@@ -35,7 +37,7 @@ class Undecided(Exception):
 class Number(NamedTuple):
     """A value and its derivative by each parameter.
 
-    A derivative is 0 (the integer) where the parameter does not enter, and None where there is none to compare with.
+    A derivative is 0 (the integer) where the parameter does not enter, and None where none can be compared.
     """
 
     value: Any

@@ -6,8 +6,10 @@ A formula is a tree of tuples: ("number", 0.5), ("pi",), ("column", "x"), ("para
 
 from __future__ import annotations
 
-import random
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import random
 
 Tree = tuple[Any, ...]
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from grammar import Tree
 from scipy import special
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from grammar import Tree
 
 FUNCTIONS: dict[str, Any] = {
     "exp": np.exp,

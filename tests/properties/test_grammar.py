@@ -1,14 +1,14 @@
-"""Random formulas of the whole grammar against sixty digits: every value and derivative is right, or NaN where it must be.
+"""Random formulas of the whole grammar against sixty digits: what is computed is right, or NaN where it must be.
 
 A thousand formulas, a hundred thousand with SCALING_FAST_DEEP=1. A failure prints the seed of its formula:
 `draw_case(random.Random(seed))` makes it again.
 
-What counts as right. Within 1e-11 of the exact number, or within a hundred times what evaluations in sixty digits differ
-by when every operation is off by the rounding of a double: formulas that cancel lose digits in any arithmetic. Outside the
-real domain a value is NaN; it may be NaN, but never wrong, where columns break what the formula demands of them
-(`Program.requirements`, `Program.positive`). Where parts of a formula are too large or too small for doubles the value
-must be right if plain arithmetic in doubles, as the formula is written, gets it right. A derivative that has no finite value
-is not finite.
+What counts as right. Within 1e-11 of the exact number, or within a hundred times what evaluations in sixty digits
+differ by when every operation is off by the rounding of a double: formulas that cancel lose digits in any
+arithmetic. Outside the real domain a value is NaN; it may be NaN, but never wrong, where columns break what the
+formula demands of them (`Program.requirements`, `Program.positive`). Where parts of a formula are too large or too
+small for doubles the value must be right if plain arithmetic in doubles, as the formula is written, gets it right.
+A derivative that has no finite value is not finite.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from mpmath import mp, mpf
 from plain import plain_value
 
 import scaling_fast as sf
-from scaling_fast._core import Program, Question
+from scaling_fast._core import Program, Question, Resampling, Scheme
 
 DEEP = os.environ.get("SCALING_FAST_DEEP") == "1"
 FORMULAS = 100_000 if DEEP else 1_000
@@ -196,7 +196,7 @@ def is_close(have: float, want: Any, rounding: Any) -> bool:
 def spread(
     tree: Tree, at: dict[str, float], params: dict[str, float], wanted: list[Any]
 ) -> list[Any]:
-    """Return by how much rounding moves the value and each derivative; None where it decides whether there is one."""
+    """Return by how much rounding moves the value and each derivative; None where it decides if there is one."""
     most: list[Any] = [mpf(0)] * len(wanted)
     for seed in range(6):
         try:
@@ -278,8 +278,8 @@ REPLICATES = 8
 def fit_problems(seed: int, seen: Counter[str]) -> list[str]:
     """Return where a fit or a refit reports another objective than that of its parameters in sixty digits.
 
-    A search runs in units of its own, refits of sums of powers by changes of the law: neither may end where the law has no
-    value, nor with a value that it has not.
+    A search runs in units of its own, refits of sums of powers by changes of the law: neither may end where the
+    law has no value, nor with a value that it has not.
     """
     rng = random.Random(seed)
     case = draw_fit_case(rng, FIT_ROWS)
@@ -307,12 +307,13 @@ def fit_problems(seed: int, seen: Counter[str]) -> list[str]:
     weights = np.array(
         [[rng.choice((0.0, 1.0, 1.0, 2.0)) for _ in range(FIT_ROWS)] for _ in range(REPLICATES)]
     )
-    status, objectives, draws, _ = asked.resample(
-        params, "weights", weights, first=0, count=REPLICATES, seed=1, starts=0, threads=1
-    )
+    resampling = Resampling(Scheme("weights", weights), first=0, count=REPLICATES, seed=1, starts=0)
+    status, objectives, draws, _ = asked.resample(params, resampling, threads=1)
     looked = [(np.ones(FIT_ROWS), params[0], table["objective"][0])]
-    for draw in np.flatnonzero(np.isin(status, good)):
-        looked.append((weights[draw], [column[draw] for column in draws], objectives[draw]))
+    looked += [
+        (weights[draw], [column[draw] for column in draws], objectives[draw])
+        for draw in np.flatnonzero(np.isin(status, good))
+    ]
     seen["replicates"] += len(looked) - 1
     return [
         f"seed {seed}: objective of {text(case.tree)}: {problem}"
