@@ -153,7 +153,7 @@ def row_problems(case: Case, found: Evaluated, row: int, seen: Counter[str]) -> 
             continue
         if place and (met.vanishes or (math.isinf(have) and met.out_of_range)):
             continue
-        if place and not math.isfinite(have) and max(abs(want), abs(exact.value)) > LARGE:
+        if place and not math.isfinite(have) and (met.steep or max(abs(want), abs(exact.value)) > LARGE):
             continue
         least = UNDERFLOW * (1 + abs(exact.value)) if met.out_of_range else mpf(0)
         if is_close(have, want, least / SPREADS):
@@ -162,7 +162,7 @@ def row_problems(case: Case, found: Evaluated, row: int, seen: Counter[str]) -> 
         if spreads is None:
             spreads = spread(case.tree, at, params, wanted)
         rounding = spreads[place]
-        if rounding is None or is_close(have, want, rounding) or (not math.isfinite(have) and rounding > abs(want) / 100):
+        if rounding is None or is_close(have, want, rounding) or (not math.isfinite(have) and rounding > abs(want) / 1000):
             seen["right within its rounding"] += 1
         else:
             digits = "" if spreads[place] is None else f" (rounding {mp.nstr(spreads[place], 3)})"
@@ -217,7 +217,7 @@ def plainly_right(tree: Tree, at: dict[str, float], params: dict[str, float], ex
     if not mp.isfinite(exact.value):
         return False
     value = plain_value(tree, at, params)
-    return math.isfinite(value) and bool(abs(mpf(value) - exact.value) <= mpf(10) ** -9 * abs(exact.value) + LEAST)
+    return math.isfinite(value) and bool(abs(mpf(value) - exact.value) <= TOLERANCE * abs(exact.value) + LEAST)
 
 
 def run(seeds: range) -> tuple[Counter[str], list[str]]:
