@@ -86,6 +86,8 @@ class Exact:
         """Whether a sine or cosine was asked of an angle too large for a double to have one."""
         self.is_limit = False
         """Whether some part of the formula is infinite, or a power of 0."""
+        self.steep = False
+        """Whether a derivative is too large for a double where the value is not."""
         self.vanishes = False
         """Whether a root is taken of, or a division is by, what is 0 to doubles, so that derivatives are lost."""
 
@@ -107,6 +109,7 @@ class Exact:
         for slope, operand in parts:
             if any(not isinstance(d, int) for d in operand.slopes):
                 factor = self.near(slope)
+                self.steep |= factor is not None and abs(factor) > HUGE > abs(value)
                 terms = (self.near(times(factor, d)) for d in operand.slopes)
                 slopes = tuple(plus(d, term) for d, term in zip(slopes, terms, strict=True))
         return self.limit(self.near(value, absolute), slopes)
@@ -194,6 +197,8 @@ class Exact:
         is_whole = (is_constant or is_sign) and mp.isfinite(b) and b == mp.floor(b)
         if b == 0 and is_constant:
             return Number(mpf(1), self.none)
+        if is_constant and mp.isfinite(b) and not is_whole and float(b) == round(float(b)):
+            raise Undecided  # erf(10.0) is 1 to a double
         if b == 0 and (mp.isnan(a) or a < 0) and not is_whole:
             raise Undecided  # c - c is 0 whatever c is
         if mp.isnan(a) or mp.isnan(b):
@@ -209,7 +214,11 @@ class Exact:
             return self.power_of_zero(base, exponent)
         if abs(b * mp.log(abs(a))) > FAR:
             raise Undecided
-        value = a ** (int(b) if is_whole else b)
+        if is_whole and abs(b) < 1000:
+            value = a ** int(b)
+        else:
+            value = mp.exp(b * mp.log(abs(a)))
+            value = -value if a < 0 and b % 2 == 1 else value
         by_exponent = value * mp.log(a) if a > 0 else None
         # Doubles may take it by way of the logarithm.
         absolute = abs(value) * abs(b * mp.log(abs(a)))
@@ -371,7 +380,11 @@ class Exact:
         return self.extreme(a, b, a.value > b.value)
 
     def extreme(self, a: Number, b: Number, first: bool) -> Number:
-        close = a.value == b.value or abs(a.value - b.value) <= 1e-9 * (abs(a.value) + abs(b.value))
+        close = (
+            a.value == b.value
+            or max(abs(a.value), abs(b.value)) < SMALL
+            or abs(a.value - b.value) <= 1e-9 * (abs(a.value) + abs(b.value))
+        )
         if close:  # the derivative is either's
             return self.made((a if first else b).value, (None, a), (None, b))
         return self.made((a if first else b).value, (mpf(1), a if first else b))

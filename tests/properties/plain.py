@@ -36,8 +36,10 @@ FUNCTIONS: dict[str, Any] = {
     "-": lambda *sides: -sides[0] if len(sides) == 1 else np.subtract(*sides),
     "*": np.multiply,
     "/": np.divide,
-    # IEEE 754 has 1**NaN = 1.
-    "**": lambda base, exponent: np.power(base, exponent) + 0 * np.sign(base) * np.sign(exponent),
+    # IEEE 754 has 1 for 1**NaN and for 1**inf.
+    "**": lambda base, exponent: (
+        np.power(base, exponent) if base != 1 or np.isfinite(exponent) else np.nan
+    ),
 }
 COMPARISONS = {
     "<": np.less,

@@ -164,7 +164,11 @@ def row_problems(
             continue
         if place and (met.vanishes or (math.isinf(have) and met.out_of_range)):
             continue
-        if place and not math.isfinite(have) and max(abs(want), abs(exact.value)) > LARGE:
+        if (
+            place
+            and not math.isfinite(have)
+            and (met.steep or max(abs(want), abs(exact.value)) > LARGE)
+        ):
             continue
         least = UNDERFLOW * (1 + abs(exact.value)) if met.out_of_range else mpf(0)
         if is_close(have, want, least / SPREADS):
@@ -176,7 +180,7 @@ def row_problems(
         if (
             rounding is None
             or is_close(have, want, rounding)
-            or (not math.isfinite(have) and rounding > abs(want) / 100)
+            or (not math.isfinite(have) and rounding > abs(want) / 1000)
         ):
             seen["right within its rounding"] += 1
         else:
@@ -243,7 +247,7 @@ def plainly_right(
         return False
     value = plain_value(tree, at, params)
     return math.isfinite(value) and bool(
-        abs(mpf(value) - exact.value) <= mpf(10) ** -9 * abs(exact.value) + LEAST
+        abs(mpf(value) - exact.value) <= TOLERANCE * abs(exact.value) + LEAST
     )
 
 

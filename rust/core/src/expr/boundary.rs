@@ -12,13 +12,17 @@ use super::parse::Parsed;
 use super::sign::{Known, Sign};
 
 /// Nodes beyond which a formula is taken as it is written.
-const MOST_NODES: usize = 2_000;
+const MOST_NODES: usize = 300;
 
-/// Sets of parameters looked at: every sign of the first few, and some of the others.
-const MOST_PATTERNS: u64 = 64;
+/// Sets of values looked at, and how many parameters take every sign among them.
+const MOST_PATTERNS: u64 = 32;
+const FEW: u32 = 5;
 
 /// A value of the column near 0: where exponents have the size of 1, its powers are far below the rounding of the others.
 const NEAR: f64 = 1e-200;
+
+/// A value of the column that tells whether a set of parameters has a law at all.
+const USUAL: f64 = 0.8;
 
 /// What requirements say of the signs of `columns` columns and `params` parameters.
 pub(super) fn known(requirements: &[Requirement], positive: &[usize], columns: usize, params: usize) -> Known {
@@ -63,27 +67,29 @@ fn is_defined_at_zero(parsed: &Parsed, meanings: &[Meaning], known: &Known, colu
     let gradient = gradient(&mut graph, root, params, known);
     let mut is_defined = false;
     for pattern in 0..MOST_PATTERNS {
-        let param = |p: u32| {
-            let size = arbitrary(u64::from(p) + 1, pattern);
-            let bit = if p < 6 { pattern >> p } else { (1e6 * arbitrary(u64::from(p) + 101, pattern)) as u64 };
-            if bit & 1 == 1 && known.params[p as usize] != Sign::Positive { -size } else { size }
+        // Every sign of the first few, and some of the others.
+        let signed = |size: f64, place: u32, sign: Sign| {
+            let bit =
+                if place < FEW { pattern >> place } else { (1e6 * arbitrary(u64::from(place) + 101, pattern)) as u64 };
+            if bit & 1 == 1 && sign == Sign::Any { -size } else { size }
         };
+        let param = |p: u32| signed(arbitrary(u64::from(p) + 1, pattern), p, known.params[p as usize]);
         let row = |zero: f64, others: bool| {
             let value = |c: u32| {
                 let may_be_zero = others && known.columns[c as usize] == Sign::NonNegative;
-                let own = arbitrary(u64::from(c) + 201, pattern);
+                let own = signed(arbitrary(u64::from(c) + 201, pattern), 64 + c, known.columns[c as usize]);
                 if c as usize == column || may_be_zero { zero } else { own }
             };
             graph.values(value, param)
         };
         for others in [false, true] {
-            let near = row(NEAR, others)[root as usize];
-            if !near.is_finite() {
+            if !row(USUAL, others)[root as usize].is_finite() {
                 continue;
             }
+            let near = row(NEAR, others)[root as usize];
             let at = row(0.0, others);
             let value = at[root as usize];
-            let continues = (value - near).abs() <= 1e-6 * (1.0 + near.abs());
+            let continues = near.is_finite() && (value - near).abs() <= 1e-6 * (1.0 + near.abs());
             if !continues || gradient.iter().any(|&slope| !at[slope as usize].is_finite()) {
                 return false;
             }

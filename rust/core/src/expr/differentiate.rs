@@ -2,6 +2,7 @@
 
 use super::graph::{Graph, Id, Op, Power};
 use super::sign::{Known, Sign};
+use crate::simd::math;
 use crate::tape::{Binary, Unary};
 
 /// d root / d parameter for parameters `0..params`; `known` tells which columns and parameters are positive.
@@ -46,6 +47,9 @@ pub(super) fn gradient(graph: &mut Graph, root: Id, params: usize, known: &Known
             conditions.push(condition);
             inner = taken;
         }
+        if adds_branches(graph, inner, zero) {
+            conditions.push(graph.two(Binary::NotEqual, inner, zero));
+        }
         let mut add = |graph: &mut Graph, child: Id, term: Id| {
             let term = conditions.iter().rev().fold(term, |term, &condition| graph.select(condition, term, zero));
             add(graph, child, term);
@@ -69,6 +73,16 @@ pub(super) fn gradient(graph: &mut Graph, root: Id, params: usize, known: &Known
         }
     }
     result
+}
+
+/// Whether an adjoint is a sum over branches, 0 where none of them is taken.
+fn adds_branches(graph: &Graph, id: Id, zero: Id) -> bool {
+    match graph.op(id) {
+        Op::Select(_, _, other) => other == zero,
+        Op::One(Unary::Neg, a) => adds_branches(graph, a, zero),
+        Op::Two(Binary::Add | Binary::Sub, a, b) => adds_branches(graph, a, zero) && adds_branches(graph, b, zero),
+        _ => false,
+    }
 }
 
 /// Values that may be infinite and the root finite all the same, because a quotient, an exponential or a function with a
@@ -107,15 +121,14 @@ fn has_limit(op: Op, position: usize) -> bool {
     }
 }
 
-/// Powers of ten that a value cannot exceed, when the inputs are any finite numbers and logarithms are of positive ones.
+/// Natural logarithm of a bound on a value, when the inputs are any finite numbers and logarithms are of positive ones.
 fn reach(graph: &Graph, id: Id, known: &Known, depth: usize) -> f64 {
-    const FINITE: f64 = 308.0;
     let of = |child: Id| if depth == 0 { f64::INFINITY } else { reach(graph, child, known, depth - 1) };
     match graph.op(id) {
-        Op::Constant(bits) => f64::from_bits(bits).abs().max(1.0).log10(),
+        Op::Constant(bits) => math::ln(f64::from_bits(bits).abs().max(1.0)),
         Op::Column(_) | Op::Param(_) => FINITE,
         Op::One(Unary::Neg | Unary::Abs, a) => of(a),
-        Op::One(Unary::Ln, a) if is_positive(graph, a, known) => 3.0,
+        Op::One(Unary::Ln, a) if is_positive(graph, a, known) => 7.0,
         Op::One(Unary::Tanh | Unary::Sigmoid | Unary::SigmoidSlope | Unary::Sin | Unary::Cos | Unary::Erf, _) => 0.0,
         Op::One(Unary::Arctan, _) => 1.0,
         Op::Two(Binary::Add | Binary::Sub, a, b) if of(a).max(of(b)) < FINITE => 1.0 + of(a).max(of(b)),
@@ -123,6 +136,9 @@ fn reach(graph: &Graph, id: Id, known: &Known, depth: usize) -> f64 {
         _ => f64::INFINITY,
     }
 }
+
+/// Natural logarithm of the largest number.
+const FINITE: f64 = 709.0;
 
 /// Depth to which a factor is looked at before it counts as unbounded.
 const DEPTH: usize = 4;
@@ -149,7 +165,7 @@ struct Adjoint<'a> {
 impl Adjoint<'_> {
     /// `adjoint * factor`; where the root stays finite beside an infinite factor, in the limit.
     fn times(self, g: &mut Graph, factor: Id) -> Id {
-        if self.absorbed && reach(g, factor, self.known, DEPTH) > 308.0 {
+        if self.absorbed && reach(g, factor, self.known, DEPTH) > FINITE {
             g.limit(self.value, factor)
         } else {
             g.mul(self.value, factor)
@@ -282,14 +298,7 @@ fn chain_one(g: &mut Graph, id: Id, unary: Unary, a: Id, adjoint: Adjoint<'_>) -
     }
 }
 
-fn chain_two(
-    g: &mut Graph,
-    id: Id,
-    binary: Binary,
-    (a, b): (Id, Id),
-    position: usize,
-    adjoint: Adjoint<'_>,
-) -> Id {
+fn chain_two(g: &mut Graph, id: Id, binary: Binary, (a, b): (Id, Id), position: usize, adjoint: Adjoint<'_>) -> Id {
     let first = position == 0;
     match binary {
         Binary::Add => adjoint.value,

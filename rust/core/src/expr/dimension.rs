@@ -244,7 +244,9 @@ impl Search {
                 Some(e) => Some(Some(e)),
                 None => self.scale_of(b),
             },
-            Op::One(Unary::Neg, _) | Op::Two(Binary::Mul | Binary::Limit | Binary::Div, ..) => self.change_of_parts(id, Whole::Product),
+            Op::One(Unary::Neg, _) | Op::Two(Binary::Mul | Binary::Limit | Binary::Div, ..) => {
+                self.change_of_parts(id, Whole::Product)
+            }
             Op::One(Unary::Abs, a) => self.scale_of(a),
             Op::One(Unary::Sqrt, a) => {
                 let half = self.graph.constant(0.5);

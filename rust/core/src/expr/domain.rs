@@ -69,9 +69,10 @@ pub(super) fn domain(parsed: &Parsed, meanings: &[Meaning], text: &str) -> (Vec<
         };
         let is_power = matches!(node, Node::Pow(_, exponent) if constant(tree, *exponent).is_none());
         let factors = factors(tree, part);
-        let columns = factors.names.iter().filter(|(name, power)| {
-            matches!(meanings[**name as usize], Meaning::Column(_)) && *power % 2 != 0
-        });
+        let columns = factors
+            .names
+            .iter()
+            .filter(|(name, power)| matches!(meanings[**name as usize], Meaning::Column(_)) && *power % 2 != 0);
         // Two factors of unknown sign may both be negative; below a line they must not be 0 all the same.
         let decides = !factors.is_open && columns.count() <= 1;
         for (&name, &power) in &factors.names {
@@ -167,7 +168,7 @@ fn factors(tree: &Tree, at: At) -> Factors {
         match tree.nodes[at as usize] {
             Node::Name(n) => *found.names.entry(n).or_default() += power,
             Node::Number(x) => found.is_open |= x == 0.0,
-            Node::Pi => {}
+            Node::Pi | Node::Call(Function::One(Unary::Exp | Unary::Sigmoid | Unary::Softplus), _) => {}
             Node::Neg(a) => {
                 found.is_negative ^= power % 2 != 0;
                 stack.push((a, power));
@@ -182,10 +183,11 @@ fn factors(tree: &Tree, at: At) -> Factors {
                         None => found.is_open = true,
                     }
                 }
-                // Any other power demands of its base what it needs to be positive itself.
-                _ => {}
+                // Any other power demands of its base what it needs to be positive itself, and is 0 where the base is.
+                Some(_) => stack.push((base, 2 * power.signum())),
+                None => {}
             },
-            Node::Call(Function::One(Unary::Exp | Unary::Sqrt | Unary::Abs | Unary::Sigmoid | Unary::Softplus), _) => {}
+            Node::Call(Function::One(Unary::Sqrt | Unary::Abs), a) => stack.push((a, 2 * power.signum())),
             _ => found.is_open |= power % 2 != 0,
         }
     }

@@ -268,6 +268,7 @@ fn unknown_factors_are_data(graph: &Graph, signs: &mut Signs<'_>, a: Id) -> bool
         parts += 1;
         match graph.op(id) {
             Op::Two(Binary::Mul | Binary::Div, x, y) if parts < MOST_PARTS => stack.extend([x, y]),
+            Op::One(Unary::Exp, _) => {}
             _ if signs.of(graph, id) == Sign::Positive || graph.stratum(id) == Stratum::Data => {}
             _ => return false,
         }
@@ -310,9 +311,8 @@ fn ln_shallow(graph: &mut Graph, signs: &mut Signs<'_>, a: Id) -> Id {
         match graph.op(id) {
             Op::Two(Binary::Mul, x, y) if parts < MOST_PARTS => stack.extend([(y, inverse), (x, inverse)]),
             Op::Two(Binary::Div, x, y) if parts < MOST_PARTS => stack.extend([(y, !inverse), (x, inverse)]),
-            Op::Constant(_) | Op::One(Unary::Exp, _) | Op::Column(_) | Op::Param(_)
-                if signs.of(graph, id) == Sign::Positive =>
-            {
+            Op::One(Unary::Exp, _) => pieces.push((id, inverse)),
+            Op::Constant(_) | Op::Column(_) | Op::Param(_) if signs.of(graph, id) == Sign::Positive => {
                 pieces.push((id, inverse));
             }
             _ if rest.is_none() => {

@@ -1,8 +1,8 @@
 //! A compiled formula: what it needs, what is known about it, and how to evaluate it.
 
 use super::assemble::{Tapes, assemble, fuse};
-use super::differentiate::gradient;
 use super::boundary::{known, relax};
+use super::differentiate::gradient;
 use super::domain::{Requirement, domain};
 use super::graph::{Graph, Op};
 use super::linear::linear;

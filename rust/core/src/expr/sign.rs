@@ -28,26 +28,18 @@ pub(super) enum Sign {
 pub(super) struct Signs<'a> {
     known: &'a Known,
     found: Vec<Sign>,
-    /// Which nodes are limits, or their opposites.
-    limits: Vec<bool>,
 }
 
 impl<'a> Signs<'a> {
     pub(super) fn new(known: &'a Known) -> Self {
-        Self { known, found: Vec::new(), limits: Vec::new() }
+        Self { known, found: Vec::new() }
     }
 
     /// The sign of `id`.
     pub(super) fn of(&mut self, graph: &Graph, id: Id) -> Sign {
         for at in self.found.len()..=id as usize {
-            let op = graph.ops[at];
-            let sign = self.sign(op);
+            let sign = self.sign(graph.ops[at]);
             self.found.push(sign);
-            self.limits.push(match op {
-                Op::Two(Binary::Limit, ..) => true,
-                Op::One(Unary::Neg, a) => self.limits[a as usize],
-                _ => false,
-            });
         }
         self.found[id as usize]
     }
@@ -66,23 +58,18 @@ impl<'a> Signs<'a> {
             Op::Column(c) => self.known.columns.get(c as usize).copied().unwrap_or(Sign::Any),
             Op::Param(p) => self.known.params.get(p as usize).copied().unwrap_or(Sign::Any),
             Op::One(unary, a) => match unary {
-                // A power of what may be 0.
-                Unary::Exp if self.limits[a as usize] => Sign::NonNegative,
-                // However small, its logarithm is known.
-                Unary::Exp => Sign::Positive,
-                // They may be too small for a number.
-                Unary::Sigmoid | Unary::Softplus => Sign::NonNegative,
+                // Positive, but they may be too small for a number.
+                Unary::Exp | Unary::Sigmoid | Unary::Softplus => Sign::NonNegative,
                 Unary::Sqrt | Unary::Abs => of(a).max(Sign::NonNegative),
                 Unary::Log1p | Unary::Expm1 | Unary::Tanh | Unary::Arctan | Unary::Erf => of(a),
                 _ => Sign::Any,
             },
             Op::Two(Binary::Mul, a, b) if a == b => of(a).max(Sign::NonNegative),
-            Op::Two(Binary::Mul | Binary::Div | Binary::Min, a, b) => of(a).min(of(b)),
+            Op::Two(Binary::Mul | Binary::Div | Binary::Min, a, b) | Op::Select(_, a, b) => of(a).min(of(b)),
             Op::Two(Binary::Add, a, b) if of(a) == Sign::Any || of(b) == Sign::Any => Sign::Any,
             Op::Two(Binary::Add | Binary::Max, a, b) => of(a).max(of(b)),
             Op::Two(Binary::M4, ..) => Sign::NonNegative,
             Op::Two(Binary::Pow, a, _) => of(a),
-            Op::Select(_, a, b) => of(a).min(of(b)),
             _ => Sign::Any,
         }
     }

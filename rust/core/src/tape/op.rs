@@ -1,7 +1,5 @@
 //! The operations of a tape and what each does to numbers.
 
-#![expect(clippy::needless_bitwise_bool, reason = "a lazy operand is a branch, and a branch ends vector code")]
-
 use crate::simd::math;
 
 /// Operations of one operand.
