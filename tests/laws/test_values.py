@@ -1,4 +1,4 @@
-"""Where a law has a value, as a fit meets it: signs of columns, comparisons with NaN, powers of 0, functions at their limits."""
+"""Where a law has a value, as a fit meets it: signs of columns, NaN, powers of 0, functions at their limits."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_logarithms_of_even_products_are_fitted_on_negative_columns(law):
 
 @pytest.mark.parametrize("law", ["log(x)", "log(x**3)", "E + A*(2*x)**b"])
 def test_what_needs_a_positive_column_still_names_the_row(law):
-    with pytest.raises(sf.errors.DataError, match="`x` must be positive .*; row 0 holds"):
+    with pytest.raises(sf.errors.DataError, match=r"`x` must be positive .*; row 0 holds"):
         sf.fit({"x": X, "loss": np.ones(X.size)}, f"c + {law}", **PLAIN)
 
 
@@ -85,7 +85,7 @@ def test_the_rectified_law_takes_rows_without_data():
     assert fit.predict({"D": [0.0]})["prediction"][0] == pytest.approx(y[0], rel=1e-9)
     with pytest.raises(sf.errors.DataError, match="`D` must be positive because the law uses D"):
         sf.fit({"D": d, "loss": y}, "E + B*D**beta", **PLAIN)
-    with pytest.raises(sf.errors.DataError, match="`D` must be non-negative .*; row 0 holds `-1`"):
+    with pytest.raises(sf.errors.DataError, match=r"`D` must be non-negative .*; row 0 holds `-1`"):
         sf.fit({"D": np.r_[-1.0, d[1:]], "loss": y}, "E + B/(Dl + D**beta)", **PLAIN)
 
 
