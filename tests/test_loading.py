@@ -320,3 +320,21 @@ def test_an_audit_saved_by_the_version_before_is_refused_with_its_version(tmp_pa
     path.write_bytes(gzip.decompress((SAVED / "audit.json.gz").read_bytes()))
     with pytest.raises(sf.errors.DataError, match=r"`scaling-audit/2`.*`scaling-audit/1`"):
         Audit.load(path)
+
+
+@pytest.mark.parametrize("key", ["status", "fit_status", "draw_status", "count"])
+def test_a_key_of_groups_with_the_name_of_a_column_of_ours_comes_back(tmp_path, key):
+    frame = {
+        "x": np.tile(X[:10], 3),
+        "loss": np.tile(Y[:10], 3),
+        key: np.repeat(["a", "b", "c"], 10),
+    }
+    fit = sf.fit(frame, LAW, columns={"x": "x"}, by=key, loss=sf.Squared())
+    boot = sf.bootstrap(fit, n=20, progress=False)
+    brief = sf.bootstrap(fit, n=20, progress=False, keep="summary")
+    for result in (fit, boot, brief):
+        result.save(tmp_path / f"{result.kind}.scaling")
+        again = sf.load(tmp_path / f"{result.kind}.scaling")
+        assert repr(again) == repr(result)
+    assert sf.load(tmp_path / "fit.scaling").table.equals(fit.table)
+    assert sf.load(tmp_path / "bootstrap.scaling").draws.equals(boot.draws)

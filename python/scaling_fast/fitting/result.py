@@ -395,7 +395,7 @@ class Fit(SummaryRepr):
         """Return the fit that `archive_entry` wrote."""
         request = Request.from_archive_entry(entry, frames)
         proof = frames["proof"]
-        taken = [*request.law.params, *request.law.derived]
+        taken = [*request.law.params, *request.law.derived, *request.table.keys.columns]
         return cls(
             request,
             with_status_type(frames["table"], taken),

@@ -13,7 +13,7 @@ from scaling_fast.errors import ConvergenceError, ParameterError, quote
 from scaling_fast.findings import SummaryRepr, format_findings
 from scaling_fast.fitting.result import Fit
 from scaling_fast.fitting.status import with_status_type
-from scaling_fast.fitting.table import square_frame
+from scaling_fast.fitting.table import column_name, square_frame
 from scaling_fast.laws.quantities import evaluate, named_formulas
 from scaling_fast.resampling.diagnostics import failure_findings, scheme_findings
 from scaling_fast.resampling.draws import Draws
@@ -96,8 +96,13 @@ class Bootstrap(SummaryRepr):
         return (
             self.draws.filter(pl.col(self.replicates.column("status")) != "converged")
             .group_by([*keys, self.replicates.column("status")], maintain_order=True)
-            .len(name="count")
+            .len(name=column_name("count", keys))
         )
+
+    def _unusable(self) -> int:
+        """Return the number of unusable replicates over all groups."""
+        # By place: the count has another name where a key of the groups is called so.
+        return int(self.failures[self.failures.columns[-1]].sum())
 
     @cached_property
     def disagreement(self) -> MultistartCheck | None:
@@ -115,7 +120,7 @@ class Bootstrap(SummaryRepr):
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """What is worth knowing before an interval is used: unusable replicates, lower optima, few clusters."""
-        unusable = int(self.failures["count"].sum()) if self.failures.height else 0
+        unusable = self._unusable()
         lower = self.disagreement and self.disagreement.finding()
         return (
             *failure_findings(unusable, self.draws.height),
@@ -317,7 +322,7 @@ class Bootstrap(SummaryRepr):
 
     def summary(self) -> str:
         """Return the scheme, the counts and percentile (or jackknife) intervals as text."""
-        failed = int(self.failures["count"].sum()) if self.failures.height else 0
+        failed = self._unusable()
         checked = f"{self.starts} searched starts in each replicate"
         lines = [
             f"scheme     {self.scheme!r}   seed {self.seed}",
@@ -365,7 +370,7 @@ class Bootstrap(SummaryRepr):
     ) -> Bootstrap:
         """Return the bootstrap that `archive_entry` wrote."""
         fit = Fit.from_archive_entry(entry, frames)
-        taken = [*fit.law.params, *fit.law.derived]
+        taken = [*fit.law.params, *fit.law.derived, *fit.request.table.keys.columns]
         return cls(
             fit,
             scheme_from_entry(entry, frames),

@@ -166,6 +166,8 @@ def _unpacked(payload: bytes, name: str) -> Archive:
             for member in archive.infolist()
             if member.filename.endswith(".arrow")
         }
+    if not isinstance(entry["kind"], str):
+        raise TypeError("its kind is not a word")
     return Archive(entry["kind"], entry, frames)
 
 

@@ -319,3 +319,12 @@ def test_one_of_several_threads_has_the_folder_and_the_others_are_told(fit, tmp_
         got = list(pool.map(one, range(3)))
     assert "locked" in got or len(set(got)) == 1
     assert set(got) - {"locked"} == {sf.bootstrap(fit, n=20_000, seed=5).digest}
+
+
+def test_a_folder_of_somebody_elses_files_is_refused_and_left_as_it_is(fit, tmp_path):
+    for name in ("runs.csv", "shard-list.txt", ".download.part"):
+        (tmp_path / name).write_text("mine")
+    before = sorted(file.name for file in tmp_path.iterdir())
+    with pytest.raises(sf.errors.CheckpointError, match="no run of scaling_fast"):
+        sf.bootstrap(fit, n=10, keep=tmp_path)
+    assert sorted(file.name for file in tmp_path.iterdir()) in (before, sorted([*before, "lock"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -27,6 +28,12 @@ __all__ = ["Checkpoint"]
 
 RUN, LOCK, SHARD, SUFFIX = "run", "lock", "shard-", ".scaling"
 """Names in the folder: the identity of the run, the lock of its writer, the shards."""
+
+OURS = re.compile(rf"{RUN}{SUFFIX}|{SHARD}[0-9]+-[0-9]+{SUFFIX}")
+"""Names of the files of a run: a folder that holds others and none of these is somebody's own."""
+
+LEFT_BEHIND = re.compile(rf"\.({RUN}|{SHARD}).*\.part")
+"""Names of temporary files of a writer that was killed; those of other programs are left alone."""
 
 _open_here: dict[tuple[int, str], object] = {}
 """(Process, folder) -> its writer: the lock of the system belongs to the process, not to a thread."""
@@ -140,8 +147,9 @@ class Checkpoint:
     def _claim(self) -> None:
         """Write the identity of this run, or compare it with the one that is there."""
         path = self.path / f"{RUN}{SUFFIX}"
-        for part in self.path.glob(".*.part"):  # left behind by a writer that was killed
-            part.unlink(missing_ok=True)
+        for part in self.path.iterdir():
+            if LEFT_BEHIND.fullmatch(part.name):
+                part.unlink(missing_ok=True)
         if path.exists():
             header, _ = self._read(path, RUN)
             if header["run"] != self._identity:
@@ -152,7 +160,7 @@ class Checkpoint:
     def _refuse_strangers(self) -> None:
         """Refuse a folder that holds files but no run."""
         names = sorted(file.name for file in self.path.iterdir() if file.name != LOCK)
-        ours = [name for name in names if name.startswith((RUN, SHARD, f".{RUN}"))]
+        ours = [name for name in names if OURS.fullmatch(name) or LEFT_BEHIND.fullmatch(name)]
         if names and not ours:
             raise CheckpointError(
                 f"{quote(self.path, 200)} holds {quote(names[0])} and no run of scaling_fast; give the run a "
