@@ -234,3 +234,11 @@ def test_an_infinite_number_of_a_report_comes_back(tmp_path):
     assert endless.table["computed"][0] == math.inf
     assert endless.findings[0].statistic == math.inf
     assert "\u221e" in endless.write_html(tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_number_of_a_thousand_digits_is_a_number(tmp_path):
+    long = "0.4" + "0" * 999
+    result = audit(claim(tmp_path, alpha=long), data=rows(), n=FEW)
+    assert (
+        result.verdict == audit(claim(tmp_path, alpha="0.4000000000"), data=rows(), n=FEW).verdict
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -231,5 +232,6 @@ def _significant(printed: Printed) -> int:
     """Return the significant digits a number is printed with, counted from its first digit."""
     if printed.value == 0:
         return 0
-    place = math.log10(2 * printed.half_ulp)
+    # A number of some hundred digits has a last place that no double holds.
+    place = math.log10(max(2 * printed.half_ulp, sys.float_info.min))
     return int(math.floor(math.log10(abs(printed.value))) - round(place) + 1)
