@@ -9,6 +9,7 @@ mod graph;
 mod linear;
 mod location;
 mod lower;
+mod node;
 mod parse;
 mod power_sum;
 mod program;

@@ -8,46 +8,8 @@ import sys
 import textwrap
 
 import pytest
+from forked import SETUP
 
-SETUP = """
-import multiprocessing, os, signal, sys, threading, time
-import numpy as np
-import scaling_fast as sf
-
-x = np.geomspace(1.0, 1e4, 20)
-y = (1.5 + 3.0 * x**-0.4) * np.exp(0.01 * np.random.default_rng(1).normal(size=20))
-frame = {"x": x, "loss": y}
-
-REFUSED = "refused"
-
-def work(threads=2):
-    fit = sf.fit(frame, "E + A*x**(-alpha)", threads=threads)
-    return sf.bootstrap(fit, n=2000, seed=9, threads=threads).digest
-
-def forked(call, seconds=20):
-    '''Return what `call` says in a forked child, which has a watchdog.'''
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            answer = call()
-        except sf.errors.ResourceError as error:
-            answer = REFUSED if error.code == "forked" else repr(error)
-        try:
-            os.write(writer, answer.encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    end = time.monotonic() + seconds
-    while os.waitpid(child, os.WNOHANG) == (0, 0):
-        if time.monotonic() > end:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            raise SystemExit("the child hangs")
-        time.sleep(0.01)
-    with os.fdopen(reader) as pipe:
-        return pipe.read()
-"""
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="fork is POSIX's")
 POOL = """
 import multiprocessing, sys
