@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from forked import SETUP
+
 from scaling_fast.runtime import process as options
 
 
