@@ -43,6 +43,9 @@ class FitColumns:
     at_bound, unidentified, level
         For each parameter whether it ended on a bound, is not determined by the rows, or moves
         along a direction in which the loss stays the same; shape (groups, parameters).
+    runs_off
+        For each parameter where it runs off to when the optimum lies at infinity: 0 nowhere, 1 to
+        infinity, 2 to minus infinity, 3 to zero; uint8, shape (groups, parameters).
     """
 
     status: NDArray[np.uint8]
@@ -62,6 +65,7 @@ class FitColumns:
     at_bound: NDArray[np.bool_]
     unidentified: NDArray[np.bool_]
     level: NDArray[np.bool_]
+    runs_off: NDArray[np.uint8]
 
     @property
     def groups(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from scaling_fast.errors import quote
 from scaling_fast.findings import Finding
 from scaling_fast.fitting.design import shortfalls
+from scaling_fast.fitting.runs_off import runs_off_finding
 from scaling_fast.fitting.status import status_sentence
 from scaling_fast.losses.residual import LogExcess
 
@@ -99,6 +100,8 @@ def _optimum(request: Request, columns: FitColumns, status: str) -> list[Finding
                 evidence={"parameters": lost},
             )
         )
+    elif status == "unbounded":
+        found.append(runs_off_finding(request, columns))
     elif status == "degenerate":
         found.append(
             _finding(

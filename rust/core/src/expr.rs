@@ -22,7 +22,7 @@ mod units;
 pub use crate::tape::BLOCK;
 pub use dimension::ShiftKind;
 pub use domain::{Requirement, RequirementKind};
-pub use location::Location;
+pub use location::{Crossing, Location};
 pub use power_sum::{LinearForm, PowerSum, PowerTerm};
 pub use program::{Names, Program, Workspace, names};
 pub use target::{Target, Transform};

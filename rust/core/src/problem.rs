@@ -22,6 +22,7 @@ mod projection;
 mod retarget;
 mod selection;
 mod shortcuts;
+mod transitions;
 
 pub use expansion::Expansion;
 pub use fitter::Fitter;

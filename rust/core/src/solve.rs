@@ -15,7 +15,9 @@ pub mod scan;
 pub mod scratch;
 pub mod separable;
 pub mod starts;
+pub mod transition;
 pub mod trust;
+pub mod unbounded;
 pub mod valley;
 
 pub use certificate::{Certificate, Status};

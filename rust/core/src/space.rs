@@ -271,6 +271,11 @@ impl Space {
         Range::Magnitude { smallest: 0.03, largest: 30.0, signed: self.lower[a] < 0.0 }
     }
 
+    /// Whether parameter `j` is the logarithm of an amplitude of the target.
+    pub fn is_amplitude(&self, j: usize) -> bool {
+        self.amplitudes.contains(&j)
+    }
+
     /// Shifts in force for column `c`.
     fn shifts_of(&self, c: usize) -> impl Iterator<Item = &Shift> {
         self.shifts.iter().filter(move |(column, _, _)| *column == Some(c)).map(|(_, shift, _)| shift)

@@ -27,6 +27,7 @@ fn swap(row: &mut FitRow, pairs: &[(usize, usize)]) {
         row.at_bound.swap(a, b);
         row.unidentified.swap(a, b);
         row.level.swap(a, b);
+        row.runs_off.swap(a, b);
     }
 }
 

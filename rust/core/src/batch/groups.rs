@@ -4,7 +4,7 @@ use super::canonical;
 use super::control::Control;
 use super::curves::{Curves, Workspace};
 use super::identifiability::{identify, level_coordinates};
-use super::row::FitRow;
+use super::row::{FitRow, RunsOff};
 use crate::error::Error;
 use crate::expr::PowerSum;
 use crate::loss::{Criterion, Loss};
@@ -16,7 +16,9 @@ use crate::solve::certificate::AGREEMENT_TOLERANCE;
 use crate::solve::objective::Objective;
 use crate::solve::separable::Separable;
 use crate::solve::starts::{Effort, Found, descend, refine, search};
+use crate::solve::transition::Region;
 use crate::solve::trust::{self, Linear};
+use crate::solve::unbounded::{Escape, escape};
 use crate::solve::{Options, Outcome, Scratch, Status, given, polish, valley};
 
 /// Damping of a second attempt: the first step is then a short one downhill.
@@ -84,8 +86,9 @@ fn fit_group(question: &Question, g: usize, starts: &Starts, control: &Control) 
     let mut scratch = Scratch::new(q).until(control.flag());
     let options = Options { rounding: problem.rounding(&fitter), ..Options::default() };
     let mut x = vec![0.0; q];
-    let found = run(&problem, &mut fitter, question, starts, options, &mut x, &mut scratch);
-    let mut row = report(&problem, &mut fitter, &found, &x, options.rounding);
+    let region = if *starts == Starts::Auto { problem.region(&rows) } else { Region::of(problem.ranges()) };
+    let found = run((&problem, &region), &mut fitter, question, starts, options, &mut x, &mut scratch);
+    let mut row = report(&problem, &mut fitter, &found, &x, options, &mut scratch);
     // One given start is a local fit from exactly there: it keeps the places the caller chose.
     if !matches!(starts, Starts::Points(points) if points.len() == 1) {
         canonical::reorder(&question.program, &question.params, &mut row);
@@ -94,7 +97,7 @@ fn fit_group(question: &Question, g: usize, starts: &Starts, control: &Control) 
 }
 
 fn run(
-    problem: &Problem<'_>,
+    (problem, region): (&Problem<'_>, &Region<'_>),
     fitter: &mut Fitter<'_>,
     question: &Question,
     starts: &Starts,
@@ -138,11 +141,11 @@ fn run(
                 return found;
             }
             if problem.len() <= MANY_ROWS {
-                return search(fitter, problem.ranges(), &given, effort, options, x, scratch);
+                return search(fitter, region, &given, effort, options, x, scratch);
             }
             // The basin is found on a few thousand rows; all of them only say where in it the optimum lies.
             fitter.select(|i| f64::from(u8::from(is_scout(i, problem.len()))));
-            let scouted = search(fitter, problem.ranges(), &given, effort, options, x, scratch);
+            let scouted = search(fitter, region, &given, effort, options, x, scratch);
             fitter.select(|_| 1.0);
             // So near the optimum caution only costs passes over the rows.
             let bold = Options { damping: 0.0, ..options };
@@ -194,7 +197,14 @@ fn local(fitter: &mut Fitter<'_>, start: &[f64], options: Options, x: &mut [f64]
 }
 
 /// The table row of a finished fit.
-fn report(problem: &Problem<'_>, fitter: &mut Fitter<'_>, found: &Found, x: &[f64], rounding: f64) -> FitRow {
+fn report(
+    problem: &Problem<'_>,
+    fitter: &mut Fitter<'_>,
+    found: &Found,
+    x: &[f64],
+    options: Options,
+    scratch: &mut Scratch,
+) -> FitRow {
     let space = &problem.space;
     let mut row = FitRow::empty(space.parameters(), fitter.rows_selected(), found.outcome.status);
     row.starts = found.starts;
@@ -205,17 +215,9 @@ fn report(problem: &Problem<'_>, fitter: &mut Fitter<'_>, found: &Found, x: &[f6
     if !found.outcome.value.is_finite() {
         return row;
     }
-    // The scale is that of the last point looked at, so that must be this one.
-    fitter.settle(x);
-    row.objective = fitter.natural(found.outcome.value);
-    row.scale = fitter.natural_scale().unwrap_or(f64::NAN);
-    let degenerate = fitter.is_degenerate();
+    fill(problem, fitter, x, found.outcome.value, &mut row);
     row.certificate = found.outcome.certificate;
-    space.natural(x, &mut row.params);
-    for (a, &j) in space.free.iter().enumerate() {
-        row.at_bound[j] = x[a] <= space.lower[a] || x[a] >= space.upper[a];
-    }
-    let (condition, null) = identify(fitter, x, rounding);
+    let (condition, null) = identify(fitter, x, options.rounding);
     row.condition = condition;
     let settled = fitter.width() > 0.0 && found.outcome.status == Status::Converged;
     let level = if settled { level_coordinates(fitter, x) } else { vec![false; x.len()] };
@@ -224,15 +226,53 @@ fn report(problem: &Problem<'_>, fitter: &mut Fitter<'_>, found: &Found, x: &[f6
         row.level[j] = level[a];
     }
     // On a bound a parameter is determined by the bound, so its level direction is not a defect of the design.
-    if (0..row.params.len()).any(|j| (row.unidentified[j] || row.level[j]) && !row.at_bound[j]) {
+    let lost = |flags: &[bool]| (0..flags.len()).any(|j| flags[j] && !row.at_bound[j]);
+    let (unidentified, level) = (lost(&row.unidentified), lost(&row.level));
+    if fitter.is_degenerate() {
+        row.status = Status::Degenerate;
+    } else if unidentified || level {
         row.status = Status::NotIdentified;
     }
-    if degenerate {
-        row.status = Status::Degenerate;
+    let certain = found.outcome.status == Status::Converged && !unidentified && condition <= SUSPICIOUS;
+    let looked_for = row.status != Status::Degenerate && !level && problem.len() <= MANY_ROWS;
+    if !certain
+        && looked_for
+        && let Some(escape) = escape(fitter, problem.ranges(), x, found.outcome.value, options, scratch)
+    {
+        run_off(problem, fitter, &escape, &mut row);
     }
     let finite = row.objective.is_finite() && row.params.iter().all(|v| v.is_finite());
     if row.status == Status::Converged && !(finite && space.is_expressible(x, &row.params)) {
         row.status = Status::NotFinite;
     }
     row
+}
+
+/// Condition of the column-scaled J'J above which an optimum may lie at infinity: on the way there columns become parallel.
+const SUSPICIOUS: f64 = 1e8;
+
+/// Fill in the parameters at `x`, and the objective there.
+fn fill(problem: &Problem<'_>, fitter: &mut Fitter<'_>, x: &[f64], value: f64, row: &mut FitRow) {
+    let space = &problem.space;
+    // The scale is that of the last point looked at, so that must be this one.
+    fitter.settle(x);
+    row.objective = fitter.natural(value);
+    row.scale = fitter.natural_scale().unwrap_or(f64::NAN);
+    space.natural(x, &mut row.params);
+    for (a, &j) in space.free.iter().enumerate() {
+        row.at_bound[j] = x[a] <= space.lower[a] || x[a] >= space.upper[a];
+    }
+}
+
+/// Say where the parameters run off to, from a point on the way where they are still numbers.
+fn run_off(problem: &Problem<'_>, fitter: &mut Fitter<'_>, escape: &Escape, row: &mut FitRow) {
+    let mut farther = row.params.clone();
+    problem.space.natural(&escape.point, &mut farther);
+    row.status = Status::Unbounded;
+    for (j, to) in row.runs_off.iter_mut().enumerate() {
+        *to = RunsOff::between(row.params[j], farther[j]);
+    }
+    if problem.space.is_expressible(&escape.point, &farther) {
+        fill(problem, fitter, &escape.point, escape.value, row);
+    }
 }

@@ -15,6 +15,7 @@ use crate::solve::certificate::DECREASE_TOLERANCE;
 use crate::solve::linalg::cholesky;
 use crate::solve::separable::Separable;
 use crate::solve::starts::{Effort, descend, search};
+use crate::solve::transition::Region;
 use crate::solve::trust::{self, Linear};
 use crate::solve::{Objective, Options, Rows, Scratch, Status, minimise};
 
@@ -244,7 +245,8 @@ impl<'a> Worker<'a> {
         };
         let warm = self.x.clone();
         let (fitter, scratch) = (&mut self.fitter, &mut self.scratch);
-        let found = search(fitter, refits.problem.ranges(), &[], effort, options, &mut self.x, scratch).outcome;
+        let region = Region::of(refits.problem.ranges());
+        let found = search(fitter, &region, &[], effort, options, &mut self.x, scratch).outcome;
         self.evaluations += found.evaluations;
         let better = found.status == Status::Converged && (status != Status::Converged || found.value < value);
         if better {

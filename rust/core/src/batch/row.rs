@@ -2,6 +2,34 @@
 
 use crate::solve::{Certificate, Status};
 
+/// Where a parameter runs off to as the objective keeps falling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum RunsOff {
+    /// It stays, or its limit is a number.
+    Nowhere = 0,
+    /// Beyond every number.
+    Infinity = 1,
+    /// Below every number.
+    MinusInfinity = 2,
+    /// To zero.
+    Zero = 3,
+}
+
+impl RunsOff {
+    /// What happens between two points on the way, `here` and `farther`.
+    pub fn between(here: f64, farther: f64) -> Self {
+        /// Factor by which a parameter grows or shrinks that has no limit but infinity or zero.
+        const MANY: f64 = 3.0;
+        match (here.abs(), farther.abs()) {
+            (from, to) if to > MANY * from && farther > 0.0 => Self::Infinity,
+            (from, to) if to > MANY * from => Self::MinusInfinity,
+            (from, to) if to < from / MANY => Self::Zero,
+            _ => Self::Nowhere,
+        }
+    }
+}
+
 /// What one fit found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FitRow {
@@ -33,6 +61,8 @@ pub struct FitRow {
     pub at_bound: Vec<bool>,
     /// Whether the rows leave each parameter undetermined.
     pub unidentified: Vec<bool>,
+    /// Where each parameter runs off to when the optimum lies at infinity.
+    pub runs_off: Vec<RunsOff>,
     /// Whether the loss is level along a direction in which each parameter takes part.
     pub level: Vec<bool>,
 }
@@ -55,6 +85,7 @@ impl FitRow {
             evaluations: 0,
             at_bound: vec![false; parameters],
             unidentified: vec![false; parameters],
+            runs_off: vec![RunsOff::Nowhere; parameters],
             level: vec![false; parameters],
         }
     }

@@ -6,7 +6,7 @@ use super::differentiate::gradient;
 use super::domain::{Requirement, domain};
 use super::graph::{Graph, Op};
 use super::linear::linear;
-use super::location::{Location, locations};
+use super::location::{Crossing, Location, crossings, locations};
 use super::lower::{Meaning, check_constants, lower};
 use super::parse::{Parsed, parse};
 use super::power_sum::{PowerSum, power_sum};
@@ -28,6 +28,7 @@ pub struct Program {
     linear: Vec<usize>,
     positive: Vec<usize>,
     locations: Vec<Location>,
+    crossings: Vec<Crossing>,
     power_sum: Option<PowerSum>,
     is_wavy: bool,
     column_units: Vec<Option<UnitChange>>,
@@ -106,6 +107,7 @@ impl Program {
         let linear = linear(&graph, root, params.len());
         let power_sum = power_sum(&graph, root);
         let locations = locations(&graph, root);
+        let crossings = crossings(&graph, root);
         let is_wavy = graph.ops.iter().any(|op| matches!(op, Op::One(Unary::Sin | Unary::Cos | Unary::Abs, _)));
         let root = fuse(&mut graph, root);
         let gradient = gradient(&mut graph, root, params.len(), &known);
@@ -121,6 +123,7 @@ impl Program {
             linear,
             positive,
             locations,
+            crossings,
             power_sum,
             is_wavy,
             column_units,
@@ -162,6 +165,11 @@ impl Program {
     /// Parameters that are subtracted from a column or from its logarithm.
     pub fn locations(&self) -> &[Location] {
         &self.locations
+    }
+
+    /// Pairs of parameters whose line along a column, or along its logarithm, crosses zero somewhere.
+    pub fn crossings(&self) -> &[Crossing] {
+        &self.crossings
     }
 
     /// Parameters that must be positive: factors of the base of a power or of the argument of a logarithm. Ascending.

@@ -20,11 +20,13 @@ pub enum Status {
     Unfinished = 6,
     /// The scale of the residuals went to zero, and the likelihood with it beyond every bound.
     Degenerate = 7,
+    /// The optimum lies at infinity: the objective keeps falling, or stays level, as a parameter grows or shrinks without end.
+    Unbounded = 8,
 }
 
 impl Status {
     /// Every status, in the order of its code.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Converged,
         Self::Stalled,
         Self::IterationLimit,
@@ -33,6 +35,7 @@ impl Status {
         Self::NotFinite,
         Self::Unfinished,
         Self::Degenerate,
+        Self::Unbounded,
     ];
 
     /// The word a table shows.
@@ -46,6 +49,7 @@ impl Status {
             Self::NotFinite => "not_finite",
             Self::Unfinished => "unfinished",
             Self::Degenerate => "degenerate",
+            Self::Unbounded => "unbounded",
         }
     }
 
@@ -69,6 +73,9 @@ impl Status {
             Self::Unfinished => "cancelled before it ran; run again to finish it",
             Self::Degenerate => {
                 "the curve passes through so many rows that the residuals have no scale and the likelihood no maximum; use Squared() or Huber(delta), a larger nu, or add rows"
+            }
+            Self::Unbounded => {
+                "the optimum lies at infinity: the objective never rises again as a parameter runs off; fit the law of the limit, give the parameter a bound or a value, or add rows where the two differ"
             }
         }
     }

@@ -50,6 +50,29 @@ impl Range {
         }
     }
 
+    /// The same with magnitudes up to `factor` times as large; of an end that is a logarithm, its logarithm farther out.
+    pub(super) fn sharpened(self, factor: f64) -> Self {
+        match self {
+            Self::Span { lower, upper, reach } => {
+                let more = math::ln(factor.max(1.0));
+                Self::Span { lower: lower - more, upper: upper + more, reach }
+            }
+            Self::Magnitude { smallest, largest, signed } => {
+                Self::Magnitude { smallest, largest: largest * factor.max(1.0), signed }
+            }
+        }
+    }
+
+    /// Its upper end or its lower one.
+    pub(super) fn end(self, upper_one: bool) -> f64 {
+        match self {
+            Self::Span { lower, upper, .. } => if upper_one { upper } else { lower },
+            Self::Magnitude { largest, .. } if upper_one => largest,
+            Self::Magnitude { largest, signed: true, .. } => -largest,
+            Self::Magnitude { smallest, .. } => smallest,
+        }
+    }
+
     /// The point of the range that belongs to `u` in (0, 1).
     pub fn at(self, u: f64) -> f64 {
         match self {

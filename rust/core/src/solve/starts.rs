@@ -12,6 +12,7 @@ pub use super::scan::Range;
 use super::scan::{kronecker, scan};
 use super::scratch::Scratch;
 use super::separable::Separable;
+use super::transition::{self, Region};
 use super::trust::{self, Linear};
 
 /// How many times as many points are scanned again where the first did not agree.
@@ -129,10 +130,10 @@ pub struct Found {
     pub exhaustive: bool,
 }
 
-/// Search from the scan of `ranges` (one a nonlinear coordinate) and from the `given` points, best point into `x`.
+/// Search from the scan of a region, from its transitions and from the `given` points, best point into `x`.
 pub fn search<O: Separable>(
     objective: &mut O,
-    ranges: &[Range],
+    region: &Region<'_>,
     given: &[Vec<f64>],
     effort: Effort,
     options: Options,
@@ -140,16 +141,23 @@ pub fn search<O: Separable>(
     s: &mut Scratch,
 ) -> Found {
     let effort = if objective.has_many_basins() { effort.for_many_basins() } else { effort };
+    let ranges = region.ranges;
     let candidates = scan(objective, ranges, 0..effort.scanned, s);
     // Points a user gives come first: whoever gives a start wants it tried.
     let queue: Vec<Vec<f64>> = given.iter().cloned().chain(candidates).collect();
     let effort = Effort { refined: effort.refined.max(given.len()), ..effort };
-    let mut first = refine(objective, &queue, given.len(), effort, options, x, s);
+    let mut values = Vec::new();
+    let mut first = refine_and_tell(objective, &queue, given.len(), effort, options, (x, &mut values), s);
     let hops =
         if objective.has_many_basins() && effort.until_agreed { hop(objective, &mut first, options, x, s) } else { 0 };
+    let visited = if effort.until_agreed { transition::candidates(objective, region, s) } else { Vec::new() };
+    let every_gap = !visited.is_empty();
+    if every_gap {
+        visit(objective, &visited, &mut first, &mut values, options, x, s);
+    }
     let felt = every_parameter_is_felt(objective, x);
-    if effort.further == 0 || (is_settled(&first) && felt) {
-        return believed(first, felt, hops);
+    if effort.further == 0 || (is_settled(&first, every_gap) && felt) {
+        return believed(first, (felt, every_gap), hops);
     }
     // Long valleys and shy basins: more starts, each led some way along a trust region before it is refined.
     let mut queue = scan(objective, ranges, effort.scanned..effort.scanned + effort.further, s);
@@ -178,7 +186,7 @@ pub fn search<O: Separable>(
             second = Found { outcome, agreement: 1, ..second };
         }
     }
-    believed(second, every_parameter_is_felt(objective, x), hops)
+    believed(second, (every_parameter_is_felt(objective, x), every_gap), hops)
 }
 
 /// Starts that must agree on the best of `starts`: of many, a quarter, because few of many agree by chance where basins are many.
@@ -187,8 +195,10 @@ pub fn needed(starts: usize) -> usize {
 }
 
 /// The search as it is told: `hops` refinements more, and whether its agreement proves anything.
-fn believed(found: Found, felt: bool, hops: usize) -> Found {
-    let few = found.agreement < needed(found.starts);
+///
+/// Where every gap was visited few starts agree, those of one gap: the others went to see what else there is.
+fn believed(found: Found, (felt, every_gap): (bool, bool), hops: usize) -> Found {
+    let few = found.agreement < if every_gap { AGREEMENT_NEEDED } else { needed(found.starts) };
     Found { doubtful: few || !felt, starts: found.starts + hops, ..found }
 }
 
@@ -237,9 +247,47 @@ fn hop<O: Separable>(objective: &mut O, found: &mut Found, options: Options, x: 
     refined
 }
 
+/// Refine the points of `visited`, which have a transition in every gap, and keep the best in `x` and `found`.
+fn visit<O: Separable>(
+    objective: &mut O,
+    visited: &[Vec<f64>],
+    found: &mut Found,
+    values: &mut Vec<(usize, f64)>,
+    options: Options,
+    x: &mut [f64],
+    s: &mut Scratch,
+) {
+    let mut point = x.to_vec();
+    let effort = Effort::every(visited.len());
+    let next = refine_and_tell(objective, visited, visited.len(), effort, options, (&mut point, values), s);
+    if is_better(&next.outcome, &found.outcome) {
+        x.copy_from_slice(&point);
+        found.outcome = next.outcome;
+    } else {
+        objective.settle(x);
+    }
+    found.starts += next.starts;
+    found.agreement = agreement(values, found.outcome.value, perfect(objective, options));
+}
+
+/// Whether an outcome replaces the best one so far: lower, or as low and certified where that one is not.
+fn is_better(outcome: &Outcome, best: &Outcome) -> bool {
+    match (outcome.status == Status::Converged, best.status == Status::Converged) {
+        (true, false) => outcome.value <= best.value * (1.0 + AGREEMENT_TOLERANCE),
+        (false, true) => outcome.value < best.value * (1.0 - AGREEMENT_TOLERANCE),
+        _ => outcome.value < best.value,
+    }
+}
+
+/// What an objective of rounding noise amounts to: a sum of absolutes, or of squares.
+fn perfect<O: Separable>(objective: &O, options: Options) -> f64 {
+    if objective.width() == 0.0 { 10.0 * options.rounding } else { options.rounding * options.rounding }
+}
+
 /// Whether enough starts agree on a certified optimum.
-fn is_settled(found: &Found) -> bool {
-    found.outcome.status == Status::Converged && found.agreement >= needed(found.starts)
+fn is_settled(found: &Found, every_gap: bool) -> bool {
+    let needed = if every_gap { AGREEMENT_NEEDED } else { needed(found.starts) };
+    found.outcome.status == Status::Converged && found.agreement >= needed
 }
 
 /// Refine the points of `queue` in order, the first `exact` of them straight down from where they are, until enough of them agree on the best.
@@ -267,8 +315,7 @@ pub(super) fn refine_and_tell<O: Separable>(
 ) -> Found {
     let least = objective.least_starts().max(effort.least);
     let many_basins = objective.has_many_basins();
-    // What an objective of rounding noise amounts to: a sum of absolutes, or of squares.
-    let perfect = if objective.width() == 0.0 { 10.0 * options.rounding } else { options.rounding * options.rounding };
+    let perfect = perfect(objective, options);
     let mut best = Outcome::FAILED;
     let (mut starts, mut is_proof) = (0, false);
     // Points that say nothing of a parameter wait: few of them find the way back to where it matters.
@@ -292,12 +339,7 @@ pub(super) fn refine_and_tell<O: Separable>(
             continue;
         }
         values.push((place, outcome.value));
-        let better = match (outcome.status == Status::Converged, best.status == Status::Converged) {
-            (true, false) => outcome.value <= best.value * (1.0 + AGREEMENT_TOLERANCE),
-            (false, true) => outcome.value < best.value * (1.0 - AGREEMENT_TOLERANCE),
-            _ => outcome.value < best.value,
-        };
-        if better {
+        if is_better(&outcome, &best) {
             best = outcome;
             x.copy_from_slice(&trial);
             is_proof = outcome.status == Status::Converged && every_parameter_is_felt(objective, x);

@@ -1,0 +1,173 @@
+//! Where along its columns a law turns: the middle of a sigmoid, the scale of a saturation, a break, a pole.
+
+use super::{GroupRows, Problem};
+use crate::expr::{Location, ShiftKind};
+use crate::simd::math;
+use crate::solve::transition::{Region, Transition};
+
+/// Different values of a column up to which a transition is also put beside the rows, where a steep one may pass through a row.
+const FEW_VALUES: usize = 16;
+
+/// How far beside them, as a share of the gap. At the row itself nothing changes with the steepness, and a step is lost.
+const BESIDE: f64 = 0.02;
+
+/// Places of one transition: of a column with more different values some gaps are left out, evenly.
+const MOST_PLACES: usize = 64;
+
+/// Two values of a column are the same when they differ by less than this, relative to its range.
+const SAME: f64 = 1e-9;
+
+impl Problem<'_> {
+    /// Where a search looks: the ranges, and the transitions with a place in every gap of `rows`.
+    pub fn region<'b>(&'b self, rows: &GroupRows<'_>) -> Region<'b> {
+        let mut region = Region::of(&self.ranges);
+        // A sum of powers turns nowhere.
+        if self.nonlinear.is_empty() || self.program.power_sum().is_some() {
+            return region;
+        }
+        for column in 0..rows.inputs.len() {
+            let before = region.transitions.len();
+            self.locations(column, rows, &mut region.transitions);
+            self.crossings(column, rows, &mut region.transitions);
+            // Where a column has a place, what its unit changes is the steepness there.
+            if region.transitions.len() == before {
+                self.scales(column, rows, &mut region.transitions);
+            }
+        }
+        region
+    }
+
+    /// The nonlinear coordinate of parameter `j`.
+    fn nonlinear_coordinate(&self, j: usize) -> Option<usize> {
+        let a = self.space.free.iter().position(|free| *free == j)?;
+        self.nonlinear.contains(&a).then_some(a)
+    }
+
+    /// Parameters that are subtracted from the column or from its logarithm.
+    fn locations<'b>(&'b self, column: usize, rows: &GroupRows<'_>, found: &mut Vec<Transition<'b>>) {
+        for &Location { param, logarithm, positive, .. } in
+            self.program.locations().iter().filter(|at| at.column == column)
+        {
+            let Some(a) = self.nonlinear_coordinate(param) else { continue };
+            let places = self.places(&self.values(column, rows, logarithm));
+            let log = self.space.log[a];
+            // A coordinate that is a logarithm has the place of a logarithm, and the other way round.
+            let put = move |place: f64, x: &mut [f64]| {
+                x[a] = match (positive, log) {
+                    (true, false) => math::exp(place),
+                    (false, true) => math::ln(place.max(0.0)),
+                    _ => place,
+                };
+            };
+            found.push(Transition { coordinate: a, places, put: Box::new(put) });
+        }
+    }
+
+    /// Lines along the column, or along its logarithm, that cross zero.
+    fn crossings<'b>(&'b self, column: usize, rows: &GroupRows<'_>, found: &mut Vec<Transition<'b>>) {
+        for crossing in self.program.crossings().iter().filter(|at| at.column == column) {
+            let (Some(a), Some(k)) =
+                (self.nonlinear_coordinate(crossing.intercept), self.nonlinear_coordinate(crossing.slope))
+            else {
+                continue;
+            };
+            let places = self.places(&self.values(column, rows, crossing.logarithm));
+            let (sign, log, log_slope) = (crossing.sign, self.space.log[a], self.space.log[k]);
+            let put = move |place: f64, x: &mut [f64]| {
+                let slope = if log_slope { math::exp(x[k]) } else { x[k] };
+                let value = sign * slope * place;
+                x[a] = if log { math::ln(value.max(0.0)) } else { value };
+            };
+            found.push(Transition { coordinate: a, places, put: Box::new(put) });
+        }
+    }
+
+    /// Parameters that are measured in units of the column: its scales.
+    fn scales<'b>(&'b self, column: usize, rows: &GroupRows<'_>, found: &mut Vec<Transition<'b>>) {
+        let Some(change) = self.program.unit_change(Some(column)) else { return };
+        let values = self.values(column, rows, true);
+        for shift in &change.shifts {
+            let Some(a) = self.nonlinear_coordinate(shift.param) else { continue };
+            if self.space.is_amplitude(shift.param) {
+                continue;
+            }
+            let log = self.space.log[a];
+            let put = move |place: f64, x: &mut [f64]| {
+                let mut primed = vec![0.0; self.space.parameters()];
+                self.space.primed(x, &mut primed);
+                let moved = shift.exponent(&primed, &mut []) * place;
+                let additive = shift.kind == ShiftKind::Additive;
+                x[a] = if log || additive { moved } else { math::exp(moved) };
+            };
+            found.push(Transition { coordinate: a, places: self.places(&values), put: Box::new(put) });
+        }
+    }
+
+    fn places(&self, values: &[f64]) -> Vec<f64> {
+        places(values, if self.nonlinear.len() == 1 { PARTS } else { 2 })
+    }
+
+    /// The different values of a column in solver units, or of its logarithm, in rows with weight; ascending.
+    fn values(&self, column: usize, rows: &GroupRows<'_>, logarithm: bool) -> Vec<f64> {
+        let unit = self.space.units[column];
+        let weight = |i: usize| rows.weights.map_or(1.0, |w| w[i]);
+        // Many rows have their places on a sample of them.
+        let stride = rows.inputs[column].len().div_ceil(MANY_VALUES);
+        let mut values: Vec<f64> = rows.inputs[column]
+            .iter()
+            .enumerate()
+            .step_by(stride.max(1))
+            .filter(|(i, v)| weight(*i) > 0.0 && (!logarithm || **v > 0.0))
+            .map(|(_, v)| if logarithm { math::ln(v / unit) } else { v / unit })
+            .collect();
+        values.sort_by(f64::total_cmp);
+        let range = values.last().unwrap_or(&0.0) - values.first().unwrap_or(&0.0);
+        values.dedup_by(|b, a| *b - *a <= SAME * range);
+        values
+    }
+}
+
+/// Parts of a gap of which a law with no other nonlinear coordinate tries every inner end: its basins are narrow.
+const PARTS: usize = 4;
+
+/// Rows of which the values of a column are looked at.
+const MANY_VALUES: usize = 4_000;
+
+/// `parts` - 1 between neighbours, beside the values themselves where they are few, and twice beyond either end.
+fn places(values: &[f64], parts: usize) -> Vec<f64> {
+    let (Some(first), Some(last)) = (values.first(), values.last()) else { return Vec::new() };
+    let n = values.len();
+    if n < 2 {
+        return Vec::new();
+    }
+    let width = last - first;
+    let inner = |k: usize| k as f64 / parts as f64;
+    let between = |pair: &[f64]| (1..parts).map(|k| (pair[1] - pair[0]).mul_add(inner(k), pair[0])).collect::<Vec<f64>>();
+    let mut places: Vec<f64> = values.windows(2).flat_map(between).collect();
+    if places.len() > MOST_PLACES {
+        let all = places.len();
+        places = (0..MOST_PLACES).map(|k| places[k * (all - 1) / (MOST_PLACES - 1)]).collect();
+    }
+    if n <= FEW_VALUES {
+        places.extend(values.windows(2).flat_map(|pair| {
+            let beside = BESIDE * (pair[1] - pair[0]);
+            [pair[0] + beside, pair[1] - beside]
+        }));
+    }
+    let (near, far) = (0.5 * (values[1] - first), 0.5 * (last - values[n - 2]));
+    places.extend([first - near, first - width, last + far, last + width]);
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::places;
+
+    #[test]
+    fn every_gap_every_row_and_both_ends_have_a_place() {
+        assert_eq!(places(&[0.0, 1.0, 4.0], 2), [0.5, 2.5, 0.02, 0.98, 1.06, 3.94, -0.5, -4.0, 5.5, 8.0]);
+        assert!(places(&[3.0], 2).is_empty());
+        let many: Vec<f64> = (0..1000).map(f64::from).collect();
+        assert_eq!(places(&many, 2).len(), 68);
+    }
+}
