@@ -117,10 +117,11 @@ def _alone(
     """Return the only value of the column at which a parameter that runs off still acts."""
     jacobian = request.rows(0, point)[3]
     for name in running:
-        effect = jacobian[:, request.names.index(name)] ** 2
-        total = float(effect.sum())
-        if not total > 0.0 or not np.isfinite(total):
+        effect = np.abs(jacobian[:, request.names.index(name)])
+        if not 0.0 < effect.max() < np.inf:
             continue
+        effect = (effect / effect.max()) ** 2
+        total = float(effect.sum())
         place = values[int(np.argmax(effect))]
         if float(effect[values == place].sum()) > ALONE * total:
             return f"the term acts only at {column} = {place:g} and fits the rows there alone"

@@ -31,6 +31,7 @@ pub struct Program {
     crossings: Vec<Crossing>,
     power_sum: Option<PowerSum>,
     is_wavy: bool,
+    is_periodic: bool,
     column_units: Vec<Option<UnitChange>>,
     target_unit: Option<UnitChange>,
     tapes: Tapes,
@@ -63,6 +64,17 @@ pub fn names(formula: &str) -> Result<Names, Error> {
 
 /// Columns times nodes above which changes of units are not looked for.
 const UNIT_BUDGET: usize = 200_000;
+
+/// Whether a parameter stands inside a sine or a cosine.
+fn has_period(graph: &Graph) -> bool {
+    graph.ops.iter().any(|op| match *op {
+        Op::One(Unary::Sin | Unary::Cos, inner) => {
+            let inside = graph.reachable(&[inner]);
+            graph.ops.iter().zip(inside).any(|(op, inside)| inside && matches!(op, Op::Param(_)))
+        }
+        _ => false,
+    })
+}
 
 impl Program {
     /// Compiles `formula`: names in `columns` are columns, all others parameters in order of first appearance.
@@ -109,6 +121,7 @@ impl Program {
         let locations = locations(&graph, root);
         let crossings = crossings(&graph, root);
         let is_wavy = graph.ops.iter().any(|op| matches!(op, Op::One(Unary::Sin | Unary::Cos | Unary::Abs, _)));
+        let is_periodic = has_period(&graph);
         let root = fuse(&mut graph, root);
         let gradient = gradient(&mut graph, root, params.len(), &known);
         let tapes = assemble(&graph, root, &gradient);
@@ -126,6 +139,7 @@ impl Program {
             crossings,
             power_sum,
             is_wavy,
+            is_periodic,
             column_units,
             target_unit,
             tapes,
@@ -185,6 +199,11 @@ impl Program {
     /// Whether something in the formula turns back as it goes on: a sine, a cosine, an absolute value.
     pub fn is_wavy(&self) -> bool {
         self.is_wavy
+    }
+
+    /// Whether a sine or a cosine has a parameter inside: a period or a phase, which have about as many basins as rows.
+    pub fn is_periodic(&self) -> bool {
+        self.is_periodic
     }
 
     /// How parameters change when a column (None: the target) is measured in units of k. None when they cannot absorb it.

@@ -84,6 +84,10 @@ impl Separable for Fitter<'_> {
         bends || corners || ((waves || !loss.is_convex()) && self.selection.n <= BASIN_ROWS)
     }
 
+    fn is_periodic(&self) -> bool {
+        self.problem.program.is_periodic() && !self.problem.nonlinear.is_empty()
+    }
+
     fn soften(&mut self, width: Option<f64>) {
         self.force.soften(self.problem, width);
     }

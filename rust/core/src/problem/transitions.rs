@@ -1,7 +1,7 @@
 //! Where along its columns a law turns: the middle of a sigmoid, the scale of a saturation, a break, a pole.
 
 use super::{GroupRows, Problem};
-use crate::expr::{Location, ShiftKind};
+use crate::expr::{Location, PowerSum, ShiftKind};
 use crate::simd::math;
 use crate::solve::transition::{Region, Transition};
 
@@ -21,8 +21,13 @@ impl Problem<'_> {
     /// Where a search looks: the ranges, and the transitions with a place in every gap of `rows`.
     pub fn region<'b>(&'b self, rows: &GroupRows<'_>) -> Region<'b> {
         let mut region = Region::of(&self.ranges);
-        // A sum of powers turns nowhere.
-        if self.nonlinear.is_empty() || self.program.power_sum().is_some() {
+        if self.nonlinear.is_empty() {
+            return region;
+        }
+        if let Some(powers) = self.program.power_sum() {
+            if rows.target.len() <= FEW_ROWS {
+                self.exponents(powers, rows, &mut region.transitions);
+            }
             return region;
         }
         for column in 0..rows.inputs.len() {
@@ -107,6 +112,33 @@ impl Problem<'_> {
         places(values, if self.nonlinear.len() == 1 { PARTS } else { 2 })
     }
 
+    /// Exponents under which a term has decayed within the first rows, or grows within the last: in a sum of powers it then fits
+    /// those rows alone.
+    fn exponents<'b>(&'b self, powers: &PowerSum, rows: &GroupRows<'_>, found: &mut Vec<Transition<'b>>) {
+        for (column, exponent) in powers.terms.iter().flat_map(|term| &term.exponents) {
+            let values = self.values(*column, rows, true);
+            if values.len() < 3 {
+                continue;
+            }
+            for &(j, factor) in &exponent.coefficients {
+                let Some(a) = self.nonlinear_coordinate(j) else { continue };
+                if self.space.log[a] || found.iter().any(|known| known.coordinate == a) {
+                    continue;
+                }
+                let (first, last) = (values[0], values[values.len() - 1]);
+                let inner = &values[1..values.len() - 1];
+                let nearest = inner.iter().take(MOST_DECAYS).map(|v| -1.0 / (v - first));
+                let farthest = inner.iter().rev().take(MOST_DECAYS).map(|v| 1.0 / (last - v));
+                let places: Vec<f64> = nearest
+                    .chain(farthest)
+                    .flat_map(|rate| DECAYS.map(|times| times * rate / factor))
+                    .filter(|at| (self.space.lower[a]..=self.space.upper[a]).contains(at))
+                    .collect();
+                found.push(Transition { coordinate: a, places, put: Box::new(move |place, x| x[a] = place) });
+            }
+        }
+    }
+
     /// The different values of a column in solver units, or of its logarithm, in rows with weight; ascending.
     fn values(&self, column: usize, rows: &GroupRows<'_>, logarithm: bool) -> Vec<f64> {
         let unit = self.space.units[column];
@@ -126,6 +158,15 @@ impl Problem<'_> {
         values
     }
 }
+
+/// Rows up to which a sum of powers is searched for terms that fit one or two of them.
+const FEW_ROWS: usize = 64;
+
+/// Rows from either end that such a term may reach.
+const MOST_DECAYS: usize = 4;
+
+/// How many e-folds it decays by on the way there.
+const DECAYS: [f64; 3] = [1.0, 3.0, 12.0];
 
 /// Parts of a gap of which a law with no other nonlinear coordinate tries every inner end: its basins are narrow.
 const PARTS: usize = 4;

@@ -46,7 +46,7 @@ pub fn search<O: Separable>(
         let values = || ends.iter().take(found.agreement).map(|end| queue[end.0][j]);
         range.share(values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max)) >= SPREAD
     });
-    Found { doubtful: !spread || found.agreement < needed(found.starts), ..found }
+    Found { doubtful: !spread || objective.is_periodic() || found.agreement < needed(found.starts), ..found }
 }
 
 /// The points that differ from all before them.

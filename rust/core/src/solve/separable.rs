@@ -21,6 +21,9 @@ pub trait Separable: Objective {
     /// Whether the loss makes basins of its own: each passes through another part of the rows.
     fn has_many_basins(&self) -> bool;
 
+    /// Whether the law has about as many basins as rows whatever the loss, so that agreement of starts proves nothing.
+    fn is_periodic(&self) -> bool;
+
     /// Replace the loss by one whose quadratic zone reaches at least `width`, with the same slopes far out; None restores it.
     fn soften(&mut self, width: Option<f64>);
 

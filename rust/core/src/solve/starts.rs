@@ -155,7 +155,7 @@ pub fn search<O: Separable>(
     if every_gap {
         visit(objective, &visited, &mut first, &mut values, options, x, s);
     }
-    let felt = every_parameter_is_felt(objective, x);
+    let felt = proves(objective, x);
     if effort.further == 0 || (is_settled(&first, every_gap) && felt) {
         return believed(first, (felt, every_gap), hops);
     }
@@ -186,12 +186,17 @@ pub fn search<O: Separable>(
             second = Found { outcome, agreement: 1, ..second };
         }
     }
-    believed(second, (every_parameter_is_felt(objective, x), every_gap), hops)
+    believed(second, (proves(objective, x), every_gap), hops)
 }
 
 /// Starts that must agree on the best of `starts`: of many, a quarter, because few of many agree by chance where basins are many.
 pub fn needed(starts: usize) -> usize {
     AGREEMENT_NEEDED.max(starts.div_ceil(4))
+}
+
+/// Whether starts that agree on `x` say that it is the best of all.
+fn proves<O: Separable>(objective: &mut O, x: &[f64]) -> bool {
+    !objective.is_periodic() && every_parameter_is_felt(objective, x)
 }
 
 /// The search as it is told: `hops` refinements more, and whether its agreement proves anything.

@@ -53,22 +53,64 @@ impl<'a> Region<'a> {
     }
 }
 
+/// Points along the range of an only nonlinear coordinate that are looked at beside its places.
+const WALK: usize = 32;
+
+/// The bottoms of all valleys along the only nonlinear coordinate, as far as a walk over its range and its places shows them.
+fn valleys<O: Separable>(objective: &mut O, coordinate: usize, region: &Region<'_>, s: &Scratch) -> Vec<Vec<f64>> {
+    let blank = vec![0.0; objective.dimension()];
+    let mut starts: Vec<Vec<f64>> = Vec::new();
+    if let Some(range) = region.ranges.first() {
+        starts.extend((0..WALK).map(|k| {
+            let mut point = blank.clone();
+            point[coordinate] = range.at((k as f64 + 0.5) / WALK as f64);
+            point
+        }));
+    }
+    for transition in &region.transitions {
+        starts.extend(transition.places.iter().map(|place| {
+            let mut point = blank.clone();
+            (transition.put)(*place, &mut point);
+            point
+        }));
+    }
+    let (lower, upper) = (objective.lower()[coordinate], objective.upper()[coordinate]);
+    let mut walk: Vec<(f64, Vec<f64>)> = Vec::new();
+    for mut point in starts {
+        if s.is_stopped() {
+            return Vec::new();
+        }
+        point[coordinate] = point[coordinate].clamp(lower, upper);
+        let value = if objective.project(&mut point) { objective.value(&point) } else { f64::INFINITY };
+        walk.push((if value.is_nan() { f64::INFINITY } else { value }, point));
+    }
+    walk.sort_by(|a, b| a.1[coordinate].total_cmp(&b.1[coordinate]));
+    let height = |k: usize| walk[k].0;
+    let is_valley = |k: &usize| {
+        height(*k).is_finite()
+            && (*k == 0 || height(*k) <= height(k - 1))
+            && (*k + 1 == walk.len() || height(*k) < height(k + 1))
+    };
+    (0..walk.len()).filter(is_valley).map(|k| walk[k].1.clone()).collect()
+}
+
 /// For every place of every transition the best points looked at, linear coordinates solved for.
 pub(super) fn candidates<O: Separable>(objective: &mut O, region: &Region<'_>, s: &Scratch) -> Vec<Vec<f64>> {
     let p = objective.dimension();
     let nonlinear = objective.nonlinear().to_vec();
+    if let [coordinate] = nonlinear[..] {
+        return valleys(objective, coordinate, region, s);
+    }
     let fractions = kronecker(nonlinear.len());
     let mut found = Vec::new();
     for transition in &region.transitions {
         let gaps = transition.places.len() as f64;
-        // Only places depend on a law with no other coordinate.
-        let looks = if nonlinear.len() == 1 { 1 } else { LOOKS };
         for (number, place) in transition.places.iter().enumerate() {
             if s.is_stopped() {
                 return found;
             }
             let mut best: [Option<(f64, Vec<f64>)>; KINDS] = [const { None }; KINDS];
-            for look in 0..looks {
+            for look in 0..LOOKS {
                 let kind = look % KINDS;
                 let mut point = vec![0.0; p];
                 for j in 0..p {
@@ -76,7 +118,7 @@ pub(super) fn candidates<O: Separable>(objective: &mut O, region: &Region<'_>, s
                 }
                 for (d, &j) in nonlinear.iter().enumerate() {
                     let range = region.ranges[d];
-                    let u = (0.5 + ((number * looks + look) as f64 + 1.0) * fractions[d]).fract();
+                    let u = (0.5 + ((number * LOOKS + look) as f64 + 1.0) * fractions[d]).fract();
                     point[j] = match kind {
                         0 => range.at(u),
                         1 => range.sharpened(gaps).at(u),

@@ -5,29 +5,41 @@
 //! farther and farther out, all others are solved for again, and the objective is watched.
 
 use super::descend::descend;
+use super::linalg::{qr, singular};
 use super::objective::{Model, Objective, Rows};
 use super::options::Options;
 use super::scan::Range;
 use super::scratch::Scratch;
 use super::separable::Separable;
+use crate::simd::math;
 
 /// Factor by which the distance of the coordinate grows from step to step.
 const FACTOR: f64 = 1.5;
 
-/// Steps on which the objective must not rise: the coordinate then has grown a dozenfold.
-const STEPS: i32 = 6;
+/// Steps at first: the coordinate then has grown a dozenfold.
+const STEPS: usize = 6;
 
-/// The same where it rises in neither sense: a descent may have run off so far that its way back is longer.
-const MANY_STEPS: i32 = 24;
+/// Steps where it rises in neither sense by then: a descent may have run off so far that its way back is longer. Each of those
+/// leads farther than the one before it.
+const MANY_STEPS: usize = 14;
 
-/// Steps that are enough where the terms of the law are no numbers any farther out.
-const FEW_STEPS: i32 = 3;
+/// Steps by which the objective must stay level longer in one sense than in the other.
+const FEW_STEPS: usize = 3;
 
-/// Factor by which no objective rises in one step that was level before.
-const LEAP: f64 = 2.0;
+/// Share by which those grow.
+const GROWTH: f64 = 1.3;
 
 /// Relative rise of the objective that still counts as level.
 const LEVEL: f64 = 1e-9;
+
+/// Rounding errors of the terms of the law that a rise may amount to before it is one.
+const NOISE: f64 = 100.0 * f64::EPSILON;
+
+/// Squared length of a column below which its digits are lost, and above which those of the others are.
+const LENGTHS: (f64, f64) = (1e-290, 1e290);
+
+/// Smallest singular value of the scaled columns, relative to the largest, at which normal equations have digits left.
+const ALIKE: f64 = 1e-7;
 
 /// Where a coordinate runs off.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,8 +52,26 @@ pub struct Escape {
     pub value: f64,
 }
 
-/// The first nonlinear coordinate that may grow, or shrink towards zero, for ever without the objective rising above `value`, its value at
-/// `x`; none where all stay, or where one may run both ways, so that the rows say nothing of it.
+/// How the objective goes as a coordinate is held farther and farther out.
+#[derive(Debug, Clone)]
+struct Way {
+    /// Steps on which it fell or stayed level.
+    open: usize,
+    /// Whether it rose at last, beyond what the arithmetic may do.
+    is_closed: bool,
+    /// The last point before a rise.
+    end: Escape,
+}
+
+impl Way {
+    /// Whether this way leads on where the other has come to its end.
+    fn outlasts(&self, other: &Self) -> bool {
+        self.open >= FEW_STEPS && self.open >= other.open + FEW_STEPS
+    }
+}
+
+/// The first nonlinear coordinate that may grow, or shrink towards zero, for ever without the objective rising above `value`,
+/// its value at `x`; none where all stay, or where one may run both ways, so that the rows say nothing of it.
 pub fn escape<O: Separable>(
     objective: &mut O,
     ranges: &[Range],
@@ -51,51 +81,96 @@ pub fn escape<O: Separable>(
     s: &mut Scratch,
 ) -> Option<Escape> {
     let nonlinear = objective.nonlinear().to_vec();
+    let mut edge = None;
     for (&coordinate, range) in nonlinear.iter().zip(ranges) {
         let mut both = |steps| {
-            [1.0, -1.0].map(|sense| run(objective, (coordinate, *range), (sense, steps), (x, value), options, s))
+            [1.0, -1.0].map(|sense| follow(objective, (coordinate, *range), (sense, steps), (x, value), options, s))
         };
-        let ends = both(STEPS);
-        let ends = if ends.iter().all(Option::is_some) { both(MANY_STEPS) } else { ends };
-        match ends {
-            [Some(escape), None] | [None, Some(escape)] => return Some(escape),
-            _ => {}
+        let mut ways = both(STEPS);
+        if ways.iter().all(|way| way.open >= FEW_STEPS) {
+            ways = both(MANY_STEPS);
+        }
+        let [up, down] = ways;
+        if up.outlasts(&down) {
+            return Some(up.end);
+        }
+        if down.outlasts(&up) {
+            return Some(down.end);
+        }
+        // The objective has fallen all the way to where numbers end.
+        if up.open + down.open == 0 && up.is_closed != down.is_closed && edge.is_none() {
+            edge = Some(Escape { coordinate, point: x.to_vec(), value });
         }
     }
-    None
+    edge
 }
 
-/// Follow one coordinate outwards in one sense; none where the objective rises, or a bound ends the way.
-fn run<O: Separable>(
+/// Follow one coordinate outwards in one sense.
+fn follow<O: Separable>(
     objective: &mut O,
     (coordinate, range): (usize, Range),
-    (sense, steps): (f64, i32),
+    (sense, steps): (f64, usize),
     (x, value): (&[f64], f64),
     options: Options,
     s: &mut Scratch,
-) -> Option<Escape> {
+) -> Way {
     let (mut before, mut here) = (x.to_vec(), x.to_vec());
-    let mut lowest = value;
+    let (mut lowest, mut power, mut open, mut is_closed) = (value, 0.0, 0, false);
     for step in 1..=steps {
-        if s.is_stopped() {
-            return None;
-        }
-        let at = farther(range, x[coordinate], sense, FACTOR.powi(step));
-        if at < objective.lower()[coordinate] || at > objective.upper()[coordinate] {
-            return None;
-        }
-        let (there, point) = solve_others(objective, coordinate, at, (&before, &here), options, s);
-        // What was level and leaps has left the numbers: its terms overflow.
-        if !(there <= LEAP * lowest) && step > FEW_STEPS {
+        power = if step <= STEPS { step as f64 } else { power * GROWTH };
+        let at = farther(range, x[coordinate], sense, math::powf(FACTOR, power));
+        is_closed = s.is_stopped() || at < objective.lower()[coordinate] || at > objective.upper()[coordinate];
+        if is_closed {
             break;
         }
-        if !(there <= lowest + LEVEL * lowest.abs() + options.rounding * options.rounding) {
-            return None;
+        let (there, point) = solve_others(objective, coordinate, at, (&before, &here), options, s);
+        if there <= lowest + LEVEL * lowest.abs() + options.rounding * options.rounding {
+            lowest = lowest.min(there);
+            open = step;
+            before = std::mem::replace(&mut here, point);
+            continue;
         }
-        lowest = lowest.min(there);
-        before = std::mem::replace(&mut here, point);
+        is_closed = !is_lost(objective, coordinate, &point, there - lowest, s);
+        if is_closed {
+            break;
+        }
     }
-    Some(Escape { coordinate, point: here, value: lowest })
+    Way { open, is_closed, end: Escape { coordinate, point: here, value: lowest } }
+}
+
+/// Whether a rise of the objective at `x` may be due to the arithmetic: there terms overflow, or are so large that what is left of
+/// their sum is rounding, or so alike that no digit tells them apart.
+fn is_lost<O: Objective>(objective: &mut O, held: usize, x: &[f64], rise: f64, s: &mut Scratch) -> bool {
+    if !rise.is_finite() || !objective.rows(x, &mut s.rows) {
+        return true;
+    }
+    let (rows, n) = (&s.rows, s.rows.residual.len());
+    let mut noise = 0.0;
+    for i in 0..n {
+        let term = (0..x.len()).map(|a| (x[a] * rows.jacobian[a * n + i]).abs()).fold(0.0, f64::max);
+        let error = NOISE * term;
+        noise += rows.weight[i] * error * (rows.psi[i].abs() + error);
+    }
+    let column = |a: usize| &rows.jacobian[a * n..(a + 1) * n];
+    let length = |a: usize| column(a).iter().map(|v| v * v).sum::<f64>();
+    let out_of_range = (0..x.len()).any(|a| x[a] != 0.0 && !(LENGTHS.0..LENGTHS.1).contains(&length(a)));
+    if out_of_range || noise >= rise {
+        return true;
+    }
+    let others: Vec<usize> = (0..x.len()).filter(|a| *a != held).collect();
+    let q = others.len();
+    let mut scaled: Vec<f64> = others
+        .iter()
+        .flat_map(|&a| {
+            let norm = length(a).sqrt().max(f64::MIN_POSITIVE);
+            column(a).iter().map(move |v| v / norm)
+        })
+        .collect();
+    let mut triangle = vec![0.0; q * q];
+    qr(&mut scaled, n, q, &mut triangle);
+    let values = singular(&mut triangle, &mut vec![0.0; q * q], q);
+    let (least, most) = values.iter().fold((f64::INFINITY, 0.0_f64), |(l, m), v| (l.min(*v), m.max(*v)));
+    least < ALIKE * most
 }
 
 /// The coordinate `factor` times as far out; magnitudes grow or shrink towards zero.
@@ -120,13 +195,17 @@ fn solve_others<O: Separable>(
     options: Options,
     s: &mut Scratch,
 ) -> (f64, Vec<f64>) {
-    let moved = here[coordinate] - before[coordinate];
-    let ahead = if moved == 0.0 { 0.0 } else { (at - here[coordinate]) / moved };
-    let straight: Vec<f64> = before.iter().zip(here).map(|(b, h)| h + ahead * (h - b)).collect();
+    // Along straight lines in the coordinate, or in one over it: the others have limits.
+    let line = |of: &dyn Fn(f64) -> f64| -> Vec<f64> {
+        let moved = of(here[coordinate]) - of(before[coordinate]);
+        let ahead = if moved == 0.0 { 0.0 } else { (of(at) - of(here[coordinate])) / moved };
+        before.iter().zip(here).map(|(b, h)| h + ahead * (h - b)).collect()
+    };
+    let starts = [here.to_vec(), line(&|v| v), line(&|v| 1.0 / v)];
     let mut held = Held::at(objective, coordinate, at);
     let mut best = (f64::INFINITY, here.to_vec());
-    for (start, projected) in [(here, false), (here, true), (&straight[..], false), (&straight[..], true)] {
-        let mut point = start.to_vec();
+    for (start, projected) in starts.iter().flat_map(|start| [(start, false), (start, true)]) {
+        let mut point = start.clone();
         point[coordinate] = at;
         if projected && !held.project(&mut point) {
             continue;
@@ -208,6 +287,10 @@ impl<O: Separable> Separable for Held<'_, O> {
 
     fn has_many_basins(&self) -> bool {
         self.inner.has_many_basins()
+    }
+
+    fn is_periodic(&self) -> bool {
+        self.inner.is_periodic()
     }
 
     fn soften(&mut self, width: Option<f64>) {
