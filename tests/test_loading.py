@@ -292,7 +292,11 @@ def test_a_fit_saved_by_the_version_before_gives_the_same_answers():
     fit, want = saved("fit"), ANSWERS["fit"]
     assert dict(fit.params) == want["params"]
     assert fit.objective == want["objective"]
-    assert lists(fit.interval(0.9)) == want["interval"]
+    found = lists(fit.interval(0.9))
+    # Intervals come from a factorisation whose last digits depend on the processor.
+    for end in ("lower", "upper"):
+        assert found.pop(end) == pytest.approx(want["interval"][end], rel=1e-12)
+    assert found == {name: part for name, part in want["interval"].items() if name in found}
     assert fit.objective_at(fit.params) == pytest.approx(fit.objective, rel=1e-12)
 
 

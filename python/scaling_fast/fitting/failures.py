@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["refuse_useless"]
 
 
+NOTHING_LEFT = 1e26
+"""Condition of the scaled J'J at which parameters that trade off have no digit of their own left."""
+
+
 def refuse_useless(request: Request, columns: FitColumns, status: str) -> None:
     """Refuse a single fit without an answer: a `Fit` would hold numbers without meaning.
 
@@ -36,7 +40,8 @@ def refuse_useless(request: Request, columns: FitColumns, status: str) -> None:
             code="too_few_rows",
         )
     lost = columns.flagged(columns.unidentified, request.names)
-    if status == "not_identified" and set(free) <= set(lost):
+    hopeless = not float(columns.condition[0]) < NOTHING_LEFT
+    if status == "not_identified" and set(free) <= set(lost) and hopeless:
         raise DataError(
             f"the rows identify none of the parameters {quote(free, 200)} where the search ended: a column that "
             "does not vary, parameters that only occur together, or a search that lost its way; add rows at "

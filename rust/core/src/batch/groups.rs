@@ -3,7 +3,9 @@
 use super::canonical;
 use super::control::Control;
 use super::curves::{Curves, Workspace};
-use super::identifiability::{identify, level_coordinates};
+use super::identifiability::{
+    LARGEST_CONDITION, condition_of_curvature, identify, level_coordinates, weak_coordinates,
+};
 use super::row::{FitRow, RunsOff};
 use crate::error::Error;
 use crate::expr::PowerSum;
@@ -217,9 +219,17 @@ fn report(
     }
     fill(problem, fitter, x, found.outcome.value, &mut row);
     row.certificate = found.outcome.certificate;
-    let (condition, null) = identify(fitter, x, options.rounding);
+    let is_perfect = found.outcome.value <= options.rounding * options.rounding;
+    let is_certified = found.outcome.status == Status::Converged;
+    let (mut condition, mut null) = identify(fitter, x, options.rounding);
+    if is_certified && !(condition <= LARGEST_CONDITION) {
+        match condition_of_curvature(fitter, x).filter(|_| !is_perfect) {
+            Some(curved) => (condition, null) = (curved, vec![false; x.len()]),
+            None => null = weak_coordinates(fitter, x, options.rounding),
+        }
+    }
     row.condition = condition;
-    let settled = fitter.width() > 0.0 && found.outcome.status == Status::Converged;
+    let settled = fitter.width() > 0.0 && is_certified;
     let level = if settled { level_coordinates(fitter, x) } else { vec![false; x.len()] };
     for (a, &j) in space.free.iter().enumerate() {
         row.unidentified[j] = null[a];
@@ -233,7 +243,7 @@ fn report(
     } else if unidentified || level {
         row.status = Status::NotIdentified;
     }
-    let certain = found.outcome.status == Status::Converged && !unidentified && condition <= SUSPICIOUS;
+    let certain = is_perfect || (is_certified && !unidentified && condition <= SUSPICIOUS);
     let looked_for = row.status != Status::Degenerate && !level && problem.len() <= MANY_ROWS;
     if !certain
         && looked_for

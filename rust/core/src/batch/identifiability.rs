@@ -2,13 +2,16 @@
 
 use crate::problem::Fitter;
 use crate::solve::curvature::frozen_curvature;
-use crate::solve::linalg::{norm2, qr, singular};
+use crate::solve::linalg::{cholesky, norm2, qr, singular};
 use crate::solve::{Objective, Rows};
 
-/// Smallest singular value of the column-scaled Jacobian, relative to the largest, that still identifies a parameter: the root
-/// of 1e-12, a condition of J'J beyond which a direction is determined by rounding. The worst-conditioned certified problem of
-/// the NIST suite stands at 1e-4.
-const RANK: f64 = 1e-6;
+/// Smallest singular value of the column-scaled Jacobian, relative to the largest, that tells parameters apart at all.
+///
+/// Ten times the rounding of a QR of a few hundred rows.
+const RANK: f64 = 1e-13;
+
+/// Condition of the column-scaled J'J above which some direction is determined by rounding.
+pub(super) const LARGEST_CONDITION: f64 = 1e12;
 
 /// Share of a null direction above which a parameter is part of it.
 const SHARE: f64 = 1e-3;
@@ -18,6 +21,15 @@ const SHARE: f64 = 1e-3;
 /// A coordinate that could change by its own size (or by one) and move no residual by more than `rounding` takes part too:
 /// alpha in A*x**(-alpha) when A has gone to zero.
 pub(super) fn identify(fitter: &mut Fitter<'_>, x: &[f64], rounding: f64) -> (f64, Vec<bool>) {
+    identify_within(fitter, x, rounding, RANK)
+}
+
+/// The coordinates that take part in a direction that [`LARGEST_CONDITION`] leaves to rounding.
+pub(super) fn weak_coordinates(fitter: &mut Fitter<'_>, x: &[f64], rounding: f64) -> Vec<bool> {
+    identify_within(fitter, x, rounding, 1.0 / LARGEST_CONDITION.sqrt()).1
+}
+
+fn identify_within(fitter: &mut Fitter<'_>, x: &[f64], rounding: f64, rank: f64) -> (f64, Vec<bool>) {
     let q = x.len();
     let mut rows = Rows::default();
     let mut null = vec![false; q];
@@ -54,7 +66,7 @@ pub(super) fn identify(fitter: &mut Fitter<'_>, x: &[f64], rounding: f64) -> (f6
     let largest = values.iter().fold(0.0_f64, |m, s| m.max(*s));
     let smallest = values.iter().fold(f64::INFINITY, |m, s| m.min(*s));
     for (k, value) in values.iter().enumerate() {
-        if *value <= RANK * largest {
+        if *value <= rank * largest {
             for a in 0..q {
                 if v[a * q + k].abs() > SHARE {
                     null[a] = true;
@@ -63,6 +75,47 @@ pub(super) fn identify(fitter: &mut Fitter<'_>, x: &[f64], rounding: f64) -> (f6
         }
     }
     (if smallest > 0.0 { (largest / smallest).powi(2) } else { f64::INFINITY }, null)
+}
+
+/// Condition of the objective's own curvature up to which it determines every parameter where J'J alone does not: its second
+/// derivatives are differences, with six digits.
+const CURVED: f64 = 1e6;
+
+/// Condition of the scaled second derivatives of the objective, where they are positive definite and well conditioned: a sharp
+/// optimum whose J'J is singular is determined by the curvature of the law (Freudenstein and Roth's second one).
+pub(super) fn condition_of_curvature(fitter: &mut Fitter<'_>, x: &[f64]) -> Option<f64> {
+    let q = x.len();
+    let mut rows = Rows::default();
+    if q == 0 || fitter.row_count() >= MANY_ROWS || !fitter.rows(x, &mut rows) {
+        return None;
+    }
+    let n = rows.residual.len();
+    let slopes: Vec<f64> = rows.weight.iter().zip(&rows.psi).map(|(w, psi)| w * psi).collect();
+    let mut curvature = vec![0.0; q * q];
+    let mut pulled = [vec![0.0; q], vec![0.0; q]];
+    if !frozen_curvature(fitter, x, &slopes, &mut vec![0.0; q], &mut pulled, &mut curvature) {
+        return None;
+    }
+    for a in 0..q {
+        for b in 0..q {
+            let products = (0..n).map(|i| {
+                rows.weight[i] * rows.curvature[i] * rows.jacobian[a * n + i] * rows.jacobian[b * n + i]
+            });
+            curvature[a * q + b] += products.sum::<f64>();
+        }
+    }
+    let scale: Vec<f64> = (0..q).map(|a| curvature[a * q + a].sqrt()).collect();
+    for a in 0..q {
+        for b in 0..q {
+            curvature[a * q + b] /= scale[a] * scale[b];
+        }
+    }
+    if !cholesky(&mut curvature.clone(), q) {
+        return None;
+    }
+    let values = singular(&mut curvature, &mut vec![0.0; q * q], q);
+    let (least, most) = values.iter().fold((f64::INFINITY, 0.0_f64), |(l, m), v| (l.min(*v), m.max(*v)));
+    Some(most / least).filter(|condition| *condition <= CURVED)
 }
 
 /// Rows from which J'J is tried before a factorisation of J.

@@ -39,6 +39,7 @@ impl Problem<'_> {
                 self.scales(column, rows, &mut region.transitions);
             }
         }
+        region.is_exhaustive = !region.transitions.is_empty();
         region
     }
 

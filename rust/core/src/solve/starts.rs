@@ -151,12 +151,13 @@ pub fn search<O: Separable>(
     let hops =
         if objective.has_many_basins() && effort.until_agreed { hop(objective, &mut first, options, x, s) } else { 0 };
     let visited = if effort.until_agreed { transition::candidates(objective, region, s) } else { Vec::new() };
-    let every_gap = !visited.is_empty();
-    if every_gap {
-        visit(objective, &visited, &mut first, &mut values, options, x, s);
+    let scanned = first.starts;
+    let every_gap = region.is_exhaustive && !visited.is_empty();
+    if !visited.is_empty() {
+        visit(objective, (&visited, every_gap), (&mut first, &mut values), options, x, s);
     }
     let felt = proves(objective, x);
-    if effort.further == 0 || (is_settled(&first, every_gap) && felt) {
+    if effort.further == 0 || (is_settled(&first, scanned) && felt) {
         return believed(first, (felt, every_gap), hops);
     }
     // Long valleys and shy basins: more starts, each led some way along a trust region before it is refined.
@@ -255,9 +256,8 @@ fn hop<O: Separable>(objective: &mut O, found: &mut Found, options: Options, x: 
 /// Refine the points of `visited`, which have a transition in every gap, and keep the best in `x` and `found`.
 fn visit<O: Separable>(
     objective: &mut O,
-    visited: &[Vec<f64>],
-    found: &mut Found,
-    values: &mut Vec<(usize, f64)>,
+    (visited, every_gap): (&[Vec<f64>], bool),
+    (found, values): (&mut Found, &mut Vec<(usize, f64)>),
     options: Options,
     x: &mut [f64],
     s: &mut Scratch,
@@ -270,6 +270,10 @@ fn visit<O: Separable>(
         found.outcome = next.outcome;
     } else {
         objective.settle(x);
+        if !every_gap {
+            // They only asked whether there is anything lower: who ends elsewhere is no evidence either way.
+            return;
+        }
     }
     found.starts += next.starts;
     found.agreement = agreement(values, found.outcome.value, perfect(objective, options));
@@ -289,10 +293,9 @@ fn perfect<O: Separable>(objective: &O, options: Options) -> f64 {
     if objective.width() == 0.0 { 10.0 * options.rounding } else { options.rounding * options.rounding }
 }
 
-/// Whether enough starts agree on a certified optimum.
-fn is_settled(found: &Found, every_gap: bool) -> bool {
-    let needed = if every_gap { AGREEMENT_NEEDED } else { needed(found.starts) };
-    found.outcome.status == Status::Converged && found.agreement >= needed
+/// Whether enough starts agree on a certified optimum, as many as a scan of `scanned` starts needs.
+fn is_settled(found: &Found, scanned: usize) -> bool {
+    found.outcome.status == Status::Converged && found.agreement >= needed(scanned)
 }
 
 /// Refine the points of `queue` in order, the first `exact` of them straight down from where they are, until enough of them agree on the best.

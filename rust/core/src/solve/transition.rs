@@ -44,12 +44,14 @@ pub struct Region<'a> {
     pub ranges: &'a [Range],
     /// The transitions of the law.
     pub transitions: Vec<Transition<'a>>,
+    /// Whether their places are all there are, so that a few starts that agree on one of them are enough.
+    pub is_exhaustive: bool,
 }
 
 impl<'a> Region<'a> {
     /// The ranges alone.
     pub fn of(ranges: &'a [Range]) -> Self {
-        Self { ranges, transitions: Vec::new() }
+        Self { ranges, transitions: Vec::new(), is_exhaustive: false }
     }
 }
 

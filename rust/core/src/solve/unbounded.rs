@@ -59,6 +59,8 @@ struct Way {
     open: usize,
     /// Whether it rose at last, beyond what the arithmetic may do.
     is_closed: bool,
+    /// Whether it rose anywhere at numbers that still mean something.
+    rose: bool,
     /// The last point before a rise.
     end: Escape,
 }
@@ -66,7 +68,7 @@ struct Way {
 impl Way {
     /// Whether this way leads on where the other has come to its end.
     fn outlasts(&self, other: &Self) -> bool {
-        self.open >= FEW_STEPS && self.open >= other.open + FEW_STEPS
+        other.rose && self.open >= FEW_STEPS && self.open >= other.open + FEW_STEPS
     }
 }
 
@@ -115,12 +117,14 @@ fn follow<O: Separable>(
     s: &mut Scratch,
 ) -> Way {
     let (mut before, mut here) = (x.to_vec(), x.to_vec());
-    let (mut lowest, mut power, mut open, mut is_closed) = (value, 0.0, 0, false);
+    let (mut lowest, mut power, mut open) = (value, 0.0, 0);
+    let (mut is_closed, mut rose) = (false, false);
     for step in 1..=steps {
         power = if step <= STEPS { step as f64 } else { power * GROWTH };
         let at = farther(range, x[coordinate], sense, math::powf(FACTOR, power));
         is_closed = s.is_stopped() || at < objective.lower()[coordinate] || at > objective.upper()[coordinate];
         if is_closed {
+            rose = true;
             break;
         }
         let (there, point) = solve_others(objective, coordinate, at, (&before, &here), options, s);
@@ -130,17 +134,21 @@ fn follow<O: Separable>(
             before = std::mem::replace(&mut here, point);
             continue;
         }
-        is_closed = !is_lost(objective, coordinate, &point, there - lowest, s);
+        // Where columns are alike a descent may fail, and a rise is no proof; only where numbers end it says nothing at all.
+        if !is_lost(objective, &point, there - lowest, s) {
+            rose = true;
+            is_closed = !are_alike(objective, coordinate, &point, s);
+        }
         if is_closed {
             break;
         }
     }
-    Way { open, is_closed, end: Escape { coordinate, point: here, value: lowest } }
+    Way { open, is_closed, rose, end: Escape { coordinate, point: here, value: lowest } }
 }
 
-/// Whether a rise of the objective at `x` may be due to the arithmetic: there terms overflow, or are so large that what is left of
-/// their sum is rounding, or so alike that no digit tells them apart.
-fn is_lost<O: Objective>(objective: &mut O, held: usize, x: &[f64], rise: f64, s: &mut Scratch) -> bool {
+/// Whether numbers end at `x`: its terms overflow or vanish, or are so large that a rise of the objective is the rounding of their
+/// sum.
+fn is_lost<O: Objective>(objective: &mut O, x: &[f64], rise: f64, s: &mut Scratch) -> bool {
     if !rise.is_finite() || !objective.rows(x, &mut s.rows) {
         return true;
     }
@@ -151,19 +159,28 @@ fn is_lost<O: Objective>(objective: &mut O, held: usize, x: &[f64], rise: f64, s
         let error = NOISE * term;
         noise += rows.weight[i] * error * (rows.psi[i].abs() + error);
     }
-    let column = |a: usize| &rows.jacobian[a * n..(a + 1) * n];
-    let length = |a: usize| column(a).iter().map(|v| v * v).sum::<f64>();
-    let out_of_range = (0..x.len()).any(|a| x[a] != 0.0 && !(LENGTHS.0..LENGTHS.1).contains(&length(a)));
-    if out_of_range || noise >= rise {
+    (0..x.len()).any(|a| x[a] != 0.0 && !(LENGTHS.0..LENGTHS.1).contains(&square(rows, a))) || noise >= rise
+}
+
+/// Squared length of a column.
+fn square(rows: &Rows, a: usize) -> f64 {
+    let n = rows.residual.len();
+    rows.jacobian[a * n..(a + 1) * n].iter().map(|v| v * v).sum()
+}
+
+/// Whether the columns of the coordinates that are not held are so alike at `x` that no digit tells them apart.
+fn are_alike<O: Objective>(objective: &mut O, held: usize, x: &[f64], s: &mut Scratch) -> bool {
+    if !objective.rows(x, &mut s.rows) {
         return true;
     }
+    let (rows, n) = (&s.rows, s.rows.residual.len());
     let others: Vec<usize> = (0..x.len()).filter(|a| *a != held).collect();
     let q = others.len();
     let mut scaled: Vec<f64> = others
         .iter()
         .flat_map(|&a| {
-            let norm = length(a).sqrt().max(f64::MIN_POSITIVE);
-            column(a).iter().map(move |v| v / norm)
+            let norm = square(rows, a).sqrt().max(f64::MIN_POSITIVE);
+            rows.jacobian[a * n..(a + 1) * n].iter().map(move |v| v / norm)
         })
         .collect();
     let mut triangle = vec![0.0; q * q];
