@@ -6,6 +6,7 @@ mod curves;
 mod draw;
 mod draws;
 mod errors;
+mod expressible;
 mod groups;
 mod identifiability;
 mod replicates;

@@ -3,6 +3,7 @@
 use super::canonical;
 use super::control::Control;
 use super::curves::{Curves, Workspace};
+use super::expressible::{Reach, express};
 use super::identifiability::{identify, level_coordinates};
 use super::row::FitRow;
 use crate::error::Error;
@@ -85,7 +86,7 @@ fn fit_group(question: &Question, g: usize, starts: &Starts, control: &Control) 
     let options = Options { rounding: problem.rounding(&fitter), ..Options::default() };
     let mut x = vec![0.0; q];
     let found = run(&problem, &mut fitter, question, starts, options, &mut x, &mut scratch);
-    let mut row = report(&problem, &mut fitter, &found, &x, options.rounding);
+    let mut row = report(question, g, &problem, &mut fitter, &found, &x, options.rounding);
     // One given start is a local fit from exactly there: it keeps the places the caller chose.
     if !matches!(starts, Starts::Points(points) if points.len() == 1) {
         canonical::reorder(&question.program, &question.params, &mut row);
@@ -194,7 +195,15 @@ fn local(fitter: &mut Fitter<'_>, start: &[f64], options: Options, x: &mut [f64]
 }
 
 /// The table row of a finished fit.
-fn report(problem: &Problem<'_>, fitter: &mut Fitter<'_>, found: &Found, x: &[f64], rounding: f64) -> FitRow {
+fn report(
+    question: &Question,
+    g: usize,
+    problem: &Problem<'_>,
+    fitter: &mut Fitter<'_>,
+    found: &Found,
+    x: &[f64],
+    rounding: f64,
+) -> FitRow {
     let space = &problem.space;
     let mut row = FitRow::empty(space.parameters(), fitter.rows_selected(), found.outcome.status);
     row.starts = found.starts;
@@ -205,34 +214,48 @@ fn report(problem: &Problem<'_>, fitter: &mut Fitter<'_>, found: &Found, x: &[f6
     if !found.outcome.value.is_finite() {
         return row;
     }
-    // The scale is that of the last point looked at, so that must be this one.
-    fitter.settle(x);
-    row.objective = fitter.natural(found.outcome.value);
-    row.scale = fitter.natural_scale().unwrap_or(f64::NAN);
-    let degenerate = fitter.is_degenerate();
-    row.certificate = found.outcome.certificate;
-    space.natural(x, &mut row.params);
-    for (a, &j) in space.free.iter().enumerate() {
-        row.at_bound[j] = x[a] <= space.lower[a] || x[a] >= space.upper[a];
-    }
     let (condition, null) = identify(fitter, x, rounding);
-    row.condition = condition;
     let settled = fitter.width() > 0.0 && found.outcome.status == Status::Converged;
     let level = if settled { level_coordinates(fitter, x) } else { vec![false; x.len()] };
+    let mut point = x.to_vec();
+    let has_objective = |theta: &[f64]| question.objective(g, theta) < f64::INFINITY;
+    let reach = express(problem, fitter, &mut point, &mut row.params, has_objective);
+    if reach == Reach::Nowhere {
+        row.params.fill(f64::NAN);
+        row.status = Status::NotFinite;
+        return row;
+    }
+    row.certificate = found.outcome.certificate;
+    row.condition = condition;
     for (a, &j) in space.free.iter().enumerate() {
-        row.unidentified[j] = null[a];
+        row.at_bound[j] = space.is_on_bound(a, &row.params);
+        row.unidentified[j] = null[a] || space.is_at_search_end(a, x);
         row.level[j] = level[a];
     }
     // On a bound a parameter is determined by the bound, so its level direction is not a defect of the design.
     if (0..row.params.len()).any(|j| (row.unidentified[j] || row.level[j]) && !row.at_bound[j]) {
         row.status = Status::NotIdentified;
     }
-    if degenerate {
+    // The scale is that of the last point looked at, so that must be this one.
+    let value = if reach == Reach::Whole { found.outcome.value } else { fitter.value(&point) };
+    fitter.settle(&point);
+    row.scale = fitter.natural_scale().unwrap_or(f64::NAN);
+    row.objective = fitter.natural(value);
+    if fitter.is_degenerate() {
         row.status = Status::Degenerate;
+    } else {
+        row.objective = objective_of(row.objective, question.objective(g, &row.params));
     }
-    let finite = row.objective.is_finite() && row.params.iter().all(|v| v.is_finite());
-    if row.status == Status::Converged && !(finite && space.is_expressible(x, &row.params)) {
+    if row.status == Status::Converged && reach == Reach::Part {
         row.status = Status::NotFinite;
     }
     row
+}
+
+/// Relative difference up to which the objective in the solver's units and the one of the natural parameters are the same number.
+const SAME_OBJECTIVE: f64 = 1e-12;
+
+/// The objective to report: the solver's, unless the natural parameters, whose digits are fewer, have another.
+fn objective_of(own: f64, natural: f64) -> f64 {
+    if (own - natural).abs() <= SAME_OBJECTIVE * own.abs() || natural.is_infinite() { own } else { natural }
 }
