@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -384,8 +384,8 @@ class Fit(SummaryRepr):
 
     def archive_entry(self) -> tuple[archive.Entry, archive.Frames]:
         """Return the fit as an entry for JSON and tables for Arrow."""
-        fields = ArchivedFit(*(getattr(self, name) for name in ArchivedFit._fields))
-        return fields.archive_entry()
+        own = ArchivedFit(*(getattr(self, field.name) for field in fields(self)))
+        return own.archive_entry()
 
     @classmethod
     def from_archive_entry(
