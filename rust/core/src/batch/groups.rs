@@ -32,6 +32,9 @@ const MANY_ROWS: usize = 20_000;
 /// Rows of that sample.
 const SCOUT_ROWS: usize = 4_000;
 
+/// Relative difference up to which the objective in the solver's units is that of the natural parameters.
+const SAME_OBJECTIVE: f64 = 1e-12;
+
 /// Whether row `i` of `n` belongs to the sample: a multiplicative hash (Knuth), so that no order of the rows can hide a part
 /// of the design from it.
 fn is_scout(i: usize, n: usize) -> bool {
@@ -91,7 +94,22 @@ fn fit_group(question: &Question, g: usize, starts: &Starts, control: &Control) 
     if !matches!(starts, Starts::Points(points) if points.len() == 1) {
         canonical::reorder(&question.program, &question.params, &mut row);
     }
+    keep_objective_of_params(question, g, &mut row);
     row
+}
+
+/// Put the objective of the natural parameters into a row, where it is not that of the solver's own.
+///
+/// They have fewer digits than the solver's, and away from an optimum each of them tells. That of a degenerate fit is infinite.
+fn keep_objective_of_params(question: &Question, g: usize, row: &mut FitRow) {
+    if row.status == Status::Degenerate || row.objective.is_nan() {
+        return;
+    }
+    let natural = question.objective(g, &row.params);
+    let same = row.status == Status::Converged && (row.objective - natural).abs() <= SAME_OBJECTIVE * natural.abs();
+    if natural.is_finite() && !same {
+        row.objective = natural;
+    }
 }
 
 fn run(
@@ -243,19 +261,9 @@ fn report(
     row.objective = fitter.natural(value);
     if fitter.is_degenerate() {
         row.status = Status::Degenerate;
-    } else {
-        row.objective = objective_of(row.objective, question.objective(g, &row.params));
     }
     if row.status == Status::Converged && reach == Reach::Part {
         row.status = Status::NotFinite;
     }
     row
-}
-
-/// Relative difference up to which the objective in the solver's units and the one of the natural parameters are the same number.
-const SAME_OBJECTIVE: f64 = 1e-12;
-
-/// The objective to report: the solver's, unless the natural parameters, whose digits are fewer, have another.
-fn objective_of(own: f64, natural: f64) -> f64 {
-    if (own - natural).abs() <= SAME_OBJECTIVE * own.abs() || natural.is_infinite() { own } else { natural }
 }
