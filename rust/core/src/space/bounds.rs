@@ -114,3 +114,64 @@ impl Space {
         !multiplied || (natural == 0.0) == (own == 0.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::expr::Program;
+    use crate::space::{ParamSpec, Space};
+
+    /// The space of a + b*exp(-x/tau) with bounds on tau.
+    fn space(unit: f64, lower: f64, upper: f64) -> (Space, usize) {
+        let program = Program::compile("a + b*exp(-x/tau)", &["x".into()]).expect("a formula");
+        let x: Vec<f64> = (1..9).map(|i| f64::from(i) * unit).collect();
+        let target = [2.9, 2.6, 2.4, 2.2, 2.1, 2.0, 2.0, 1.9];
+        let tau = program.params().iter().position(|name| name == "tau").expect("tau");
+        let mut specs = [ParamSpec::default(); 3];
+        specs[tau] = ParamSpec { lower, upper, ..ParamSpec::default() };
+        (Space::new(&program, &specs, &[&x], &target, true, None), tau)
+    }
+
+    #[test]
+    fn a_coordinate_on_its_bound_is_the_bound_and_none_beyond_it() {
+        for k in 0..2_000 {
+            let size = 1.0 + f64::from(k) * 0.618_033_988_749_894_9;
+            let unit = 2.0_f64.powi(k % 400 - 200);
+            let (lower, upper) = (size * unit, 1.3 * size * unit);
+            let (space, tau) = space(unit, lower, upper);
+            let a = space.free.iter().position(|j| *j == tau).expect("free");
+            assert!(space.log[a]);
+            let mut theta = vec![0.0; 3];
+            let mut x = vec![0.5; 3];
+            for (at, bound) in [(space.lower[a], lower), (space.upper[a], upper)] {
+                for ulps in -2..=2 {
+                    x[a] = f64::from_bits((at.to_bits() as i64 + ulps) as u64);
+                    space.natural(&x, &mut theta);
+                    assert!(theta[tau] >= lower && theta[tau] <= upper);
+                }
+                x[a] = at;
+                space.natural(&x, &mut theta);
+                assert_eq!(theta[tau], bound);
+                assert!(space.is_on_bound(a, &theta));
+                assert!(!space.is_at_search_end(a, &x));
+                let mut again = vec![0.0; 3];
+                space.coordinates(&theta, &mut again);
+                assert_eq!(again[a], at, "a start on the bound is on it");
+            }
+        }
+    }
+
+    #[test]
+    fn a_positive_parameter_is_searched_among_the_doubles() {
+        for exponent in [-900, -300, 0, 300, 900] {
+            let (space, tau) = space(2.0_f64.powi(exponent), 0.0, f64::INFINITY);
+            let a = space.free.iter().position(|j| *j == tau).expect("free");
+            let (mut theta, mut x) = (vec![0.0; 3], vec![0.5; 3]);
+            for end in [space.lower[a], space.upper[a]] {
+                x[a] = end;
+                space.natural(&x, &mut theta);
+                assert!(theta[tau].is_normal() && space.is_expressible(&x, &theta));
+                assert!(space.is_at_search_end(a, &x) && !space.is_on_bound(a, &theta));
+            }
+        }
+    }
+}
