@@ -102,7 +102,7 @@ fn fit_group(question: &Question, g: usize, starts: &Starts, control: &Control) 
 ///
 /// They have fewer digits than the solver's, and away from an optimum each of them tells. That of a degenerate fit is infinite.
 fn keep_objective_of_params(question: &Question, g: usize, row: &mut FitRow) {
-    if row.status == Status::Degenerate || row.objective.is_nan() {
+    if row.status == Status::Degenerate || !row.objective.is_finite() {
         return;
     }
     let natural = question.objective(g, &row.params);
@@ -261,6 +261,11 @@ fn report(
     row.objective = fitter.natural(value);
     if fitter.is_degenerate() {
         row.status = Status::Degenerate;
+    } else if !row.objective.is_finite() {
+        // A target too near zero for the solver's unit: there is no fit of such rows.
+        row.params.fill(f64::NAN);
+        row.status = Status::NotFinite;
+        return row;
     }
     if row.status == Status::Converged && reach == Reach::Part {
         row.status = Status::NotFinite;
