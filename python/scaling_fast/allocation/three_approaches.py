@@ -367,6 +367,8 @@ def _of_approach(finding: Finding, place: int) -> Finding:
 
 def _bias_on_surface(runs: Runs, surface: Fit, points: NDArray[np.float64]) -> tuple[Finding, ...]:
     """Return how far approaches 1 and 2 miss the optimum of the fitted surface with this design and no noise."""
+    if not surface.converged:
+        return ()  # its own findings say so
     quiet = replace(runs, loss=surface.predict()["prediction"].to_numpy())
     ones = np.ones((1, runs.rows))
     found = []

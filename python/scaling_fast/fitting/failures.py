@@ -1,4 +1,4 @@
-"""The errors of a single fit that has no answer."""
+"""The errors of a single fit that has no answer, or none that may be used further."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scaling_fast.errors import ConvergenceError, DataError, quote
+from scaling_fast.fitting.status import status_sentence
 from scaling_fast.frames.values import first_bad
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from scaling_fast.fitting.request import Request
     from scaling_fast.frames import Table
 
-__all__ = ["refuse_useless"]
+__all__ = ["refuse_unconverged", "refuse_useless"]
 
 
 NOTHING_LEFT = 1e26
@@ -61,6 +62,29 @@ def refuse_useless(request: Request, columns: FitColumns, status: str) -> None:
             f"the law {quote(request.law.formula, 80)} has no finite objective at any start; give starts or "
             f"bounds inside its domain, or measure the columns in other units{_tiny(request.table)}",
             code="not_finite",
+        )
+
+
+def refuse_unconverged(status: str, wanted: str) -> None:
+    """Refuse to go on with a fit that did not converge: where it ended is no estimate.
+
+    Parameters
+    ----------
+    status
+        How the fit ended, in one word.
+    wanted
+        What was asked of the fit.
+
+    Raises
+    ------
+    ConvergenceError
+        For every status but "converged".
+    """
+    if status != "converged":
+        raise ConvergenceError(
+            f"{quote(wanted)} needs a fit that converged, and this one ended {quote(status)}: "
+            f"{status_sentence(status)}",
+            code="not_converged",
         )
 
 

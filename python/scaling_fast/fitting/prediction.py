@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.errors import DataError, quote
+from scaling_fast.fitting.failures import refuse_unconverged
 from scaling_fast.fitting.table import column_name
 from scaling_fast.frames import as_frame, read, require
 
@@ -97,7 +98,10 @@ def extrapolation(
 
 
 def predicted(
-    request: Request, point_of: Callable[[int], Mapping[str, float]], frame: Any = None
+    request: Request,
+    point_of: Callable[[int], Mapping[str, float]],
+    status: pl.Series,
+    frame: Any = None,
 ) -> pl.DataFrame:
     """Return the law's columns with prediction and decades_beyond, rows in the order of `frame`.
 
@@ -107,11 +111,20 @@ def predicted(
         The question that was fitted.
     point_of
         Function from the number of a group, from 0, to parameter -> estimate.
+    status
+        How the fit of each group ended. Predictions of a group that did not converge, or was not
+        fitted, are NaN.
     frame
-        Any frame with the law's columns; the fitted one by default. Predictions of a group that was
-        not fitted are NaN.
+        Any frame with the law's columns; the fitted one by default.
+
+    Raises
+    ------
+    ConvergenceError
+        For a single fit that did not converge.
     """
     table = request.table
+    if not table.keys.width:
+        refuse_unconverged(status[0], "predict")
     names = list(request.law.columns or ())
     wanted = table if frame is None else read_alike(request, frame)
     keys = table.keys.columns
@@ -124,6 +137,7 @@ def predicted(
         fitted = slice(0, 0)
         if group is not None:
             fitted = slice(int(table.offsets[group]), int(table.offsets[group + 1]))
+        if group is not None and status[group] == "converged":
             columns = [wanted.arrays[name][rows] for name in request.program.columns]
             point = point_of(group)
             curve = request.program.evaluate(columns, [point[name] for name in request.names])

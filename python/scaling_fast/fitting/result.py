@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import polars as pl
 
 from scaling_fast.errors import ParameterError
-from scaling_fast.findings import Finding, SummaryRepr, format_findings
+from scaling_fast.findings import SummaryRepr, format_findings
+from scaling_fast.fitting.archived import ArchivedFit
 from scaling_fast.fitting.certificate import Certificate
 from scaling_fast.fitting.delta_method import delta_intervals, parameter_covariance
 from scaling_fast.fitting.estimates import Estimates
 from scaling_fast.fitting.prediction import predicted
-from scaling_fast.fitting.request import Request
-from scaling_fast.fitting.status import status_sentence, with_status_type
+from scaling_fast.fitting.status import status_sentence
 from scaling_fast.fitting.summary import estimate_lines, group_lines, question_lines
 from scaling_fast.fitting.table import column_name, square_frame
 from scaling_fast.frames.clusters import cluster_columns, cluster_numbers
@@ -29,8 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import polars as pl
     from numpy.typing import NDArray
 
+    from scaling_fast.findings import Finding
+    from scaling_fast.fitting.request import Request
     from scaling_fast.laws import Law
     from scaling_fast.losses.registry import Loss
 
@@ -330,16 +332,23 @@ class Fit(SummaryRepr):
         """Return the law's columns with `prediction`, in the target's units, and `decades_beyond`.
 
         `decades_beyond` is the largest distance outside the fitted range of any column, in log10
-        units; 0 inside. Grouped fits need the key columns too and return them.
+        units; 0 inside. Grouped fits need the key columns too and return them; predictions of a group
+        that did not converge, or was not fitted, are NaN.
 
         Parameters
         ----------
         frame
             Any frame with the columns of the law, under the names that the fit found them by; the
             fitted frame by default.
+
+        Raises
+        ------
+        ConvergenceError
+            For a single fit that did not converge.
         """
         require_usable_process()
-        return predicted(self.request, self.point, frame)
+        status = self.table[column_name("status", self._taken())]
+        return predicted(self.request, self.point, status, frame)
 
     def point(self, group: int) -> dict[str, float]:
         """Return parameter -> estimate of one group, by its number in the order of `.table`."""
@@ -375,33 +384,12 @@ class Fit(SummaryRepr):
 
     def archive_entry(self) -> tuple[archive.Entry, archive.Frames]:
         """Return the fit as an entry for JSON and tables for Arrow."""
-        entry, frames = self.request.archive_entry()
-        own = {
-            "scale": self.measured_scale,
-            "seed": self.seed,
-            "findings": [finding.as_dict() for finding in self.findings],
-        }
-        proof = {f"c{place}": self.certificates[:, place] for place in range(3)}
-        tables = {
-            "table": self.table,
-            "proof": pl.DataFrame(proof | {"global": self.global_groups}),
-        }
-        return entry | own, frames | tables
+        own = ArchivedFit(*(getattr(self, field.name) for field in fields(self)))
+        return own.archive_entry()
 
     @classmethod
     def from_archive_entry(
         cls, entry: Mapping[str, Any], frames: Mapping[str, pl.DataFrame]
     ) -> Fit:
         """Return the fit that `archive_entry` wrote."""
-        request = Request.from_archive_entry(entry, frames)
-        proof = frames["proof"]
-        taken = [*request.law.params, *request.law.derived, *request.table.keys.columns]
-        return cls(
-            request,
-            with_status_type(frames["table"], taken),
-            tuple(Finding(**finding) for finding in entry["findings"]),
-            entry["scale"],
-            entry["seed"],
-            proof.select("c0", "c1", "c2").to_numpy(),
-            proof["global"].to_numpy(),
-        )
+        return cls(*ArchivedFit.from_archive_entry(entry, frames))

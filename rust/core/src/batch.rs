@@ -6,9 +6,11 @@ mod curves;
 mod draw;
 mod draws;
 mod errors;
+mod expressible;
 mod groups;
 mod identifiability;
 mod replicates;
+mod report;
 mod row;
 mod selected;
 

@@ -2,10 +2,8 @@
 
 use crate::expr::{BLOCK, Program};
 use crate::loss::Criterion;
-use crate::problem::GroupRows;
 use crate::question::Question;
 use crate::residual::Residual;
-use crate::simd::{lanes, math};
 
 /// Residuals and their Jacobian in natural units.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,7 +58,7 @@ pub fn rows(question: &Question, g: usize, params: &[f64]) -> NaturalRows {
     let (loss, strength) = match question.criterion {
         Criterion::Sum(loss) => (loss, 1.0),
         Criterion::Likelihood(density) => {
-            let scale = density.scale(&out.residual, &weights(&group));
+            let scale = density.scale(&out.residual, &group.weights());
             out.scale = Some(scale);
             (density.at(scale), density.strength(scale))
         }
@@ -70,39 +68,6 @@ pub fn rows(question: &Question, g: usize, params: &[f64]) -> NaturalRows {
         out.curvature[i] = strength * loss.curvature(out.residual[i]);
     }
     out
-}
-
-/// The weights of a group, 1 each where none are given.
-fn weights(group: &GroupRows<'_>) -> Vec<f64> {
-    group.weights.map_or_else(|| vec![1.0; group.target.len()], <[f64]>::to_vec)
-}
-
-/// The objective of group `g` at `params`; of a likelihood, with the scale that is best there.
-pub fn objective(question: &Question, g: usize, params: &[f64]) -> f64 {
-    let rows = rows(question, g, params);
-    let group = question.group(g);
-    let weight = weights(&group);
-    match question.criterion {
-        Criterion::Sum(loss) => {
-            let rho: Vec<f64> = rows.residual.iter().map(|r| loss.rho(*r)).collect();
-            lanes::dot(&rho, &weight)
-        }
-        Criterion::Likelihood(density) => {
-            let scale = density.scale(&rows.residual, &weight);
-            if scale == 0.0 {
-                return f64::NEG_INFINITY;
-            }
-            let total = lanes::sum(&weight);
-            let ln_size = math::ln(scale) + density.mean_cost(&rows.residual, &weight, scale);
-            let change: f64 = match question.residual {
-                Residual::LogExcess { param, jacobian: true } => {
-                    group.target.iter().zip(&weight).map(|(y, w)| w * math::ln(y - params[param])).sum()
-                }
-                _ => 0.0,
-            };
-            density.objective(ln_size, total) + change
-        }
-    }
 }
 
 /// Value of a formula that uses no column, and its derivative by each parameter.

@@ -81,6 +81,13 @@ pub struct GroupRows<'a> {
     pub sigma: Option<&'a [f64]>,
 }
 
+impl GroupRows<'_> {
+    /// The weight of each row, 1 where none are given.
+    pub fn weights(&self) -> Vec<f64> {
+        self.weights.map_or_else(|| vec![1.0; self.target.len()], <[f64]>::to_vec)
+    }
+}
+
 impl Problem<'_> {
     /// Number of rows.
     pub fn len(&self) -> usize {

@@ -5,6 +5,8 @@ use crate::expr::Program;
 use crate::loss::Criterion;
 use crate::problem::GroupRows;
 use crate::residual::Residual;
+use crate::simd::{lanes, math};
+use crate::solve::certificate::ROUNDING_FACTOR;
 use crate::space::ParamSpec;
 
 /// One question: a law, its rows and how far off they may be.
@@ -32,6 +34,51 @@ impl Question {
             weights: self.columns.weights.as_ref().map(|w| &w[range.clone()]),
             sigma: self.columns.sigma.as_ref().map(|s| &s[range]),
         }
+    }
+
+    /// The objective of group `g` at natural parameters; of a likelihood, with the scale that is best there. Minus infinity where
+    /// that scale is rounding noise, for the likelihood grows without limit as it goes to zero.
+    pub fn objective(&self, g: usize, params: &[f64]) -> f64 {
+        let group = self.group(g);
+        let weight = group.weights();
+        let fitted = self.program.evaluate(&group.inputs, params);
+        // A formula without columns has one value for all rows.
+        let value = |i: usize| fitted[i.min(fitted.len() - 1)];
+        let residual: Vec<f64> = (0..group.target.len())
+            .map(|i| {
+                let inverse = group.sigma.map_or(1.0, |s| 1.0 / s[i]);
+                self.residual.natural(value(i), group.target[i], params).0 * inverse
+            })
+            .collect();
+        match self.criterion {
+            Criterion::Sum(loss) => {
+                let rho: Vec<f64> = residual.iter().map(|r| loss.rho(*r)).collect();
+                lanes::dot(&rho, &weight)
+            }
+            Criterion::Likelihood(density) => {
+                let scale = density.scale(&residual, &weight);
+                if scale <= self.least_scale(&group, &weight) / density.typical() {
+                    return f64::NEG_INFINITY;
+                }
+                let total = lanes::sum(&weight);
+                let ln_size = math::ln(scale) + density.mean_cost(&residual, &weight, scale);
+                let change: f64 = match self.residual {
+                    Residual::LogExcess { param, jacobian: true } => {
+                        group.target.iter().zip(&weight).map(|(y, w)| w * math::ln(y - params[param])).sum()
+                    }
+                    _ => 0.0,
+                };
+                density.objective(ln_size, total) + change
+            }
+        }
+    }
+
+    /// The root mean square of residuals that are rounding noise.
+    fn least_scale(&self, group: &GroupRows<'_>, weight: &[f64]) -> f64 {
+        let target = self.residual.on_scale(group.target, 1.0);
+        let size = |i: usize| self.residual.rounding(target[i]) / group.sigma.map_or(1.0, |s| s[i]);
+        let square: f64 = (0..target.len()).map(|i| weight[i] * size(i).powi(2)).sum();
+        ROUNDING_FACTOR * f64::EPSILON * (square / lanes::sum(weight)).sqrt()
     }
 
     /// Number of free parameters.

@@ -5,7 +5,10 @@
 //! problem from 48,000 to 1,100. Powers of two divide exactly, so no digit is lost. Positive scale-like parameters move in
 //! their logarithm. All of it is undone on output: callers only ever see the parameters their formula names.
 
+mod bounds;
 mod slopes;
+
+use bounds::Limits;
 
 use crate::expr::{Location, Program, Shift, ShiftKind};
 use crate::simd::{lanes, math};
@@ -50,7 +53,7 @@ pub struct Space {
     pub free: Vec<usize>,
     /// Whether coordinate a is the logarithm of its primed parameter.
     pub log: Vec<bool>,
-    /// Lower bound of each coordinate.
+    /// Lower bound of each coordinate: the caller's, or as far down as a positive parameter is looked for.
     pub lower: Vec<f64>,
     /// Upper bound of each coordinate.
     pub upper: Vec<f64>,
@@ -58,6 +61,8 @@ pub struct Space {
     pub units: Vec<f64>,
     /// Unit of the target.
     pub target_unit: f64,
+    /// What the caller said of each free parameter, which a fitted value obeys to the last bit.
+    limits: Vec<Limits>,
     fixed: Vec<Option<f64>>,
     locations: Vec<Location>,
     /// Parameters that are the logarithm of an amplitude: a change of the target's unit adds to them.
@@ -87,6 +92,7 @@ impl Space {
             upper: Vec::new(),
             units: vec![1.0; inputs.len()],
             target_unit: 1.0,
+            limits: Vec::new(),
             fixed: specs.iter().map(|s| s.fixed).collect(),
             locations: program.locations().to_vec(),
             amplitudes: program.unit_change(None).map_or_else(Vec::new, |change| {
@@ -123,10 +129,11 @@ impl Space {
         }
         for &j in &space.free {
             let log = is_logarithmic(program, j, &specs[j], &space, inputs);
-            let (lower, upper) = (space.primed_bound(j, specs[j].lower, p), space.primed_bound(j, specs[j].upper, p));
+            let (lower, upper) = space.ends(j, log, &specs[j]);
             space.log.push(log);
-            space.lower.push(if log { math::ln(lower.max(0.0)) } else { lower });
-            space.upper.push(if log { math::ln(upper) } else { upper });
+            space.lower.push(lower);
+            space.upper.push(upper);
+            space.limits.push(Limits::of(&specs[j], log));
         }
         space
     }
@@ -161,32 +168,20 @@ impl Space {
         }
     }
 
-    /// Natural parameters at coordinates `x`.
+    /// Natural parameters at coordinates `x`, none beyond a bound of the caller.
     pub fn natural(&self, x: &[f64], theta: &mut [f64]) {
         self.primed(x, theta);
-        let primed = theta.to_vec();
+        // No exponent depends on a parameter that is shifted, so they may be read while others move.
         for (_, shift, ln_unit) in &self.shifts {
-            let e = shift.exponent(&primed, &mut []);
+            let e = shift.exponent(theta, &mut []);
             theta[shift.param] = moved(shift.kind, theta[shift.param], e * ln_unit);
         }
+        self.keep_within(x, theta);
         for (value, fixed) in theta.iter_mut().zip(&self.fixed) {
             if let Some(fixed) = fixed {
                 *value = *fixed;
             }
         }
-    }
-
-    /// Whether the natural parameters `theta` of `x` kept their digits: none has overflowed, or gone to zero or near it where the
-    /// solver saw a usual number.
-    pub fn is_expressible(&self, x: &[f64], theta: &[f64]) -> bool {
-        let mut primed = theta.to_vec();
-        self.primed(x, &mut primed);
-        let vanished = |v: f64| v.abs() < f64::MIN_POSITIVE;
-        // A sum may well be zero.
-        let lost = |shift: &Shift| {
-            shift.kind == ShiftKind::Multiplicative && vanished(theta[shift.param]) && !vanished(primed[shift.param])
-        };
-        theta.iter().all(|v| v.is_finite()) && !self.shifts.iter().any(|(_, shift, _)| lost(shift))
     }
 
     /// Coordinates of natural parameters.
@@ -199,18 +194,6 @@ impl Space {
         for (a, &j) in self.free.iter().enumerate() {
             x[a] = if self.log[a] { math::ln(primed[j].max(0.0)) } else { primed[j] };
         }
-    }
-
-    /// A bound in solver units; constant exponents only, because [`absorbs`] let no other pass.
-    fn primed_bound(&self, j: usize, bound: f64, p: usize) -> f64 {
-        if bound.is_infinite() {
-            return bound;
-        }
-        let ones = vec![1.0; p];
-        self.shifts
-            .iter()
-            .filter(|(_, shift, _)| shift.param == j)
-            .fold(bound, |b, (_, shift, ln_unit)| moved(shift.kind, b, -shift.exponent(&ones, &mut []) * ln_unit))
     }
 
     /// Where to scan each of the given coordinates for starts.

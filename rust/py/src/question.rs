@@ -144,7 +144,7 @@ impl Question {
     /// The objective of one group at natural parameters, in the caller's units.
     fn objective(&self, py: Python<'_>, group: usize, params: Vec<f64>) -> PyResult<f64> {
         self.check(py, group, &params)?;
-        Ok(py.detach(|| point::objective(&self.inner, group, &params)))
+        Ok(py.detach(|| self.inner.objective(group, &params)))
     }
 }
 

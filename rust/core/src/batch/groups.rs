@@ -3,10 +3,9 @@
 use super::canonical;
 use super::control::Control;
 use super::curves::{Curves, Workspace};
-use super::identifiability::{
-    LARGEST_CONDITION, condition_of_curvature, identify, level_coordinates, weak_coordinates,
-};
-use super::row::{FitRow, RunsOff};
+use super::identifiability::identify;
+use super::report::report;
+use super::row::FitRow;
 use crate::error::Error;
 use crate::expr::PowerSum;
 use crate::loss::{Criterion, Loss};
@@ -20,7 +19,6 @@ use crate::solve::separable::Separable;
 use crate::solve::starts::{Effort, Found, descend, refine, search};
 use crate::solve::transition::Region;
 use crate::solve::trust::{self, Linear};
-use crate::solve::unbounded::{Escape, escape};
 use crate::solve::{Options, Outcome, Scratch, Status, given, polish, valley};
 
 /// Damping of a second attempt: the first step is then a short one downhill.
@@ -34,6 +32,9 @@ const MANY_ROWS: usize = 20_000;
 
 /// Rows of that sample.
 const SCOUT_ROWS: usize = 4_000;
+
+/// Relative difference up to which the objective in the solver's units is that of the natural parameters.
+const SAME_OBJECTIVE: f64 = 1e-12;
 
 /// Whether row `i` of `n` belongs to the sample: a multiplicative hash (Knuth), so that no order of the rows can hide a part
 /// of the design from it.
@@ -90,12 +91,27 @@ fn fit_group(question: &Question, g: usize, starts: &Starts, control: &Control) 
     let mut x = vec![0.0; q];
     let region = if *starts == Starts::Auto { problem.region(&rows) } else { Region::of(problem.ranges()) };
     let found = run((&problem, &region), &mut fitter, question, starts, options, &mut x, &mut scratch);
-    let mut row = report(&problem, &mut fitter, &found, &x, options, &mut scratch);
+    let mut row = report((question, g), &problem, &mut fitter, &found, &mut x, options, &mut scratch);
     // One given start is a local fit from exactly there: it keeps the places the caller chose.
     if !matches!(starts, Starts::Points(points) if points.len() == 1) {
         canonical::reorder(&question.program, &question.params, &mut row);
     }
+    keep_objective_of_params(question, g, &mut row);
     row
+}
+
+/// Put the objective of the natural parameters into a row, where it is not that of the solver's own.
+///
+/// They have fewer digits than the solver's, and away from an optimum each of them tells. That of a degenerate fit is infinite.
+fn keep_objective_of_params(question: &Question, g: usize, row: &mut FitRow) {
+    if row.status == Status::Degenerate || !row.objective.is_finite() {
+        return;
+    }
+    let natural = question.objective(g, &row.params);
+    let same = row.status == Status::Converged && (row.objective - natural).abs() <= SAME_OBJECTIVE * natural.abs();
+    if natural.is_finite() && !same {
+        row.objective = natural;
+    }
 }
 
 fn run(
@@ -196,93 +212,4 @@ fn local(fitter: &mut Fitter<'_>, start: &[f64], options: Options, x: &mut [f64]
     let outcome = best.unwrap_or(Outcome::FAILED);
     let agreement = usize::from(outcome.value.is_finite());
     Found { outcome, starts: 1, agreement, doubtful: false, exhaustive: false }
-}
-
-/// The table row of a finished fit.
-fn report(
-    problem: &Problem<'_>,
-    fitter: &mut Fitter<'_>,
-    found: &Found,
-    x: &[f64],
-    options: Options,
-    scratch: &mut Scratch,
-) -> FitRow {
-    let space = &problem.space;
-    let mut row = FitRow::empty(space.parameters(), fitter.rows_selected(), found.outcome.status);
-    row.starts = found.starts;
-    row.agreement = found.agreement;
-    row.doubtful = found.doubtful;
-    row.exhaustive = found.exhaustive;
-    row.evaluations = found.outcome.evaluations;
-    if !found.outcome.value.is_finite() {
-        return row;
-    }
-    fill(problem, fitter, x, found.outcome.value, &mut row);
-    row.certificate = found.outcome.certificate;
-    let is_perfect = found.outcome.value <= options.rounding * options.rounding;
-    let is_certified = found.outcome.status == Status::Converged;
-    let (mut condition, mut null) = identify(fitter, x, options.rounding);
-    if is_certified && !(condition <= LARGEST_CONDITION) {
-        match condition_of_curvature(fitter, x).filter(|_| !is_perfect) {
-            Some(curved) => (condition, null) = (curved, vec![false; x.len()]),
-            None => null = weak_coordinates(fitter, x, options.rounding),
-        }
-    }
-    row.condition = condition;
-    let settled = fitter.width() > 0.0 && is_certified;
-    let level = if settled { level_coordinates(fitter, x) } else { vec![false; x.len()] };
-    for (a, &j) in space.free.iter().enumerate() {
-        row.unidentified[j] = null[a];
-        row.level[j] = level[a];
-    }
-    // On a bound a parameter is determined by the bound, so its level direction is not a defect of the design.
-    let lost = |flags: &[bool]| (0..flags.len()).any(|j| flags[j] && !row.at_bound[j]);
-    let (unidentified, level) = (lost(&row.unidentified), lost(&row.level));
-    if fitter.is_degenerate() {
-        row.status = Status::Degenerate;
-    } else if unidentified || level {
-        row.status = Status::NotIdentified;
-    }
-    let certain = is_perfect || (is_certified && !unidentified && condition <= SUSPICIOUS);
-    let looked_for = row.status != Status::Degenerate && !level && problem.len() <= MANY_ROWS;
-    if !certain
-        && looked_for
-        && let Some(escape) = escape(fitter, problem.ranges(), x, found.outcome.value, options, scratch)
-    {
-        run_off(problem, fitter, &escape, &mut row);
-    }
-    let finite = row.objective.is_finite() && row.params.iter().all(|v| v.is_finite());
-    if row.status == Status::Converged && !(finite && space.is_expressible(x, &row.params)) {
-        row.status = Status::NotFinite;
-    }
-    row
-}
-
-/// Condition of the column-scaled J'J above which an optimum may lie at infinity: on the way there columns become parallel.
-const SUSPICIOUS: f64 = 1e8;
-
-/// Fill in the parameters at `x`, and the objective there.
-fn fill(problem: &Problem<'_>, fitter: &mut Fitter<'_>, x: &[f64], value: f64, row: &mut FitRow) {
-    let space = &problem.space;
-    // The scale is that of the last point looked at, so that must be this one.
-    fitter.settle(x);
-    row.objective = fitter.natural(value);
-    row.scale = fitter.natural_scale().unwrap_or(f64::NAN);
-    space.natural(x, &mut row.params);
-    for (a, &j) in space.free.iter().enumerate() {
-        row.at_bound[j] = x[a] <= space.lower[a] || x[a] >= space.upper[a];
-    }
-}
-
-/// Say where the parameters run off to, from a point on the way where they are still numbers.
-fn run_off(problem: &Problem<'_>, fitter: &mut Fitter<'_>, escape: &Escape, row: &mut FitRow) {
-    let mut farther = row.params.clone();
-    problem.space.natural(&escape.point, &mut farther);
-    row.status = Status::Unbounded;
-    for (j, to) in row.runs_off.iter_mut().enumerate() {
-        *to = RunsOff::between(row.params[j], farther[j]);
-    }
-    if problem.space.is_expressible(&escape.point, &farther) {
-        fill(problem, fitter, &escape.point, escape.value, row);
-    }
 }

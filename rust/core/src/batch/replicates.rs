@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::control::Control;
 use super::draw::{Design, Drawn, Scheme};
 use super::draws::{Draws, allocate};
+use super::expressible::{Reach, express};
 use super::identifiability::identify;
 use super::row::FitRow;
 use crate::error::Error;
@@ -218,17 +219,33 @@ impl<'a> Worker<'a> {
         if status == Status::Converged && !self.is_determined() {
             status = Status::NotIdentified;
         }
+        row[0] = f64::from(self.report(value, unit, status, &mut row[1..]) as u8);
+    }
+
+    /// Fill objective and parameters of the point in `x`, whose value is `value`; returns the status that they allow.
+    fn report(&mut self, mut value: f64, unit: f64, mut status: Status, row: &mut [f64]) -> Status {
+        let problem = &self.refits.problem;
+        if status == Status::Converged && (0..self.x.len()).any(|a| problem.space.is_at_search_end(a, &self.x)) {
+            status = Status::NotIdentified;
+        }
+        let reach = express(problem, &mut self.fitter, &mut self.x, &mut row[1..], |_| true);
+        match reach {
+            Reach::Whole => {}
+            Reach::Part => value = self.fitter.value(&self.x),
+            Reach::Nowhere => {
+                row.fill(f64::NAN);
+                return Status::NotFinite;
+            }
+        }
         self.fitter.settle(&self.x);
         if self.fitter.is_degenerate() {
             status = Status::Degenerate;
         }
-        row[1] = self.fitter.natural(value) * unit;
-        self.refits.problem.space.natural(&self.x, &mut row[2..]);
-        let finite = row[1..].iter().all(|v| v.is_finite());
-        if status == Status::Converged && !(finite && self.refits.problem.space.is_expressible(&self.x, &row[2..])) {
+        row[0] = self.fitter.natural(value) * unit;
+        if status == Status::Converged && (reach == Reach::Part || !row[0].is_finite()) {
             status = Status::NotFinite;
         }
-        row[0] = f64::from(status as u8);
+        status
     }
 
     /// The best of the warm refit and, when asked for or when that fails, of searched starts; its point is left in `x`.
@@ -321,6 +338,8 @@ impl<'a> Worker<'a> {
         }
         let (_, null) = identify(&mut self.fitter, &self.x, self.refits.rounding);
         let space = &self.refits.problem.space;
-        (0..q).all(|a| !null[a] || self.x[a] <= space.lower[a] || self.x[a] >= space.upper[a])
+        let mut theta = vec![0.0; space.parameters()];
+        space.natural(&self.x, &mut theta);
+        (0..q).all(|a| !null[a] || space.is_on_bound(a, &theta))
     }
 }

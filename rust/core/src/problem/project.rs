@@ -88,6 +88,10 @@ impl Separable for Fitter<'_> {
         self.problem.program.is_periodic() && !self.problem.nonlinear.is_empty()
     }
 
+    fn has_bound(&self, coordinate: usize, above: bool) -> bool {
+        self.problem.space.has_bound(coordinate, above)
+    }
+
     fn soften(&mut self, width: Option<f64>) {
         self.force.soften(self.problem, width);
     }

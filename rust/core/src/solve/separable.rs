@@ -24,6 +24,9 @@ pub trait Separable: Objective {
     /// Whether the law has about as many basins as rows whatever the loss, so that agreement of starts proves nothing.
     fn is_periodic(&self) -> bool;
 
+    /// Whether the box ends above, or below, a coordinate at a bound of the caller; where it does not, numbers end.
+    fn has_bound(&self, coordinate: usize, above: bool) -> bool;
+
     /// Replace the loss by one whose quadratic zone reaches at least `width`, with the same slopes far out; None restores it.
     fn soften(&mut self, width: Option<f64>);
 

@@ -46,6 +46,8 @@ const ALIKE: f64 = 1e-7;
 pub struct Escape {
     /// The coordinate.
     pub coordinate: usize,
+    /// The side of it on which infinity, or zero, lies.
+    pub toward: f64,
     /// A point on the way and the objective there, not above that of the optimum.
     pub point: Vec<f64>,
     /// The objective there.
@@ -100,8 +102,10 @@ pub fn escape<O: Separable>(
             return Some(down.end);
         }
         // The objective has fallen all the way to where numbers end.
-        if up.open + down.open == 0 && up.is_closed != down.is_closed && edge.is_none() {
-            edge = Some(Escape { coordinate, point: x.to_vec(), value });
+        for (way, other) in [(&up, &down), (&down, &up)] {
+            if way.open == 0 && !way.is_closed && other.is_closed && edge.is_none() {
+                edge = Some(way.end.clone());
+            }
         }
     }
     edge
@@ -119,12 +123,15 @@ fn follow<O: Separable>(
     let (mut before, mut here) = (x.to_vec(), x.to_vec());
     let (mut lowest, mut power, mut open) = (value, 0.0, 0);
     let (mut is_closed, mut rose) = (false, false);
+    let toward = farther(range, x[coordinate], sense, FACTOR);
     for step in 1..=steps {
         power = if step <= STEPS { step as f64 } else { power * GROWTH };
         let at = farther(range, x[coordinate], sense, math::powf(FACTOR, power));
-        is_closed = s.is_stopped() || at < objective.lower()[coordinate] || at > objective.upper()[coordinate];
-        if is_closed {
-            rose = true;
+        let beyond = at < objective.lower()[coordinate] || at > objective.upper()[coordinate];
+        if beyond || s.is_stopped() {
+            // Where the search ends for want of numbers nothing is known of what lies beyond.
+            is_closed = s.is_stopped() || objective.has_bound(coordinate, at > x[coordinate]);
+            rose = is_closed;
             break;
         }
         let (there, point) = solve_others(objective, coordinate, at, (&before, &here), options, s);
@@ -143,7 +150,7 @@ fn follow<O: Separable>(
             break;
         }
     }
-    Way { open, is_closed, rose, end: Escape { coordinate, point: here, value: lowest } }
+    Way { open, is_closed, rose, end: Escape { coordinate, toward, point: here, value: lowest } }
 }
 
 /// Whether numbers end at `x`: its terms overflow or vanish, or are so large that a rise of the objective is the rounding of their
@@ -308,6 +315,10 @@ impl<O: Separable> Separable for Held<'_, O> {
 
     fn is_periodic(&self) -> bool {
         self.inner.is_periodic()
+    }
+
+    fn has_bound(&self, coordinate: usize, above: bool) -> bool {
+        self.inner.has_bound(coordinate, above)
     }
 
     fn soften(&mut self, width: Option<f64>) {

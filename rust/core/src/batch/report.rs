@@ -1,0 +1,152 @@
+//! From the point where a search ended to a row of the table: what may be said of it.
+
+use super::expressible::{Reach, express};
+use super::identifiability::{
+    LARGEST_CONDITION, condition_of_curvature, identify, level_coordinates, weak_coordinates,
+};
+use super::row::{FitRow, RunsOff};
+use crate::problem::{Fitter, Problem};
+use crate::question::Question;
+use crate::solve::objective::Objective;
+use crate::solve::separable::Separable;
+use crate::solve::starts::Found;
+use crate::solve::unbounded::{Escape, escape};
+use crate::solve::{Options, Scratch, Status};
+
+/// Condition of the column-scaled J'J above which an optimum may lie at infinity: on the way there columns become parallel.
+const SUSPICIOUS: f64 = 1e8;
+
+/// Rows above which a search that ran off is not followed.
+const MOST_ROWS: usize = 20_000;
+
+/// The table row of a finished search, whose best point is `x`.
+pub(super) fn report(
+    (question, g): (&Question, usize),
+    problem: &Problem<'_>,
+    fitter: &mut Fitter<'_>,
+    found: &Found,
+    x: &mut [f64],
+    options: Options,
+    scratch: &mut Scratch,
+) -> FitRow {
+    let space = &problem.space;
+    let mut row = FitRow::empty(space.parameters(), fitter.rows_selected(), found.outcome.status);
+    row.starts = found.starts;
+    row.agreement = found.agreement;
+    row.doubtful = found.doubtful;
+    row.exhaustive = found.exhaustive;
+    row.evaluations = found.outcome.evaluations;
+    if !found.outcome.value.is_finite() {
+        return row;
+    }
+    let mut value = found.outcome.value;
+    let is_perfect = value <= options.rounding * options.rounding;
+    let is_certified = found.outcome.status == Status::Converged;
+    let null = conditioned(fitter, x, (is_certified, is_perfect), options, &mut row);
+    let settled = fitter.width() > 0.0 && is_certified;
+    let level = if settled { level_coordinates(fitter, x) } else { vec![false; x.len()] };
+    let mut theta = row.params.clone();
+    space.natural(x, &mut theta);
+    // On a bound a parameter is determined by the bound, so its level direction is not a defect of the design.
+    let lost = |flags: &[bool]| flags.iter().enumerate().any(|(a, on)| *on && !space.is_on_bound(a, &theta));
+    let at_end = (0..x.len()).any(|a| space.is_at_search_end(a, x));
+    for (a, &j) in space.free.iter().enumerate() {
+        row.unidentified[j] = null[a] || space.is_at_search_end(a, x);
+        row.level[j] = level[a];
+    }
+    if lost(&null) || lost(&level) || at_end {
+        row.status = Status::NotIdentified;
+    }
+    let certain = is_perfect || (is_certified && !lost(&null) && !at_end && row.condition <= SUSPICIOUS);
+    if !certain
+        && !lost(&level)
+        && problem.len() <= MOST_ROWS
+        && let Some(escape) = escape(fitter, problem.ranges(), x, value, options, scratch)
+    {
+        row.status = Status::Unbounded;
+        row.runs_off = destinations(problem, &theta, x, &escape);
+        space.natural(&escape.point, &mut theta);
+        if space.is_expressible(&escape.point, &theta) {
+            x.copy_from_slice(&escape.point);
+            value = escape.value;
+        }
+    }
+    fill((question, g), problem, fitter, x, value, &mut row);
+    row.certificate = found.outcome.certificate;
+    row
+}
+
+/// Put the condition into the row; returns the coordinates that the rows leave undetermined.
+fn conditioned(
+    fitter: &mut Fitter<'_>,
+    x: &[f64],
+    (is_certified, is_perfect): (bool, bool),
+    options: Options,
+    row: &mut FitRow,
+) -> Vec<bool> {
+    let (condition, null) = identify(fitter, x, options.rounding);
+    row.condition = condition;
+    if !is_certified || condition <= LARGEST_CONDITION {
+        return null;
+    }
+    match condition_of_curvature(fitter, x).filter(|_| !is_perfect) {
+        Some(curved) => {
+            row.condition = curved;
+            vec![false; x.len()]
+        }
+        None => weak_coordinates(fitter, x, options.rounding),
+    }
+}
+
+/// Where each parameter runs off to, `theta` being the parameters at `x`.
+fn destinations(problem: &Problem<'_>, theta: &[f64], x: &[f64], escape: &Escape) -> Vec<RunsOff> {
+    let space = &problem.space;
+    let mut farther = theta.to_vec();
+    space.natural(&escape.point, &mut farther);
+    let mut all: Vec<RunsOff> = theta.iter().zip(&farther).map(|(from, to)| RunsOff::between(*from, *to)).collect();
+    let (here, there) = (x[escape.coordinate], escape.toward);
+    all[space.free[escape.coordinate]] = match (space.log[escape.coordinate], there > 0.0) {
+        (true, _) if there > here => RunsOff::Infinity,
+        (true, _) => RunsOff::Zero,
+        (false, _) if there.abs() < here.abs() => RunsOff::Zero,
+        (false, true) => RunsOff::Infinity,
+        (false, false) => RunsOff::MinusInfinity,
+    };
+    all
+}
+
+/// Fill in parameters, bounds, scale and objective of the point `x`, or of the last one on the way there that doubles can hold.
+fn fill(
+    (question, g): (&Question, usize),
+    problem: &Problem<'_>,
+    fitter: &mut Fitter<'_>,
+    x: &mut [f64],
+    value: f64,
+    row: &mut FitRow,
+) {
+    let space = &problem.space;
+    let has_objective = |theta: &[f64]| question.objective(g, theta) < f64::INFINITY;
+    let reach = express(problem, fitter, x, &mut row.params, has_objective);
+    if reach == Reach::Nowhere {
+        row.params.fill(f64::NAN);
+        row.status = Status::NotFinite;
+        return;
+    }
+    for (a, &j) in space.free.iter().enumerate() {
+        row.at_bound[j] = space.is_on_bound(a, &row.params);
+    }
+    // The scale is that of the last point looked at, so that must be this one.
+    let value = if reach == Reach::Whole { value } else { fitter.value(x) };
+    fitter.settle(x);
+    row.scale = fitter.natural_scale().unwrap_or(f64::NAN);
+    row.objective = fitter.natural(value);
+    if fitter.is_degenerate() {
+        row.status = Status::Degenerate;
+    } else if !row.objective.is_finite() {
+        // A target too near zero for the solver's unit: there is no fit of such rows.
+        row.params.fill(f64::NAN);
+        row.status = Status::NotFinite;
+    } else if row.status == Status::Converged && reach == Reach::Part {
+        row.status = Status::NotFinite;
+    }
+}
