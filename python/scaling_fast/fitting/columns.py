@@ -43,6 +43,10 @@ class FitColumns:
     at_bound, unidentified, level
         For each parameter whether it ended on a bound, is not determined by the rows, or moves
         along a direction in which the loss stays the same; shape (groups, parameters).
+    level_lower, level_upper
+        Least and largest value of each parameter among the best points, where they are many: its
+        value where it does not move, infinite where it has no end, NaN where there is one best
+        point; shape (groups, parameters).
     """
 
     status: NDArray[np.uint8]
@@ -62,6 +66,8 @@ class FitColumns:
     at_bound: NDArray[np.bool_]
     unidentified: NDArray[np.bool_]
     level: NDArray[np.bool_]
+    level_lower: NDArray[np.float64]
+    level_upper: NDArray[np.float64]
 
     @property
     def groups(self) -> int:

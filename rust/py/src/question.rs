@@ -195,5 +195,7 @@ fn fit_table<'py>(py: Python<'py>, rows: &[FitRow], p: usize) -> PyResult<Bound<
     table.set_item("at_bound", flags(&|r| r.at_bound.clone())?)?;
     table.set_item("unidentified", flags(&|r| r.unidentified.clone())?)?;
     table.set_item("level", flags(&|r| r.level.clone())?)?;
+    table.set_item("level_lower", flat(&|r| r.level_lower.clone())?)?;
+    table.set_item("level_upper", flat(&|r| r.level_upper.clone())?)?;
     Ok(table)
 }

@@ -27,6 +27,8 @@ fn swap(row: &mut FitRow, pairs: &[(usize, usize)]) {
         row.at_bound.swap(a, b);
         row.unidentified.swap(a, b);
         row.level.swap(a, b);
+        row.level_lower.swap(a, b);
+        row.level_upper.swap(a, b);
     }
 }
 

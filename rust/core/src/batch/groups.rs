@@ -4,6 +4,7 @@ use super::canonical;
 use super::control::Control;
 use super::curves::{Curves, Workspace};
 use super::identifiability::{identify, level_coordinates};
+use super::level;
 use super::row::FitRow;
 use crate::error::Error;
 use crate::expr::PowerSum;
@@ -85,7 +86,7 @@ fn fit_group(question: &Question, g: usize, starts: &Starts, control: &Control) 
     let options = Options { rounding: problem.rounding(&fitter), ..Options::default() };
     let mut x = vec![0.0; q];
     let found = run(&problem, &mut fitter, question, starts, options, &mut x, &mut scratch);
-    let mut row = report(&problem, &mut fitter, &found, &x, options.rounding);
+    let mut row = report(&problem, &mut fitter, &found, &mut x, options.rounding);
     // One given start is a local fit from exactly there: it keeps the places the caller chose.
     if !matches!(starts, Starts::Points(points) if points.len() == 1) {
         canonical::reorder(&question.program, &question.params, &mut row);
@@ -194,7 +195,7 @@ fn local(fitter: &mut Fitter<'_>, start: &[f64], options: Options, x: &mut [f64]
 }
 
 /// The table row of a finished fit.
-fn report(problem: &Problem<'_>, fitter: &mut Fitter<'_>, found: &Found, x: &[f64], rounding: f64) -> FitRow {
+fn report(problem: &Problem<'_>, fitter: &mut Fitter<'_>, found: &Found, x: &mut [f64], rounding: f64) -> FitRow {
     let space = &problem.space;
     let mut row = FitRow::empty(space.parameters(), fitter.rows_selected(), found.outcome.status);
     row.starts = found.starts;
@@ -205,26 +206,39 @@ fn report(problem: &Problem<'_>, fitter: &mut Fitter<'_>, found: &Found, x: &[f6
     if !found.outcome.value.is_finite() {
         return row;
     }
+    row.certificate = found.outcome.certificate;
+    let (condition, null) = identify(fitter, x, rounding);
+    row.condition = condition;
+    for (a, &j) in space.free.iter().enumerate() {
+        row.unidentified[j] = null[a];
+    }
+    let mut value = found.outcome.value;
+    let mut is_level = false;
+    if found.outcome.status == Status::Converged && !null.contains(&true) {
+        if let Some(level) = level::centre(problem, fitter, x, rounding) {
+            value = value.min(fitter.value(x));
+            row.level = (0..row.level.len()).map(|j| level.moves(j)).collect();
+            is_level = !level.is_bounded();
+            (row.level_lower, row.level_upper) = (level.lower, level.upper);
+        } else if fitter.width() > 0.0 {
+            let level = level_coordinates(fitter, x);
+            for (a, &j) in space.free.iter().enumerate() {
+                row.level[j] = level[a];
+            }
+            is_level = true;
+        }
+    }
     // The scale is that of the last point looked at, so that must be this one.
     fitter.settle(x);
-    row.objective = fitter.natural(found.outcome.value);
+    row.objective = fitter.natural(value);
     row.scale = fitter.natural_scale().unwrap_or(f64::NAN);
     let degenerate = fitter.is_degenerate();
-    row.certificate = found.outcome.certificate;
     space.natural(x, &mut row.params);
     for (a, &j) in space.free.iter().enumerate() {
         row.at_bound[j] = x[a] <= space.lower[a] || x[a] >= space.upper[a];
     }
-    let (condition, null) = identify(fitter, x, rounding);
-    row.condition = condition;
-    let settled = fitter.width() > 0.0 && found.outcome.status == Status::Converged;
-    let level = if settled { level_coordinates(fitter, x) } else { vec![false; x.len()] };
-    for (a, &j) in space.free.iter().enumerate() {
-        row.unidentified[j] = null[a];
-        row.level[j] = level[a];
-    }
     // On a bound a parameter is determined by the bound, so its level direction is not a defect of the design.
-    if (0..row.params.len()).any(|j| (row.unidentified[j] || row.level[j]) && !row.at_bound[j]) {
+    if (0..row.params.len()).any(|j| (row.unidentified[j] || (is_level && row.level[j])) && !row.at_bound[j]) {
         row.status = Status::NotIdentified;
     }
     if degenerate {

@@ -6,6 +6,7 @@ use super::control::Control;
 use super::draw::{Design, Drawn, Scheme};
 use super::draws::{Draws, allocate};
 use super::identifiability::identify;
+use super::level;
 use super::row::FitRow;
 use crate::error::Error;
 use crate::pool::Threads;
@@ -214,7 +215,7 @@ impl<'a> Worker<'a> {
             row[0] = f64::from(Status::Unfinished as u8);
             return;
         }
-        if status == Status::Converged && !self.is_determined() {
+        if status == Status::Converged && !self.has_clear_optimum() && !self.settle_among_best() {
             status = Status::NotIdentified;
         }
         self.fitter.settle(&self.x);
@@ -302,8 +303,12 @@ impl<'a> Worker<'a> {
         (outcome.value, outcome.status)
     }
 
-    /// Whether the drawn rows determine every coordinate that is off its bounds.
-    fn is_determined(&mut self) -> bool {
+    /// Whether the curvature of the model shows one best point, as it does for nearly every replicate.
+    fn has_clear_optimum(&self) -> bool {
+        if self.fitter.width() == 0.0 {
+            // What the scratch holds is a rounded form of a kink.
+            return false;
+        }
         let q = self.x.len();
         let model = self.scratch.model();
         let mut scaled = vec![0.0; q * q];
@@ -313,12 +318,19 @@ impl<'a> Worker<'a> {
                 scaled[i * q + j] = model.hessian[i * q + j] / scale - if i == j { 1e-9 } else { 0.0 };
             }
         }
-        // A comfortable factor settles nearly every replicate; only the rest pays for a rank.
-        if cholesky(&mut scaled, q) {
-            return true;
+        cholesky(&mut scaled, q)
+    }
+
+    /// Move to the centre of the best points, where they are many; whether the drawn rows then determine every coordinate that
+    /// is off its bounds.
+    fn settle_among_best(&mut self) -> bool {
+        let (problem, rounding) = (&self.refits.problem, self.refits.rounding);
+        let (_, null) = identify(&mut self.fitter, &self.x, rounding);
+        if !null.contains(&true) {
+            let level = level::centre(problem, &mut self.fitter, &mut self.x, rounding);
+            return level.is_none_or(|level| level.is_bounded());
         }
-        let (_, null) = identify(&mut self.fitter, &self.x, self.refits.rounding);
-        let space = &self.refits.problem.space;
-        (0..q).all(|a| !null[a] || self.x[a] <= space.lower[a] || self.x[a] >= space.upper[a])
+        let space = &problem.space;
+        (0..self.x.len()).all(|a| !null[a] || self.x[a] <= space.lower[a] || self.x[a] >= space.upper[a])
     }
 }

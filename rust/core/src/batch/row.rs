@@ -35,6 +35,10 @@ pub struct FitRow {
     pub unidentified: Vec<bool>,
     /// Whether the loss is level along a direction in which each parameter takes part.
     pub level: Vec<bool>,
+    /// Least value of each natural parameter among the best points, where they are many; its value elsewhere, -inf without end.
+    pub level_lower: Vec<f64>,
+    /// The largest one.
+    pub level_upper: Vec<f64>,
 }
 
 impl FitRow {
@@ -56,6 +60,8 @@ impl FitRow {
             at_bound: vec![false; parameters],
             unidentified: vec![false; parameters],
             level: vec![false; parameters],
+            level_lower: vec![f64::NAN; parameters],
+            level_upper: vec![f64::NAN; parameters],
         }
     }
 }

@@ -183,7 +183,7 @@ fn exact<O: Separable>(
 
 /// The rows of `near` that differ, and which of the others repeats which of them: a row that occurs three times is one
 /// condition, not three.
-fn distinct(rows: &Rows, near: &[usize], p: usize) -> (Vec<usize>, Vec<(usize, usize)>) {
+pub(super) fn distinct(rows: &Rows, near: &[usize], p: usize) -> (Vec<usize>, Vec<(usize, usize)>) {
     let n = rows.residual.len();
     let same = |i: usize, k: usize| {
         rows.residual[i] == rows.residual[k] && (0..p).all(|j| rows.jacobian[j * n + i] == rows.jacobian[j * n + k])
@@ -202,7 +202,7 @@ fn distinct(rows: &Rows, near: &[usize], p: usize) -> (Vec<usize>, Vec<(usize, u
 }
 
 /// Give the weight of every repeated row to the first of its kind.
-fn merge(rows: &mut Rows, ties: &[(usize, usize)]) {
+pub(super) fn merge(rows: &mut Rows, ties: &[(usize, usize)]) {
     for &(first, other) in ties {
         rows.weight[first] += rows.weight[other];
         rows.weight[other] = 0.0;

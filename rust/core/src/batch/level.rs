@@ -1,0 +1,194 @@
+//! Where the best points are many: the one that is reported, and how far each parameter reaches among them.
+//!
+//! Along one direction the answer is the middle of the segment; in more, the optimal point of least sum of squared residuals.
+
+use crate::problem::{Fitter, Problem};
+use crate::solve::level_set::{Aim, LevelSet};
+use crate::solve::objective::{Objective, Rows};
+use crate::solve::separable::Separable;
+
+/// Relative rise of the objective that rounding explains.
+const SAME: f64 = 1e-12;
+
+/// Steps of a walk over a level set; most take three.
+const MOST_STEPS: usize = 60;
+
+/// Relative width of a range from which a parameter is said to have one.
+const WIDE: f64 = 1e-9;
+
+/// Coordinates that went this many times farther out than they were (or than one) have no end.
+const FAR: f64 = 1e6;
+
+/// What is said of a level optimum.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Level {
+    /// Least and largest value of each natural parameter among the best points.
+    pub(super) lower: Vec<f64>,
+    pub(super) upper: Vec<f64>,
+}
+
+impl Level {
+    /// Whether a parameter has different values among the best points.
+    pub(super) fn moves(&self, j: usize) -> bool {
+        is_wide(self.lower[j], self.upper[j])
+    }
+
+    /// Whether the best points are in bounds.
+    pub(super) fn is_bounded(&self) -> bool {
+        self.lower.iter().chain(&self.upper).all(|v| v.is_finite())
+    }
+}
+
+fn is_wide(lower: f64, upper: f64) -> bool {
+    upper - lower > WIDE * lower.abs().max(upper.abs())
+}
+
+/// Move the optimum `x` to the centre of its level set; none, and `x` stays, where it is the only best point.
+pub(super) fn centre(problem: &Problem<'_>, fitter: &mut Fitter<'_>, x: &mut [f64], rounding: f64) -> Option<Level> {
+    fitter.settle(x);
+    fitter.straight()?;
+    let best = fitter.value(x);
+    let set = LevelSet::around(fitter, x, rounding)?;
+    let far = FAR * x.iter().fold(1.0_f64, |m, v| m.max(v.abs()));
+    let mut walker = Walker { problem, fitter, set, best, far, rows: Rows::default() };
+    let (level, ends) = walker.ranges(x)?;
+    if !(0..level.lower.len()).any(|j| level.moves(j)) {
+        return None;
+    }
+    let mut point = ends.first().cloned().unwrap_or_else(|| x.to_vec());
+    let found = if walker.set.dimension == 1 && level.is_bounded() {
+        walker.halfway(&mut point, &level, &ends)
+    } else {
+        point.copy_from_slice(x);
+        walker.walk(&mut point, Aim::LeastSquares)
+    };
+    if found != Walk::Arrived || !walker.is_best(&point) {
+        walker.fitter.settle(x);
+        return None;
+    }
+    x.copy_from_slice(&point);
+    Some(level)
+}
+
+/// How a walk ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Walk {
+    Arrived,
+    Endless,
+    Lost,
+}
+
+/// One level set being walked.
+struct Walker<'w, 'a> {
+    problem: &'w Problem<'w>,
+    fitter: &'w mut Fitter<'a>,
+    set: LevelSet,
+    best: f64,
+    /// Size of a coordinate that has gone too far.
+    far: f64,
+    rows: Rows,
+}
+
+impl Walker<'_, '_> {
+    fn natural(&self, x: &[f64]) -> Vec<f64> {
+        let mut theta = vec![0.0; self.problem.space.parameters()];
+        self.problem.space.natural(x, &mut theta);
+        theta
+    }
+
+    fn gradient(&self, x: &[f64], slopes: &[f64]) -> Vec<f64> {
+        let mut gradient = vec![0.0; x.len()];
+        self.problem.space.slopes(x, slopes, &mut gradient);
+        gradient
+    }
+
+    fn is_best(&mut self, x: &[f64]) -> bool {
+        let value = self.fitter.value(x);
+        value <= self.best + SAME * self.best.abs()
+    }
+
+    /// Step until a step is short.
+    fn walk(&mut self, x: &mut [f64], aim: Aim<'_>) -> Walk {
+        for _ in 0..MOST_STEPS {
+            let Some(length) = self.set.step(self.fitter, x, aim, &mut self.rows) else { return Walk::Lost };
+            if LevelSet::is_short(length) {
+                return Walk::Arrived;
+            }
+            if x.iter().any(|v| v.abs() > self.far) {
+                return Walk::Endless;
+            }
+        }
+        Walk::Endless
+    }
+
+    /// How far each natural parameter reaches, and the points where the first one that moves does.
+    fn ranges(&mut self, x: &[f64]) -> Option<(Level, Vec<Vec<f64>>)> {
+        let here = self.natural(x);
+        let p = here.len();
+        let mut level = Level { lower: here.clone(), upper: here };
+        let mut ends: Vec<Vec<f64>> = Vec::new();
+        for j in self.problem.space.free.clone() {
+            let mut points = Vec::new();
+            for sign in [-1.0, 1.0] {
+                let mut slopes = vec![0.0; p];
+                slopes[j] = sign;
+                let mut point = x.to_vec();
+                let walk = self.up(&mut point, &slopes);
+                if walk == Walk::Lost {
+                    return None;
+                }
+                let endless = walk == Walk::Endless || !self.is_best(&point);
+                let value = if endless { sign * f64::INFINITY } else { self.natural(&point)[j] };
+                level.lower[j] = level.lower[j].min(value);
+                level.upper[j] = level.upper[j].max(value);
+                points.push(point);
+            }
+            if ends.is_empty() && level.moves(j) {
+                ends = points;
+            }
+        }
+        Some((level, ends))
+    }
+
+    /// Walk up a natural quantity, whose gradient changes on the way.
+    fn up(&mut self, x: &mut [f64], slopes: &[f64]) -> Walk {
+        for _ in 0..MOST_STEPS {
+            let gradient = self.gradient(x, slopes);
+            let Some(length) = self.set.step(self.fitter, x, Aim::Up(&gradient), &mut self.rows) else {
+                return Walk::Endless;
+            };
+            if LevelSet::is_short(length) {
+                return Walk::Arrived;
+            }
+            if x.iter().any(|v| v.abs() > self.far) {
+                return Walk::Endless;
+            }
+        }
+        Walk::Endless
+    }
+
+    /// Walk from one end of a segment to where its parameters are, on average, halfway to the other.
+    fn halfway(&mut self, x: &mut [f64], level: &Level, ends: &[Vec<f64>]) -> Walk {
+        let [from, to] = [&ends[0], &ends[1]].map(|end| self.natural(end));
+        let moving: Vec<usize> = (0..from.len()).filter(|&j| level.moves(j) && is_wide_apart(from[j], to[j])).collect();
+        let mut slopes = vec![0.0; from.len()];
+        for &j in &moving {
+            slopes[j] = 1.0 / (to[j] - from[j]) / moving.len() as f64;
+        }
+        for _ in 0..MOST_STEPS {
+            let here = self.natural(x);
+            let share: f64 = moving.iter().map(|&j| slopes[j] * (here[j] - from[j])).sum();
+            let gradient = self.gradient(x, &slopes);
+            let aim = Aim::By(&gradient, 0.5 - share);
+            let Some(length) = self.set.step(self.fitter, x, aim, &mut self.rows) else { return Walk::Lost };
+            if LevelSet::is_short(length) {
+                return Walk::Arrived;
+            }
+        }
+        Walk::Lost
+    }
+}
+
+fn is_wide_apart(one: f64, other: f64) -> bool {
+    is_wide(one.min(other), one.max(other))
+}

@@ -1,0 +1,60 @@
+//! The linearised level set at one point: a polyhedron, and the point of it nearest to another.
+
+use crate::solve::linalg::{dot, norm2};
+use crate::solve::separable::BoxLeastSquares;
+
+/// A polyhedron in the whitened space of its directions.
+#[derive(Debug)]
+pub(super) struct Face {
+    /// Orthonormal directions of the set.
+    pub(super) basis: Vec<Vec<f64>>,
+    /// The step that brings the kept rows back.
+    pub(super) back: Vec<f64>,
+    pub(super) dimension: usize,
+    /// Normal in the basis, and distance to the wall, for a normal of length one.
+    pub(super) walls: Vec<(Vec<f64>, f64)>,
+}
+
+impl Face {
+    pub(super) fn wall(&mut self, column: &[f64], sign: f64, slack: f64) {
+        let normal: Vec<f64> = self.basis.iter().map(|v| sign * dot(v, column)).collect();
+        let length = norm2(&normal);
+        if length > 1e-9 * norm2(column) {
+            let slack = slack + sign * dot(&self.back, column);
+            self.walls.push((normal.iter().map(|v| v / length).collect(), slack / length));
+        }
+    }
+
+    /// The point between the walls that is nearest to `wish`: its dual, over the few walls that it meets.
+    pub(super) fn nearest(&self, wish: Vec<f64>) -> Vec<f64> {
+        let mut point = wish.clone();
+        let mut met: Vec<usize> = Vec::new();
+        let scale = norm2(&wish);
+        for _ in 0..8 * self.dimension + 8 {
+            let depth = |k: &usize| {
+                let (normal, slack) = &self.walls[*k];
+                -(dot(normal, &point) + slack)
+            };
+            let worst = (0..self.walls.len()).filter(|k| !met.contains(k)).max_by(|a, b| depth(a).total_cmp(&depth(b)));
+            let Some(worst) = worst.filter(|k| depth(k) > 1e-14 * scale) else { break };
+            met.push(worst);
+            let m = met.len();
+            let mut dual = BoxLeastSquares::new(m);
+            for (a, &i) in met.iter().enumerate() {
+                dual.right[a] = -(dot(&self.walls[i].0, &wish) + self.walls[i].1);
+                for (b, &j) in met.iter().enumerate() {
+                    dual.gram[a * m + b] = dot(&self.walls[i].0, &self.walls[j].0);
+                }
+            }
+            let mut forces = vec![0.0; m];
+            dual.solve(&vec![0.0; m], &vec![f64::INFINITY; m], &mut forces);
+            point.copy_from_slice(&wish);
+            for (&i, force) in met.iter().zip(&forces) {
+                for (to, v) in point.iter_mut().zip(&self.walls[i].0) {
+                    *to += force * v;
+                }
+            }
+        }
+        point
+    }
+}
