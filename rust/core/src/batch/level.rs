@@ -43,31 +43,43 @@ fn is_wide(lower: f64, upper: f64) -> bool {
     upper - lower > WIDE * lower.abs().max(upper.abs())
 }
 
+/// Shares of a curved zone by which a residual may be inside it and count as at its end, if the objective agrees.
+const BORDERS: [f64; 2] = [1e-6, 1e-9];
+
 /// Move the optimum `x` to the centre of its level set; none, and `x` stays, where it is the only best point.
 pub(super) fn centre(problem: &Problem<'_>, fitter: &mut Fitter<'_>, x: &mut [f64], rounding: f64) -> Option<Level> {
     fitter.settle(x);
     fitter.straight()?;
+    let found = BORDERS.iter().find_map(|&border| centre_within(problem, fitter, x, (rounding, border)));
+    if let Some((point, _)) = &found {
+        x.copy_from_slice(point);
+    }
+    fitter.settle(x);
+    found.map(|(_, level)| level)
+}
+
+fn centre_within(
+    problem: &Problem<'_>,
+    fitter: &mut Fitter<'_>,
+    x: &[f64],
+    (rounding, border): (f64, f64),
+) -> Option<(Vec<f64>, Level)> {
     let best = fitter.value(x);
-    let set = LevelSet::around(fitter, x, rounding)?;
+    let set = LevelSet::around(fitter, x, rounding, border)?;
     let far = FAR * x.iter().fold(1.0_f64, |m, v| m.max(v.abs()));
     let mut walker = Walker { problem, fitter, set, best, far, rows: Rows::default() };
     let (level, ends) = walker.ranges(x)?;
     if !(0..level.lower.len()).any(|j| level.moves(j)) {
         return None;
     }
-    let mut point = ends.first().cloned().unwrap_or_else(|| x.to_vec());
+    let mut point = x.to_vec();
     let found = if walker.set.dimension == 1 && level.is_bounded() {
+        point.copy_from_slice(&ends[0]);
         walker.halfway(&mut point, &level, &ends)
     } else {
-        point.copy_from_slice(x);
         walker.walk(&mut point, Aim::LeastSquares)
     };
-    if found != Walk::Arrived || !walker.is_best(&point) {
-        walker.fitter.settle(x);
-        return None;
-    }
-    x.copy_from_slice(&point);
-    Some(level)
+    (found == Walk::Arrived && walker.is_best(&point)).then_some((point, level))
 }
 
 /// How a walk ended.

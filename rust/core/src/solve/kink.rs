@@ -109,16 +109,50 @@ fn exact<O: Separable>(
     let (zero, ties) = distinct(&rows, &near, x.len());
     merge(&mut rows, &ties);
     let m = zero.len();
-    if m == 0 || m > q + MOST_SURPLUS {
+    if m > q + MOST_SURPLUS {
         return None;
     }
-    if m > q {
-        let certificate = crowded(objective, x, (&zero, &ties), &free, (low, high), &mut rows)?;
-        // Rows that were merely close do not meet in one point.
-        let met = zero.iter().all(|&i| rows.residual[i].abs() <= rounding);
-        s.rows = rows;
-        return met.then_some(certificate);
+    let start = x.to_vec();
+    let mut nearly = None;
+    if (1..=q).contains(&m)
+        && let Some(certificate) = pinned(objective, x, (&zero, &ties), &free, (low, high), &mut rows, s)
+    {
+        if certificate.holds() || m == q {
+            return Some(certificate);
+        }
+        nearly = Some((x.to_vec(), certificate));
     }
+    // More rows than coordinates, or fewer and no curvature in the other directions, along which the loss may be level.
+    x.copy_from_slice(&start);
+    if objective.rows(x, &mut rows) {
+        merge(&mut rows, &ties);
+        let found = crowded(objective, x, (&zero, &ties), &free, (low, high), &mut rows);
+        // Rows that were merely close do not meet in one point.
+        let met = |i: &usize| rows.residual[*i].abs() <= rounding;
+        if let Some(certificate) = found
+            && zero.iter().all(met)
+            && (m > q || certificate.holds())
+        {
+            s.rows = rows;
+            return Some(certificate);
+        }
+    }
+    let (point, certificate) = nearly?;
+    x.copy_from_slice(&point);
+    Some(certificate)
+}
+
+/// The point where as many rows as coordinates are zero, or fewer and the law's own curvature settles the rest.
+fn pinned<O: Separable>(
+    objective: &mut O,
+    x: &mut [f64],
+    (zero, ties): (&[usize], &[(usize, usize)]),
+    free: &[usize],
+    (low, high): (f64, f64),
+    rows: &mut Rows,
+    s: &mut Scratch,
+) -> Option<Certificate> {
+    let (n, m, q) = (rows.residual.len(), zero.len(), free.len());
     let p = x.len();
     let size = q + m;
     let mut multipliers = vec![0.0; m];
@@ -135,7 +169,7 @@ fn exact<O: Separable>(
         if m < q && !frozen_curvature(objective, x, &slopes, &mut trial, &mut pulled, &mut second) {
             return None;
         }
-        for &i in &zero {
+        for &i in zero {
             slopes[i] = 0.0;
         }
         let mut system = vec![0.0; size * size];
@@ -166,17 +200,17 @@ fn exact<O: Separable>(
             moved = moved.max(right[a].abs() / x[j].abs().max(f64::MIN_POSITIVE));
         }
         multipliers.copy_from_slice(&right[q..]);
-        if !objective.rows(x, &mut rows) {
+        if !objective.rows(x, rows) {
             return None;
         }
-        merge(&mut rows, &ties);
+        merge(rows, ties);
         if moved <= 1e-14 {
             break;
         }
     }
     let multiplier = multipliers.iter().map(|&mu| if mu >= 0.0 { mu / high } else { mu / low }).fold(0.0_f64, f64::max);
-    let gradient = stationarity(&rows, &zero, &multipliers, &free, (low, high));
-    s.rows = rows;
+    let gradient = stationarity(rows, zero, &multipliers, free, (low, high));
+    s.rows.clone_from(rows);
     // With q zero rows the vertex is pinned: no step is left. With fewer, the Newton step above was the last one.
     Some(Certificate { gradient, decrease: 0.0, multiplier })
 }
@@ -209,8 +243,8 @@ pub(super) fn merge(rows: &mut Rows, ties: &[(usize, usize)]) {
     }
 }
 
-/// The same where more rows are zero than coordinates are free: the rows agree on the point, and its multipliers are one
-/// choice of many, the one nearest zero inside their interval.
+/// The same where more rows are zero than coordinates are free, or fewer and the loss is level in the other directions: the
+/// nearest point on which the rows agree. Its multipliers may be one choice of many, the one nearest zero inside their interval.
 fn crowded<O: Separable>(
     objective: &mut O,
     x: &mut [f64],

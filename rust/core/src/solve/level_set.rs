@@ -72,8 +72,9 @@ pub enum Aim<'a> {
 }
 
 impl LevelSet {
-    /// The level set around the optimum `x`; none where it is a point.
-    pub fn around<O: Separable>(objective: &mut O, x: &[f64], rounding: f64) -> Option<Self> {
+    /// The level set around the optimum `x`; none where it is a point. A residual inside a curved zone by less than `border`
+    /// times its width is taken to be at its end: gradients do not tell the two apart where a search ends.
+    pub fn around<O: Separable>(objective: &mut O, x: &[f64], rounding: f64, border: f64) -> Option<Self> {
         let q = x.len();
         let straight = objective.straight()?;
         let mut rows = Rows::default();
@@ -84,7 +85,7 @@ impl LevelSet {
         let n = rows.residual.len();
         let mut slopes: Vec<f64> = (0..n).map(|i| rows.weight[i] * rows.psi[i]).collect();
         let bounds = (objective.lower().to_vec(), objective.upper().to_vec());
-        let near = if objective.kink().is_some() { rounding } else { -(1e-9 * straight + 4e-3 * rounding) };
+        let near = if objective.kink().is_some() { rounding } else { -(border * straight + 4e-3 * rounding) };
         let side = |r: f64| match r {
             r if r.abs() <= straight + near => Side::Kept(r),
             r if r > 0.0 => Side::Above(straight),
