@@ -3,7 +3,7 @@
 //! Along one direction the answer is the middle of the segment; in more, the optimal point of least sum of squared residuals.
 
 use crate::problem::{Fitter, Problem};
-use crate::solve::level_set::{Aim, LevelSet};
+use crate::solve::level_set::{Aim, LevelSet, REACH};
 use crate::solve::objective::{Objective, Rows};
 use crate::solve::separable::Separable;
 
@@ -11,7 +11,7 @@ use crate::solve::separable::Separable;
 const SAME: f64 = 1e-12;
 
 /// Steps of a walk over a level set; most take three.
-const MOST_STEPS: usize = 60;
+const MOST_STEPS: usize = 100;
 
 /// Relative width of a range from which a parameter is said to have one.
 const WIDE: f64 = 1e-9;
@@ -40,7 +40,7 @@ impl Level {
 }
 
 fn is_wide(lower: f64, upper: f64) -> bool {
-    upper - lower > WIDE * lower.abs().max(upper.abs())
+    lower.is_infinite() || upper.is_infinite() || upper - lower > WIDE * lower.abs().max(upper.abs())
 }
 
 /// Shares of a curved zone by which a residual may be inside it and count as at its end, if the objective agrees.
@@ -79,7 +79,11 @@ fn centre_within(
     } else {
         walker.walk(&mut point, Aim::LeastSquares)
     };
-    (found == Walk::Arrived && walker.is_best(&point)).then_some((point, level))
+    if found == Walk::Arrived && walker.is_best(&point) {
+        return Some((point, level));
+    }
+    // The point of least squares may itself lie where a parameter has no end.
+    (!level.is_bounded()).then(|| (x.to_vec(), level))
 }
 
 /// How a walk ended.
@@ -121,8 +125,11 @@ impl Walker<'_, '_> {
 
     /// Step until a step is short.
     fn walk(&mut self, x: &mut [f64], aim: Aim<'_>) -> Walk {
+        let mut radius = REACH;
         for _ in 0..MOST_STEPS {
-            let Some(length) = self.set.step(self.fitter, x, aim, &mut self.rows) else { return Walk::Lost };
+            let Some(length) = self.set.step(self.fitter, x, aim, &mut radius, &mut self.rows) else {
+                return Walk::Lost;
+            };
             if LevelSet::is_short(length) {
                 return Walk::Arrived;
             }
@@ -164,9 +171,10 @@ impl Walker<'_, '_> {
 
     /// Walk up a natural quantity, whose gradient changes on the way.
     fn up(&mut self, x: &mut [f64], slopes: &[f64]) -> Walk {
+        let mut radius = REACH;
         for _ in 0..MOST_STEPS {
             let gradient = self.gradient(x, slopes);
-            let Some(length) = self.set.step(self.fitter, x, Aim::Up(&gradient), &mut self.rows) else {
+            let Some(length) = self.set.step(self.fitter, x, Aim::Up(&gradient), &mut radius, &mut self.rows) else {
                 return Walk::Endless;
             };
             if LevelSet::is_short(length) {
@@ -187,12 +195,15 @@ impl Walker<'_, '_> {
         for &j in &moving {
             slopes[j] = 1.0 / (to[j] - from[j]) / moving.len() as f64;
         }
+        let mut radius = REACH;
         for _ in 0..MOST_STEPS {
             let here = self.natural(x);
             let share: f64 = moving.iter().map(|&j| slopes[j] * (here[j] - from[j])).sum();
             let gradient = self.gradient(x, &slopes);
             let aim = Aim::By(&gradient, 0.5 - share);
-            let Some(length) = self.set.step(self.fitter, x, aim, &mut self.rows) else { return Walk::Lost };
+            let Some(length) = self.set.step(self.fitter, x, aim, &mut radius, &mut self.rows) else {
+                return Walk::Lost;
+            };
             if LevelSet::is_short(length) {
                 return Walk::Arrived;
             }

@@ -35,9 +35,9 @@ const MOST_SURPLUS: usize = 64;
 const SHORT: f64 = 1e-11;
 
 /// How far a step without end goes, in norms of the residuals: most level sets end before.
-const REACH: f64 = 4.0;
+pub const REACH: f64 = 4.0;
 
-/// Halvings of a step before the law is too curved to be followed.
+/// Cuts of a step before the law is too curved to be followed.
 const MOST_HALVINGS: usize = 30;
 
 /// Where a residual may be on the level set.
@@ -293,9 +293,16 @@ impl LevelSet {
         self.sides.iter().enumerate().map(outside).sum::<f64>().sqrt()
     }
 
-    /// Move `x` one step towards the aim; the length of the step in norms of the residuals, none where the law cannot be
-    /// followed.
-    pub fn step<O: Separable>(&self, objective: &mut O, x: &mut [f64], aim: Aim<'_>, rows: &mut Rows) -> Option<f64> {
+    /// Move `x` one step towards the aim, no farther along the set than the radius, which follows what the law allows; the
+    /// length of the step in norms of the residuals, none where the law cannot be followed.
+    pub fn step<O: Separable>(
+        &self,
+        objective: &mut O,
+        x: &mut [f64],
+        aim: Aim<'_>,
+        radius: &mut f64,
+        rows: &mut Rows,
+    ) -> Option<f64> {
         let q = x.len();
         if !objective.rows(x, rows) {
             return None;
@@ -304,48 +311,26 @@ impl LevelSet {
         let (lower, upper) = (objective.lower().to_vec(), objective.upper().to_vec());
         let face = self.face(rows, &whitened, x, (&lower, &upper));
         let norm = whitened.squares.sqrt();
-        let wish: Vec<f64> = match aim {
-            Aim::LeastSquares => {
-                let slopes: Vec<f64> = rows.weight.iter().zip(&rows.residual).map(|(w, r)| w * r).collect();
-                let pull = whitened.pull(&slopes);
-                face.basis.iter().map(|v| -dot(v, &pull)).collect()
-            }
-            Aim::Up(gradient) | Aim::By(gradient, _) => {
-                let gradient = whitened.covector(gradient);
-                let along: Vec<f64> = face.basis.iter().map(|v| dot(v, &gradient)).collect();
-                let length = norm2(&along);
-                let amount = match aim {
-                    _ if length <= 1e-12 * norm2(&gradient) => 0.0,
-                    Aim::By(_, amount) => (amount / length).clamp(-REACH * norm, REACH * norm) / length,
-                    _ => REACH * norm / length,
-                };
-                along.iter().map(|v| amount * v).collect()
-            }
-        };
-        let inside = face.nearest(wish);
-        let mut step = face.back.clone();
-        for (vector, amount) in face.basis.iter().zip(&inside) {
-            for (to, v) in step.iter_mut().zip(vector) {
-                *to += amount * v;
-            }
-        }
-        let length = norm2(&step);
-        if !length.is_finite() {
-            return None;
-        }
-        let move_by = whitened.step(&step);
+        let wish = wish(&face, &whitened, rows, aim, norm);
+        let size = norm2(&wish);
         let before = self.violation(rows);
-        let mut share = 1.0_f64;
         for _ in 0..MOST_HALVINGS {
-            let trial: Vec<f64> = (0..q).map(|a| (share.mul_add(move_by[a], x[a])).clamp(lower[a], upper[a])).collect();
-            // A residual that leaves the set by much of the step was not followed along it.
-            if objective.rows(&trial, rows)
-                && self.violation(rows) <= before.max(0.25 * share * length).max(SHORT * norm)
-            {
-                x.copy_from_slice(&trial);
-                return Some(share * length / norm.max(f64::MIN_POSITIVE));
+            let share = if size > *radius * norm { *radius * norm / size } else { 1.0 };
+            let step = face.step_to(wish.iter().map(|v| share * v).collect());
+            let length = norm2(&step);
+            let move_by = whitened.step(&step);
+            let trial: Vec<f64> = (0..q).map(|a| (x[a] + move_by[a]).clamp(lower[a], upper[a])).collect();
+            if !length.is_finite() {
+                return None;
             }
-            share *= 0.5;
+            // Residuals that leave the set by much of the step did not follow it.
+            let allowed = (0.25 * share * size).max(0.5 * before).max(SHORT * norm);
+            if objective.rows(&trial, rows) && self.violation(rows) <= allowed {
+                *radius = (2.0 * *radius).min(REACH);
+                x.copy_from_slice(&trial);
+                return Some(length / norm.max(f64::MIN_POSITIVE));
+            }
+            *radius *= 0.25;
         }
         None
     }
@@ -354,6 +339,26 @@ impl LevelSet {
     pub fn is_short(length: f64) -> bool {
         length <= SHORT
     }
+}
+
+/// The step along the set that the aim asks for, in the basis of the face.
+fn wish(face: &Face, whitened: &Whitened, rows: &Rows, aim: Aim<'_>, norm: f64) -> Vec<f64> {
+    let gradient = match aim {
+        Aim::LeastSquares => {
+            let slopes: Vec<f64> = rows.weight.iter().zip(&rows.residual).map(|(w, r)| w * r).collect();
+            let pull = whitened.pull(&slopes);
+            return face.basis.iter().map(|v| -dot(v, &pull)).collect();
+        }
+        Aim::Up(gradient) | Aim::By(gradient, _) => whitened.covector(gradient),
+    };
+    let along: Vec<f64> = face.basis.iter().map(|v| dot(v, &gradient)).collect();
+    let length = norm2(&along);
+    let amount = match aim {
+        _ if length <= 1e-12 * norm2(&gradient) => 0.0,
+        Aim::By(_, amount) => amount / (length * length),
+        _ => REACH * norm / length,
+    };
+    along.iter().map(|v| amount * v).collect()
 }
 
 fn unit(a: usize, q: usize) -> Vec<f64> {

@@ -25,6 +25,17 @@ impl Face {
         }
     }
 
+    /// The step that brings the kept rows back and goes as near to `wish` as the walls allow.
+    pub(super) fn step_to(&self, wish: Vec<f64>) -> Vec<f64> {
+        let mut step = self.back.clone();
+        for (vector, amount) in self.basis.iter().zip(&self.nearest(wish)) {
+            for (to, v) in step.iter_mut().zip(vector) {
+                *to += amount * v;
+            }
+        }
+        step
+    }
+
     /// The point between the walls that is nearest to `wish`: its dual, over the few walls that it meets.
     pub(super) fn nearest(&self, wish: Vec<f64>) -> Vec<f64> {
         let mut point = wish.clone();
