@@ -13,6 +13,9 @@ const SAME: f64 = 1e-12;
 /// Steps of a walk over a level set; most take three.
 const MOST_STEPS: usize = 100;
 
+/// Norms of the residuals that a careful walk begins with.
+const CAREFUL: f64 = 0.02;
+
 /// Relative width of a range from which a parameter is said to have one.
 const WIDE: f64 = 1e-9;
 
@@ -68,7 +71,7 @@ fn centre_within(
     let set = LevelSet::around(fitter, x, rounding, border)?;
     let far = FAR * x.iter().fold(1.0_f64, |m, v| m.max(v.abs()));
     let mut walker = Walker { problem, fitter, set, best, far, rows: Rows::default() };
-    let (level, ends) = walker.ranges(x)?;
+    let (level, ends) = walker.ranges(x);
     if !(0..level.lower.len()).any(|j| level.moves(j)) {
         return None;
     }
@@ -77,7 +80,7 @@ fn centre_within(
         point.copy_from_slice(&ends[0]);
         walker.halfway(&mut point, &level, &ends)
     } else {
-        walker.walk(&mut point, Aim::LeastSquares)
+        walker.walk(&mut point, |_, _| Target::LeastSquares)
     };
     if found == Walk::Arrived && walker.is_best(&point) {
         return Some((point, level));
@@ -92,6 +95,23 @@ enum Walk {
     Arrived,
     Endless,
     Lost,
+}
+
+/// What a walk aims at where it stands.
+enum Target {
+    LeastSquares,
+    Up(Vec<f64>),
+    By(Vec<f64>, f64),
+}
+
+impl Target {
+    fn aim(&self) -> Aim<'_> {
+        match self {
+            Self::LeastSquares => Aim::LeastSquares,
+            Self::Up(gradient) => Aim::Up(gradient),
+            Self::By(gradient, amount) => Aim::By(gradient, *amount),
+        }
+    }
 }
 
 /// One level set being walked.
@@ -123,11 +143,25 @@ impl Walker<'_, '_> {
         value <= self.best + SAME * self.best.abs()
     }
 
-    /// Step until a step is short.
-    fn walk(&mut self, x: &mut [f64], aim: Aim<'_>) -> Walk {
-        let mut radius = REACH;
+    /// Step from `x` until a step is short; what to aim at is asked at every point.
+    fn walk(&mut self, x: &mut [f64], aim: impl Fn(&Self, &[f64]) -> Target) -> Walk {
+        let mut ended = Walk::Lost;
+        // Where the law bends so much that a long step loses the set, short ones may follow it.
+        for first in [REACH, CAREFUL] {
+            let (mut point, mut radius) = (x.to_vec(), first);
+            ended = self.walk_within(&mut point, &aim, &mut radius);
+            if ended != Walk::Lost {
+                x.copy_from_slice(&point);
+                break;
+            }
+        }
+        ended
+    }
+
+    fn walk_within(&mut self, x: &mut [f64], aim: &impl Fn(&Self, &[f64]) -> Target, radius: &mut f64) -> Walk {
         for _ in 0..MOST_STEPS {
-            let Some(length) = self.set.step(self.fitter, x, aim, &mut radius, &mut self.rows) else {
+            let target = aim(self, x);
+            let Some(length) = self.set.step(self.fitter, x, target.aim(), radius, &mut self.rows) else {
                 return Walk::Lost;
             };
             if LevelSet::is_short(length) {
@@ -141,7 +175,7 @@ impl Walker<'_, '_> {
     }
 
     /// How far each natural parameter reaches, and the points where the first one that moves does.
-    fn ranges(&mut self, x: &[f64]) -> Option<(Level, Vec<Vec<f64>>)> {
+    fn ranges(&mut self, x: &[f64]) -> (Level, Vec<Vec<f64>>) {
         let here = self.natural(x);
         let p = here.len();
         let mut level = Level { lower: here.clone(), upper: here };
@@ -152,11 +186,8 @@ impl Walker<'_, '_> {
                 let mut slopes = vec![0.0; p];
                 slopes[j] = sign;
                 let mut point = x.to_vec();
-                let walk = self.up(&mut point, &slopes);
-                if walk == Walk::Lost {
-                    return None;
-                }
-                let endless = walk == Walk::Endless || !self.is_best(&point);
+                let walk = self.walk(&mut point, |walker, point| Target::Up(walker.gradient(point, &slopes)));
+                let endless = walk != Walk::Arrived || !self.is_best(&point);
                 let value = if endless { sign * f64::INFINITY } else { self.natural(&point)[j] };
                 level.lower[j] = level.lower[j].min(value);
                 level.upper[j] = level.upper[j].max(value);
@@ -166,25 +197,7 @@ impl Walker<'_, '_> {
                 ends = points;
             }
         }
-        Some((level, ends))
-    }
-
-    /// Walk up a natural quantity, whose gradient changes on the way.
-    fn up(&mut self, x: &mut [f64], slopes: &[f64]) -> Walk {
-        let mut radius = REACH;
-        for _ in 0..MOST_STEPS {
-            let gradient = self.gradient(x, slopes);
-            let Some(length) = self.set.step(self.fitter, x, Aim::Up(&gradient), &mut radius, &mut self.rows) else {
-                return Walk::Endless;
-            };
-            if LevelSet::is_short(length) {
-                return Walk::Arrived;
-            }
-            if x.iter().any(|v| v.abs() > self.far) {
-                return Walk::Endless;
-            }
-        }
-        Walk::Endless
+        (level, ends)
     }
 
     /// Walk from one end of a segment to where its parameters are, on average, halfway to the other.
@@ -195,20 +208,11 @@ impl Walker<'_, '_> {
         for &j in &moving {
             slopes[j] = 1.0 / (to[j] - from[j]) / moving.len() as f64;
         }
-        let mut radius = REACH;
-        for _ in 0..MOST_STEPS {
-            let here = self.natural(x);
+        self.walk(x, |walker, point| {
+            let here = walker.natural(point);
             let share: f64 = moving.iter().map(|&j| slopes[j] * (here[j] - from[j])).sum();
-            let gradient = self.gradient(x, &slopes);
-            let aim = Aim::By(&gradient, 0.5 - share);
-            let Some(length) = self.set.step(self.fitter, x, aim, &mut radius, &mut self.rows) else {
-                return Walk::Lost;
-            };
-            if LevelSet::is_short(length) {
-                return Walk::Arrived;
-            }
-        }
-        Walk::Lost
+            Target::By(walker.gradient(point, &slopes), 0.5 - share)
+        })
     }
 }
 

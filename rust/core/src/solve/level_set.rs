@@ -37,6 +37,9 @@ const SHORT: f64 = 1e-11;
 /// How far a step without end goes, in norms of the residuals: most level sets end before.
 pub const REACH: f64 = 4.0;
 
+/// Share of a step by which residuals may leave the set and still have followed it.
+const FOLLOWED: f64 = 0.1;
+
 /// Cuts of a step before the law is too curved to be followed.
 const MOST_HALVINGS: usize = 30;
 
@@ -324,7 +327,7 @@ impl LevelSet {
                 return None;
             }
             // Residuals that leave the set by much of the step did not follow it.
-            let allowed = (0.25 * share * size).max(0.5 * before).max(SHORT * norm);
+            let allowed = (FOLLOWED * share * size).max(0.5 * before).max(SHORT * norm);
             if objective.rows(&trial, rows) && self.violation(rows) <= allowed {
                 *radius = (2.0 * *radius).min(REACH);
                 x.copy_from_slice(&trial);

@@ -39,7 +39,7 @@ impl Face {
     /// The point between the walls that is nearest to `wish`: its dual, over the few walls that it meets.
     pub(super) fn nearest(&self, wish: Vec<f64>) -> Vec<f64> {
         let mut point = wish.clone();
-        let mut met: Vec<usize> = Vec::new();
+        let (mut met, mut forces): (Vec<usize>, Vec<f64>) = (Vec::new(), Vec::new());
         let scale = norm2(&wish);
         for _ in 0..8 * self.dimension + 8 {
             let depth = |k: &usize| {
@@ -49,23 +49,37 @@ impl Face {
             let worst = (0..self.walls.len()).filter(|k| !met.contains(k)).max_by(|a, b| depth(a).total_cmp(&depth(b)));
             let Some(worst) = worst.filter(|k| depth(k) > 1e-14 * scale) else { break };
             met.push(worst);
-            let m = met.len();
-            let mut dual = BoxLeastSquares::new(m);
-            for (a, &i) in met.iter().enumerate() {
-                dual.right[a] = -(dot(&self.walls[i].0, &wish) + self.walls[i].1);
-                for (b, &j) in met.iter().enumerate() {
-                    dual.gram[a * m + b] = dot(&self.walls[i].0, &self.walls[j].0);
-                }
-            }
-            let mut forces = vec![0.0; m];
-            dual.solve(&vec![0.0; m], &vec![f64::INFINITY; m], &mut forces);
+            forces = self.forces(&met, &wish, 0.0);
             point.copy_from_slice(&wish);
-            for (&i, force) in met.iter().zip(&forces) {
-                for (to, v) in point.iter_mut().zip(&self.walls[i].0) {
-                    *to += force * v;
-                }
+            self.push(&met, &forces, &mut point);
+        }
+        // What rounding left between the point and the walls that hold it.
+        let held: Vec<usize> = met.iter().zip(&forces).filter(|(_, force)| **force > 0.0).map(|(k, _)| *k).collect();
+        let rest = self.forces(&held, &point, f64::NEG_INFINITY);
+        self.push(&held, &rest, &mut point);
+        point
+    }
+
+    /// The pushes, none below `least`, with which these walls keep `point` inside.
+    fn forces(&self, walls: &[usize], point: &[f64], least: f64) -> Vec<f64> {
+        let m = walls.len();
+        let mut dual = BoxLeastSquares::new(m);
+        for (a, &i) in walls.iter().enumerate() {
+            dual.right[a] = -(dot(&self.walls[i].0, point) + self.walls[i].1);
+            for (b, &j) in walls.iter().enumerate() {
+                dual.gram[a * m + b] = dot(&self.walls[i].0, &self.walls[j].0);
             }
         }
-        point
+        let mut forces = vec![0.0; m];
+        dual.solve(&vec![least; m], &vec![f64::INFINITY; m], &mut forces);
+        forces
+    }
+
+    fn push(&self, walls: &[usize], forces: &[f64], point: &mut [f64]) {
+        for (&i, force) in walls.iter().zip(forces) {
+            for (to, v) in point.iter_mut().zip(&self.walls[i].0) {
+                *to += force * v;
+            }
+        }
     }
 }
