@@ -11,10 +11,10 @@ use crate::solve::separable::Separable;
 const SAME: f64 = 1e-12;
 
 /// Steps of a walk over a level set; most take three.
-const MOST_STEPS: usize = 100;
+const MOST_STEPS: usize = 200;
 
-/// Norms of the residuals that a careful walk begins with.
-const CAREFUL: f64 = 0.02;
+/// Norms of the residuals that a step of a careful walk is long.
+const CAREFUL: f64 = 0.1;
 
 /// Relative width of a range from which a parameter is said to have one.
 const WIDE: f64 = 1e-9;
@@ -147,9 +147,9 @@ impl Walker<'_, '_> {
     fn walk(&mut self, x: &mut [f64], aim: impl Fn(&Self, &[f64]) -> Target) -> Walk {
         let mut ended = Walk::Lost;
         // Where the law bends so much that a long step loses the set, short ones may follow it.
-        for first in [REACH, CAREFUL] {
-            let (mut point, mut radius) = (x.to_vec(), first);
-            ended = self.walk_within(&mut point, &aim, &mut radius);
+        for longest in [REACH, CAREFUL, 0.1 * CAREFUL] {
+            let mut point = x.to_vec();
+            ended = self.walk_within(&mut point, &aim, longest);
             if ended != Walk::Lost {
                 x.copy_from_slice(&point);
                 break;
@@ -158,12 +158,14 @@ impl Walker<'_, '_> {
         ended
     }
 
-    fn walk_within(&mut self, x: &mut [f64], aim: &impl Fn(&Self, &[f64]) -> Target, radius: &mut f64) -> Walk {
+    fn walk_within(&mut self, x: &mut [f64], aim: &impl Fn(&Self, &[f64]) -> Target, longest: f64) -> Walk {
+        let mut radius = longest;
         for _ in 0..MOST_STEPS {
             let target = aim(self, x);
-            let Some(length) = self.set.step(self.fitter, x, target.aim(), radius, &mut self.rows) else {
+            let Some(length) = self.set.step(self.fitter, x, target.aim(), &mut radius, &mut self.rows) else {
                 return Walk::Lost;
             };
+            radius = radius.min(longest);
             if LevelSet::is_short(length) {
                 return Walk::Arrived;
             }
