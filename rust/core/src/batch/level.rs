@@ -47,7 +47,15 @@ fn is_wide(lower: f64, upper: f64) -> bool {
 }
 
 /// Shares of a curved zone by which a residual may be inside it and count as at its end, if the objective agrees.
-const BORDERS: [f64; 2] = [1e-6, 1e-9];
+const BORDERS: [f64; 3] = [1e-4, 1e-6, 1e-9];
+
+/// Whether every residual is well inside the curved zone of the loss or outside it, as at nearly every optimum.
+pub(super) fn is_inside_zones(fitter: &mut Fitter<'_>, x: &[f64]) -> bool {
+    let Some(zone) = fitter.straight() else { return true };
+    let mut rows = Rows::default();
+    let near = (1.0 - BORDERS[0]) * zone..=zone;
+    fitter.rows(x, &mut rows) && !rows.residual.iter().any(|r| near.contains(&r.abs()))
+}
 
 /// Move the optimum `x` to the centre of its level set; none, and `x` stays, where it is the only best point.
 pub(super) fn centre(problem: &Problem<'_>, fitter: &mut Fitter<'_>, x: &mut [f64], rounding: f64) -> Option<Level> {

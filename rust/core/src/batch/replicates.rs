@@ -46,6 +46,9 @@ const MOST_GUIDED: usize = 1_000;
 /// Damping of the first warm step that was not predicted, in the metric of the fit.
 const WARM_DAMPING: f64 = 0.05;
 
+/// Curved rows per coordinate up to which the objective may be level: more of them hold every coordinate.
+const FEW_CURVED: usize = 2;
+
 /// Refit every group `count` times around the fits of `base`.
 ///
 /// # Errors
@@ -304,12 +307,16 @@ impl<'a> Worker<'a> {
     }
 
     /// Whether the curvature of the model shows one best point, as it does for nearly every replicate.
-    fn has_clear_optimum(&self) -> bool {
+    fn has_clear_optimum(&mut self) -> bool {
         if self.fitter.width() == 0.0 {
             // What the scratch holds is a rounded form of a kink.
             return false;
         }
         let q = self.x.len();
+        if self.scratch.model().curved <= FEW_CURVED * q && !level::is_inside_zones(&mut self.fitter, &self.x) {
+            // A row at the end of its curved zone is one that a level set may leave behind.
+            return false;
+        }
         let model = self.scratch.model();
         let mut scaled = vec![0.0; q * q];
         for i in 0..q {

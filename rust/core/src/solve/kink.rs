@@ -1,5 +1,7 @@
 //! Losses with a kink (absolute, pinball): a smoothed descent finds the zero-residual rows, Newton on them is exact.
 
+use std::cmp::Ordering;
+
 use super::certificate::{Certificate, Status};
 use super::curvature::frozen_curvature;
 use super::linalg::solve_general;
@@ -113,33 +115,45 @@ fn exact<O: Separable>(
         return None;
     }
     let start = x.to_vec();
+    let at = (&zero[..], &ties[..]);
+    // Fewer rows than coordinates: the loss may be level in the other directions, and Newton would go anywhere along them.
+    let ways: &[Way] = match m.cmp(&q) {
+        Ordering::Less => &[Way::Crowded, Way::Pinned],
+        Ordering::Equal => &[Way::Pinned, Way::Crowded],
+        Ordering::Greater => &[Way::Crowded],
+    };
     let mut nearly = None;
-    if (1..=q).contains(&m)
-        && let Some(certificate) = pinned(objective, x, (&zero, &ties), &free, (low, high), &mut rows, s)
-    {
-        if certificate.holds() || m == q {
-            return Some(certificate);
+    for way in ways {
+        x.copy_from_slice(&start);
+        if !objective.rows(x, &mut rows) {
+            return None;
         }
-        nearly = Some((x.to_vec(), certificate));
-    }
-    // More rows than coordinates, or fewer and no curvature in the other directions, along which the loss may be level.
-    x.copy_from_slice(&start);
-    if objective.rows(x, &mut rows) {
         merge(&mut rows, &ties);
-        let found = crowded(objective, x, (&zero, &ties), &free, (low, high), &mut rows);
+        let found = match way {
+            Way::Pinned => pinned(objective, x, at, &free, (low, high), &mut rows),
+            Way::Crowded => crowded(objective, x, at, &free, (low, high), &mut rows),
+        };
         // Rows that were merely close do not meet in one point.
-        let met = |i: &usize| rows.residual[*i].abs() <= rounding;
-        if let Some(certificate) = found
-            && zero.iter().all(met)
-            && (m > q || certificate.holds())
-        {
+        let Some(certificate) = found.filter(|_| zero.iter().all(|&i| rows.residual[i].abs() <= rounding)) else {
+            continue;
+        };
+        if certificate.holds() {
             s.rows = rows;
             return Some(certificate);
+        }
+        if nearly.is_none() {
+            nearly = Some((x.to_vec(), certificate));
         }
     }
     let (point, certificate) = nearly?;
     x.copy_from_slice(&point);
     Some(certificate)
+}
+
+/// How the point of the zero rows is found.
+enum Way {
+    Pinned,
+    Crowded,
 }
 
 /// The point where as many rows as coordinates are zero, or fewer and the law's own curvature settles the rest.
@@ -150,7 +164,6 @@ fn pinned<O: Separable>(
     free: &[usize],
     (low, high): (f64, f64),
     rows: &mut Rows,
-    s: &mut Scratch,
 ) -> Option<Certificate> {
     let (n, m, q) = (rows.residual.len(), zero.len(), free.len());
     let p = x.len();
@@ -210,7 +223,6 @@ fn pinned<O: Separable>(
     }
     let multiplier = multipliers.iter().map(|&mu| if mu >= 0.0 { mu / high } else { mu / low }).fold(0.0_f64, f64::max);
     let gradient = stationarity(rows, zero, &multipliers, free, (low, high));
-    s.rows.clone_from(rows);
     // With q zero rows the vertex is pinned: no step is left. With fewer, the Newton step above was the last one.
     Some(Certificate { gradient, decrease: 0.0, multiplier })
 }
