@@ -49,11 +49,11 @@ fn is_wide(lower: f64, upper: f64) -> bool {
 /// Shares of a curved zone by which a residual may be inside it and count as at its end, if the objective agrees.
 const BORDERS: [f64; 3] = [1e-4, 1e-6, 1e-9];
 
-/// Whether every residual is well inside the curved zone of the loss or outside it, as at nearly every optimum.
+/// Whether every residual is well inside the curved zone of the loss or well outside it, as at nearly every optimum.
 pub(super) fn is_inside_zones(fitter: &mut Fitter<'_>, x: &[f64]) -> bool {
     let Some(zone) = fitter.straight() else { return true };
     let mut rows = Rows::default();
-    let near = (1.0 - BORDERS[0]) * zone..=zone;
+    let near = (1.0 - BORDERS[0]) * zone..=(1.0 + BORDERS[0]) * zone;
     fitter.rows(x, &mut rows) && !rows.residual.iter().any(|r| near.contains(&r.abs()))
 }
 
