@@ -319,7 +319,7 @@ impl LevelSet {
         let before = self.violation(rows);
         for _ in 0..MOST_HALVINGS {
             let share = if size > *radius * norm { *radius * norm / size } else { 1.0 };
-            let step = face.step_to(wish.iter().map(|v| share * v).collect());
+            let step = face.step_to(&wish.iter().map(|v| share * v).collect::<Vec<f64>>());
             let length = norm2(&step);
             let move_by = whitened.step(&step);
             let trial: Vec<f64> = (0..q).map(|a| (x[a] + move_by[a]).clamp(lower[a], upper[a])).collect();

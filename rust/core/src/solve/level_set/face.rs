@@ -26,7 +26,7 @@ impl Face {
     }
 
     /// The step that brings the kept rows back and goes as near to `wish` as the walls allow.
-    pub(super) fn step_to(&self, wish: Vec<f64>) -> Vec<f64> {
+    pub(super) fn step_to(&self, wish: &[f64]) -> Vec<f64> {
         let mut step = self.back.clone();
         for (vector, amount) in self.basis.iter().zip(&self.nearest(wish)) {
             for (to, v) in step.iter_mut().zip(vector) {
@@ -37,10 +37,10 @@ impl Face {
     }
 
     /// The point between the walls that is nearest to `wish`: its dual, over the few walls that it meets.
-    pub(super) fn nearest(&self, wish: Vec<f64>) -> Vec<f64> {
-        let mut point = wish.clone();
+    pub(super) fn nearest(&self, wish: &[f64]) -> Vec<f64> {
+        let mut point = wish.to_owned();
         let (mut met, mut forces): (Vec<usize>, Vec<f64>) = (Vec::new(), Vec::new());
-        let scale = norm2(&wish);
+        let scale = norm2(wish);
         for _ in 0..8 * self.dimension + 8 {
             let depth = |k: &usize| {
                 let (normal, slack) = &self.walls[*k];
@@ -49,8 +49,8 @@ impl Face {
             let worst = (0..self.walls.len()).filter(|k| !met.contains(k)).max_by(|a, b| depth(a).total_cmp(&depth(b)));
             let Some(worst) = worst.filter(|k| depth(k) > 1e-14 * scale) else { break };
             met.push(worst);
-            forces = self.forces(&met, &wish, 0.0);
-            point.copy_from_slice(&wish);
+            forces = self.forces(&met, wish, 0.0);
+            point.copy_from_slice(wish);
             self.push(&met, &forces, &mut point);
         }
         // What rounding left between the point and the walls that hold it.
@@ -81,5 +81,41 @@ impl Face {
                 *to += force * v;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn square() -> Face {
+        let basis = vec![vec![1.0, 0.0], vec![0.0, 1.0]];
+        let mut face = Face { basis, back: vec![0.0; 2], dimension: 2, walls: Vec::new() };
+        for axis in [[1.0, 0.0], [0.0, 1.0]] {
+            face.wall(&axis, 1.0, 1.0);
+            face.wall(&axis, -1.0, 2.0);
+        }
+        face
+    }
+
+    #[test]
+    fn a_point_between_the_walls_stays() {
+        assert_eq!(square().nearest(&[0.5, -0.5]), [0.5, -0.5]);
+    }
+
+    #[test]
+    fn a_point_beyond_them_is_put_on_the_nearest_edge_or_corner() {
+        for (wish, nearest) in [([9.0, 0.5], [2.0, 0.5]), ([9.0, -7.0], [2.0, -1.0]), ([0.0, -3.0], [0.0, -1.0])] {
+            let found = square().nearest(&wish);
+            assert!(found.iter().zip(&nearest).all(|(a, b)| (a - b).abs() < 1e-14), "{wish:?} {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_slanted_wall_is_met_at_a_right_angle() {
+        let mut face = square();
+        face.wall(&[1.0, 1.0], -1.0, 2.0);
+        let found = face.nearest(&[1.5, 1.5]);
+        assert!(found.iter().all(|v| (v - 1.0).abs() < 1e-14), "{found:?}");
     }
 }
