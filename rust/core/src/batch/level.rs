@@ -181,7 +181,8 @@ impl Walker<'_, '_> {
                 return Walk::Endless;
             }
         }
-        Walk::Endless
+        // Long steps may go to and fro for ever where short ones arrive.
+        Walk::Lost
     }
 
     /// How far each natural parameter reaches, and the points where the first one that moves does.
