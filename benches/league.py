@@ -43,24 +43,27 @@ def league(curves: pl.DataFrame) -> pl.DataFrame:
         seen, held = curve.filter(training=1), curve.filter(training=0)
         for name, law in LAWS.items():
             fit = sf.fit(seen, law, columns={"x": "seen_examples"}, loss=sf.Squared())
-            error = np.log(fit.predict(held)["prediction"].to_numpy() / held["loss"].to_numpy())
+            error = None  # a fit without an optimum predicts nothing
+            if fit.converged:
+                ratio = fit.predict(held)["prediction"].to_numpy() / held["loss"].to_numpy()
+                error = float(np.sqrt(np.mean(np.log(ratio) ** 2)))
             rows.append(
                 dict(zip(KEYS, key, strict=True))
                 | {"law": name, "n": seen.height, "held": held.height}
                 | {"objective": fit.objective, "status": fit.status, "is_global": fit.is_global}
-                | {"rmsle": float(np.sqrt(np.mean(error**2)))}
+                | {"rmsle": error}
             )
     return pl.DataFrame(rows)
 
 
 def markdown(table: pl.DataFrame) -> str:
-    """Return the table: a row a curve, the error of each law; `?` marks what is not certified."""
+    """Return the table: a row a curve, the error of each law; `?` where none is certified."""
     lines = [
         "# Extrapolation league",
         "",
         "Root mean squared log error on held-out points, after a least-squares fit of log residuals "
-        "to the first part of each curve (Alabdulmohsin et al. 2022). The lowest is bold; `?` marks "
-        "a fit without a certified optimum, mostly a break that the points do not identify.",
+        "to the first part of each curve (Alabdulmohsin et al. 2022). The lowest is bold; `?` stands "
+        "for a fit without a certified optimum, mostly a break that the points do not identify.",
         "",
         "| curve | points | held out | " + " | ".join(LAWS) + " |",
         "|---|---|---|" + "---|" * len(LAWS),
@@ -68,8 +71,9 @@ def markdown(table: pl.DataFrame) -> str:
     for key, rows in table.group_by(KEYS, maintain_order=True):
         best = rows["rmsle"].min()
         cells = [
-            ("**{:.5f}**" if one["rmsle"] == best else "{:.5f}").format(one["rmsle"])
-            + ("" if one["status"] == "converged" else " ?")
+            "?"
+            if one["rmsle"] is None
+            else ("**{:.5f}**" if one["rmsle"] == best else "{:.5f}").format(one["rmsle"])
             for one in rows.iter_rows(named=True)
         ]
         curve = ", ".join(str(one) for one in key)

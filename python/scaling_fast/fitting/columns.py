@@ -46,6 +46,10 @@ class FitColumns:
     runs_off
         For each parameter where it runs off to when the optimum lies at infinity: 0 nowhere, 1 to
         infinity, 2 to minus infinity, 3 to zero; uint8, shape (groups, parameters).
+    level_lower, level_upper
+        Least and largest value of each parameter among the best points, where they are many: its
+        value where it does not move, infinite where it has no end, NaN where there is one best
+        point; shape (groups, parameters).
     """
 
     status: NDArray[np.uint8]
@@ -66,6 +70,8 @@ class FitColumns:
     unidentified: NDArray[np.bool_]
     level: NDArray[np.bool_]
     runs_off: NDArray[np.uint8]
+    level_lower: NDArray[np.float64]
+    level_upper: NDArray[np.float64]
 
     @property
     def groups(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from scaling_fast.errors import quote
 from scaling_fast.findings import Finding
 from scaling_fast.fitting.design import shortfalls
+from scaling_fast.fitting.level import level_findings, level_groups
 from scaling_fast.fitting.runs_off import runs_off_finding
 from scaling_fast.fitting.status import status_sentence
 from scaling_fast.losses.residual import LogExcess
@@ -58,6 +59,7 @@ def fit_findings(
         found += _zone(request, columns)
     else:
         found += _failed_groups(status)
+        found += level_groups(request, columns)
     return tuple(found)
 
 
@@ -77,18 +79,7 @@ def _failed_groups(status: pl.Series) -> list[Finding]:
 
 def _optimum(request: Request, columns: FitColumns, status: str) -> list[Finding]:
     """Return findings where the optimum is not one point, or does not exist."""
-    found = []
-    level = columns.flagged(columns.level, request.names)
-    if level:
-        found.append(
-            _finding(
-                "level_optimum",
-                "red",
-                f"the optimum is not one point: along {quote(level, 200)} the loss stays the same",
-                advice="use a smoother loss (a larger delta, or Squared), or add rows",
-                evidence={"parameters": level},
-            )
-        )
+    found = level_findings(request, columns)
     lost = columns.flagged(columns.unidentified, request.names)
     if status == "not_identified" and lost:
         found.append(

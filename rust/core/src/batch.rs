@@ -9,6 +9,7 @@ mod errors;
 mod expressible;
 mod groups;
 mod identifiability;
+mod level;
 mod replicates;
 mod report;
 mod row;

@@ -6,6 +6,7 @@ pub mod curvature;
 pub mod descend;
 pub mod given;
 pub mod kink;
+pub mod level_set;
 pub mod linalg;
 pub mod newton;
 pub mod objective;

@@ -197,5 +197,7 @@ fn fit_table<'py>(py: Python<'py>, rows: &[FitRow], p: usize) -> PyResult<Bound<
     table.set_item("level", flags(&|r| r.level.clone())?)?;
     let codes = rows.iter().flat_map(|r| r.runs_off.iter().map(|to| *to as u8)).collect();
     table.set_item("runs_off", PyArray1::from_vec(py, codes).reshape([rows.len(), p])?)?;
+    table.set_item("level_lower", flat(&|r| r.level_lower.clone())?)?;
+    table.set_item("level_upper", flat(&|r| r.level_upper.clone())?)?;
     Ok(table)
 }

@@ -28,6 +28,8 @@ fn swap(row: &mut FitRow, pairs: &[(usize, usize)]) {
         row.unidentified.swap(a, b);
         row.level.swap(a, b);
         row.runs_off.swap(a, b);
+        row.level_lower.swap(a, b);
+        row.level_upper.swap(a, b);
     }
 }
 

@@ -6,7 +6,8 @@ use super::control::Control;
 use super::draw::{Design, Drawn, Scheme};
 use super::draws::{Draws, allocate};
 use super::expressible::{Reach, express};
-use super::identifiability::identify;
+use super::identifiability::{LARGEST_CONDITION, identify, weak_coordinates};
+use super::level;
 use super::row::FitRow;
 use crate::error::Error;
 use crate::pool::Threads;
@@ -46,6 +47,9 @@ const MOST_GUIDED: usize = 1_000;
 
 /// Damping of the first warm step that was not predicted, in the metric of the fit.
 const WARM_DAMPING: f64 = 0.05;
+
+/// Curved rows per coordinate up to which the objective may be level: more of them hold every coordinate.
+const FEW_CURVED: usize = 2;
 
 /// Refit every group `count` times around the fits of `base`.
 ///
@@ -216,7 +220,7 @@ impl<'a> Worker<'a> {
             row[0] = f64::from(Status::Unfinished as u8);
             return;
         }
-        if status == Status::Converged && !self.is_determined() {
+        if status == Status::Converged && !self.has_clear_optimum() && !self.settle_among_best() {
             status = Status::NotIdentified;
         }
         row[0] = f64::from(self.report(value, unit, status, &mut row[1..]) as u8);
@@ -321,9 +325,17 @@ impl<'a> Worker<'a> {
         (outcome.value, outcome.status)
     }
 
-    /// Whether the drawn rows determine every coordinate that is off its bounds.
-    fn is_determined(&mut self) -> bool {
+    /// Whether the curvature of the model shows one best point, as it does for nearly every replicate.
+    fn has_clear_optimum(&mut self) -> bool {
+        if self.fitter.width() == 0.0 {
+            // What the scratch holds is a rounded form of a kink.
+            return false;
+        }
         let q = self.x.len();
+        if self.scratch.model().curved <= FEW_CURVED * q && !level::is_inside_zones(&mut self.fitter, &self.x) {
+            // A row at the end of its curved zone is one that a level set may leave behind.
+            return false;
+        }
         let model = self.scratch.model();
         let mut scaled = vec![0.0; q * q];
         for i in 0..q {
@@ -332,14 +344,24 @@ impl<'a> Worker<'a> {
                 scaled[i * q + j] = model.hessian[i * q + j] / scale - if i == j { 1e-9 } else { 0.0 };
             }
         }
-        // A comfortable factor settles nearly every replicate; only the rest pays for a rank.
-        if cholesky(&mut scaled, q) {
-            return true;
+        cholesky(&mut scaled, q)
+    }
+
+    /// Move to the centre of the best points, where they are many; whether the drawn rows then determine every coordinate that
+    /// is off its bounds.
+    fn settle_among_best(&mut self) -> bool {
+        let (problem, rounding) = (&self.refits.problem, self.refits.rounding);
+        let (condition, mut null) = identify(&mut self.fitter, &self.x, rounding);
+        if !(condition <= LARGEST_CONDITION) {
+            null = weak_coordinates(&mut self.fitter, &self.x, rounding);
         }
-        let (_, null) = identify(&mut self.fitter, &self.x, self.refits.rounding);
-        let space = &self.refits.problem.space;
+        if !null.contains(&true) {
+            let level = level::centre(problem, &mut self.fitter, &mut self.x, rounding);
+            return level.is_none_or(|level| level.is_bounded());
+        }
+        let space = &problem.space;
         let mut theta = vec![0.0; space.parameters()];
         space.natural(&self.x, &mut theta);
-        (0..q).all(|a| !null[a] || space.is_on_bound(a, &theta))
+        (0..self.x.len()).all(|a| !null[a] || space.is_on_bound(a, &theta))
     }
 }

@@ -4,6 +4,7 @@ use super::expressible::{Reach, express};
 use super::identifiability::{
     LARGEST_CONDITION, condition_of_curvature, identify, level_coordinates, weak_coordinates,
 };
+use super::level;
 use super::row::{FitRow, RunsOff};
 use crate::problem::{Fitter, Problem};
 use crate::question::Question;
@@ -43,23 +44,23 @@ pub(super) fn report(
     let is_perfect = value <= options.rounding * options.rounding;
     let is_certified = found.outcome.status == Status::Converged;
     let null = conditioned(fitter, x, (is_certified, is_perfect), options, &mut row);
-    let settled = fitter.width() > 0.0 && is_certified;
-    let level = if settled { level_coordinates(fitter, x) } else { vec![false; x.len()] };
+    let is_level = is_certified && !null.contains(&true) && centred(problem, fitter, x, options, &mut row, &mut value);
     let mut theta = row.params.clone();
     space.natural(x, &mut theta);
     // On a bound a parameter is determined by the bound, so its level direction is not a defect of the design.
-    let lost = |flags: &[bool]| flags.iter().enumerate().any(|(a, on)| *on && !space.is_on_bound(a, &theta));
+    let off_bound = |a: usize| !space.is_on_bound(a, &theta);
+    let is_lost = (0..x.len()).any(|a| null[a] && off_bound(a));
+    let is_endless = is_level && (0..x.len()).any(|a| row.level[space.free[a]] && off_bound(a));
     let at_end = (0..x.len()).any(|a| space.is_at_search_end(a, x));
     for (a, &j) in space.free.iter().enumerate() {
         row.unidentified[j] = null[a] || space.is_at_search_end(a, x);
-        row.level[j] = level[a];
     }
-    if lost(&null) || lost(&level) || at_end {
+    if is_lost || is_endless || at_end {
         row.status = Status::NotIdentified;
     }
-    let certain = is_perfect || (is_certified && !lost(&null) && !at_end && row.condition <= SUSPICIOUS);
+    let certain = is_perfect || (is_certified && !is_lost && !at_end && row.condition <= SUSPICIOUS);
     if !certain
-        && !lost(&level)
+        && !is_endless
         && problem.len() <= MOST_ROWS
         && let Some(escape) = escape(fitter, problem.ranges(), x, value, options, scratch)
     {
@@ -74,6 +75,31 @@ pub(super) fn report(
     fill((question, g), problem, fitter, x, value, &mut row);
     row.certificate = found.outcome.certificate;
     row
+}
+
+/// Move a level optimum to its centre and say its ends; whether it has none.
+fn centred(
+    problem: &Problem<'_>,
+    fitter: &mut Fitter<'_>,
+    x: &mut [f64],
+    options: Options,
+    row: &mut FitRow,
+    value: &mut f64,
+) -> bool {
+    if let Some(level) = level::centre(problem, fitter, x, options.rounding) {
+        *value = value.min(fitter.value(x));
+        row.level = (0..row.level.len()).map(|j| level.moves(j)).collect();
+        let is_endless = !level.is_bounded();
+        (row.level_lower, row.level_upper) = (level.lower, level.upper);
+        return is_endless;
+    }
+    if !(fitter.width() > 0.0) {
+        return false;
+    }
+    for (j, level) in problem.space.free.iter().zip(level_coordinates(fitter, x)) {
+        row.level[*j] = level;
+    }
+    true
 }
 
 /// Put the condition into the row; returns the coordinates that the rows leave undetermined.

@@ -65,6 +65,10 @@ pub struct FitRow {
     pub runs_off: Vec<RunsOff>,
     /// Whether the loss is level along a direction in which each parameter takes part.
     pub level: Vec<bool>,
+    /// Least value of each natural parameter among the best points, where they are many; its value elsewhere, -inf without end.
+    pub level_lower: Vec<f64>,
+    /// The largest one.
+    pub level_upper: Vec<f64>,
 }
 
 impl FitRow {
@@ -87,6 +91,8 @@ impl FitRow {
             unidentified: vec![false; parameters],
             runs_off: vec![RunsOff::Nowhere; parameters],
             level: vec![false; parameters],
+            level_lower: vec![f64::NAN; parameters],
+            level_upper: vec![f64::NAN; parameters],
         }
     }
 }

@@ -26,6 +26,18 @@ impl Loss {
         }
     }
 
+    /// Size of a residual beyond which the loss is straight; none where it never is.
+    pub fn straight(self) -> Option<f64> {
+        match self {
+            Self::Absolute | Self::Pinball { .. } => Some(0.0),
+            Self::Huber { delta } => Some(delta),
+            Self::Tukey { c } => Some(c),
+            Self::Squared | Self::SoftL1 { .. } | Self::Cauchy { .. } | Self::LogCosh { .. } | Self::Ramp { .. } => {
+                None
+            }
+        }
+    }
+
     /// A loss whose quadratic zone reaches at least `width`, and the factor that keeps its slopes far out those of `self`;
     /// the redescending losses are widened to Huber's, which has no false minima far out. None gives back `self`.
     pub fn softened(self, width: Option<f64>) -> (Self, f64) {

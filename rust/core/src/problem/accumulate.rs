@@ -183,6 +183,7 @@ impl VectorKernel for AccumulateKernel<'_> {
         // Near-L1 losses leave few rows with curvature: only those are multiplied out. Negative curvature would make the
         // model indefinite; redescending losses rely on their metric there.
         let m = find_curved::<V>(weight, curvature, curved);
+        model.curved += m;
         curved_products::<V>(&curved[..m], weight, curvature, jacobian, (work, packed), &mut model.hessian, q);
         if with_metric {
             for i in 0..n {

@@ -110,6 +110,10 @@ impl Separable for Fitter<'_> {
         self.force.width(self.problem)
     }
 
+    fn straight(&self) -> Option<f64> {
+        self.force.loss.straight()
+    }
+
     fn has_scale(&self) -> bool {
         self.force.joint
     }

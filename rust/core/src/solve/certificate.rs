@@ -64,7 +64,7 @@ impl Status {
             }
             Self::IterationLimit => "the iteration limit was reached; try other starts or a simpler law",
             Self::NotIdentified => {
-                "the rows do not determine every parameter, or the loss is level around the optimum; fix a parameter, add rows at other scales, or use a smaller law or a smoother loss"
+                "the rows do not determine every parameter, or the loss is level without end around the optimum; fix a parameter, add rows at other scales, or use a smaller law or a smoother loss"
             }
             Self::TooFewRows => "fewer rows than free parameters; add rows or fix parameters",
             Self::NotFinite => {

@@ -1,5 +1,7 @@
 //! Losses with a kink (absolute, pinball): a smoothed descent finds the zero-residual rows, Newton on them is exact.
 
+use std::cmp::Ordering;
+
 use super::certificate::{Certificate, Status};
 use super::curvature::frozen_curvature;
 use super::linalg::solve_general;
@@ -109,16 +111,61 @@ fn exact<O: Separable>(
     let (zero, ties) = distinct(&rows, &near, x.len());
     merge(&mut rows, &ties);
     let m = zero.len();
-    if m == 0 || m > q + MOST_SURPLUS {
+    if m > q + MOST_SURPLUS {
         return None;
     }
-    if m > q {
-        let certificate = crowded(objective, x, (&zero, &ties), &free, (low, high), &mut rows)?;
+    let start = x.to_vec();
+    let at = (&zero[..], &ties[..]);
+    // Fewer rows than coordinates: the loss may be level in the other directions, and Newton would go anywhere along them.
+    let ways: &[Way] = match m.cmp(&q) {
+        Ordering::Less => &[Way::Crowded, Way::Pinned],
+        Ordering::Equal => &[Way::Pinned, Way::Crowded],
+        Ordering::Greater => &[Way::Crowded],
+    };
+    let mut nearly = None;
+    for way in ways {
+        x.copy_from_slice(&start);
+        if !objective.rows(x, &mut rows) {
+            return None;
+        }
+        merge(&mut rows, &ties);
+        let found = match way {
+            Way::Pinned => pinned(objective, x, at, &free, (low, high), &mut rows),
+            Way::Crowded => crowded(objective, x, at, &free, (low, high), &mut rows),
+        };
         // Rows that were merely close do not meet in one point.
-        let met = zero.iter().all(|&i| rows.residual[i].abs() <= rounding);
-        s.rows = rows;
-        return met.then_some(certificate);
+        let Some(certificate) = found.filter(|_| zero.iter().all(|&i| rows.residual[i].abs() <= rounding)) else {
+            continue;
+        };
+        if certificate.holds() {
+            s.rows = rows;
+            return Some(certificate);
+        }
+        if nearly.is_none() {
+            nearly = Some((x.to_vec(), certificate));
+        }
     }
+    let (point, certificate) = nearly?;
+    x.copy_from_slice(&point);
+    Some(certificate)
+}
+
+/// How the point of the zero rows is found.
+enum Way {
+    Pinned,
+    Crowded,
+}
+
+/// The point where as many rows as coordinates are zero, or fewer and the law's own curvature settles the rest.
+fn pinned<O: Separable>(
+    objective: &mut O,
+    x: &mut [f64],
+    (zero, ties): (&[usize], &[(usize, usize)]),
+    free: &[usize],
+    (low, high): (f64, f64),
+    rows: &mut Rows,
+) -> Option<Certificate> {
+    let (n, m, q) = (rows.residual.len(), zero.len(), free.len());
     let p = x.len();
     let size = q + m;
     let mut multipliers = vec![0.0; m];
@@ -135,7 +182,7 @@ fn exact<O: Separable>(
         if m < q && !frozen_curvature(objective, x, &slopes, &mut trial, &mut pulled, &mut second) {
             return None;
         }
-        for &i in &zero {
+        for &i in zero {
             slopes[i] = 0.0;
         }
         let mut system = vec![0.0; size * size];
@@ -166,24 +213,23 @@ fn exact<O: Separable>(
             moved = moved.max(right[a].abs() / x[j].abs().max(f64::MIN_POSITIVE));
         }
         multipliers.copy_from_slice(&right[q..]);
-        if !objective.rows(x, &mut rows) {
+        if !objective.rows(x, rows) {
             return None;
         }
-        merge(&mut rows, &ties);
+        merge(rows, ties);
         if moved <= 1e-14 {
             break;
         }
     }
     let multiplier = multipliers.iter().map(|&mu| if mu >= 0.0 { mu / high } else { mu / low }).fold(0.0_f64, f64::max);
-    let gradient = stationarity(&rows, &zero, &multipliers, &free, (low, high));
-    s.rows = rows;
+    let gradient = stationarity(rows, zero, &multipliers, free, (low, high));
     // With q zero rows the vertex is pinned: no step is left. With fewer, the Newton step above was the last one.
     Some(Certificate { gradient, decrease: 0.0, multiplier })
 }
 
 /// The rows of `near` that differ, and which of the others repeats which of them: a row that occurs three times is one
 /// condition, not three.
-fn distinct(rows: &Rows, near: &[usize], p: usize) -> (Vec<usize>, Vec<(usize, usize)>) {
+pub(super) fn distinct(rows: &Rows, near: &[usize], p: usize) -> (Vec<usize>, Vec<(usize, usize)>) {
     let n = rows.residual.len();
     let same = |i: usize, k: usize| {
         rows.residual[i] == rows.residual[k] && (0..p).all(|j| rows.jacobian[j * n + i] == rows.jacobian[j * n + k])
@@ -202,15 +248,15 @@ fn distinct(rows: &Rows, near: &[usize], p: usize) -> (Vec<usize>, Vec<(usize, u
 }
 
 /// Give the weight of every repeated row to the first of its kind.
-fn merge(rows: &mut Rows, ties: &[(usize, usize)]) {
+pub(super) fn merge(rows: &mut Rows, ties: &[(usize, usize)]) {
     for &(first, other) in ties {
         rows.weight[first] += rows.weight[other];
         rows.weight[other] = 0.0;
     }
 }
 
-/// The same where more rows are zero than coordinates are free: the rows agree on the point, and its multipliers are one
-/// choice of many, the one nearest zero inside their interval.
+/// The same where more rows are zero than coordinates are free, or fewer and the loss is level in the other directions: the
+/// nearest point on which the rows agree. Its multipliers may be one choice of many, the one nearest zero inside their interval.
 fn crowded<O: Separable>(
     objective: &mut O,
     x: &mut [f64],

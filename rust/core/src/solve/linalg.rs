@@ -126,6 +126,11 @@ pub fn qr(a: &mut [f64], n: usize, q: usize, r: &mut [f64]) {
     }
 }
 
+/// Sum of products.
+pub fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
 /// Euclidean norm that neither overflows nor underflows.
 pub fn norm2(v: &[f64]) -> f64 {
     let largest = v.iter().fold(0.0_f64, |m, x| m.max(x.abs()));

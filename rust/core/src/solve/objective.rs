@@ -44,6 +44,8 @@ pub struct Model {
     pub psi_squares: f64,
     /// Sum of w r^2.
     pub residual_squares: f64,
+    /// Number of rows with weight that curve the objective.
+    pub curved: usize,
 }
 
 impl Model {
@@ -57,6 +59,7 @@ impl Model {
             column_squares: vec![0.0; p],
             psi_squares: 0.0,
             residual_squares: 0.0,
+            curved: 0,
         }
     }
 
@@ -65,6 +68,7 @@ impl Model {
         self.value = 0.0;
         self.psi_squares = 0.0;
         self.residual_squares = 0.0;
+        self.curved = 0;
         for part in [&mut self.gradient, &mut self.hessian, &mut self.metric, &mut self.column_squares] {
             part.fill(0.0);
         }
@@ -75,6 +79,7 @@ impl Model {
         self.value += other.value;
         self.psi_squares += other.psi_squares;
         self.residual_squares += other.residual_squares;
+        self.curved += other.curved;
         for (to, from) in [
             (&mut self.gradient, &other.gradient),
             (&mut self.hessian, &other.hessian),

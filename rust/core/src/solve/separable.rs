@@ -39,6 +39,9 @@ pub trait Separable: Objective {
     /// Half-width of the quadratic zone of the true loss: infinite for least squares, 0 for kinked losses.
     fn width(&self) -> f64;
 
+    /// Size of a residual beyond which the loss in force is straight; none for a loss that never is.
+    fn straight(&self) -> Option<f64>;
+
     /// Whether the scale of the loss follows the residuals, so that no point is too far for its quadratic zone.
     fn has_scale(&self) -> bool;
 

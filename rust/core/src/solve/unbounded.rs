@@ -345,6 +345,10 @@ impl<O: Separable> Separable for Held<'_, O> {
         self.inner.least_starts()
     }
 
+    fn straight(&self) -> Option<f64> {
+        self.inner.straight()
+    }
+
     fn kink(&self) -> Option<(f64, f64)> {
         self.inner.kink()
     }
