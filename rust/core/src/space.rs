@@ -5,6 +5,7 @@
 //! problem from 48,000 to 1,100. Powers of two divide exactly, so no digit is lost. Positive scale-like parameters move in
 //! their logarithm. All of it is undone on output: callers only ever see the parameters their formula names.
 
+mod sizes;
 mod slopes;
 
 use crate::expr::{Location, Program, Shift, ShiftKind};
@@ -54,6 +55,8 @@ pub struct Space {
     pub lower: Vec<f64>,
     /// Upper bound of each coordinate.
     pub upper: Vec<f64>,
+    /// The primed parameter of each coordinate at 1, or at 0 where it is a logarithm: a power of two, nearly always 1.
+    pub sizes: Vec<f64>,
     /// Unit of each column of the program; 1 where the law cannot absorb another.
     pub units: Vec<f64>,
     /// Unit of the target.
@@ -85,6 +88,7 @@ impl Space {
             log: Vec::new(),
             lower: Vec::new(),
             upper: Vec::new(),
+            sizes: Vec::new(),
             units: vec![1.0; inputs.len()],
             target_unit: 1.0,
             fixed: specs.iter().map(|s| s.fixed).collect(),
@@ -128,6 +132,8 @@ impl Space {
             space.lower.push(if log { math::ln(lower.max(0.0)) } else { lower });
             space.upper.push(if log { math::ln(upper) } else { upper });
         }
+        space.sizes = vec![1.0; space.free.len()];
+        space.measure(program, specs, inputs, still);
         space
     }
 
@@ -145,7 +151,7 @@ impl Space {
     #[inline]
     pub fn primed(&self, x: &[f64], primed: &mut [f64]) {
         for (a, &j) in self.free.iter().enumerate() {
-            primed[j] = if self.log[a] { math::exp(x[a]) } else { x[a] };
+            primed[j] = self.sizes[a] * if self.log[a] { math::exp(x[a]) } else { x[a] };
         }
         for j in 0..primed.len() {
             if let Some(value) = self.fixed[j] {
@@ -197,7 +203,8 @@ impl Space {
             primed[shift.param] = moved(shift.kind, primed[shift.param], -e * ln_unit);
         }
         for (a, &j) in self.free.iter().enumerate() {
-            x[a] = if self.log[a] { math::ln(primed[j].max(0.0)) } else { primed[j] };
+            let own = primed[j] / self.sizes[a];
+            x[a] = if self.log[a] { math::ln(own.max(0.0)) } else { own };
         }
     }
 

@@ -4,7 +4,7 @@ use super::assemble::{Tapes, assemble, fuse};
 use super::boundary::{known, relax};
 use super::differentiate::gradient;
 use super::domain::{Requirement, domain};
-use super::graph::{Graph, Op};
+use super::graph::{Graph, Id, Op};
 use super::linear::linear;
 use super::location::{Location, locations};
 use super::lower::{Meaning, check_constants, lower};
@@ -15,6 +15,7 @@ use super::token::fault;
 use super::tree::Node;
 use super::units::{UnitChange, unit_change};
 use crate::error::{Error, FormulaProblem};
+use crate::simd::math;
 use crate::tape::{BLOCK, Registers, Unary};
 
 /// What a formula compiles to. Immutable; share it between threads.
@@ -30,6 +31,7 @@ pub struct Program {
     locations: Vec<Location>,
     power_sum: Option<PowerSum>,
     is_wavy: bool,
+    decades: f64,
     column_units: Vec<Option<UnitChange>>,
     target_unit: Option<UnitChange>,
     tapes: Tapes,
@@ -106,6 +108,7 @@ impl Program {
         let linear = linear(&graph, root, params.len());
         let power_sum = power_sum(&graph, root);
         let locations = locations(&graph, root);
+        let decades = decades(&graph, root);
         let is_wavy = graph.ops.iter().any(|op| matches!(op, Op::One(Unary::Sin | Unary::Cos | Unary::Abs, _)));
         let root = fuse(&mut graph, root);
         let gradient = gradient(&mut graph, root, params.len(), &known);
@@ -123,6 +126,7 @@ impl Program {
             locations,
             power_sum,
             is_wavy,
+            decades,
             column_units,
             target_unit,
             tapes,
@@ -177,6 +181,11 @@ impl Program {
     /// Whether something in the formula turns back as it goes on: a sine, a cosine, an absolute value.
     pub fn is_wavy(&self) -> bool {
         self.is_wavy
+    }
+
+    /// How far from 1 its constants are, in decades, all together.
+    pub fn decades(&self) -> f64 {
+        self.decades
     }
 
     /// How parameters change when a column (None: the target) is measured in units of k. None when they cannot absorb it.
@@ -282,6 +291,17 @@ impl Program {
         let t = &self.tapes;
         [t.fill.len(), t.bind.len() - t.scalars.len(), t.value.len(), t.jacobian.len()]
     }
+}
+
+/// The decades by which the constants that the value of `root` needs differ from 1, all together.
+fn decades(graph: &Graph, root: Id) -> f64 {
+    let of = |op: &Op| match op {
+        Op::Constant(bits) if f64::from_bits(*bits) != 0.0 => {
+            math::ln(f64::from_bits(*bits).abs()).abs() / std::f64::consts::LN_10
+        }
+        _ => 0.0,
+    };
+    graph.ops.iter().zip(graph.reachable(&[root])).filter(|(_, live)| *live).map(|(op, _)| of(op)).sum()
 }
 
 fn canonical(parsed: &Parsed) -> String {
