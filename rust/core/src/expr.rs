@@ -1,6 +1,7 @@
 //! Formulas: text to tokens to a tree to a graph of shared nodes to tapes, and what can be known before any fit.
 
 mod assemble;
+mod beside;
 mod boundary;
 mod differentiate;
 mod dimension;

@@ -1,10 +1,11 @@
 //! A compiled formula: what it needs, what is known about it, and how to evaluate it.
 
 use super::assemble::{Tapes, assemble, fuse};
+use super::beside::beside;
 use super::boundary::{known, relax};
 use super::differentiate::gradient;
 use super::domain::{Requirement, domain};
-use super::graph::{Graph, Id, Op};
+use super::graph::{Graph, Op};
 use super::linear::linear;
 use super::location::{Location, locations};
 use super::lower::{Meaning, check_constants, lower};
@@ -15,7 +16,6 @@ use super::token::fault;
 use super::tree::Node;
 use super::units::{UnitChange, unit_change};
 use crate::error::{Error, FormulaProblem};
-use crate::simd::math;
 use crate::tape::{BLOCK, Registers, Unary};
 
 /// What a formula compiles to. Immutable; share it between threads.
@@ -31,7 +31,7 @@ pub struct Program {
     locations: Vec<Location>,
     power_sum: Option<PowerSum>,
     is_wavy: bool,
-    decades: f64,
+    beside: Vec<f64>,
     column_units: Vec<Option<UnitChange>>,
     target_unit: Option<UnitChange>,
     tapes: Tapes,
@@ -108,11 +108,11 @@ impl Program {
         let linear = linear(&graph, root, params.len());
         let power_sum = power_sum(&graph, root);
         let locations = locations(&graph, root);
-        let decades = decades(&graph, root);
         let is_wavy = graph.ops.iter().any(|op| matches!(op, Op::One(Unary::Sin | Unary::Cos | Unary::Abs, _)));
         let root = fuse(&mut graph, root);
         let gradient = gradient(&mut graph, root, params.len(), &known);
         let tapes = assemble(&graph, root, &gradient);
+        let beside = beside(tree, &meanings, params.len());
         let text = canonical(&parsed);
         let target = parsed.target;
         Ok(Program {
@@ -126,7 +126,7 @@ impl Program {
             locations,
             power_sum,
             is_wavy,
-            decades,
+            beside,
             column_units,
             target_unit,
             tapes,
@@ -183,9 +183,9 @@ impl Program {
         self.is_wavy
     }
 
-    /// How far from 1 its constants are, in decades, all together.
-    pub fn decades(&self) -> f64 {
-        self.decades
+    /// For each parameter the logarithm of the size that the constants beside it give it.
+    pub fn beside(&self) -> &[f64] {
+        &self.beside
     }
 
     /// How parameters change when a column (None: the target) is measured in units of k. None when they cannot absorb it.
@@ -291,17 +291,6 @@ impl Program {
         let t = &self.tapes;
         [t.fill.len(), t.bind.len() - t.scalars.len(), t.value.len(), t.jacobian.len()]
     }
-}
-
-/// The decades by which the constants that the value of `root` needs differ from 1, all together.
-fn decades(graph: &Graph, root: Id) -> f64 {
-    let of = |op: &Op| match op {
-        Op::Constant(bits) if f64::from_bits(*bits) != 0.0 => {
-            math::ln(f64::from_bits(*bits).abs()).abs() / std::f64::consts::LN_10
-        }
-        _ => 0.0,
-    };
-    graph.ops.iter().zip(graph.reachable(&[root])).filter(|(_, live)| *live).map(|(op, _)| of(op)).sum()
 }
 
 fn canonical(parsed: &Parsed) -> String {

@@ -15,21 +15,32 @@ const ROWS: usize = 24;
 /// Change of the law by a parameter that moves by its own size, relative to the law, below which nothing is seen of it.
 const SEEN: f64 = 1e-3;
 
+/// Change that is clear enough for a usual size to be right, and how many times as much of it makes another better.
+const CLEAR: f64 = 0.03;
+const CLEARLY_MORE: f64 = 10.0;
+
 /// The same for what turns back, which has a usual size near one radian.
 const TURNED: f64 = 0.3;
+
+/// A small step, which leaves the direction of what a parameter does as it is.
+const NEAR: f64 = 1.03;
 
 /// Step between sizes that are tried, and how many of them cover what doubles hold.
 const STEP: f64 = 3.162_277_660_168_379_5;
 const STEPS: i32 = 610;
 
-/// Steps that the best size may lie behind the first that is seen.
-const CLIMB: i32 = 6;
+/// Steps beyond the usual sizes of a frequency that are reached all the same.
+const NEAR_STEPS: i32 = 3;
 
-/// Rounds, since what one parameter does may be seen only once another has its size.
+/// Steps that the best size may lie behind the first that is seen.
+const CLIMB: i32 = 8;
+
+/// Rounds, since what one parameter does may be seen only once another has its size; the last is for parameters without a
+/// constant beside them, too.
 const ROUNDS: usize = 3;
 
-/// Decades of constants and of columns that no parameter absorbs, in all, up to which the usual sizes are right.
-const USUAL: f64 = 3.0;
+/// Logarithm of the constants beside a parameter, or of a column that no parameter absorbs, below which it has a usual size.
+const USUAL: f64 = 2.0 * std::f64::consts::LN_10;
 
 /// Columns of the sample, and the law on them.
 struct Probe<'a> {
@@ -43,6 +54,8 @@ struct Probe<'a> {
     linear: Vec<usize>,
     /// Where the other parameters are.
     point: Vec<f64>,
+    /// What the last response was the size of.
+    left: Vec<f64>,
 }
 
 /// Sizes at which a parameter is looked for.
@@ -71,7 +84,12 @@ impl Window {
 impl Space {
     /// Measures each nonlinear parameter in a size at which it moves the law; `still` is left alone.
     pub(super) fn measure(&mut self, program: &Program, specs: &[ParamSpec], inputs: &[&[f64]], still: Option<usize>) {
-        if inputs.first().is_none_or(|column| column.is_empty()) || self.is_usual(program, inputs) {
+        let apart: Vec<bool> = self.free.iter().map(|&j| program.beside()[j].abs() >= USUAL).collect();
+        if inputs.first().is_none_or(|column| column.is_empty()) {
+            return;
+        }
+        let strange = self.is_strange(inputs);
+        if !strange && !apart.contains(&true) {
             return;
         }
         let is_linear = |a: &usize| program.linear().contains(&self.free[*a]) && !self.log[*a];
@@ -94,38 +112,25 @@ impl Space {
         self.primed(&start, &mut point);
         let linear = linear.into_iter().map(|a| self.free[a]).collect();
         let mut probe = Probe::new(program, self, inputs, linear, point);
-        for _ in 0..ROUNDS {
-            let mut moved = false;
+        for round in 0..ROUNDS {
             for (a, window) in &windows {
                 if let Some(window) = window
+                    && (strange || apart[*a] || round + 1 == ROUNDS)
                     && self.sizes[*a] == 1.0
                     && let Some(size) = probe.size(self.free[*a], *window)
                 {
                     self.resize(*a, size);
                     probe.point[self.free[*a]] *= size;
-                    moved = true;
                 }
-            }
-            if !moved {
-                break;
             }
         }
     }
 
-    /// Whether constants and columns are such that a parameter has the size at which it is looked for.
-    fn is_usual(&self, program: &Program, inputs: &[&[f64]]) -> bool {
-        let decades = |v: f64| if v == 0.0 { 0.0 } else { math::ln(v.abs()).abs() / std::f64::consts::LN_10 };
-        let fixed: f64 = self.fixed.iter().flatten().map(|v| decades(*v)).sum();
-        let mut left = USUAL - program.decades() - fixed;
-        for (column, unit) in inputs.iter().zip(&self.units) {
-            if left < 0.0 {
-                return false;
-            }
-            if *unit == 1.0 {
-                left -= decades(super::unit_of(column));
-            }
-        }
-        left >= 0.0
+    /// Whether columns or fixed parameters that no other absorbs may give any parameter another size.
+    fn is_strange(&self, inputs: &[&[f64]]) -> bool {
+        let far = |v: f64| v != 0.0 && math::ln(v.abs()).abs() >= USUAL;
+        self.fixed.iter().flatten().any(|v| far(*v))
+            || inputs.iter().zip(&self.units).any(|(column, unit)| *unit == 1.0 && far(super::unit_of(column)))
     }
 
     /// Sizes at which coordinate `a` is looked for; None where its bounds or a column say where it lies.
@@ -168,58 +173,140 @@ impl<'a> Probe<'a> {
         }
         let jacobian = vec![0.0; point.len() * BLOCK];
         let workspace = program.workspace();
-        Self { program, slots, rows: kept.len(), workspace, values: vec![0.0; BLOCK], jacobian, linear, point }
+        let (rows, values) = (kept.len(), vec![0.0; BLOCK]);
+        Self { program, slots, rows, workspace, values, jacobian, linear, point, left: Vec::new() }
     }
 
     /// The size in which to measure parameter `j`, a power of two; None where the usual one will do or none is better.
     fn size(&mut self, j: usize, window: Window) -> Option<f64> {
-        let middle = window.middle();
-        let best = if self.program.is_wavy() { self.turns(j, window) } else { self.moves(j, window) }?;
-        let exponent = ((math::ln(best) - math::ln(middle)) / std::f64::consts::LN_2).round().clamp(-1000.0, 1000.0);
+        let written = self.program.beside()[j];
+        let ln_size = if written.abs() >= USUAL && self.suits(j, window, written) {
+            written
+        } else {
+            let best = if self.program.is_wavy() { self.turns(j, window) } else { self.moves(j, window) }?;
+            math::ln(best) - math::ln(window.middle())
+        };
+        let exponent = (ln_size / std::f64::consts::LN_2).round().clamp(-1000.0, 1000.0);
         Some(math::power_of_two(exponent as i64))
+    }
+
+    /// Whether the size that constants give parameter `j` moves the law, and the usual one moves it clearly less. With that
+    /// size the law is searched as if it had no constants. (What turns back does so the more at wrong sizes.)
+    fn suits(&mut self, j: usize, window: Window, ln_size: f64) -> bool {
+        let written = Window {
+            smallest: window.smallest * math::exp(ln_size),
+            largest: window.largest * math::exp(ln_size),
+            ..window
+        };
+        let there = self.most(j, written);
+        there > 0.0 && (self.program.is_wavy() || self.most(j, window) < CLEAR.min(there))
+    }
+
+    /// The most that parameter `j` moves the law at the sizes of a window; 0 where nothing is seen.
+    fn most(&mut self, j: usize, window: Window) -> f64 {
+        (0..=8).fold(0.0_f64, |most, k| {
+            let size = window.at(f64::from(k) / 8.0);
+            if self.is_seen(j, size, window) { most.max(self.response(j, size, window)) } else { most }
+        })
     }
 
     /// The nearest size at which parameter `j` moves the law, if it is not a usual one.
     fn moves(&mut self, j: usize, window: Window) -> Option<f64> {
-        let usual = (0..=8).map(|k| window.at(f64::from(k) / 8.0));
-        if usual.into_iter().any(|size| self.response(j, size, window) >= SEEN) {
-            return None;
+        let usual: Vec<f64> = (0..=8).map(|k| window.at(f64::from(k) / 8.0)).collect();
+        let seen: Vec<f64> = usual
+            .iter()
+            .map(|&size| if self.is_seen(j, size, window) { self.response(j, size, window) } else { 0.0 })
+            .collect();
+        let most = seen.iter().fold(0.0_f64, |m, s| m.max(*s));
+        if most > 0.0 {
+            // The tail of something that lies beyond is seen most at an end.
+            let (end, factor) = if seen[0] == most { (usual[0], 1.0 / STEP) } else { (usual[8], STEP) };
+            if most >= CLEAR || (seen[0] < most && seen[8] < most) {
+                return None;
+            }
+            let size = self.nearest_to_one(j, end, factor, window);
+            return (self.response(j, size, window) >= CLEARLY_MORE * most).then_some(size);
         }
         for step in 1..=STEPS {
             for (from, factor) in [(window.smallest, 1.0 / STEP), (window.largest, STEP)] {
-                let mut size = from * factor.powi(step);
-                let mut seen = self.response(j, size, window);
-                if seen < SEEN {
-                    continue;
+                let size = from * factor.powi(step);
+                if self.is_seen(j, size, window) {
+                    return Some(self.nearest_to_one(j, size, factor, window));
                 }
-                for _ in 0..CLIMB {
-                    let next = self.response(j, size * factor, window);
-                    if next <= seen {
-                        break;
-                    }
-                    (size, seen) = (size * factor, next);
-                }
-                return Some(size);
             }
         }
         None
     }
 
-    /// The size of parameter `j` at which the law begins to turn back, if it is not a usual one.
+    /// The size from `size` on, in steps of `factor`, at which the law is moved by most nearly its own size: less is hardly
+    /// seen, and far more is the rest of something that has run away.
+    fn nearest_to_one(&mut self, j: usize, mut size: f64, factor: f64, window: Window) -> f64 {
+        let mut far = math::ln(self.response(j, size, window)).abs();
+        for _ in 0..CLIMB {
+            let next = math::ln(self.response(j, size * factor, window)).abs();
+            if next.is_nan() || next >= far {
+                break;
+            }
+            (size, far) = (size * factor, next);
+        }
+        size
+    }
+
+    /// Whether parameter `j` moves the law there, and by more than the rounding of differences such as exp(x) - 1: that changes
+    /// its direction with every small step.
+    fn is_seen(&mut self, j: usize, size: f64, window: Window) -> bool {
+        if self.response(j, size, window) < SEEN {
+            return false;
+        }
+        let signs = [(1.0, window.positive), (-1.0, window.negative)];
+        signs.into_iter().filter(|(_, legal)| *legal).any(|(sign, _)| {
+            let here = self.response_at(j, sign * size) >= SEEN;
+            let direction = std::mem::take(&mut self.left);
+            here && self.response_at(j, sign * size * NEAR) >= SEEN && {
+                let along = direction.iter().zip(&self.left).map(|(a, b)| a * b).sum::<f64>() / self.rows as f64;
+                along >= 0.5 * norm(&direction) * norm(&self.left)
+            }
+        })
+    }
+
+    /// A size of parameter `j` at which the law turns back a few times, if a usual one is not: a frequency turns it from some
+    /// size on, a period up to some size.
     fn turns(&mut self, j: usize, window: Window) -> Option<f64> {
-        let turned = |probe: &mut Self, size: f64| probe.response(j, size, window) >= TURNED;
-        let (smallest, largest) = (window.smallest, window.largest);
-        for (from, factor) in [(largest, 1.0 / STEP), (smallest, STEP)] {
-            let walk: Vec<f64> = (0..=STEPS).map(|step| from * factor.powi(step)).collect();
-            // A frequency turns the law from some size on, a period up to some size.
-            let Some(first) = walk.iter().position(|size| turned(self, *size)) else { continue };
-            if let Some(last) = walk[first..].iter().position(|size| !turned(self, *size)).map(|n| walk[first + n - 1])
-            {
-                let far = if factor < 1.0 { last < smallest / 30.0 } else { last > largest * 30.0 };
-                return far.then(|| last / factor.powi(2));
+        let turned: Vec<bool> = (0..=8).map(|k| self.is_turned(j, window.at(f64::from(k) / 8.0), window)).collect();
+        let ways = [(window.smallest, 1.0 / STEP), (window.largest, STEP)];
+        if turned.iter().all(|turned| *turned) {
+            // The end of it, unless that is near the usual sizes.
+            for step in 1..=STEPS {
+                for (from, factor) in ways {
+                    let size = from * factor.powi(step);
+                    if !self.is_turned(j, size, window) {
+                        return (step > NEAR_STEPS).then(|| size / factor.powi(3));
+                    }
+                }
+            }
+            return None;
+        }
+        if turned.contains(&true) {
+            return None;
+        }
+        for step in 1..=STEPS {
+            for (from, factor) in ways {
+                let size = from * factor.powi(step);
+                if self.is_turned(j, size, window) {
+                    let ran_away = self.response(j, size, window) > 1.0 / TURNED;
+                    return Some(if ran_away {
+                        self.nearest_to_one(j, size, factor, window)
+                    } else {
+                        size * factor.powi(2)
+                    });
+                }
             }
         }
         self.moves(j, window)
+    }
+
+    fn is_turned(&mut self, j: usize, size: f64, window: Window) -> bool {
+        self.response(j, size, window) >= TURNED
     }
 
     /// By how much parameter `j` moves the law, relative to it, when it moves by its own size: what no linear parameter can
@@ -244,7 +331,9 @@ impl<'a> Probe<'a> {
         if !self.linear.is_empty() {
             self.evaluate(&params);
         }
-        let law = norm(&self.values[..self.rows]);
+        // Terms of size 1 may cancel, which does not make what is left of them the size of the law.
+        let least = if self.linear.is_empty() { 0.0 } else { 1.0 };
+        let law = norm(&self.values[..self.rows]).max(least);
         let mut left: Vec<f64> = self.column(j).iter().map(|v| v * value).collect();
         let mut basis: Vec<Vec<f64>> = Vec::new();
         for &l in &self.linear {
@@ -262,6 +351,8 @@ impl<'a> Probe<'a> {
             basis.iter().for_each(|b| remove(b, &mut left));
         }
         let response = norm(&left) / law;
+        left.iter_mut().for_each(|v| *v /= law);
+        self.left = left;
         if response.is_finite() { response } else { 0.0 }
     }
 
@@ -312,4 +403,51 @@ fn scale(direction: &mut [f64]) {
 fn remove(direction: &[f64], from: &mut [f64]) {
     let along = direction.iter().zip(from.iter()).map(|(d, f)| d * f).sum::<f64>() / direction.len() as f64;
     from.iter_mut().zip(direction).for_each(|(f, d)| *f -= along * d);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sizes(formula: &str, x: &[f64]) -> Vec<f64> {
+        let program = Program::compile(formula, &["x".into()]).expect("a formula");
+        let specs = vec![ParamSpec::default(); program.params().len()];
+        let target: Vec<f64> = (0..x.len()).map(|i| 1.0 + i as f64 / 9.0).collect();
+        let space = Space::new(&program, &specs, &[x], &target, true, None);
+        // Natural sizes of coordinates at 1, or at 0 where they are logarithms.
+        let x: Vec<f64> = space.log.iter().map(|log| if *log { 0.0 } else { 1.0 }).collect();
+        let mut natural = vec![0.0; x.len()];
+        space.natural(&x, &mut natural);
+        natural
+    }
+
+    #[test]
+    fn parameters_are_measured_where_they_move_the_law() {
+        let x: Vec<f64> = (0..30).map(|i| 0.5 + 0.1 * f64::from(i)).collect();
+        for (formula, place, expected) in [
+            ("o + a*exp(-x*k/1.6e-16)", 2, 1.6e-16),
+            ("o + a*exp(-x*1e200*k)", 2, 1e-200),
+            ("o + a*exp(-x/(1e9*k))", 2, 1e-9),
+            ("a/(1 + exp(-(x*1e-12*k - b)))", 1, 1e12),
+            ("a/(1 + (x/(1e6*k))**b)", 1, 1e-6),
+            ("o + a*log(1 + 1e15*k*x)", 2, 1e-15),
+            ("o + a*cos(2*pi*k*1e6*x)", 2, 1e-6 / std::f64::consts::TAU),
+            ("o + a*max(k*x*1e-9, 1)", 2, 1e9),
+            ("o + a*exp(-((x - 1e-9*m)/(1e-9*k))**2)", 3, 1e9),
+            ("o + a*exp(-((x - 1e-9*k)/(1e-9*m))**2)", 2, 1e9),
+            ("o + a*exp(-x*k)", 2, 1.0),
+            ("o + a*x**(-k)", 2, 1.0),
+            ("o + a*arctan(1e12*m*x - k)", 3, 1.0),
+        ] {
+            let got = sizes(formula, &x)[place];
+            assert!(got / expected < 30.0 && expected / got < 30.0, "{formula}: {got:e} for {expected:e}");
+        }
+    }
+
+    #[test]
+    fn a_column_that_no_parameter_absorbs_is_seen_too() {
+        let x: Vec<f64> = (1..30).map(|i| 1e9 * f64::from(i)).collect();
+        let got = sizes("o + a*sqrt(1 + x)*exp(-(x + 1)*k)", &x)[2];
+        assert!((1e-12..1e-7).contains(&got), "{got:e}");
+    }
 }
