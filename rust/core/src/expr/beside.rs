@@ -31,10 +31,6 @@ pub(super) fn beside(tree: &Tree, meanings: &[Meaning], params: usize) -> Vec<f6
                 wanted[a as usize] = if known[b as usize] { size(b) } else { here };
                 wanted[b as usize] = if known[a as usize] { size(a) } else { here };
             }
-            Node::Call2(Function::Two(_), a, b) => {
-                wanted[a as usize] = here;
-                wanted[b as usize] = here;
-            }
             Node::Mul(a, b) => {
                 wanted[a as usize] = here - size(b);
                 wanted[b as usize] = here - size(a);
@@ -50,7 +46,7 @@ pub(super) fn beside(tree: &Tree, meanings: &[Meaning], params: usize) -> Vec<f6
                     wanted[a as usize] = here / exponent;
                 }
             }
-            Node::Where(_, [_, _, a, b]) => {
+            Node::Call2(Function::Two(_), a, b) | Node::Where(_, [_, _, a, b]) => {
                 wanted[a as usize] = here;
                 wanted[b as usize] = here;
             }

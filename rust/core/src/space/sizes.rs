@@ -4,16 +4,13 @@
 //! near 1e-16. Where no size at which a parameter would be looked for moves the law, sizes farther and farther away are
 //! tried, and the solver measures the parameter in the power of two nearest to where it does.
 
-use super::{ParamSpec, Space, in_unit};
-use crate::expr::{BLOCK, Program, Workspace};
+mod probe;
+
+use super::{ParamSpec, Space};
+use crate::expr::Program;
 use crate::simd::math;
 use crate::solve::starts::Range;
-
-/// Rows of the sample on which the law is tried, besides the ends of each column.
-const ROWS: usize = 24;
-
-/// Change of the law by a parameter that moves by its own size, relative to the law, below which nothing is seen of it.
-const SEEN: f64 = 1e-3;
+use probe::Probe;
 
 /// Change that is clear enough for a usual size to be right, and how many times as much of it makes another better.
 const CLEAR: f64 = 0.03;
@@ -21,9 +18,6 @@ const CLEARLY_MORE: f64 = 10.0;
 
 /// The same for what turns back, which has a usual size near one radian.
 const TURNED: f64 = 0.3;
-
-/// A small step, which leaves the direction of what a parameter does as it is.
-const NEAR: f64 = 1.03;
 
 /// Step between sizes that are tried, and how many of them cover what doubles hold.
 const STEP: f64 = 3.162_277_660_168_379_5;
@@ -41,22 +35,6 @@ const ROUNDS: usize = 3;
 
 /// Logarithm of the constants beside a parameter, or of a column that no parameter absorbs, below which it has a usual size.
 const USUAL: f64 = 2.0 * std::f64::consts::LN_10;
-
-/// Columns of the sample, and the law on them.
-struct Probe<'a> {
-    program: &'a Program,
-    slots: Vec<Vec<f64>>,
-    rows: usize,
-    workspace: Workspace,
-    values: Vec<f64>,
-    jacobian: Vec<f64>,
-    /// Free parameters in which the law is linear.
-    linear: Vec<usize>,
-    /// Where the other parameters are.
-    point: Vec<f64>,
-    /// What the last response was the size of.
-    left: Vec<f64>,
-}
 
 /// Sizes at which a parameter is looked for.
 #[derive(Clone, Copy)]
@@ -157,26 +135,7 @@ impl Space {
     }
 }
 
-impl<'a> Probe<'a> {
-    fn new(program: &'a Program, space: &Space, inputs: &[&[f64]], linear: Vec<usize>, point: Vec<f64>) -> Self {
-        let kept = sample(inputs);
-        let columns: Vec<Vec<f64>> = inputs
-            .iter()
-            .zip(&space.units)
-            .map(|(column, unit)| in_unit(&kept.iter().map(|&i| column[i]).collect::<Vec<_>>(), *unit))
-            .collect();
-        let borrowed: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
-        let mut slots = vec![Vec::new(); program.slots()];
-        program.fill(&borrowed, &mut slots);
-        for slot in &mut slots {
-            slot.resize(BLOCK.max(slot.len()), 1.0);
-        }
-        let jacobian = vec![0.0; point.len() * BLOCK];
-        let workspace = program.workspace();
-        let (rows, values) = (kept.len(), vec![0.0; BLOCK]);
-        Self { program, slots, rows, workspace, values, jacobian, linear, point, left: Vec::new() }
-    }
-
+impl Probe<'_> {
     /// The size in which to measure parameter `j`, a power of two; None where the usual one will do or none is better.
     fn size(&mut self, j: usize, window: Window) -> Option<f64> {
         let written = self.program.beside()[j];
@@ -252,23 +211,6 @@ impl<'a> Probe<'a> {
         size
     }
 
-    /// Whether parameter `j` moves the law there, and by more than the rounding of differences such as exp(x) - 1: that changes
-    /// its direction with every small step.
-    fn is_seen(&mut self, j: usize, size: f64, window: Window) -> bool {
-        if self.response(j, size, window) < SEEN {
-            return false;
-        }
-        let signs = [(1.0, window.positive), (-1.0, window.negative)];
-        signs.into_iter().filter(|(_, legal)| *legal).any(|(sign, _)| {
-            let here = self.response_at(j, sign * size) >= SEEN;
-            let direction = std::mem::take(&mut self.left);
-            here && self.response_at(j, sign * size * NEAR) >= SEEN && {
-                let along = direction.iter().zip(&self.left).map(|(a, b)| a * b).sum::<f64>() / self.rows as f64;
-                along >= 0.5 * norm(&direction) * norm(&self.left)
-            }
-        })
-    }
-
     /// A size of parameter `j` at which the law turns back a few times, if a usual one is not: a frequency turns it from some
     /// size on, a period up to some size.
     fn turns(&mut self, j: usize, window: Window) -> Option<f64> {
@@ -308,101 +250,6 @@ impl<'a> Probe<'a> {
     fn is_turned(&mut self, j: usize, size: f64, window: Window) -> bool {
         self.response(j, size, window) >= TURNED
     }
-
-    /// By how much parameter `j` moves the law, relative to it, when it moves by its own size: what no linear parameter can
-    /// take back, at the sign that shows more of it.
-    fn response(&mut self, j: usize, size: f64, window: Window) -> f64 {
-        let up = if window.positive { self.response_at(j, size) } else { 0.0 };
-        if window.negative { up.max(self.response_at(j, -size)) } else { up }
-    }
-
-    fn response_at(&mut self, j: usize, value: f64) -> f64 {
-        if !value.is_normal() {
-            return 0.0;
-        }
-        let mut params = self.point.clone();
-        params[j] = value;
-        self.evaluate(&params);
-        // Every term of the law counts for as much as any other.
-        for l in self.linear.clone() {
-            let own = norm(self.column(l));
-            params[l] = if own.is_normal() { 1.0 / own } else { 1.0 };
-        }
-        if !self.linear.is_empty() {
-            self.evaluate(&params);
-        }
-        // Terms of size 1 may cancel, which does not make what is left of them the size of the law.
-        let least = if self.linear.is_empty() { 0.0 } else { 1.0 };
-        let law = norm(&self.values[..self.rows]).max(least);
-        let mut left: Vec<f64> = self.column(j).iter().map(|v| v * value).collect();
-        let mut basis: Vec<Vec<f64>> = Vec::new();
-        for &l in &self.linear {
-            let mut direction = self.column(l).to_vec();
-            scale(&mut direction);
-            for _ in 0..2 {
-                basis.iter().for_each(|b| remove(b, &mut direction));
-            }
-            if norm(&direction) > 1e-12 {
-                scale(&mut direction);
-                basis.push(direction);
-            }
-        }
-        for _ in 0..2 {
-            basis.iter().for_each(|b| remove(b, &mut left));
-        }
-        let response = norm(&left) / law;
-        left.iter_mut().for_each(|v| *v /= law);
-        self.left = left;
-        if response.is_finite() { response } else { 0.0 }
-    }
-
-    fn evaluate(&mut self, params: &[f64]) {
-        self.program.bind(params, &mut self.workspace);
-        let Self { program, slots, rows, workspace, values, jacobian, .. } = self;
-        program.value_jacobian(slots, 0, *rows, workspace, values, jacobian);
-    }
-
-    fn column(&self, j: usize) -> &[f64] {
-        &self.jacobian[j * BLOCK..j * BLOCK + self.rows]
-    }
-}
-
-/// Some rows: evenly spread ones, and those at the ends of each column.
-fn sample(inputs: &[&[f64]]) -> Vec<usize> {
-    let n = inputs[0].len();
-    let mut kept: Vec<usize> = (0..n.min(ROWS)).map(|k| k * n / n.min(ROWS)).collect();
-    for column in inputs {
-        let end =
-            |better: fn(f64, f64) -> bool| (1..n).fold(0, |at, i| if better(column[i], column[at]) { i } else { at });
-        kept.extend([end(|a, b| a < b), end(|a, b| a > b)]);
-    }
-    kept.sort_unstable();
-    kept.dedup();
-    kept.truncate(BLOCK);
-    kept
-}
-
-/// Root of the mean square; of values that no square would hold, too.
-fn norm(values: &[f64]) -> f64 {
-    let largest = values.iter().fold(0.0_f64, |m, v| if v.is_nan() { f64::NAN } else { m.max(v.abs()) });
-    if largest == 0.0 || !largest.is_finite() {
-        return if largest == 0.0 && values.iter().all(|v| !v.is_nan()) { 0.0 } else { f64::NAN };
-    }
-    let sum: f64 = values.iter().map(|v| (v / largest) * (v / largest)).sum();
-    largest * (sum / values.len() as f64).sqrt()
-}
-
-fn scale(direction: &mut [f64]) {
-    let size = norm(direction);
-    if size > 0.0 {
-        direction.iter_mut().for_each(|v| *v /= size);
-    }
-}
-
-/// Takes the part along `direction`, whose mean square is 1, out of `from`.
-fn remove(direction: &[f64], from: &mut [f64]) {
-    let along = direction.iter().zip(from.iter()).map(|(d, f)| d * f).sum::<f64>() / direction.len() as f64;
-    from.iter_mut().zip(direction).for_each(|(f, d)| *f -= along * d);
 }
 
 #[cfg(test)]
