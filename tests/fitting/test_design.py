@@ -160,3 +160,152 @@ def test_a_law_saved_before_there_were_needs_is_read():
 def test_a_law_without_needs_asks_for_nothing():
     fit = sf.fit(runs(np.geomspace(1e8, 1e9, 8)), "E + A*x**(-alpha)")
     assert poor(fit) == []
+
+
+CHINCHILLA = {"E": 1.69, "A": 406.4, "alpha": 0.34, "B": 410.7, "beta": 0.28}
+OWN = sf.Law(
+    "L0 + a*p**(-x) + b*t**(-y)",
+    columns=["p", "t"],
+    params={name: sf.Param(lower=0, upper=10) for name in ("L0", "x", "y")},
+)
+
+
+def both(size, data, seed=3):
+    """Return what the catalogue's law and the same formula in other names say of a design."""
+    frame = sf.datasets.simulate(
+        "chinchilla", CHINCHILLA, {"N": size, "D": data}, noise=0.003, seed=seed
+    )
+    renamed = frame.rename({"N": "p", "D": "t"})
+    return poor(sf.fit(frame, "chinchilla")), poor(sf.fit(renamed, OWN))
+
+
+def measures(findings):
+    return {finding.evidence["measure"] for finding in findings}
+
+
+@pytest.mark.parametrize(
+    ("decades", "expected"),
+    [
+        (np.linspace(0, 0.08, 6), 1.0),
+        (np.linspace(0, 0.54, 7), 4.0),
+        (np.linspace(0, 3, 7), 7.0),
+        (np.linspace(0, 0.6, 7), 4.0),  # steps of .1 decades exactly, whatever their rounding
+        (np.repeat([0.0, 1.0], 4), 2.0),
+    ],
+)
+def test_levels_are_counted_by_tolerance_and_span(decades, expected):
+    need = Need("levels", 1, "x")
+    for columns in ({"x": 10 ** (8 + decades)}, {"x": -(10 ** (8 + decades[::-1]))}):
+        got = measured(need, columns, np.array([0, decades.size]), {})
+        assert got.tolist() == [expected]
+    twice = {"x": np.tile(10**decades, 2), "g": np.repeat([1.0, 5.0], decades.size)}
+    ends = np.array([0, 2 * decades.size])
+    assert measured(Need("levels", 1, "x", within="g"), twice, ends, {}).tolist() == [expected]
+    groups = np.array([0, decades.size, 2 * decades.size])
+    assert measured(need, twice, groups, {}).tolist() == [expected, expected]
+
+
+def test_six_sizes_within_a_fifth_are_one_size():
+    size = np.tile(1e9 * 10 ** np.linspace(0, 0.08, 6), 6)
+    catalogue, own = both(size, np.repeat(np.geomspace(1e9, 1e12, 6), 6))
+    assert catalogue[0].sentence.startswith(
+        "the design has 1 value of N (those within 0.1 decades count as one); chinchilla needs"
+    )
+    assert [finding.sentence for finding in own] == [
+        "p has one level: all its values lie within 0.08 decades; a and x cannot be told apart"
+    ]
+
+
+@pytest.mark.parametrize("scatter", [0.0, 0.02, 0.1])
+def test_runs_on_one_ray_say_what_is_not_told_apart(scatter):
+    rng = np.random.default_rng(4)
+    size = np.geomspace(1e7, 1e10, 24)
+    jitter = np.exp(scatter * rng.standard_normal(24))
+    catalogue, own = both(size, 20 * size * jitter)
+    assert {"levels", "decades", "ray"} <= measures(catalogue)
+    assert measures(own) == {"ray"}
+    assert "the runs lie along one ray: t/p is " in own[0].sentence
+    assert "a and x cannot be told apart from b and y" in own[0].sentence
+    # Tokens that grow faster than size are no ray, but one line all the same.
+    _, curved = both(size, 0.01 * size**1.3 * jitter)
+    assert measures(curved) == {"ray"}
+    assert "along one line: at equal p*t" in curved[0].sentence
+
+
+def test_the_error_of_a_fit_without_an_answer_names_the_line():
+    size = np.geomspace(1e7, 1e10, 24)
+    frame = sf.datasets.simulate(
+        "chinchilla", CHINCHILLA, {"N": size, "D": 20 * size}, noise=0.003, seed=2
+    )
+    exact = "exp(a - x*log(N))*D**(-y)"
+    with pytest.raises(sf.errors.DataError, match="the runs lie along one ray: D/N is 20;"):
+        sf.fit(frame, exact, starts={"a": 1.0, "x": 0.1, "y": 0.1})
+
+
+def test_runs_at_one_budget_say_that_growth_is_not_seen():
+    size = np.geomspace(1e8, 1e10, 24)
+    catalogue, own = both(size, 1e21 / size)
+    assert measures(catalogue) == measures(own) == {"budget"}
+    assert own[0].sentence == (
+        "the runs lie at one budget: p*t is 1e+21; what a larger p*t does is not known: "
+        "L0 cannot be told apart from a, x, b and y"
+    )
+
+
+def test_healthy_designs_in_size_and_data_have_no_finding():
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        if seed % 2:
+            rows = int(rng.integers(9, 60))
+            size, data = 10 ** rng.uniform(7, 9, rows), 10 ** rng.uniform(9, 11, rows)
+        else:
+            budgets = np.geomspace(1e18, 1e20, int(rng.integers(3, 7)))
+            ratio = 10 ** np.linspace(-0.5, 0.5, int(rng.integers(5, 9)))
+            size = np.outer(np.sqrt(budgets / 120), ratio).ravel()
+            data = np.repeat(budgets, ratio.size) / 6 / size
+        assert both(size, data, seed) == ([], []), seed
+
+
+def test_one_line_is_found_in_the_group_that_lies_on_it():
+    rng = np.random.default_rng(8)
+    size = np.tile(np.geomspace(1e7, 1e10, 24), 2)
+    data = np.append(20 * size[:24], 10 ** rng.uniform(9, 12, 24))
+    frame = sf.datasets.simulate(
+        "chinchilla", CHINCHILLA, {"N": size, "D": data}, noise=0.003, seed=1
+    ).rename({"N": "p", "D": "t"})
+    fit = sf.fit(frame.with_columns(g=pl.Series(np.repeat([1, 2], 24))), OWN, by="g")
+    assert [finding.sentence[:14] for finding in poor(fit)] == ["in 1 of 2 grou"]
+
+
+def test_what_is_fixed_needs_nothing():
+    """Macro loss at the frontier of a public issue, with the floor pinned at 1.6."""
+    frontier = {
+        "x": [1e18, 3e18, 1e19, 3e19, 1e20, 3e20],
+        "loss": [3.5273, 3.3398, 3.1494, 3.0066, 2.8509, 2.7222],
+    }
+    free = sf.fit(frontier, "power_offset")
+    assert measures(poor(free)) == {"ratio"}
+    assert poor(sf.fit(frontier, "power_offset", params={"E": sf.Param(fixed=1.6)})) == []
+    own = sf.Law("E + A*x**(-alpha)", needs=[*free.law.needs, Need("rows", 7)])
+    fixed = sf.fit(frontier, own, params={"E": sf.Param(fixed=1.6)})
+    assert poor(fixed) == []
+    assert measures(poor(sf.fit(frontier, own, params={"A": sf.Param(fixed=90.0)}))) == {"ratio"}
+    size = np.geomspace(1e7, 1e10, 24)
+    ray = {"N": size, "D": 20 * size}
+    frame = sf.datasets.simulate("chinchilla", CHINCHILLA, ray, noise=0.003, seed=1)
+    known = {name: sf.Param(fixed=CHINCHILLA[name]) for name in ("B", "beta")}
+    assert poor(sf.fit(frame, "chinchilla", params=known)) == []
+
+
+def test_a_fit_from_one_given_start_says_that_it_is_local():
+    frame = runs(np.geomspace(1e5, 1e9, 12))
+    start = {"E": 1.5, "A": 50.0, "alpha": 0.3}
+
+    def codes(starts):
+        return [finding.code for finding in sf.fit(frame, "power_offset", starts=starts).findings]
+
+    assert codes("auto") == codes(3) == []
+    assert (
+        codes(start) == codes({name: [value] for name, value in start.items()}) == ["local_start"]
+    )
+    assert "local_start" not in codes({name: [value, 2 * value] for name, value in start.items()})

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scaling_fast._core import names as formula_names
 from scaling_fast.findings import Finding
+from scaling_fast.fitting.levels import APART, levels
+from scaling_fast.fitting.lines import line_findings
 from scaling_fast.laws.quantities import evaluate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from scaling_fast.fitting.request import Request
+    from scaling_fast.frames import Table
     from scaling_fast.laws import Need
 
     Floats = NDArray[np.float64]
 
 __all__ = ["measured", "shortfalls"]
 
-DIGITS = 6
-"""Significant digits in which values of one level agree: budgets computed as 6*N*D agree in no more."""
+THINNED = 4096
+"""Rows of a thinned table, which settles most needs without the others."""
 
-THINNED, ENOUGH = 4096, 256
-"""Rows of a thinned column, and how many levels among them make counting the other rows unnecessary."""
+NAME = re.compile(r"\w+")
+TWO_OR_MORE = re.compile(r"told apart|trade off")
 
 REMEDIES = {
     "rows": "add rows",
@@ -40,7 +45,7 @@ REMEDIES = {
 
 
 def shortfalls(request: Request, params: Floats) -> list[Finding]:
-    """Return one finding for each need of the law that its rows do not meet.
+    """Return one finding for each need of the law that its rows do not meet, and for runs on one line.
 
     Parameters
     ----------
@@ -58,7 +63,11 @@ def shortfalls(request: Request, params: Floats) -> list[Finding]:
     if step > 1:
         sample = {name: column[::step] for name, column in table.arrays.items()}
     found = []
-    for need in request.law.needs:
+    free = set(request.free)
+    for declared in request.law.needs:
+        need = _of_the_free(declared, free, request.names)
+        if need is None:
+            continue
         if sample and need.measure in GROWING and not need.within:
             ends = np.array([0, len(next(iter(sample.values())))])
             if not _is_short(need, measured(need, sample, ends, values)).any():
@@ -66,8 +75,28 @@ def shortfalls(request: Request, params: Floats) -> list[Finding]:
         has = measured(need, table.arrays, table.offsets, values)
         short = _is_short(need, has)
         if short.any():
-            found.append(_finding(need, has, short, request.law.name or "the law"))
-    return found
+            law = request.law.name or "the law"
+            found.append(_finding(need, has, short, law, close=_is_close(need, table, has, values)))
+    asked = {finding.evidence["of"] for finding in found}
+    return found + line_findings(request, params, asked)
+
+
+def _of_the_free(need: Need, free: set[str], names: Sequence[str]) -> Need | None:
+    """Return what is left of a need where some parameters are fixed; None if nothing is.
+
+    A need lets the parameters of its `because` be told apart, or be known at all: with those of one
+    side fixed nothing is to be told apart. Each fixed parameter saves a row.
+    """
+    fixed = len(names) - len(free)
+    if fixed == 0:
+        return need
+    if need.measure == "rows":
+        return replace(need, least=need.least - fixed, because="")
+    sides = need.because.split(" cannot be told apart from ")
+    concerned = [set(NAME.findall(side)) & set(names) for side in sides]
+    if len(sides) == 1 and len(concerned[0]) > 1 and TWO_OR_MORE.search(need.because):
+        return need if len(concerned[0] & free) > 1 else None
+    return None if any(side and not side & free for side in concerned) else need
 
 
 def _is_short(need: Need, has: Floats) -> NDArray[np.bool_]:
@@ -77,6 +106,17 @@ def _is_short(need: Need, has: Floats) -> NDArray[np.bool_]:
 
 GROWING = ("levels", "decades", "ratio", "largest", "positive")
 """Measures that more rows can only raise."""
+
+
+def _is_close(need: Need, table: Table, has: Floats, params: Mapping[str, Floats]) -> bool:
+    """Return whether different values of a single design were counted as one level."""
+    if need.measure != "levels" or need.within or has.size > 1:
+        return False
+    known = dict(table.arrays) | {name: value[:1] for name, value in params.items()}
+    seen = evaluate(need.of, {name: known[name] for name in formula_names(need.of)[2]})
+    # Budgets computed as 6*N*D agree in six digits, no more.
+    different = {f"{value:.5e}" for value in np.unique(seen)[:THINNED].tolist()}
+    return len(different) > float(has[0])
 
 
 def measured(
@@ -111,7 +151,7 @@ def measured(
 
     of = rows(need.of)
     if need.measure == "levels":
-        return _levels(of, rows(need.within) if need.within else None, group, counts.size)
+        return levels(of, rows(need.within) if need.within else None, group, counts.size)
     if need.measure == "positive":
         return np.add.reduceat((of > 0.0).astype(np.float64), starts)
     if need.measure == "independence":
@@ -123,44 +163,6 @@ def measured(
         smallest = np.minimum.reduceat(of, starts)
         ratio = np.where(smallest >= 0.0, largest / smallest, np.nan)
         return np.log10(ratio) if need.measure == "decades" else ratio
-
-
-def _levels(of: Floats, within: Floats | None, group: NDArray[np.int64], groups: int) -> Floats:
-    """Return the number of different values in each group, or its median over levels of `within`."""
-    if groups == 1 and within is None:
-        # Needs ask for a few levels; a thinned column that shows hundreds settles the question.
-        seen = np.unique(_rounded(of[:: max(1, of.size // THINNED)])).size
-        return np.array([float(seen if seen >= ENOUGH else np.unique(_rounded(of)).size)])
-    keys = [_rounded(of), group] if within is None else [_rounded(of), _rounded(within), group]
-    # Sorted by group, then `within`, then value: a new level begins wherever a key changes.
-    order = np.lexsort(keys)
-    ordered = [key[order] for key in keys]
-    first = np.ones(group.size, dtype=bool)
-    first[1:] = np.any([key[1:] != key[:-1] for key in ordered], axis=0)
-    if within is None:
-        return np.bincount(ordered[-1][first].astype(np.int64), minlength=groups).astype(np.float64)
-    outer = np.ones(group.size, dtype=bool)
-    outer[1:] = np.any([key[1:] != key[:-1] for key in ordered[1:]], axis=0)
-    # A cell is one level of `within` in one group; the result is the median of cell sizes per group.
-    cell = np.cumsum(outer) - 1
-    sizes = np.bincount(cell[first]).astype(np.float64)
-    owner = ordered[-1][outer].astype(np.int64)
-    by_size = np.lexsort((sizes, owner))
-    cells = np.bincount(owner, minlength=groups)
-    begin = np.cumsum(cells) - cells
-    low, high = sizes[by_size][begin + (cells - 1) // 2], sizes[by_size][begin + cells // 2]
-    middle: Floats = (low + high) / 2
-    return middle
-
-
-def _rounded(values: Floats) -> Floats:
-    """Return values rounded to `DIGITS` significant digits."""
-    with np.errstate(all="ignore"):
-        exponent = np.floor(np.log10(np.abs(values)))
-    exponent[~np.isfinite(exponent)] = 0.0
-    unit = 10.0 ** np.clip(DIGITS - 1 - exponent, -300, 300)
-    rounded: Floats = np.round(values * unit) / unit
-    return rounded
 
 
 def _independence(
@@ -183,7 +185,9 @@ def _independence(
     return np.where(scale > 0.0, 1.0 - correlation, 0.0)
 
 
-def _finding(need: Need, has: Floats, short: NDArray[np.bool_], law: str) -> Finding:
+def _finding(
+    need: Need, has: Floats, short: NDArray[np.bool_], law: str, *, close: bool
+) -> Finding:
     worst = float(has[short].min())
     what = need.place if need.measure == "positive" else need.label or need.of
     remedy = REMEDIES[need.measure].format(of=what, within=need.within)
@@ -193,6 +197,8 @@ def _finding(need: Need, has: Floats, short: NDArray[np.bool_], law: str) -> Fin
         begin = f"in {int(short.sum())} of {has.size} groups (the worst: {need.shortfall(worst)})"
         begin += " the design is poor"
     because = f", or else {need.because}" if need.because else ""
+    if close:
+        begin += f" (those within {APART:g} decades count as one)"
     return Finding(
         code="design",
         check="fit",

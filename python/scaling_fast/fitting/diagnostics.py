@@ -35,6 +35,7 @@ def fit_findings(
     *,
     single: bool,
     disagreed: bool,
+    local: bool,
 ) -> tuple[Finding, ...]:
     """Return the findings of a fit, in the order in which they matter.
 
@@ -46,11 +47,14 @@ def fit_findings(
         Whether there is one fit rather than groups.
     disagreed
         Whether the automatic search of a single fit ended without starts that agree.
+    local
+        Whether one start was given, and nothing searched.
     """
     found = list(request.table.findings)
     found += _rows(request)
     found += _mistyped(request)
     found += shortfalls(request, columns.params)
+    found += _local() if local else []
     if single:
         found += _optimum(request, columns, status[0])
         found += _agreement(columns, status[0]) if disagreed else []
@@ -105,6 +109,17 @@ def _optimum(request: Request, columns: FitColumns, status: str) -> list[Finding
     elif status not in ("converged", "not_identified"):
         found.append(_finding("not_converged", "red", status_sentence(status)))
     return found
+
+
+def _local() -> list[Finding]:
+    return [
+        _finding(
+            "local_start",
+            "amber",
+            "the optimum is local to the one start given: no other was tried, and a better one may exist",
+            advice='search with starts="auto", or give a Grid of starts',
+        )
+    ]
 
 
 def _agreement(columns: FitColumns, status: str) -> list[Finding]:

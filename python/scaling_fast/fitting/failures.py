@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scaling_fast.errors import ConvergenceError, DataError, quote
+from scaling_fast.fitting.lines import line_findings
 from scaling_fast.fitting.status import status_sentence
 from scaling_fast.frames.values import first_bad
 
@@ -46,7 +47,7 @@ def refuse_useless(request: Request, columns: FitColumns, status: str) -> None:
         raise DataError(
             f"the rows identify none of the parameters {quote(free, 200)} where the search ended: a column that "
             "does not vary, parameters that only occur together, or a search that lost its way; add rows at "
-            "other scales, fix parameters or give starts",
+            f"other scales, fix parameters or give starts{_poor(request, columns)}",
             code="not_identified",
             param=free[0],
         )
@@ -54,7 +55,7 @@ def refuse_useless(request: Request, columns: FitColumns, status: str) -> None:
         raise ConvergenceError(
             f"the best fit of the law {quote(request.law.formula, 80)} lies where a parameter is too large or "
             "too small for a double: the objective keeps falling in that direction; give bounds, fix a "
-            "parameter, or measure the columns in other units",
+            f"parameter, or measure the columns in other units{_poor(request, columns)}",
             code="not_finite",
         )
     if status == "not_finite":
@@ -86,6 +87,12 @@ def refuse_unconverged(status: str, wanted: str) -> None:
             f"{status_sentence(status)}",
             code="not_converged",
         )
+
+
+def _poor(request: Request, columns: FitColumns) -> str:
+    """Return the end of a sentence that says what the formula wants of a design and does not get."""
+    found = line_findings(request, columns.params, ())
+    return f"; {found[0].sentence}" if found else ""
 
 
 def _tiny(table: Table) -> str:

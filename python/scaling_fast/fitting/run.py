@@ -96,8 +96,8 @@ def fit(
         Columns whose equal values form a group: one fit per group, in one call.
     starts
         "auto" searches until at least three starts, and a quarter of them, agree; an int searches
-        that many starts; a mapping is one start for a local fit, which is never called global; a
-        `Grid` or a frame of starts tries all that differ, and its optimum is called global when at
+        that many starts; a mapping is one start for a local fit, which is never called global, as a
+        finding says; a `Grid` or a frame of starts tries all that differ, and its optimum is called global when at
         least three starts, and a quarter of them, agree and span a tenth of what "auto" would
         search (a factor of two in an exponent).
     params
@@ -165,7 +165,7 @@ def fit(
         columns_of_fit,
         scale,
         seed,
-        searched=not isinstance(wanted, np.ndarray) or len(wanted) > 1,
+        local=isinstance(wanted, np.ndarray) and len(wanted) == 1,
         automatic=wanted is None,
     )
 
@@ -199,7 +199,7 @@ def _assemble(
     scale: float | None,
     seed: int,
     *,
-    searched: bool,
+    local: bool,
     automatic: bool,
 ) -> Fit:
     """Return the core's columns as a `Fit`; a single fit without an answer is an error."""
@@ -210,9 +210,14 @@ def _assemble(
         refuse_useless(request, columns, status[0])
         if request.is_likelihood:
             scale = float(columns.scale[0])
-    agreed = columns.agreed(searched=searched) & ~on_the_margin(request, columns)
+    agreed = columns.agreed(searched=not local) & ~on_the_margin(request, columns)
     findings = fit_findings(
-        request, columns, status, single=single, disagreed=automatic and not bool(agreed[0])
+        request,
+        columns,
+        status,
+        single=single,
+        disagreed=automatic and not bool(agreed[0]),
+        local=local,
     )
     return Fit(
         request,

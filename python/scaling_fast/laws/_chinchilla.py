@@ -22,6 +22,7 @@ def _design(beta: str) -> tuple[Need, ...]:
     return (
         Need("levels", 4, "N", because="A cannot be told apart from alpha"),
         Need("levels", 4, "D", because=f"B cannot be told apart from {beta}"),
+        Need("levels", 4, "D/N", because=apart),
         Need("decades", 1.5, "D/N", because=apart),
     )
 

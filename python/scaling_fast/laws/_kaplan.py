@@ -113,6 +113,12 @@ def kaplan() -> Law:
             Need("levels", 3, "N", because="Nc cannot be told apart from alpha_N"),
             Need("levels", 3, "D", because="Dc cannot be told apart from alpha_D"),
             Need(
+                "levels",
+                3,
+                "D/N",
+                because="Nc and alpha_N cannot be told apart from Dc and alpha_D",
+            ),
+            Need(
                 "positive",
                 1,
                 "1 - abs(alpha_N/alpha_D*log10(Nc/N) - log10(Dc/D))",

@@ -26,7 +26,13 @@ def _bits() -> dict[str, Param]:
 
 def _levels(columns: tuple[str, ...], least: int) -> tuple[Need, ...]:
     return tuple(
-        Need("levels", least, column, because=f"{column.replace('P_', 'gamma_')} is not identified")
+        Need(
+            "levels",
+            least,
+            f"exp({column})",  # one more bit is another level, at any number of bits
+            label=column,
+            because=f"{column.replace('P_', 'gamma_')} is not identified",
+        )
         for column in columns
     )
 
@@ -56,6 +62,7 @@ def precision() -> Law:
         needs=(
             Need("levels", 3, "N", because="A cannot be told apart from alpha"),
             Need("levels", 3, "D", because="B cannot be told apart from beta"),
+            Need("levels", 3, "D/N", because="A and alpha cannot be told apart from B and beta"),
             *_levels(tuple(BITS), 4),
         ),
         published={
@@ -115,6 +122,7 @@ def precision_ptq() -> Law:
             Need("rows", 45, because="fifteen parameters need more rows"),
             Need("levels", 3, "N", because="gamma_N cannot be told apart from C_T"),
             Need("levels", 3, "D", because="gamma_D cannot be told apart from C_T"),
+            Need("levels", 3, "D/N", because="A and alpha cannot be told apart from B and beta"),
             *_levels((*BITS, "P_post"), 4),
         ),
     )

@@ -80,6 +80,7 @@ def krajewski() -> Law:
             Need("levels", 4, "G", because="g cannot be told apart from gamma"),
             Need("levels", 4, "N", because="a cannot be told apart from alpha"),
             Need("levels", 4, "D", because="b cannot be told apart from beta"),
+            Need("levels", 4, "D/N", because="a and alpha cannot be told apart from b and beta"),
             Need("decades", 1, "D/N", because="a and alpha cannot be told apart from b and beta"),
         ),
         published={
@@ -211,7 +212,7 @@ def abnar() -> Law:
         cite="Abnar et al. 2025, arXiv:2501.12370",
         needs=(
             Need("rows", 30),
-            Need("levels", 5, "S", because="lam and delta cannot be told apart"),
+            Need("levels", 5, "1 - S", label="S", because="lam and delta cannot be told apart"),
             Need("levels", 5, "N", within="S", because="alpha cannot be told apart from gamma"),
             Need("levels", 4, "D", because="b cannot be told apart from beta"),
             Need("decades", 1, "1 - S", because="c cannot be told apart from e"),

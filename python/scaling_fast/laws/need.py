@@ -30,17 +30,18 @@ class Need:
     ----------
     measure
         "rows": their number. Of the formula `of`, over the rows:
-        "levels", the number of different values (to 6 digits), or with `within` the median of
+        "levels", the number of values more than 0.1 decades apart, or with `within` the median of
         that number over the levels of `within`;
         "decades", log10 of largest over smallest; "ratio", largest over smallest;
         "largest", the largest value; "positive", the number of rows where it is above 0;
         "independence", 1 - |correlation with `within`|.
     least
-        The smallest value that is enough.
+        The smallest value that is enough; of rows, one less for each fixed parameter.
     of, within
         Formulas of columns and parameters, which take their fitted values.
     because
-        What is wrong without it: "E cannot be told apart from alpha".
+        What is wrong without it: "E cannot be told apart from alpha". Where all parameters named on
+        one side are fixed, there is nothing to be told apart, and the need is not asked.
     label
         What `of` is in words, where the formula does not say it: "epochs".
 

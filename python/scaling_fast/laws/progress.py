@@ -70,6 +70,7 @@ def algorithmic_progress() -> Law:
                 within="log(N*D)",
                 because="alpha_year and beta_year cannot be told apart from alpha_p and beta_d",
             ),
+            Need("levels", 4, "D/N", because="alpha_p and beta_d cannot be told apart"),
             Need("decades", 1.5, "D/N", because="alpha_p and beta_d cannot be told apart"),
         ),
     )

@@ -79,6 +79,7 @@ def data_constrained() -> Law:
         needs=(
             Need("levels", 4, "N", because="A cannot be told apart from alpha"),
             Need("levels", 4, "D", because="B cannot be told apart from beta"),
+            Need("levels", 4, "D/N", because="A and alpha cannot be told apart from B and beta"),
             Need(
                 "largest",
                 2,

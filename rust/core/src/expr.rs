@@ -1,6 +1,7 @@
 //! Formulas: text to tokens to a tree to a graph of shared nodes to tapes, and what can be known before any fit.
 
 mod assemble;
+mod beside;
 mod boundary;
 mod differentiate;
 mod dimension;
@@ -12,6 +13,7 @@ mod lower;
 mod node;
 mod parse;
 mod power_sum;
+mod powers;
 mod program;
 mod sign;
 mod target;
@@ -24,6 +26,7 @@ pub use dimension::ShiftKind;
 pub use domain::{Requirement, RequirementKind};
 pub use location::{Crossing, Location};
 pub use power_sum::{LinearForm, PowerSum, PowerTerm};
+pub use powers::Power;
 pub use program::{Names, Program, Workspace, names};
 pub use target::{Target, Transform};
 pub use units::{Shift, UnitChange};

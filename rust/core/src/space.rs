@@ -6,6 +6,7 @@
 //! their logarithm. All of it is undone on output: callers only ever see the parameters their formula names.
 
 mod bounds;
+mod sizes;
 mod slopes;
 
 use bounds::Limits;
@@ -57,6 +58,8 @@ pub struct Space {
     pub lower: Vec<f64>,
     /// Upper bound of each coordinate.
     pub upper: Vec<f64>,
+    /// The primed parameter of each coordinate at 1, or at 0 where it is a logarithm: a power of two, nearly always 1.
+    pub sizes: Vec<f64>,
     /// Unit of each column of the program; 1 where the law cannot absorb another.
     pub units: Vec<f64>,
     /// Unit of the target.
@@ -90,6 +93,7 @@ impl Space {
             log: Vec::new(),
             lower: Vec::new(),
             upper: Vec::new(),
+            sizes: Vec::new(),
             units: vec![1.0; inputs.len()],
             target_unit: 1.0,
             limits: Vec::new(),
@@ -135,6 +139,8 @@ impl Space {
             space.upper.push(upper);
             space.limits.push(Limits::of(&specs[j], log));
         }
+        space.sizes = vec![1.0; space.free.len()];
+        space.measure(program, specs, inputs, still);
         space
     }
 
@@ -152,7 +158,7 @@ impl Space {
     #[inline]
     pub fn primed(&self, x: &[f64], primed: &mut [f64]) {
         for (a, &j) in self.free.iter().enumerate() {
-            primed[j] = if self.log[a] { math::exp(x[a]) } else { x[a] };
+            primed[j] = self.primed_at(a, x[a]);
         }
         for j in 0..primed.len() {
             if let Some(value) = self.fixed[j] {
@@ -192,7 +198,7 @@ impl Space {
             primed[shift.param] = moved(shift.kind, primed[shift.param], -e * ln_unit);
         }
         for (a, &j) in self.free.iter().enumerate() {
-            x[a] = if self.log[a] { math::ln(primed[j].max(0.0)) } else { primed[j] };
+            x[a] = self.coordinate(a, primed[j]);
         }
     }
 
@@ -252,6 +258,17 @@ impl Space {
             }
         }
         Range::Magnitude { smallest: 0.03, largest: 30.0, signed: self.lower[a] < 0.0 }
+    }
+
+    /// Coordinate `a` of a parameter in solver units.
+    pub fn coordinate(&self, a: usize, primed: f64) -> f64 {
+        let own = primed / self.sizes[a];
+        if self.log[a] { math::ln(own.max(0.0)) } else { own }
+    }
+
+    /// The parameter in solver units of coordinate `a` at `x`.
+    pub fn primed_at(&self, a: usize, x: f64) -> f64 {
+        self.sizes[a] * if self.log[a] { math::exp(x) } else { x }
     }
 
     /// Whether parameter `j` is the logarithm of an amplitude of the target.

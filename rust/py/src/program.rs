@@ -80,6 +80,16 @@ impl Program {
         self.inner.power_sum().is_some()
     }
 
+    /// (column, scales, exponents) for each column that enters as a power.
+    #[getter]
+    fn powers(&self) -> Vec<(String, Vec<String>, Vec<String>)> {
+        let named = |of: &[usize]| of.iter().map(|&j| self.inner.params()[j].clone()).collect();
+        let read = |power: &expr::Power| {
+            (self.inner.columns()[power.column].clone(), named(&power.scales), named(&power.exponents))
+        };
+        self.inner.powers().iter().map(read).collect()
+    }
+
     /// (column, "positive" | "non-negative" | "non-zero", because) for each demand on a column.
     #[getter]
     fn requirements(&self) -> Vec<(String, &'static str, String)> {

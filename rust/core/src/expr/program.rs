@@ -1,6 +1,7 @@
 //! A compiled formula: what it needs, what is known about it, and how to evaluate it.
 
 use super::assemble::{Tapes, assemble, fuse};
+use super::beside::beside;
 use super::boundary::{known, relax};
 use super::differentiate::gradient;
 use super::domain::{Requirement, domain};
@@ -32,6 +33,7 @@ pub struct Program {
     power_sum: Option<PowerSum>,
     is_wavy: bool,
     is_periodic: bool,
+    beside: Vec<f64>,
     column_units: Vec<Option<UnitChange>>,
     target_unit: Option<UnitChange>,
     tapes: Tapes,
@@ -125,6 +127,7 @@ impl Program {
         let root = fuse(&mut graph, root);
         let gradient = gradient(&mut graph, root, params.len(), &known);
         let tapes = assemble(&graph, root, &gradient);
+        let beside = beside(tree, &meanings, params.len());
         let text = canonical(&parsed);
         let target = parsed.target;
         Ok(Program {
@@ -140,6 +143,7 @@ impl Program {
             power_sum,
             is_wavy,
             is_periodic,
+            beside,
             column_units,
             target_unit,
             tapes,
@@ -204,6 +208,11 @@ impl Program {
     /// Whether a sine or a cosine has a parameter inside: a period or a phase, which have about as many basins as rows.
     pub fn is_periodic(&self) -> bool {
         self.is_periodic
+    }
+
+    /// For each parameter the logarithm of the size that the constants beside it give it.
+    pub fn beside(&self) -> &[f64] {
+        &self.beside
     }
 
     /// How parameters change when a column (None: the target) is measured in units of k. None when they cannot absorb it.

@@ -126,7 +126,7 @@ impl Kernel for PrepareKernel<'_, '_> {
         with.loss.evaluate(residual, &mut rho[..n], &mut psi[..n], &mut curvature[..n]);
         if let Some((space, primed)) = with.chain {
             for (a, &j) in space.free.iter().enumerate() {
-                let factor = if space.log[a] { primed[j] } else { 1.0 };
+                let factor = if space.log[a] { primed[j] } else { space.sizes[a] };
                 let from = &raw[j * BLOCK..j * BLOCK + n];
                 let to = &mut jacobian[a * BLOCK..a * BLOCK + n];
                 for ((to, from), slope) in to.iter_mut().zip(from).zip(slope.iter()) {

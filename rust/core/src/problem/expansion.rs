@@ -213,7 +213,7 @@ impl<'a> ExpansionRows<'a> {
         let mut coefficients = self.coefficients.iter_mut();
         for (a, pieces) in expansion.pieces.iter().enumerate() {
             // Coordinates that are logarithms take the parameter along, once a bind and not once a row.
-            let chain = if space.log[a] { primed[space.free[a]] } else { 1.0 };
+            let chain = if space.log[a] { primed[space.free[a]] } else { space.sizes[a] };
             for (piece, to) in pieces.iter().zip(&mut coefficients) {
                 let factor = if piece.whole { self.moves[piece.term].factor } else { 1.0 };
                 *to = piece.coefficient * factor * chain;

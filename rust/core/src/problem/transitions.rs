@@ -56,14 +56,8 @@ impl Problem<'_> {
         {
             let Some(a) = self.nonlinear_coordinate(param) else { continue };
             let places = self.places(&self.values(column, rows, logarithm));
-            let log = self.space.log[a];
-            // A coordinate that is a logarithm has the place of a logarithm, and the other way round.
             let put = move |place: f64, x: &mut [f64]| {
-                x[a] = match (positive, log) {
-                    (true, false) => math::exp(place),
-                    (false, true) => math::ln(place.max(0.0)),
-                    _ => place,
-                };
+                x[a] = self.space.coordinate(a, if positive { math::exp(place) } else { place });
             };
             found.push(Transition { coordinate: a, places, put: Box::new(put) });
         }
@@ -78,11 +72,9 @@ impl Problem<'_> {
                 continue;
             };
             let places = self.places(&self.values(column, rows, crossing.logarithm));
-            let (sign, log, log_slope) = (crossing.sign, self.space.log[a], self.space.log[k]);
+            let sign = crossing.sign;
             let put = move |place: f64, x: &mut [f64]| {
-                let slope = if log_slope { math::exp(x[k]) } else { x[k] };
-                let value = sign * slope * place;
-                x[a] = if log { math::ln(value.max(0.0)) } else { value };
+                x[a] = self.space.coordinate(a, sign * self.space.primed_at(k, x[k]) * place);
             };
             found.push(Transition { coordinate: a, places, put: Box::new(put) });
         }
@@ -97,13 +89,12 @@ impl Problem<'_> {
             if self.space.is_amplitude(shift.param) {
                 continue;
             }
-            let log = self.space.log[a];
             let put = move |place: f64, x: &mut [f64]| {
                 let mut primed = vec![0.0; self.space.parameters()];
                 self.space.primed(x, &mut primed);
                 let moved = shift.exponent(&primed, &mut []) * place;
                 let additive = shift.kind == ShiftKind::Additive;
-                x[a] = if log || additive { moved } else { math::exp(moved) };
+                x[a] = self.space.coordinate(a, if additive { moved } else { math::exp(moved) });
             };
             found.push(Transition { coordinate: a, places: self.places(&values), put: Box::new(put) });
         }
@@ -133,9 +124,11 @@ impl Problem<'_> {
                 let places: Vec<f64> = nearest
                     .chain(farthest)
                     .flat_map(|rate| DECAYS.map(|times| times * rate / factor))
-                    .filter(|at| (self.space.lower[a]..=self.space.upper[a]).contains(at))
+                    .filter(|at| {
+                        (self.space.lower[a]..=self.space.upper[a]).contains(&self.space.coordinate(a, *at))
+                    })
                     .collect();
-                found.push(Transition { coordinate: a, places, put: Box::new(move |place, x| x[a] = place) });
+                found.push(Transition { coordinate: a, places, put: Box::new(move |place, x| x[a] = self.space.coordinate(a, place)) });
             }
         }
     }

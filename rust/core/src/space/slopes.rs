@@ -33,7 +33,7 @@ impl Space {
             by_primed[s] *= factor;
         }
         for (a, &j) in self.free.iter().enumerate() {
-            out[a] = by_primed[j] * if self.log[a] { primed[j] } else { 1.0 };
+            out[a] = by_primed[j] * if self.log[a] { primed[j] } else { self.sizes[a] };
         }
     }
 
