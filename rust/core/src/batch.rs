@@ -8,6 +8,7 @@ mod draws;
 mod errors;
 mod groups;
 mod identifiability;
+mod needs;
 mod replicates;
 mod row;
 mod selected;

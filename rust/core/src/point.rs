@@ -1,7 +1,9 @@
 //! A question looked at one point of natural parameters, in the caller's units: nothing is minimised here.
 
+use crate::error::Error;
 use crate::expr::{BLOCK, Program};
 use crate::loss::Criterion;
+use crate::memory::ask;
 use crate::problem::GroupRows;
 use crate::question::Question;
 use crate::residual::Residual;
@@ -23,8 +25,12 @@ pub struct NaturalRows {
 }
 
 /// The rows of group `g` at `params`.
-pub fn rows(question: &Question, g: usize, params: &[f64]) -> NaturalRows {
+///
+/// # Errors
+/// [`Error::Resource`] where they do not fit in memory.
+pub fn rows(question: &Question, g: usize, params: &[f64]) -> Result<NaturalRows, Error> {
     let group = question.group(g);
+    let _promise = ask("the table of residuals and derivatives", question.program.needs(group.target.len(), true))?;
     let (n, p) = (group.target.len(), params.len());
     let program = &question.program;
     let mut slots = vec![Vec::new(); program.slots()];
@@ -69,7 +75,7 @@ pub fn rows(question: &Question, g: usize, params: &[f64]) -> NaturalRows {
         out.psi[i] = strength * loss.psi(out.residual[i]);
         out.curvature[i] = strength * loss.curvature(out.residual[i]);
     }
-    out
+    Ok(out)
 }
 
 /// The weights of a group, 1 each where none are given.
@@ -78,11 +84,14 @@ fn weights(group: &GroupRows<'_>) -> Vec<f64> {
 }
 
 /// The objective of group `g` at `params`; of a likelihood, with the scale that is best there.
-pub fn objective(question: &Question, g: usize, params: &[f64]) -> f64 {
-    let rows = rows(question, g, params);
+///
+/// # Errors
+/// As [`rows`].
+pub fn objective(question: &Question, g: usize, params: &[f64]) -> Result<f64, Error> {
+    let rows = rows(question, g, params)?;
     let group = question.group(g);
     let weight = weights(&group);
-    match question.criterion {
+    Ok(match question.criterion {
         Criterion::Sum(loss) => {
             let rho: Vec<f64> = rows.residual.iter().map(|r| loss.rho(*r)).collect();
             lanes::dot(&rho, &weight)
@@ -90,7 +99,7 @@ pub fn objective(question: &Question, g: usize, params: &[f64]) -> f64 {
         Criterion::Likelihood(density) => {
             let scale = density.scale(&rows.residual, &weight);
             if scale == 0.0 {
-                return f64::NEG_INFINITY;
+                return Ok(f64::NEG_INFINITY);
             }
             let total = lanes::sum(&weight);
             let ln_size = math::ln(scale) + density.mean_cost(&rows.residual, &weight, scale);
@@ -102,7 +111,7 @@ pub fn objective(question: &Question, g: usize, params: &[f64]) -> f64 {
             };
             density.objective(ln_size, total) + change
         }
-    }
+    })
 }
 
 /// Value of a formula that uses no column, and its derivative by each parameter.
