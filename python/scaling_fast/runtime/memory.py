@@ -27,11 +27,14 @@ MEBI = 2**20
 SMALL = 32 * MEBI
 """Bytes below which only the system is asked, not how much memory the machine has."""
 
-LIBRARIES = 160 * MEBI
+LIBRARIES = 192 * MEBI
 """Bytes that must be left for what is never counted: modules imported at first use, buffers of linear algebra, objects."""
 
-THREAD = 68 * MEBI
-"""Bytes of address space of a thread: its stack, and the heap that glibc reserves for it."""
+STACK, HEAP = 10 * MEBI, 64 * MEBI
+"""Bytes of address space of a thread: its stack, and the heap that glibc reserves for each where it is not told to share."""
+
+ARENA_MAX, ARENAS = -8, 2
+"""What glibc's `mallopt` calls the largest number of heaps, and how many they are under a limit of memory."""
 
 POLARS_THREADS = (rb"polars-[0-9]", rb"tokio-rt-worker", rb"async-executor")
 """The threads that polars starts at first use, one of each kind per core."""
@@ -177,7 +180,7 @@ def is_limited() -> bool:
 
 def _require_headroom() -> None:
     """Refuse to begin where libraries could not start their threads."""
-    needed = LIBRARIES + THREAD * _threads_to_come()
+    needed = LIBRARIES + (STACK if _heaps_are_shared() else STACK + HEAP) * _threads_to_come()
     if not _core.can_allocate(needed):
         raise ResourceError(
             f"scaling_fast needs {needed // MEBI} MiB of address space to begin, most of it for threads of "
@@ -185,6 +188,23 @@ def _require_headroom() -> None:
             "set POLARS_MAX_THREADS=1 and OPENBLAS_NUM_THREADS=1 before Python starts",
             code="memory",
         )
+
+
+@functools.cache
+def _heaps_are_shared() -> bool:
+    """Tell glibc to reserve no heap for each thread: a few dozen threads would take the whole address space.
+
+    Whoever limits a process that has many cores sets MALLOC_ARENA_MAX for the same reason.
+    """
+    import ctypes
+
+    try:
+        told = ctypes.CDLL(None).mallopt(ARENA_MAX, ARENAS) == 1
+    except (OSError, AttributeError):  # another library of C
+        return False
+    if told:
+        _core.share_heaps()
+    return told
 
 
 def _threads_to_come() -> int:

@@ -2,16 +2,30 @@
 
 use std::collections::TryReserveError;
 use std::hint::black_box;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::error::Error;
 
-/// Bytes a call must find beside what it asks for: its thread, that thread's heap (glibc reserves 64 MiB, and twice that while
-/// it looks for an aligned place), and what is too small to be counted.
-const SPARE: u64 = 160 << 20;
+/// Bytes a call must find beside what it asks for: its thread, and what is too small to be counted.
+const SPARE: u64 = 32 << 20;
 
-/// Bytes of address space a new thread takes: its stack, and its heap as above.
-const THREAD: usize = 68 << 20;
+/// Bytes of the stack of a thread, and what it allocates before it can say that it failed.
+const STACK: usize = 4 << 20;
+
+/// Bytes of address space of a thread's own heap: glibc reserves 64 MiB, and twice that while it looks for an aligned place.
+const HEAP: usize = 128 << 20;
+
+/// Whether threads share the heaps there are.
+static HEAPS_ARE_SHARED: AtomicBool = AtomicBool::new(false);
+
+/// Threads started from now on make no heaps of their own: whoever told the allocator so says it here.
+pub fn share_heaps() {
+    HEAPS_ARE_SHARED.store(true, Ordering::Relaxed);
+}
+
+fn heap() -> usize {
+    if HEAPS_ARE_SHARED.load(Ordering::Relaxed) { 0 } else { HEAP }
+}
 
 /// Bytes promised to calls that are running.
 static PROMISED: AtomicU64 = AtomicU64::new(0);
@@ -37,7 +51,7 @@ pub fn ask(what: &str, bytes: u128) -> Result<Promise, Error> {
     let wanted = u64::try_from(bytes).unwrap_or(u64::MAX >> 1).min(u64::MAX >> 1);
     let before = PROMISED.fetch_add(wanted, Ordering::Relaxed);
     let promise = Promise(wanted);
-    let others = before.saturating_add(SPARE);
+    let others = before.saturating_add(SPARE + heap() as u64);
     if can_allocate(wanted.saturating_add(others)) {
         return Ok(promise);
     }
@@ -51,14 +65,15 @@ pub fn ask(what: &str, bytes: u128) -> Result<Promise, Error> {
 pub fn ask_for_threads(count: usize) -> Result<(), Error> {
     // In pieces: a heap that is reserved and not used counts against no limit but that of the address space.
     let mut held: Vec<Vec<u8>> = Vec::new();
+    let each = STACK + heap() / 2;
     for _ in 0..count {
-        match reserve(THREAD) {
+        match reserve(each) {
             Ok(piece) => held.push(piece),
             Err(_) => {
                 return Err(Error::Resource {
                     what: format!("a pool of {count} threads"),
-                    bytes: count as u128 * THREAD as u128,
-                    limit: (held.len() * THREAD) as u64,
+                    bytes: count as u128 * each as u128,
+                    limit: (held.len() * each) as u64,
                 });
             }
         }

@@ -17,7 +17,7 @@ mod streams;
 #[pyo3::pymodule]
 mod _core {
     #[pymodule_export]
-    use super::machine::{available, can_allocate, vector_unit};
+    use super::machine::{available, can_allocate, share_heaps, vector_unit};
     #[pymodule_export]
     use super::program::{Program, names};
     #[pymodule_export]

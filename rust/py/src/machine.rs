@@ -15,6 +15,12 @@ pub(crate) fn can_allocate(bytes: u64) -> bool {
     memory::can_allocate(bytes)
 }
 
+/// Threads started from now on share the heaps there are, as the caller has told the allocator.
+#[pyfunction]
+pub(crate) fn share_heaps() {
+    memory::share_heaps();
+}
+
 /// About how many bytes the system would give this process in one piece.
 #[pyfunction]
 pub(crate) fn available() -> u64 {
