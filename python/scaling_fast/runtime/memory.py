@@ -28,10 +28,10 @@ SMALL = 32 * MEBI
 """Bytes below which only the system is asked, not how much memory the machine has."""
 
 LIBRARIES = 192 * MEBI
-"""Bytes that must be left for what is never counted: modules imported at first use, buffers of linear algebra, objects."""
+"""Bytes that must be left for what is never counted: modules imported at first use, buffers, objects."""
 
 STACK, HEAP = 10 * MEBI, 64 * MEBI
-"""Bytes of address space of a thread: its stack, and the heap that glibc reserves for each where it is not told to share."""
+"""Bytes of address space of a thread: its stack, and the heap that glibc reserves for it unless told to share."""
 
 ARENA_MAX, ARENAS = -8, 2
 """What glibc's `mallopt` calls the largest number of heaps, and how many they are under a limit of memory."""
@@ -199,7 +199,7 @@ def _heaps_are_shared() -> bool:
     import ctypes
 
     try:
-        told = ctypes.CDLL(None).mallopt(ARENA_MAX, ARENAS) == 1
+        told = bool(ctypes.CDLL(None).mallopt(ARENA_MAX, ARENAS) == 1)
     except (OSError, AttributeError):  # another library of C
         return False
     if told:
