@@ -148,7 +148,6 @@ class BetaBinomial:
         """The exponent of the expected failures at large k, which is alpha."""
         return self.alpha
 
-    @ask_first
     def pass_at_k(self, k: float) -> float:
         """Return the expected share of problems solved in k attempts, for any k from 0."""
         return 1.0 - expected_failure(k, alpha=self.alpha, beta=self.beta)

@@ -22,7 +22,7 @@ from scaling_fast.fitting.table import column_name, square_frame
 from scaling_fast.frames.clusters import cluster_columns, cluster_numbers
 from scaling_fast.laws.quantities import named_formulas
 from scaling_fast.runtime import archive
-from scaling_fast.runtime.memory import ask_first
+from scaling_fast.runtime.memory import methods_ask_first
 from scaling_fast.runtime.process import require_usable_process
 from scaling_fast.validation import checked_level
 
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 __all__ = ["Fit"]
 
 
+@methods_ask_first(
+    "objective_at", "residuals", "jacobian", "cov", "interval", "predict", "summary", "save"
+)
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Fit(SummaryRepr):
     """A law fitted to a frame.
@@ -180,7 +183,6 @@ class Fit(SummaryRepr):
 
     # -- what a fit implies ---------------------------------------------------------------------
 
-    @ask_first
     def objective_at(self, params: Mapping[str, float]) -> float:
         """Return the objective at any point.
 
@@ -192,7 +194,6 @@ class Fit(SummaryRepr):
         self.require_single("objective_at")
         return self.request.objective(0, self.request.complete(params))
 
-    @ask_first
     def residuals(self, params: Mapping[str, float] | None = None) -> NDArray[np.float64]:
         """Return fitted minus observed, in the caller's row order, shape (n,).
 
@@ -208,7 +209,6 @@ class Fit(SummaryRepr):
             return self.request.residuals([self.request.complete(params)])
         return self.request.residuals([self.point(group) for group in range(self.groups)])
 
-    @ask_first
     def jacobian(self, params: Mapping[str, float] | None = None) -> NDArray[np.float64]:
         """Return d residual / d natural parameter, shape (n, p), in the caller's row order.
 
@@ -220,7 +220,6 @@ class Fit(SummaryRepr):
         self.require_single("jacobian")
         return self.request.jacobian(self.request.complete(params or self.params))
 
-    @ask_first
     def cov(
         self,
         kind: str | None = None,
@@ -284,7 +283,6 @@ class Fit(SummaryRepr):
     def _clusters(self, by: str | Sequence[str]) -> NDArray[np.uint32]:
         return cluster_numbers(self.request.table, cluster_columns(by, "cluster"))
 
-    @ask_first
     def interval(
         self,
         level: float = 0.95,
@@ -332,7 +330,6 @@ class Fit(SummaryRepr):
             on_bound=on_bound,
         )
 
-    @ask_first
     def predict(self, frame: Any = None) -> pl.DataFrame:
         """Return the law's columns with `prediction`, in the target's units, and `decades_beyond`.
 
@@ -355,7 +352,6 @@ class Fit(SummaryRepr):
 
     # -- showing --------------------------------------------------------------------------------
 
-    @ask_first
     def summary(self) -> str:
         """Return the fit as text: the split of the formula, estimates, status and findings."""
         lines = question_lines(self.request)
@@ -371,7 +367,6 @@ class Fit(SummaryRepr):
 
     # -- saving ---------------------------------------------------------------------------------
 
-    @ask_first
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write the fit with its question and its rows to one file that `scaling_fast.load` reads.
 

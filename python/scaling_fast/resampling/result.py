@@ -32,7 +32,7 @@ from scaling_fast.resampling.multistart import multistart_check
 from scaling_fast.resampling.plan import cluster_columns
 from scaling_fast.resampling.schemes.entries import scheme_from_entry, scheme_to_entry
 from scaling_fast.runtime import archive
-from scaling_fast.runtime.memory import ask_first
+from scaling_fast.runtime.memory import methods_ask_first
 from scaling_fast.runtime.process import require_usable_process
 from scaling_fast.validation import checked_level
 
@@ -49,6 +49,17 @@ if TYPE_CHECKING:
 __all__ = ["METHODS", "MOST_FAILURES", "Bootstrap"]
 
 
+@methods_ask_first(
+    "failures",
+    "disagreement",
+    "findings",
+    "digest",
+    "interval",
+    "cov",
+    "predict",
+    "summary",
+    "save",
+)
 @dataclass(frozen=True, eq=False, repr=False)
 class Bootstrap(SummaryRepr):
     """A fit refitted many times.
@@ -90,7 +101,6 @@ class Bootstrap(SummaryRepr):
         return self.requested
 
     @cached_property
-    @ask_first
     def failures(self) -> pl.DataFrame:
         """Unusable replicates: group keys, status, count. Empty when there are none."""
         require_usable_process()
@@ -107,7 +117,6 @@ class Bootstrap(SummaryRepr):
         return int(self.failures[self.failures.columns[-1]].sum())
 
     @cached_property
-    @ask_first
     def disagreement(self) -> MultistartCheck | None:
         """What a sample of replicates gains from more starts; None where every replicate had them.
 
@@ -121,7 +130,6 @@ class Bootstrap(SummaryRepr):
         return multistart_check(self.fit.estimates, self.scheme, self.seed, self.requested)
 
     @cached_property
-    @ask_first
     def findings(self) -> tuple[Finding, ...]:
         """What is worth knowing before an interval is used: unusable replicates, lower optima, few clusters."""
         unusable = self._unusable()
@@ -133,7 +141,6 @@ class Bootstrap(SummaryRepr):
         )
 
     @cached_property
-    @ask_first
     def digest(self) -> str:
         """sha256 of the draws, equal for equal draws whatever computed them.
 
@@ -144,7 +151,6 @@ class Bootstrap(SummaryRepr):
 
     # -- summaries ------------------------------------------------------------------------------
 
-    @ask_first
     def interval(
         self,
         level: float = 0.95,
@@ -236,7 +242,6 @@ class Bootstrap(SummaryRepr):
             good=(self.draws[draws.column("status")] == "converged").to_numpy(),
         )
 
-    @ask_first
     def cov(self, *, log: bool = False, max_failures: float = MOST_FAILURES) -> pl.DataFrame:
         """Return the covariance (ddof 1) of the draws as a square frame, in the law's order.
 
@@ -272,7 +277,6 @@ class Bootstrap(SummaryRepr):
         matrix = matrix * shrinkage(self.fit.estimates, self.scheme)[0] ** 2
         return square_frame(list(draws), matrix)
 
-    @ask_first
     def predict(
         self,
         frame: Any = None,
@@ -328,7 +332,6 @@ class Bootstrap(SummaryRepr):
 
     # -- showing --------------------------------------------------------------------------------
 
-    @ask_first
     def summary(self) -> str:
         """Return the scheme, the counts and percentile (or jackknife) intervals as text."""
         failed = self._unusable()
@@ -356,7 +359,6 @@ class Bootstrap(SummaryRepr):
 
     # -- saving ---------------------------------------------------------------------------------
 
-    @ask_first
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write the draws with their fit and question to one file that `scaling_fast.load` reads.
 

@@ -17,7 +17,7 @@ from scaling_fast.errors import ResourceError, ScalingError, quote
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["ask_first", "is_limited", "require_memory", "resource_error"]
+__all__ = ["ask_first", "is_limited", "methods_ask_first", "require_memory", "resource_error"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -75,6 +75,23 @@ def ask_first(function: Callable[P, T]) -> Callable[P, T]:
             raise refused from error
 
     return entry
+
+
+def methods_ask_first(*names: str) -> Callable[[type[T]], type[T]]:
+    """Return a decorator of a class, whose methods and properties of these names become entries of the package."""
+
+    def decorated(kind: type[T]) -> type[T]:
+        for name in names:
+            member = kind.__dict__[name]
+            if isinstance(member, functools.cached_property):
+                member.func = ask_first(member.func)
+            elif isinstance(member, property) and member.fget is not None:
+                setattr(kind, name, property(ask_first(member.fget)))
+            else:
+                setattr(kind, name, ask_first(member))
+        return kind
+
+    return decorated
 
 
 def resource_error(error: BaseException, *, limited: bool | None = None) -> ResourceError | None:

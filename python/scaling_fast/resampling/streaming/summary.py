@@ -35,7 +35,7 @@ from scaling_fast.resampling.streaming.moments import (
 )
 from scaling_fast.resampling.streaming.order_statistics import Rerun, order_statistics
 from scaling_fast.runtime import archive
-from scaling_fast.runtime.memory import ask_first
+from scaling_fast.runtime.memory import methods_ask_first
 from scaling_fast.runtime.progress import watched
 from scaling_fast.runtime.resources import checked_threads
 from scaling_fast.validation import checked_failures, checked_level
@@ -54,6 +54,7 @@ METHODS = ("normal", "percentile", "basic")
 """Methods that a summary supports; a jackknife has the first alone."""
 
 
+@methods_ask_first("counts", "failures", "table", "bins", "interval", "cov", "summary", "save")
 @dataclass(frozen=True, eq=False, repr=False)
 class BootstrapSummary(SummaryRepr):
     """What `bootstrap(..., keep="summary")` keeps of the replicates.
@@ -101,7 +102,6 @@ class BootstrapSummary(SummaryRepr):
         return METHODS[:1] if self.scheme.name == "jackknife" else METHODS
 
     @cached_property
-    @ask_first
     def counts(self) -> pl.DataFrame:
         """Replicates by status: group keys, status, count."""
         rows = [
@@ -121,14 +121,12 @@ class BootstrapSummary(SummaryRepr):
         return with_keys(self.fit.request.table.keys, groups, columns)
 
     @property
-    @ask_first
     def failures(self) -> pl.DataFrame:
         """Unusable replicates: group keys, status, count. Empty when there are none."""
         status = column_name("status", self.fit.request.table.keys.columns)
         return self.counts.filter(self.counts[status] != "converged")
 
     @cached_property
-    @ask_first
     def table(self) -> pl.DataFrame:
         """Count, mean, sd, least and greatest of every quantity, one row per group and quantity."""
         taken = self.fit.request.table.keys.columns
@@ -148,7 +146,6 @@ class BootstrapSummary(SummaryRepr):
         columns = [pl.Series(column_name(label, taken), values) for label, values in wanted.items()]
         return with_keys(self.fit.request.table.keys, groups, columns)
 
-    @ask_first
     def bins(self, name: str, group: int = 0) -> pl.DataFrame:
         """Return the distribution of a parameter or derived quantity: lower, upper, count.
 
@@ -190,7 +187,6 @@ class BootstrapSummary(SummaryRepr):
             schema={"lower": pl.Float64, "upper": pl.Float64, "count": pl.Int64},
         )
 
-    @ask_first
     def cov(self, *, max_failures: float = MOST_FAILURES) -> pl.DataFrame:
         """Return the covariance (ddof 1) of the parameters as a square frame, in the law's order.
 
@@ -210,7 +206,6 @@ class BootstrapSummary(SummaryRepr):
         matrix = self._covariance(self.moments[0])
         return square_frame(names, matrix[: len(names), : len(names)])
 
-    @ask_first
     def interval(
         self,
         level: float = 0.95,
@@ -349,7 +344,6 @@ class BootstrapSummary(SummaryRepr):
             hasher.update(moments.to_bytes())
         return hasher.hexdigest()
 
-    @ask_first
     def summary(self) -> str:
         """Return the scheme, the counts, and mean and standard deviation of every quantity as text."""
         failed = sum(self.failures[self.failures.columns[-1]]) if self.failures.height else 0
@@ -366,7 +360,6 @@ class BootstrapSummary(SummaryRepr):
             ]
         return "\n".join(lines)
 
-    @ask_first
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write the summary with its fit and question to one file that `scaling_fast.load` reads.
 
