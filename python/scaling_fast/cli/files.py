@@ -15,9 +15,9 @@ import polars as pl
 import polars.selectors as cs
 
 from scaling_fast import datasets
-from scaling_fast.cli.file_sizes import require_room_for_file
 from scaling_fast.cli.messages import with_line
 from scaling_fast.errors import DataError, ResourceError, nearest, quote
+from scaling_fast.frames.file_sizes import require_room_for_file
 from scaling_fast.runtime.files import read_regular, write_whole
 from scaling_fast.runtime.memory import ask_first, resource_error
 

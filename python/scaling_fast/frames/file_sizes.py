@@ -25,8 +25,11 @@ PARSED = 40
 CHUNK = 2**20
 """Bytes that are unpacked at a time to count them."""
 
-WRAPPED = {b"\x1f\x8b": zlib.MAX_WBITS | 32, b"\x78": zlib.MAX_WBITS | 32}
-"""How a gzip or zlib file begins, and what zlib calls it; polars unpacks both without a word."""
+PACKED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+"""How a gzip or zlib file begins; polars unpacks both without a word."""
+
+EITHER = zlib.MAX_WBITS | 32
+"""What zlib calls "either of the two"."""
 
 ZSTD, ZSTD_RATIO = b"\x28\xb5\x2f\xfd", 1_000
 """How a Zstandard file begins, and by how much such a file of rows may grow: its size is not always in it."""
@@ -42,8 +45,10 @@ def require_room_for_file(name: str, suffix: str, content: bytes) -> None:
     ResourceError
         With the bytes that it needs.
     """
-    with suppress(pl.exceptions.PolarsError, OSError, ValueError):
-        require_memory(f"file {name}", _needed(suffix, content))
+    needed = 0
+    with suppress(pl.exceptions.PolarsError, OSError, ValueError, zlib.error):
+        needed = _needed(suffix, content)
+    require_memory(f"file {name}", needed)
 
 
 def _needed(suffix: str, content: bytes) -> int:
@@ -52,7 +57,7 @@ def _needed(suffix: str, content: bytes) -> int:
     if suffix in {".arrow", ".ipc", ".feather"}:
         return COPIES * _columnar(pl.scan_ipc(io.BytesIO(content)))
     size, lines, cells = _counted(content, b"\t" if suffix == ".tsv" else b",")
-    if suffix in {".csv", ".tsv"}:
+    if suffix not in {".json", ".jsonl", ".ndjson"}:
         # Every line may be as wide as the header: empty cells take no byte but the separator.
         return COPIES * (size + CELL * max(lines, 1) * cells)
     return PARSED * size
@@ -68,10 +73,9 @@ def _counted(content: bytes, separator: bytes) -> tuple[int, int, int]:
     """Return the bytes of a text, the lines in it, and the cells of its first line."""
     if content.startswith(ZSTD):
         return len(content) * ZSTD_RATIO, len(content) * ZSTD_RATIO // 8, 2
-    window = next((bits for head, bits in WRAPPED.items() if content.startswith(head)), None)
-    if window is None:
+    if not content.startswith(PACKED):
         return len(content), content.count(b"\n") + 1, _cells(content, separator)
-    unpacker = zlib.decompressobj(window)
+    unpacker = zlib.decompressobj(EITHER)
     size, lines, first, packed = 0, 1, b"", content
     while packed and not unpacker.eof:
         part = unpacker.decompress(packed, CHUNK)
