@@ -178,6 +178,21 @@ mod tests {
     }
 
     #[test]
+    fn work_that_is_done_alone_stays_on_its_thread() {
+        let pool = Threads::new(2).unwrap();
+        let places = pool.map_with(
+            4,
+            || (),
+            |(), _| {
+                let own = rayon::current_thread_index();
+                alone(|| map_inside(64, || (), |(), _| rayon::current_thread_index())).iter().all(|place| *place == own)
+            },
+        );
+        assert_eq!(places, [true; 4]);
+        assert!(!ALONE.get());
+    }
+
+    #[test]
     fn one_thread_and_several_do_the_same() {
         for threads in [1, 2, 3] {
             let threads = Threads::new(threads).unwrap();
