@@ -12,8 +12,8 @@ from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.fitting.fields import result_fields
 from scaling_fast.fitting.run import fit
 from scaling_fast.frames.containers import UNREADABLE
-from scaling_fast.frames.room import require_room_for_scan
-from scaling_fast.runtime.memory import ask_first, resource_error
+from scaling_fast.frames.room import require_room_for_scan, row_bytes
+from scaling_fast.runtime.memory import ask_first, require_memory, resource_error
 from scaling_fast.validation import whole_number
 
 if TYPE_CHECKING:
@@ -253,6 +253,8 @@ class BatchFitter:
             count += frame.height
             if count < self.rows:
                 continue
+            # A curve is joined as a whole before it is fitted, and so is what was read of the next.
+            require_memory(f"a curve of {count:,} rows", 2 * count * row_bytes(frame.schema))
             whole = pl.concat(waiting)
             # The last curve may continue in the next batch.
             start = self._starts(whole)[-1]
