@@ -12,6 +12,8 @@ from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.fitting.fields import result_fields
 from scaling_fast.fitting.run import fit
 from scaling_fast.frames.containers import UNREADABLE
+from scaling_fast.frames.room import require_room_for_scan, row_bytes
+from scaling_fast.runtime.memory import ask_first, require_memory, resource_error
 from scaling_fast.validation import whole_number
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ SPARK = {pl.Int64: "bigint", pl.Float64: "double", pl.String: "string"}
 """Types of the result in Spark's words."""
 
 
+@ask_first
 def batch_fitter(
     law: Law | str,
     *,
@@ -101,6 +104,7 @@ def batch_fitter(
     return BatchFitter(law, keys, given, target, rows, options)
 
 
+@ask_first
 def fit_scan(
     scan: pl.LazyFrame,
     law: Law | str,
@@ -145,6 +149,7 @@ def fit_scan(
             code="scan",
             param="scan",
         )
+    require_room_for_scan(scan, rows)
     tables = list(fitter.tables(_readable(_batches(scan, rows))))
     if not tables:
         # Some versions of polars end a scan silently where a file is damaged.
@@ -158,6 +163,8 @@ def _readable(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
     try:
         yield from batches
     except UNREADABLE as error:
+        if (refused := resource_error(error)) is not None:
+            raise refused from error
         raise DataError(
             f"the scan cannot be read: {quote(str(error), 300)}; fix or leave out the file",
             code="lazy",
@@ -208,6 +215,7 @@ class BatchFitter:
     rows: int
     options: dict[str, Any] = field(default_factory=dict)
 
+    @ask_first
     def __call__(self, batches: Any) -> Any:
         """Return the fits of an iterator of record batches as an iterator, or those of a table as a table."""
         if hasattr(batches, "to_batches"):
@@ -245,6 +253,8 @@ class BatchFitter:
             count += frame.height
             if count < self.rows:
                 continue
+            # A curve is joined as a whole before it is fitted, and so is what was read of the next.
+            require_memory(f"a curve of {count:,} rows", 2 * count * row_bytes(frame.schema))
             whole = pl.concat(waiting)
             # The last curve may continue in the next batch.
             start = self._starts(whole)[-1]
@@ -255,6 +265,7 @@ class BatchFitter:
         if waiting:
             yield self._fitted(pl.concat(waiting), seen)
 
+    @ask_first
     def _fitted(self, frame: pl.DataFrame, seen: set[tuple[Any, ...]]) -> pl.DataFrame:
         keys = frame[self._starts(frame)].select(self.by).rows()
         for key in keys:
@@ -276,6 +287,7 @@ class BatchFitter:
         ).table
         return found
 
+    @ask_first
     def _starts(self, frame: pl.DataFrame) -> list[int]:
         """Return the rows at which a curve begins."""
         keys = frame.select(pl.col(name).alias(f"k{j}") for j, name in enumerate(self.by))

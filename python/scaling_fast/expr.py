@@ -11,7 +11,9 @@ from scaling_fast.errors import ParameterError, quote
 from scaling_fast.fitting import run as fitting
 from scaling_fast.fitting.binding import bound_law, with_params
 from scaling_fast.fitting.fields import checked_fields
+from scaling_fast.frames.room import require_room_for_rows
 from scaling_fast.laws import as_law
+from scaling_fast.runtime.memory import ask_first
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +27,7 @@ GROUP = "(group)"
 """The key of the fit underneath; like "(weights)" it cannot be a name of a formula, so nothing clashes."""
 
 
+@ask_first
 def fit(
     target: str | pl.Expr,
     law: Law | str,
@@ -136,17 +139,20 @@ class _GroupFitter:
         self._options |= {
             name: f"({name})" for name in ("weights", "sigma") if f"({name})" in sources
         }
+        self._names = list(sources)
         self._fields = checked_fields(law, options)
 
     def dtype(self) -> pl.Struct:
         """Return the type of the struct."""
         return pl.Struct(self._fields)
 
+    @ask_first
     def __call__(self, lists: pl.Series) -> pl.Series:
         lengths = lists.list.len().fill_null(0).to_numpy().astype(np.int64)
         full = np.flatnonzero(lengths)
         if not full.size:
             return pl.Series(lists.name, [None] * len(lists), dtype=self.dtype())
+        require_room_for_rows("the groups", int(lengths.sum()), 2 * len(self._names) + 4)
         rows = lists.gather(pl.Series(full)).explode().struct.unnest()
         rows = rows.with_columns(pl.Series(GROUP, np.repeat(full, lengths[full])))
         found = fitting.fit(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from scaling_fast.errors import CheckpointError, quote
+from scaling_fast.errors import CheckpointError, ResourceError, quote
 from scaling_fast.fitting.result import Fit
 from scaling_fast.resampling.result import Bootstrap
 from scaling_fast.resampling.streaming.summary import BootstrapSummary
 from scaling_fast.runtime import archive
+from scaling_fast.runtime.memory import ask_first
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,7 @@ KINDS: dict[str, type[Result]] = {
 """Kind of result that a file names -> the class that reads it."""
 
 
+@ask_first
 def load(path: str | Path) -> Result:
     """Return a saved fit, bootstrap or summary; nothing is fitted again.
 
@@ -55,7 +57,7 @@ def load(path: str | Path) -> Result:
         )
     try:
         return KINDS[found.kind].from_archive_entry(found.entry, found.frames)
-    except CheckpointError:
+    except (CheckpointError, ResourceError, MemoryError):
         raise
     except Exception as error:  # a damaged file can break anything; the message is the same
         raise archive.damaged(str(path), error) from error

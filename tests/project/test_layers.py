@@ -25,8 +25,8 @@ PYTHON_ORDER = [
     *("downstream", "training", "reporting", "auditing", "loading", "cli", "__main__"),
 ]
 RUST_ORDER = [
-    *("error", "pool", "simd", "tape", "expr", "loss", "solve", "space", "columns", "residual"),
-    *("problem", "question", "resample", "stats", "batch", "point"),
+    *("error", "memory", "pool", "simd", "tape", "expr", "loss", "solve", "space", "columns"),
+    *("residual", "problem", "question", "resample", "stats", "batch", "point"),
 ]
 CONTRIBUTING = " ".join((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split())
 

@@ -11,7 +11,7 @@ from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.frames.clusters import cluster_columns, numbered_clusters
 from scaling_fast.resampling.counts import drawn_units, unit_counts
 from scaling_fast.resampling.schemes import Clusters, Indices, Pairs
-from scaling_fast.runtime.resources import require_memory
+from scaling_fast.runtime.memory import require_memory
 from scaling_fast.runtime.streams import philox
 from scaling_fast.validation import whole_number
 

@@ -12,6 +12,7 @@ from scaling_fast.allocation.frontier import Frontier, budget_findings, budget_t
 from scaling_fast.allocation.lines import fit_lines
 from scaling_fast.allocation.optima import best_runs
 from scaling_fast.findings import Finding
+from scaling_fast.runtime.memory import ask_first
 from scaling_fast.validation import whole_number
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ FEWEST_RUNS = 4
 """Runs of a budget that leave a degree of freedom beside a parabola."""
 
 
+@ask_first
 def approach1(
     frame: Any,
     *,
@@ -105,6 +107,7 @@ def approach1(
     return Frontier(1, table, size, tokens, findings)
 
 
+@ask_first
 def expected_best(m: int) -> float:
     """Return how far the lowest of m standard normal numbers lies below 0 on average.
 

@@ -16,6 +16,7 @@ from scaling_fast.allocation.surface import surface_exponents
 from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.findings import Finding
 from scaling_fast.laws.quantities import exp
+from scaling_fast.runtime.memory import ask_first
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,7 @@ VISIBLE_BIAS = 0.02
 """Relative error of D* above which the bias of parabolas is worth a warning."""
 
 
+@ask_first
 def approach2(
     frame: Any,
     *,

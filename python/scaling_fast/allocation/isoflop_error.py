@@ -10,6 +10,7 @@ import numpy as np
 
 from scaling_fast.allocation.budgets import FEWEST_SIZES
 from scaling_fast.allocation.surface import number_of_points, surface_exponents
+from scaling_fast.runtime.memory import ask_first
 from scaling_fast.validation import number_between
 
 __all__ = ["WIDEST_FACTOR", "IsoflopBias", "isoflop_bias"]
@@ -44,6 +45,7 @@ class IsoflopBias:
         return math.expm1(-self.ln_n)
 
 
+@ask_first
 def isoflop_bias(surface: Any, *, factor: float, points: int | None = None) -> IsoflopBias:
     """Return the error of an isoFLOP parabola through sizes from N*/factor to N* factor.
 

@@ -11,6 +11,7 @@ import polars as pl
 from scaling_fast.allocation.budgets import FLOPS_PER_TOKEN
 from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.frames import read, require
+from scaling_fast.runtime.memory import ask_first
 from scaling_fast.validation import number_between
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["losses_at_budgets"]
 
 
+@ask_first
 def losses_at_budgets(
     frame: Any,
     *,

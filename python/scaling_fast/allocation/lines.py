@@ -11,6 +11,7 @@ import numpy as np
 from scaling_fast.errors import DataError, quote
 from scaling_fast.frames import read, require
 from scaling_fast.laws.quantities import exp
+from scaling_fast.runtime.memory import ask_first
 from scaling_fast.validation import number_between
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class PowerLine:
         return exp(self.ln_scale + self.exponent * math.log(number_between(x, "x")))
 
 
+@ask_first
 def power_line(frame: Any, *, x: str, y: str, weights: Any = None) -> PowerLine:
     """Return the power law through points, by least squares on logarithms.
 

@@ -9,11 +9,13 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.allocation.surface import surface_exponents
+from scaling_fast.runtime.memory import ask_first
 from scaling_fast.validation import number_between
 
 __all__ = ["misallocation_cost"]
 
 
+@ask_first
 def misallocation_cost(surface: Any, *, factor: float | Sequence[float]) -> pl.DataFrame:
     """Return how much loss and compute a model of the wrong size costs: N = factor N*, D = D*/factor.
 

@@ -14,6 +14,7 @@ from scaling_fast.allocation.budgets import FLOPS_PER_TOKEN
 from scaling_fast.allocation.lines import fitted_line
 from scaling_fast.allocation.surface import number_of_points, surface_exponents, surface_params
 from scaling_fast.errors import ParameterError, quote
+from scaling_fast.runtime.memory import ask_first
 from scaling_fast.validation import non_negative_number, number_between
 
 __all__ = ["CountingSlope", "counting_slope"]
@@ -44,6 +45,7 @@ class CountingSlope:
     table: pl.DataFrame
 
 
+@ask_first
 def counting_slope(
     surface: Any,
     *,

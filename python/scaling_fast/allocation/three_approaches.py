@@ -28,6 +28,7 @@ from scaling_fast.findings import Finding, SummaryRepr, format_findings
 from scaling_fast.fitting.run import fit
 from scaling_fast.resampling.run import bootstrap
 from scaling_fast.resampling.schemes import Pairs, Weights
+from scaling_fast.runtime.memory import ask_first
 from scaling_fast.validation import checked_level, checked_seed, number_between
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class Approaches(SummaryRepr):
         return "\n".join(lines)
 
 
+@ask_first
 def approaches(
     frame: Any,
     *,

@@ -14,6 +14,7 @@ from scaling_fast.reporting import letter as letters
 from scaling_fast.reporting import page
 from scaling_fast.reporting.files import is_json, is_page
 from scaling_fast.runtime.files import as_path, read_regular, write_text
+from scaling_fast.runtime.memory import ask_first
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,6 +81,7 @@ class Audit:
         )
 
     @property
+    @ask_first
     def table(self) -> pl.DataFrame:
         """Every number of the report, one per row.
 
@@ -96,6 +98,7 @@ class Audit:
         }
         return pl.DataFrame(columns, schema=COLUMNS)
 
+    @ask_first
     def write_html(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the report as one self-contained page and return its path.
 
@@ -110,6 +113,7 @@ class Audit:
         """
         return write_text(path, page.render(self.report), force=force or is_page(path))
 
+    @ask_first
     def write_json(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the report as JSON (RFC 8259; numbers round-trip) and return its path.
 
@@ -126,6 +130,7 @@ class Audit:
 
     save = write_json
 
+    @ask_first
     def to_json(self) -> str:
         """Return the report as JSON text."""
         return json.dumps(self.report, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -171,10 +176,12 @@ class Audit:
             raise DataError(f"report {quote(path, 200)} cannot be read: {error}") from error
         return cls.from_json(text)
 
+    @ask_first
     def letter(self) -> str:
         """Return a letter to the authors, in Markdown, with numbered questions."""
         return letters.render(self.report)
 
+    @ask_first
     def summary(self) -> str:
         """Return the verdict and the findings in a few lines of text."""
         return letters.summary(self.report)

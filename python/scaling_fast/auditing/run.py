@@ -11,6 +11,7 @@ from scaling_fast.auditing.evidence.case import gather
 from scaling_fast.auditing.report import full_report
 from scaling_fast.auditing.result import Audit
 from scaling_fast.errors import ParameterError, quote
+from scaling_fast.runtime.memory import ask_first
 from scaling_fast.runtime.process import require_usable_process
 from scaling_fast.validation import checked_seed, whole_number
 
@@ -26,6 +27,7 @@ __all__ = ["audit", "audit_with"]
 FEWEST, MOST = 20, 10_000_000  # replicates: a p-value needs some, a laptop's memory limits them
 
 
+@ask_first
 def audit(
     paper: str | Path | Paper,
     *,
@@ -74,6 +76,7 @@ def audit(
     return audit_with(CHECKS, paper, data=data, n=n, seed=seed, threads=threads, progress=progress)
 
 
+@ask_first
 def audit_with(
     checks: Sequence[Check[Any]],
     paper: str | Path | Paper,

@@ -16,6 +16,7 @@ from scaling_fast.cli.verbs.catalogue import datasets, laws
 from scaling_fast.cli.verbs.doctor import doctor, package_version
 from scaling_fast.cli.verbs.fit import fit
 from scaling_fast.cli.verbs.stress import stress
+from scaling_fast.runtime.memory import resource_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +84,12 @@ class _Terminal(click.Group):
         except BrokenPipeError:
             return Exit.BROKEN_PIPE
         except Exception as error:
-            return output.report_error(error, as_json=as_json)
+            return output.report_error(resource_error(error) or error, as_json=as_json)
+        except BaseException as error:  # a panic of polars, which may be refused memory or threads
+            refused = resource_error(error)
+            if refused is None:
+                raise
+            return output.report_error(refused, as_json=as_json)
         finally:
             streams.settle()
 

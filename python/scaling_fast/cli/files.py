@@ -16,8 +16,10 @@ import polars.selectors as cs
 
 from scaling_fast import datasets
 from scaling_fast.cli.messages import with_line
-from scaling_fast.errors import DataError, nearest, quote
+from scaling_fast.errors import DataError, ResourceError, nearest, quote
+from scaling_fast.frames.file_sizes import require_room_for_file
 from scaling_fast.runtime.files import read_regular, write_whole
+from scaling_fast.runtime.memory import ask_first, resource_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +55,7 @@ MOST_COUNTED = 2**30
 FORMULA = r"^[=+\-@\t\r]"  # what a spreadsheet may run when a cell of text begins with it
 
 
+@ask_first
 def read_frame(name: str) -> pl.DataFrame:
     """Return the frame in a file, in CSV from stdin for `-`, or of the dataset of that name.
 
@@ -156,13 +159,18 @@ def _parsed(name: str, suffix: str, read: Callable[[], bytes]) -> pl.DataFrame:
     content = b""
     try:
         content = read()
+        require_room_for_file(quote(name, 60), suffix, content)
         frame = _frame(suffix, content)
+    except ResourceError:
+        raise
     except DataError as error:
         error.args = (f"file {quote(name, 200)}: {error}",)
         raise
     except FileNotFoundError as error:
         raise DataError(f"file {quote(name, 200)} does not exist", code="file") from error
     except (pl.exceptions.PolarsError, OSError, ValueError, UnicodeError) as error:
+        if (refused := resource_error(error)) is not None:
+            raise refused from error
         if suffix == ".csv" and b";" in content.partition(b"\n")[0].partition(b",")[0]:
             raise _semicolons(name) from error  # decimal commas make ragged rows
         message = getattr(error, "strerror", None) or str(error)
@@ -255,6 +263,7 @@ def escape_formulas(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(cells).rename(names)
 
 
+@ask_first
 def write_frame(frame: pl.DataFrame, path: Path, *, force: bool, raw: bool = False) -> None:
     """Write a frame by the suffix of its path; CSV numbers carry all digits, lists become text.
 

@@ -13,6 +13,7 @@ import polars as pl
 
 from scaling_fast.datasets.index import about
 from scaling_fast.errors import DataError, ResourceError, quote
+from scaling_fast.runtime.memory import ask_first
 from scaling_fast.runtime.process import require_usable_process
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ TIMEOUT = 30
 """Seconds without an answer after which a download gives up."""
 
 
+@ask_first
 def load(name: str, *, base_url: str | None = None) -> pl.DataFrame:
     """Return a dataset as a polars frame, in the source's row order.
 

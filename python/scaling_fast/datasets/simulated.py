@@ -13,7 +13,9 @@ import polars as pl
 
 from scaling_fast.errors import DataError, ParameterError, quote, suggestion
 from scaling_fast.frames import as_frame, to_float64
+from scaling_fast.frames.room import require_room_for_rows
 from scaling_fast.laws import as_law
+from scaling_fast.runtime.memory import ask_first
 from scaling_fast.validation import whole_number
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ __all__ = ["simulate"]
 KINDS = ("normal", "t3")
 
 
+@ask_first
 def simulate(
     law: Law | str,
     params: Mapping[str, float],
@@ -90,6 +93,7 @@ def simulate(
             code="name_clash",
             param="target",
         )
+    require_room_for_rows("the runs", frame.height, len(used) + 2)
     columns = {column: to_float64(frame[column], column).to_numpy() for column in used}
     values = bound.evaluate(columns, params)
     bad = ~(np.isfinite(values) & (values > 0))

@@ -14,6 +14,7 @@ from scaling_fast.errors import ConvergenceError, DataError, ParameterError, quo
 from scaling_fast.findings import Finding
 from scaling_fast.frames import read
 from scaling_fast.laws.quantities import exp
+from scaling_fast.runtime.memory import ask_first
 from scaling_fast.validation import (
     checked_level,
     non_negative_number,
@@ -39,6 +40,7 @@ LEAST_GRADIENT = 1e-8
 """Largest gradient of the mean log-likelihood by ln alpha and ln beta at an optimum."""
 
 
+@ask_first
 def pass_at_k(
     frame: Any,
     *,
@@ -176,6 +178,7 @@ class BetaBinomial:
         return pl.DataFrame(rows, schema=["name", "estimate", "lower", "upper"], orient="row")
 
 
+@ask_first
 def expected_failure(k: float, *, alpha: float, beta: float) -> float:
     """Return E[(1 - p)^k] for p of a beta distribution: B(alpha, beta + k)/B(alpha, beta).
 
@@ -203,6 +206,7 @@ def expected_failure(k: float, *, alpha: float, beta: float) -> float:
     return float(np.exp(betaln(alpha, beta + k) - betaln(alpha, beta)))
 
 
+@ask_first
 def beta_binomial(
     frame: Any, *, successes: str = "successes", attempts: str = "attempts"
 ) -> BetaBinomial:

@@ -11,6 +11,7 @@ import polars as pl
 
 from scaling_fast.errors import ConvergenceError, DataError, ParameterError, quote
 from scaling_fast.frames import as_frame, to_float64
+from scaling_fast.runtime.memory import ask_first
 from scaling_fast.validation import whole_number
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class Components:
         return _named(away @ self.loadings.T)
 
 
+@ask_first
 def benchmark_components(frame: Any, *, columns: Sequence[str], components: int = 3) -> Components:
     """Return principal components of benchmark scores, centred and not standardised.
 

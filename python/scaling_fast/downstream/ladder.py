@@ -17,6 +17,7 @@ from scaling_fast.losses.sums import Squared
 from scaling_fast.resampling.result import MOST_FAILURES
 from scaling_fast.resampling.run import bootstrap
 from scaling_fast.resampling.schemes import Pairs
+from scaling_fast.runtime.memory import ask_first
 from scaling_fast.validation import checked_level, number_between, whole_number
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ class Ladder:
         return ends
 
 
+@ask_first
 def two_step_ladder(
     frame: Any,
     *,

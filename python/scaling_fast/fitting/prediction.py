@@ -12,6 +12,7 @@ from scaling_fast.errors import DataError, quote
 from scaling_fast.fitting.failures import refuse_unconverged
 from scaling_fast.fitting.table import column_name
 from scaling_fast.frames import as_frame, read, require
+from scaling_fast.frames.room import require_room_for_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,6 +130,7 @@ def predicted(
     wanted = table if frame is None else read_alike(request, frame)
     keys = table.keys.columns
     lookup = {key: group for group, key in enumerate(table.keys.iter_rows())} if keys else {}
+    require_room_for_rows("a table of predictions", wanted.rows, len(names) + 4, len(keys))
     values = np.full(wanted.rows, np.nan)
     beyond = np.zeros(wanted.rows)
     for place in range(wanted.groups):

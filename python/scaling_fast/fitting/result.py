@@ -21,6 +21,7 @@ from scaling_fast.fitting.table import column_name, square_frame
 from scaling_fast.frames.clusters import cluster_columns, cluster_numbers
 from scaling_fast.laws.quantities import named_formulas
 from scaling_fast.runtime import archive
+from scaling_fast.runtime.memory import methods_ask_first
 from scaling_fast.runtime.process import require_usable_process
 from scaling_fast.validation import checked_level
 
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 __all__ = ["Fit"]
 
 
+@methods_ask_first(
+    "objective_at", "residuals", "jacobian", "cov", "interval", "predict", "summary", "save"
+)
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Fit(SummaryRepr):
     """A law fitted to a frame.

@@ -30,10 +30,12 @@ from scaling_fast.fitting.starts import starting_points
 from scaling_fast.fitting.status import status_column
 from scaling_fast.fitting.table import DIAGNOSTICS, bound_names, column_name
 from scaling_fast.frames import as_frame, read, require
+from scaling_fast.frames.room import require_room_for_rows
 from scaling_fast.laws import Law, Param, as_law
 from scaling_fast.laws.quantities import evaluate
 from scaling_fast.losses.residual import LogExcess, residual_word
 from scaling_fast.losses.sums import Absolute, Huber
+from scaling_fast.runtime.memory import ask_first
 from scaling_fast.runtime.process import require_usable_process
 from scaling_fast.runtime.progress import watched
 from scaling_fast.runtime.resources import checked_threads
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["fit"]
 
 
+@ask_first
 def fit(
     frame: Any,
     law: Law | str,
@@ -204,6 +207,7 @@ def _assemble(
 ) -> Fit:
     """Return the core's columns as a `Fit`; a single fit without an answer is an error."""
     table = request.table
+    require_room_for_rows("a table of fits", table.groups, 2 * len(request.names) + 12, 4)
     single = table.groups == 1 and not table.keys.width
     status = status_column(columns.status)
     if single:

@@ -14,6 +14,8 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.errors import DataError, quote, suggestion
+from scaling_fast.frames.room import require_room_for_arrays, require_room_for_lazy
+from scaling_fast.runtime.memory import resource_error
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -51,9 +53,12 @@ def as_frame(frame: Any, used: Collection[str], keys: Collection[str] = ()) -> p
         one-dimensional, and lengths that differ.
     """
     if isinstance(frame, pl.LazyFrame):
+        require_room_for_lazy(frame)
         try:
             frame = frame.collect()
         except UNREADABLE as error:
+            if (refused := resource_error(error)) is not None:
+                raise refused from error
             raise DataError(
                 f"the lazy frame cannot be collected: {quote(str(error), 300)}", code="lazy"
             ) from error
@@ -118,6 +123,7 @@ def _from_mapping(
     frame: Mapping[Any, Any], used: Collection[str], keys: Collection[str]
 ) -> pl.DataFrame:
     _require_names(list(frame), used)
+    require_room_for_arrays(frame.values())
     read = {
         name: as_series(frame[name], name, exact=name in keys) for name in frame if name in used
     }
@@ -166,6 +172,7 @@ def _from_narwhals(frame: Any, used: Collection[str], keys: Collection[str]) -> 
     if not wide.implementation.is_pandas_like():
         return _to_polars(wide)
     # pandas needs pyarrow to become polars in one piece; column by column numpy is enough.
+    require_room_for_arrays(range(len(wide)) for _ in wide.columns)
     read: dict[str, pl.Series] = {}
     for name in wide.columns:
         try:

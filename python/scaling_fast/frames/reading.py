@@ -11,6 +11,7 @@ import polars as pl
 from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.frames.containers import as_frame, as_series
 from scaling_fast.frames.groups import group_rows, one_group
+from scaling_fast.frames.room import require_room_for_rows
 from scaling_fast.frames.table import Table, read_only
 from scaling_fast.frames.values import (
     describe,
@@ -93,6 +94,9 @@ def read(
     whole = as_frame(frame, roots, keys=[*by_names, *extra_names])
     if whole.height == 0:
         raise DataError("the frame has no rows", code="empty")
+    require_room_for_rows(
+        "a frame", whole.height, len(wanted) + 2, len(by_names) + len(extra_names)
+    )
 
     kept, weight, zero_weight = _weighted(whole, weights)
     raw, labels = _raw_columns(whole, wanted, sigma)

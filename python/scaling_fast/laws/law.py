@@ -29,6 +29,7 @@ from scaling_fast.laws.naming import (
 from scaling_fast.laws.param import Param
 from scaling_fast.laws.saved import entry_formula, entry_options
 from scaling_fast.laws.usual import mapping_hint
+from scaling_fast.runtime.memory import ask_first
 from scaling_fast.validation import number
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ class Law:
     transform: str | None = field(init=False, default=None)
     _declared: frozenset[str] = field(init=False, default=frozenset(), compare=False)
 
+    @ask_first
     def __post_init__(self) -> None:
         if callable(self.formula):
             raise no_function(self.formula)

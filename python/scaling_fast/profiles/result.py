@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scaling_fast.findings import Finding, SummaryRepr, format_findings
+from scaling_fast.runtime.memory import ask_first
 
 if TYPE_CHECKING:
     import polars as pl
@@ -45,6 +46,7 @@ class Profile(SummaryRepr):
     table: pl.DataFrame
     findings: tuple[Finding, ...]
 
+    @ask_first
     def summary(self) -> str:
         """Return the interval, what it rests on, and the findings as text."""
         lines = [

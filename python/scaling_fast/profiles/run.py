@@ -15,6 +15,7 @@ from scaling_fast.laws.quantities import formula_gradient, named_formulas
 from scaling_fast.profiles.constrained import ConstrainedRefits
 from scaling_fast.profiles.result import Profile
 from scaling_fast.profiles.statistic import Reference, profile_reference
+from scaling_fast.runtime.memory import ask_first
 from scaling_fast.runtime.process import require_usable_process
 from scaling_fast.runtime.resources import checked_threads
 from scaling_fast.validation import checked_level
@@ -37,6 +38,7 @@ BETTER = 1e-8
 """Relative distance below the fit's objective at which a constrained refit has found another optimum."""
 
 
+@ask_first
 def profile(fit: Fit, of: str, *, level: float = 0.95, threads: int | None = None) -> Profile:
     """Return the profile likelihood interval of a parameter or of a formula of parameters.
 

@@ -32,6 +32,7 @@ from scaling_fast.resampling.multistart import multistart_check
 from scaling_fast.resampling.plan import cluster_columns
 from scaling_fast.resampling.schemes.entries import scheme_from_entry, scheme_to_entry
 from scaling_fast.runtime import archive
+from scaling_fast.runtime.memory import methods_ask_first
 from scaling_fast.runtime.process import require_usable_process
 from scaling_fast.validation import checked_level
 
@@ -48,6 +49,17 @@ if TYPE_CHECKING:
 __all__ = ["METHODS", "MOST_FAILURES", "Bootstrap"]
 
 
+@methods_ask_first(
+    "failures",
+    "disagreement",
+    "findings",
+    "digest",
+    "interval",
+    "cov",
+    "predict",
+    "summary",
+    "save",
+)
 @dataclass(frozen=True, eq=False, repr=False)
 class Bootstrap(SummaryRepr):
     """A fit refitted many times.

@@ -17,8 +17,9 @@ from scaling_fast.resampling.plan import plan_for
 from scaling_fast.resampling.result import Bootstrap
 from scaling_fast.resampling.schemes import Pairs
 from scaling_fast.resampling.streaming.run import summarised
+from scaling_fast.runtime.memory import ask_first, require_memory
 from scaling_fast.runtime.progress import watched
-from scaling_fast.runtime.resources import checked_threads, require_memory
+from scaling_fast.runtime.resources import checked_threads
 from scaling_fast.validation import checked_seed, whole_number
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def bootstrap(
     keep: Literal["summary"],
     **options: Unpack[Options],
 ) -> list[BootstrapSummary]: ...
+@ask_first
 def bootstrap(
     fit: Fit | Sequence[Fit],
     scheme: Scheme = Pairs(),  # noqa: B008 (a frozen value)
@@ -190,9 +192,9 @@ def _count(n: Any, fixed: int | None, scheme: Scheme) -> int:
 
 def _require_room(fit: Fit, count: int) -> None:
     width = len(fit.request.names) + len(fit.law.derived) + 3
-    # The table that threads fill and the columns made from it are in memory together.
+    # The table that threads fill, the columns made from it and those of the frame may be in memory together.
     require_memory(
-        f"{count:,} replicates of {fit.groups:,} groups", 2 * 8 * count * fit.groups * width
+        f"{count:,} replicates of {fit.groups:,} groups", 4 * 8 * count * fit.groups * width
     )
 
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import polars as pl
 
-from scaling_fast.errors import CheckpointError, quote
+from scaling_fast.errors import CheckpointError, ResourceError, quote
 from scaling_fast.runtime.files import read_regular, write_new
+from scaling_fast.runtime.memory import require_memory
 from scaling_fast.runtime.process import require_usable_process
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def to_bytes(kind: str, entry: Mapping[str, Any], frames: Mapping[str, pl.DataFr
         archive.writestr(_member("result.json"), text)
         for name, frame in frames.items():
             table = io.BytesIO()
+            require_memory(f"a file of {frame.height:,} rows", 3 * int(frame.estimated_size()))
             frame.write_ipc(table)
             archive.writestr(_member(f"{name}.arrow"), table.getvalue())
     payload = buffer.getvalue()
@@ -133,7 +135,7 @@ def from_bytes(raw: bytes, name: str) -> Archive:
         )
     try:
         return _unpacked(payload, name)
-    except CheckpointError:
+    except (CheckpointError, ResourceError, MemoryError):
         raise
     except Exception as error:  # a damaged file can break anything; the message is the same
         raise damaged(name, error) from error
@@ -149,10 +151,12 @@ def damaged(name: str, error: Exception) -> CheckpointError:
 
 def _unpacked(payload: bytes, name: str) -> Archive:
     with zipfile.ZipFile(io.BytesIO(payload)) as archive:
-        if sum(member.file_size for member in archive.infolist()) > MOST_BYTES:
+        size = sum(member.file_size for member in archive.infolist())
+        if size > MOST_BYTES:
             raise CheckpointError(
                 f"{quote(name)} unpacks to more than {MOST_BYTES:,} bytes", code="size"
             )
+        require_memory(f"the result in {name}", 2 * size)
         entry = json.loads(archive.read("result.json"))
         if entry.get("schema") != SCHEMA:
             raise CheckpointError(

@@ -21,6 +21,7 @@ from scaling_fast.resampling.intervals.methods import EXPANDED, MOST_FAILURES
 from scaling_fast.resampling.intervals.studentized import require_errors
 from scaling_fast.resampling.plan import cluster_columns, plan_for
 from scaling_fast.resampling.schemes import Pairs
+from scaling_fast.runtime.memory import ask_first
 from scaling_fast.runtime.process import require_usable_process
 from scaling_fast.runtime.progress import watched
 from scaling_fast.runtime.resources import checked_threads
@@ -51,6 +52,7 @@ REFUSED = 0.01
 """Share of data sets without an interval above which there is a finding."""
 
 
+@ask_first
 def coverage(
     fit: Fit,
     scheme: Scheme = Pairs(),  # noqa: B008 (a frozen value)

@@ -12,6 +12,7 @@ import polars as pl
 from scaling_fast.errors import CheckpointError
 from scaling_fast.findings import SummaryRepr, format_findings, json_ready
 from scaling_fast.runtime.files import write_new
+from scaling_fast.runtime.memory import ask_first
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +53,7 @@ class Stress(SummaryRepr):
     def __reduce__(self) -> tuple[Any, ...]:
         return (Stress, (self.test, self.table, self.findings, dict(self.settings)))
 
+    @ask_first
     def summary(self) -> str:
         """Return the settings, the table and the findings as text."""
         settings = "   ".join(f"{name} {value}" for name, value in self.settings.items())
@@ -76,6 +78,7 @@ class Stress(SummaryRepr):
             "findings": [finding.as_dict() for finding in self.findings],
         }
 
+    @ask_first
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write `as_dict()` as JSON; an existing file is kept unless `force`.
 

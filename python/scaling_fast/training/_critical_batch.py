@@ -12,6 +12,7 @@ from scaling_fast.frames import read, require
 from scaling_fast.frames.values import with_columns
 from scaling_fast.laws import Law, Param
 from scaling_fast.losses.sums import Squared
+from scaling_fast.runtime.memory import ask_first
 from scaling_fast.validation import number_between
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ KAPLAN_EXPONENT = 0.21
 """alpha_B of Kaplan et al. 2020."""
 
 
+@ask_first
 def critical_batch(
     frame: Any,
     *,
@@ -122,6 +124,7 @@ def critical_batch_law(
     return fit(frame, law, target=critical, columns={"L": level}, loss=loss or Squared())
 
 
+@ask_first
 def minimum_steps(
     frame: Any,
     *,

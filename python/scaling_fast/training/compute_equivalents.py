@@ -18,6 +18,7 @@ from scaling_fast.frames.values import with_columns
 from scaling_fast.laws.quantities import exp
 from scaling_fast.losses.sums import Squared
 from scaling_fast.resampling.result import MOST_FAILURES, Bootstrap
+from scaling_fast.runtime.memory import ask_first
 from scaling_fast.validation import checked_level, non_negative_number, number_between
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class ComputeGain:
     findings: tuple[Finding, ...]
 
 
+@ask_first
 def compute_equivalent_gain(
     frame: Any,
     *,
@@ -224,6 +226,7 @@ def _about_interval(low: float, high: float, ln_c: NDArray[np.float64]) -> tuple
     return ()
 
 
+@ask_first
 def effective_multiplier(
     fit: Fit | Bootstrap,
     frame: Any,

@@ -10,6 +10,7 @@ import polars as pl
 from scaling_fast.errors import DataError, quote
 from scaling_fast.frames import read
 from scaling_fast.frames.values import with_columns
+from scaling_fast.runtime.memory import ask_first
 from scaling_fast.validation import number_between
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ DECAY = 0.999
 """The lambda of Tissue et al. 2024, arXiv:2408.11029."""
 
 
+@ask_first
 def annealing_columns(
     frame: Any,
     *,

@@ -10,6 +10,7 @@ mod expressible;
 mod groups;
 mod identifiability;
 mod level;
+mod needs;
 mod replicates;
 mod report;
 mod row;

@@ -50,7 +50,9 @@ pub enum Error {
         expected: usize,
     },
     /// A request that would need more memory than can be had.
-    #[error("{what} needs {bytes} bytes, more than the {limit} bytes available")]
+    #[error(
+        "{what} needs {bytes} bytes and about {limit} are available; ask for less, or raise the limit (`ulimit -v`)"
+    )]
     Resource {
         /// What was asked for.
         what: String,
@@ -58,5 +60,11 @@ pub enum Error {
         bytes: u128,
         /// Bytes available.
         limit: u64,
+    },
+    /// Threads that the system does not start.
+    #[error("{wanted} threads cannot be started; ask for fewer, with threads= or SCALING_FAST_THREADS")]
+    Threads {
+        /// How many were asked for.
+        wanted: usize,
     },
 }

@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "what is expected may come from the C library"))]
 
 pub mod error;
+pub mod memory;
 pub mod pool;
 pub mod simd;
 pub mod tape;

@@ -1,7 +1,9 @@
 //! A question looked at one point of natural parameters, in the caller's units: nothing is minimised here.
 
+use crate::error::Error;
 use crate::expr::{BLOCK, Program};
 use crate::loss::Criterion;
+use crate::memory::ask;
 use crate::question::Question;
 use crate::residual::Residual;
 
@@ -21,8 +23,12 @@ pub struct NaturalRows {
 }
 
 /// The rows of group `g` at `params`.
-pub fn rows(question: &Question, g: usize, params: &[f64]) -> NaturalRows {
+///
+/// # Errors
+/// [`Error::Resource`] where they do not fit in memory.
+pub fn rows(question: &Question, g: usize, params: &[f64]) -> Result<NaturalRows, Error> {
     let group = question.group(g);
+    let _promise = ask("the table of residuals and derivatives", question.program.needs(group.target.len(), true))?;
     let (n, p) = (group.target.len(), params.len());
     let program = &question.program;
     let mut slots = vec![Vec::new(); program.slots()];
@@ -67,7 +73,17 @@ pub fn rows(question: &Question, g: usize, params: &[f64]) -> NaturalRows {
         out.psi[i] = strength * loss.psi(out.residual[i]);
         out.curvature[i] = strength * loss.curvature(out.residual[i]);
     }
-    out
+    Ok(out)
+}
+
+/// The objective of group `g` at `params`, as [`Question::objective`].
+///
+/// # Errors
+/// As [`rows`].
+pub fn objective(question: &Question, g: usize, params: &[f64]) -> Result<f64, Error> {
+    let rows = question.group(g).target.len();
+    let _promise = ask("the residuals of the fit", question.program.needs(rows, true))?;
+    Ok(question.objective(g, params))
 }
 
 /// Value of a formula that uses no column, and its derivative by each parameter.

@@ -1,5 +1,6 @@
 //! Threads of our own, one pool a process: rayon's global pool does not survive a fork, and other libraries use it.
 
+use std::cell::Cell;
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::Error;
+use crate::memory;
 
 /// Most threads a pool may have; more can only be a slip of the pen.
 pub const MOST_THREADS: usize = 1024;
@@ -24,6 +26,26 @@ struct Keyed {
 /// Only ever tried, never waited for: the thread that holds it may be one that did not survive a fork.
 static POOL: Mutex<Option<Keyed>> = Mutex::new(None);
 
+thread_local! {
+    /// Whether what this thread does now may not be shared.
+    static ALONE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Do `work` by the calling thread alone.
+///
+/// A thread that waits for others takes up work that waits for a thread, and with it memory for that work, and may come to
+/// wait again there: whoever has work enough for all threads must not share the pieces of it.
+pub fn alone<T>(work: impl FnOnce() -> T) -> T {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            ALONE.set(self.0);
+        }
+    }
+    let _restore = Restore(ALONE.replace(true));
+    work()
+}
+
 /// Threads that a call may use: a pool, or the caller's own thread alone.
 #[derive(Debug, Clone)]
 pub struct Threads(Option<Arc<ThreadPool>>);
@@ -33,7 +55,8 @@ impl Threads {
     /// of this process, built at first use and again after a fork.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for 0 or more than [`MOST_THREADS`] threads, or when the system refuses to start them.
+    /// [`Error::Parameter`] for 0 or more than [`MOST_THREADS`] threads, [`Error::Resource`] or [`Error::Threads`] when the system
+    /// refuses to start them.
     pub fn new(threads: usize) -> Result<Self, Error> {
         if threads == 1 { Ok(Self(None)) } else { pool(&POOL, threads).map(|pool| Self(Some(pool))) }
     }
@@ -79,7 +102,7 @@ pub fn map_inside<S, T: Send>(
     work: impl Fn(&mut S, usize) -> T + Sync,
 ) -> Vec<T> {
     // Outside of a pool rayon would start its global one.
-    if rayon::current_thread_index().is_some() {
+    if rayon::current_thread_index().is_some() && !ALONE.get() {
         return (0..count).into_par_iter().map_init(&state, &work).collect();
     }
     let mut own = state();
@@ -120,12 +143,13 @@ fn pool(shared: &Mutex<Option<Keyed>>, threads: usize) -> Result<Arc<ThreadPool>
 }
 
 fn build(threads: usize) -> Result<Arc<ThreadPool>, Error> {
+    memory::ask_for_threads(threads)?;
     ThreadPoolBuilder::new()
         .num_threads(threads)
         .thread_name(|index| format!("scaling-{index}"))
         .build()
         .map(Arc::new)
-        .map_err(|cause| refused(format!("{threads} ({cause})")))
+        .map_err(|_| Error::Threads { wanted: threads })
 }
 
 fn refused(got: String) -> Error {
@@ -151,6 +175,21 @@ mod tests {
         let held = shared.lock().unwrap();
         assert_eq!(pool(&shared, 3).unwrap().current_num_threads(), 3);
         drop(held);
+    }
+
+    #[test]
+    fn work_that_is_done_alone_stays_on_its_thread() {
+        let pool = Threads::new(2).unwrap();
+        let places = pool.map_with(
+            4,
+            || (),
+            |(), _| {
+                let own = rayon::current_thread_index();
+                alone(|| map_inside(64, || (), |(), _| rayon::current_thread_index())).iter().all(|place| *place == own)
+            },
+        );
+        assert_eq!(places, [true; 4]);
+        assert!(!ALONE.get());
     }
 
     #[test]

@@ -97,3 +97,17 @@ pub enum Starts {
     /// Each of these points, in natural parameters.
     Points(Vec<Vec<f64>>),
 }
+
+/// More starts than an automatic search scans.
+const MOST_AUTOMATIC: usize = 8_192;
+
+impl Starts {
+    /// How many they are at most.
+    pub fn most(&self) -> usize {
+        match self {
+            Self::Auto => MOST_AUTOMATIC,
+            Self::Count(count) => (*count).max(MOST_AUTOMATIC),
+            Self::Points(points) => points.len(),
+        }
+    }
+}

@@ -1,10 +1,11 @@
 //! Python values to core values: names to variants, arrays to vectors.
 
-use numpy::{PyReadonlyArray1, PyReadonlyArray2};
+use numpy::{Element, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use scaling_core::batch::Scheme;
 use scaling_core::loss::{Criterion, Density, Loss};
+use scaling_core::memory::{ask, collected, copied};
 use scaling_core::question::Starts;
 use scaling_core::resample::noise::Signs;
 use scaling_core::resample::residuals::Leverage;
@@ -12,6 +13,22 @@ use scaling_core::residual::Residual;
 use scaling_core::space::ParamSpec;
 
 use crate::error::{parameter, raise};
+
+/// A copy of an array.
+pub(crate) fn vector<T: Element + Copy>(py: Python<'_>, array: &PyReadonlyArray1<'_, T>) -> PyResult<Vec<T>> {
+    match array.as_slice() {
+        Ok(slice) => copied("a column", slice).map_err(|error| raise(py, &error)),
+        Err(_) => flat(py, array.as_array().iter()),
+    }
+}
+
+/// A copy of all numbers of an array.
+pub(crate) fn flat<'a, T: Copy + 'a>(
+    py: Python<'_>,
+    numbers: impl ExactSizeIterator<Item = &'a T>,
+) -> PyResult<Vec<T>> {
+    collected("an array", numbers.copied()).map_err(|error| raise(py, &error))
+}
 
 /// (kind, parameter) to what is minimised.
 pub(crate) fn criterion(py: Python<'_>, kind: &str, value: f64) -> PyResult<Criterion> {
@@ -63,12 +80,14 @@ pub(crate) fn specs(params: Vec<(Option<f64>, f64, f64, Option<f64>)>) -> Vec<Pa
 }
 
 /// None for automatic starts, a number of them, or one row per start.
-pub(crate) fn starts(value: Option<&Bound<'_, PyAny>>) -> PyResult<Starts> {
+pub(crate) fn starts(py: Python<'_>, value: Option<&Bound<'_, PyAny>>) -> PyResult<Starts> {
     let Some(value) = value else { return Ok(Starts::Auto) };
     if let Ok(count) = value.extract::<usize>() {
         return Ok(Starts::Count(count));
     }
     let table: PyReadonlyArray2<'_, f64> = value.extract()?;
+    let (rows, width) = (table.as_array().nrows() as u128, table.as_array().ncols() as u128);
+    let _promise = ask("the starts", rows * (8 * width + 64)).map_err(|error| raise(py, &error))?;
     Ok(Starts::Points(table.as_array().rows().into_iter().map(|row| row.to_vec()).collect()))
 }
 
@@ -100,7 +119,7 @@ pub(crate) fn scheme(
 ) -> PyResult<Scheme> {
     let numbers = |table: &Bound<'_, PyAny>| -> PyResult<Vec<u32>> {
         let array: PyReadonlyArray1<'_, u32> = table.extract()?;
-        Ok(array.as_array().to_vec())
+        vector(py, &array)
     };
     let missing = || parameter(py, "scheme", "given with its table", kind);
     let clusters = || table.map(numbers).transpose();
@@ -113,11 +132,11 @@ pub(crate) fn scheme(
         "indices" => {
             let array: PyReadonlyArray2<'_, u32> = table.ok_or_else(missing)?.extract()?;
             let width = array.as_array().ncols();
-            Scheme::Indices { table: array.as_array().iter().copied().collect(), width }
+            Scheme::Indices { table: flat(py, array.as_array().iter())?, width }
         }
         "weights" => {
             let array: PyReadonlyArray2<'_, f64> = table.ok_or_else(missing)?.extract()?;
-            Scheme::Weights(array.as_array().iter().copied().collect())
+            Scheme::Weights(flat(py, array.as_array().iter())?)
         }
         "strata" => Scheme::Strata(each_row()?),
         "blocks" => {

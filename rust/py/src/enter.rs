@@ -8,6 +8,7 @@ use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use scaling_core::Error;
 use scaling_core::batch::Control;
+use scaling_core::memory::ask;
 
 use crate::error::{internal, raise};
 
@@ -28,17 +29,20 @@ pub(crate) fn enter<T: Send>(
     progress: Option<&Bound<'_, PyAny>>,
     work: impl FnOnce() -> Result<T, Error> + Send,
 ) -> PyResult<Ran<T>> {
+    // What a thread takes before it can say that it failed.
+    let _promise = ask("the thread that works", 0).map_err(|error| raise(py, &error))?;
     let (sender, receiver) = channel();
     // Only this thread listens; the lock satisfies the compiler that nobody else does.
     let receiver = Mutex::new(receiver);
     let mut failure: Option<PyErr> = None;
     let joined = std::thread::scope(|scope| {
-        let worker = scope.spawn(move || {
+        let work = move || {
             let answer = work();
             // The listener may have gone after an error; then nobody waits for this word.
             let _ = sender.send(());
             answer
-        });
+        };
+        let worker = std::thread::Builder::new().spawn_scoped(scope, work).map_err(|_| Error::Threads { wanted: 1 })?;
         loop {
             let heard = py.detach(|| receiver.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(LISTEN));
             if heard != Err(RecvTimeoutError::Timeout) {
@@ -56,9 +60,9 @@ pub(crate) fn enter<T: Send>(
                 failure = Some(error);
             }
         }
-        py.detach(|| worker.join())
+        Ok(py.detach(|| worker.join()))
     });
-    let value = match joined {
+    let value = match joined.map_err(|error: Error| raise(py, &error))? {
         Ok(answer) => answer.map_err(|error| raise(py, &error))?,
         Err(panic) => return Err(internal(py, &panic_text(panic.as_ref()))),
     };

@@ -25,7 +25,8 @@ pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
             set(&attributes, "param", name);
             ("ParameterError", "parameter")
         }
-        Error::Resource { .. } => ("ResourceError", "resource"),
+        Error::Resource { .. } => ("ResourceError", "memory"),
+        Error::Threads { .. } => ("ResourceError", "threads"),
     };
     set(&attributes, "code", code);
     build(py, class, &sentence(error), &attributes)

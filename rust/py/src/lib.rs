@@ -5,6 +5,7 @@
 mod args;
 mod enter;
 mod error;
+mod machine;
 mod program;
 mod question;
 mod replicates;
@@ -16,6 +17,8 @@ mod streams;
 #[pyo3::pymodule]
 mod _core {
     #[pymodule_export]
+    use super::machine::{available, can_allocate, share_heaps, vector_unit};
+    #[pymodule_export]
     use super::program::{Program, names};
     #[pymodule_export]
     use super::question::{Question, statuses};
@@ -24,7 +27,7 @@ mod _core {
     #[pymodule_export]
     use super::resampling::{Resampling, Scheme};
     #[pymodule_export]
-    use super::statistics::{interval, quantiles, vector_unit};
+    use super::statistics::{interval, quantiles};
     #[pymodule_export]
     use super::streams::{Purpose, philox};
 

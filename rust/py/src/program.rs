@@ -3,7 +3,9 @@
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 use scaling_core::expr;
+use scaling_core::memory::{ask, collected};
 
+use crate::args::vector;
 use crate::error::{parameter, raise};
 
 /// Target column, transform and the names on the right side of a formula, in order of appearance.
@@ -113,7 +115,9 @@ impl Program {
         if params.len() != self.inner.params().len() {
             return Err(parameter(py, "params", "one value per parameter", &params.len().to_string()));
         }
-        let columns: Vec<Vec<f64>> = columns.iter().map(|c| c.as_array().to_vec()).collect();
+        let rows = columns.first().map_or(1, |column| column.as_array().len());
+        let _promise = ask("the table of values", self.inner.needs(rows, false)).map_err(|error| raise(py, &error))?;
+        let columns: Vec<Vec<f64>> = columns.iter().map(|c| vector(py, c)).collect::<PyResult<_>>()?;
         if columns.windows(2).any(|pair| pair[0].len() != pair[1].len()) {
             return Err(parameter(py, "columns", "arrays of one length", "arrays of several"));
         }
@@ -139,12 +143,20 @@ impl Program {
     }
 
     /// The target's transform of each value.
-    fn transform_target<'py>(&self, py: Python<'py>, values: PyReadonlyArray1<'py, f64>) -> Bound<'py, PyArray1<f64>> {
+    fn transform_target<'py>(
+        &self,
+        py: Python<'py>,
+        values: PyReadonlyArray1<'py, f64>,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
         self.map_target(py, &values, scaling_core::expr::Target::apply)
     }
 
     /// The inverse of the target's transform of each value.
-    fn invert_target<'py>(&self, py: Python<'py>, values: PyReadonlyArray1<'py, f64>) -> Bound<'py, PyArray1<f64>> {
+    fn invert_target<'py>(
+        &self,
+        py: Python<'py>,
+        values: PyReadonlyArray1<'py, f64>,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
         self.map_target(py, &values, scaling_core::expr::Target::inverse)
     }
 
@@ -159,8 +171,9 @@ impl Program {
         py: Python<'py>,
         values: &PyReadonlyArray1<'py, f64>,
         f: impl Fn(&expr::Target, f64) -> f64,
-    ) -> Bound<'py, PyArray1<f64>> {
-        let mapped = values.as_array().iter().map(|&v| self.inner.target().map_or(v, |t| f(t, v))).collect();
-        PyArray1::from_vec(py, mapped)
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let mapped = values.as_array().into_iter().map(|&v| self.inner.target().map_or(v, |t| f(t, v)));
+        let mapped = collected("the values", mapped).map_err(|error| raise(py, &error))?;
+        Ok(PyArray1::from_vec(py, mapped))
     }
 }

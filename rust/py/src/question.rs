@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use scaling_core::batch::{self, Control, FitRow};
 use scaling_core::columns::Columns;
+use scaling_core::memory::{ask, collected};
 use scaling_core::point;
 use scaling_core::question;
 use scaling_core::solve::Status;
@@ -28,10 +29,6 @@ pub(crate) struct Question {
     pub(crate) inner: question::Question,
 }
 
-fn vector(array: &PyReadonlyArray1<'_, f64>) -> Vec<f64> {
-    array.as_array().to_vec()
-}
-
 #[pymethods]
 impl Question {
     #[new]
@@ -53,14 +50,16 @@ impl Question {
         if params.len() != program.inner.params().len() {
             return Err(parameter(py, "params", "one entry per parameter", &params.len().to_string()));
         }
+        let vector = |array: &PyReadonlyArray1<'_, f64>| args::vector(py, array);
         let columns = Columns {
             names: program.inner.columns().to_vec(),
-            inputs: columns.iter().map(vector).collect(),
-            target: vector(&target),
-            weights: weights.as_ref().map(vector),
-            sigma: sigma.as_ref().map(vector),
+            inputs: columns.iter().map(vector).collect::<PyResult<_>>()?,
+            target: vector(&target)?,
+            weights: weights.as_ref().map(vector).transpose()?,
+            sigma: sigma.as_ref().map(vector).transpose()?,
             // A negative one is far beyond the rows, and refused with the others.
-            offsets: offsets.as_array().iter().map(|&offset| offset as usize).collect(),
+            offsets: collected("the groups", offsets.as_array().iter().map(|&offset| offset as usize))
+                .map_err(|error| raise(py, &error))?,
         };
         let inner = question::Question {
             program: program.inner.clone(),
@@ -81,7 +80,7 @@ impl Question {
         threads: usize,
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<(Bound<'py, PyDict>, bool)> {
-        let starts = args::starts(starts)?;
+        let starts = args::starts(py, starts)?;
         let control = Control::default();
         let groups = self.inner.columns.groups();
         let ran = enter(py, &control, groups, progress, || batch::fit_groups(&self.inner, &starts, threads, &control))?;
@@ -100,7 +99,7 @@ impl Question {
         threads: usize,
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<(Bound<'py, PyArray1<u8>>, Bound<'py, PyArray1<f64>>, Vec<Bound<'py, PyArray1<f64>>>, bool)> {
-        let (base, resampling) = (around(&params), &resampling.inner);
+        let (base, resampling) = (around(py, &params)?, &resampling.inner);
         let control = Control::default();
         let total = resampling.count.saturating_mul(base.len());
         let ran = enter(py, &control, total, progress, || {
@@ -130,7 +129,7 @@ impl Question {
         Bound<'py, PyArray2<f64>>,
     )> {
         self.check(py, group, &params)?;
-        let rows = py.detach(|| point::rows(&self.inner, group, &params));
+        let rows = py.detach(|| point::rows(&self.inner, group, &params)).map_err(|error| raise(py, &error))?;
         let (n, p) = (rows.residual.len(), params.len());
         let jacobian = PyArray1::from_vec(py, rows.jacobian).reshape([n, p])?;
         Ok((
@@ -144,7 +143,7 @@ impl Question {
     /// The objective of one group at natural parameters, in the caller's units.
     fn objective(&self, py: Python<'_>, group: usize, params: Vec<f64>) -> PyResult<f64> {
         self.check(py, group, &params)?;
-        Ok(py.detach(|| self.inner.objective(group, &params)))
+        py.detach(|| point::objective(&self.inner, group, &params)).map_err(|error| raise(py, &error))
     }
 }
 
@@ -161,10 +160,12 @@ impl Question {
 }
 
 /// The fits that replicates are refitted around, from their parameters (groups x parameters).
-pub(crate) fn around(params: &PyReadonlyArray2<'_, f64>) -> Vec<FitRow> {
+pub(crate) fn around(py: Python<'_>, params: &PyReadonlyArray2<'_, f64>) -> PyResult<Vec<FitRow>> {
     let rows = params.as_array();
+    let needed = FitRow::needs(rows.ncols()) * rows.nrows() as u128;
+    let _promise = ask("the fits to resample", needed).map_err(|error| raise(py, &error))?;
     let fit = |params: Vec<f64>| FitRow { params: params.clone(), ..FitRow::empty(params.len(), 0, Status::NotFinite) };
-    rows.rows().into_iter().map(|row| fit(row.to_vec())).collect()
+    Ok(rows.rows().into_iter().map(|row| fit(row.to_vec())).collect())
 }
 
 /// The columns of the table of fits.

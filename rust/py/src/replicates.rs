@@ -4,6 +4,7 @@ use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2};
 use pyo3::prelude::*;
 use scaling_core::batch::{self, Control, Quantity};
 
+use crate::args;
 use crate::enter::enter;
 use crate::error::parameter;
 use crate::program::Program;
@@ -23,7 +24,7 @@ pub(crate) fn selected<'py>(
     picks: Vec<(usize, usize)>,
     threads: usize,
 ) -> PyResult<(Bound<'py, PyArray1<u8>>, Bound<'py, PyArray1<f64>>, bool)> {
-    let base = around(&params);
+    let base = around(py, &params)?;
     if let Some((g, _)) = picks.iter().find(|(g, _)| *g >= base.len()) {
         return Err(parameter(py, "picks", "pairs of a group and a replicate", &g.to_string()));
     }
@@ -50,7 +51,7 @@ pub(crate) fn errors<'py>(
     quantities: Vec<(PyRef<'py, Program>, Vec<usize>)>,
     threads: usize,
 ) -> PyResult<(Bound<'py, PyArray2<f64>>, Bound<'py, PyArray2<f64>>, bool)> {
-    let (base, resampling) = (around(&params), &resampling.inner);
+    let (base, resampling) = (around(py, &params)?, &resampling.inner);
     let p = question.inner.params.len();
     let (rows, width) = (draws.as_array().nrows(), draws.as_array().ncols());
     if resampling.count.checked_mul(base.len()) != Some(rows) || width != p {
@@ -68,7 +69,7 @@ pub(crate) fn errors<'py>(
     if quantities.iter().any(|q| q.places.len() != q.program.params().len() || q.places.iter().any(|j| *j >= p)) {
         return Err(parameter(py, "quantities", "formulas with a place for each parameter", "others"));
     }
-    let points: Vec<f64> = draws.as_array().iter().copied().collect();
+    let points = args::flat(py, draws.as_array().iter())?;
     let control = Control::default();
     let ran = enter(py, &control, rows, None, || {
         batch::errors(&question.inner, &base, resampling, &points, &quantities, threads, &control)

@@ -2,15 +2,25 @@
 
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
+use scaling_core::memory::{Promise, ask};
 use scaling_core::stats;
 use scaling_core::stats::Method;
 
-use crate::error::parameter;
+use crate::error::{parameter, raise};
+
+/// Bytes of all copies of a draw, of its error and of its jackknife value that a method makes.
+const COPIES: u128 = 48;
 
 /// The type-7 quantiles of some values at some levels.
 #[pyfunction]
-pub(crate) fn quantiles(values: PyReadonlyArray1<'_, f64>, levels: Vec<f64>) -> Vec<f64> {
-    stats::quantile::quantiles(&values.as_array().to_vec(), &levels)
+pub(crate) fn quantiles(py: Python<'_>, values: PyReadonlyArray1<'_, f64>, levels: Vec<f64>) -> PyResult<Vec<f64>> {
+    let _promise = promised(py, values.as_array().len())?;
+    Ok(stats::quantile::quantiles(&values.as_array().to_vec(), &levels))
+}
+
+/// A promise of room for copies of that many draws.
+fn promised(py: Python<'_>, draws: usize) -> PyResult<Promise> {
+    ask("the sorted draws", COPIES * draws as u128).map_err(|error| raise(py, &error))
 }
 
 /// Lower and upper end of an interval; `jackknife` is wanted by "bca" only, `errors` (of the estimate, of each draw) by
@@ -26,6 +36,8 @@ pub(crate) fn interval(
     jackknife: Option<PyReadonlyArray1<'_, f64>>,
     errors: Option<(f64, PyReadonlyArray1<'_, f64>)>,
 ) -> PyResult<(f64, f64)> {
+    let _promise =
+        promised(py, draws.as_array().len() + jackknife.as_ref().map_or(0, |values| values.as_array().len()))?;
     let (standard_error, draw_errors) =
         errors.map_or((f64::NAN, Vec::new()), |(own, each)| (own, each.as_array().to_vec()));
     let method = match (method, &jackknife) {
@@ -38,10 +50,4 @@ pub(crate) fn interval(
         (other, _) => return Err(parameter(py, "method", "a method of intervals", other)),
     };
     Ok(stats::interval(method, level, estimate, &draws.as_array().to_vec()))
-}
-
-/// The vector instructions this processor runs the kernels with; results do not depend on it.
-#[pyfunction]
-pub(crate) fn vector_unit() -> &'static str {
-    scaling_core::simd::unit()
 }

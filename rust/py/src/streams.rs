@@ -2,7 +2,10 @@
 
 use numpy::PyArray1;
 use pyo3::prelude::*;
+use scaling_core::memory::collected;
 use scaling_core::resample;
+
+use crate::error::raise;
 
 /// What a stream is for; `int` of it is the second word of the key of numpy's Philox.
 #[pyclass(frozen, eq, eq_int, hash, from_py_object, rename_all = "SCREAMING_SNAKE_CASE", module = "scaling_fast._core")]
@@ -42,7 +45,8 @@ pub(crate) fn philox(
     replicate: u64,
     group: u64,
     count: usize,
-) -> Bound<'_, PyArray1<u64>> {
+) -> PyResult<Bound<'_, PyArray1<u64>>> {
     let mut stream = resample::Stream::new(seed, purpose.into(), replicate, group);
-    PyArray1::from_vec(py, (0..count).map(|_| stream.next_u64()).collect())
+    let numbers = collected("the random numbers", (0..count).map(|_| stream.next_u64()));
+    Ok(PyArray1::from_vec(py, numbers.map_err(|error| raise(py, &error))?))
 }

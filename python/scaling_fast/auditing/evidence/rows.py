@@ -16,8 +16,10 @@ import polars as pl
 from scaling_fast import datasets
 from scaling_fast.auditing.claim.schema import Filter
 from scaling_fast.auditing.evidence.formulas import LawView, require_names
-from scaling_fast.errors import DataError, ScalingError, quote, suggestion
+from scaling_fast.errors import DataError, ResourceError, ScalingError, quote, suggestion
 from scaling_fast.frames.clusters import numbered
+from scaling_fast.frames.file_sizes import require_room_for_file
+from scaling_fast.frames.room import require_room_for_arrays, require_room_for_lazy
 from scaling_fast.laws.quantities import evaluate
 
 if TYPE_CHECKING:
@@ -78,6 +80,8 @@ def find(paper: Paper, data: Any) -> Source:
         try:
             return Source(datasets.load(name), f"data set {name}")
         except (ScalingError, OSError, ValueError) as error:
+            if isinstance(error, ResourceError) and error.code == "memory":
+                raise
             absent = f"the data set `{name}` is not available to this audit"
             return Source(None, "none", absent, str(error), unavailable=True)
     if paper.data.file is not None:
@@ -117,6 +121,7 @@ def _read(path: Path, sha256: str | None) -> tuple[pl.DataFrame, tuple[Note, ...
                         "Fetch the expected file, or write the new digest into the claim file.",
                     ),
                 )
+        require_room_for_file(quote(path.name, 60), path.suffix or ".csv", content)
         if path.suffix == ".parquet":
             return pl.read_parquet(io.BytesIO(content)), notes
         if path.suffix in {".arrow", ".feather", ".ipc"}:
@@ -131,8 +136,10 @@ def as_polars(data: Any) -> pl.DataFrame:
     if isinstance(data, pl.DataFrame):
         return data
     if isinstance(data, pl.LazyFrame):
+        require_room_for_lazy(data)
         return data.collect()
     if isinstance(data, Mapping):
+        require_room_for_arrays(data.values())
         return pl.DataFrame({str(name): np.asarray(values) for name, values in data.items()})
     import narwhals as nw
 

@@ -12,6 +12,7 @@ from scaling_fast.fitting.request import Request
 from scaling_fast.resampling.execution.jobs import Answer, refits
 from scaling_fast.resampling.execution.messages import Damaged, Foreign, packed, seal, unpacked
 from scaling_fast.resampling.plan import Plan
+from scaling_fast.runtime.memory import ask_first
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +57,7 @@ def run(question: bytes, part: bytes) -> bytes:
     )
 
 
+@ask_first
 def _computed(
     task: Mapping[str, Any],
     arrays: Mapping[str, NDArray[Any]],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from scaling_fast.errors import ParameterError, quote
+from scaling_fast.runtime.memory import ask_first
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -87,6 +88,7 @@ class Indices:
 
     name: ClassVar[str] = "indices"
 
+    @ask_first
     def __post_init__(self) -> None:
         table = _table(self.array, "array", "iu", "integers")
         _refuse(table, table < 0, "array", "row numbers from 0")
@@ -138,6 +140,7 @@ class Weights:
 
     name: ClassVar[str] = "weights"
 
+    @ask_first
     def __post_init__(self) -> None:
         table = _table(self.array, "array", "iuf", "numbers")
         _refuse(table, ~(np.isfinite(table) & (table >= 0)), "array", "finite and non-negative")

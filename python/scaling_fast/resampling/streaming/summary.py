@@ -35,6 +35,7 @@ from scaling_fast.resampling.streaming.moments import (
 )
 from scaling_fast.resampling.streaming.order_statistics import Rerun, order_statistics
 from scaling_fast.runtime import archive
+from scaling_fast.runtime.memory import methods_ask_first
 from scaling_fast.runtime.progress import watched
 from scaling_fast.runtime.resources import checked_threads
 from scaling_fast.validation import checked_failures, checked_level
@@ -53,6 +54,7 @@ METHODS = ("normal", "percentile", "basic")
 """Methods that a summary supports; a jackknife has the first alone."""
 
 
+@methods_ask_first("counts", "failures", "table", "bins", "interval", "cov", "summary", "save")
 @dataclass(frozen=True, eq=False, repr=False)
 class BootstrapSummary(SummaryRepr):
     """What `bootstrap(..., keep="summary")` keeps of the replicates.

@@ -2,12 +2,13 @@
 
 use super::control::Control;
 use super::draw::{Design, Drawn, Scheme};
-use super::draws::allocate;
+use super::needs::{self, Needs};
 use super::replicates::Resampling;
 use super::row::FitRow;
 use crate::error::Error;
 use crate::expr::{BLOCK, Program, Workspace};
 use crate::loss::{Criterion, Loss};
+use crate::memory::{ask, filled};
 use crate::pool::Threads;
 use crate::problem::{Fitter, Problem};
 use crate::question::Question;
@@ -46,7 +47,7 @@ const CHUNK: usize = 64;
 /// Corrections are n/(n - p) and G/(G - 1).
 ///
 /// # Errors
-/// [`Error::Resource`] when the table does not fit in memory; [`Error::Parameter`] for an impossible number of threads.
+/// [`Error::Resource`] when the table does not fit in memory; [`Error::Parameter`] and [`Error::Threads`] for threads that cannot be had.
 pub fn errors(
     question: &Question,
     base: &[FitRow],
@@ -57,9 +58,14 @@ pub fn errors(
     control: &Control,
 ) -> Result<Errors, Error> {
     let (groups, p, k) = (question.columns.groups(), question.params.len(), quantities.len());
+    let replicates = groups as u128 * resampling.count as u128;
+    let programs: u128 = quantities.iter().map(|quantity| quantity.program.needs(1, true)).sum();
+    let refits = Needs::of(question).refits(resampling.count as u128, CHUNK, 0, threads, false);
+    let formulas = 2 * (threads as u128 + 1) * programs;
+    let _promise = ask("the table of errors", needs::table(replicates + groups as u128, k) + refits + formulas)?;
     let mut answer = Errors {
-        estimates: allocate("the table of errors", groups * k, f64::NAN)?,
-        draws: allocate("the table of errors", groups * resampling.count * k, f64::NAN)?,
+        estimates: filled("the table of errors", groups * k, f64::NAN)?,
+        draws: filled("the table of errors", groups * resampling.count * k, f64::NAN)?,
     };
     if k == 0 || resampling.count == 0 {
         return Ok(answer);

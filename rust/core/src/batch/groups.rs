@@ -4,12 +4,14 @@ use super::canonical;
 use super::control::Control;
 use super::curves::{Curves, Workspace};
 use super::identifiability::identify;
+use super::needs::Needs;
 use super::report::report;
 use super::row::FitRow;
 use crate::error::Error;
 use crate::expr::PowerSum;
 use crate::loss::{Criterion, Loss};
-use crate::pool::Threads;
+use crate::memory::ask;
+use crate::pool::{Threads, alone};
 use crate::problem::{Fitter, Problem};
 use crate::question::{Question, Starts};
 use crate::residual::Residual;
@@ -46,14 +48,17 @@ fn is_scout(i: usize, n: usize) -> bool {
 /// Fit every group; the order of the answer is the order of the groups.
 ///
 /// # Errors
-/// [`Error::Parameter`] for a number of threads that cannot be had.
+/// [`Error::Resource`] where memory does not suffice, [`Error::Parameter`] and [`Error::Threads`] for threads that cannot be had.
 pub fn fit_groups(
     question: &Question,
     starts: &Starts,
     threads: usize,
     control: &Control,
 ) -> Result<Vec<FitRow>, Error> {
-    let groups = question.columns.groups();
+    let (groups, rows) = (question.columns.groups(), question.columns.target.len());
+    let many = if groups == 1 && rows <= MANY_ROWS { None } else { Some(Threads::new(threads)?) };
+    let needs = Needs::of(question);
+    let _promise = ask("the fit", needs.fits() + needs.search(starts.most(), threads))?;
     let curves = Curves::of(question, starts);
     let fit = |workspace: &mut Option<Workspace>, g: usize| {
         let row = if control.is_cancelled() {
@@ -64,16 +69,18 @@ pub fn fit_groups(
                 let (x, y) = (&question.columns.inputs[0][rows.clone()], &question.columns.target[rows]);
                 curves.fit(x, y, workspace.get_or_insert_with(Workspace::new))
             });
-            quick.unwrap_or_else(|| fit_group(question, g, starts, control))
+            // Threads share the groups, and the rows of a group that is more than one thread's share of all.
+            let own = question.columns.offsets[g + 1] - question.columns.offsets[g];
+            let fit = || fit_group(question, g, starts, control);
+            quick.unwrap_or_else(|| if own * threads < rows { alone(fit) } else { fit() })
         };
         control.finished(1);
         row
     };
-    // Threads share the groups, and the rows of one large group.
-    if groups == 1 && question.columns.target.len() <= MANY_ROWS {
-        return Ok(vec![fit(&mut None, 0)]);
-    }
-    Ok(Threads::new(threads)?.map_with(groups, || None, fit))
+    Ok(match many {
+        None => vec![fit(&mut None, 0)],
+        Some(threads) => threads.map_with(groups, || None, fit),
+    })
 }
 
 /// Fit one group.

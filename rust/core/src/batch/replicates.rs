@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use super::control::Control;
 use super::draw::{Design, Drawn, Scheme};
-use super::draws::{Draws, allocate};
+use super::draws::Draws;
 use super::expressible::{Reach, express};
 use super::identifiability::{LARGEST_CONDITION, identify, weak_coordinates};
 use super::level;
+use super::needs::{self, Needs};
 use super::row::FitRow;
 use crate::error::Error;
-use crate::pool::Threads;
+use crate::memory::{ask, filled};
+use crate::pool::{Threads, alone};
 use crate::problem::{Expansion, Fitter, Linearised, Problem};
 use crate::question::Question;
 use crate::solve::certificate::DECREASE_TOLERANCE;
@@ -54,7 +56,7 @@ const FEW_CURVED: usize = 2;
 /// Refit every group `count` times around the fits of `base`.
 ///
 /// # Errors
-/// [`Error::Resource`] when the table does not fit in memory; [`Error::Parameter`] for an impossible number of threads.
+/// [`Error::Resource`] when the table does not fit in memory; [`Error::Parameter`] and [`Error::Threads`] for threads that cannot be had.
 pub fn resample(
     question: &Question,
     base: &[FitRow],
@@ -64,14 +66,14 @@ pub fn resample(
 ) -> Result<Draws, Error> {
     let (groups, p) = (question.columns.groups(), question.params.len());
     let width = p + 2;
-    let total = groups.checked_mul(resampling.count).and_then(|n| n.checked_mul(width)).ok_or(Error::Resource {
-        what: "the table of draws".into(),
-        bytes: u128::MAX,
-        limit: 0,
-    })?;
-    let mut table = allocate("the table of draws", total, f64::NAN)?;
+    let replicates = groups as u128 * resampling.count as u128;
+    let (pool, needs) = (Threads::new(threads)?, Needs::of(question));
+    let refits = needs.refits(resampling.count as u128, CHUNK, resampling.starts, threads, false);
+    let _promise = ask("the table of draws", needs::table(replicates, width).saturating_add(refits))?;
+    let mut table = filled("the table of draws", groups * resampling.count * width, f64::NAN)?;
     if resampling.count > 0 {
-        let threads = Threads::new(threads)?;
+        // Few replicates leave threads idle, which may then share the rows of each.
+        let few = resampling.count.div_ceil(CHUNK) < threads;
         for (g, part) in table.chunks_mut(resampling.count * width).enumerate() {
             let refits = Refits::new(question, g, &base[g], &resampling.scheme);
             let Some(refits) = refits else {
@@ -82,7 +84,7 @@ pub fn resample(
                 continue;
             };
             let worker = || Worker::new(&refits, control);
-            threads.each_part(part, CHUNK * width, worker, |worker, chunk, rows| {
+            pool.each_part(part, CHUNK * width, worker, |worker, chunk, rows| {
                 if control.is_cancelled() {
                     for row in rows.chunks_mut(width) {
                         row[0] = f64::from(Status::Unfinished as u8);
@@ -91,7 +93,11 @@ pub fn resample(
                 }
                 for (i, row) in rows.chunks_mut(width).enumerate() {
                     let replicate = resampling.first + chunk * CHUNK + i;
-                    worker.replicate(resampling, g, replicate, row);
+                    if few {
+                        worker.replicate(resampling, g, replicate, row);
+                    } else {
+                        alone(|| worker.replicate(resampling, g, replicate, row));
+                    }
                 }
                 control.spent(std::mem::take(&mut worker.evaluations));
                 control.finished(rows.len() / width);

@@ -72,6 +72,12 @@ pub struct FitRow {
 }
 
 impl FitRow {
+    /// Bytes of a row of a law with so many parameters: the allocator rounds each of its four vectors up.
+    pub fn needs(parameters: usize) -> u128 {
+        let (row, parameters) = (size_of::<Self>() as u128, parameters as u128);
+        row + 3 * size_of::<f64>() as u128 * parameters + 4 * parameters.max(32) + 7 * 48
+    }
+
     /// A row without numbers.
     pub fn empty(parameters: usize, rows: usize, status: Status) -> Self {
         Self {

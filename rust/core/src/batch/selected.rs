@@ -1,11 +1,13 @@
 //! Some replicates of a resampling solved again, with other starts perhaps: the same draws, wherever they stand.
 
 use super::control::Control;
-use super::draws::{Draws, allocate};
+use super::draws::Draws;
+use super::needs::{self, Needs};
 use super::replicates::{Refits, Resampling, Worker};
 use super::row::FitRow;
 use crate::error::Error;
-use crate::pool::Threads;
+use crate::memory::{ask, filled};
+use crate::pool::{Threads, alone};
 use crate::question::Question;
 use crate::solve::Status;
 
@@ -25,7 +27,10 @@ pub fn selected(
 ) -> Result<Draws, Error> {
     let p = question.params.len();
     let width = p + 2;
-    let mut table = allocate("the table of draws", picks.len() * width, f64::NAN)?;
+    let needs = Needs::of(question).refits(picks.len() as u128, 1, resampling.starts, threads, true);
+    let parts_of_picks = picks.len() as u128 * 32;
+    let _promise = ask("the refits", needs::table(picks.len() as u128, width) + needs + parts_of_picks)?;
+    let mut table = filled("the table of draws", picks.len() * width, f64::NAN)?;
     let mut parts = Vec::new();
     let mut rest = &mut table[..];
     for same in picks.chunk_by(|a, b| a.0 == b.0) {
@@ -50,7 +55,7 @@ pub fn selected(
                 Some(refits) => {
                     let worker = || Worker::new(&refits, control);
                     within.each_part(part, width, worker, |worker, i, row| {
-                        worker.replicate(resampling, g, same[i].1, row);
+                        alone(|| worker.replicate(resampling, g, same[i].1, row));
                     });
                 }
             }

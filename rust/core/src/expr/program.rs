@@ -228,6 +228,20 @@ impl Program {
         self.tapes.slots
     }
 
+    /// Blocks of intermediate results that any of its tapes needs.
+    pub fn registers(&self) -> usize {
+        let tapes = &self.tapes;
+        tapes.fill.registers().max(tapes.value.registers()).max(tapes.jacobian.registers())
+    }
+
+    /// Bytes that values (and derivatives) of `rows` rows take while they are computed, with a copy of the columns.
+    pub fn needs(&self, rows: usize, with_jacobian: bool) -> u128 {
+        let derivatives = if with_jacobian { self.params.len() } else { 0 };
+        let per_row = self.slots() + self.columns.len() + derivatives + 8;
+        let blocks = BLOCK * (self.registers() + self.slots() + derivatives + 4) + 4 * self.tapes.bind.len();
+        (rows as u128 * per_row as u128 + blocks as u128) * size_of::<f64>() as u128
+    }
+
     /// Evaluates the slots: `columns` as in `self.columns()`, all of one length n; each slot then has n values.
     ///
     /// # Panics

@@ -1,0 +1,70 @@
+"""Programs under a limit of address space: the smallest that imports the package, and what a program prints."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+
+MEBI = 2**20
+UNDER = """
+import resource, sys
+limit = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+"""
+ENTRIES = """
+import numpy as np, polars as pl, scaling_fast as sf
+
+def outcome(name, make, run):
+    # What the caller makes for himself may not fit either, and is not ours.
+    try:
+        made = make()
+    except MemoryError:
+        return print(name, "unmade")
+    try:
+        run(made)
+    except sf.errors.ResourceError:
+        return print(name, "refused")
+    print(name, "done")
+"""
+
+
+def program(code, *words, timeout=60):
+    """Run a program in Python of its own, and return how it ended."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env=os.environ | {"SCALING_FAST_THREADS": "2"},
+        check=False,
+    )
+
+
+@functools.cache
+def smallest_import():
+    """Return the smallest limit, to 8 MiB, under which the package can be imported."""
+    low, high = 64 * MEBI, 8192 * MEBI
+    while high - low > 8 * MEBI:
+        middle = (low + high) // 2
+        if program(UNDER + "import scaling_fast", middle).returncode == 0:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def limits(count, most=8192 * MEBI):
+    """Return limits from there to `most`, equally far from each other as ratios."""
+    least = smallest_import()
+    return [round(least * (most / least) ** (i / (count - 1))) for i in range(count)]
+
+
+def outcomes(code, limit):
+    """Return name -> outcome of the entries of a program under a limit; it must have lived to its end."""
+    done = program(UNDER + ENTRIES + code + "\nprint('end', 'reached')", limit)
+    assert done.returncode == 0, (limit // MEBI, done.returncode, done.stdout, done.stderr[-800:])
+    found = dict(line.split() for line in done.stdout.splitlines())
+    assert found.pop("end") == "reached"
+    return found
