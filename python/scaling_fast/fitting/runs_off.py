@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,8 @@ from scaling_fast.findings import Finding
 from scaling_fast.fitting.status import status_sentence
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from scaling_fast.fitting.columns import FitColumns
@@ -78,9 +81,10 @@ def _limit(request: Request, point: dict[str, float], running: list[str]) -> str
     return _abrupt(law, places) or _alone(request, point, running, column, values)
 
 
-def _abrupt(law: object, places: NDArray[np.float64]) -> str | None:
+def _abrupt(
+    law: Callable[[NDArray[np.float64]], NDArray[np.float64]], places: NDArray[np.float64]
+) -> str | None:
     """Return the gaps in which the law jumps, or its slope does."""
-    assert callable(law)
     logarithmic = places[0] > 0.0 and places[-1] / places[0] > GRID
     scale = np.log if logarithmic else np.asarray
     at_rows = law(places)
@@ -91,7 +95,7 @@ def _abrupt(law: object, places: NDArray[np.float64]) -> str | None:
     span, steepest = np.ptp(at_rows), np.ptp(slopes)
     for kind, notable in (("a step", span), ("a corner", steepest)):
         found = []
-        for low, high in zip(places[:-1], places[1:], strict=True):
+        for low, high in itertools.pairwise(places.tolist()):
             line = np.linspace(scale(low), scale(high), GRID + 1)
             inside = law(np.exp(line) if logarithmic else line)
             moves = np.diff(inside)

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Damaged", "Foreign", "packed", "seal", "unpacked"]
 
-FORMAT = 2
-"""Number of this layout: kind, number, sha256 of the rest; length of the header, the header, the arrays."""
+FORMAT = 3
+"""Number of this layout (kind, number, sha256 of the rest; length of the header, the header, the
+arrays) and of what a refit is: draws of one format are never joined with those of another."""
 
 KINDS = frozenset("biuf")
 """Kinds of arrays: booleans, whole and real numbers, and nothing that could run."""

@@ -81,9 +81,12 @@ fn identify_within(fitter: &mut Fitter<'_>, x: &[f64], rounding: f64, rank: f64)
 /// derivatives are differences, with six digits.
 const CURVED: f64 = 1e6;
 
+/// Change of the objective, relative to it, that a parameter must make there.
+const FELT: f64 = 1e-6;
+
 /// Condition of the scaled second derivatives of the objective, where they are positive definite and well conditioned: a sharp
 /// optimum whose J'J is singular is determined by the curvature of the law (Freudenstein and Roth's second one).
-pub(super) fn condition_of_curvature(fitter: &mut Fitter<'_>, x: &[f64]) -> Option<f64> {
+pub(super) fn condition_of_curvature(fitter: &mut Fitter<'_>, x: &[f64], value: f64) -> Option<f64> {
     let q = x.len();
     let mut rows = Rows::default();
     if q == 0 || fitter.row_count() >= MANY_ROWS || !fitter.rows(x, &mut rows) {
@@ -98,11 +101,15 @@ pub(super) fn condition_of_curvature(fitter: &mut Fitter<'_>, x: &[f64]) -> Opti
     }
     for a in 0..q {
         for b in 0..q {
-            let products = (0..n).map(|i| {
-                rows.weight[i] * rows.curvature[i] * rows.jacobian[a * n + i] * rows.jacobian[b * n + i]
-            });
+            let products = (0..n)
+                .map(|i| rows.weight[i] * rows.curvature[i] * rows.jacobian[a * n + i] * rows.jacobian[b * n + i]);
             curvature[a * q + b] += products.sum::<f64>();
         }
+    }
+    // A parameter that hardly bends the objective as it changes by its own size has run off, however well the rest is scaled.
+    let bends = |a: usize| curvature[a * q + a] * (x[a] * x[a]).max(1.0) >= FELT * value;
+    if !(0..q).all(bends) {
+        return None;
     }
     let scale: Vec<f64> = (0..q).map(|a| curvature[a * q + a].sqrt()).collect();
     for a in 0..q {

@@ -358,7 +358,7 @@ impl<'a> Worker<'a> {
     fn settle_among_best(&mut self) -> bool {
         let (problem, rounding) = (&self.refits.problem, self.refits.rounding);
         let (condition, mut null) = identify(&mut self.fitter, &self.x, rounding);
-        if !(condition <= LARGEST_CONDITION) {
+        if condition.is_nan() || condition > LARGEST_CONDITION {
             null = weak_coordinates(&mut self.fitter, &self.x, rounding);
         }
         if !null.contains(&true) {

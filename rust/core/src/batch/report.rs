@@ -43,7 +43,7 @@ pub(super) fn report(
     let mut value = found.outcome.value;
     let is_perfect = value <= options.rounding * options.rounding;
     let is_certified = found.outcome.status == Status::Converged;
-    let null = conditioned(fitter, x, (is_certified, is_perfect), options, &mut row);
+    let null = conditioned(fitter, x, value, (is_certified, is_perfect), options, &mut row);
     let is_level = is_certified && !null.contains(&true) && centred(problem, fitter, x, options, &mut row, &mut value);
     let mut theta = row.params.clone();
     space.natural(x, &mut theta);
@@ -93,7 +93,7 @@ fn centred(
         (row.level_lower, row.level_upper) = (level.lower, level.upper);
         return is_endless;
     }
-    if !(fitter.width() > 0.0) {
+    if fitter.width() <= 0.0 {
         return false;
     }
     for (j, level) in problem.space.free.iter().zip(level_coordinates(fitter, x)) {
@@ -106,6 +106,7 @@ fn centred(
 fn conditioned(
     fitter: &mut Fitter<'_>,
     x: &[f64],
+    value: f64,
     (is_certified, is_perfect): (bool, bool),
     options: Options,
     row: &mut FitRow,
@@ -115,7 +116,7 @@ fn conditioned(
     if !is_certified || condition <= LARGEST_CONDITION {
         return null;
     }
-    match condition_of_curvature(fitter, x).filter(|_| !is_perfect) {
+    match condition_of_curvature(fitter, x, value).filter(|_| !is_perfect) {
         Some(curved) => {
             row.condition = curved;
             vec![false; x.len()]

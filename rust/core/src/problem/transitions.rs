@@ -124,11 +124,13 @@ impl Problem<'_> {
                 let places: Vec<f64> = nearest
                     .chain(farthest)
                     .flat_map(|rate| DECAYS.map(|times| times * rate / factor))
-                    .filter(|at| {
-                        (self.space.lower[a]..=self.space.upper[a]).contains(&self.space.coordinate(a, *at))
-                    })
+                    .filter(|at| (self.space.lower[a]..=self.space.upper[a]).contains(&self.space.coordinate(a, *at)))
                     .collect();
-                found.push(Transition { coordinate: a, places, put: Box::new(move |place, x| x[a] = self.space.coordinate(a, place)) });
+                found.push(Transition {
+                    coordinate: a,
+                    places,
+                    put: Box::new(move |place, x| x[a] = self.space.coordinate(a, place)),
+                });
             }
         }
     }
@@ -162,13 +164,16 @@ const MOST_DECAYS: usize = 4;
 /// How many e-folds it decays by on the way there.
 const DECAYS: [f64; 3] = [1.0, 3.0, 12.0];
 
+/// How far beyond either end, in shares of the last gap.
+const BEYOND: [f64; 2] = [0.1, 0.5];
+
 /// Parts of a gap of which a law with no other nonlinear coordinate tries every inner end: its basins are narrow.
 const PARTS: usize = 4;
 
 /// Rows of which the values of a column are looked at.
 const MANY_VALUES: usize = 4_000;
 
-/// `parts` - 1 between neighbours, beside the values themselves where they are few, and twice beyond either end.
+/// `parts` - 1 between neighbours, beside the values themselves where they are few, and three times beyond either end.
 fn places(values: &[f64], parts: usize) -> Vec<f64> {
     let (Some(first), Some(last)) = (values.first(), values.last()) else { return Vec::new() };
     let n = values.len();
@@ -177,7 +182,8 @@ fn places(values: &[f64], parts: usize) -> Vec<f64> {
     }
     let width = last - first;
     let inner = |k: usize| k as f64 / parts as f64;
-    let between = |pair: &[f64]| (1..parts).map(|k| (pair[1] - pair[0]).mul_add(inner(k), pair[0])).collect::<Vec<f64>>();
+    let between =
+        |pair: &[f64]| (1..parts).map(|k| (pair[1] - pair[0]).mul_add(inner(k), pair[0])).collect::<Vec<f64>>();
     let mut places: Vec<f64> = values.windows(2).flat_map(between).collect();
     if places.len() > MOST_PLACES {
         let all = places.len();
@@ -189,8 +195,15 @@ fn places(values: &[f64], parts: usize) -> Vec<f64> {
             [pair[0] + beside, pair[1] - beside]
         }));
     }
-    let (near, far) = (0.5 * (values[1] - first), 0.5 * (last - values[n - 2]));
-    places.extend([first - near, first - width, last + far, last + width]);
+    if parts > 2 {
+        // The rows themselves part one basin from the next.
+        places.extend_from_slice(values);
+    }
+    let (near, far) = (values[1] - first, last - values[n - 2]);
+    for share in BEYOND {
+        places.extend([first - share * near, last + share * far]);
+    }
+    places.extend([first - width, last + width]);
     places
 }
 
@@ -200,9 +213,9 @@ mod tests {
 
     #[test]
     fn every_gap_every_row_and_both_ends_have_a_place() {
-        assert_eq!(places(&[0.0, 1.0, 4.0], 2), [0.5, 2.5, 0.02, 0.98, 1.06, 3.94, -0.5, -4.0, 5.5, 8.0]);
+        assert_eq!(places(&[0.0, 1.0, 4.0], 2), [0.5, 2.5, 0.02, 0.98, 1.06, 3.94, -0.1, 4.3, -0.5, 5.5, -4.0, 8.0]);
         assert!(places(&[3.0], 2).is_empty());
         let many: Vec<f64> = (0..1000).map(f64::from).collect();
-        assert_eq!(places(&many, 2).len(), 68);
+        assert_eq!(places(&many, 2).len(), 70);
     }
 }

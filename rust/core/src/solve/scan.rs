@@ -50,7 +50,7 @@ impl Range {
         }
     }
 
-    /// The same with magnitudes up to `factor` times as large; of an end that is a logarithm, its logarithm farther out.
+    /// The upper half of magnitudes, up to `factor` times as large; of ends that are logarithms, both that much farther out.
     pub(super) fn sharpened(self, factor: f64) -> Self {
         match self {
             Self::Span { lower, upper, reach } => {
@@ -58,7 +58,7 @@ impl Range {
                 Self::Span { lower: lower - more, upper: upper + more, reach }
             }
             Self::Magnitude { smallest, largest, signed } => {
-                Self::Magnitude { smallest, largest: largest * factor.max(1.0), signed }
+                Self::Magnitude { smallest: (smallest * largest).sqrt(), largest: largest * factor.max(1.0), signed }
             }
         }
     }
@@ -66,7 +66,8 @@ impl Range {
     /// Its upper end or its lower one.
     pub(super) fn end(self, upper_one: bool) -> f64 {
         match self {
-            Self::Span { lower, upper, .. } => if upper_one { upper } else { lower },
+            Self::Span { upper, .. } if upper_one => upper,
+            Self::Span { lower, .. } => lower,
             Self::Magnitude { largest, .. } if upper_one => largest,
             Self::Magnitude { largest, signed: true, .. } => -largest,
             Self::Magnitude { smallest, .. } => smallest,

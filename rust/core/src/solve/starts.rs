@@ -150,7 +150,7 @@ pub fn search<O: Separable>(
     let mut first = refine_and_tell(objective, &queue, given.len(), effort, options, (x, &mut values), s);
     let hops =
         if objective.has_many_basins() && effort.until_agreed { hop(objective, &mut first, options, x, s) } else { 0 };
-    let visited = if effort.until_agreed { transition::candidates(objective, region, s) } else { Vec::new() };
+    let visited = if effort.until_agreed { transition::candidates(objective, region, options, s) } else { Vec::new() };
     let scanned = first.starts;
     let every_gap = region.is_exhaustive && !visited.is_empty();
     if !visited.is_empty() {

@@ -4,19 +4,33 @@
 //! every row and both ends are visited, with the other nonlinear coordinates spread over their ranges, some of them so steep
 //! that the law is a step.
 
+use super::descend::descend;
+use super::options::Options;
 use super::scan::{Range, kronecker};
 use super::scratch::Scratch;
 use super::separable::Separable;
+use super::within::Within;
 
-/// What the other nonlinear coordinates are tried at for every place, `KINDS` after one another.
-const LOOKS: usize = 15;
+/// How the other nonlinear coordinates are spread for a place. Gentle, steep and steepest laws lead to different basins, so
+/// the best look of each kind is refined.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// Over their ranges.
+    Gentle,
+    /// Over the upper half of their ranges, on to where the law turns within the narrowest gap.
+    Steep,
+    /// At the ends: the law is a step, or a corner.
+    Steepest,
+}
 
-/// How steep the law is there: gentle, steep, and as steep as it can be, which lead to different basins. The best look of
-/// each kind is refined.
-const KINDS: usize = 3;
+/// The kinds, and looks of each at every place.
+const KINDS: [(Kind, usize); 3] = [(Kind::Gentle, 5), (Kind::Steep, 16), (Kind::Steepest, 4)];
 
 /// How much steeper than the narrowest gap asks for the steepest looks are.
 const STEEPEST: f64 = 8.0;
+
+/// Puts a transition at a place: sets its coordinate, given the others.
+pub type Put<'a> = Box<dyn Fn(f64, &mut [f64]) + 'a>;
 
 /// A coordinate that says where along a column the law turns, and the places it may have.
 pub struct Transition<'a> {
@@ -25,7 +39,7 @@ pub struct Transition<'a> {
     /// Values of the column, or their logarithms: between the rows, at the rows, and beyond both ends.
     pub places: Vec<f64>,
     /// Puts the transition at a place, given the other coordinates.
-    pub put: Box<dyn Fn(f64, &mut [f64]) + 'a>,
+    pub put: Put<'a>,
 }
 
 impl std::fmt::Debug for Transition<'_> {
@@ -59,7 +73,13 @@ impl<'a> Region<'a> {
 const WALK: usize = 32;
 
 /// The bottoms of all valleys along the only nonlinear coordinate, as far as a walk over its range and its places shows them.
-fn valleys<O: Separable>(objective: &mut O, coordinate: usize, region: &Region<'_>, s: &Scratch) -> Vec<Vec<f64>> {
+fn valleys<O: Separable>(
+    objective: &mut O,
+    coordinate: usize,
+    region: &Region<'_>,
+    options: Options,
+    s: &mut Scratch,
+) -> Vec<Vec<f64>> {
     let blank = vec![0.0; objective.dimension()];
     let mut starts: Vec<Vec<f64>> = Vec::new();
     if let Some(range) = region.ranges.first() {
@@ -93,53 +113,76 @@ fn valleys<O: Separable>(objective: &mut O, coordinate: usize, region: &Region<'
             && (*k == 0 || height(*k) <= height(k - 1))
             && (*k + 1 == walk.len() || height(*k) < height(k + 1))
     };
-    (0..walk.len()).filter(is_valley).map(|k| walk[k].1.clone()).collect()
+    let bottoms: Vec<usize> = (0..walk.len()).filter(is_valley).collect();
+    let mut found = Vec::new();
+    for k in bottoms {
+        // A step across a pole, or out of the gap, would end in another valley.
+        let at = |k: usize| walk.get(k).map(|step| step.1[coordinate]);
+        let below = k.checked_sub(1).and_then(at).unwrap_or(f64::NEG_INFINITY);
+        let above = at(k + 1).unwrap_or(f64::INFINITY);
+        let mut point = walk[k].1.clone();
+        descend(&mut Within::new(objective, coordinate, (below, above)), &mut point, options, false, s);
+        found.push(point);
+    }
+    found
 }
 
 /// For every place of every transition the best points looked at, linear coordinates solved for.
-pub(super) fn candidates<O: Separable>(objective: &mut O, region: &Region<'_>, s: &Scratch) -> Vec<Vec<f64>> {
+pub(super) fn candidates<O: Separable>(
+    objective: &mut O,
+    region: &Region<'_>,
+    options: Options,
+    s: &mut Scratch,
+) -> Vec<Vec<f64>> {
     let p = objective.dimension();
     let nonlinear = objective.nonlinear().to_vec();
     if let [coordinate] = nonlinear[..] {
-        return valleys(objective, coordinate, region, s);
+        return valleys(objective, coordinate, region, options, s);
     }
     let fractions = kronecker(nonlinear.len());
     let mut found = Vec::new();
     for transition in &region.transitions {
         let gaps = transition.places.len() as f64;
+        let first = nonlinear.iter().copied().find(|j| *j != transition.coordinate);
         for (number, place) in transition.places.iter().enumerate() {
             if s.is_stopped() {
                 return found;
             }
-            let mut best: [Option<(f64, Vec<f64>)>; KINDS] = [const { None }; KINDS];
-            for look in 0..LOOKS {
-                let kind = look % KINDS;
-                let mut point = vec![0.0; p];
-                for j in 0..p {
-                    point[j] = 1.0_f64.clamp(objective.lower()[j], objective.upper()[j]);
+            for (kind, looks) in KINDS {
+                let mut best: Option<(f64, Vec<f64>)> = None;
+                for look in 0..looks {
+                    let mut point = vec![0.0; p];
+                    for j in 0..p {
+                        point[j] = 1.0_f64.clamp(objective.lower()[j], objective.upper()[j]);
+                    }
+                    for (d, &j) in nonlinear.iter().enumerate() {
+                        let range = region.ranges[d];
+                        // The first of them in even steps, the others spread over what those leave open.
+                        let u = if Some(j) == first {
+                            (look as f64 + 0.5) / looks as f64
+                        } else {
+                            (0.5 + ((number * looks + look) as f64 + 1.0) * fractions[d]).fract()
+                        };
+                        point[j] = match kind {
+                            Kind::Gentle => range.at(u),
+                            Kind::Steep => range.sharpened(gaps).at(u),
+                            Kind::Steepest => range.sharpened(STEEPEST * gaps).end(look >> d & 1 == 0),
+                        };
+                    }
+                    (transition.put)(*place, &mut point);
+                    for j in 0..p {
+                        point[j] = point[j].clamp(objective.lower()[j], objective.upper()[j]);
+                    }
+                    if !point.iter().all(|v| v.is_finite()) || !objective.project(&mut point) {
+                        continue;
+                    }
+                    let value = objective.value(&point);
+                    if value.is_finite() && best.as_ref().is_none_or(|(least, _)| value < *least) {
+                        best = Some((value, point));
+                    }
                 }
-                for (d, &j) in nonlinear.iter().enumerate() {
-                    let range = region.ranges[d];
-                    let u = (0.5 + ((number * LOOKS + look) as f64 + 1.0) * fractions[d]).fract();
-                    point[j] = match kind {
-                        0 => range.at(u),
-                        1 => range.sharpened(gaps).at(u),
-                        _ => range.sharpened(STEEPEST * gaps).end((look / KINDS) >> d & 1 == 0),
-                    };
-                }
-                (transition.put)(*place, &mut point);
-                for j in 0..p {
-                    point[j] = point[j].clamp(objective.lower()[j], objective.upper()[j]);
-                }
-                if !point.iter().all(|v| v.is_finite()) || !objective.project(&mut point) {
-                    continue;
-                }
-                let value = objective.value(&point);
-                if value.is_finite() && best[kind].as_ref().is_none_or(|(least, _)| value < *least) {
-                    best[kind] = Some((value, point));
-                }
+                found.extend(best.map(|(_, point)| point));
             }
-            found.extend(best.into_iter().flatten().map(|(_, point)| point));
         }
     }
     found

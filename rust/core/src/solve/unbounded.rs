@@ -6,11 +6,12 @@
 
 use super::descend::descend;
 use super::linalg::{qr, singular};
-use super::objective::{Model, Objective, Rows};
+use super::objective::{Objective, Rows};
 use super::options::Options;
 use super::scan::Range;
 use super::scratch::Scratch;
 use super::separable::Separable;
+use super::within::Within;
 use crate::simd::math;
 
 /// Factor by which the distance of the coordinate grows from step to step.
@@ -21,13 +22,13 @@ const STEPS: usize = 6;
 
 /// Steps where it rises in neither sense by then: a descent may have run off so far that its way back is longer. Each of those
 /// leads farther than the one before it.
-const MANY_STEPS: usize = 14;
+const MANY_STEPS: usize = 16;
 
 /// Steps by which the objective must stay level longer in one sense than in the other.
 const FEW_STEPS: usize = 3;
 
 /// Share by which those grow.
-const GROWTH: f64 = 1.3;
+const GROWTH: f64 = 1.5;
 
 /// Relative rise of the objective that still counts as level.
 const LEVEL: f64 = 1e-9;
@@ -70,7 +71,9 @@ struct Way {
 impl Way {
     /// Whether this way leads on where the other has come to its end.
     fn outlasts(&self, other: &Self) -> bool {
-        other.rose && self.open >= FEW_STEPS && self.open >= other.open + FEW_STEPS
+        let longer = self.open >= FEW_STEPS && self.open >= other.open + FEW_STEPS;
+        // Where numbers end first, nothing but their end was in the way.
+        (other.rose && longer) || (other.is_closed && !self.rose && self.open > other.open)
     }
 }
 
@@ -124,6 +127,7 @@ fn follow<O: Separable>(
     let (mut lowest, mut power, mut open) = (value, 0.0, 0);
     let (mut is_closed, mut rose) = (false, false);
     let toward = farther(range, x[coordinate], sense, FACTOR);
+    let mut end = Escape { coordinate, toward, point: x.to_vec(), value };
     for step in 1..=steps {
         power = if step <= STEPS { step as f64 } else { power * GROWTH };
         let at = farther(range, x[coordinate], sense, math::powf(FACTOR, power));
@@ -139,6 +143,10 @@ fn follow<O: Separable>(
             lowest = lowest.min(there);
             open = step;
             before = std::mem::replace(&mut here, point);
+            if step <= STEPS {
+                // Numbers farther out say no more, and are harder to read.
+                end = Escape { point: here.clone(), value: lowest, ..end };
+            }
             continue;
         }
         // Where columns are alike a descent may fail, and a rise is no proof; only where numbers end it says nothing at all.
@@ -150,7 +158,7 @@ fn follow<O: Separable>(
             break;
         }
     }
-    Way { open, is_closed, rose, end: Escape { coordinate, toward, point: here, value: lowest } }
+    Way { open, is_closed, rose, end }
 }
 
 /// Whether numbers end at `x`: its terms overflow or vanish, or are so large that a rise of the objective is the rounding of their
@@ -225,8 +233,13 @@ fn solve_others<O: Separable>(
         let ahead = if moved == 0.0 { 0.0 } else { (of(at) - of(here[coordinate])) / moved };
         before.iter().zip(here).map(|(b, h)| h + ahead * (h - b)).collect()
     };
-    let starts = [here.to_vec(), line(&|v| v), line(&|v| 1.0 / v)];
-    let mut held = Held::at(objective, coordinate, at);
+    // Or all nonlinear ones in proportion, as slope and intercept of a line whose root stays.
+    let mut scaled = here.to_vec();
+    for &j in objective.nonlinear() {
+        scaled[j] *= at / here[coordinate];
+    }
+    let starts = [here.to_vec(), line(&|v| v), line(&|v| 1.0 / v), scaled];
+    let mut held = Within::new(objective, coordinate, (at, at));
     let mut best = (f64::INFINITY, here.to_vec());
     for (start, projected) in starts.iter().flat_map(|start| [(start, false), (start, true)]) {
         let mut point = start.clone();
@@ -240,120 +253,4 @@ fn solve_others<O: Separable>(
         }
     }
     best
-}
-
-/// An objective one of whose coordinates stays where it is put.
-struct Held<'a, O> {
-    inner: &'a mut O,
-    lower: Vec<f64>,
-    upper: Vec<f64>,
-}
-
-impl<'a, O: Separable> Held<'a, O> {
-    fn at(inner: &'a mut O, coordinate: usize, at: f64) -> Self {
-        let (mut lower, mut upper) = (inner.lower().to_vec(), inner.upper().to_vec());
-        lower[coordinate] = at;
-        upper[coordinate] = at;
-        Self { inner, lower, upper }
-    }
-}
-
-impl<O: Objective> Objective for Held<'_, O> {
-    fn dimension(&self) -> usize {
-        self.inner.dimension()
-    }
-
-    fn value(&mut self, x: &[f64]) -> f64 {
-        self.inner.value(x)
-    }
-
-    fn model(&mut self, x: &[f64], model: &mut Model) -> f64 {
-        self.inner.model(x, model)
-    }
-
-    fn row_count(&self) -> usize {
-        self.inner.row_count()
-    }
-
-    fn rows(&mut self, x: &[f64], rows: &mut Rows) -> bool {
-        self.inner.rows(x, rows)
-    }
-
-    fn pull_back(&mut self, x: &[f64], slopes: &[f64], gradient: &mut [f64]) -> bool {
-        self.inner.pull_back(x, slopes, gradient)
-    }
-
-    fn lower(&self) -> &[f64] {
-        &self.lower
-    }
-
-    fn upper(&self) -> &[f64] {
-        &self.upper
-    }
-}
-
-impl<O: Separable> Separable for Held<'_, O> {
-    fn nonlinear(&self) -> &[usize] {
-        self.inner.nonlinear()
-    }
-
-    fn project(&mut self, x: &mut [f64]) -> bool {
-        self.inner.project(x)
-    }
-
-    fn project_plainly(&mut self, x: &mut [f64]) -> bool {
-        self.inner.project_plainly(x)
-    }
-
-    fn project_part(&mut self, x: &mut [f64], number: usize) -> bool {
-        self.inner.project_part(x, number)
-    }
-
-    fn has_many_basins(&self) -> bool {
-        self.inner.has_many_basins()
-    }
-
-    fn is_periodic(&self) -> bool {
-        self.inner.is_periodic()
-    }
-
-    fn has_bound(&self, coordinate: usize, above: bool) -> bool {
-        self.inner.has_bound(coordinate, above)
-    }
-
-    fn soften(&mut self, width: Option<f64>) {
-        self.inner.soften(width);
-    }
-
-    fn sharpen(&mut self, on: bool) {
-        self.inner.sharpen(on);
-    }
-
-    fn settle(&mut self, x: &[f64]) {
-        self.inner.settle(x);
-    }
-
-    fn width(&self) -> f64 {
-        self.inner.width()
-    }
-
-    fn has_scale(&self) -> bool {
-        self.inner.has_scale()
-    }
-
-    fn least_starts(&self) -> usize {
-        self.inner.least_starts()
-    }
-
-    fn straight(&self) -> Option<f64> {
-        self.inner.straight()
-    }
-
-    fn kink(&self) -> Option<(f64, f64)> {
-        self.inner.kink()
-    }
-
-    fn spread(&mut self, x: &[f64]) -> Option<(f64, f64)> {
-        self.inner.spread(x)
-    }
 }
