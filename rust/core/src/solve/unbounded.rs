@@ -39,6 +39,9 @@ const NOISE: f64 = 100.0 * f64::EPSILON;
 /// Squared length of a column below which its digits are lost, and above which those of the others are.
 const LENGTHS: (f64, f64) = (1e-290, 1e290);
 
+/// Sizes of a coordinate whose terms linear equations can still be made of.
+const SIZES: (f64, f64) = (1e-100, 1e100);
+
 /// Smallest singular value of the scaled columns, relative to the largest, at which normal equations have digits left.
 const ALIKE: f64 = 1e-7;
 
@@ -174,7 +177,10 @@ fn is_lost<O: Objective>(objective: &mut O, x: &[f64], rise: f64, s: &mut Scratc
         let error = NOISE * term;
         noise += rows.weight[i] * error * (rows.psi[i].abs() + error);
     }
-    (0..x.len()).any(|a| x[a] != 0.0 && !(LENGTHS.0..LENGTHS.1).contains(&square(rows, a))) || noise >= rise
+    let is_ordinary = |a: usize| {
+        x[a] == 0.0 || (SIZES.0..SIZES.1).contains(&x[a].abs()) && (LENGTHS.0..LENGTHS.1).contains(&square(rows, a))
+    };
+    !(0..x.len()).all(is_ordinary) || noise >= rise
 }
 
 /// Squared length of a column.
