@@ -98,6 +98,15 @@ def pole(seed: int) -> Curve:
     return Curve("log((log(x) - c)**2)", {"x": x, "loss": y}, floor=1e-20)
 
 
+def rational(seed: int) -> Curve:
+    """Nine rows of a wave, to which a law with a pole is fitted that may lie between any two of them."""
+    draw = np.random.default_rng(seed)
+    x = np.sort(draw.uniform(0.5, 10, 9))
+    y = 2 + 0.4 * np.cos(draw.uniform(0.5, 2) * x) + 0.02 * draw.standard_normal(x.size)
+    law = ("E + A/(K + x)", "E + A/(1 + x/K)", "E + A*x/(K*x + 1)", "(a + b*x)/(c + x)")[seed % 4]
+    return Curve(law, {"x": x, "loss": y})
+
+
 KINDS = {
     "sigmoid": (sigmoid, 600),
     "saturation": (saturation, 100),
@@ -105,5 +114,6 @@ KINDS = {
     "double_power": (double_power, 60),
     "period": (period, 60),
     "pole": (pole, 200),
+    "rational": (rational, 100),
 }
 """Kind -> how a curve of a seed is drawn, and how many are asked."""

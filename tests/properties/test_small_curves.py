@@ -158,6 +158,25 @@ def test_an_optimum_at_infinity_names_the_parameter(name):
         assert not (fit.converged and fit.table["condition"][0] > LARGEST_CONDITION)
 
 
+@pytest.mark.parametrize("kind", ["sigmoid", "saturation", "double_power"])
+def test_an_optimum_at_infinity_has_no_better_neighbour_on_the_way_back(kind):
+    """Where a parameter grows or shrinks without end, the objective is no lower at a value on this side."""
+    seen = 0
+    for seed in range(60):
+        curve = KINDS[kind][0](seed)
+        fit = asked(curve)
+        if fit is None or fit.status != "unbounded":
+            continue
+        seen += 1
+        finding = next(finding for finding in fit.findings if finding.code == "unbounded")
+        for name, way in finding.evidence["ways"].items():
+            nearer = fit.params[name] * (3 if way == "shrinks to 0" else 1 / 3)
+            held = asked(curve, params={name: sf.Param(fixed=nearer)}, starts=20)
+            if held is not None:
+                assert held.objective >= fit.objective * (1 - 1e-6), (seed, name)
+    assert seen
+
+
 def test_a_bound_keeps_an_optimum_from_infinity():
     """The steepest slope that the caller allows is an optimum on a bound."""
     x = np.array([1.0, 2.0, 3.5, 4.2, 5.0, 6.1, 7.4, 8.0])

@@ -116,7 +116,7 @@ def _local() -> list[Finding]:
         _finding(
             "local_start",
             "amber",
-            "the optimum is local to the one start given: no other was tried, and a better one may exist",
+            "only the start given was tried: the optimum is a local one, and a better one may exist",
             advice='search with starts="auto", or give a Grid of starts',
         )
     ]

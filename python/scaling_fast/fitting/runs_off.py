@@ -47,7 +47,8 @@ def runs_off_finding(request: Request, columns: FitColumns) -> Finding:
     head = ", ".join(running[:-1]) + (" and " if running[1:] else "") + (running or [""])[-1]
     point = dict(zip(request.names, columns.params[0].tolist(), strict=True))
     limit = _limit(request, point, list(ways)) or (
-        f"the objective falls towards {columns.objective[0]:.6g} and has no optimum"
+        f"the objective is {columns.objective[0]:.6g} at the point given, never rises beyond it, "
+        "and has no optimum"
     )
     return Finding(
         code="unbounded",
@@ -78,7 +79,9 @@ def _limit(request: Request, point: dict[str, float], running: list[str]) -> str
         program = request.program
         return program.evaluate([used[name] for name in program.columns], list(point.values()))
 
-    return _abrupt(law, places) or _alone(request, point, running, column, values)
+    alone = _alone(request, point, running, column, values)
+    # A term of a sum of powers that fits one row is no step, though its graph looks like one.
+    return (alone if request.program.is_power_sum else None) or _abrupt(law, places) or alone
 
 
 def _abrupt(
@@ -118,9 +121,10 @@ def _alone(
     column: str,
     values: NDArray[np.float64],
 ) -> str | None:
-    """Return the only value of the column at which a parameter that runs off still acts."""
+    """Return the only value of the column at which the term that runs off still acts."""
     jacobian = request.rows(0, point)[3]
-    for name in running:
+    # An amplitude shows where its term acts; an exponent only where the column is not 1.
+    for name in [*(name for name in request.names if name not in running), *running]:
         effect = np.abs(jacobian[:, request.names.index(name)])
         if not 0.0 < effect.max() < np.inf:
             continue

@@ -45,7 +45,7 @@ ROWS_CHANGE = re.compile(
     r"^\s*(FILTER|SELECTION|.*JOIN|AGGREGATE|UNIQUE|.*EXPLODE|PYTHON|UNION|.*UDF|.*MAP|SORT)",
     flags=re.MULTILINE,
 )
-"""What in a plan makes its number of rows as dear as its rows."""
+"""What in a plan makes counting the rows cost as much as reading them."""
 
 
 def row_bytes(schema: Mapping[str, Any]) -> int:
@@ -102,11 +102,11 @@ def require_room_for_lazy(frame: pl.LazyFrame) -> None:
     """
     with suppress(pl.exceptions.PolarsError, OSError):
         plan = frame.explain()
-        limited, dear = is_limited(), bool(ROWS_CHANGE.search(plan))
-        if dear and not limited:
+        limited, costly = is_limited(), bool(ROWS_CHANGE.search(plan))
+        if costly and not limited:
             return
         if limited:
-            require_memory("the files of the lazy frame", _sources(plan, whole=dear))
+            require_memory("the files of the lazy frame", _sources(plan, whole=costly))
         width = row_bytes(frame.collect_schema())
         rows = frame.select(pl.len()).collect().item()
         require_memory(f"the lazy frame of {rows:,} rows", COPIES * rows * width)

@@ -24,7 +24,7 @@ mod units;
 pub use crate::tape::BLOCK;
 pub use dimension::ShiftKind;
 pub use domain::{Requirement, RequirementKind};
-pub use location::{Crossing, Location};
+pub use location::{Crossing, Location, Root};
 pub use power_sum::{LinearForm, PowerSum, PowerTerm};
 pub use powers::Power;
 pub use program::{Names, Program, Workspace, names};

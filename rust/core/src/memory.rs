@@ -27,6 +27,9 @@ fn heap() -> usize {
     if HEAPS_ARE_SHARED.load(Ordering::Relaxed) { 0 } else { HEAP }
 }
 
+/// Bytes from which a request is tried by itself first.
+const LARGE: u64 = 1 << 32;
+
 /// Bytes promised to calls that are running.
 static PROMISED: AtomicU64 = AtomicU64::new(0);
 
@@ -49,6 +52,10 @@ impl Drop for Promise {
 /// [`Error::Resource`] when the system does not give them, with what it would give.
 pub fn ask(what: &str, bytes: u128) -> Result<Promise, Error> {
     let wanted = u64::try_from(bytes).unwrap_or(u64::MAX >> 1).min(u64::MAX >> 1);
+    // One that no machine grants must not stand in the way of those beside it, not even for a moment.
+    if wanted > LARGE && !can_allocate(wanted) {
+        return Err(Error::Resource { what: what.to_owned(), bytes, limit: available() });
+    }
     let before = PROMISED.fetch_add(wanted, Ordering::Relaxed);
     let promise = Promise(wanted);
     let others = before.saturating_add(SPARE + heap() as u64);

@@ -15,6 +15,9 @@ pub(super) enum Reach {
     Nowhere,
 }
 
+/// Relative rise of the objective that counts as none.
+const SAME: f64 = 1e-9;
+
 /// Halvings of the way to a point that cannot be written down.
 const HALVINGS: usize = 20;
 
@@ -35,6 +38,18 @@ pub(super) fn express(
         space.is_expressible(x, theta) && accepts(theta)
     };
     if is_sound(x, theta) {
+        return Reach::Whole;
+    }
+    // An amplitude too small for a double is zero, where that changes nothing.
+    let mut without = x.to_vec();
+    for (a, &j) in space.free.iter().enumerate() {
+        if !space.log[a] && !theta[j].is_normal() && space.lower[a] <= 0.0 && space.upper[a] >= 0.0 {
+            without[a] = 0.0;
+        }
+    }
+    let value = fitter.value(x);
+    if fitter.value(&without) <= value + SAME * value.abs() && is_sound(&without, theta) {
+        x.copy_from_slice(&without);
         return Reach::Whole;
     }
     let end = x.to_vec();

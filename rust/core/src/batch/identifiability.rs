@@ -30,25 +30,29 @@ pub(super) fn weak_coordinates(fitter: &mut Fitter<'_>, x: &[f64], rounding: f64
 }
 
 fn identify_within(fitter: &mut Fitter<'_>, x: &[f64], rounding: f64, rank: f64) -> (f64, Vec<bool>) {
-    let q = x.len();
     let mut rows = Rows::default();
-    let mut null = vec![false; q];
-    if q > 0 && fitter.row_count() >= MANY_ROWS {
+    let mut null = vec![false; x.len()];
+    if !x.is_empty() && fitter.row_count() >= MANY_ROWS {
         let condition = condition_of_many(fitter, x, rounding);
         if condition <= WELL_POSED {
             return (condition, null);
         }
     }
-    if q == 0 || !fitter.rows(x, &mut rows) {
+    if x.is_empty() || !fitter.rows(x, &mut rows) {
         return (f64::NAN, null);
     }
-    let n = rows.residual.len();
-    let mut columns = rows.jacobian;
-    for a in 0..q {
-        let column = &mut columns[a * n..(a + 1) * n];
-        for (v, w) in column.iter_mut().zip(&rows.weight) {
-            *v *= w.sqrt();
-        }
+    // On its bound a coordinate is determined by the bound.
+    let free: Vec<usize> = (0..x.len()).filter(|&a| x[a] > fitter.lower()[a] && x[a] < fitter.upper()[a]).collect();
+    let (n, q) = (rows.residual.len(), free.len());
+    if q == 0 {
+        return (1.0, null);
+    }
+    let mut columns = Vec::with_capacity(n * q);
+    for &a in &free {
+        let column = &rows.jacobian[a * n..(a + 1) * n];
+        columns.extend(column.iter().zip(&rows.weight).map(|(v, w)| v * w.sqrt()));
+    }
+    for (column, &a) in columns.chunks_exact_mut(n).zip(&free) {
         let norm = norm2(column);
         if norm * x[a].abs().max(1.0) <= rounding {
             null[a] = true;
@@ -67,8 +71,8 @@ fn identify_within(fitter: &mut Fitter<'_>, x: &[f64], rounding: f64, rank: f64)
     let smallest = values.iter().fold(f64::INFINITY, |m, s| m.min(*s));
     for (k, value) in values.iter().enumerate() {
         if *value <= rank * largest {
-            for a in 0..q {
-                if v[a * q + k].abs() > SHARE {
+            for (row, &a) in free.iter().enumerate() {
+                if v[row * q + k].abs() > SHARE {
                     null[a] = true;
                 }
             }

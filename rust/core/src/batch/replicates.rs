@@ -50,8 +50,11 @@ const MOST_GUIDED: usize = 1_000;
 /// Damping of the first warm step that was not predicted, in the metric of the fit.
 const WARM_DAMPING: f64 = 0.05;
 
-/// Curved rows per coordinate up to which the objective may be level: more of them hold every coordinate.
+/// Curved rows per coordinate up to which the objective may be level: of many rows, more of them hold every coordinate.
 const FEW_CURVED: usize = 2;
+
+/// Rows up to which curved rows may all share one size, and hold one direction only.
+const FEW_ROWS: usize = 128;
 
 /// Refit every group `count` times around the fits of `base`.
 ///
@@ -338,8 +341,11 @@ impl<'a> Worker<'a> {
             return false;
         }
         let q = self.x.len();
-        if self.scratch.model().curved <= FEW_CURVED * q && !level::is_inside_zones(&mut self.fitter, &self.x) {
-            // A row at the end of its curved zone is one that a level set may leave behind.
+        let is_small = self.fitter.rows_selected() <= FEW_ROWS;
+        if (is_small || self.scratch.model().curved <= FEW_CURVED * q)
+            && !level::is_inside_zones(&mut self.fitter, &self.x)
+        {
+            // A row at the end of its curved zone curves the objective on one side only.
             return false;
         }
         let model = self.scratch.model();

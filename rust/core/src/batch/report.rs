@@ -8,7 +8,7 @@ use super::level;
 use super::row::{FitRow, RunsOff};
 use crate::problem::{Fitter, Problem};
 use crate::question::Question;
-use crate::solve::objective::Objective;
+use crate::solve::objective::{Objective, Rows};
 use crate::solve::separable::Separable;
 use crate::solve::starts::Found;
 use crate::solve::unbounded::{Escape, escape};
@@ -58,11 +58,14 @@ pub(super) fn report(
     if is_lost || is_endless || at_end {
         row.status = Status::NotIdentified;
     }
-    let certain = is_perfect || (is_certified && !is_lost && !at_end && row.condition <= SUSPICIOUS);
+    let is_felt = every_parameter_is_felt(fitter, x, is_perfect, options);
+    let is_lost_already = !is_certified || at_end || row.condition.is_nan() || row.condition > LARGEST_CONDITION;
+    let certain =
+        (is_perfect && is_felt) || (is_certified && is_felt && !is_lost && !at_end && row.condition <= SUSPICIOUS);
     if !certain
         && !is_endless
         && problem.len() <= MOST_ROWS
-        && let Some(escape) = escape(fitter, problem.ranges(), x, value, options, scratch)
+        && let Some(escape) = escape(fitter, problem.ranges(), x, (value, is_lost_already), options, scratch)
     {
         row.status = Status::Unbounded;
         row.runs_off = destinations(problem, &theta, x, &escape);
@@ -72,12 +75,15 @@ pub(super) fn report(
             value = escape.value;
         }
     }
+    if row.status == Status::Converged && !is_felt {
+        row.status = Status::NotIdentified;
+    }
     fill((question, g), problem, fitter, x, value, &mut row);
     row.certificate = found.outcome.certificate;
     row
 }
 
-/// Move a level optimum to its centre and say its ends; whether it has none.
+/// Move a level optimum to its centre and put its ends into the row; returns whether a parameter flagged as level has no end.
 fn centred(
     problem: &Problem<'_>,
     fitter: &mut Fitter<'_>,
@@ -100,6 +106,25 @@ fn centred(
         row.level[*j] = level;
     }
     true
+}
+
+/// Effect of a change of a parameter by its own size on the residuals, relative to them, below which it is none.
+const FELT: f64 = 1e-6;
+
+/// Whether every parameter still moves the residuals: however alike or unlike their columns are, those of a step are rounding.
+fn every_parameter_is_felt(fitter: &mut Fitter<'_>, x: &[f64], is_perfect: bool, options: Options) -> bool {
+    let mut rows = Rows::default();
+    if !fitter.rows(x, &mut rows) {
+        return false;
+    }
+    let n = rows.residual.len();
+    let norm = |values: &[f64]| values.iter().zip(&rows.weight).map(|(v, w)| w * v * v).sum::<f64>().sqrt();
+    let least = if is_perfect { options.rounding } else { FELT * norm(&rows.residual) };
+    // A coordinate on a bound says nothing by itself.
+    (0..x.len()).all(|a| {
+        let is_held = x[a] <= fitter.lower()[a] || x[a] >= fitter.upper()[a];
+        is_held || norm(&rows.jacobian[a * n..(a + 1) * n]) * x[a].abs().max(1.0) > least
+    })
 }
 
 /// Put the condition into the row; returns the coordinates that the rows leave undetermined.
@@ -131,6 +156,17 @@ fn destinations(problem: &Problem<'_>, theta: &[f64], x: &[f64], escape: &Escape
     let mut farther = theta.to_vec();
     space.natural(&escape.point, &mut farther);
     let mut all: Vec<RunsOff> = theta.iter().zip(&farther).map(|(from, to)| RunsOff::between(*from, *to)).collect();
+    for (a, &j) in space.free.iter().enumerate() {
+        // What a bound of the caller stops does not run off.
+        let stopped = match all[j] {
+            RunsOff::Infinity => space.has_bound(a, true),
+            RunsOff::MinusInfinity => space.has_bound(a, false),
+            RunsOff::Nowhere | RunsOff::Zero => false,
+        };
+        if stopped {
+            all[j] = RunsOff::Nowhere;
+        }
+    }
     let (here, there) = (x[escape.coordinate], escape.toward);
     all[space.free[escape.coordinate]] = match (space.log[escape.coordinate], there > 0.0) {
         (true, _) if there > here => RunsOff::Infinity,

@@ -43,44 +43,69 @@ pub(super) fn locations(graph: &Graph, root: Id) -> Vec<Location> {
     found
 }
 
-/// Where a line along a column crosses zero, as x = -c/k in k*x + c: a place among its values in two parameters.
+/// A line along a column, or along its logarithm, that crosses zero somewhere: a place among the values in its parameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Crossing {
-    /// Index of the parameter that is added, c.
-    pub intercept: usize,
-    /// Index of the parameter that multiplies the column, k.
-    pub slope: usize,
+    /// Index of the parameter that the place fixes.
+    pub param: usize,
     /// Index of the column.
     pub column: usize,
-    /// Whether it is the logarithm of the column that is multiplied.
+    /// Whether the line is one along the logarithm of the column.
     pub logarithm: bool,
-    /// What c is at the place x, divided by k*x: -1 where the two are added, 1 where one is subtracted.
-    pub sign: f64,
+    /// How the parameter follows from the place.
+    pub root: Root,
+}
+
+/// How a parameter follows from the place v at which a line crosses zero.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Root {
+    /// It is this times v: c in x + c.
+    Times(f64),
+    /// It is this over v: K in 1 + K*x.
+    Over(f64),
+    /// It is this times v times another parameter: c in k*x + c.
+    TimesSlope(f64, usize),
 }
 
 /// Lines along a column, or its logarithm, that the value of `root` needs.
 pub(super) fn crossings(graph: &Graph, root: Id) -> Vec<Crossing> {
     let live = graph.reachable(&[root]);
+    let column = |id: Id| {
+        let (logarithm, id) = match graph.op(id) {
+            Op::One(Unary::Ln, inner) => (true, inner),
+            _ => (false, id),
+        };
+        match graph.op(id) {
+            Op::Column(column) => Some((column as usize, logarithm)),
+            _ => None,
+        }
+    };
+    let param = |id: Id| if let Op::Param(param) = graph.op(id) { Some(param as usize) } else { None };
+    let number = |id: Id| if let Op::Constant(bits) = graph.op(id) { Some(f64::from_bits(bits)) } else { None };
     let mut found = Vec::new();
     for (op, _) in graph.ops.iter().zip(&live).filter(|(_, l)| **l) {
+        // The line is zero where one side is `sign` times the other.
         let (sign, a, b) = match *op {
             Op::Two(Binary::Add, a, b) => (-1.0, a, b),
             Op::Two(Binary::Sub, a, b) => (1.0, a, b),
             _ => continue,
         };
-        for (product, intercept) in [(a, b), (b, a)] {
-            let (Op::Two(Binary::Mul, left, right), Op::Param(intercept)) = (graph.op(product), graph.op(intercept))
-            else {
+        for (part, rest) in [(a, b), (b, a)] {
+            let mut add = |param, (column, logarithm), root| found.push(Crossing { param, column, logarithm, root });
+            if let (Some(at), Some(param)) = (column(part), param(rest)) {
+                // One that is subtracted is a location.
+                if sign < 0.0 {
+                    add(param, at, Root::Times(sign));
+                }
                 continue;
-            };
-            for (slope, column) in [(left, right), (right, left)] {
-                let (logarithm, column) = match graph.op(column) {
-                    Op::One(Unary::Ln, inner) => (true, inner),
-                    _ => (false, column),
-                };
-                if let (Op::Param(slope), Op::Column(column)) = (graph.op(slope), graph.op(column)) {
-                    let (intercept, slope, column) = (intercept as usize, slope as usize, column as usize);
-                    found.push(Crossing { intercept, slope, column, logarithm, sign });
+            }
+            let Op::Two(Binary::Mul, left, right) = graph.op(part) else { continue };
+            for (slope, x) in [(left, right), (right, left)] {
+                let (Some(slope), Some(at)) = (param(slope), column(x)) else { continue };
+                if let Some(intercept) = param(rest) {
+                    add(intercept, at, Root::TimesSlope(sign, slope));
+                } else if let Some(intercept) = number(rest) {
+                    add(slope, at, Root::Over(sign * intercept));
                 }
             }
         }
@@ -90,6 +115,7 @@ pub(super) fn crossings(graph: &Graph, root: Id) -> Vec<Crossing> {
 
 #[cfg(test)]
 mod tests {
+    use super::Root;
     use crate::expr::Program;
 
     #[test]
@@ -109,14 +135,16 @@ mod tests {
 
     #[test]
     fn a_line_along_a_column_crosses_zero_among_its_values() {
-        let found = |formula: &str| -> Vec<(String, String, usize, bool, f64)> {
+        let found = |formula: &str| -> Vec<(String, usize, bool, Root)> {
             let program = Program::compile(formula, &["x".into(), "t".into()]).unwrap();
-            let name = |j: usize| program.params()[j].clone();
             let crossings = program.crossings().iter();
-            crossings.map(|c| (name(c.intercept), name(c.slope), c.column, c.logarithm, c.sign)).collect()
+            crossings.map(|c| (program.params()[c.param].clone(), c.column, c.logarithm, c.root)).collect()
         };
-        assert_eq!(found("1/(1 + exp(k*x + c))"), [("c".into(), "k".into(), 0, false, -1.0)]);
-        assert_eq!(found("tanh(m - log(t)*s)"), [("m".into(), "s".into(), 1, true, 1.0)]);
+        let one = |name: &str, column, logarithm, root| vec![(name.to_owned(), column, logarithm, root)];
+        assert_eq!(found("1/(1 + exp(k*x + c))"), one("c", 0, false, Root::TimesSlope(-1.0, 0)));
+        assert_eq!(found("tanh(s*log(t) + m)"), one("m", 0, true, Root::TimesSlope(-1.0, 0)));
+        assert_eq!(found("1/(K + x)"), one("K", 0, false, Root::Times(-1.0)));
+        assert_eq!(found("x/(K*x + 2)"), one("K", 0, false, Root::Over(-2.0)));
         assert_eq!(found("exp(-k*x)"), []);
     }
 }

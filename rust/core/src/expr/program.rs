@@ -185,7 +185,7 @@ impl Program {
         &self.locations
     }
 
-    /// Pairs of parameters whose line along a column, or along its logarithm, crosses zero somewhere.
+    /// Parameters that a place fixes at which a line along a column, or along its logarithm, crosses zero.
     pub fn crossings(&self) -> &[Crossing] {
         &self.crossings
     }

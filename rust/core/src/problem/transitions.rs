@@ -1,7 +1,7 @@
 //! Where along its columns a law turns: the middle of a sigmoid, the scale of a saturation, a break, a pole.
 
 use super::{GroupRows, Problem};
-use crate::expr::{Location, PowerSum, ShiftKind};
+use crate::expr::{Location, PowerSum, Root, ShiftKind};
 use crate::simd::math;
 use crate::solve::transition::{Region, Transition};
 
@@ -39,7 +39,9 @@ impl Problem<'_> {
                 self.scales(column, rows, &mut region.transitions);
             }
         }
-        region.is_exhaustive = !region.transitions.is_empty();
+        let thinned = rows.target.len() > MANY_VALUES;
+        let all = |transition: &Transition<'_>| !transition.places.is_empty() && transition.places.len() < MOST_PLACES;
+        region.is_exhaustive = !region.transitions.is_empty() && !thinned && region.transitions.iter().all(all);
         region
     }
 
@@ -66,15 +68,22 @@ impl Problem<'_> {
     /// Lines along the column, or along its logarithm, that cross zero.
     fn crossings<'b>(&'b self, column: usize, rows: &GroupRows<'_>, found: &mut Vec<Transition<'b>>) {
         for crossing in self.program.crossings().iter().filter(|at| at.column == column) {
-            let (Some(a), Some(k)) =
-                (self.nonlinear_coordinate(crossing.intercept), self.nonlinear_coordinate(crossing.slope))
-            else {
-                continue;
+            let Some(a) = self.nonlinear_coordinate(crossing.param) else { continue };
+            let slope = match crossing.root {
+                Root::TimesSlope(_, slope) => match self.nonlinear_coordinate(slope) {
+                    Some(k) => Some(k),
+                    None => continue,
+                },
+                _ => None,
             };
             let places = self.places(&self.values(column, rows, crossing.logarithm));
-            let sign = crossing.sign;
             let put = move |place: f64, x: &mut [f64]| {
-                x[a] = self.space.coordinate(a, sign * self.space.primed_at(k, x[k]) * place);
+                let value = match crossing.root {
+                    Root::Times(factor) => factor * place,
+                    Root::Over(over) => over / place,
+                    Root::TimesSlope(sign, _) => slope.map_or(0.0, |k| sign * self.space.primed_at(k, x[k]) * place),
+                };
+                x[a] = self.space.coordinate(a, value);
             };
             found.push(Transition { coordinate: a, places, put: Box::new(put) });
         }
@@ -89,14 +98,19 @@ impl Problem<'_> {
             if self.space.is_amplitude(shift.param) {
                 continue;
             }
-            let put = move |place: f64, x: &mut [f64]| {
-                let mut primed = vec![0.0; self.space.parameters()];
-                self.space.primed(x, &mut primed);
-                let moved = shift.exponent(&primed, &mut []) * place;
-                let additive = shift.kind == ShiftKind::Additive;
-                x[a] = self.space.coordinate(a, if additive { moved } else { math::exp(moved) });
-            };
-            found.push(Transition { coordinate: a, places: self.places(&values), put: Box::new(put) });
+            let additive = shift.kind == ShiftKind::Additive;
+            // One that may be negative may have a pole where the other has its scale.
+            let signs: &[f64] =
+                if additive || self.space.log[a] || self.space.lower[a] >= 0.0 { &[1.0] } else { &[1.0, -1.0] };
+            for &sign in signs {
+                let put = move |place: f64, x: &mut [f64]| {
+                    let mut primed = vec![0.0; self.space.parameters()];
+                    self.space.primed(x, &mut primed);
+                    let moved = shift.exponent(&primed, &mut []) * place;
+                    x[a] = self.space.coordinate(a, if additive { moved } else { sign * math::exp(moved) });
+                };
+                found.push(Transition { coordinate: a, places: self.places(&values), put: Box::new(put) });
+            }
         }
     }
 
@@ -212,7 +226,7 @@ mod tests {
     use super::places;
 
     #[test]
-    fn every_gap_every_row_and_both_ends_have_a_place() {
+    fn gaps_the_sides_of_few_rows_and_both_ends_have_places() {
         assert_eq!(places(&[0.0, 1.0, 4.0], 2), [0.5, 2.5, 0.02, 0.98, 1.06, 3.94, -0.1, 4.3, -0.5, 5.5, -4.0, 8.0]);
         assert!(places(&[3.0], 2).is_empty());
         let many: Vec<f64> = (0..1000).map(f64::from).collect();

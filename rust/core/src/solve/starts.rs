@@ -150,9 +150,14 @@ pub fn search<O: Separable>(
     let mut first = refine_and_tell(objective, &queue, given.len(), effort, options, (x, &mut values), s);
     let hops =
         if objective.has_many_basins() && effort.until_agreed { hop(objective, &mut first, options, x, s) } else { 0 };
-    let visited = if effort.until_agreed { transition::candidates(objective, region, options, s) } else { Vec::new() };
+    let visited = if effort.until_agreed {
+        transition::candidates(objective, region, first.outcome.value, options, s)
+    } else {
+        Vec::new()
+    };
     let scanned = first.starts;
-    let every_gap = region.is_exhaustive && !visited.is_empty();
+    // A loss that gives rows up has basins beside those of the gaps.
+    let every_gap = region.is_exhaustive && !visited.is_empty() && !objective.has_many_basins();
     if !visited.is_empty() {
         visit(objective, (&visited, every_gap), (&mut first, &mut values), options, x, s);
     }
@@ -265,7 +270,9 @@ fn visit<O: Separable>(
     let mut point = x.to_vec();
     let effort = Effort::every(visited.len());
     let next = refine_and_tell(objective, visited, visited.len(), effort, options, (&mut point, values), s);
-    if is_better(&next.outcome, &found.outcome) {
+    let clearly = next.outcome.value < found.outcome.value * (1.0 - AGREEMENT_TOLERANCE)
+        || (next.outcome.status == Status::Converged && found.outcome.status != Status::Converged);
+    if clearly && is_better(&next.outcome, &found.outcome) {
         x.copy_from_slice(&point);
         found.outcome = next.outcome;
     } else {

@@ -1,8 +1,8 @@
 //! Starts with a transition of the law (the middle of a sigmoid, a break, a pole) in every gap between neighbouring rows.
 //!
-//! Each such gap can be a basin of its own, and a scan that knows only the range of the place misses some of them. Every gap,
-//! every row and both ends are visited, with the other nonlinear coordinates spread over their ranges, some of them so steep
-//! that the law is a step.
+//! Each such gap can be a basin of its own, and a scan that knows only the range of the place misses some of them. Every gap
+//! (of a column with many values some, evenly), either side of every row where these are few, and both ends are visited, with
+//! the other nonlinear coordinates spread over their ranges, some of them so steep that the law is a step.
 
 use super::descend::descend;
 use super::options::Options;
@@ -26,6 +26,11 @@ enum Kind {
 /// The kinds, and looks of each at every place.
 const KINDS: [(Kind, usize); 3] = [(Kind::Gentle, 5), (Kind::Steep, 16), (Kind::Steepest, 4)];
 
+/// How many times the best objective a look may be to be refined: where the gaps are all there is, and where places only ask
+/// for something lower.
+const FAR_ABOVE: f64 = 1e4;
+const ABOVE: f64 = 4.0;
+
 /// How much steeper than the narrowest gap asks for the steepest looks are.
 const STEEPEST: f64 = 8.0;
 
@@ -36,7 +41,7 @@ pub type Put<'a> = Box<dyn Fn(f64, &mut [f64]) + 'a>;
 pub struct Transition<'a> {
     /// The coordinate.
     pub coordinate: usize,
-    /// Values of the column, or their logarithms: between the rows, at the rows, and beyond both ends.
+    /// Values of the column, or their logarithms: between the rows, beside the rows, and beyond both ends.
     pub places: Vec<f64>,
     /// Puts the transition at a place, given the other coordinates.
     pub put: Put<'a>,
@@ -127,10 +132,12 @@ fn valleys<O: Separable>(
     found
 }
 
-/// For every place of every transition the best points looked at, linear coordinates solved for.
+/// For every place of every transition the best points looked at, linear coordinates solved for, unless they lie far above
+/// `best`, the objective already found.
 pub(super) fn candidates<O: Separable>(
     objective: &mut O,
     region: &Region<'_>,
+    best: f64,
     options: Options,
     s: &mut Scratch,
 ) -> Vec<Vec<f64>> {
@@ -140,6 +147,9 @@ pub(super) fn candidates<O: Separable>(
         return valleys(objective, coordinate, region, options, s);
     }
     let fractions = kronecker(nonlinear.len());
+    // A likelihood may be negative, and then says nothing by its ratio.
+    let most = if region.is_exhaustive { FAR_ABOVE } else { ABOVE };
+    let is_promising = |value: f64| best.is_nan() || best <= 0.0 || value <= most * best;
     let mut found = Vec::new();
     for transition in &region.transitions {
         let gaps = transition.places.len() as f64;
@@ -149,7 +159,7 @@ pub(super) fn candidates<O: Separable>(
                 return found;
             }
             for (kind, looks) in KINDS {
-                let mut best: Option<(f64, Vec<f64>)> = None;
+                let mut looked: Option<(f64, Vec<f64>)> = None;
                 for look in 0..looks {
                     let mut point = vec![0.0; p];
                     for j in 0..p {
@@ -177,11 +187,11 @@ pub(super) fn candidates<O: Separable>(
                         continue;
                     }
                     let value = objective.value(&point);
-                    if value.is_finite() && best.as_ref().is_none_or(|(least, _)| value < *least) {
-                        best = Some((value, point));
+                    if value.is_finite() && looked.as_ref().is_none_or(|(least, _)| value < *least) {
+                        looked = Some((value, point));
                     }
                 }
-                found.extend(best.map(|(_, point)| point));
+                found.extend(looked.filter(|(value, _)| is_promising(*value)).map(|(_, point)| point));
             }
         }
     }

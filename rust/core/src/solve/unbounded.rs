@@ -65,7 +65,9 @@ struct Way {
     open: usize,
     /// Whether it rose at last, beyond what the arithmetic may do.
     is_closed: bool,
-    /// Whether it rose anywhere at numbers that still mean something.
+    /// Whether a bound of the caller ended it.
+    is_bounded: bool,
+    /// Whether it rose anywhere at numbers that still mean something, be it only because a descent failed there.
     rose: bool,
     /// The last point before a rise.
     end: Escape,
@@ -74,6 +76,9 @@ struct Way {
 impl Way {
     /// Whether this way leads on where the other has come to its end.
     fn outlasts(&self, other: &Self) -> bool {
+        if self.is_bounded {
+            return false;
+        }
         let longer = self.open >= FEW_STEPS && self.open >= other.open + FEW_STEPS;
         // Where numbers end first, nothing but their end was in the way.
         (other.rose && longer) || (other.is_closed && !self.rose && self.open > other.open)
@@ -81,12 +86,12 @@ impl Way {
 }
 
 /// The first nonlinear coordinate that may grow, or shrink towards zero, for ever without the objective rising above `value`,
-/// its value at `x`; none where all stay, or where one may run both ways, so that the rows say nothing of it.
+/// its value at `x`, where the normal equations may have lost all digits; none where all stay, or where one may run both ways, so that the rows say nothing of it.
 pub fn escape<O: Separable>(
     objective: &mut O,
     ranges: &[Range],
     x: &[f64],
-    value: f64,
+    (value, is_lost_already): (f64, bool),
     options: Options,
     s: &mut Scratch,
 ) -> Option<Escape> {
@@ -107,9 +112,9 @@ pub fn escape<O: Separable>(
         if down.outlasts(&up) {
             return Some(down.end);
         }
-        // The objective has fallen all the way to where numbers end.
+        // The descent itself went as far as numbers go, and lost them there.
         for (way, other) in [(&up, &down), (&down, &up)] {
-            if way.open == 0 && !way.is_closed && other.is_closed && edge.is_none() {
+            if is_lost_already && way.open == 0 && !way.is_closed && other.is_closed && edge.is_none() {
                 edge = Some(way.end.clone());
             }
         }
@@ -128,17 +133,17 @@ fn follow<O: Separable>(
 ) -> Way {
     let (mut before, mut here) = (x.to_vec(), x.to_vec());
     let (mut lowest, mut power, mut open) = (value, 0.0, 0);
-    let (mut is_closed, mut rose) = (false, false);
+    let (mut is_closed, mut is_bounded, mut rose) = (false, false, false);
     let toward = farther(range, x[coordinate], sense, FACTOR);
     let mut end = Escape { coordinate, toward, point: x.to_vec(), value };
     for step in 1..=steps {
         power = if step <= STEPS { step as f64 } else { power * GROWTH };
         let at = farther(range, x[coordinate], sense, math::powf(FACTOR, power));
         let beyond = at < objective.lower()[coordinate] || at > objective.upper()[coordinate];
-        if beyond || s.is_stopped() {
+        if beyond || at == x[coordinate] || s.is_stopped() {
             // Where the search ends for want of numbers nothing is known of what lies beyond.
-            is_closed = s.is_stopped() || objective.has_bound(coordinate, at > x[coordinate]);
-            rose = is_closed;
+            is_closed = !beyond || objective.has_bound(coordinate, at > x[coordinate]);
+            (is_bounded, rose) = (is_closed, is_closed);
             break;
         }
         let (there, point) = solve_others(objective, coordinate, at, (&before, &here), options, s);
@@ -161,7 +166,7 @@ fn follow<O: Separable>(
             break;
         }
     }
-    Way { open, is_closed, rose, end }
+    Way { open, is_closed, is_bounded, rose, end }
 }
 
 /// Whether numbers end at `x`: its terms overflow or vanish, or are so large that a rise of the objective is the rounding of their
@@ -224,7 +229,7 @@ fn farther(range: Range, x: f64, sense: f64, factor: f64) -> f64 {
     }
 }
 
-/// The least objective with `coordinate` held at `at`, from the last point and from a straight line through the last two.
+/// The least objective with `coordinate` held at `at`: from the last point, and from guesses of where the others have gone.
 fn solve_others<O: Separable>(
     objective: &mut O,
     coordinate: usize,
