@@ -22,9 +22,7 @@ LARGEST_CONDITION = 1e12
 def asked(curve, **more):
     """Return the fit of a curve, or None where its rows identify nothing."""
     try:
-        return sf.fit(
-            curve.frame, curve.law, loss=sf.Squared(), residual=curve.residual, **more
-        )
+        return sf.fit(curve.frame, curve.law, loss=sf.Squared(), residual=curve.residual, **more)
     except sf.errors.DataError:
         return None
 
@@ -73,9 +71,7 @@ def test_no_global_optimum_of_few_weighted_rows_is_false(reference, loss):
         weights[chosen] = draw.integers(1, 4, 12)
         fit = sf.fit(runs, "chinchilla", loss=WEIGHTED[loss], weights=weights)
         if fit.is_global:
-            many = sf.fit(
-                runs, "chinchilla", loss=WEIGHTED[loss], weights=weights, starts=STARTS
-            )
+            many = sf.fit(runs, "chinchilla", loss=WEIGHTED[loss], weights=weights, starts=STARTS)
             assert fit.objective <= many.objective * (1 + LOWER), seed
 
 
@@ -119,7 +115,9 @@ def test_a_step_of_five_rows_names_its_slope():
     assert fit.status == "unbounded"
     assert fit.objective == pytest.approx(4.25, rel=1e-9)
     finding = next(finding for finding in fit.findings if finding.code == "unbounded")
-    assert finding.sentence.startswith("`c` grows without bound: the rows fit a step between 523 and 573")
+    assert finding.sentence.startswith(
+        "`c` grows without bound: the rows fit a step between 523 and 573"
+    )
 
 
 LIMITS = {
