@@ -9,7 +9,6 @@ import numpy as np
 
 from scaling_fast.errors import quote
 from scaling_fast.findings import Finding
-from scaling_fast.fitting.status import status_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +46,8 @@ def runs_off_finding(request: Request, columns: FitColumns) -> Finding:
     head = ", ".join(running[:-1]) + (" and " if running[1:] else "") + (running or [""])[-1]
     point = dict(zip(request.names, columns.params[0].tolist(), strict=True))
     limit = _limit(request, point, list(ways)) or (
-        f"the objective is {columns.objective[0]:.6g} at the point given, never rises beyond it, "
-        "and has no optimum"
+        f"the objective is {columns.objective[0]:.6g} on the way, where the search stopped, and has "
+        "no optimum"
     )
     return Finding(
         code="unbounded",
@@ -57,7 +56,7 @@ def runs_off_finding(request: Request, columns: FitColumns) -> Finding:
         sentence=f"{head or 'a parameter runs off'}: {limit}",
         statistic=float(columns.objective[0]),
         evidence={"parameters": list(ways), "ways": ways, "limit": limit},
-        advice=status_sentence("unbounded"),
+        advice="fit the limiting law instead, bound or fix the parameter, or add rows where it acts",
     )
 
 
@@ -81,7 +80,7 @@ def _limit(request: Request, point: dict[str, float], running: list[str]) -> str
 
     alone = _alone(request, point, running, column, values)
     # A term of a sum of powers that fits one row is no step, though its graph looks like one.
-    return (alone if request.program.is_power_sum else None) or _abrupt(law, places) or alone
+    return (alone if request.program.is_power_sum else None) or _abrupt(law, places)
 
 
 def _abrupt(

@@ -19,7 +19,7 @@ from scaling_fast.cli.verbs.options import (
     scheme_option,
     write_output,
 )
-from scaling_fast.errors import CheckpointError
+from scaling_fast.errors import CheckpointError, ConvergenceError
 from scaling_fast.resampling import run
 from scaling_fast.resampling.result import METHODS, Bootstrap
 
@@ -132,6 +132,14 @@ def bootstrap(
     fitted = fit_from_options(options, fit_starts)
     if "converged" not in fit_view.statuses(fitted, options.by):
         # A refit around a fit that failed would only repeat the failure.
+        if options.as_json:
+            statuses = fit_view.statuses(fitted, options.by)
+            raise ConvergenceError(
+                f"{len(statuses):,} of {len(statuses):,} fits did not converge "
+                f"({', '.join(sorted(set(statuses)))}), so there is nothing to resample; `scaling-fast fit` "
+                "says why",
+                code="not_converged",
+            )
         context.exit(after_fit(fitted, options))
     boot = _resample(fitted, options, resampling)
     write_output(boot.draws, path, options)

@@ -75,7 +75,7 @@ impl Status {
                 "the curve passes through so many rows that the residuals have no scale and the likelihood no maximum; use Squared() or Huber(delta), a larger nu, or add rows"
             }
             Self::Unbounded => {
-                "the optimum lies at infinity: the objective never rises again as a parameter runs off; fit the law of the limit, give the parameter a bound or a value, or add rows where the two differ"
+                "no finite optimum: the objective keeps falling, or stays level, as a parameter goes to infinity or to 0; fit the limiting law instead, bound or fix the parameter, or add rows where it acts"
             }
         }
     }

@@ -98,6 +98,9 @@ pub fn escape<O: Separable>(
     let nonlinear = objective.nonlinear().to_vec();
     let mut edge = None;
     for (&coordinate, range) in nonlinear.iter().zip(ranges) {
+        if is_dead(objective, coordinate, x, value) {
+            continue;
+        }
         let mut both = |steps| {
             [1.0, -1.0].map(|sense| follow(objective, (coordinate, *range), (sense, steps), (x, value), options, s))
         };
@@ -120,6 +123,17 @@ pub fn escape<O: Separable>(
         }
     }
     edge
+}
+
+/// Whether the coordinate means nothing at `x` because the amplitude beside it is zero.
+fn is_dead<O: Separable>(objective: &mut O, coordinate: usize, x: &[f64], value: f64) -> bool {
+    let has_zero = (0..x.len()).any(|a| x[a] == 0.0 && !objective.nonlinear().contains(&a));
+    has_zero
+        && [10.0, 2.0, 0.5, 0.1].iter().all(|factor| {
+            let mut there = x.to_vec();
+            there[coordinate] *= factor;
+            objective.value(&there) == value
+        })
 }
 
 /// Follow one coordinate outwards in one sense.
