@@ -187,7 +187,8 @@ class Exact:
         return self.made(quotient, (1 / b.value, a), (by_below, b))
 
     def power(self, tree: Tree) -> Number:
-        base, exponent = self.of(tree[1]), self.of(tree[2])
+        base, base_is_beyond = self.of(tree[1]), self.out_of_range
+        exponent = self.of(tree[2])
         a, b = base.value, exponent.value
         is_constant = not names(tree[2], "param") and not names(tree[2], "column")
         # A power of a negative number needs an exponent written as a whole number, or (-1)**n with a column n.
@@ -220,6 +221,8 @@ class Exact:
             value = mp.exp(b * mp.log(abs(a)))
             value = -value if a < 0 and b % 2 == 1 else value
         by_exponent = value * mp.log(a) if a > 0 else None
+        # To doubles perhaps inf**0, which is 1 with an infinite derivative by the exponent.
+        self.steep |= base_is_beyond and abs(b) < SMALL
         # Doubles may take it by way of the logarithm.
         absolute = abs(value) * abs(b * mp.log(abs(a)))
         return self.made(value, (b * value / a, base), (by_exponent, exponent), absolute=absolute)
