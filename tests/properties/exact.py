@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 DIGITS = 60
 EPSILON = mpf(2) ** -53
+ROUNDING = 16 * EPSILON
+"""By how much a double may be off after a few operations, beside its size."""
 FAR = mpf(10) ** 30
 """Exponentials of more are not computed."""
 HUGE, SMALL = mpf(10) ** 290, mpf(10) ** -290
@@ -88,6 +90,8 @@ class Exact:
         """Whether some part of the formula is infinite, or a power of 0."""
         self.steep = False
         """Whether a derivative is too large for a double where the value is not."""
+        self.cancels = False
+        """Whether a sum is smaller than the rounding of its terms, so that it may be 0 to doubles."""
         self.vanishes = False
         """Whether a root is taken of, or a division is by, what is 0 to doubles, so that derivatives are lost."""
 
@@ -168,7 +172,9 @@ class Exact:
         other = b.value * sign
         if mp.isinf(a.value) and mp.isinf(other) and a.value != other:
             raise Undecided
-        return self.made(a.value + other, (mpf(1), a), (mpf(sign), b))
+        total = a.value + other
+        self.cancels |= 0 < abs(total) < ROUNDING * max(abs(a.value), abs(other))
+        return self.made(total, (mpf(1), a), (mpf(sign), b))
 
     def sub(self, a: Number, b: Number) -> Number:
         return self.add(a, b, -1)
@@ -338,7 +344,8 @@ class Exact:
         x = a.value
         if x == INFINITY:
             return self.limit(INFINITY, a.slopes)
-        if x == -INFINITY or (x <= 0 and x == mp.floor(x)) or x < -1e6:
+        # At a pole, if only by rounding.
+        if x == -INFINITY or (x <= 0 and abs(x - mp.nint(x)) <= ROUNDING * abs(x)) or x < -1e6:
             raise Undecided
         self.vanishes |= abs(x) < SMALL
         value = mp.log(abs(mp.gamma(x))) if x < 0 else mp.loggamma(x)

@@ -184,7 +184,7 @@ def row_problems(
         if (
             rounding is None
             or is_close(have, want, rounding)
-            or (not math.isfinite(have) and rounding > abs(want) / 1000)
+            or (not math.isfinite(have) and (met.cancels or rounding > abs(want) / 1000))
         ):
             seen["right within its rounding"] += 1
         else:
