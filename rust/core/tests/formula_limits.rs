@@ -190,6 +190,13 @@ fn what_has_left_the_range_of_numbers_is_at_its_limit() {
     near("erf(lgamma(exp(b*x)))", &[1e4], &[2.0], &[1.0, 0.0]);
     near("B/(1 + lgamma(exp(b*x)))", &[1e4], &[3.0, 2.0], &[0.0, 0.0, 0.0]);
     near("exp(-lgamma(c + exp(b*x)))", &[1e4], &[3.0, 2.0], &[0.0, 0.0, 0.0]);
+    // Powers with the exponent 0 are 1 in doubles too.
+    for a in [0.0, 2.0] {
+        let power = if a == 0.0 { 1.0 } else { 0.0 };
+        assert_eq!(at("(c/(c + exp(x)))**a", &[1e4], &[3.0, a])[0], power);
+        assert_eq!(at("(c/(c + exp(x)))**(a - y)", &[1e4, 2.0], &[3.0, a + 2.0])[0], power);
+        assert_eq!(at("c**b/(c + exp(x))**a", &[1e4], &[3.0, 0.0, a])[0], power);
+    }
     // No derivative is lost where the value has digits.
     let got = at("log(1/(2 + 4**c))", &[], &[300.0]);
     assert!((got[1] + 4_f64.ln()).abs() < 1e-13, "{got:?}");

@@ -253,7 +253,9 @@ fn pow(graph: &mut Graph, signs: &mut Signs<'_>, base: Id, exponent: Id) -> Id {
     // The derivative by a base that may be 0 is taken at the power, which must know its base.
     let ln =
         if is_positive || may_split(graph, signs, base) { ln(graph, signs, base) } else { graph.one(Unary::Ln, base) };
-    let power = if is_positive { graph.mul(exponent, ln) } else { graph.limit(exponent, ln) };
+    // An infinite base to the power of 0 is 1; the softplus of an ordinary number is one.
+    let is_finite = !signs.may_overflow(graph, base) || matches!(graph.op(ln), Op::One(Unary::Softplus, _));
+    let power = if is_positive && is_finite { graph.mul(exponent, ln) } else { graph.limit(exponent, ln) };
     graph.one(Unary::Exp, power)
 }
 
