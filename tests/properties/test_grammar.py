@@ -147,7 +147,9 @@ def row_problems(
     if mp.isnan(exact.value):
         seen["NaN"] += 1
         # What has become 0 on the way has lost its sign.
-        lost = (met.out_of_range or met.cancels) and not math.isnan(plain_value(case.tree, at, params))
+        lost = (met.out_of_range or met.cancels) and not math.isnan(
+            plain_value(case.tree, at, params)
+        )
         return (
             []
             if math.isnan(got[0]) or lost or is_rounding(case.tree, at, params)
