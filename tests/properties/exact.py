@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 DIGITS = 60
 EPSILON = mpf(2) ** -53
+ROUNDING = 16 * EPSILON
+"""By how much a double may be off after a few operations, beside its size."""
 FAR = mpf(10) ** 30
 """Exponentials of more are not computed."""
 HUGE, SMALL = mpf(10) ** 290, mpf(10) ** -290
@@ -88,6 +90,8 @@ class Exact:
         """Whether some part of the formula is infinite, or a power of 0."""
         self.steep = False
         """Whether a derivative is too large for a double where the value is not."""
+        self.cancels = False
+        """Whether a sum is smaller than the rounding of its terms, so that it may be 0 to doubles."""
         self.vanishes = False
         """Whether a root is taken of, or a division is by, what is 0 to doubles, so that derivatives are lost."""
 
@@ -168,7 +172,9 @@ class Exact:
         other = b.value * sign
         if mp.isinf(a.value) and mp.isinf(other) and a.value != other:
             raise Undecided
-        return self.made(a.value + other, (mpf(1), a), (mpf(sign), b))
+        total = a.value + other
+        self.cancels |= 0 < abs(total) < ROUNDING * max(abs(a.value), abs(other))
+        return self.made(total, (mpf(1), a), (mpf(sign), b))
 
     def sub(self, a: Number, b: Number) -> Number:
         return self.add(a, b, -1)
@@ -187,7 +193,8 @@ class Exact:
         return self.made(quotient, (1 / b.value, a), (by_below, b))
 
     def power(self, tree: Tree) -> Number:
-        base, exponent = self.of(tree[1]), self.of(tree[2])
+        base, base_is_beyond = self.of(tree[1]), self.out_of_range
+        exponent = self.of(tree[2])
         a, b = base.value, exponent.value
         is_constant = not names(tree[2], "param") and not names(tree[2], "column")
         # A power of a negative number needs an exponent written as a whole number, or (-1)**n with a column n.
@@ -220,6 +227,8 @@ class Exact:
             value = mp.exp(b * mp.log(abs(a)))
             value = -value if a < 0 and b % 2 == 1 else value
         by_exponent = value * mp.log(a) if a > 0 else None
+        # To doubles perhaps inf**0, which is 1 with an infinite derivative by the exponent.
+        self.steep |= base_is_beyond and abs(b) < SMALL
         # Doubles may take it by way of the logarithm.
         absolute = abs(value) * abs(b * mp.log(abs(a)))
         return self.made(value, (b * value / a, base), (by_exponent, exponent), absolute=absolute)
@@ -335,7 +344,8 @@ class Exact:
         x = a.value
         if x == INFINITY:
             return self.limit(INFINITY, a.slopes)
-        if x == -INFINITY or (x <= 0 and x == mp.floor(x)) or x < -1e6:
+        # At a pole, if only by rounding.
+        if x == -INFINITY or (x <= 0 and abs(x - mp.nint(x)) <= ROUNDING * abs(x)) or x < -1e6:
             raise Undecided
         self.vanishes |= abs(x) < SMALL
         value = mp.log(abs(mp.gamma(x))) if x < 0 else mp.loggamma(x)

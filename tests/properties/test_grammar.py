@@ -46,6 +46,8 @@ LEAST = mpf(10) ** -290
 MOST = mpf(10) ** 300
 LARGE = mpf(10) ** 100
 """Derivatives of larger numbers may overflow on the way."""
+TINY = mpf(10) ** -100
+"""Derivatives that are smaller beside the value may underflow on the way: they are taken from the result down."""
 UNDERFLOW = mpf(10) ** -13
 """What may be lost beside the value where parts of the formula are too small for doubles."""
 
@@ -145,7 +147,9 @@ def row_problems(
     if mp.isnan(exact.value):
         seen["NaN"] += 1
         # What has become 0 on the way has lost its sign.
-        lost = met.out_of_range and not math.isnan(plain_value(case.tree, at, params))
+        lost = (met.out_of_range or met.cancels) and not math.isnan(
+            plain_value(case.tree, at, params)
+        )
         return (
             []
             if math.isnan(got[0]) or lost or is_rounding(case.tree, at, params)
@@ -171,6 +175,8 @@ def row_problems(
         ):
             continue
         least = UNDERFLOW * (1 + abs(exact.value)) if met.out_of_range else mpf(0)
+        if place and mp.isfinite(exact.value):
+            least = max(least, TINY * abs(exact.value))
         if is_close(have, want, least / SPREADS):
             seen["right"] += 1
             continue
@@ -180,7 +186,7 @@ def row_problems(
         if (
             rounding is None
             or is_close(have, want, rounding)
-            or (not math.isfinite(have) and rounding > abs(want) / 1000)
+            or (not math.isfinite(have) and (met.cancels or rounding > abs(want) / 1000))
         ):
             seen["right within its rounding"] += 1
         else:
@@ -207,14 +213,20 @@ def spread(
             exact, _ = evaluate(tree, at, params, random.Random(seed))
         except Undecided:
             return [None] * len(wanted)
-        for place, (value, want) in enumerate(
-            zip([exact.value, *exact.slopes], wanted, strict=False)
-        ):
-            if value is None or want is None or most[place] is None or not mp.isfinite(mpf(value)):
-                most[place] = None if mp.isfinite(mpf(want or 0)) else most[place]
-            elif mp.isfinite(mpf(want)):
-                most[place] = max(most[place], abs(mpf(value) - want))
+        values = [exact.value, *exact.slopes]
+        for place, (value, want) in enumerate(zip(values, wanted, strict=False)):
+            shift = moved(value, want)
+            most[place] = None if None in (most[place], shift) else max(most[place], shift)
     return most
+
+
+def moved(value: Any, want: Any) -> Any:
+    """Return by how much rounding moves a number; None where it makes one of what is none, or none of one."""
+    if value is None or want is None:
+        return None if mp.isfinite(mpf(want or 0)) else mpf(0)
+    if mp.isinf(want):
+        return mpf(0) if value == want else None
+    return abs(mpf(value) - want) if mp.isfinite(value) else None
 
 
 def is_rounding(tree: Tree, at: dict[str, float], params: dict[str, float]) -> bool:

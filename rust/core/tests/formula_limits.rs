@@ -161,6 +161,22 @@ fn powers_of_zero_have_the_limits_of_their_derivatives() {
 }
 
 #[test]
+fn a_product_with_zero_is_zero_whatever_the_sign_of_the_other_factor() {
+    for y in [0.3, 3.0] {
+        near("(log(y)*(1 - x)**0.6)**1.5", &[1.0, y], &[], &[0.0]);
+        near("(log(y)*(1 - x)**b)**c", &[1.0, y], &[0.6, 1.5], &[0.0, 0.0, 0.0]);
+        near("(log(y)*(1 - x)**b)**c", &[1.0, y], &[0.6, 0.4], &[0.0, 0.0, 0.0]);
+        near("((1 - x)**b*(y - 1)*2)**c", &[1.0, y], &[0.6, 1.5], &[0.0, 0.0, 0.0]);
+        near("((1 - x)**b/(y - 1))**c", &[1.0, y], &[0.6, 1.5], &[0.0, 0.0, 0.0]);
+    }
+    // Beside 0 the sign decides.
+    assert!(at("(log(y)*(1 - x)**b)**c", &[0.5, 0.3], &[0.6, 1.5])[0].is_nan());
+    assert!(at("(log(y)*(1 - x)**b)**c", &[1.0, -1.0], &[0.6, 1.5])[0].is_nan());
+    let power = |y: f64| (y.ln() * 0.5_f64.powf(0.6)).powf(1.5);
+    near("(log(y)*(1 - x)**0.6)**1.5", &[0.5, 3.0], &[], &[power(3.0)]);
+}
+
+#[test]
 fn what_has_left_the_range_of_numbers_is_at_its_limit() {
     near("B/(1 + exp(k*(x - d)))", &[1e6], &[2.0, 3.0, 1.0], &[0.0, 0.0, 0.0, 0.0]);
     near("B/(c + exp(k*(x - d)))", &[1e6], &[2.0, 1.0, 3.0, 1.0], &[0.0, 0.0, 0.0, 0.0, 0.0]);
@@ -171,6 +187,16 @@ fn what_has_left_the_range_of_numbers_is_at_its_limit() {
     near("tanh(a*exp(b*x))", &[1e4], &[2.0, 1.0], &[1.0, 0.0, 0.0]);
     near("A*exp(-exp(k*(x - d)))", &[1e4], &[2.0, 1.0, 3.0], &[0.0, 0.0, 0.0, 0.0]);
     near("exp(b*log(1 - x))", &[1.0], &[0.5], &[0.0, 0.0]);
+    near("erf(lgamma(exp(b*x)))", &[1e4], &[2.0], &[1.0, 0.0]);
+    near("B/(1 + lgamma(exp(b*x)))", &[1e4], &[3.0, 2.0], &[0.0, 0.0, 0.0]);
+    near("exp(-lgamma(c + exp(b*x)))", &[1e4], &[3.0, 2.0], &[0.0, 0.0, 0.0]);
+    // Powers with the exponent 0 are 1 in doubles too.
+    for a in [0.0, 2.0] {
+        let power = if a == 0.0 { 1.0 } else { 0.0 };
+        assert_eq!(at("(c/(c + exp(x)))**a", &[1e4], &[3.0, a])[0], power);
+        assert_eq!(at("(c/(c + exp(x)))**(a - y)", &[1e4, 2.0], &[3.0, a + 2.0])[0], power);
+        assert_eq!(at("c**b/(c + exp(x))**a", &[1e4], &[3.0, 0.0, a])[0], power);
+    }
     // No derivative is lost where the value has digits.
     let got = at("log(1/(2 + 4**c))", &[], &[300.0]);
     assert!((got[1] + 4_f64.ln()).abs() < 1e-13, "{got:?}");

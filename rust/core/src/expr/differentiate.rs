@@ -268,7 +268,7 @@ fn chain_one(g: &mut Graph, id: Id, unary: Unary, a: Id, adjoint: Adjoint<'_>) -
         }
         Unary::Lgamma => {
             let partial = g.one(Unary::Digamma, a);
-            g.mul(adjoint.value, partial)
+            adjoint.times(g, partial)
         }
         // Appears only in first derivatives, which nobody differentiates.
         Unary::Digamma | Unary::SigmoidSlope => g.constant(f64::NAN),

@@ -251,29 +251,33 @@ fn pow(graph: &mut Graph, signs: &mut Signs<'_>, base: Id, exponent: Id) -> Id {
     }
     let is_positive = signs.of(graph, base) == Sign::Positive;
     // The derivative by a base that may be 0 is taken at the power, which must know its base.
-    let ln = if is_positive || unknown_factors_are_data(graph, signs, base) {
-        ln(graph, signs, base)
-    } else {
-        graph.one(Unary::Ln, base)
-    };
-    let power = if is_positive { graph.mul(exponent, ln) } else { graph.limit(exponent, ln) };
+    let ln =
+        if is_positive || may_split(graph, signs, base) { ln(graph, signs, base) } else { graph.one(Unary::Ln, base) };
+    // An infinite base to the power of 0 is 1; the softplus of an ordinary number is one.
+    let is_finite = !signs.may_overflow(graph, base) || matches!(graph.op(ln), Op::One(Unary::Softplus, _));
+    let power = if is_positive && is_finite { graph.mul(exponent, ln) } else { graph.limit(exponent, ln) };
     graph.one(Unary::Exp, power)
 }
 
-/// Whether parameters enter the sign of `a` only by factors known to be positive.
-fn unknown_factors_are_data(graph: &Graph, signs: &mut Signs<'_>, a: Id) -> bool {
+/// Whether a power of `a`, which may be 0, is one of its factors: parameters enter its sign only by factors known to be
+/// positive, and no factor is 0 beside one that may be negative.
+fn may_split(graph: &Graph, signs: &mut Signs<'_>, a: Id) -> bool {
     let mut stack = vec![a];
     let mut parts = 0;
+    let (mut vanishes, mut has_sign) = (false, false);
     while let Some(id) = stack.pop() {
         parts += 1;
         match graph.op(id) {
             Op::Two(Binary::Mul | Binary::Div, x, y) if parts < MOST_PARTS => stack.extend([x, y]),
-            Op::One(Unary::Exp, _) => {}
-            _ if signs.of(graph, id) == Sign::Positive || graph.stratum(id) == Stratum::Data => {}
-            _ => return false,
+            Op::One(Unary::Exp, _) => vanishes |= graph.power(id).is_some(),
+            _ => match signs.of(graph, id) {
+                Sign::Positive => {}
+                sign if graph.stratum(id) == Stratum::Data => has_sign |= sign == Sign::Any,
+                _ => return false,
+            },
         }
     }
-    true
+    !(vanishes && has_sign)
 }
 
 /// The logarithm, split over factors known to be positive.

@@ -28,11 +28,13 @@ pub(super) enum Sign {
 pub(super) struct Signs<'a> {
     known: &'a Known,
     found: Vec<Sign>,
+    /// Whether an exponential in a node may make it infinite, or 0, where the parameters and the row are ordinary.
+    overflows: Vec<bool>,
 }
 
 impl<'a> Signs<'a> {
     pub(super) fn new(known: &'a Known) -> Self {
-        Self { known, found: Vec::new() }
+        Self { known, found: Vec::new(), overflows: Vec::new() }
     }
 
     /// The sign of `id`.
@@ -40,8 +42,27 @@ impl<'a> Signs<'a> {
         for at in self.found.len()..=id as usize {
             let sign = self.sign(graph.ops[at]);
             self.found.push(sign);
+            let overflows = self.has_exponential(graph.ops[at]);
+            self.overflows.push(overflows);
         }
         self.found[id as usize]
+    }
+
+    /// Whether the logarithm of `id`, a positive value, may be infinite.
+    pub(super) fn may_overflow(&mut self, graph: &Graph, id: Id) -> bool {
+        self.of(graph, id);
+        self.overflows[id as usize]
+    }
+
+    fn has_exponential(&self, op: Op) -> bool {
+        match op {
+            Op::One(Unary::Exp | Unary::Expm1, _) | Op::Two(Binary::Pow, ..) => true,
+            Op::One(Unary::Tanh | Unary::Sigmoid | Unary::Sin | Unary::Cos | Unary::Arctan | Unary::Erf, _) => false,
+            _ => {
+                let (children, count) = op.children();
+                children[..count].iter().any(|&child| self.overflows[child as usize])
+            }
+        }
     }
 
     fn sign(&self, op: Op) -> Sign {
