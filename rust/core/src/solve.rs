@@ -20,6 +20,7 @@ pub mod transition;
 pub mod trust;
 pub mod unbounded;
 pub mod valley;
+mod visit;
 pub mod within;
 
 pub use certificate::{Certificate, Status};

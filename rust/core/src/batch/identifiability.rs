@@ -41,21 +41,39 @@ fn identify_within(fitter: &mut Fitter<'_>, x: &[f64], rounding: f64, rank: f64)
     if x.is_empty() || !fitter.rows(x, &mut rows) {
         return (f64::NAN, null);
     }
-    // On its bound a coordinate is determined by the bound.
+    let all: Vec<usize> = (0..x.len()).collect();
+    let condition = singular_values(&rows, &all, x, rounding, Some((rank, &mut null)));
+    // On its bound a coordinate is determined by the bound, whatever the rows say of it.
     let free: Vec<usize> = (0..x.len()).filter(|&a| x[a] > fitter.lower()[a] && x[a] < fitter.upper()[a]).collect();
+    if free.len() == all.len() {
+        return (condition, null);
+    }
+    (singular_values(&rows, &free, x, rounding, None), null)
+}
+
+/// Condition number of the scaled J'J of some coordinates; those that take part in a direction below a rank are put into a list.
+fn singular_values(
+    rows: &Rows,
+    free: &[usize],
+    x: &[f64],
+    rounding: f64,
+    mut null: Option<(f64, &mut Vec<bool>)>,
+) -> f64 {
     let (n, q) = (rows.residual.len(), free.len());
     if q == 0 {
-        return (1.0, null);
+        return 1.0;
     }
     let mut columns = Vec::with_capacity(n * q);
-    for &a in &free {
+    for &a in free {
         let column = &rows.jacobian[a * n..(a + 1) * n];
         columns.extend(column.iter().zip(&rows.weight).map(|(v, w)| v * w.sqrt()));
     }
-    for (column, &a) in columns.chunks_exact_mut(n).zip(&free) {
+    for (column, &a) in columns.chunks_exact_mut(n).zip(free) {
         let norm = norm2(column);
         if norm * x[a].abs().max(1.0) <= rounding {
-            null[a] = true;
+            if let Some((_, null)) = &mut null {
+                null[a] = true;
+            }
             column.fill(0.0);
         } else {
             for v in column.iter_mut() {
@@ -69,16 +87,14 @@ fn identify_within(fitter: &mut Fitter<'_>, x: &[f64], rounding: f64, rank: f64)
     let values = singular(&mut r, &mut v, q);
     let largest = values.iter().fold(0.0_f64, |m, s| m.max(*s));
     let smallest = values.iter().fold(f64::INFINITY, |m, s| m.min(*s));
-    for (k, value) in values.iter().enumerate() {
-        if *value <= rank * largest {
+    if let Some((rank, null)) = null {
+        for (k, _) in values.iter().enumerate().filter(|(_, value)| **value <= rank * largest) {
             for (row, &a) in free.iter().enumerate() {
-                if v[row * q + k].abs() > SHARE {
-                    null[a] = true;
-                }
+                null[a] |= v[row * q + k].abs() > SHARE;
             }
         }
     }
-    (if smallest > 0.0 { (largest / smallest).powi(2) } else { f64::INFINITY }, null)
+    if smallest > 0.0 { (largest / smallest).powi(2) } else { f64::INFINITY }
 }
 
 /// Condition of the objective's own curvature up to which it determines every parameter where J'J alone does not: its second

@@ -8,6 +8,7 @@ use super::level;
 use super::row::{FitRow, RunsOff};
 use crate::problem::{Fitter, Problem};
 use crate::question::Question;
+use crate::solve::linalg::norm2;
 use crate::solve::objective::{Objective, Rows};
 use crate::solve::separable::Separable;
 use crate::solve::starts::Found;
@@ -16,6 +17,9 @@ use crate::solve::{Options, Scratch, Status};
 
 /// Condition of the column-scaled J'J above which an optimum may lie at infinity: on the way there columns become parallel.
 const SUSPICIOUS: f64 = 1e8;
+
+/// Places in the ranges of the nonlinear coordinates where nothing is special.
+const ORDINARY: [f64; 3] = [0.37, 0.41, 0.33];
 
 /// Rows above which a search that ran off is not followed.
 const MOST_ROWS: usize = 20_000;
@@ -65,6 +69,7 @@ pub(super) fn report(
     if !certain
         && !is_endless
         && problem.len() <= MOST_ROWS
+        && !is_redundant(problem, fitter)
         && let Some(escape) = escape(fitter, problem.ranges(), x, (value, is_lost_already), options, scratch)
     {
         row.status = Status::Unbounded;
@@ -118,7 +123,8 @@ fn every_parameter_is_felt(fitter: &mut Fitter<'_>, x: &[f64], is_perfect: bool,
         return false;
     }
     let n = rows.residual.len();
-    let norm = |values: &[f64]| values.iter().zip(&rows.weight).map(|(v, w)| w * v * v).sum::<f64>().sqrt();
+    let norm =
+        |values: &[f64]| norm2(&values.iter().zip(&rows.weight).map(|(v, w)| v * w.sqrt()).collect::<Vec<f64>>());
     let least = if is_perfect { options.rounding } else { FELT * norm(&rows.residual) };
     // A coordinate on a bound says nothing by itself.
     (0..x.len()).all(|a| {
@@ -148,6 +154,18 @@ fn conditioned(
         }
         None => weak_coordinates(fitter, x, options.rounding),
     }
+}
+
+/// Whether the rows leave parameters undetermined wherever they are, not only where the search ended: then none runs off.
+fn is_redundant(problem: &Problem<'_>, fitter: &mut Fitter<'_>) -> bool {
+    let mut point = vec![1.0; problem.space.dimension()];
+    for (d, (&a, range)) in fitter.nonlinear().iter().zip(problem.ranges()).enumerate() {
+        point[a] = range.at(ORDINARY[d % ORDINARY.len()]);
+    }
+    for (a, value) in point.iter_mut().enumerate() {
+        *value = value.clamp(problem.space.lower[a], problem.space.upper[a]);
+    }
+    identify(fitter, &point, 0.0).1.contains(&true)
 }
 
 /// Where each parameter runs off to, `theta` being the parameters at `x`.
