@@ -14,7 +14,7 @@ use super::scratch::Scratch;
 use super::separable::Separable;
 use super::transition::{self, Region};
 use super::trust::{self, Linear};
-use super::visit::visit;
+use super::visit::promising;
 
 /// How many times as many points are scanned again where the first did not agree.
 const FURTHER: usize = 4;
@@ -259,8 +259,37 @@ fn hop<O: Separable>(objective: &mut O, found: &mut Found, options: Options, x: 
     refined
 }
 
+/// Refine the points of `visited`, which have a transition in every gap, and keep the best in `x` and `found`.
+fn visit<O: Separable>(
+    objective: &mut O,
+    (visited, every_gap): (&[Vec<f64>], bool),
+    (found, values): (&mut Found, &mut Vec<(usize, f64)>),
+    options: Options,
+    x: &mut [f64],
+    s: &mut Scratch,
+) {
+    let mut point = x.to_vec();
+    let promising = promising(objective, visited, found.outcome.value, options, s);
+    let effort = Effort::every(promising.len());
+    let next = refine_and_tell(objective, &promising, promising.len(), effort, options, (&mut point, values), s);
+    let clearly = next.outcome.value < found.outcome.value * (1.0 - AGREEMENT_TOLERANCE)
+        || (next.outcome.status == Status::Converged && found.outcome.status != Status::Converged);
+    if clearly && is_better(&next.outcome, &found.outcome) {
+        x.copy_from_slice(&point);
+        found.outcome = next.outcome;
+    } else {
+        objective.settle(x);
+        if !every_gap {
+            // They only asked whether there is anything lower: who ends elsewhere is no evidence either way.
+            return;
+        }
+    }
+    found.starts += next.starts;
+    found.agreement = agreement(values, found.outcome.value, perfect(objective, options));
+}
+
 /// Whether an outcome replaces the best one so far: lower, or as low and certified where that one is not.
-pub(super) fn is_better(outcome: &Outcome, best: &Outcome) -> bool {
+fn is_better(outcome: &Outcome, best: &Outcome) -> bool {
     match (outcome.status == Status::Converged, best.status == Status::Converged) {
         (true, false) => outcome.value <= best.value * (1.0 + AGREEMENT_TOLERANCE),
         (false, true) => outcome.value < best.value * (1.0 - AGREEMENT_TOLERANCE),
@@ -269,7 +298,7 @@ pub(super) fn is_better(outcome: &Outcome, best: &Outcome) -> bool {
 }
 
 /// What an objective of rounding noise amounts to: a sum of absolutes, or of squares.
-pub(super) fn perfect<O: Separable>(objective: &O, options: Options) -> f64 {
+fn perfect<O: Separable>(objective: &O, options: Options) -> f64 {
     if objective.width() == 0.0 { 10.0 * options.rounding } else { options.rounding * options.rounding }
 }
 
@@ -361,6 +390,6 @@ fn every_parameter_is_felt<O: Separable>(objective: &mut O, x: &[f64]) -> bool {
 }
 
 /// Values within the agreement tolerance of `best`; a perfect fit agrees with every other perfect fit.
-pub(super) fn agreement(values: &[(usize, f64)], best: f64, perfect: f64) -> usize {
+fn agreement(values: &[(usize, f64)], best: f64, perfect: f64) -> usize {
     values.iter().filter(|&&(_, v)| v <= best + AGREEMENT_TOLERANCE * best.abs() || v <= perfect).count()
 }

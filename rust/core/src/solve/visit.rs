@@ -1,11 +1,9 @@
 //! Starts that have a transition in every gap: led a short way, and finished where they lead lowest.
 
-use super::certificate::{AGREEMENT_TOLERANCE, Status};
 use super::newton::minimise;
 use super::options::Options;
 use super::scratch::Scratch;
 use super::separable::Separable;
-use super::starts::{Effort, Found, agreement, is_better, perfect, refine_and_tell};
 
 /// Evaluations of a descent that only asks where a start leads.
 const SHORT: usize = 40;
@@ -14,37 +12,8 @@ const SHORT: usize = 40;
 const MOST_FINISHED: usize = 32;
 const NEAR: f64 = 1.5;
 
-/// Refine the points of `visited`, which have a transition in every gap, and keep the best in `x` and `found`.
-pub(super) fn visit<O: Separable>(
-    objective: &mut O,
-    (visited, every_gap): (&[Vec<f64>], bool),
-    (found, values): (&mut Found, &mut Vec<(usize, f64)>),
-    options: Options,
-    x: &mut [f64],
-    s: &mut Scratch,
-) {
-    let mut point = x.to_vec();
-    let promising = promising(objective, visited, found.outcome.value, options, s);
-    let effort = Effort::every(promising.len());
-    let next = refine_and_tell(objective, &promising, promising.len(), effort, options, (&mut point, values), s);
-    let clearly = next.outcome.value < found.outcome.value * (1.0 - AGREEMENT_TOLERANCE)
-        || (next.outcome.status == Status::Converged && found.outcome.status != Status::Converged);
-    if clearly && is_better(&next.outcome, &found.outcome) {
-        x.copy_from_slice(&point);
-        found.outcome = next.outcome;
-    } else {
-        objective.settle(x);
-        if !every_gap {
-            // They only asked whether there is anything lower: who ends elsewhere is no evidence either way.
-            return;
-        }
-    }
-    found.starts += next.starts;
-    found.agreement = agreement(values, found.outcome.value, perfect(objective, options));
-}
-
 /// Where short descents from `visited` lead lowest, in the order of their objectives.
-fn promising<O: Separable>(
+pub(super) fn promising<O: Separable>(
     objective: &mut O,
     visited: &[Vec<f64>],
     best: f64,
