@@ -82,7 +82,7 @@ def markdown(table: pl.DataFrame) -> str:
         )
     means = table.group_by("domain", "law", maintain_order=True).agg(pl.col("rmsle").mean())
     for domain, rows in means.group_by("domain", maintain_order=True):
-        cells = " | ".join("?" if one is None else f"{one:.4f}" for one in rows["rmsle"])
+        cells = " | ".join("?" if mean is None else f"{mean:.4f}" for mean in rows["rmsle"])
         lines.append(f"| mean of {domain[0]} | | | {cells} |")
     return "\n".join(lines) + "\n"
 

@@ -127,7 +127,7 @@ pub(super) fn condition_of_curvature(fitter: &mut Fitter<'_>, x: &[f64], value: 
         }
     }
     // A parameter that hardly bends the objective as it changes by its own size has run off, however well the rest is scaled.
-    let bends = |a: usize| curvature[a * q + a] * (x[a] * x[a]).max(1.0) >= FELT * value;
+    let bends = |a: usize| curvature[a * q + a] * (x[a] * x[a]).max(1.0) >= FELT * value.abs();
     if !(0..q).all(bends) {
         return None;
     }

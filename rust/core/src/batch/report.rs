@@ -45,7 +45,8 @@ pub(super) fn report(
         return row;
     }
     let mut value = found.outcome.value;
-    let is_perfect = value <= options.rounding * options.rounding;
+    // A likelihood may be negative, and is never zero for want of residuals.
+    let is_perfect = !fitter.has_scale() && value <= options.rounding * options.rounding;
     let is_certified = found.outcome.status == Status::Converged;
     let null = conditioned(fitter, x, value, (is_certified, is_perfect), options, &mut row);
     let is_level = is_certified && !null.contains(&true) && centred(problem, fitter, x, options, &mut row, &mut value);
