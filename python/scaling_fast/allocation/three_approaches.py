@@ -372,28 +372,24 @@ def _bias_on_surface(runs: Runs, surface: Fit, points: NDArray[np.float64]) -> t
     if not surface.converged:
         return ()  # its own findings say so
     quiet = replace(runs, loss=surface.predict()["prediction"].to_numpy())
-    ones = np.ones((1, runs.rows))
     found = []
     for place, find in enumerate(FINDERS, 1):
-        line = _optima_lines(find(quiet, ones))[0]
+        line = _optima_lines(find(quiet, np.ones((1, runs.rows))))[0]
         if not np.isfinite(line).all() or not np.isfinite(points[2]).all():
             continue
-        centre = float(np.mean(runs.ln_c))
+        compute = math.exp(float(np.mean(runs.ln_c)))
         slope = float(line[0] - points[2][0])
-        shift = float(
-            line_quantity(line, "d_star", math.exp(centre))
-            - line_quantity(points[2], "d_star", math.exp(centre))
-        )
+        ours, exact = (line_quantity(at, "d_star", compute) for at in (line, points[2]))
+        shift = float(ours - exact)
+        is_small = abs(shift) <= SHIFT_TOLERANCE and abs(slope) <= SLOPE_TOLERANCE
         found.append(
             Finding(
                 "bias_on_surface",
                 f"approach {place}",
-                "green"
-                if abs(shift) <= SHIFT_TOLERANCE and abs(slope) <= SLOPE_TOLERANCE
-                else "amber",
+                "green" if is_small else "amber",
                 f"approach {place}: on noise-free losses of the fitted surface this design gives an "
                 f"exponent a off by {slope:+.3g} and a D* off by {100 * math.expm1(shift):+.2g} % at "
-                f"{math.exp(centre):.2g} FLOP",
+                f"{compute:.2g} FLOP",
                 statistic=slope,
                 threshold=SLOPE_TOLERANCE,
                 evidence={"a": slope, "ln_d": shift},

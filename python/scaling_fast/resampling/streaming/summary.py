@@ -389,8 +389,7 @@ class BootstrapSummary(SummaryRepr):
         """Return the summary that `archive_entry` wrote."""
         fit = Fit.from_archive_entry(entry, frames)
         scheme, seed = scheme_from_entry(entry, frames), entry["boot_seed"]
-        estimates = fit.estimates
-        job = Job(estimates, plan_for(estimates, scheme), seed, entry["starts"])
+        job = Job(fit.estimates, plan_for(fit.estimates, scheme), seed, entry["starts"])
         moments = from_frames(frames, fit.groups)
         return cls(fit, scheme, seed, entry["n"], entry["finished"], job, moments)
 
