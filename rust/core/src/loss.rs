@@ -185,6 +185,12 @@ impl Loss {
         }
     }
 
+    /// [`weight`](Self::weight) of each residual, at vector speed inside a [`Kernel`](crate::simd::Kernel).
+    #[inline(always)]
+    pub fn weights(self, r: &[f64], weight: &mut [f64]) {
+        with_shape!(self, shape => shapes::weights(shape, r, weight));
+    }
+
     /// Has a slope everywhere.
     pub fn is_smooth(self) -> bool {
         self.kink().is_none()

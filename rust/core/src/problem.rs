@@ -20,6 +20,7 @@ mod preparation;
 mod project;
 mod projection;
 mod retarget;
+mod scanned;
 mod selection;
 mod shortcuts;
 mod transitions;
@@ -28,6 +29,7 @@ pub use expansion::Expansion;
 pub use fitter::Fitter;
 pub use linearised::Linearised;
 pub use log_excess::largest_floor;
+pub use scanned::{Scanned, ScannedRows};
 
 /// Rows from which a sum is made of parts that threads share.
 const MANY_ROWS: usize = 65_536;

@@ -2,6 +2,7 @@
 
 pub mod box_step;
 pub mod certificate;
+pub mod challenge;
 pub mod curvature;
 pub mod descend;
 pub mod given;

@@ -1,6 +1,6 @@
 //! Refits of weighted rows: a replicate is a pure function of (question, scheme, seed, group, replicate).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::control::Control;
 use super::draw::{Design, Drawn, Scheme};
@@ -13,10 +13,12 @@ use super::row::FitRow;
 use crate::error::Error;
 use crate::memory::{ask, filled};
 use crate::pool::{Threads, alone};
-use crate::problem::{Expansion, Fitter, Linearised, Problem};
+use crate::problem::{Expansion, Fitter, Linearised, Problem, Scanned, ScannedRows};
 use crate::question::Question;
 use crate::solve::certificate::DECREASE_TOLERANCE;
+use crate::solve::challenge::{Known, challenge};
 use crate::solve::linalg::cholesky;
+use crate::solve::scan::scan;
 use crate::solve::separable::Separable;
 use crate::solve::starts::{Effort, descend, search};
 use crate::solve::transition::Region;
@@ -121,6 +123,8 @@ pub(super) struct Refits<'a> {
     expansion: Option<Expansion>,
     /// The same taken as linear, where the loss allows that.
     linearised: Option<Linearised>,
+    /// The points that starts are chosen from, once a replicate asked for some.
+    scanned: OnceLock<Option<Scanned>>,
 }
 
 impl<'a> Refits<'a> {
@@ -140,8 +144,16 @@ impl<'a> Refits<'a> {
         let mut warm = vec![0.0; q];
         problem.space.coordinates(&base.params, &mut warm);
         let design = Design::new(question, g, scheme);
-        let mut refits =
-            Self { design, problem, warm, metric: vec![0.0; q * q], rounding: 0.0, expansion: None, linearised: None };
+        let mut refits = Self {
+            design,
+            problem,
+            warm,
+            metric: vec![0.0; q * q],
+            rounding: 0.0,
+            expansion: None,
+            linearised: None,
+            scanned: OnceLock::new(),
+        };
         let mut metric = vec![0.0; q * q];
         let (targets, linearised);
         {
@@ -186,6 +198,7 @@ pub(super) struct Worker<'a> {
     scratch: Scratch,
     x: Vec<f64>,
     drawn: Drawn,
+    scanned_rows: ScannedRows,
     /// Evaluations of the model so far.
     evaluations: usize,
 }
@@ -206,6 +219,7 @@ impl<'a> Worker<'a> {
             scratch: Scratch::new(q).until(control.flag()),
             x: vec![0.0; q],
             drawn: Drawn::new(refits.problem.len()),
+            scanned_rows: ScannedRows::default(),
             evaluations: 0,
         }
     }
@@ -274,6 +288,9 @@ impl<'a> Worker<'a> {
             count => Effort { scanned: count.max(2) * 8, least: 1, ..Effort::every(count) },
         };
         let warm = self.x.clone();
+        if status == Status::Converged && self.may_be_challenged(value) {
+            return self.challenged(effort, options, value);
+        }
         let (fitter, scratch) = (&mut self.fitter, &mut self.scratch);
         let region = Region::of(refits.problem.ranges());
         let found = search(fitter, &region, &[], effort, options, &mut self.x, scratch).outcome;
@@ -295,12 +312,47 @@ impl<'a> Worker<'a> {
                 (value, status) = (outcome.value, outcome.status);
             }
         }
-        // The scratch still describes the last searched point; what follows reads the model of this one.
+        self.look_again(options);
+        (value, status)
+    }
+
+    /// Put the model of the point in `x` into the scratch, which still describes the last searched one.
+    fn look_again(&mut self, options: Options) {
         self.fitter.with_metric = false;
         let again = Options { damping: 0.0, second_order: false, max_evaluations: 1, ..options };
-        minimise(&mut self.fitter, &mut self.x.clone(), Some(&refits.metric), again, &mut self.scratch);
+        minimise(&mut self.fitter, &mut self.x.clone(), Some(&self.refits.metric), again, &mut self.scratch);
         self.fitter.with_metric = true;
-        (value, status)
+    }
+
+    /// Whether starts may stop as soon as they have come into the basin of the warm optimum, whose objective is `value`.
+    fn may_be_challenged(&self, value: f64) -> bool {
+        !self.fitter.has_scale() && value > 0.0
+    }
+
+    /// The best of the warm optimum in `x` and of what starts find that do not lead to it.
+    fn challenged(&mut self, effort: Effort, options: Options, value: f64) -> (f64, Status) {
+        let refits = self.refits;
+        let (fitter, scratch) = (&mut self.fitter, &mut self.scratch);
+        let scanned = refits.scanned.get_or_init(|| {
+            let mut fitter = Fitter::new(&refits.problem);
+            let points = scan(&mut fitter, refits.problem.ranges(), 0..effort.scanned, scratch);
+            Scanned::new(&mut fitter, points)
+        });
+        let mut queue = match scanned {
+            Some(scanned) if !fitter.has_many_basins() => fitter.solve_scanned(scanned, &mut self.scanned_rows),
+            _ => scan(fitter, refits.problem.ranges(), 0..effort.scanned, scratch),
+        };
+        queue.truncate(effort.refined);
+        let mut x = self.x.clone();
+        let Some(mut known) = Known::new(fitter, &self.x, value) else { return (value, Status::Converged) };
+        let (lower, evaluations) = challenge(fitter, &mut known, &queue, options, &mut x, scratch);
+        self.evaluations += evaluations;
+        let value = lower.map_or(value, |outcome| {
+            self.x = x;
+            outcome.value
+        });
+        self.look_again(options);
+        (value, Status::Converged)
     }
 
     /// Refit from the optimum of the fit.

@@ -47,6 +47,17 @@ pub(super) fn evaluate<S: Shape>(shape: S, r: &[f64], rho: &mut [f64], psi: &mut
     }
 }
 
+/// Each residual's weight.
+#[inline(always)]
+pub(super) fn weights<S: Shape>(shape: S, r: &[f64], weight: &mut [f64]) {
+    for (r, weight) in r.chunks(LANES).zip(weight.chunks_mut(LANES)) {
+        let mut residuals = [0.0; LANES];
+        residuals[..r.len()].copy_from_slice(r);
+        let weights = residuals.map(|r| shape.point(r).weight);
+        weight.copy_from_slice(&weights[..weight.len()]);
+    }
+}
+
 #[derive(Clone, Copy)]
 pub(super) struct Squared;
 

@@ -18,7 +18,7 @@ const BASIN_ROWS: usize = 1_000;
 const MANY_BENDS: usize = 3;
 
 /// Reweighted passes under a robust loss: a start needs to ignore outliers, not to be exact.
-const PASSES: usize = 3;
+pub(super) const PASSES: usize = 3;
 
 impl Separable for Fitter<'_> {
     fn nonlinear(&self) -> &[usize] {

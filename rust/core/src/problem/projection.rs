@@ -59,7 +59,7 @@ impl Kernel for NormalKernel<'_, '_> {
         let (row_weight, work, left) = (&mut row_weight[..n], &mut work[..n], &mut left[..n]);
         let (value, residual) = (&block.value[..n], &block.residual[..n]);
         let (centre, reach) = problem.centre_and_reach;
-        let trust = Trust { centre, usual: usual_reach(reach), plain };
+        let trust = usual_trust(problem, plain);
         let bounded = problem.loss != Loss::Squared;
         let excess = *excess;
         for i in 0..n {
@@ -96,6 +96,13 @@ impl Kernel for NormalKernel<'_, '_> {
             }
         }
     }
+}
+
+/// Which targets of `problem` a linearisation trusts; `plain` where rows count alike on the natural scale.
+#[inline(always)]
+pub(super) fn usual_trust(problem: &Problem<'_>, plain: bool) -> Trust {
+    let (centre, reach) = problem.centre_and_reach;
+    Trust { centre, usual: usual_reach(reach), plain }
 }
 
 /// Whether draw `number` takes `row`, for a share of the rows: a finaliser of splitmix64 (Steele et al. 2014).

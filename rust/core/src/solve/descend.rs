@@ -2,7 +2,7 @@
 
 use super::certificate::{AGREEMENT_TOLERANCE, Certificate, DECREASE_TOLERANCE, GRADIENT_TOLERANCE, Status};
 use super::kink;
-use super::newton::minimise;
+use super::newton::{minimise, minimise_until, never};
 use super::options::{Options, Outcome};
 use super::scratch::Scratch;
 use super::separable::Separable;
@@ -22,13 +22,26 @@ pub fn descend<O: Separable>(
     staged: bool,
     s: &mut Scratch,
 ) -> Outcome {
+    descend_until(objective, x, options, staged, s, &mut never).unwrap_or(Outcome::FAILED)
+}
+
+/// The same until `is_enough` says so of a point it moved to, given the objective there where that is known; nothing is
+/// returned then.
+pub fn descend_until<O: Separable>(
+    objective: &mut O,
+    x: &mut [f64],
+    options: Options,
+    staged: bool,
+    s: &mut Scratch,
+    is_enough: &mut impl FnMut(&mut O, &[f64], Option<f64>) -> bool,
+) -> Option<Outcome> {
     objective.settle(x);
     let width = objective.width();
     if width == 0.0 {
-        return kink::minimise(objective, x, options, s);
+        return Some(kink::minimise(objective, x, options, s));
     }
     if objective.has_scale() && !staged {
-        return descend_both_ways(objective, x, options, s);
+        return Some(descend_both_ways(objective, x, options, s));
     }
     let narrow = if objective.has_scale() { NARROW_OF_SCALE } else { NARROW };
     if staged && objective.spread(x).is_some_and(|(median, _)| width < narrow * median) {
@@ -43,7 +56,7 @@ pub fn descend<O: Separable>(
             outcome.status = Status::Converged;
             outcome.certificate = Certificate { decrease: outcome.certificate.decrease, ..corner.certificate };
         }
-        return outcome;
+        return Some(outcome);
     }
     if staged
         && width.is_finite()
@@ -58,10 +71,13 @@ pub fn descend<O: Separable>(
                 wide = wide.min(now);
             }
             wide *= 0.1;
+            objective.soften(None);
+            if is_enough(objective, x, None) {
+                return None;
+            }
         }
-        objective.soften(None);
     }
-    minimise(objective, x, None, options, s)
+    minimise_until(objective, x, None, options, s, is_enough)
 }
 
 /// Straight down from `x` and through wide losses, whichever ends lower. A scale that follows the residuals is narrow or

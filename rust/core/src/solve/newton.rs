@@ -106,11 +106,29 @@ pub fn minimise<O: Objective>(
     options: Options,
     s: &mut Scratch,
 ) -> Outcome {
+    minimise_until(objective, x, metric, options, s, &mut never).unwrap_or(Outcome::FAILED)
+}
+
+/// No point is enough: a run goes on to its end.
+pub fn never<O>(_: &mut O, _: &[f64], _: Option<f64>) -> bool {
+    false
+}
+
+/// The same until `is_enough` says so of a point it moved to, given the objective there where that is known; nothing is
+/// returned then.
+pub fn minimise_until<O: Objective>(
+    objective: &mut O,
+    x: &mut [f64],
+    metric: Option<&[f64]>,
+    options: Options,
+    s: &mut Scratch,
+    is_enough: &mut impl FnMut(&mut O, &[f64], Option<f64>) -> bool,
+) -> Option<Outcome> {
     let p = objective.dimension();
     clamp_into_box(x, objective.lower(), objective.upper());
     let mut value = objective.model(x, &mut s.here);
     if !value.is_finite() {
-        return Outcome { evaluations: 1, ..Outcome::FAILED };
+        return Some(Outcome { evaluations: 1, ..Outcome::FAILED });
     }
     let (mut evaluations, mut certificate) = (1, Certificate::UNKNOWN);
     let mut damping = Damping::new(options.damping, metric.is_some());
@@ -174,6 +192,9 @@ pub fn minimise<O: Objective>(
             x.copy_from_slice(&s.trial);
             std::mem::swap(&mut s.here, &mut s.there);
             value = there;
+            if is_enough(objective, x, Some(value)) {
+                return None;
+            }
             damping.accepted(if at_rounding { 1.0 } else { gain });
             let is_slow = pace.is_slow_after(predicted, value, &damping);
             if options.second_order && (is_slow || with_second) {
@@ -198,7 +219,7 @@ pub fn minimise<O: Objective>(
     if certificate.gradient == f64::INFINITY {
         certificate.gradient = cosine_here(objective, x, s);
     }
-    Outcome { value, status, certificate, evaluations }
+    Some(Outcome { value, status, certificate, evaluations })
 }
 
 fn cosine_here<O: Objective>(objective: &O, x: &[f64], s: &Scratch) -> f64 {

@@ -102,7 +102,7 @@ enum Projection {
 }
 
 /// The points of the scan that have these numbers, linear coordinates solved for, best first.
-pub(super) fn scan<O: Separable>(
+pub fn scan<O: Separable>(
     objective: &mut O,
     ranges: &[Range],
     numbers: std::ops::Range<usize>,

@@ -1,0 +1,289 @@
+//! Points of a scan whose law values are computed once for all replicates: only weights and targets differ between those.
+//!
+//! Where the law is linear in some parameters, what it is at a scanned point is a sum of columns, one a parameter, and a rest.
+//! Solving for those parameters, and looking at the objective there, then needs no law at all.
+
+use super::fitter::Fitter;
+use super::project::PASSES;
+use super::projection::usual_trust;
+use crate::expr::BLOCK;
+use crate::loss::Loss;
+use crate::residual::{Excess, Residual};
+use crate::simd::{Aligned, LANES, Vector, VectorKernel, dispatch_vector};
+use crate::solve::separable::{BoxLeastSquares, Separable};
+
+/// Numbers that the columns of all points may be: 16 MB.
+const MOST_NUMBERS: usize = 1 << 21;
+
+/// Scanned points and the columns of the law at each of them.
+#[derive(Debug)]
+pub struct Scanned {
+    points: Vec<Vec<f64>>,
+    /// Columns a point: one for each linear parameter, and the rest of the law.
+    columns: usize,
+    /// Rows, to whole lanes.
+    stride: usize,
+    values: Vec<f64>,
+}
+
+impl Scanned {
+    /// The columns of the law of `fitter`'s problem at `points`; nothing where the columns depend on a replicate, or are too many.
+    pub fn new(fitter: &mut Fitter<'_>, points: Vec<Vec<f64>>) -> Option<Self> {
+        let problem = fitter.problem;
+        let columns = problem.linear.len() + 1;
+        let stride = problem.len().next_multiple_of(LANES);
+        // A free floor, an estimated scale and a loss with basins of its own are scanned in ways of their own.
+        let is_known = problem.floor.is_none() && !matches!(problem.residual, Residual::LogExcess { .. });
+        let own_way = problem.density.is_some() || fitter.has_many_basins();
+        if !is_known || own_way || points.len() * columns * stride > MOST_NUMBERS {
+            return None;
+        }
+        if fitter.rows_selected() != problem.len() || problem.is_empty() {
+            return None;
+        }
+        let mut scanned = Self { points, columns, stride, values: Vec::new() };
+        for number in 0..scanned.points.len() {
+            scanned.add(fitter, number);
+        }
+        scanned.values.iter().all(|v| v.is_finite()).then_some(scanned)
+    }
+
+    /// Add the columns of one point.
+    fn add(&mut self, fitter: &mut Fitter<'_>, number: usize) {
+        let (first, stride, columns) = (self.values.len(), self.stride, self.columns);
+        let point = &self.points[number];
+        fitter.bind(point);
+        let linear: Vec<(usize, f64)> = fitter.problem.linear.iter().map(|&(a, j)| (j, point[a])).collect();
+        self.values.resize(first + columns * stride, 0.0);
+        let to = &mut self.values[first..];
+        fitter.sweep(point, true, |block, view| {
+            for i in 0..view.weight.len() {
+                let mut rest = block.value[i];
+                for (column, &(j, coefficient)) in linear.iter().enumerate() {
+                    let basis = block.raw[j * BLOCK + i];
+                    to[column * stride + view.row + i] = basis;
+                    rest = basis.mul_add(-coefficient, rest);
+                }
+                to[(columns - 1) * stride + view.row + i] = rest;
+            }
+        });
+    }
+}
+
+/// What one replicate makes of its rows, the same at every point.
+#[derive(Debug, Default)]
+pub struct ScannedRows {
+    /// Targets on the natural scale.
+    natural: Vec<f64>,
+    /// Weights on that scale: of a row whose residual is not known yet, and of one before its loss counts.
+    first: Vec<f64>,
+    later: Vec<f64>,
+    /// The columns of a point at the rows selected.
+    columns: Aligned,
+    /// Law, residual, slope or weight, and three of the loss.
+    work: [Vec<f64>; 6],
+    lower: Vec<f64>,
+    upper: Vec<f64>,
+}
+
+impl Fitter<'_> {
+    /// The points of `scanned` with their linear coordinates solved for under the rows selected, lowest objective first.
+    pub fn solve_scanned(&mut self, scanned: &Scanned, rows: &mut ScannedRows) -> Vec<Vec<f64>> {
+        let problem = self.problem;
+        rows.weigh(self);
+        let (n, padded) = (self.selection.n, self.selection.padded());
+        let all = n == problem.len();
+        let mut candidates: Vec<(f64, usize, Vec<f64>)> = Vec::with_capacity(scanned.points.len());
+        let mut solution = vec![0.0; scanned.columns - 1];
+        let size = scanned.columns * scanned.stride;
+        for (number, values) in scanned.values.chunks_exact(size).enumerate() {
+            if !all {
+                rows.gather(scanned, values, &self.selection.chosen);
+            }
+            let ScannedRows { natural, first, later, columns, work, lower, upper } = &mut *rows;
+            let value = dispatch_vector(PointKernel {
+                columns: if all { values } else { columns },
+                stride: if all { scanned.stride } else { padded },
+                residual: problem.residual,
+                loss: self.force.loss,
+                target: &self.selection.target[..padded],
+                inverse_sigma: (!self.selection.inverse_sigma.is_empty()).then_some(&self.selection.inverse_sigma[..]),
+                weight: &self.selection.weight[..padded],
+                natural,
+                first,
+                later,
+                work,
+                limits: (lower, upper),
+                system: &mut self.projection.system,
+                solution: &mut solution,
+            });
+            if let Some(value) = value.filter(|value| (value * self.force.factor).is_finite()) {
+                let mut point = scanned.points[number].clone();
+                for (&(a, _), value) in problem.linear.iter().zip(&solution) {
+                    point[a] = *value;
+                }
+                candidates.push((value, number, point));
+            }
+        }
+        candidates.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        candidates.into_iter().map(|candidate| candidate.2).collect()
+    }
+}
+
+impl ScannedRows {
+    /// Take in the rows selected, their targets and weights.
+    fn weigh(&mut self, fitter: &Fitter<'_>) {
+        let (problem, selection) = (fitter.problem, &fitter.selection);
+        let (centre, reach) = problem.centre_and_reach;
+        let trust = usual_trust(problem, false);
+        for part in [&mut self.natural, &mut self.first, &mut self.later] {
+            part.clear();
+        }
+        for (i, &y) in selection.target.iter().enumerate() {
+            let (natural, unit) = problem.residual.linearised(Excess::NONE, trust, y);
+            let distance = (y - centre).abs();
+            let scale = unit * selection.inverse_sigma.get(i).copied().unwrap_or(1.0);
+            let later = selection.weight[i] * scale * scale;
+            // Nothing is known of residuals yet: a target far outside the others may only hint.
+            let far = problem.loss != Loss::Squared && distance > reach;
+            let hint = if far { (reach / distance) * (reach / distance) } else { 1.0 };
+            self.natural.push(natural);
+            self.first.push(later * hint);
+            self.later.push(later);
+        }
+        for part in &mut self.work {
+            part.resize(selection.target.len(), 0.0);
+        }
+        let space = &problem.space;
+        self.lower.clear();
+        self.upper.clear();
+        self.lower.extend(problem.linear.iter().map(|&(a, _)| space.lower[a]));
+        self.upper.extend(problem.linear.iter().map(|&(a, _)| space.upper[a]));
+    }
+
+    /// The columns of a point at these rows, to whole lanes.
+    fn gather(&mut self, scanned: &Scanned, values: &[f64], chosen: &[u32]) {
+        let padded = chosen.len().next_multiple_of(LANES);
+        self.columns.hold(scanned.columns * padded);
+        let columns = self.columns.chunks_exact_mut(padded.max(1)).zip(values.chunks_exact(scanned.stride));
+        for (to, from) in columns {
+            for (to, &i) in to.iter_mut().zip(chosen) {
+                *to = from[i as usize];
+            }
+            if let Some(&last) = chosen.last() {
+                to[chosen.len()..].fill(from[last as usize]);
+            }
+        }
+    }
+}
+
+/// One scanned point under one replicate: its linear parameters into `solution`; returns the sum of its losses.
+struct PointKernel<'a> {
+    columns: &'a [f64],
+    stride: usize,
+    residual: Residual,
+    loss: Loss,
+    target: &'a [f64],
+    inverse_sigma: Option<&'a [f64]>,
+    weight: &'a [f64],
+    natural: &'a [f64],
+    first: &'a [f64],
+    later: &'a [f64],
+    work: &'a mut [Vec<f64>; 6],
+    limits: (&'a [f64], &'a [f64]),
+    system: &'a mut BoxLeastSquares,
+    solution: &'a mut [f64],
+}
+
+impl VectorKernel for PointKernel<'_> {
+    type Output = Option<f64>;
+
+    #[inline(always)]
+    fn run<V: Vector>(mut self) -> Option<f64> {
+        let n = self.weight.len();
+        let passes = match (self.solution.is_empty(), self.loss) {
+            (true, _) => 0,
+            (false, Loss::Squared) => 1,
+            (false, _) => PASSES,
+        };
+        for pass in 0..passes {
+            if pass > 0 {
+                self.look::<V>();
+                let [_, residual, weight, ..] = &mut *self.work;
+                self.loss.weights(&residual[..n], &mut weight[..n]);
+                for i in 0..n {
+                    weight[i] = if residual[i].is_finite() { weight[i] * self.later[i] } else { self.first[i] };
+                }
+            } else {
+                self.work[2][..n].copy_from_slice(self.first);
+            }
+            self.normal_equations::<V>();
+            if !self.system.right.iter().all(|v| v.is_finite()) {
+                if pass == 0 {
+                    return None;
+                }
+                break;
+            }
+            self.system.solve(self.limits.0, self.limits.1, self.solution);
+        }
+        self.look::<V>();
+        let [_, residual, _, rho, psi, curvature] = &mut *self.work;
+        self.loss.evaluate_in::<V>(&residual[..n], &mut rho[..n], &mut psi[..n], &mut curvature[..n]);
+        let mut value = V::zero();
+        for i in (0..n).step_by(LANES) {
+            value = V::load(&rho[i..]).fused(V::load(&self.weight[i..]), value);
+        }
+        Some(value.sum())
+    }
+}
+
+impl PointKernel<'_> {
+    /// Residuals at the solution.
+    #[inline(always)]
+    fn look<V: Vector>(&mut self) {
+        let n = self.weight.len();
+        let [law, residual, slope, ..] = &mut *self.work;
+        let (law, residual, slope) = (&mut law[..n], &mut residual[..n], &mut slope[..n]);
+        let rest = &self.columns[self.solution.len() * self.stride..][..n];
+        for i in (0..n).step_by(LANES) {
+            let mut sum = V::load(&rest[i..]);
+            for (c, column) in self.solution.iter().zip(self.columns.chunks_exact(self.stride)) {
+                sum = V::of(*c).fused(V::load(&column[i..]), sum);
+            }
+            sum.store(&mut law[i..]);
+        }
+        self.residual.rows(Excess::NONE, law, self.target, residual, slope);
+        if let Some(inverse) = self.inverse_sigma {
+            for i in (0..n).step_by(LANES) {
+                (V::load(&residual[i..]) * V::load(&inverse[i..])).store(&mut residual[i..]);
+            }
+        }
+    }
+
+    /// The normal equations of the linear parameters under the weights at hand.
+    #[inline(always)]
+    fn normal_equations<V: Vector>(&mut self) {
+        let (n, k) = (self.weight.len(), self.solution.len());
+        let weight = &self.work[2][..n];
+        let rest = &self.columns[k * self.stride..][..n];
+        for a in 0..k {
+            let own = &self.columns[a * self.stride..][..n];
+            let mut right = V::zero();
+            for i in (0..n).step_by(LANES) {
+                let left = V::load(&self.natural[i..]) - V::load(&rest[i..]);
+                right = (V::load(&weight[i..]) * V::load(&own[i..])).fused(left, right);
+            }
+            self.system.right[a] = right.sum();
+            for b in 0..=a {
+                let other = &self.columns[b * self.stride..][..n];
+                let mut sum = V::zero();
+                for i in (0..n).step_by(LANES) {
+                    sum = (V::load(&weight[i..]) * V::load(&own[i..])).fused(V::load(&other[i..]), sum);
+                }
+                let sum = sum.sum();
+                self.system.gram[a * k + b] = sum;
+                self.system.gram[b * k + a] = sum;
+            }
+        }
+    }
+}
