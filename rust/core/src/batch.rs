@@ -10,6 +10,7 @@ mod expressible;
 mod groups;
 mod identifiability;
 mod level;
+mod multistart;
 mod needs;
 mod replicates;
 mod report;

@@ -101,6 +101,11 @@ impl Problem<'_> {
         self.target.is_empty()
     }
 
+    /// Whether the law is a sum of powers of its columns.
+    pub fn is_sum_of_powers(&self) -> bool {
+        self.program.power_sum().is_some()
+    }
+
     /// Where to scan the nonlinear coordinates.
     pub fn ranges(&self) -> &[Range] {
         &self.ranges

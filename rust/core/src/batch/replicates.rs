@@ -16,12 +16,9 @@ use crate::pool::{Threads, alone};
 use crate::problem::{Expansion, Fitter, Linearised, Problem, Scanned, ScannedRows};
 use crate::question::Question;
 use crate::solve::certificate::DECREASE_TOLERANCE;
-use crate::solve::challenge::{Known, challenge};
 use crate::solve::linalg::cholesky;
-use crate::solve::scan::scan;
 use crate::solve::separable::Separable;
-use crate::solve::starts::{Effort, descend, search};
-use crate::solve::transition::Region;
+use crate::solve::starts::descend;
 use crate::solve::trust::{self, Linear};
 use crate::solve::{Objective, Options, Rows, Scratch, Status, minimise};
 
@@ -115,7 +112,7 @@ pub fn resample(
 /// What all replicates of one group share: the problem, its optimum and the metric around it.
 pub(super) struct Refits<'a> {
     design: Design<'a>,
-    problem: Problem<'a>,
+    pub(super) problem: Problem<'a>,
     warm: Vec<f64>,
     metric: Vec<f64>,
     rounding: f64,
@@ -124,7 +121,7 @@ pub(super) struct Refits<'a> {
     /// The same taken as linear, where the loss allows that.
     linearised: Option<Linearised>,
     /// The points that starts are chosen from, once a replicate asked for some.
-    scanned: OnceLock<Option<Scanned>>,
+    pub(super) scanned: OnceLock<Option<Scanned>>,
 }
 
 impl<'a> Refits<'a> {
@@ -193,14 +190,14 @@ fn fill_metric(rows: &Rows, q: usize, metric: &mut [f64]) {
 
 /// One thread's buffers.
 pub(super) struct Worker<'a> {
-    refits: &'a Refits<'a>,
-    fitter: Fitter<'a>,
-    scratch: Scratch,
-    x: Vec<f64>,
+    pub(super) refits: &'a Refits<'a>,
+    pub(super) fitter: Fitter<'a>,
+    pub(super) scratch: Scratch,
+    pub(super) x: Vec<f64>,
     drawn: Drawn,
-    scanned_rows: ScannedRows,
+    pub(super) scanned_rows: ScannedRows,
     /// Evaluations of the model so far.
-    evaluations: usize,
+    pub(super) evaluations: usize,
 }
 
 impl<'a> Worker<'a> {
@@ -283,17 +280,11 @@ impl<'a> Worker<'a> {
         if starts == 0 && status == Status::Converged {
             return (value, status);
         }
-        let effort = match starts {
-            0 => Effort { further: 0, ..Effort::automatic(refits.problem.ranges().len()) },
-            count => Effort { scanned: count.max(2) * 8, least: 1, ..Effort::every(count) },
-        };
-        let warm = self.x.clone();
         if status == Status::Converged && self.may_be_challenged(value) {
-            return self.challenged(effort, options, value);
+            return (self.challenged(starts, options, value), status);
         }
-        let (fitter, scratch) = (&mut self.fitter, &mut self.scratch);
-        let region = Region::of(refits.problem.ranges());
-        let found = search(fitter, &region, &[], effort, options, &mut self.x, scratch).outcome;
+        let warm = self.x.clone();
+        let found = self.search(starts, options);
         self.evaluations += found.evaluations;
         let better = found.status == Status::Converged && (status != Status::Converged || found.value < value);
         if better {
@@ -317,42 +308,11 @@ impl<'a> Worker<'a> {
     }
 
     /// Put the model of the point in `x` into the scratch, which still describes the last searched one.
-    fn look_again(&mut self, options: Options) {
+    pub(super) fn look_again(&mut self, options: Options) {
         self.fitter.with_metric = false;
         let again = Options { damping: 0.0, second_order: false, max_evaluations: 1, ..options };
         minimise(&mut self.fitter, &mut self.x.clone(), Some(&self.refits.metric), again, &mut self.scratch);
         self.fitter.with_metric = true;
-    }
-
-    /// Whether starts may stop as soon as they have come into the basin of the warm optimum, whose objective is `value`.
-    fn may_be_challenged(&self, value: f64) -> bool {
-        !self.fitter.has_scale() && value > 0.0
-    }
-
-    /// The best of the warm optimum in `x` and of what starts find that do not lead to it.
-    fn challenged(&mut self, effort: Effort, options: Options, value: f64) -> (f64, Status) {
-        let refits = self.refits;
-        let (fitter, scratch) = (&mut self.fitter, &mut self.scratch);
-        let scanned = refits.scanned.get_or_init(|| {
-            let mut fitter = Fitter::new(&refits.problem);
-            let points = scan(&mut fitter, refits.problem.ranges(), 0..effort.scanned, scratch);
-            Scanned::new(&mut fitter, points)
-        });
-        let mut queue = match scanned {
-            Some(scanned) if !fitter.has_many_basins() => fitter.solve_scanned(scanned, &mut self.scanned_rows),
-            _ => scan(fitter, refits.problem.ranges(), 0..effort.scanned, scratch),
-        };
-        queue.truncate(effort.refined);
-        let mut x = self.x.clone();
-        let Some(mut known) = Known::new(fitter, &self.x, value) else { return (value, Status::Converged) };
-        let (lower, evaluations) = challenge(fitter, &mut known, &queue, options, &mut x, scratch);
-        self.evaluations += evaluations;
-        let value = lower.map_or(value, |outcome| {
-            self.x = x;
-            outcome.value
-        });
-        self.look_again(options);
-        (value, Status::Converged)
     }
 
     /// Refit from the optimum of the fit.
@@ -387,7 +347,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Whether the curvature of the model shows one best point, as it does for nearly every replicate.
-    fn has_clear_optimum(&mut self) -> bool {
+    pub(super) fn has_clear_optimum(&mut self) -> bool {
         if self.fitter.width() == 0.0 {
             // What the scratch holds is a rounded form of a kink.
             return false;

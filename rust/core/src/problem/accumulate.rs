@@ -162,22 +162,35 @@ impl VectorKernel for AccumulateKernel<'_> {
         let Self { block, weight, loss, with_metric, model } = self;
         let n = weight.len();
         let q = model.gradient.len();
-        let Block { jacobian, residual, rho, psi, curvature, work, packed, curved, .. } = block;
+        let Block { jacobian, residual, rho, psi, curvature, slope: pull, work, packed, curved, .. } = block;
         let (residual, psi, curvature) = (&residual[..n], &psi[..n], &curvature[..n]);
         let [value, square, slope] = sums::<V>(weight, &rho[..n], residual, psi, &mut work[..n]);
         model.value += value;
         model.residual_squares += square;
         model.psi_squares += slope;
         // `work` now holds weight x psi.
-        // Two columns at a time keep four sums in flight.
+        let pull = &mut pull[..n];
+        if with_metric {
+            loss.weights(residual, pull);
+            for (pull, weight) in pull.iter_mut().zip(weight) {
+                *pull *= weight;
+            }
+        }
+        // Two columns at a time keep four sums in flight, or six.
         let mut columns = jacobian.chunks_exact(BLOCK).map(|column| &column[..n]).take(q).enumerate();
         while let Some((a, one)) = columns.next() {
             let two = columns.next();
-            let other = two.map_or(one, |(_, column)| column);
-            let [gradient, square] = moments::<V>(weight, &work[..n], [one, other]);
+            let pair = [one, two.map_or(one, |(_, column)| column)];
+            let [gradient, square, metric] = if with_metric {
+                pulled_moments::<V>(weight, &work[..n], pull, pair)
+            } else {
+                let [gradient, square] = moments::<V>(weight, &work[..n], pair);
+                [gradient, square, [0.0; 2]]
+            };
             for b in a..a + 1 + usize::from(two.is_some()) {
                 model.gradient[b] += gradient[b - a];
                 model.column_squares[b] += square[b - a];
+                model.metric[b] += metric[b - a];
             }
         }
         // Near-L1 losses leave few rows with curvature: only those are multiplied out. Negative curvature would make the
@@ -185,20 +198,6 @@ impl VectorKernel for AccumulateKernel<'_> {
         let m = find_curved::<V>(weight, curvature, curved);
         model.curved += m;
         curved_products::<V>(&curved[..m], weight, curvature, jacobian, (work, packed), &mut model.hessian, q);
-        if with_metric {
-            for i in 0..n {
-                work[i] = weight[i] * loss.weight(residual[i]);
-            }
-            for a in 0..q {
-                let column = &jacobian[a * BLOCK..a * BLOCK + n];
-                let mut sum = V::zero();
-                for i in (0..n).step_by(LANES) {
-                    let v = V::load(&column[i..]);
-                    sum = V::load(&work[i..]).fused(v * v, sum);
-                }
-                model.metric[a] += sum.sum();
-            }
-        }
     }
 }
 
@@ -310,6 +309,24 @@ fn moments<V: Vector>(weight: &[f64], weighted: &[f64], columns: [&[f64]; 2]) ->
         }
     }
     [gradient.map(V::sum), square.map(V::sum)]
+}
+
+/// The same, and the sums of pull x column^2.
+#[inline(always)]
+fn pulled_moments<V: Vector>(weight: &[f64], weighted: &[f64], pull: &[f64], columns: [&[f64]; 2]) -> [[f64; 2]; 3] {
+    let n = weight.len();
+    let (weighted, pull, columns) = (&weighted[..n], &pull[..n], columns.map(|column| &column[..n]));
+    let mut sums = [[V::zero(); 2]; 3];
+    for i in (0..n).step_by(LANES) {
+        let (weight, weighted, pull) = (V::load(&weight[i..]), V::load(&weighted[i..]), V::load(&pull[i..]));
+        for k in 0..2 {
+            let v = V::load(&columns[k][i..]);
+            sums[0][k] = weighted.fused(v, sums[0][k]);
+            sums[1][k] = (weight * v).fused(v, sums[1][k]);
+            sums[2][k] = pull.fused(v * v, sums[2][k]);
+        }
+    }
+    sums.map(|sums| sums.map(V::sum))
 }
 
 /// Put the rows that weigh and curve upwards at the head of `curved`, a block and lanes long; returns how many they are.

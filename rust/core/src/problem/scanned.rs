@@ -3,13 +3,15 @@
 //! Where the law is linear in some parameters, what it is at a scanned point is a sum of columns, one a parameter, and a rest.
 //! Solving for those parameters, and looking at the objective there, then needs no law at all.
 
+use super::Problem;
 use super::fitter::Fitter;
 use super::project::PASSES;
 use super::projection::usual_trust;
+use super::selection::Selection;
 use crate::expr::BLOCK;
 use crate::loss::Loss;
 use crate::residual::{Excess, Residual};
-use crate::simd::{Aligned, LANES, Vector, VectorKernel, dispatch_vector};
+use crate::simd::{Aligned, Kernel, LANES, Vector, VectorKernel, dispatch, dispatch_vector};
 use crate::solve::separable::{BoxLeastSquares, Separable};
 
 /// Numbers that the columns of all points may be: 16 MB.
@@ -87,14 +89,16 @@ pub struct ScannedRows {
 }
 
 impl Fitter<'_> {
-    /// The points of `scanned` with their linear coordinates solved for under the rows selected, lowest objective first.
-    pub fn solve_scanned(&mut self, scanned: &Scanned, rows: &mut ScannedRows) -> Vec<Vec<f64>> {
+    /// The best `most` points of `scanned`, lowest objective first, with their linear coordinates solved for under the rows
+    /// selected.
+    pub fn solve_scanned(&mut self, scanned: &Scanned, most: usize, rows: &mut ScannedRows) -> Vec<Vec<f64>> {
         let problem = self.problem;
         rows.weigh(self);
         let (n, padded) = (self.selection.n, self.selection.padded());
         let all = n == problem.len();
-        let mut candidates: Vec<(f64, usize, Vec<f64>)> = Vec::with_capacity(scanned.points.len());
-        let mut solution = vec![0.0; scanned.columns - 1];
+        let mut candidates: Vec<(f64, usize)> = Vec::with_capacity(scanned.points.len());
+        let (k, mut solution) = (scanned.columns - 1, vec![0.0; scanned.columns - 1]);
+        let mut solutions = vec![0.0; k * scanned.points.len()];
         let size = scanned.columns * scanned.stride;
         for (number, values) in scanned.values.chunks_exact(size).enumerate() {
             if !all {
@@ -118,15 +122,20 @@ impl Fitter<'_> {
                 solution: &mut solution,
             });
             if let Some(value) = value.filter(|value| (value * self.force.factor).is_finite()) {
-                let mut point = scanned.points[number].clone();
-                for (&(a, _), value) in problem.linear.iter().zip(&solution) {
-                    point[a] = *value;
-                }
-                candidates.push((value, number, point));
+                solutions[number * k..(number + 1) * k].copy_from_slice(&solution);
+                candidates.push((value, number));
             }
         }
-        candidates.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        candidates.into_iter().map(|candidate| candidate.2).collect()
+        candidates.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        candidates.truncate(most);
+        let solved = |(_, number): (f64, usize)| {
+            let mut point = scanned.points[number].clone();
+            for (&(a, _), value) in problem.linear.iter().zip(&solutions[number * k..]) {
+                point[a] = *value;
+            }
+            point
+        };
+        candidates.into_iter().map(solved).collect()
     }
 }
 
@@ -134,23 +143,11 @@ impl ScannedRows {
     /// Take in the rows selected, their targets and weights.
     fn weigh(&mut self, fitter: &Fitter<'_>) {
         let (problem, selection) = (fitter.problem, &fitter.selection);
-        let (centre, reach) = problem.centre_and_reach;
-        let trust = usual_trust(problem, false);
         for part in [&mut self.natural, &mut self.first, &mut self.later] {
-            part.clear();
+            part.resize(selection.target.len(), 0.0);
         }
-        for (i, &y) in selection.target.iter().enumerate() {
-            let (natural, unit) = problem.residual.linearised(Excess::NONE, trust, y);
-            let distance = (y - centre).abs();
-            let scale = unit * selection.inverse_sigma.get(i).copied().unwrap_or(1.0);
-            let later = selection.weight[i] * scale * scale;
-            // Nothing is known of residuals yet: a target far outside the others may only hint.
-            let far = problem.loss != Loss::Squared && distance > reach;
-            let hint = if far { (reach / distance) * (reach / distance) } else { 1.0 };
-            self.natural.push(natural);
-            self.first.push(later * hint);
-            self.later.push(later);
-        }
+        let ScannedRows { natural, first, later, .. } = self;
+        dispatch(WeighKernel { problem, selection, natural, first, later });
         for part in &mut self.work {
             part.resize(selection.target.len(), 0.0);
         }
@@ -173,6 +170,37 @@ impl ScannedRows {
             if let Some(&last) = chosen.last() {
                 to[chosen.len()..].fill(from[last as usize]);
             }
+        }
+    }
+}
+
+/// Targets and weights on the natural scale.
+struct WeighKernel<'a> {
+    problem: &'a Problem<'a>,
+    selection: &'a Selection,
+    natural: &'a mut [f64],
+    first: &'a mut [f64],
+    later: &'a mut [f64],
+}
+
+impl Kernel for WeighKernel<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { problem, selection, natural, first, later } = self;
+        let (centre, reach) = problem.centre_and_reach;
+        let trust = usual_trust(problem, false);
+        let bounded = problem.loss != Loss::Squared;
+        for (i, &y) in selection.target.iter().enumerate() {
+            let (value, unit) = problem.residual.linearised(Excess::NONE, trust, y);
+            let distance = (y - centre).abs();
+            let scale = unit * selection.inverse_sigma.get(i).copied().unwrap_or(1.0);
+            natural[i] = value;
+            later[i] = selection.weight[i] * scale * scale;
+            // Nothing is known of residuals yet: a target far outside the others may only hint.
+            let far = bounded && distance > reach;
+            first[i] = later[i] * if far { (reach / distance) * (reach / distance) } else { 1.0 };
         }
     }
 }
@@ -211,8 +239,10 @@ impl VectorKernel for PointKernel<'_> {
                 self.look::<V>();
                 let [_, residual, weight, ..] = &mut *self.work;
                 self.loss.weights(&residual[..n], &mut weight[..n]);
-                for i in 0..n {
-                    weight[i] = if residual[i].is_finite() { weight[i] * self.later[i] } else { self.first[i] };
+                for ((weight, residual), (later, first)) in
+                    weight[..n].iter_mut().zip(&residual[..n]).zip(self.later.iter().zip(self.first))
+                {
+                    *weight = if residual.is_finite() { *weight * later } else { *first };
                 }
             } else {
                 self.work[2][..n].copy_from_slice(self.first);
@@ -264,25 +294,35 @@ impl PointKernel<'_> {
     #[inline(always)]
     fn normal_equations<V: Vector>(&mut self) {
         let (n, k) = (self.weight.len(), self.solution.len());
-        let weight = &self.work[2][..n];
-        let rest = &self.columns[k * self.stride..][..n];
+        let [_, _, weight, left, weighted, _] = &mut *self.work;
+        let (weight, left, weighted) = (&weight[..n], &mut left[..n], &mut weighted[..n]);
+        let column = |a: usize| &self.columns[a * self.stride..][..n];
+        for i in (0..n).step_by(LANES) {
+            (V::load(&self.natural[i..]) - V::load(&column(k)[i..])).store(&mut left[i..]);
+        }
         for a in 0..k {
-            let own = &self.columns[a * self.stride..][..n];
+            let own = column(a);
             let mut right = V::zero();
             for i in (0..n).step_by(LANES) {
-                let left = V::load(&self.natural[i..]) - V::load(&rest[i..]);
-                right = (V::load(&weight[i..]) * V::load(&own[i..])).fused(left, right);
+                let product = V::load(&weight[i..]) * V::load(&own[i..]);
+                product.store(&mut weighted[i..]);
+                right = product.fused(V::load(&left[i..]), right);
             }
             self.system.right[a] = right.sum();
-            for b in 0..=a {
-                let other = &self.columns[b * self.stride..][..n];
-                let mut sum = V::zero();
+            // Two columns at a time keep two sums in flight.
+            for b in (0..=a).step_by(2) {
+                let (first, second) = (column(b), column((b + 1).min(a)));
+                let mut sums = [V::zero(); 2];
                 for i in (0..n).step_by(LANES) {
-                    sum = (V::load(&weight[i..]) * V::load(&own[i..])).fused(V::load(&other[i..]), sum);
+                    let weighted = V::load(&weighted[i..]);
+                    sums[0] = weighted.fused(V::load(&first[i..]), sums[0]);
+                    sums[1] = weighted.fused(V::load(&second[i..]), sums[1]);
                 }
-                let sum = sum.sum();
-                self.system.gram[a * k + b] = sum;
-                self.system.gram[b * k + a] = sum;
+                for (b, sum) in (b..=a).zip(sums) {
+                    let sum = sum.sum();
+                    self.system.gram[a * k + b] = sum;
+                    self.system.gram[b * k + a] = sum;
+                }
             }
         }
     }

@@ -6,7 +6,7 @@
 use super::certificate::{AGREEMENT_TOLERANCE, Status};
 use super::descend::descend_until;
 use super::objective::Rows;
-use super::options::{Options, Outcome};
+use super::options::Options;
 use super::polish;
 use super::scratch::Scratch;
 use super::separable::Separable;
@@ -84,7 +84,7 @@ impl Known {
     }
 }
 
-/// Refine the points of `queue` that do not lead to `known`; returns the best outcome that is certified and lower, its point
+/// Refine the points of `queue` that do not lead to `known`; returns the lowest objective that is certified and below it, that point
 /// in `x`, and how many evaluations were spent.
 pub fn challenge<O: Separable>(
     objective: &mut O,
@@ -93,8 +93,8 @@ pub fn challenge<O: Separable>(
     options: Options,
     x: &mut [f64],
     s: &mut Scratch,
-) -> (Option<Outcome>, usize) {
-    let mut best: Option<Outcome> = None;
+) -> (Option<f64>, usize) {
+    let mut best = None;
     let mut evaluations = 0;
     let mut trial = vec![0.0; x.len()];
     for (index, start) in queue.iter().enumerate() {
@@ -118,11 +118,11 @@ pub fn challenge<O: Separable>(
         let outcome = descend_until(objective, &mut trial, options, staged, s, &mut is_known);
         evaluations += outcome.map_or(looks, |outcome| outcome.evaluations);
         let Some(outcome) = outcome else { continue };
-        let lowest = best.map_or(known.value * (1.0 - AGREEMENT_TOLERANCE), |best| best.value);
+        let lowest = best.unwrap_or(known.value * (1.0 - AGREEMENT_TOLERANCE));
         if outcome.value < lowest {
             let outcome = polish::polish(objective, &mut trial, outcome, options, s);
             if outcome.status == Status::Converged {
-                best = Some(outcome);
+                best = Some(outcome.value);
                 x.copy_from_slice(&trial);
             }
         }
