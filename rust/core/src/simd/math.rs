@@ -13,7 +13,7 @@ mod special;
 mod trigonometry;
 
 pub use exponential::{exp, exp_bounded, exp_m1, exp_m1_reduced, sigmoid, sigmoid_slope, tanh};
-pub use implicit::m4;
+pub use implicit::{m4, m4_lanes};
 pub use logarithm::{ln, ln_1p, ln_1p_reduced, log_add_exp, softplus};
 pub use power::{power_of_two, powf};
 pub use special::{digamma, erf, erfc, erfcx, ln_gamma};

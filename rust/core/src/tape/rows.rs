@@ -1,8 +1,10 @@
 //! Straight-line code over blocks of rows, compiled for the widest vectors the processor has.
 
+use std::array::from_fn;
+
 use super::code::{Destination, Instruction, Operand, Operation};
 use super::op::{self, Binary, Unary};
-use crate::simd::{self, Aligned, Kernel, math};
+use crate::simd::{self, Aligned, Kernel, LANES, math};
 
 /// Rows a block. Registers, slots and derivatives of a five-parameter law take 22 KiB and stay in the first-level cache.
 /// The tape itself measured alike with 64, 128 and 256 rows (4 to 6 ns per row for Chinchilla's value and five derivatives);
@@ -246,11 +248,22 @@ fn execute_binary(binary: Binary, a: Value<'_>, b: Value<'_>, to: &mut [f64]) {
         Binary::Min => zip(a, b, to, op::minimum),
         Binary::Max => zip(a, b, to, op::maximum),
         Binary::LogAddExp => zip(a, b, to, math::log_add_exp),
-        Binary::M4 => zip(a, b, to, math::m4),
+        Binary::M4 => shares(a, b, to),
         Binary::Less => zip(a, b, to, op::less),
         Binary::LessEqual => zip(a, b, to, op::less_equal),
         Binary::Equal => zip(a, b, to, op::equal),
         Binary::NotEqual => zip(a, b, to, op::not_equal),
+    }
+}
+
+/// [`math::m4`] of every row: its steps are many, so lanes are made here.
+#[inline(always)]
+fn shares(a: Value<'_>, b: Value<'_>, to: &mut [f64]) {
+    for (number, to) in to.chunks_mut(LANES).enumerate() {
+        // Lanes beyond the end repeat the last row.
+        let lanes = |value: Value<'_>| from_fn(|lane| value.at(number * LANES + lane.min(to.len() - 1)));
+        let shares: [f64; LANES] = math::m4_lanes(lanes(a), lanes(b));
+        to.copy_from_slice(&shares[..to.len()]);
     }
 }
 
