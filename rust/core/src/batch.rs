@@ -11,6 +11,7 @@ mod groups;
 mod identifiability;
 mod level;
 mod multistart;
+mod natural;
 mod needs;
 mod replicates;
 mod report;

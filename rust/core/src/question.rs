@@ -5,7 +5,7 @@ use crate::expr::Program;
 use crate::loss::Criterion;
 use crate::problem::GroupRows;
 use crate::residual::Residual;
-use crate::simd::{lanes, math};
+use crate::simd::{Kernel, dispatch, lanes, math};
 use crate::solve::certificate::ROUNDING_FACTOR;
 use crate::space::ParamSpec;
 
@@ -22,6 +22,25 @@ pub struct Question {
     pub criterion: Criterion,
     /// The scale of the residual.
     pub residual: Residual,
+}
+
+/// Residuals of law values, in whose place they are put, by the definition.
+struct NaturalResiduals<'a> {
+    kind: Residual,
+    target: &'a [f64],
+    params: &'a [f64],
+    residual: &'a mut [f64],
+}
+
+impl Kernel for NaturalResiduals<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (value, y) in self.residual.iter_mut().zip(self.target) {
+            *value = self.kind.natural(*value, *y, self.params).0;
+        }
+    }
 }
 
 impl Question {
@@ -44,12 +63,13 @@ impl Question {
         let fitted = self.program.evaluate(&group.inputs, params);
         // A formula without columns has one value for all rows.
         let value = |i: usize| fitted[i.min(fitted.len() - 1)];
-        let residual: Vec<f64> = (0..group.target.len())
-            .map(|i| {
-                let inverse = group.sigma.map_or(1.0, |s| 1.0 / s[i]);
-                self.residual.natural(value(i), group.target[i], params).0 * inverse
-            })
-            .collect();
+        let mut residual: Vec<f64> = (0..group.target.len()).map(value).collect();
+        dispatch(NaturalResiduals { kind: self.residual, target: group.target, params, residual: &mut residual });
+        if let Some(sigma) = group.sigma {
+            for (r, sigma) in residual.iter_mut().zip(sigma) {
+                *r *= 1.0 / sigma;
+            }
+        }
         match self.criterion {
             Criterion::Sum(loss) => {
                 let rho: Vec<f64> = residual.iter().map(|r| loss.rho(*r)).collect();

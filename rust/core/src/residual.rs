@@ -144,6 +144,7 @@ impl Residual {
     }
 
     /// The residual of a law value against an observed one and its slope by the law, all natural, at these parameters.
+    #[inline(always)]
     pub fn natural(self, f: f64, y: f64, params: &[f64]) -> (f64, f64) {
         match self {
             Self::Raw => (f - y, 1.0),

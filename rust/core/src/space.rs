@@ -8,8 +8,10 @@
 mod bounds;
 mod sizes;
 mod slopes;
+mod unit;
 
 use bounds::Limits;
+pub(crate) use unit::unit_of;
 
 use crate::expr::{Location, Program, Shift, ShiftKind};
 use crate::simd::{lanes, math};
@@ -320,34 +322,6 @@ fn absorbs(shift: &Shift, spec: &ParamSpec, p: usize) -> bool {
 pub(crate) fn in_unit(column: &[f64], unit: f64) -> Vec<f64> {
     if unit == 1.0 { column.to_vec() } else { column.iter().map(|v| v / unit).collect() }
 }
-
-/// The power of two nearest the median magnitude, which one wild value does not move; 1 for columns that are all zero.
-///
-/// Powers of two are counted rather than values sorted: one pass over a million rows in the place of several.
-pub(crate) fn unit_of(values: &[f64]) -> f64 {
-    let mut counts = vec![0_usize; 1 << 11];
-    let mut total = 0;
-    for v in values {
-        let magnitude = v.abs();
-        if magnitude > 0.0 {
-            // From sqrt(2) times a power of two on, the next one is nearer.
-            let bits = magnitude.to_bits() + ((1 << 52) - SQRT_2_FRACTION);
-            counts[(bits >> 52) as usize] += 1;
-            total += 1;
-        }
-    }
-    let mut below = 0;
-    for (exponent, count) in counts.iter().enumerate() {
-        below += count;
-        if below > total / 2 {
-            return math::power_of_two((exponent as i64 - 1023).clamp(-1000, 1000));
-        }
-    }
-    1.0
-}
-
-/// The fraction bits of sqrt(2).
-const SQRT_2_FRACTION: u64 = std::f64::consts::SQRT_2.to_bits() & ((1 << 52) - 1);
 
 /// Ends of ln(column / unit); a column with non-positive values spans [-1, 1].
 fn log_spread(values: &[f64], unit: f64) -> (f64, f64) {

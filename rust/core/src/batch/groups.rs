@@ -4,6 +4,7 @@ use super::canonical;
 use super::control::Control;
 use super::curves::{Curves, Workspace};
 use super::identifiability::identify;
+use super::natural::NaturalObjective;
 use super::needs::Needs;
 use super::report::report;
 use super::row::FitRow;
@@ -98,23 +99,24 @@ fn fit_group(question: &Question, g: usize, starts: &Starts, control: &Control) 
     let mut x = vec![0.0; q];
     let region = if *starts == Starts::Auto { problem.region(&rows) } else { Region::of(problem.ranges()) };
     let found = run((&problem, &region), &mut fitter, question, starts, options, &mut x, &mut scratch);
-    let mut row = report((question, g), &problem, &mut fitter, &found, &mut x, options, &mut scratch);
+    let natural = NaturalObjective::new(question, g);
+    let mut row = report(&natural, &problem, &mut fitter, &found, &mut x, options, &mut scratch);
     // One given start is a local fit from exactly there: it keeps the places the caller chose.
     if !matches!(starts, Starts::Points(points) if points.len() == 1) {
         canonical::reorder(&question.program, &question.params, &mut row);
     }
-    keep_objective_of_params(question, g, &mut row);
+    keep_objective_of_params(&natural, &mut row);
     row
 }
 
 /// Put the objective of the natural parameters into a row, where it is not that of the solver's own.
 ///
 /// They have fewer digits than the solver's, and away from an optimum each of them tells. That of a degenerate fit is infinite.
-fn keep_objective_of_params(question: &Question, g: usize, row: &mut FitRow) {
+fn keep_objective_of_params(natural: &NaturalObjective<'_>, row: &mut FitRow) {
     if row.status == Status::Degenerate || !row.objective.is_finite() {
         return;
     }
-    let natural = question.objective(g, &row.params);
+    let natural = natural.at(&row.params);
     let same = row.status == Status::Converged && (row.objective - natural).abs() <= SAME_OBJECTIVE * natural.abs();
     if natural.is_finite() && !same {
         row.objective = natural;

@@ -3,7 +3,7 @@
 //! Along one direction the answer is the middle of the segment; in more, the optimal point of least sum of squared residuals.
 
 use crate::problem::{Fitter, Problem};
-use crate::solve::level_set::{Aim, LevelSet, REACH};
+use crate::solve::level_set::{self, Aim, LevelSet, REACH};
 use crate::solve::objective::{Objective, Rows};
 use crate::solve::separable::Separable;
 
@@ -61,7 +61,8 @@ pub(super) fn is_inside_zones(fitter: &mut Fitter<'_>, x: &[f64]) -> bool {
 pub(super) fn centre(problem: &Problem<'_>, fitter: &mut Fitter<'_>, x: &mut [f64], rounding: f64) -> Option<Level> {
     fitter.settle(x);
     fitter.straight()?;
-    let found = BORDERS.iter().find_map(|&border| centre_within(problem, fitter, x, (rounding, border)));
+    let borders = level_set::borders_worth_a_look(fitter, x, rounding, &BORDERS);
+    let found = borders.into_iter().find_map(|border| centre_within(problem, fitter, x, (rounding, border)));
     if let Some((point, _)) = &found {
         x.copy_from_slice(point);
     }

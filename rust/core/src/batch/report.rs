@@ -5,9 +5,9 @@ use super::identifiability::{
     LARGEST_CONDITION, condition_of_curvature, identify, level_coordinates, weak_coordinates,
 };
 use super::level;
+use super::natural::NaturalObjective;
 use super::row::{FitRow, RunsOff};
 use crate::problem::{Fitter, Problem};
-use crate::question::Question;
 use crate::solve::linalg::norm2;
 use crate::solve::objective::{Objective, Rows};
 use crate::solve::separable::Separable;
@@ -26,7 +26,7 @@ const MOST_ROWS: usize = 20_000;
 
 /// The table row of a finished search, whose best point is `x`.
 pub(super) fn report(
-    (question, g): (&Question, usize),
+    natural: &NaturalObjective<'_>,
     problem: &Problem<'_>,
     fitter: &mut Fitter<'_>,
     found: &Found,
@@ -84,7 +84,7 @@ pub(super) fn report(
     if row.status == Status::Converged && !is_felt {
         row.status = Status::NotIdentified;
     }
-    fill((question, g), problem, fitter, x, value, &mut row);
+    fill(natural, problem, fitter, x, value, &mut row);
     row.certificate = found.outcome.certificate;
     row
 }
@@ -199,7 +199,7 @@ fn destinations(problem: &Problem<'_>, theta: &[f64], x: &[f64], escape: &Escape
 
 /// Fill in parameters, bounds, scale and objective of the point `x`, or of the last one on the way there that doubles can hold.
 fn fill(
-    (question, g): (&Question, usize),
+    natural: &NaturalObjective<'_>,
     problem: &Problem<'_>,
     fitter: &mut Fitter<'_>,
     x: &mut [f64],
@@ -207,7 +207,7 @@ fn fill(
     row: &mut FitRow,
 ) {
     let space = &problem.space;
-    let has_objective = |theta: &[f64]| question.objective(g, theta) < f64::INFINITY;
+    let has_objective = |theta: &[f64]| natural.at(theta) < f64::INFINITY;
     let reach = express(problem, fitter, x, &mut row.params, has_objective);
     if reach == Reach::Nowhere {
         row.params.fill(f64::NAN);

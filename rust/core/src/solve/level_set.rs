@@ -4,6 +4,7 @@
 //! its interval, keeps its residual, and every other row stays on its side. In the residuals that is a polyhedron; it is
 //! walked by linearising the law again at each step.
 
+mod borders;
 mod face;
 mod whitened;
 
@@ -12,6 +13,8 @@ use super::kink::{distinct, merge};
 use super::linalg::{dot, norm2, singular};
 use super::objective::Rows;
 use super::separable::{BoxLeastSquares, Separable};
+pub use borders::borders_worth_a_look;
+use borders::reach;
 use face::Face;
 use whitened::Whitened;
 
@@ -88,7 +91,7 @@ impl LevelSet {
         let n = rows.residual.len();
         let mut slopes: Vec<f64> = (0..n).map(|i| rows.weight[i] * rows.psi[i]).collect();
         let bounds = (objective.lower().to_vec(), objective.upper().to_vec());
-        let near = if objective.kink().is_some() { rounding } else { -(border * straight + 4e-3 * rounding) };
+        let near = if objective.kink().is_some() { rounding } else { -reach(border, straight, rounding) };
         let side = |r: f64| match r {
             r if r.abs() <= straight + near => Side::Kept(r),
             r if r > 0.0 => Side::Above(straight),

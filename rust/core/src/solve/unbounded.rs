@@ -266,12 +266,18 @@ fn solve_others<O: Separable>(
     let starts = [here.to_vec(), line(&|v| v), line(&|v| 1.0 / v), scaled];
     let mut held = Within::new(objective, coordinate, (at, at));
     let mut best = (f64::INFINITY, here.to_vec());
+    // Where no other coordinate is nonlinear, or none has moved yet, many of these are the same point.
+    let mut tried: Vec<Vec<f64>> = Vec::with_capacity(2 * starts.len());
     for (start, projected) in starts.iter().flat_map(|start| [(start, false), (start, true)]) {
         let mut point = start.clone();
         point[coordinate] = at;
         if projected && !held.project(&mut point) {
             continue;
         }
+        if tried.contains(&point) {
+            continue;
+        }
+        tried.push(point.clone());
         let outcome = descend(&mut held, &mut point, options, false, s);
         if outcome.value < best.0 {
             best = (outcome.value, point);

@@ -6,7 +6,7 @@
 use std::f64::consts::LN_2;
 
 use super::{exp, exp_bounded, ln_1p_reduced, sigmoid, softplus};
-use crate::simd::{LANES, Real, Vector, VectorKernel, dispatch_vector};
+use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector};
 
 /// Steps after which the bracket is as narrow as doubles allow; Newton needs 3 to 12.
 const MAX_STEPS: usize = 200;
