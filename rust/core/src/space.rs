@@ -125,7 +125,9 @@ impl Space {
         }
         // An exponent may depend only on parameters that no unit touches; otherwise the map would need an order.
         let moved: Vec<usize> = accepted.iter().flat_map(|(_, _, s)| s.iter().map(|shift| shift.param)).collect();
-        accepted.retain(|(_, _, shifts)| shifts.iter().all(|shift| moved.iter().all(|&j| !depends(shift, j, p))));
+        accepted.retain(|(_, _, shifts)| {
+            shifts.iter().all(|shift| dependencies(shift, p).iter().all(|j| !moved.contains(j)))
+        });
         for (column, unit, shifts) in accepted {
             match column {
                 Some(c) => space.units[c] = unit,
@@ -298,20 +300,21 @@ fn moved(kind: ShiftKind, value: f64, amount: f64) -> f64 {
     }
 }
 
-/// Whether the exponent of a shift depends on parameter `j`.
-fn depends(shift: &Shift, j: usize, p: usize) -> bool {
+/// The parameters on which the exponent of a shift depends.
+fn dependencies(shift: &Shift, p: usize) -> Vec<usize> {
     // Two unrelated points: a gradient entry that vanishes at both is structurally zero for the shapes that occur.
-    [0.7_f64, 1.3].iter().any(|seed| {
+    let [first, second] = [0.7_f64, 1.3].map(|seed| {
         let point: Vec<f64> = (0..p).map(|k| seed + 0.1 * k as f64).collect();
         let mut gradient = vec![0.0; p];
         shift.exponent(&point, &mut gradient);
-        gradient[j] != 0.0
-    })
+        gradient
+    });
+    (0..p).filter(|&j| first[j] != 0.0 || second[j] != 0.0).collect()
 }
 
 /// Whether a parameter can take the change of units: its bounds must survive it.
 fn absorbs(shift: &Shift, spec: &ParamSpec, p: usize) -> bool {
-    let constant = !(0..p).any(|j| depends(shift, j, p));
+    let constant = dependencies(shift, p).is_empty();
     match shift.kind {
         ShiftKind::Multiplicative => constant || spec.is_scale_free(),
         ShiftKind::Additive => constant || spec.is_shift_free(),
