@@ -225,7 +225,7 @@ impl Space {
         let j = self.free[a];
         let spread = |c: usize| log_spread(inputs[c], self.units[c]);
         // The exponent of a column: one e-fold of the whole range is the natural size, and starts span 400 of it.
-        let has_exponent = |c: &usize| self.shifts_of(*c).any(|shift| depends(shift, j, p));
+        let has_exponent = |c: &usize| self.shifts_of(*c).any(|shift| dependencies(shift, p).contains(&j));
         let widths = || (0..inputs.len()).filter(has_exponent).map(spread).map(|(low, high)| high - low);
         // A column that does not vary says nothing of its exponent; another may.
         if let Some(width) = widths().find(|width| *width > LEAST_WIDTH).or_else(|| widths().next()) {
