@@ -19,6 +19,23 @@ def test_more_starts_never_end_higher(huber, starts):
     assert (np.abs(more / warm - 1) <= 1e-9).mean() >= 0.95
 
 
+@pytest.mark.parametrize("law", ["power_offset", "double_power", "stretched_exp"])
+@pytest.mark.parametrize("loss", [sf.Huber(1e-3), sf.Squared()])
+def test_no_replicate_ends_above_a_search_of_its_own_rows(law, loss):
+    """Starts that lead to the warm optimum are given up on the way, those that lead lower are not."""
+    rng = np.random.default_rng(8)
+    x = 10 ** rng.uniform(0, 3, 40)
+    y = (1 + 0.8 * x**-0.2 + 2 * x**-0.7) * np.exp(0.01 * rng.standard_normal(40))
+    y[rng.uniform(size=40) < 0.15] *= 1.2
+    rows = rng.integers(0, 40, (6, 40))
+    asked = {"columns": {"x": "x"}, "loss": loss}
+    fit = sf.fit({"x": x, "loss": y}, sf.laws.get(law), **asked)
+    drawn = sf.bootstrap(fit, n=6, scheme=sf.Indices(rows), starts="multi", seed=1)
+    for row, objective in zip(rows, drawn.draws["objective"], strict=True):
+        alone = sf.fit({"x": x[row], "loss": y[row]}, sf.laws.get(law), starts=9, **asked)
+        assert objective <= alone.table["objective"][0] * (1 + 1e-9)
+
+
 def test_a_sample_is_solved_again_and_changes_no_draw(fit):
     boot = sf.bootstrap(fit, n=300, seed=5)
     before = boot.digest

@@ -327,3 +327,45 @@ impl PointKernel<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expr::Program;
+    use crate::problem::GroupRows;
+    use crate::solve::objective::Objective;
+    use crate::solve::scan::scan;
+    use crate::solve::scratch::Scratch;
+    use crate::space::ParamSpec;
+
+    /// The scan and its shared form choose the same points, for any law, loss, weights and rows drawn.
+    #[test]
+    fn shared_columns_choose_the_points_of_a_scan() {
+        let x: Vec<f64> = (0..90).map(|i| 1.1 + f64::from(i * 37 % 90)).collect();
+        let y: Vec<f64> = x.iter().map(|x| 1.4 + 2.3 * x.powf(-0.4) + 0.02 * (7.0 * x).sin()).collect();
+        let sigma: Vec<f64> = x.iter().map(|x| 1.0 + 0.01 * x).collect();
+        for formula in ["E + A*x**(-a)", "exp(-a*x) + E", "x**(-a)", "log(E + A*x)"] {
+            let program = Program::compile(formula, &["x".into()]).unwrap();
+            let specs = vec![ParamSpec { lower: 0.0, ..ParamSpec::default() }; program.params().len()];
+            for (loss, residual) in [
+                (Loss::Squared, Residual::Raw),
+                (Loss::Huber { delta: 1e-2 }, Residual::Log),
+                (Loss::SoftL1 { delta: 1e-2 }, Residual::Log),
+            ] {
+                let rows = GroupRows { inputs: vec![&x], target: &y, weights: None, sigma: Some(&sigma) };
+                let problem = Problem::new(&program, &rows, &specs, loss, residual);
+                let (mut fitter, s) = (Fitter::new(&problem), Scratch::new(problem.space.dimension()));
+                let points = scan(&mut fitter, problem.ranges(), 0..24, &s);
+                let scanned = Scanned::new(&mut fitter, points).unwrap();
+                fitter.select(|i| f64::from(u8::from(i % 4 != 0)) * (1.0 + (i % 3) as f64));
+                let expected = scan(&mut fitter, problem.ranges(), 0..24, &s);
+                let found = fitter.solve_scanned(&scanned, expected.len(), &mut ScannedRows::default());
+                for (found, expected) in found.iter().zip(&expected) {
+                    let (a, b) = (fitter.value(found), fitter.value(expected));
+                    assert!((a - b).abs() <= 1e-9 * b, "{formula}, {loss:?}: {a:e} and {b:e}");
+                }
+                assert_eq!(found.len(), expected.len());
+            }
+        }
+    }
+}

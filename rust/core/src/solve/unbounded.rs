@@ -4,6 +4,7 @@
 //! limit. A descent towards it ends wherever rounding stops it and looks like an optimum there. So the coordinate is held
 //! farther and farther out, all others are solved for again, and the objective is watched.
 
+use super::certificate::Status;
 use super::descend::descend;
 use super::linalg::{qr, singular};
 use super::objective::{Objective, Rows};
@@ -32,6 +33,9 @@ const GROWTH: f64 = 1.5;
 
 /// Relative rise of the objective that still counts as level.
 const LEVEL: f64 = 1e-9;
+
+/// Relative difference between two objectives that are the same.
+const SAME: f64 = 1e-11;
 
 /// Rounding errors of the terms of the law that a rise may amount to before it is one.
 const NOISE: f64 = 100.0 * f64::EPSILON;
@@ -160,8 +164,9 @@ fn follow<O: Separable>(
             (is_bounded, rose) = (is_closed, is_closed);
             break;
         }
-        let (there, point) = solve_others(objective, coordinate, at, (&before, &here), options, s);
-        if there <= lowest + LEVEL * lowest.abs() + options.rounding * options.rounding {
+        let level = lowest + LEVEL * lowest.abs() + options.rounding * options.rounding;
+        let (there, point) = solve_others(objective, (coordinate, at), level, (&before, &here), options, s);
+        if there <= level {
             lowest = lowest.min(there);
             open = step;
             before = std::mem::replace(&mut here, point);
@@ -244,10 +249,12 @@ fn farther(range: Range, x: f64, sense: f64, factor: f64) -> f64 {
 }
 
 /// The least objective with `coordinate` held at `at`: from the last point, and from guesses of where the others have gone.
+///
+/// That it rose above `level` is believed only where no guess says otherwise; that it did not, as soon as two of them agree.
 fn solve_others<O: Separable>(
     objective: &mut O,
-    coordinate: usize,
-    at: f64,
+    (coordinate, at): (usize, f64),
+    level: f64,
     (before, here): (&[f64], &[f64]),
     options: Options,
     s: &mut Scratch,
@@ -279,8 +286,12 @@ fn solve_others<O: Separable>(
         }
         tried.push(point.clone());
         let outcome = descend(&mut held, &mut point, options, false, s);
+        let same = (outcome.value - best.0).abs() <= SAME * best.0.abs();
         if outcome.value < best.0 {
             best = (outcome.value, point);
+        }
+        if same && outcome.status == Status::Converged && best.0 <= level {
+            break;
         }
     }
     best

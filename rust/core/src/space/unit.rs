@@ -56,3 +56,17 @@ fn unit_at(exponent: usize) -> f64 {
 
 /// The fraction bits of sqrt(2).
 const SQRT_2_FRACTION: u64 = std::f64::consts::SQRT_2.to_bits() & ((1 << 52) - 1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_values_have_the_unit_that_the_same_have_many_times_over() {
+        for n in 1..=FEW_VALUES {
+            let values: Vec<f64> = (0..n).map(|i| (0.37 * (i * i) as f64 - 9.0).exp() * (i % 5) as f64).collect();
+            assert_eq!(unit_of(&values), unit_of(&values.repeat(FEW_VALUES + 1)), "{n}");
+        }
+        assert_eq!((unit_of(&[]), unit_of(&[0.0; 3])), (1.0, 1.0));
+    }
+}
