@@ -25,6 +25,12 @@ const CHINCHILLA: &str = "E + A/N**alpha + B/D**beta";
 /// E, A, alpha, B, beta: near the optimum of the reference problem.
 const OPTIMUM: [f64; 5] = [1.817, 478.0, 0.347, 2143.0, 0.367];
 
+/// The saturating power law of M4, solved for the loss.
+const M4: &str = "E + (H - E)*m4(log(A) - alpha*log(N) - (1 - k)*log(H - E), k)";
+
+/// E, H, A, alpha, k: half saturated at 10^10 parameters.
+const M4_PARAMS: [f64; 5] = [1.5, 4.0, 1e7, 0.7, 0.6];
+
 /// One function over a column, a block of lanes in registers at a time, as the tape does it.
 struct Map<'a, F> {
     x: &'a [f64],
@@ -154,27 +160,33 @@ fn chinchilla() -> Program {
     Program::compile(CHINCHILLA, &["N".to_owned(), "D".to_owned()]).expect("the law compiles")
 }
 
-/// The law by its tape, a row: value, then value and five derivatives.
+/// Laws by their tapes, a row: value, then value and a derivative by each parameter.
 fn tape(criterion: &mut Criterion) {
-    let program = chinchilla();
     let columns = design(ROWS);
+    let columns = columns.each_ref().map(Vec::as_slice);
+    run_tape(criterion, "chinchilla", &chinchilla(), &columns, &OPTIMUM);
+    let m4 = Program::compile(M4, &["N".to_owned()]).expect("the law compiles");
+    run_tape(criterion, "m4", &m4, &columns[..1], &M4_PARAMS);
+}
+
+fn run_tape(criterion: &mut Criterion, name: &str, program: &Program, columns: &[&[f64]], params: &[f64]) {
     let mut slots = vec![Vec::new(); program.slots()];
-    program.fill(&columns.each_ref().map(Vec::as_slice), &mut slots);
+    program.fill(columns, &mut slots);
     let mut workspace = program.workspace();
     let (mut value, mut jacobian) = (vec![0.0; BLOCK], vec![0.0; BLOCK * program.params().len()]);
     let mut group = criterion.benchmark_group("tape");
     group.throughput(Throughput::Elements(ROWS as u64));
-    group.bench_function("chinchilla value", |bencher| {
+    group.bench_function(format!("{name} value"), |bencher| {
         bencher.iter(|| {
-            program.bind(black_box(&OPTIMUM), &mut workspace);
+            program.bind(black_box(params), &mut workspace);
             for row in (0..ROWS).step_by(BLOCK) {
                 program.value(&slots, row, BLOCK, &mut workspace, black_box(&mut value));
             }
         });
     });
-    group.bench_function("chinchilla value and jacobian", |bencher| {
+    group.bench_function(format!("{name} value and jacobian"), |bencher| {
         bencher.iter(|| {
-            program.bind(black_box(&OPTIMUM), &mut workspace);
+            program.bind(black_box(params), &mut workspace);
             for row in (0..ROWS).step_by(BLOCK) {
                 program.value_jacobian(
                     &slots,

@@ -26,6 +26,8 @@ pub struct Scanned {
     /// Rows, to whole lanes.
     stride: usize,
     values: Vec<f64>,
+    /// Whether each of those columns is that of the point before, as a constant is at every point.
+    is_same: Vec<bool>,
 }
 
 impl Scanned {
@@ -43,11 +45,15 @@ impl Scanned {
         if fitter.rows_selected() != problem.len() || problem.is_empty() {
             return None;
         }
-        let mut scanned = Self { points, columns, stride, values: Vec::new() };
+        let mut scanned = Self { points, columns, stride, values: Vec::new(), is_same: Vec::new() };
         for number in 0..scanned.points.len() {
             scanned.add(fitter, number);
         }
-        scanned.values.iter().all(|v| v.is_finite()).then_some(scanned)
+        let (values, size) = (&scanned.values, columns * stride);
+        scanned.is_same = (0..columns * scanned.points.len())
+            .map(|c| c >= columns && values[c * stride..][..stride] == values[c * stride - size..][..stride])
+            .collect();
+        values.iter().all(|v| v.is_finite()).then_some(scanned)
     }
 
     /// Add the columns of one point.
@@ -102,7 +108,7 @@ impl Fitter<'_> {
         let size = scanned.columns * scanned.stride;
         for (number, values) in scanned.values.chunks_exact(size).enumerate() {
             if !all {
-                rows.gather(scanned, values, &self.selection.chosen);
+                rows.gather(scanned, number, values, &self.selection.chosen);
             }
             let ScannedRows { natural, first, later, columns, work, lower, upper } = &mut *rows;
             let value = dispatch_vector(PointKernel {
@@ -158,12 +164,15 @@ impl ScannedRows {
         self.upper.extend(problem.linear.iter().map(|&(a, _)| space.upper[a]));
     }
 
-    /// The columns of a point at these rows, to whole lanes.
-    fn gather(&mut self, scanned: &Scanned, values: &[f64], chosen: &[u32]) {
+    /// The columns of a point at these rows, to whole lanes; those of the point before stand where they are the same.
+    fn gather(&mut self, scanned: &Scanned, number: usize, values: &[f64], chosen: &[u32]) {
         let padded = chosen.len().next_multiple_of(LANES);
-        self.columns.hold(scanned.columns * padded);
+        if number == 0 {
+            self.columns.hold(scanned.columns * padded);
+        }
+        let is_same = &scanned.is_same[number * scanned.columns..];
         let columns = self.columns.chunks_exact_mut(padded.max(1)).zip(values.chunks_exact(scanned.stride));
-        for (to, from) in columns {
+        for ((to, from), _) in columns.zip(is_same).filter(|(_, is_same)| !**is_same) {
             for (to, &i) in to.iter_mut().zip(chosen) {
                 *to = from[i as usize];
             }

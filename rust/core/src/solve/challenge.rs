@@ -10,6 +10,7 @@ use super::options::Options;
 use super::polish;
 use super::scratch::Scratch;
 use super::separable::Separable;
+use crate::simd::{Kernel, LANES, dispatch};
 
 /// Height above the known optimum, relative to it, up to which a point may belong to its basin.
 const NEAR: f64 = 0.25;
@@ -18,7 +19,7 @@ const NEAR: f64 = 0.25;
 const FALLEN: f64 = 0.5;
 
 /// Share of a change of the residuals that the law's derivatives may miss, at either end of the way.
-const BENT: f64 = 0.2;
+const BENT: f64 = 0.3;
 
 /// Parts of the straight way to the known optimum.
 const PARTS: usize = 4;
@@ -52,18 +53,12 @@ impl Known {
     }
 
     /// Whether the derivatives at both ends tell how the residuals differ.
-    fn is_straight(&self, x: &[f64]) -> bool {
-        let n = self.rows.residual.len();
-        let (mut missed, mut total) = ([0.0; 2], [0.0; 2]);
-        for i in 0..n {
-            let change = self.there.residual[i] - self.rows.residual[i];
-            for (end, rows) in [&self.rows, &self.there].into_iter().enumerate() {
-                let linear: f64 = (0..x.len()).map(|j| rows.jacobian[j * n + i] * (x[j] - self.x[j])).sum();
-                missed[end] += rows.weight[i] * (change - linear) * (change - linear);
-                total[end] += rows.weight[i] * change * change;
-            }
+    fn is_straight(&mut self, x: &[f64]) -> bool {
+        let Self { x: known, rows, there, way, .. } = self;
+        for ((way, to), from) in way.iter_mut().zip(x).zip(known.iter()) {
+            *way = to - from;
         }
-        (0..2).all(|end| missed[end] <= BENT * BENT * total[end])
+        [&*rows, &*there].into_iter().all(|at| dispatch(Straight { at, ends: [rows, there], step: way }))
     }
 
     fn is_downhill<O: Separable>(&mut self, objective: &mut O, x: &[f64], value: f64) -> bool {
@@ -81,6 +76,43 @@ impl Known {
             last = (here, drop + ROUNDING * here);
         }
         true
+    }
+}
+
+/// Whether the derivatives `at` one of two `ends`, a `step` apart, tell how the residuals differ between them.
+struct Straight<'a> {
+    at: &'a Rows,
+    ends: [&'a Rows; 2],
+    step: &'a [f64],
+}
+
+impl Kernel for Straight<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        let Self { at, ends: [from, to], step } = self;
+        let n = from.residual.len();
+        let (mut missed, mut total) = (0.0, 0.0);
+        for block in (0..n).step_by(LANES) {
+            let rows = block..n.min(block + LANES);
+            let (mut change, mut linear) = ([0.0; LANES], [0.0; LANES]);
+            for (change, (to, from)) in
+                change.iter_mut().zip(to.residual[rows.clone()].iter().zip(&from.residual[rows.clone()]))
+            {
+                *change = to - from;
+            }
+            for (step, column) in step.iter().zip(at.jacobian.chunks_exact(n)) {
+                for (linear, slope) in linear.iter_mut().zip(&column[rows.clone()]) {
+                    *linear = slope.mul_add(*step, *linear);
+                }
+            }
+            for (weight, (change, linear)) in from.weight[rows].iter().zip(change.iter().zip(&linear)) {
+                missed += weight * (change - linear) * (change - linear);
+                total += weight * change * change;
+            }
+        }
+        missed <= BENT * BENT * total
     }
 }
 

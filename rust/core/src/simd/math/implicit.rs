@@ -53,7 +53,7 @@ pub fn m4_lanes(t: [f64; LANES], k: [f64; LANES]) -> [f64; LANES] {
 #[inline(always)]
 fn is_usual(t: f64, k: f64) -> bool {
     let bound = if k < 1.0 { USUAL_T * k } else { USUAL_T };
-    (k >= 1.0 / USUAL_K) & (k <= USUAL_K) & (t.abs() <= bound)
+    (1.0 / USUAL_K..=USUAL_K).contains(&k) && t.abs() <= bound
 }
 
 /// Eight shares by third-order steps (Chebyshev's), NaN where they are not found.
