@@ -10,6 +10,8 @@ mod sizes;
 mod slopes;
 mod unit;
 
+use std::sync::Arc;
+
 use bounds::Limits;
 pub(crate) use unit::unit_of;
 
@@ -73,7 +75,7 @@ pub struct Space {
     /// Parameters that are the logarithm of an amplitude: a change of the target's unit adds to them.
     amplitudes: Vec<usize>,
     /// Column (None: the target), the parameter that absorbs its unit, and the logarithm of the unit.
-    shifts: Vec<(Option<usize>, Shift, f64)>,
+    shifts: Vec<(Option<usize>, Arc<Shift>, f64)>,
 }
 
 impl Space {
@@ -106,7 +108,7 @@ impl Space {
             }),
             shifts: Vec::new(),
         };
-        let mut accepted: Vec<(Option<usize>, f64, Vec<Shift>)> = Vec::new();
+        let mut accepted: Vec<(Option<usize>, f64, Vec<Arc<Shift>>)> = Vec::new();
         for column in (0..inputs.len()).map(Some).chain([None]) {
             let values = column.map_or(target, |c| inputs[c]);
             if column.is_none() && !rescale_target {
@@ -117,7 +119,7 @@ impl Space {
                 continue;
             }
             if let Some(change) = program.unit_change(column)
-                && change.shifts.iter().all(|shift| absorbs(shift, &specs[shift.param], p))
+                && change.shifts.iter().all(|shift| absorbs(shift, &specs[shift.param]))
                 && change.shifts.iter().all(|shift| Some(shift.param) != still)
             {
                 accepted.push((column, unit, change.shifts.clone()));
@@ -126,7 +128,7 @@ impl Space {
         // An exponent may depend only on parameters that no unit touches; otherwise the map would need an order.
         let moved: Vec<usize> = accepted.iter().flat_map(|(_, _, s)| s.iter().map(|shift| shift.param)).collect();
         accepted.retain(|(_, _, shifts)| {
-            shifts.iter().all(|shift| dependencies(shift, p).iter().all(|j| !moved.contains(j)))
+            shifts.iter().all(|shift| shift.dependencies().iter().all(|j| !moved.contains(j)))
         });
         for (column, unit, shifts) in accepted {
             match column {
@@ -225,7 +227,7 @@ impl Space {
         let j = self.free[a];
         let spread = |c: usize| log_spread(inputs[c], self.units[c]);
         // The exponent of a column: one e-fold of the whole range is the natural size, and starts span 400 of it.
-        let has_exponent = |c: &usize| self.shifts_of(*c).any(|shift| dependencies(shift, p).contains(&j));
+        let has_exponent = |c: &usize| self.shifts_of(*c).any(|shift| shift.dependencies().contains(&j));
         let widths = || (0..inputs.len()).filter(has_exponent).map(spread).map(|(low, high)| high - low);
         // A column that does not vary says nothing of its exponent; another may.
         if let Some(width) = widths().find(|width| *width > LEAST_WIDTH).or_else(|| widths().next()) {
@@ -282,7 +284,7 @@ impl Space {
 
     /// Shifts in force for column `c`.
     fn shifts_of(&self, c: usize) -> impl Iterator<Item = &Shift> {
-        self.shifts.iter().filter(move |(column, _, _)| *column == Some(c)).map(|(_, shift, _)| shift)
+        self.shifts.iter().filter(move |(column, _, _)| *column == Some(c)).map(|(_, shift, _)| &**shift)
     }
 }
 
@@ -300,21 +302,9 @@ fn moved(kind: ShiftKind, value: f64, amount: f64) -> f64 {
     }
 }
 
-/// The parameters on which the exponent of a shift depends.
-fn dependencies(shift: &Shift, p: usize) -> Vec<usize> {
-    // Two unrelated points: a gradient entry that vanishes at both is structurally zero for the shapes that occur.
-    let [first, second] = [0.7_f64, 1.3].map(|seed| {
-        let point: Vec<f64> = (0..p).map(|k| seed + 0.1 * k as f64).collect();
-        let mut gradient = vec![0.0; p];
-        shift.exponent(&point, &mut gradient);
-        gradient
-    });
-    (0..p).filter(|&j| first[j] != 0.0 || second[j] != 0.0).collect()
-}
-
 /// Whether a parameter can take the change of units: its bounds must survive it.
-fn absorbs(shift: &Shift, spec: &ParamSpec, p: usize) -> bool {
-    let constant = dependencies(shift, p).is_empty();
+fn absorbs(shift: &Shift, spec: &ParamSpec) -> bool {
+    let constant = shift.dependencies().is_empty();
     match shift.kind {
         ShiftKind::Multiplicative => constant || spec.is_scale_free(),
         ShiftKind::Additive => constant || spec.is_shift_free(),

@@ -29,7 +29,7 @@ impl Program {
         exponents.sort_unstable();
         exponents.dedup();
         let in_base = |s: &Shift| s.kind == ShiftKind::Multiplicative && self.positive().contains(&s.param);
-        let is_power = !exponents.is_empty() || shifts.iter().any(in_base);
+        let is_power = !exponents.is_empty() || shifts.iter().any(|shift| in_base(shift));
         is_power.then(|| Power { column, scales: shifts.iter().map(|shift| shift.param).collect(), exponents })
     }
 

@@ -267,10 +267,15 @@ impl Program {
 
     /// Buffers for `bind`, `value` and `value_jacobian`.
     pub fn workspace(&self) -> Workspace {
+        let registers = Registers::new(self.tapes.value.registers().max(self.tapes.jacobian.registers()));
+        Workspace { scalars: self.scalars(), registers }
+    }
+
+    /// Scalars as they are before parameters are bound.
+    fn scalars(&self) -> Vec<f64> {
         let mut scalars = self.tapes.scalars.clone();
         scalars.resize(self.tapes.bind.len(), 0.0);
-        let registers = Registers::new(self.tapes.value.registers().max(self.tapes.jacobian.registers()));
-        Workspace { scalars, registers }
+        scalars
     }
 
     /// Evaluates what depends on parameters only.
@@ -317,7 +322,11 @@ impl Program {
         let n = if self.columns.is_empty() { 1 } else { columns[0].len() };
         let mut slots = vec![Vec::new(); self.slots()];
         self.fill(&columns[..self.columns.len()], &mut slots);
-        let mut ws = self.workspace();
+        let mut ws = Workspace {
+            scalars: self.scalars(),
+            // Short columns need no whole blocks.
+            registers: Registers::of_rows(self.tapes.value.registers(), n.min(BLOCK)),
+        };
         self.bind(params, &mut ws);
         let mut out = vec![0.0; n];
         for (block, part) in out.chunks_mut(BLOCK).enumerate() {

@@ -1,5 +1,7 @@
 //! What becomes of the parameters when a column or the target is measured in another unit.
 
+use std::sync::Arc;
+
 use super::assemble::assemble_scalar;
 use super::differentiate::gradient;
 use super::dimension::{ShiftKind, absorb};
@@ -10,8 +12,8 @@ use crate::tape::ScalarTape;
 /// What the parameters become when a column (or the target) is measured in units of k.
 #[derive(Debug, Clone)]
 pub struct UnitChange {
-    /// Parameters that change; the others stay.
-    pub shifts: Vec<Shift>,
+    /// Parameters that change; the others stay. Every group of rows keeps some of them.
+    pub shifts: Vec<Arc<Shift>>,
 }
 
 /// The change of one parameter.
@@ -24,6 +26,8 @@ pub struct Shift {
     scalars: Vec<f64>,
     tape: ScalarTape,
     results: Vec<usize>,
+    /// Parameters on which the exponent depends.
+    dependencies: Vec<usize>,
 }
 
 /// Scalars an exponent may need without an allocation.
@@ -49,6 +53,23 @@ impl Shift {
         }
         scalars[self.results[0]]
     }
+
+    /// The parameters on which the exponent depends.
+    pub fn dependencies(&self) -> &[usize] {
+        &self.dependencies
+    }
+
+    /// Find the parameters on which the exponent depends, of `p`.
+    fn depend_on(&mut self, p: usize) {
+        // Two unrelated points: a gradient entry that vanishes at both is structurally zero for the shapes that occur.
+        let [first, second] = [0.7_f64, 1.3].map(|seed| {
+            let point: Vec<f64> = (0..p).map(|k| seed + 0.1 * k as f64).collect();
+            let mut gradient = vec![0.0; p];
+            self.exponent(&point, &mut gradient);
+            gradient
+        });
+        self.dependencies = (0..p).filter(|&j| first[j] != 0.0 || second[j] != 0.0).collect();
+    }
 }
 
 /// The change for `column` (None: the target), if parameters can absorb it.
@@ -70,7 +91,9 @@ pub(super) fn unit_change(graph: &Graph, root: Id, params: usize, column: Option
         let mut outputs = vec![exponent];
         outputs.extend(gradient(&mut graph, exponent, params, &Known::default()));
         let (scalars, tape, results) = assemble_scalar(&graph, params, &outputs);
-        shifts.push(Shift { param, kind, scalars, tape, results });
+        let mut shift = Shift { param, kind, scalars, tape, results, dependencies: Vec::new() };
+        shift.depend_on(params);
+        shifts.push(Arc::new(shift));
     }
     Some(UnitChange { shifts })
 }

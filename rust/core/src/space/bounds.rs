@@ -3,6 +3,8 @@
 //! A fit moves in coordinates, and a bound that went there and back is off by its last digit: exp(ln 5.5) is not 5.5. So the
 //! natural bounds are kept, and a coordinate on its bound stands for the bound itself.
 
+use std::sync::Arc;
+
 use super::{ParamSpec, Space, moved};
 use crate::expr::{Shift, ShiftKind};
 use crate::simd::math;
@@ -37,7 +39,7 @@ impl Space {
         }
         let far = FARTHEST * std::f64::consts::LN_2;
         let ones = self.ones();
-        let moves = |(_, shift, ln_unit): &(Option<usize>, Shift, f64)| shift.exponent(&ones, &mut []) * ln_unit;
+        let moves = |(_, shift, ln_unit): &(Option<usize>, Arc<Shift>, f64)| shift.exponent(&ones, &mut []) * ln_unit;
         let unit: f64 = self.shifts.iter().filter(|(_, shift, _)| shift.param == j).map(moves).sum();
         let (mut least, mut most) = ((-far - unit).max(-FARTHEST_LOG), (far - unit).min(FARTHEST_LOG));
         if least >= most {

@@ -25,7 +25,12 @@ pub struct Registers(Vec<Aligned>);
 impl Registers {
     /// Room for `count` blocks.
     pub fn new(count: usize) -> Self {
-        Self(vec![Aligned::zeros(BLOCK); count])
+        Self::of_rows(count, BLOCK)
+    }
+
+    /// Room for `count` blocks of no more than `rows` rows each.
+    pub fn of_rows(count: usize, rows: usize) -> Self {
+        Self(vec![Aligned::zeros(rows); count])
     }
 }
 
