@@ -271,6 +271,8 @@ fn solve_others<O: Separable>(
         scaled[j] *= at / here[coordinate];
     }
     let starts = [here.to_vec(), line(&|v| v), line(&|v| 1.0 / v), scaled];
+    // Vertices of a loss with a kink may have one objective and lie apart.
+    let is_smooth = objective.width() > 0.0;
     let mut held = Within::new(objective, coordinate, (at, at));
     let mut best = (f64::INFINITY, here.to_vec());
     // Where no other coordinate is nonlinear, or none has moved yet, many of these are the same point.
@@ -290,7 +292,7 @@ fn solve_others<O: Separable>(
         if outcome.value < best.0 {
             best = (outcome.value, point);
         }
-        if same && outcome.status == Status::Converged && best.0 <= level {
+        if is_smooth && same && outcome.status == Status::Converged && best.0 <= level {
             break;
         }
     }
