@@ -1,0 +1,186 @@
+//! Damped Newton's method in height, slope and exponent, on the objective itself.
+
+use super::cost::{Cost, Scale};
+use super::look::{Engine, FAR, Look, Point};
+use super::place::Side;
+use crate::simd::Vector;
+
+/// Looks at most in one descent.
+const MOST_LOOKS: usize = 80;
+
+/// Relative predicted decrease at which a descent ends, and below which the objective's own rounding hides it.
+const BOTTOM: f64 = 1e-20;
+const HIDDEN: f64 = 1e-11;
+
+/// Damping: where it begins, how it grows and shrinks, where it counts for nothing, where it is hopeless.
+const DAMPING: f64 = 1e-4;
+const MORE: f64 = 6.0;
+const LESS: f64 = 0.1;
+const LEAST_DAMPING: f64 = 1e-6;
+const MOST_DAMPING: f64 = 1e9;
+
+/// a width below which a constant beyond its bound does not come back.
+const SHALLOW: f64 = 0.1;
+
+/// a times the distance of the second x at which its power has vanished, looked at from this a width on.
+pub(super) const VANISHED: f64 = 36.0;
+const STEEP: f64 = 30.0;
+
+/// Share of a slope that a step leaves which would turn its sign, and how often in a row before it is given up.
+const SHRINK: f64 = 0.1;
+const MOST_CUTS: usize = 3;
+
+/// What the law allows of a descent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    /// Whether E and A may be below and above zero.
+    pub(super) constant: [bool; 2],
+    pub(super) amplitude: [bool; 2],
+    /// Whether the exponent may change its sign.
+    pub(super) both_sides: bool,
+}
+
+/// Where a descent led.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Descent {
+    /// To a stationary point with a positive definite Hessian; the predicted decrease of the next step.
+    Bottom(Point, Look, f64),
+    /// Beyond the bound of the constant.
+    BelowConstant(Point),
+    /// To an amplitude of zero.
+    NoPower,
+    /// To an exponent at which only the rows at the end feel the power.
+    Steep,
+    /// Across to exponents of the other sign.
+    Across,
+    /// Nowhere.
+    Lost,
+}
+
+impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
+    /// Follow a valley to its bottom.
+    #[inline(always)]
+    pub(super) fn descend(&mut self, side: Side, start: Point, rules: &Rules) -> Descent {
+        let Some(mut here) = self.look(side, start) else { return Descent::Lost };
+        let mut point = start;
+        let (mut damping, mut cuts, mut previous) = (0.0_f64, 0, f64::INFINITY);
+        let mut scale: Option<[[f64; 3]; 3]> = None;
+        for _ in 0..MOST_LOOKS {
+            let Some(step) = self.step(side, point, &here, &mut damping, &mut scale) else { return Descent::Lost };
+            let drop = -(0..3).map(|k| step[k] * here.gradient[k]).sum::<f64>();
+            // Near the bottom go on while steps still shrink what they promise.
+            let is_near = damping == 0.0 && drop <= HIDDEN * here.value;
+            if is_near && (drop <= BOTTOM * here.value || drop >= 0.25 * previous) {
+                return Descent::Bottom(point, here, 0.5 * drop);
+            }
+            let mut next = [point[0] + step[0], point[1] + step[1], point[2] + step[2]];
+            let turns = next[1] * point[1] <= 0.0 && !(rules.amplitude[0] && rules.amplitude[1]);
+            if turns {
+                cuts += 1;
+                if cuts > MOST_CUTS {
+                    return Descent::NoPower;
+                }
+                let share = (1.0 - SHRINK) * point[1] / (point[1] - next[1]);
+                next = std::array::from_fn(|k| share.mul_add(step[k], point[k]));
+            }
+            next[2] = self.within(point[2], next[2], rules);
+            let there = self.look(side, next).filter(|there| is_near || there.value <= here.value * (1.0 + 1e-15));
+            let Some(there) = there else {
+                damping = (damping * MORE).max(DAMPING);
+                if damping > MOST_DAMPING {
+                    return Descent::Lost;
+                }
+                continue;
+            };
+            if !turns {
+                cuts = 0;
+            }
+            let gain = here.value - there.value;
+            previous = if is_near { drop } else { f64::INFINITY };
+            damping = if damping < LEAST_DAMPING { 0.0 } else { damping * if gain > 0.5 * drop { LESS } else { 1.0 } };
+            (point, here, scale) = (next, there, None);
+            let is_shallow = point[2].abs() * self.placed.width < SHALLOW;
+            if point[2] * self.placed.width > STEEP && point[2] * self.gap(side) > VANISHED {
+                return Descent::Steep;
+            }
+            if point[2] * self.placed.width < -1.0 {
+                return Descent::Across;
+            }
+            if is_shallow && is_beyond(constant(point), rules.constant) {
+                return Descent::BelowConstant(point);
+            }
+        }
+        Descent::Lost
+    }
+
+    /// The damped Newton step; damping grows until the system is positive definite.
+    #[inline(always)]
+    fn step(
+        &mut self,
+        side: Side,
+        point: Point,
+        here: &Look,
+        damping: &mut f64,
+        scale: &mut Option<[[f64; 3]; 3]>,
+    ) -> Option<[f64; 3]> {
+        loop {
+            let mut system = here.hessian;
+            if *damping > 0.0 {
+                let scale = *scale.get_or_insert_with(|| self.majorised(side, point));
+                for k in 0..3 {
+                    system[k][k] = damping.mul_add(scale[k][k], system[k][k]);
+                }
+            }
+            if let Some(step) = solve(&system, here.gradient.map(|g| -g)) {
+                return Some(step);
+            }
+            *damping = (*damping * 4.0).max(DAMPING);
+            if *damping > MOST_DAMPING {
+                return None;
+            }
+        }
+    }
+
+    /// The exponent no farther than numbers go, and no step over many valleys at once.
+    #[inline(always)]
+    fn within(&self, from: f64, to: f64, rules: &Rules) -> f64 {
+        let width = self.placed.width;
+        let to = to.clamp(-1.5 / width, FAR / width * 1e12);
+        if rules.both_sides && from.abs() * width < 1.0 {
+            return to.min(4.0 * from.abs().max(0.1 / width));
+        }
+        if from > 0.0 { to.clamp(0.2 * from, 4.0 * from) } else { to }
+    }
+}
+
+/// E of a point.
+pub(super) fn constant(point: Point) -> f64 {
+    point[0] - point[1] / point[2]
+}
+
+/// Whether a number has a sign that is not allowed.
+pub(super) fn is_beyond(value: f64, allowed: [bool; 2]) -> bool {
+    (value < 0.0 && !allowed[0]) || (value > 0.0 && !allowed[1])
+}
+
+/// The solution of a positive definite system; None where it is not one.
+#[inline(always)]
+pub(super) fn solve(a: &[[f64; 3]; 3], b: [f64; 3]) -> Option<[f64; 3]> {
+    /// Pivots relative to the diagonal below which nothing but rounding is left.
+    const LEAST: f64 = 1e-14;
+    let d0 = a[0][0];
+    let l1 = a[1][0] / d0;
+    let l2 = a[2][0] / d0;
+    let d1 = a[1][1] - l1 * a[1][0];
+    let m = a[2][1] - l2 * a[1][0];
+    let l3 = m / d1;
+    let d2 = a[2][2] - l2 * a[2][0] - l3 * m;
+    if !(d0 > 0.0 && d1 > LEAST * a[1][1] && d2 > LEAST * a[2][2]) {
+        return None;
+    }
+    let y1 = b[1] - l1 * b[0];
+    let y2 = b[2] - l2 * b[0] - l3 * y1;
+    let x2 = y2 / d2;
+    let x1 = y1 / d1 - l3 * x2;
+    Some([b[0] / d0 - l1 * x1 - l2 * x2, x1, x2])
+}

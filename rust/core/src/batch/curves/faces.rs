@@ -1,0 +1,194 @@
+//! Where the law loses a term: no power, no constant, or a power that only the rows at its end feel.
+
+use super::cost::{Cost, Scale};
+use super::look::{Engine, steepness};
+use super::place::{MOST_ROWS, Side, Workspace};
+use crate::simd::{LANES, Vector, lanes, math};
+
+/// Steps at most.
+const MOST_STEPS: usize = 60;
+
+/// Relative predicted decrease at which a descent ends, and below which rounding hides it.
+const BOTTOM: f64 = 1e-20;
+const HIDDEN: f64 = 1e-11;
+
+/// Share of the majorising curvature below which the loss's own is not trusted.
+const FLAT: f64 = 0.05;
+
+/// Bounds on the size of a logarithm that is still a number's.
+const FAR: f64 = 600.0;
+
+/// Which rows a location is sought for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Among {
+    All,
+    /// Those at the end from which logarithms are counted, and all others.
+    End(Side),
+    Others(Side),
+}
+
+/// The best law without a power, on the scale of the residual.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Level {
+    pub(super) place: f64,
+    pub(super) value: f64,
+}
+
+/// The best law without a constant: amplitude sign * exp(height), exponent; the predicted decrease of the next step.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Alone {
+    pub(super) height: f64,
+    pub(super) exponent: f64,
+    pub(super) value: f64,
+    pub(super) decrease: f64,
+}
+
+impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
+    /// The best constant for some rows: one number, and the loss is convex in it.
+    #[inline(always)]
+    pub(super) fn level(&mut self, among: Among) -> Option<Level> {
+        let n = self.placed.padded;
+        let mut weight = [0.0; MOST_ROWS];
+        let (mut total, mut sum) = (V::zero(), V::zero());
+        let zero = V::zero();
+        for i in (0..n).step_by(LANES) {
+            let present = V::load(&self.w.present[i..]);
+            let taken = match among {
+                Among::All => present,
+                Among::End(side) => present.where_equal(V::load(&self.w.logs(side)[i..]), zero),
+                Among::Others(side) => present.where_less(zero, V::load(&self.w.logs(side)[i..])),
+            };
+            taken.store(&mut weight[i..]);
+            total = total + taken;
+            sum = taken.fused(V::load(&self.w.observed[i..]), sum);
+        }
+        let total = total.sum();
+        let mut place = sum.sum() / total;
+        if !place.is_finite() {
+            return None;
+        }
+        let (mut low, mut high) = lanes::ends(&self.w.observed[..self.placed.rows]);
+        let mut value = 0.0;
+        for step in 0..MOST_STEPS {
+            let [mut v, mut g, mut k, mut majorised] = [V::zero(); 4];
+            for i in (0..n).step_by(LANES) {
+                let weight = V::load(&weight[i..]);
+                let r = V::of(place) - V::load(&self.w.observed[i..]);
+                let [rho, psi, curvature] = self.cost.at(r);
+                v = weight.fused(rho, v);
+                g = weight.fused(psi, g);
+                k = weight.fused(curvature, k);
+                majorised = weight.fused(steepness(r, psi), majorised);
+            }
+            value = v.sum();
+            let (g, k, majorised) = (g.sum(), k.sum(), majorised.sum());
+            if g > 0.0 {
+                high = place;
+            } else {
+                low = place;
+            }
+            let curvature = if k > FLAT * majorised { k } else { majorised };
+            let next = place - g / curvature;
+            if g * g <= BOTTOM * curvature * value || next == place || C::IS_SQUARES && step > 0 {
+                break;
+            }
+            place = if next > low && next < high { next } else { 0.5 * (low + high) };
+        }
+        Some(Level { place, value })
+    }
+
+    /// Distance in ln x from the end to the next x; infinite where there is none.
+    #[inline(always)]
+    pub(super) fn gap(&self, side: Side) -> f64 {
+        let rows = &self.w.logs(side)[..self.placed.rows];
+        rows.iter().fold(f64::INFINITY, |least, l| if *l > 0.0 && *l < least { *l } else { least })
+    }
+
+    /// The best law without a constant, from an amplitude exp(`height`) and an exponent on. For a logarithmic residual and a
+    /// convex loss it is the only valley.
+    #[inline(always)]
+    pub(super) fn alone(&mut self, side: Side, sign: f64, height: f64, exponent: f64) -> Option<Alone> {
+        let mut here = [height, exponent];
+        let (mut damping, mut previous) = (0.0_f64, f64::INFINITY);
+        let mut look = self.look_alone(side, sign, here)?;
+        for _ in 0..MOST_STEPS {
+            let ([value, g0, g1], [h00, h01, h11], [m0, m1]) = look;
+            let (a, b, c) = (damping.mul_add(m0, h00), h01, damping.mul_add(m1, h11));
+            let determinant = a * c - b * b;
+            if !(a > 0.0 && determinant > 1e-14 * a * c) {
+                damping = (damping * 4.0).max(1e-3);
+                if damping > 1e9 {
+                    return None;
+                }
+                continue;
+            }
+            let step = [(b * g1 - c * g0) / determinant, (b * g0 - a * g1) / determinant];
+            let drop = -(step[0] * g0 + step[1] * g1);
+            let is_near = damping == 0.0 && drop <= HIDDEN * value;
+            if is_near && (drop <= BOTTOM * value || drop >= 0.25 * previous) {
+                return Some(Alone { height: here[0], exponent: here[1], value, decrease: 0.5 * drop });
+            }
+            let next = [here[0] + step[0], here[1] + step[1]];
+            let there = self.look_alone(side, sign, next);
+            match there.filter(|there| is_near || there.0[0] <= value * (1.0 + 1e-15)) {
+                Some(there) => {
+                    let gain = value - there.0[0];
+                    previous = if is_near { drop } else { f64::INFINITY };
+                    damping = if damping < 1e-6 { 0.0 } else { damping * if gain > 0.5 * drop { 0.1 } else { 1.0 } };
+                    (here, look) = (next, there);
+                }
+                None => {
+                    damping = (damping * 6.0).max(1e-3);
+                    if damping > 1e9 {
+                        return None;
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Value and gradient, Hessian and damping of a law without a constant in the logarithm of its amplitude and the exponent.
+    #[inline(always)]
+    #[expect(clippy::type_complexity, reason = "three short arrays that are taken apart at once")]
+    fn look_alone(&mut self, side: Side, sign: f64, [height, a]: [f64; 2]) -> Option<([f64; 3], [f64; 3], [f64; 2])> {
+        self.evaluations += 1;
+        if !(height.abs() < FAR && a.abs() * self.placed.width + height.abs() < FAR) {
+            return None;
+        }
+        let Workspace { observed, present, .. } = &*self.w;
+        let logs = self.w.logs(side);
+        let [mut v, mut g0, mut g1, mut h00, mut h01, mut h11, mut m0, mut m1] = [V::zero(); 8];
+        for i in (0..self.placed.padded).step_by(LANES) {
+            let (l, y, weight) = (V::load(&logs[i..]), V::load(&observed[i..]), V::load(&present[i..]));
+            let exponent = V::of(-a).fused(l, V::of(height));
+            // In these parameters the law is its own derivative; its logarithm is linear.
+            let (r, f) = if S::IS_LOG {
+                (exponent - y, V::of(1.0))
+            } else {
+                let f = V::of(sign) * math::exp_bounded(exponent);
+                (f - y, f)
+            };
+            let [rho, psi, curvature] = self.cost.at(r);
+            let pull = weight * psi * f;
+            let metric = weight * f * f;
+            let mut bend = metric * curvature;
+            if !S::IS_LOG {
+                bend = bend + pull;
+            }
+            let strength = metric * steepness(r, psi);
+            v = weight.fused(rho, v);
+            g0 = g0 + pull;
+            g1 = pull.fused(-l, g1);
+            h00 = h00 + bend;
+            h01 = bend.fused(-l, h01);
+            h11 = (bend * l).fused(l, h11);
+            m0 = m0 + strength;
+            m1 = (strength * l).fused(l, m1);
+        }
+        let first = [v.sum(), g0.sum(), g1.sum()];
+        let second = [h00.sum(), h01.sum(), h11.sum()];
+        let all = first.iter().chain(&second).map(|v| v.abs()).sum::<f64>();
+        all.is_finite().then(|| (first, second, [m0.sum(), m1.sum()]))
+    }
+}

@@ -1,0 +1,283 @@
+//! From the point where a search ended to a row of the table, as [`report`](crate::batch::report) would fill it.
+
+use super::Curves;
+use super::cost::{Cost, Scale};
+use super::descent::{constant, solve};
+use super::faces::Level;
+use super::look::Engine;
+use super::place::{Best, Side, Workspace};
+use super::search::{Found, Place};
+use crate::batch::row::{FitRow, RunsOff};
+use crate::simd::{LANES, Vector, math};
+use crate::solve::Status;
+use crate::solve::certificate::{Certificate, ROUNDING_FACTOR};
+use crate::solve::linalg::eigenvalues;
+
+/// Parameters.
+const PARAMS: usize = 3;
+
+/// Condition of the scaled J'J above which an optimum may lie at infinity, and above which rounding decides.
+const SUSPICIOUS: f64 = 1e8;
+const LARGEST: f64 = 1e12;
+
+/// Share of the residuals that every parameter must move by far more than.
+const FELT: f64 = 1e-5;
+
+/// Relative rise of the objective that still counts as level.
+const LEVEL: f64 = 1e-9;
+
+/// Curvature relative to that of the parabolas above the loss, below which a direction may be level: ten times what is.
+const FLAT: f64 = 1e-6;
+
+/// Times the rounding of residuals that a perfect fit may be off, with a margin.
+const PERFECT: f64 = 4.0;
+
+/// a times the distance of the second x at which its power is nothing beside a constant, where a limit is reported.
+const GONE: f64 = 40.0;
+
+/// How much farther out than where a search ends a limit is reported: six steps of one and a half.
+const FARTHER: f64 = 11.390_625;
+
+/// Largest logarithm of a number that is ordinary.
+const ORDINARY: f64 = 690.0;
+
+/// What the rows say of one point in the caller's own parameters.
+struct Measures {
+    /// Squared lengths: of the slopes of the loss, of the residuals, of their rounding.
+    pull: f64,
+    residual: f64,
+    rounding: f64,
+    gradient: [f64; PARAMS],
+    gram: [[f64; PARAMS]; PARAMS],
+}
+
+impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
+    /// The row of a search; None where more must be known than was looked at here.
+    #[inline(always)]
+    pub(super) fn row(&mut self, curves: &Curves, found: &Found) -> Option<FitRow> {
+        match found.place {
+            Place::Inside(point, look, decrease) => {
+                if !C::IS_CURVED && !self.is_determined(found.side, point, &look.hessian) {
+                    return None;
+                }
+                let best = Best {
+                    constant: constant(point),
+                    amplitude: point[1] / point[2],
+                    exponent: point[2],
+                    objective: look.value,
+                };
+                self.optimum(curves, found, best, decrease)
+            }
+            Place::Alone(alone, sign) => {
+                let amplitude = sign * math::exp(alone.height);
+                let best = Best { constant: 0.0, amplitude, exponent: alone.exponent, objective: alone.value };
+                self.optimum(curves, found, best, alone.decrease)
+            }
+            Place::Level(level) => self.without_power(curves, found, level),
+            Place::Limit(end, rest) => self.without_end(curves, found, end, rest),
+        }
+    }
+
+    /// The row of an optimum, on the bound of the constant or off it.
+    #[inline(always)]
+    fn optimum(&mut self, curves: &Curves, found: &Found, best: Best, decrease: f64) -> Option<FitRow> {
+        let has_constant = matches!(found.place, Place::Inside(..));
+        let measures = self.measures(found.side, best)?;
+        let first = usize::from(!has_constant);
+        let mut certificate =
+            Certificate { gradient: 0.0, decrease: decrease.max(0.0) / best.objective, multiplier: 0.0 };
+        let mut scaled = [0.0; PARAMS * PARAMS];
+        let q = PARAMS - first;
+        for a in first..PARAMS {
+            let length = measures.gram[a][a].sqrt();
+            certificate.gradient =
+                certificate.gradient.max(measures.gradient[a].abs() / (length * measures.pull.sqrt()));
+            for b in first..PARAMS {
+                let cosine = measures.gram[a][b] / (length * measures.gram[b][b].sqrt());
+                scaled[(a - first) * q + b - first] = if a == b { 1.0 } else { cosine };
+            }
+        }
+        eigenvalues(&mut scaled[..q * q], q);
+        let values = (0..q).map(|j| scaled[j * q + j].abs());
+        let (small, large) = values.fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
+        let condition = large / small;
+        // An optimum so poorly determined may lie at infinity: not where the limits are known to be higher.
+        let higher = |limit: f64| limit > best.objective * (1.0 + LEVEL);
+        let is_closed =
+            condition <= SUSPICIOUS || (condition <= LARGEST && !curves.may_straighten() && higher(found.limit));
+        let least = FELT * measures.residual.sqrt();
+        let moves = |a: usize, size: f64| measures.gram[a][a].sqrt() * size.abs() > least;
+        let offset = self.offset(found.side);
+        let centred = best.amplitude * math::exp(self.signed(found.side, best.exponent) * offset);
+        let is_felt = moves(1, centred) && moves(2, best.exponent);
+        if !(certificate.holds() && is_closed && is_felt && self.is_imperfect(&measures, best.objective)) {
+            return None;
+        }
+        let mut row = FitRow::empty(curves.parameters(), self.placed.rows, Status::Converged);
+        self.fill(curves, found, best, &mut row)?;
+        row.certificate = certificate;
+        row.condition = condition;
+        row.exhaustive = true;
+        Some(row)
+    }
+
+    /// The row of a law that is best without its power: nothing is said of the exponent.
+    #[inline(always)]
+    fn without_power(&mut self, curves: &Curves, found: &Found, level: Level) -> Option<FitRow> {
+        let constant = if S::IS_LOG { math::exp(level.place) } else { level.place };
+        let best = Best { constant, amplitude: 0.0, exponent: 1.0 / self.placed.width, objective: level.value };
+        let measures = self.measures(found.side, best)?;
+        if !self.is_imperfect(&measures, best.objective) || !curves.amplitude_is_bounded_by_zero() {
+            return None;
+        }
+        let mut row = FitRow::empty(curves.parameters(), self.placed.rows, Status::NotIdentified);
+        self.fill(curves, found, best, &mut row)?;
+        let cosine = measures.gradient[0].abs() / (measures.gram[0][0] * measures.pull).sqrt();
+        row.certificate = Certificate { gradient: cosine, decrease: 0.0, multiplier: 0.0 };
+        row.condition = f64::INFINITY;
+        row.unidentified[curves.exponent()] = true;
+        Some(row)
+    }
+
+    /// The row of a law that is best at an infinite exponent: a point so far out that nothing changes any more.
+    #[inline(always)]
+    fn without_end(&mut self, curves: &Curves, found: &Found, end: Level, rest: Level) -> Option<FitRow> {
+        let natural = |v: f64| if S::IS_LOG { math::exp(v) } else { v };
+        let constant = natural(rest.place);
+        let best = Best {
+            constant,
+            amplitude: natural(end.place) - constant,
+            exponent: GONE / self.gap(found.side),
+            objective: end.value + rest.value,
+        };
+        let measures = self.measures(found.side, best)?;
+        if !self.is_imperfect(&measures, best.objective) {
+            return None;
+        }
+        let mut row = FitRow::empty(curves.parameters(), self.placed.rows, Status::Unbounded);
+        self.fill(curves, found, best, &mut row)?;
+        let mut nearer = row.clone();
+        self.fill(curves, found, Best { exponent: best.exponent / FARTHER, ..best }, &mut nearer)?;
+        for j in 0..row.params.len() {
+            let (here, farther) = (nearer.params[j], row.params[j]);
+            row.runs_off[j] = match RunsOff::between(here, farther) {
+                RunsOff::Infinity if curves.is_stopped(j, true) => RunsOff::Nowhere,
+                RunsOff::MinusInfinity if curves.is_stopped(j, false) => RunsOff::Nowhere,
+                end => end,
+            };
+        }
+        let exponent = curves.exponent();
+        let is_up = row.params[exponent] > 0.0;
+        row.runs_off[exponent] = if is_up { RunsOff::Infinity } else { RunsOff::MinusInfinity };
+        let cosine = |a: usize| measures.gradient[a].abs() / (measures.gram[a][a] * measures.pull).sqrt();
+        row.certificate = Certificate { gradient: cosine(0).max(cosine(1)), decrease: 0.0, multiplier: 0.0 };
+        row.condition = f64::INFINITY;
+        (!curves.is_stopped(exponent, is_up)).then_some(row)
+    }
+
+    /// Parameters and objective in the caller's units; None where a parameter has no number or lies beyond its bounds.
+    #[inline(always)]
+    fn fill(&self, curves: &Curves, found: &Found, best: Best, row: &mut FitRow) -> Option<()> {
+        let exponent = self.signed(found.side, best.exponent);
+        let end = self.end(found.side);
+        row.objective = best.objective;
+        row.evaluations = self.evaluations;
+        (row.starts, row.agreement) = (found.starts, 1);
+        curves.natural(
+            best.constant * self.placed.unit,
+            (best.amplitude * self.placed.unit, exponent * end),
+            exponent,
+            row,
+        )
+    }
+
+    /// ln x of the end from which logarithms are counted.
+    #[inline(always)]
+    fn end(&self, side: Side) -> f64 {
+        match side {
+            Side::Falling => self.placed.smallest,
+            Side::Rising => self.placed.smallest + self.placed.width,
+        }
+    }
+
+    /// The same over the unit near the middle.
+    #[inline(always)]
+    fn offset(&self, side: Side) -> f64 {
+        self.end(side) - self.placed.middle
+    }
+
+    /// The exponent a of x^-a.
+    #[inline(always)]
+    fn signed(&self, side: Side, a: f64) -> f64 {
+        if side == Side::Falling { a } else { -a }
+    }
+
+    /// Whether the residuals are more than rounding.
+    #[inline(always)]
+    fn is_imperfect(&self, measures: &Measures, value: f64) -> bool {
+        let rounding = PERFECT * ROUNDING_FACTOR * f64::EPSILON;
+        value > rounding * rounding * measures.rounding
+    }
+
+    /// Whether the objective curves in every direction, though rows in the straight parts of a loss do not.
+    #[inline(always)]
+    fn is_determined(&mut self, side: Side, point: [f64; 3], hessian: &[[f64; 3]; 3]) -> bool {
+        let metric = self.majorised(side, point);
+        let mut rest = *hessian;
+        for (row, metric) in rest.as_flattened_mut().iter_mut().zip(metric.as_flattened()) {
+            *row -= FLAT * metric;
+        }
+        solve(&rest, [0.0; 3]).is_some()
+    }
+
+    /// What the rows say of a point in E, A and a, with x in the unit near the middle.
+    #[inline(always)]
+    fn measures(&self, side: Side, best: Best) -> Option<Measures> {
+        let offset = self.offset(side);
+        let a = best.exponent;
+        let shift = self.signed(side, a) * offset;
+        if !(shift.abs() < ORDINARY && (a * self.placed.width).abs() < f64::MAX) {
+            return None;
+        }
+        let centred = best.amplitude * math::exp(shift);
+        let scale = V::of(math::exp(-shift));
+        let (e, m, minus) = (V::of(best.constant), V::of(best.amplitude), V::of(-a));
+        let sense = if side == Side::Falling { 1.0 } else { -1.0 };
+        let logs = self.w.logs(side);
+        let Workspace { observed, present, .. } = &*self.w;
+        let [mut pull, mut square, mut rounding] = [V::zero(); 3];
+        let [mut g0, mut g1, mut g2] = [V::zero(); 3];
+        let [mut m00, mut m01, mut m02, mut m11, mut m12, mut m22] = [V::zero(); 6];
+        for i in (0..self.placed.padded).step_by(LANES) {
+            let (l, y, weight) = (V::load(&logs[i..]), V::load(&observed[i..]), V::load(&present[i..]));
+            let b = math::exp_bounded(V::of(super::look::FAR).least(V::of(-super::look::FAR).most(minus * l)));
+            let (r, v) = S::residual(m.fused(b, e), y);
+            let [_, psi, _] = self.cost.at(r);
+            let c1 = b * scale * v;
+            let c2 = V::of(-centred) * V::of(sense).fused(l, V::of(offset)) * c1;
+            let pulled = weight * psi;
+            pull = pulled.fused(psi, pull);
+            square = (weight * r).fused(r, square);
+            let size = if S::IS_LOG { y.most(-y).most(V::of(1.0)) } else { y };
+            rounding = (weight * size).fused(size, rounding);
+            g0 = pulled.fused(v, g0);
+            g1 = pulled.fused(c1, g1);
+            g2 = pulled.fused(c2, g2);
+            let (w0, w1) = (weight * v, weight * c1);
+            m00 = w0.fused(v, m00);
+            m01 = w0.fused(c1, m01);
+            m02 = w0.fused(c2, m02);
+            m11 = w1.fused(c1, m11);
+            m12 = w1.fused(c2, m12);
+            m22 = (weight * c2).fused(c2, m22);
+        }
+        let (m01, m02, m12) = (m01.sum(), m02.sum(), m12.sum());
+        Some(Measures {
+            pull: pull.sum(),
+            residual: square.sum(),
+            rounding: rounding.sum(),
+            gradient: [g0.sum(), g1.sum(), g2.sum()],
+            gram: [[m00.sum(), m01, m02], [m01, m11.sum(), m12], [m02, m12, m22.sum()]],
+        })
+    }
+}

@@ -1,0 +1,288 @@
+//! The best of all valleys and faces of one curve.
+
+use super::cost::{Cost, Scale};
+use super::descent::{Descent, Rules, constant, is_beyond};
+use super::faces::{Alone, Among, Level};
+use super::look::{Engine, Look, Point};
+use super::place::{Side, WALK};
+use super::walk::{LIMIT, Signs, Walk};
+use crate::simd::{Vector, math};
+
+/// Valleys up to so many times the least value of a walk are followed: reweighted squares rank them roughly.
+const CLOSE: f64 = 1.5;
+
+/// Relative rise of the objective that still counts as level on the way to infinity.
+const LEVEL: f64 = 1e-9;
+
+/// a times the distance of the second x from which on a descent begins that comes back from infinity.
+const BACK: f64 = 2.0;
+
+/// The kind of law to be searched.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Domain {
+    pub(super) signs: Signs,
+    /// Whether powers may fall, and rise.
+    pub(super) sides: [bool; 2],
+    pub(super) places: [f64; WALK],
+}
+
+/// Where the best fit lies.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place {
+    /// At an ordinary optimum; the predicted decrease of the next step.
+    Inside(Point, Look, f64),
+    /// Where the constant is zero, or the law has none; the sign of the amplitude.
+    Alone(Alone, f64),
+    /// Where the amplitude is zero.
+    Level(Level),
+    /// At an infinite exponent: the rows at the end, and all others.
+    Limit(Level, Level),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    pub(super) side: Side,
+    pub(super) place: Place,
+    pub(super) value: f64,
+    /// Valleys and faces looked into.
+    pub(super) starts: usize,
+    /// Least objective at an infinite exponent on this side, where it was near.
+    pub(super) limit: f64,
+}
+
+/// What has been found so far.
+struct Best {
+    found: Option<Found>,
+    starts: usize,
+    limits: [f64; 2],
+    /// Whether a law without a power, or without a constant, is to be tried.
+    level: bool,
+    alone: Option<(Side, f64, f64)>,
+    is_alone_known: bool,
+}
+
+impl Best {
+    fn take(&mut self, side: Side, place: Place, value: f64) {
+        if self.found.is_none_or(|found| value < found.value) {
+            self.found = Some(Found { side, place, value, starts: 0, limit: f64::INFINITY });
+        }
+    }
+}
+
+impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
+    /// The best fit; None where it is for the general search.
+    #[inline(always)]
+    pub(super) fn search(&mut self, domain: &Domain) -> Option<Found> {
+        let Domain { signs, sides, places } = domain;
+        // Two values of x leave the exponent open.
+        if signs.has_constant && self.gap(Side::Falling) >= self.placed.width {
+            return None;
+        }
+        let rules = Rules { constant: signs.constant, amplitude: signs.amplitude, both_sides: sides[0] && sides[1] };
+        let all = [(Side::Falling, 0), (Side::Rising, 1)].into_iter().filter(|(_, k)| sides[*k]);
+        let mut walks: [Option<Walk>; 2] = [None; 2];
+        let mut least = f64::INFINITY;
+        for (side, k) in all.clone() {
+            let walk = self.walk(side, places, signs);
+            least = walk.value.iter().fold(least, |least, v| least.min(*v));
+            walks[k] = Some(walk);
+        }
+        if !least.is_finite() {
+            return None;
+        }
+        let mut best = Best {
+            found: None,
+            starts: 0,
+            limits: [f64::INFINITY; 2],
+            level: false,
+            alone: None,
+            is_alone_known: false,
+        };
+        for (side, k) in all {
+            let Some(walk) = &walks[k] else { continue };
+            let before = walks[1 - k].map_or(f64::INFINITY, |other| other.value[0]);
+            self.follow(side, walk, before, CLOSE * least, &rules, signs, &mut best)?;
+            if walk.value[LIMIT] <= CLOSE * least {
+                best.limits[k] = self.limit(side, &rules, signs, &mut best)?;
+            }
+        }
+        if let Some((side, height, exponent)) = best.alone
+            && !best.is_alone_known
+        {
+            self.without_constant(
+                side,
+                (height.signum(), math::ln(height.abs()), exponent),
+                &rules,
+                signs,
+                sides,
+                &mut best,
+            )?;
+        }
+        let bounded = !(signs.amplitude[0] && signs.amplitude[1]);
+        if best.level && bounded && signs.has_constant {
+            let level = self.level(Among::All)?;
+            best.take(Side::Falling, Place::Level(level), level.value);
+        }
+        let mut found = best.found?;
+        found.starts = best.starts.max(1);
+        found.limit = best.limits[usize::from(found.side == Side::Rising)];
+        Some(found)
+    }
+
+    /// Follow every valley of a walk that comes near the least value.
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "one step of the search, which has all of these at hand")]
+    fn follow(
+        &mut self,
+        side: Side,
+        walk: &Walk,
+        before: f64,
+        highest: f64,
+        rules: &Rules,
+        signs: &Signs,
+        best: &mut Best,
+    ) -> Option<()> {
+        for k in 0..LIMIT {
+            let value = walk.value[k];
+            if !(value <= highest) {
+                continue;
+            }
+            let (e, m, a) = (walk.constant[k], walk.amplitude[k], walk.exponent[k]);
+            if m == 0.0 {
+                best.level = true;
+                continue;
+            }
+            let lower = if k == 0 { before } else { walk.value[k - 1] };
+            let is_valley = value < lower && value <= walk.value[k + 1];
+            if e == 0.0 {
+                // The lowest of them is the best place to begin from.
+                if best.alone.is_none() || is_valley {
+                    best.alone = Some((side, m, a));
+                }
+                if S::IS_LOG || !is_valley {
+                    continue;
+                }
+                best.starts += 1;
+                let alone = self.alone(side, m.signum(), math::ln(m.abs()), a)?;
+                best.is_alone_known = true;
+                self.judge(side, alone, m.signum(), rules, signs, &[true, false], best)?;
+                continue;
+            }
+            if !is_valley {
+                continue;
+            }
+            best.starts += 1;
+            self.enter(side, [e + m, m * a, a], rules, best)?;
+        }
+        Some(())
+    }
+
+    /// Descend from a point into a valley, and take its bottom.
+    #[inline(always)]
+    fn enter(&mut self, side: Side, from: Point, rules: &Rules, best: &mut Best) -> Option<()> {
+        match self.descend(side, from, rules) {
+            Descent::Bottom(point, look, decrease) => {
+                if is_beyond(constant(point), rules.constant) {
+                    best.alone = Some((side, point[0], point[1] / point[0]));
+                } else {
+                    best.take(side, Place::Inside(point, look, decrease), look.value);
+                }
+            }
+            Descent::BelowConstant(point) => best.alone = Some((side, point[0], point[1] / point[0])),
+            Descent::NoPower => best.level = true,
+            // The walk saw the limit, and the other side.
+            Descent::Steep | Descent::Across => {}
+            Descent::Lost => return None,
+        }
+        Some(())
+    }
+
+    /// The fit without a constant.
+    #[inline(always)]
+    fn without_constant(
+        &mut self,
+        side: Side,
+        (sign, height, exponent): (f64, f64, f64),
+        rules: &Rules,
+        signs: &Signs,
+        sides: &[bool; 2],
+        best: &mut Best,
+    ) -> Option<()> {
+        best.starts += 1;
+        let alone = self.alone(side, sign, height, exponent)?;
+        self.judge(side, alone, sign, rules, signs, sides, best)
+    }
+
+    /// Take a fit without a constant if it is a minimum, with a constant too.
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "one step of the search, which has all of these at hand")]
+    fn judge(
+        &mut self,
+        side: Side,
+        alone: Alone,
+        sign: f64,
+        rules: &Rules,
+        signs: &Signs,
+        sides: &[bool; 2],
+        best: &mut Best,
+    ) -> Option<()> {
+        if alone.exponent <= 0.0 && !(sides[0] && sides[1]) {
+            // At the exponent 0 the law is a constant.
+            best.level = true;
+            return signs.has_constant.then_some(());
+        }
+        let amplitude = sign * math::exp(alone.height);
+        if signs.has_constant {
+            let point = [amplitude, amplitude * alone.exponent, alone.exponent];
+            let pull = self.look(side, point)?.gradient[0];
+            if is_beyond(-pull, rules.constant) {
+                best.take(side, Place::Alone(alone, sign), alone.value);
+                return Some(());
+            }
+            return self.enter(side, point, rules, best);
+        }
+        best.take(side, Place::Alone(alone, sign), alone.value);
+        Some(())
+    }
+
+    /// The fit at an infinite exponent, or in the valley that leads back from there; its objective.
+    #[inline(always)]
+    fn limit(&mut self, side: Side, rules: &Rules, signs: &Signs, best: &mut Best) -> Option<f64> {
+        if !signs.has_constant {
+            return None;
+        }
+        let (end, rest) = (self.level(Among::End(side))?, self.level(Among::Others(side))?);
+        let natural = |v: f64| if S::IS_LOG { math::exp(v) } else { v };
+        let (e, m) = (natural(rest.place), natural(end.place) - natural(rest.place));
+        if is_beyond(e, rules.constant) || e == 0.0 {
+            return None;
+        }
+        if is_beyond(m, rules.amplitude) || m == 0.0 {
+            best.level = true;
+            return Some(f64::INFINITY);
+        }
+        let value = end.value + rest.value;
+        let gap = self.gap(side);
+        best.starts += 1;
+        if m * self.pull_of(side, gap, rest.place) < 0.0 {
+            let a = BACK / gap;
+            self.enter(side, [e + m, m * a, a], rules, best)?;
+        }
+        // What gains nothing that shows is the limit itself.
+        best.take(side, Place::Limit(end, rest), value * (1.0 - LEVEL));
+        Some(value)
+    }
+
+    /// Derivative of the objective by the law at the rows at a distance from the end, where the law is level.
+    #[inline(always)]
+    fn pull_of(&self, side: Side, distance: f64, place: f64) -> f64 {
+        let mut sum = V::zero();
+        for i in (0..self.placed.padded).step_by(crate::simd::LANES) {
+            let present = V::load(&self.w.present[i..]);
+            let taken = present.where_equal(V::load(&self.w.logs(side)[i..]), V::of(distance));
+            let [_, psi, _] = self.cost.at(V::of(place) - V::load(&self.w.observed[i..]));
+            sum = taken.fused(psi, sum);
+        }
+        sum.sum()
+    }
+}
