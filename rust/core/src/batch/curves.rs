@@ -19,9 +19,10 @@ use crate::expr::PowerTerm;
 use crate::loss::{Criterion, Loss};
 use crate::question::{Question, Starts};
 use crate::residual::Residual;
-use crate::simd::{Vector, VectorKernel, dispatch_vector, math};
+use crate::simd::math;
 use cost::{Cost, Huber, Log, LogCosh, Raw, Scale, SoftL1, Squares};
 use look::Engine;
+use place::Curve;
 pub(super) use place::Workspace;
 use search::Domain;
 use walk::Signs;
@@ -106,7 +107,25 @@ impl Curves {
         if x.len() > place::MOST_ROWS || x.len() < self.parameters() {
             return None;
         }
-        dispatch_vector(Fit { curves: self, x, y, weights, workspace })
+        let curve = Curve { x, y, weights };
+        match (self.is_log, self.loss) {
+            (true, Loss::Squared) => self.search::<Log, _>(&curve, Squares, workspace),
+            (true, Loss::Huber { delta }) => self.search::<Log, _>(&curve, Huber { delta }, workspace),
+            (true, Loss::SoftL1 { delta }) => self.search::<Log, _>(&curve, SoftL1 { delta }, workspace),
+            (true, Loss::LogCosh { scale }) => self.search::<Log, _>(&curve, LogCosh { scale }, workspace),
+            (false, Loss::Squared) => self.search::<Raw, _>(&curve, Squares, workspace),
+            (false, Loss::Huber { delta }) => self.search::<Raw, _>(&curve, Huber { delta }, workspace),
+            (false, Loss::SoftL1 { delta }) => self.search::<Raw, _>(&curve, SoftL1 { delta }, workspace),
+            (false, Loss::LogCosh { scale }) => self.search::<Raw, _>(&curve, LogCosh { scale }, workspace),
+            _ => None,
+        }
+    }
+
+    fn search<S: Scale, C: Cost>(&self, curve: &Curve<'_>, cost: C, workspace: &mut Workspace) -> Option<FitRow> {
+        let placed = place::place(curve, (S::IS_LOG, self.domain.sides[1]), workspace)?;
+        let mut engine = Engine::<S, C> { w: workspace, placed, cost, evaluations: 0, kind: std::marker::PhantomData };
+        let found = engine.search(&self.domain)?;
+        engine.row(self, &found)
     }
 
     fn parameters(&self) -> usize {
@@ -181,45 +200,5 @@ impl Term {
             None => value / self.scale * math::exp(factor),
             Some(rate) => (math::ln(value / self.scale) + factor) / rate,
         }
-    }
-}
-
-struct Fit<'a> {
-    curves: &'a Curves,
-    x: &'a [f64],
-    y: &'a [f64],
-    weights: Option<&'a [f64]>,
-    workspace: &'a mut Workspace,
-}
-
-impl VectorKernel for Fit<'_> {
-    type Output = Option<FitRow>;
-
-    #[inline(always)]
-    fn run<V: Vector>(self) -> Option<FitRow> {
-        if self.curves.is_log { self.on::<V, Log>() } else { self.on::<V, Raw>() }
-    }
-}
-
-impl Fit<'_> {
-    #[inline(always)]
-    fn on<V: Vector, S: Scale>(self) -> Option<FitRow> {
-        match self.curves.loss {
-            Loss::Squared => self.with::<V, S, _>(Squares),
-            Loss::Huber { delta } => self.with::<V, S, _>(Huber { delta }),
-            Loss::SoftL1 { delta } => self.with::<V, S, _>(SoftL1 { delta }),
-            Loss::LogCosh { scale } => self.with::<V, S, _>(LogCosh { scale }),
-            _ => None,
-        }
-    }
-
-    #[inline(always)]
-    fn with<V: Vector, S: Scale, C: Cost>(self, cost: C) -> Option<FitRow> {
-        let Self { curves, x, y, weights, workspace } = self;
-        let placed = place::place::<V>((x, y), weights, S::IS_LOG, curves.domain.sides[1], workspace)?;
-        let mut engine =
-            Engine::<V, S, C> { w: workspace, placed, cost, evaluations: 0, kind: std::marker::PhantomData };
-        let found = engine.search(&curves.domain)?;
-        engine.row(curves, &found)
     }
 }

@@ -1,9 +1,9 @@
 //! Damped Newton's method in height, slope and exponent, on the objective itself.
 
 use super::cost::{Cost, Scale};
-use super::look::{Engine, FAR, Look, Point};
+use super::look::{Engine, Look, Point};
 use super::place::Side;
-use crate::simd::Vector;
+use crate::simd::{Vector, VectorKernel, dispatch_vector};
 
 /// Looks at most in one descent.
 const MOST_LOOKS: usize = 80;
@@ -18,6 +18,9 @@ const MORE: f64 = 6.0;
 const LESS: f64 = 0.1;
 const LEAST_DAMPING: f64 = 1e-6;
 const MOST_DAMPING: f64 = 1e9;
+
+/// Relative rise of the objective that is rounding.
+const SAME: f64 = 1e-15;
 
 /// a width below which a constant beyond its bound does not come back.
 const SHALLOW: f64 = 0.1;
@@ -57,16 +60,77 @@ pub(super) enum Descent {
     Lost,
 }
 
-impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
+impl<S: Scale, C: Cost> Engine<'_, S, C> {
     /// Follow a valley to its bottom.
+    pub(super) fn descend(&mut self, side: Side, start: Point, rules: Rules) -> Descent {
+        dispatch_vector(Descend { engine: self, side, start, rules })
+    }
+}
+
+struct Descend<'e, 'a, S, C> {
+    engine: &'e mut Engine<'a, S, C>,
+    side: Side,
+    start: Point,
+    rules: Rules,
+}
+
+impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
+    type Output = Descent;
+
     #[inline(always)]
-    pub(super) fn descend(&mut self, side: Side, start: Point, rules: &Rules) -> Descent {
-        let Some(mut here) = self.look(side, start) else { return Descent::Lost };
-        let mut point = start;
+    fn run<V: Vector>(self) -> Descent {
+        let Self { engine, side, start: mut point, rules } = self;
+        let gap = engine.gap(side);
+        let width = engine.placed.width;
+        let is_signed = rules.amplitude[0] && rules.amplitude[1];
         let (mut damping, mut cuts, mut previous) = (0.0_f64, 0, f64::INFINITY);
-        let mut scale: Option<[[f64; 3]; 3]> = None;
+        // The point, its look and the diagonal that damps steps from it; the step from there that is tried.
+        let mut here: Option<Look> = None;
+        let mut scale: Option<[f64; 3]> = None;
+        let mut trial = Trial { point, drop: 0.0, is_near: false, turns: false };
         for _ in 0..MOST_LOOKS {
-            let Some(step) = self.step(side, point, &here, &mut damping, &mut scale) else { return Descent::Lost };
+            let there = engine.look::<V>(side, trial.point);
+            let accepted = match (here, there) {
+                (None, None) => return Descent::Lost,
+                (None, Some(there)) => Some(there),
+                (Some(here), there) => there.filter(|t| trial.is_near || t.value <= here.value * (1.0 + SAME)),
+            };
+            if let Some(there) = accepted {
+                if let Some(here) = here {
+                    let gain = here.value - there.value;
+                    previous = if trial.is_near { trial.drop } else { f64::INFINITY };
+                    damping = if damping < LEAST_DAMPING {
+                        0.0
+                    } else {
+                        damping * if gain > 0.5 * trial.drop { LESS } else { 1.0 }
+                    };
+                    cuts = if trial.turns { cuts + 1 } else { 0 };
+                }
+                (point, here, scale) = (trial.point, Some(there), None);
+                if let Some(end) = left(point, width, gap, cuts, &rules) {
+                    return end;
+                }
+            } else {
+                damping = (damping * MORE).max(DAMPING);
+            }
+            let Some(here) = here else { return Descent::Lost };
+            let step = loop {
+                if damping > MOST_DAMPING {
+                    return Descent::Lost;
+                }
+                if damping > 0.0 && scale.is_none() {
+                    let metric = engine.majorised::<V>(side, point);
+                    scale = Some([metric[0][0], metric[1][1], metric[2][2]]);
+                }
+                let mut system = here.hessian;
+                for (k, scale) in scale.iter().flatten().enumerate() {
+                    system[k][k] = damping.mul_add(*scale, system[k][k]);
+                }
+                if let Some(step) = solve(&system, here.gradient.map(|g| -g)) {
+                    break step;
+                }
+                damping = (damping * 4.0).max(DAMPING);
+            };
             let drop = -(0..3).map(|k| step[k] * here.gradient[k]).sum::<f64>();
             // Near the bottom go on while steps still shrink what they promise.
             let is_near = damping == 0.0 && drop <= HIDDEN * here.value;
@@ -74,83 +138,49 @@ impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
                 return Descent::Bottom(point, here, 0.5 * drop);
             }
             let mut next = [point[0] + step[0], point[1] + step[1], point[2] + step[2]];
-            let turns = next[1] * point[1] <= 0.0 && !(rules.amplitude[0] && rules.amplitude[1]);
+            let turns = next[1] * point[1] <= 0.0 && !is_signed;
             if turns {
-                cuts += 1;
-                if cuts > MOST_CUTS {
-                    return Descent::NoPower;
-                }
                 let share = (1.0 - SHRINK) * point[1] / (point[1] - next[1]);
                 next = std::array::from_fn(|k| share.mul_add(step[k], point[k]));
             }
-            next[2] = self.within(point[2], next[2], rules);
-            let there = self.look(side, next).filter(|there| is_near || there.value <= here.value * (1.0 + 1e-15));
-            let Some(there) = there else {
-                damping = (damping * MORE).max(DAMPING);
-                if damping > MOST_DAMPING {
-                    return Descent::Lost;
-                }
-                continue;
-            };
-            if !turns {
-                cuts = 0;
-            }
-            let gain = here.value - there.value;
-            previous = if is_near { drop } else { f64::INFINITY };
-            damping = if damping < LEAST_DAMPING { 0.0 } else { damping * if gain > 0.5 * drop { LESS } else { 1.0 } };
-            (point, here, scale) = (next, there, None);
-            let is_shallow = point[2].abs() * self.placed.width < SHALLOW;
-            if point[2] * self.placed.width > STEEP && point[2] * self.gap(side) > VANISHED {
-                return Descent::Steep;
-            }
-            if point[2] * self.placed.width < -1.0 {
-                return Descent::Across;
-            }
-            if is_shallow && is_beyond(constant(point), rules.constant) {
-                return Descent::BelowConstant(point);
-            }
+            next[2] = within(point[2], next[2], width, &rules);
+            trial = Trial { point: next, drop, is_near, turns };
         }
         Descent::Lost
     }
+}
 
-    /// The damped Newton step; damping grows until the system is positive definite.
-    #[inline(always)]
-    fn step(
-        &mut self,
-        side: Side,
-        point: Point,
-        here: &Look,
-        damping: &mut f64,
-        scale: &mut Option<[[f64; 3]; 3]>,
-    ) -> Option<[f64; 3]> {
-        loop {
-            let mut system = here.hessian;
-            if *damping > 0.0 {
-                let scale = *scale.get_or_insert_with(|| self.majorised(side, point));
-                for k in 0..3 {
-                    system[k][k] = damping.mul_add(scale[k][k], system[k][k]);
-                }
-            }
-            if let Some(step) = solve(&system, here.gradient.map(|g| -g)) {
-                return Some(step);
-            }
-            *damping = (*damping * 4.0).max(DAMPING);
-            if *damping > MOST_DAMPING {
-                return None;
-            }
-        }
-    }
+/// A step that is tried.
+struct Trial {
+    point: Point,
+    drop: f64,
+    is_near: bool,
+    turns: bool,
+}
 
-    /// The exponent no farther than numbers go, and no step over many valleys at once.
-    #[inline(always)]
-    fn within(&self, from: f64, to: f64, rules: &Rules) -> f64 {
-        let width = self.placed.width;
-        let to = to.clamp(-1.5 / width, FAR / width * 1e12);
-        if rules.both_sides && from.abs() * width < 1.0 {
-            return to.min(4.0 * from.abs().max(0.1 / width));
-        }
-        if from > 0.0 { to.clamp(0.2 * from, 4.0 * from) } else { to }
+/// Whether a point left the valleys of ordinary optima.
+#[inline(always)]
+fn left(point: Point, width: f64, gap: f64, cuts: usize, rules: &Rules) -> Option<Descent> {
+    let reach = point[2] * width;
+    if cuts > MOST_CUTS {
+        return Some(Descent::NoPower);
     }
+    if reach > STEEP && point[2] * gap > VANISHED {
+        return Some(Descent::Steep);
+    }
+    if reach < -1.0 {
+        return Some(Descent::Across);
+    }
+    (reach.abs() < SHALLOW && is_beyond(constant(point), rules.constant)).then_some(Descent::BelowConstant(point))
+}
+
+/// The exponent no farther than numbers go, and no step over many valleys at once.
+#[inline(always)]
+fn within(from: f64, to: f64, width: f64, rules: &Rules) -> f64 {
+    if rules.both_sides && from.abs() * width < 1.0 {
+        return to.max(-1.5 / width).min(4.0 * from.abs().max(0.1 / width));
+    }
+    to.clamp(0.2 * from, 4.0 * from)
 }
 
 /// E of a point.

@@ -2,8 +2,8 @@
 
 use super::cost::{Cost, Scale};
 use super::look::{Engine, steepness};
-use super::place::{MOST_ROWS, Side, Workspace};
-use crate::simd::{LANES, Vector, lanes, math};
+use super::place::{MOST_ROWS, Placed, Side, Workspace};
+use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector, lanes, math};
 
 /// Steps at most.
 const MOST_STEPS: usize = 60;
@@ -11,6 +11,9 @@ const MOST_STEPS: usize = 60;
 /// Relative predicted decrease at which a descent ends, and below which rounding hides it.
 const BOTTOM: f64 = 1e-20;
 const HIDDEN: f64 = 1e-11;
+
+/// Ratio of objectives that differ by rounding.
+const SAME: f64 = 1.0 + 1e-15;
 
 /// Share of the majorising curvature below which the loss's own is not trusted.
 const FLAT: f64 = 0.05;
@@ -43,58 +46,13 @@ pub(super) struct Alone {
     pub(super) decrease: f64,
 }
 
-impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
+/// Value and gradient, Hessian, and the diagonal that damps steps.
+type Sums = ([f64; 3], [f64; 3], [f64; 2]);
+
+impl<S: Scale, C: Cost> Engine<'_, S, C> {
     /// The best constant for some rows: one number, and the loss is convex in it.
-    #[inline(always)]
     pub(super) fn level(&mut self, among: Among) -> Option<Level> {
-        let n = self.placed.padded;
-        let mut weight = [0.0; MOST_ROWS];
-        let (mut total, mut sum) = (V::zero(), V::zero());
-        let zero = V::zero();
-        for i in (0..n).step_by(LANES) {
-            let present = V::load(&self.w.present[i..]);
-            let taken = match among {
-                Among::All => present,
-                Among::End(side) => present.where_equal(V::load(&self.w.logs(side)[i..]), zero),
-                Among::Others(side) => present.where_less(zero, V::load(&self.w.logs(side)[i..])),
-            };
-            taken.store(&mut weight[i..]);
-            total = total + taken;
-            sum = taken.fused(V::load(&self.w.observed[i..]), sum);
-        }
-        let total = total.sum();
-        let mut place = sum.sum() / total;
-        if !place.is_finite() {
-            return None;
-        }
-        let (mut low, mut high) = lanes::ends(&self.w.observed[..self.placed.rows]);
-        let mut value = 0.0;
-        for step in 0..MOST_STEPS {
-            let [mut v, mut g, mut k, mut majorised] = [V::zero(); 4];
-            for i in (0..n).step_by(LANES) {
-                let weight = V::load(&weight[i..]);
-                let r = V::of(place) - V::load(&self.w.observed[i..]);
-                let [rho, psi, curvature] = self.cost.at(r);
-                v = weight.fused(rho, v);
-                g = weight.fused(psi, g);
-                k = weight.fused(curvature, k);
-                majorised = weight.fused(steepness(r, psi), majorised);
-            }
-            value = v.sum();
-            let (g, k, majorised) = (g.sum(), k.sum(), majorised.sum());
-            if g > 0.0 {
-                high = place;
-            } else {
-                low = place;
-            }
-            let curvature = if k > FLAT * majorised { k } else { majorised };
-            let next = place - g / curvature;
-            if g * g <= BOTTOM * curvature * value || next == place || C::IS_SQUARES && step > 0 {
-                break;
-            }
-            place = if next > low && next < high { next } else { 0.5 * (low + high) };
-        }
-        Some(Level { place, value })
+        dispatch_vector(Constant { w: self.w, placed: self.placed, cost: self.cost, among })
     }
 
     /// Distance in ln x from the end to the next x; infinite where there is none.
@@ -106,52 +64,13 @@ impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
 
     /// The best law without a constant, from an amplitude exp(`height`) and an exponent on. For a logarithmic residual and a
     /// convex loss it is the only valley.
-    #[inline(always)]
     pub(super) fn alone(&mut self, side: Side, sign: f64, height: f64, exponent: f64) -> Option<Alone> {
-        let mut here = [height, exponent];
-        let (mut damping, mut previous) = (0.0_f64, f64::INFINITY);
-        let mut look = self.look_alone(side, sign, here)?;
-        for _ in 0..MOST_STEPS {
-            let ([value, g0, g1], [h00, h01, h11], [m0, m1]) = look;
-            let (a, b, c) = (damping.mul_add(m0, h00), h01, damping.mul_add(m1, h11));
-            let determinant = a * c - b * b;
-            if !(a > 0.0 && determinant > 1e-14 * a * c) {
-                damping = (damping * 4.0).max(1e-3);
-                if damping > 1e9 {
-                    return None;
-                }
-                continue;
-            }
-            let step = [(b * g1 - c * g0) / determinant, (b * g0 - a * g1) / determinant];
-            let drop = -(step[0] * g0 + step[1] * g1);
-            let is_near = damping == 0.0 && drop <= HIDDEN * value;
-            if is_near && (drop <= BOTTOM * value || drop >= 0.25 * previous) {
-                return Some(Alone { height: here[0], exponent: here[1], value, decrease: 0.5 * drop });
-            }
-            let next = [here[0] + step[0], here[1] + step[1]];
-            let there = self.look_alone(side, sign, next);
-            match there.filter(|there| is_near || there.0[0] <= value * (1.0 + 1e-15)) {
-                Some(there) => {
-                    let gain = value - there.0[0];
-                    previous = if is_near { drop } else { f64::INFINITY };
-                    damping = if damping < 1e-6 { 0.0 } else { damping * if gain > 0.5 * drop { 0.1 } else { 1.0 } };
-                    (here, look) = (next, there);
-                }
-                None => {
-                    damping = (damping * 6.0).max(1e-3);
-                    if damping > 1e9 {
-                        return None;
-                    }
-                }
-            }
-        }
-        None
+        dispatch_vector(Line { engine: self, side, sign, height, exponent })
     }
 
     /// Value and gradient, Hessian and damping of a law without a constant in the logarithm of its amplitude and the exponent.
     #[inline(always)]
-    #[expect(clippy::type_complexity, reason = "three short arrays that are taken apart at once")]
-    fn look_alone(&mut self, side: Side, sign: f64, [height, a]: [f64; 2]) -> Option<([f64; 3], [f64; 3], [f64; 2])> {
+    fn look_alone<V: Vector>(&mut self, side: Side, sign: f64, [height, a]: [f64; 2]) -> Option<Sums> {
         self.evaluations += 1;
         if !(height.abs() < FAR && a.abs() * self.placed.width + height.abs() < FAR) {
             return None;
@@ -190,5 +109,122 @@ impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
         let second = [h00.sum(), h01.sum(), h11.sum()];
         let all = first.iter().chain(&second).map(|v| v.abs()).sum::<f64>();
         all.is_finite().then(|| (first, second, [m0.sum(), m1.sum()]))
+    }
+}
+
+struct Constant<'e, C> {
+    w: &'e Workspace,
+    placed: Placed,
+    cost: C,
+    among: Among,
+}
+
+impl<C: Cost> VectorKernel for Constant<'_, C> {
+    type Output = Option<Level>;
+
+    #[inline(always)]
+    fn run<V: Vector>(self) -> Option<Level> {
+        let Self { w, placed, cost, among } = self;
+        let n = placed.padded;
+        let mut weight = [0.0; MOST_ROWS];
+        let (mut total, mut sum) = (V::zero(), V::zero());
+        let zero = V::zero();
+        for i in (0..n).step_by(LANES) {
+            let present = V::load(&w.present[i..]);
+            let taken = match among {
+                Among::All => present,
+                Among::End(side) => present.where_equal(V::load(&w.logs(side)[i..]), zero),
+                Among::Others(side) => present.where_less(zero, V::load(&w.logs(side)[i..])),
+            };
+            taken.store(&mut weight[i..]);
+            total = total + taken;
+            sum = taken.fused(V::load(&w.observed[i..]), sum);
+        }
+        let total = total.sum();
+        let mut place = sum.sum() / total;
+        if !place.is_finite() {
+            return None;
+        }
+        let (mut low, mut high) = lanes::ends(&w.observed[..placed.rows]);
+        let mut value = 0.0;
+        for step in 0..MOST_STEPS {
+            let [mut v, mut g, mut k, mut majorised] = [V::zero(); 4];
+            for i in (0..n).step_by(LANES) {
+                let weight = V::load(&weight[i..]);
+                let r = V::of(place) - V::load(&w.observed[i..]);
+                let [rho, psi, curvature] = cost.at(r);
+                v = weight.fused(rho, v);
+                g = weight.fused(psi, g);
+                k = weight.fused(curvature, k);
+                majorised = weight.fused(steepness(r, psi), majorised);
+            }
+            value = v.sum();
+            let (g, k, majorised) = (g.sum(), k.sum(), majorised.sum());
+            if g > 0.0 {
+                high = place;
+            } else {
+                low = place;
+            }
+            let curvature = if k > FLAT * majorised { k } else { majorised };
+            let next = place - g / curvature;
+            if g * g <= BOTTOM * curvature * value || next == place || C::IS_SQUARES && step > 0 {
+                break;
+            }
+            place = if next > low && next < high { next } else { 0.5 * (low + high) };
+        }
+        Some(Level { place, value })
+    }
+}
+
+struct Line<'e, 'a, S, C> {
+    engine: &'e mut Engine<'a, S, C>,
+    side: Side,
+    sign: f64,
+    height: f64,
+    exponent: f64,
+}
+
+impl<S: Scale, C: Cost> VectorKernel for Line<'_, '_, S, C> {
+    type Output = Option<Alone>;
+
+    #[inline(always)]
+    fn run<V: Vector>(self) -> Option<Alone> {
+        let Self { engine, side, sign, height, exponent } = self;
+        let mut here = [height, exponent];
+        let (mut damping, mut previous) = (0.0_f64, f64::INFINITY);
+        let mut look: Option<Sums> = None;
+        let (mut next, mut drop, mut is_near) = (here, 0.0, false);
+        for _ in 0..MOST_STEPS {
+            let there = engine.look_alone::<V>(side, sign, next);
+            match (look, there) {
+                (None, there) => look = Some(there?),
+                (Some((now, ..)), Some(there)) if is_near || there.0[0] <= SAME * now[0] => {
+                    let gain: f64 = now[0] - there.0[0];
+                    previous = if is_near { drop } else { f64::INFINITY };
+                    damping = if damping < 1e-6 { 0.0 } else { damping * if gain > 0.5 * drop { 0.1 } else { 1.0 } };
+                    (here, look) = (next, Some(there));
+                }
+                _ => damping = (damping * 6.0).max(1e-3),
+            }
+            let ([value, g0, g1], [h00, h01, h11], [m0, m1]) = look?;
+            let step = loop {
+                if damping > 1e9 {
+                    return None;
+                }
+                let (a, b, c) = (damping.mul_add(m0, h00), h01, damping.mul_add(m1, h11));
+                let determinant = a * c - b * b;
+                if a > 0.0 && determinant > 1e-14 * a * c {
+                    break [(b * g1 - c * g0) / determinant, (b * g0 - a * g1) / determinant];
+                }
+                damping = (damping * 4.0).max(1e-3);
+            };
+            drop = -(step[0] * g0 + step[1] * g1);
+            is_near = damping == 0.0 && drop <= HIDDEN * value;
+            if is_near && (drop <= BOTTOM * value || drop >= 0.25 * previous) {
+                return Some(Alone { height: here[0], exponent: here[1], value, decrease: 0.5 * drop });
+            }
+            next = [here[0] + step[0], here[1] + step[1]];
+        }
+        None
     }
 }

@@ -6,7 +6,7 @@
 
 use super::cost::{Cost, Scale};
 use super::place::{Placed, Side, Workspace};
-use crate::simd::{LANES, Vector, math};
+use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector, math};
 
 /// a l up to which phi is summed as a series: its closed form has lost digits there.
 const NEAR: f64 = 0.3;
@@ -29,24 +29,24 @@ pub(super) struct Look {
 }
 
 /// One curve, its residual and its loss.
-pub(super) struct Engine<'a, V, S, C> {
+pub(super) struct Engine<'a, S, C> {
     pub(super) w: &'a mut Workspace,
     pub(super) placed: Placed,
     pub(super) cost: C,
     pub(super) evaluations: usize,
-    pub(super) kind: std::marker::PhantomData<(V, S)>,
+    pub(super) kind: std::marker::PhantomData<S>,
 }
 
-impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
+impl<S: Scale, C: Cost> Engine<'_, S, C> {
     /// Fill phi and its first two derivatives by a.
     #[inline(always)]
-    fn shape(&mut self, side: Side, a: f64) {
+    fn shape<V: Vector>(&mut self, side: Side, a: f64) {
         let Workspace { logs, mirrored, shape: [phi, first, second], .. } = &mut *self.w;
         let logs = if side == Side::Falling { logs } else { mirrored };
         let n = self.placed.padded;
         if (a * self.placed.width).abs() < NEAR {
             for i in (0..n).step_by(LANES) {
-                let [p, d, dd] = series(V::load(&logs[i..]), a);
+                let [p, d, dd] = series::<V>(V::load(&logs[i..]), a);
                 p.store(&mut phi[i..]);
                 d.store(&mut first[i..]);
                 dd.store(&mut second[i..]);
@@ -68,10 +68,10 @@ impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
 
     /// The objective at a point; None where it is not finite.
     #[inline(always)]
-    pub(super) fn look(&mut self, side: Side, point: Point) -> Option<Look> {
+    pub(super) fn look<V: Vector>(&mut self, side: Side, point: Point) -> Option<Look> {
         self.evaluations += 1;
         let [height, slope, a] = point;
-        self.shape(side, a);
+        self.shape::<V>(side, a);
         let Workspace { observed, present, shape: [phi, first, second], .. } = &*self.w;
         let (h, s) = (V::of(height), V::of(slope));
         let mut value = V::zero();
@@ -108,11 +108,21 @@ impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
         all.is_finite().then_some(Look { value, gradient, hessian })
     }
 
+    /// [`look`](Self::look), outside of a kernel.
+    pub(super) fn at(&mut self, side: Side, point: Point) -> Option<Look> {
+        dispatch_vector(At { engine: self, side, point })
+    }
+
+    /// [`majorised`](Self::majorised), outside of a kernel.
+    pub(super) fn metric(&mut self, side: Side, point: Point) -> [[f64; 3]; 3] {
+        dispatch_vector(Metric { engine: self, side, point })
+    }
+
     /// The Hessian of the parabolas that touch the loss from above, at the law's tangent: what steps are damped with.
     #[inline(always)]
-    pub(super) fn majorised(&mut self, side: Side, point: Point) -> [[f64; 3]; 3] {
+    pub(super) fn majorised<V: Vector>(&mut self, side: Side, point: Point) -> [[f64; 3]; 3] {
         let [height, slope, a] = point;
-        self.shape(side, a);
+        self.shape::<V>(side, a);
         let Workspace { observed, present, shape: [phi, first, _], .. } = &*self.w;
         let [mut m00, mut m01, mut m02, mut m11, mut m12, mut m22] = [V::zero(); 6];
         for i in (0..self.placed.padded).step_by(LANES) {
@@ -131,6 +141,36 @@ impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
         }
         let (m01, m02, m12) = (m01.sum(), m02.sum(), m12.sum());
         [[m00.sum(), m01, m02], [m01, m11.sum(), m12], [m02, m12, m22.sum()]]
+    }
+}
+
+struct At<'e, 'a, S, C> {
+    engine: &'e mut Engine<'a, S, C>,
+    side: Side,
+    point: Point,
+}
+
+impl<S: Scale, C: Cost> VectorKernel for At<'_, '_, S, C> {
+    type Output = Option<Look>;
+
+    #[inline(always)]
+    fn run<V: Vector>(self) -> Option<Look> {
+        self.engine.look::<V>(self.side, self.point)
+    }
+}
+
+struct Metric<'e, 'a, S, C> {
+    engine: &'e mut Engine<'a, S, C>,
+    side: Side,
+    point: Point,
+}
+
+impl<S: Scale, C: Cost> VectorKernel for Metric<'_, '_, S, C> {
+    type Output = [[f64; 3]; 3];
+
+    #[inline(always)]
+    fn run<V: Vector>(self) -> [[f64; 3]; 3] {
+        self.engine.majorised::<V>(self.side, self.point)
     }
 }
 

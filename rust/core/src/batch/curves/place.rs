@@ -1,7 +1,7 @@
 //! One curve in lanes: x as logarithms of its ratio to the smallest, targets on the scale of the residual.
 
 use super::cost::by_lane;
-use crate::simd::{Aligned, LANES, Vector, lanes, math};
+use crate::simd::{Aligned, LANES, Vector, VectorKernel, dispatch_vector, lanes, math};
 
 /// Rows of one curve.
 pub(super) const MOST_ROWS: usize = 256;
@@ -44,6 +44,14 @@ impl Workspace {
             powers: Aligned::zeros(MOST_ROWS * LANES),
         }
     }
+}
+
+/// The rows of one curve as they come in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Curve<'a> {
+    pub(super) x: &'a [f64],
+    pub(super) y: &'a [f64],
+    pub(super) weights: Option<&'a [f64]>,
 }
 
 /// The size of a curve that was put into a [`Workspace`], and the units it is measured in there.
@@ -89,62 +97,72 @@ pub(super) struct Best {
 }
 
 /// Put a curve into `workspace`; None where its numbers are not ordinary ones.
-#[inline(always)]
-pub(super) fn place<V: Vector>(
-    (x, y): (&[f64], &[f64]),
-    weights: Option<&[f64]>,
+pub(super) fn place(curve: &Curve<'_>, (is_log, is_rising): (bool, bool), w: &mut Workspace) -> Option<Placed> {
+    dispatch_vector(Place { curve, is_log, is_rising, w })
+}
+
+struct Place<'a> {
+    curve: &'a Curve<'a>,
     is_log: bool,
     is_rising: bool,
-    w: &mut Workspace,
-) -> Option<Placed> {
-    let rows = x.len();
-    let padded = rows.next_multiple_of(LANES);
-    let (least, most) = lanes::ends(x);
-    let (low, high) = lanes::ends(y);
-    let size = low.abs().max(high.abs());
-    let whole = x.iter().zip(y).all(|(x, y)| x.is_normal() & !y.is_nan());
-    let inverse = 1.0 / least;
-    let usual = whole && least > 0.0 && inverse.is_normal() && (most * inverse).is_normal() && size <= USUAL.1;
-    if !usual || size < USUAL.0 || (is_log && low < USUAL.0) {
-        return None;
-    }
-    // Logarithms near zero keep their digits.
-    let unit = if is_log { math::power_of_two(exponent(low).midpoint(exponent(high))) } else { 1.0 };
-    let Workspace { logs, mirrored, observed, present, factor, aim, .. } = w;
-    copy(logs, x, padded, least);
-    copy(aim, y, padded, unit);
-    match weights {
-        Some(weights) => present[..rows].copy_from_slice(weights),
-        None => present[..rows].fill(1.0),
-    }
-    present[rows..padded].fill(0.0);
-    let mut width = V::zero();
-    for i in (0..padded).step_by(LANES) {
-        let log = logarithm(V::load(&logs[i..]) / V::of(least));
-        log.store(&mut logs[i..]);
-        width = width.most(log);
-        let target = V::load(&aim[i..]) * V::of(1.0 / unit);
-        if is_log {
-            logarithm(target).store(&mut observed[i..]);
-            (V::of(1.0) / target).store(&mut factor[i..]);
-            V::of(1.0).store(&mut aim[i..]);
-        } else {
-            target.store(&mut observed[i..]);
-            V::of(1.0).store(&mut factor[i..]);
+    w: &'a mut Workspace,
+}
+
+impl VectorKernel for Place<'_> {
+    type Output = Option<Placed>;
+
+    #[inline(always)]
+    fn run<V: Vector>(self) -> Option<Placed> {
+        let Self { curve: &Curve { x, y, weights }, is_log, is_rising, w } = self;
+        let rows = x.len();
+        let padded = rows.next_multiple_of(LANES);
+        let (least, most) = lanes::ends(x);
+        let (low, high) = lanes::ends(y);
+        let size = low.abs().max(high.abs());
+        let whole = x.iter().zip(y.iter()).all(|(x, y)| x.is_normal() & !y.is_nan());
+        let inverse = 1.0 / least;
+        let usual = whole && least > 0.0 && inverse.is_normal() && (most * inverse).is_normal() && size <= USUAL.1;
+        if !usual || size < USUAL.0 || (is_log && low < USUAL.0) {
+            return None;
         }
-    }
-    let width = largest(width);
-    if is_rising {
+        // Logarithms near zero keep their digits.
+        let unit = if is_log { math::power_of_two(exponent(low).midpoint(exponent(high))) } else { 1.0 };
+        let Workspace { logs, mirrored, observed, present, factor, aim, .. } = w;
+        copy(logs, x, padded, least);
+        copy(aim, y, padded, unit);
+        match weights {
+            Some(weights) => present[..rows].copy_from_slice(weights),
+            None => present[..rows].fill(1.0),
+        }
+        present[rows..padded].fill(0.0);
+        let mut width = V::zero();
         for i in (0..padded).step_by(LANES) {
-            (V::of(width) - V::load(&logs[i..])).store(&mut mirrored[i..]);
+            let log = logarithm(V::load(&logs[i..]) / V::of(least));
+            log.store(&mut logs[i..]);
+            width = width.most(log);
+            let target = V::load(&aim[i..]) * V::of(1.0 / unit);
+            if is_log {
+                logarithm(target).store(&mut observed[i..]);
+                (V::of(1.0) / target).store(&mut factor[i..]);
+                V::of(1.0).store(&mut aim[i..]);
+            } else {
+                target.store(&mut observed[i..]);
+                V::of(1.0).store(&mut factor[i..]);
+            }
         }
-        mirrored[rows..padded].fill(0.0);
+        let width = largest(width);
+        if is_rising {
+            for i in (0..padded).step_by(LANES) {
+                (V::of(width) - V::load(&logs[i..])).store(&mut mirrored[i..]);
+            }
+            mirrored[rows..padded].fill(0.0);
+        }
+        // A unit near the middle keeps the linear parameters apart from the exponent; a power of two costs no digit.
+        let total: i64 = x.iter().map(|v| exponent(*v)).sum();
+        let middle = total.div_euclid(rows as i64) as f64 * std::f64::consts::LN_2;
+        let smallest = math::ln(least);
+        (width > 0.0).then_some(Placed { rows, padded, width, smallest, middle, unit })
     }
-    // A unit near the middle keeps the linear parameters apart from the exponent; a power of two costs no digit.
-    let total: i64 = x.iter().map(|v| exponent(*v)).sum();
-    let middle = total.div_euclid(rows as i64) as f64 * std::f64::consts::LN_2;
-    let smallest = math::ln(least);
-    (width > 0.0).then_some(Placed { rows, padded, width, smallest, middle, unit })
 }
 
 /// The largest lane.

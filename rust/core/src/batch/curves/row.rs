@@ -8,7 +8,7 @@ use super::look::Engine;
 use super::place::{Best, Side, Workspace};
 use super::search::{Found, Place};
 use crate::batch::row::{FitRow, RunsOff};
-use crate::simd::{LANES, Vector, math};
+use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector, math};
 use crate::solve::Status;
 use crate::solve::certificate::{Certificate, ROUNDING_FACTOR};
 use crate::solve::linalg::eigenvalues;
@@ -51,9 +51,8 @@ struct Measures {
     gram: [[f64; PARAMS]; PARAMS],
 }
 
-impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
+impl<S: Scale, C: Cost> Engine<'_, S, C> {
     /// The row of a search; None where more must be known than was looked at here.
-    #[inline(always)]
     pub(super) fn row(&mut self, curves: &Curves, found: &Found) -> Option<FitRow> {
         match found.place {
             Place::Inside(point, look, decrease) => {
@@ -79,7 +78,6 @@ impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
     }
 
     /// The row of an optimum, on the bound of the constant or off it.
-    #[inline(always)]
     fn optimum(&mut self, curves: &Curves, found: &Found, best: Best, decrease: f64) -> Option<FitRow> {
         let has_constant = matches!(found.place, Place::Inside(..));
         let measures = self.measures(found.side, best)?;
@@ -122,7 +120,6 @@ impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
     }
 
     /// The row of a law that is best without its power: nothing is said of the exponent.
-    #[inline(always)]
     fn without_power(&mut self, curves: &Curves, found: &Found, level: Level) -> Option<FitRow> {
         let constant = if S::IS_LOG { math::exp(level.place) } else { level.place };
         let best = Best { constant, amplitude: 0.0, exponent: 1.0 / self.placed.width, objective: level.value };
@@ -140,7 +137,6 @@ impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
     }
 
     /// The row of a law that is best at an infinite exponent: a point so far out that nothing changes any more.
-    #[inline(always)]
     fn without_end(&mut self, curves: &Curves, found: &Found, end: Level, rest: Level) -> Option<FitRow> {
         let natural = |v: f64| if S::IS_LOG { math::exp(v) } else { v };
         let constant = natural(rest.place);
@@ -176,7 +172,6 @@ impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
     }
 
     /// Parameters and objective in the caller's units; None where a parameter has no number or lies beyond its bounds.
-    #[inline(always)]
     fn fill(&self, curves: &Curves, found: &Found, best: Best, row: &mut FitRow) -> Option<()> {
         let exponent = self.signed(found.side, best.exponent);
         let end = self.end(found.side);
@@ -192,7 +187,6 @@ impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
     }
 
     /// ln x of the end from which logarithms are counted.
-    #[inline(always)]
     fn end(&self, side: Side) -> f64 {
         match side {
             Side::Falling => self.placed.smallest,
@@ -201,28 +195,24 @@ impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
     }
 
     /// The same over the unit near the middle.
-    #[inline(always)]
     fn offset(&self, side: Side) -> f64 {
         self.end(side) - self.placed.middle
     }
 
     /// The exponent a of x^-a.
-    #[inline(always)]
     fn signed(&self, side: Side, a: f64) -> f64 {
         if side == Side::Falling { a } else { -a }
     }
 
     /// Whether the residuals are more than rounding.
-    #[inline(always)]
     fn is_imperfect(&self, measures: &Measures, value: f64) -> bool {
         let rounding = PERFECT * ROUNDING_FACTOR * f64::EPSILON;
         value > rounding * rounding * measures.rounding
     }
 
     /// Whether the objective curves in every direction, though rows in the straight parts of a loss do not.
-    #[inline(always)]
     fn is_determined(&mut self, side: Side, point: [f64; 3], hessian: &[[f64; 3]; 3]) -> bool {
-        let metric = self.majorised(side, point);
+        let metric = self.metric(side, point);
         let mut rest = *hessian;
         for (row, metric) in rest.as_flattened_mut().iter_mut().zip(metric.as_flattened()) {
             *row -= FLAT * metric;
@@ -231,28 +221,43 @@ impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
     }
 
     /// What the rows say of a point in E, A and a, with x in the unit near the middle.
-    #[inline(always)]
     fn measures(&self, side: Side, best: Best) -> Option<Measures> {
-        let offset = self.offset(side);
+        dispatch_vector(Measure { engine: self, side, best })
+    }
+}
+
+struct Measure<'e, 'a, S, C> {
+    engine: &'e Engine<'a, S, C>,
+    side: Side,
+    best: Best,
+}
+
+impl<S: Scale, C: Cost> VectorKernel for Measure<'_, '_, S, C> {
+    type Output = Option<Measures>;
+
+    #[inline(always)]
+    fn run<V: Vector>(self) -> Option<Measures> {
+        let Self { engine, side, best } = self;
+        let offset = engine.offset(side);
         let a = best.exponent;
-        let shift = self.signed(side, a) * offset;
-        if !(shift.abs() < ORDINARY && (a * self.placed.width).abs() < f64::MAX) {
+        let shift = engine.signed(side, a) * offset;
+        if !(shift.abs() < ORDINARY && (a * engine.placed.width).abs() < f64::MAX) {
             return None;
         }
         let centred = best.amplitude * math::exp(shift);
         let scale = V::of(math::exp(-shift));
         let (e, m, minus) = (V::of(best.constant), V::of(best.amplitude), V::of(-a));
         let sense = if side == Side::Falling { 1.0 } else { -1.0 };
-        let logs = self.w.logs(side);
-        let Workspace { observed, present, .. } = &*self.w;
+        let logs = engine.w.logs(side);
+        let Workspace { observed, present, .. } = &*engine.w;
         let [mut pull, mut square, mut rounding] = [V::zero(); 3];
         let [mut g0, mut g1, mut g2] = [V::zero(); 3];
         let [mut m00, mut m01, mut m02, mut m11, mut m12, mut m22] = [V::zero(); 6];
-        for i in (0..self.placed.padded).step_by(LANES) {
+        for i in (0..engine.placed.padded).step_by(LANES) {
             let (l, y, weight) = (V::load(&logs[i..]), V::load(&observed[i..]), V::load(&present[i..]));
             let b = math::exp_bounded(V::of(super::look::FAR).least(V::of(-super::look::FAR).most(minus * l)));
             let (r, v) = S::residual(m.fused(b, e), y);
-            let [_, psi, _] = self.cost.at(r);
+            let [_, psi, _] = engine.cost.at(r);
             let c1 = b * scale * v;
             let c2 = V::of(-centred) * V::of(sense).fused(l, V::of(offset)) * c1;
             let pulled = weight * psi;

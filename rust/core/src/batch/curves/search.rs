@@ -6,7 +6,8 @@ use super::faces::{Alone, Among, Level};
 use super::look::{Engine, Look, Point};
 use super::place::{Side, WALK};
 use super::walk::{LIMIT, Signs, Walk};
-use crate::simd::{Vector, math};
+use crate::simd::vector::Plain;
+use crate::simd::{LANES, Real, Vector, math};
 
 /// Valleys up to so many times the least value of a walk are followed: reweighted squares rank them roughly.
 const CLOSE: f64 = 1.5;
@@ -69,9 +70,8 @@ impl Best {
     }
 }
 
-impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
+impl<S: Scale, C: Cost> Engine<'_, S, C> {
     /// The best fit; None where it is for the general search.
-    #[inline(always)]
     pub(super) fn search(&mut self, domain: &Domain) -> Option<Found> {
         let Domain { signs, sides, places } = domain;
         // Two values of x leave the exponent open.
@@ -130,7 +130,6 @@ impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
     }
 
     /// Follow every valley of a walk that comes near the least value.
-    #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "one step of the search, which has all of these at hand")]
     fn follow(
         &mut self,
@@ -178,9 +177,8 @@ impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
     }
 
     /// Descend from a point into a valley, and take its bottom.
-    #[inline(always)]
     fn enter(&mut self, side: Side, from: Point, rules: &Rules, best: &mut Best) -> Option<()> {
-        match self.descend(side, from, rules) {
+        match self.descend(side, from, *rules) {
             Descent::Bottom(point, look, decrease) => {
                 if is_beyond(constant(point), rules.constant) {
                     best.alone = Some((side, point[0], point[1] / point[0]));
@@ -198,7 +196,6 @@ impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
     }
 
     /// The fit without a constant.
-    #[inline(always)]
     fn without_constant(
         &mut self,
         side: Side,
@@ -214,7 +211,6 @@ impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
     }
 
     /// Take a fit without a constant if it is a minimum, with a constant too.
-    #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "one step of the search, which has all of these at hand")]
     fn judge(
         &mut self,
@@ -234,7 +230,7 @@ impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
         let amplitude = sign * math::exp(alone.height);
         if signs.has_constant {
             let point = [amplitude, amplitude * alone.exponent, alone.exponent];
-            let pull = self.look(side, point)?.gradient[0];
+            let pull = self.at(side, point)?.gradient[0];
             if is_beyond(-pull, rules.constant) {
                 best.take(side, Place::Alone(alone, sign), alone.value);
                 return Some(());
@@ -246,7 +242,6 @@ impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
     }
 
     /// The fit at an infinite exponent, or in the valley that leads back from there; its objective.
-    #[inline(always)]
     fn limit(&mut self, side: Side, rules: &Rules, signs: &Signs, best: &mut Best) -> Option<f64> {
         if !signs.has_constant {
             return None;
@@ -274,15 +269,13 @@ impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
     }
 
     /// Derivative of the objective by the law at the rows at a distance from the end, where the law is level.
-    #[inline(always)]
     fn pull_of(&self, side: Side, distance: f64, place: f64) -> f64 {
-        let mut sum = V::zero();
-        for i in (0..self.placed.padded).step_by(crate::simd::LANES) {
-            let present = V::load(&self.w.present[i..]);
-            let taken = present.where_equal(V::load(&self.w.logs(side)[i..]), V::of(distance));
-            let [_, psi, _] = self.cost.at(V::of(place) - V::load(&self.w.observed[i..]));
-            sum = taken.fused(psi, sum);
-        }
-        sum.sum()
+        let rows = self.w.logs(side).iter().zip(&*self.w.observed).zip(&*self.w.present).take(self.placed.rows);
+        let pull = |y: f64| {
+            let mut psi = [0.0; LANES];
+            self.cost.at(Plain::of(place - y))[1].store(&mut psi);
+            psi[0]
+        };
+        rows.filter(|((l, _), _)| **l == distance).map(|((_, y), weight)| weight * pull(*y)).sum()
     }
 }

@@ -6,8 +6,8 @@
 use super::cost::Cost;
 use super::cost::{Scale, by_lane};
 use super::look::{Engine, FAR};
-use super::place::{Side, WALK, Workspace};
-use crate::simd::{LANES, Vector, math};
+use super::place::{Placed, Side, WALK, Workspace};
+use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector, math};
 
 /// Rounds of reweighting, and the share that is left of the width after each.
 const ROUNDS: usize = 4;
@@ -91,22 +91,40 @@ impl<V: Vector> Sums<V> {
     }
 }
 
-impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
+impl<S: Scale, C: Cost> Engine<'_, S, C> {
     /// The objective at every exponent of a walk, the linear parameters at their best.
-    #[inline(always)]
     pub(super) fn walk(&mut self, side: Side, places: &[f64; WALK], signs: &Signs) -> Walk {
         self.evaluations += WALK;
-        let inverse = 1.0 / self.placed.width;
+        dispatch_vector(Along { w: self.w, placed: self.placed, cost: self.cost, side, places, signs })
+    }
+}
+
+struct Along<'e, C> {
+    w: &'e mut Workspace,
+    placed: Placed,
+    cost: C,
+    side: Side,
+    places: &'e [f64; WALK],
+    signs: &'e Signs,
+}
+
+impl<C: Cost> VectorKernel for Along<'_, C> {
+    type Output = Walk;
+
+    #[inline(always)]
+    fn run<V: Vector>(self) -> Walk {
+        let Self { w, placed, cost, side, places, signs } = self;
+        let inverse = 1.0 / placed.width;
         let mut walk = Walk {
             exponent: places.map(|place| place * inverse),
             constant: [0.0; WALK],
             amplitude: [0.0; WALK],
             value: [0.0; WALK],
         };
-        let rows = self.placed.rows;
+        let rows = placed.rows;
         for first in (0..WALK).step_by(LANES) {
             let minus = -V::load(&walk.exponent[first..]);
-            let Workspace { logs, mirrored, factor, aim, present, powers, .. } = &mut *self.w;
+            let Workspace { logs, mirrored, factor, aim, present, powers, .. } = &mut *w;
             let logs = if side == Side::Falling { logs } else { mirrored };
             let mut sums = Sums::<V>::zero();
             for i in 0..rows {
@@ -121,28 +139,28 @@ impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
                 let mut square = V::zero();
                 let mut total = 0.0;
                 for i in 0..rows {
-                    let t = self.miss(i, e, m);
-                    square = (V::of(self.w.present[i]) * t).fused(t, square);
-                    total += self.w.present[i];
+                    let t = miss(w, i, e, m);
+                    square = (V::of(w.present[i]) * t).fused(t, square);
+                    total += w.present[i];
                 }
                 let mut width = by_lane(square * V::of(1.0 / total), f64::sqrt);
-                let least = V::of(self.cost.width());
+                let least = V::of(cost.width());
                 for _ in 0..ROUNDS {
                     width = least.most(width * V::of(NARROWER));
                     let mut sums = Sums::<V>::zero();
                     for i in 0..rows {
-                        let t = self.miss(i, e, m);
-                        let strength = V::of(self.w.present[i] * self.w.factor[i]) / width.most(t.most(-t));
-                        let power = V::load(&self.w.powers[i * LANES..]);
-                        add(&mut sums, power, strength * V::of(self.w.factor[i]), strength * V::of(self.w.aim[i]));
+                        let t = miss(w, i, e, m);
+                        let strength = V::of(w.present[i] * w.factor[i]) / width.most(t.most(-t));
+                        let power = V::load(&w.powers[i * LANES..]);
+                        add(&mut sums, power, strength * V::of(w.factor[i]), strength * V::of(w.aim[i]));
                     }
                     (e, m) = sums.solve(signs);
                 }
             }
             let mut value = V::zero();
             for i in 0..rows {
-                let [rho, ..] = self.cost.at(self.miss(i, e, m));
-                value = V::of(self.w.present[i]).fused(rho, value);
+                let [rho, ..] = cost.at(miss(w, i, e, m));
+                value = V::of(w.present[i]).fused(rho, value);
             }
             e.store(&mut walk.constant[first..]);
             m.store(&mut walk.amplitude[first..]);
@@ -150,13 +168,13 @@ impl<V: Vector, S: Scale, C: Cost> Engine<'_, V, S, C> {
         }
         walk
     }
+}
 
-    /// The residual of row `i` at every exponent.
-    #[inline(always)]
-    fn miss(&self, i: usize, e: V, m: V) -> V {
-        let law = m.fused(V::load(&self.w.powers[i * LANES..]), e);
-        law.fused(V::of(self.w.factor[i]), V::of(-self.w.aim[i]))
-    }
+/// The residual of row `i` at every exponent.
+#[inline(always)]
+fn miss<V: Vector>(w: &Workspace, i: usize, e: V, m: V) -> V {
+    let law = m.fused(V::load(&w.powers[i * LANES..]), e);
+    law.fused(V::of(w.factor[i]), V::of(-w.aim[i]))
 }
 
 /// Add a row with its weight on squares, and on products with what it should be.
