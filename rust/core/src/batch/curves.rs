@@ -12,6 +12,7 @@ mod look;
 mod place;
 mod row;
 mod search;
+mod tangent;
 mod walk;
 
 use super::row::FitRow;

@@ -18,9 +18,10 @@ const MORE: f64 = 6.0;
 const LESS: f64 = 0.1;
 const LEAST_DAMPING: f64 = 1e-6;
 const MOST_DAMPING: f64 = 1e9;
+const MILD: f64 = 1e-2;
 
 /// Relative rise of the objective that is rounding.
-const SAME: f64 = 1e-15;
+const SAME: f64 = 1e-13;
 
 /// a width below which a constant beyond its bound does not come back.
 const SHALLOW: f64 = 0.1;
@@ -114,7 +115,7 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
                 damping = (damping * MORE).max(DAMPING);
             }
             let Some(here) = here else { return Descent::Lost };
-            let step = loop {
+            let mut step = loop {
                 if damping > MOST_DAMPING {
                     return Descent::Lost;
                 }
@@ -131,8 +132,16 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
                 }
                 damping = (damping * 4.0).max(DAMPING);
             };
-            let drop = -(0..3).map(|k| step[k] * here.gradient[k]).sum::<f64>();
-            // Near the bottom go on while steps still shrink what they promise.
+            let mut drop = promise(&step, &here);
+            // What a step near the bottom gains is lost in rounding, so that nothing but its promise tells: it needs no damping.
+            if damping > 0.0
+                && damping <= MILD
+                && drop <= HIDDEN * here.value
+                && let Some(whole) = solve(&here.hessian, here.gradient.map(|g| -g))
+            {
+                (step, damping) = (whole, 0.0);
+                drop = promise(&step, &here);
+            }
             let is_near = damping == 0.0 && drop <= HIDDEN * here.value;
             if is_near && (drop <= BOTTOM * here.value || drop >= 0.25 * previous) {
                 return Descent::Bottom(point, here, 0.5 * drop);
@@ -148,6 +157,12 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
         }
         Descent::Lost
     }
+}
+
+/// How much a Newton step lowers the objective, twice over.
+#[inline(always)]
+fn promise(step: &[f64; 3], here: &Look) -> f64 {
+    -(0..3).map(|k| step[k] * here.gradient[k]).sum::<f64>()
 }
 
 /// A step that is tried.
@@ -213,4 +228,12 @@ pub(super) fn solve(a: &[[f64; 3]; 3], b: [f64; 3]) -> Option<[f64; 3]> {
     let x2 = y2 / d2;
     let x1 = y1 / d1 - l3 * x2;
     Some([b[0] / d0 - l1 * x1 - l2 * x2, x1, x2])
+}
+
+/// The curvature along the last parameter, the others at their best.
+pub(super) fn stiffness(a: &[[f64; 3]; 3]) -> f64 {
+    let l1 = a[1][0] / a[0][0];
+    let d1 = a[1][1] - l1 * a[1][0];
+    let m = a[2][1] - a[2][0] * l1;
+    a[2][2] - a[2][0] * a[2][0] / a[0][0] - m * m / d1
 }

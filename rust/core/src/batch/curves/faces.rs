@@ -13,7 +13,7 @@ const BOTTOM: f64 = 1e-20;
 const HIDDEN: f64 = 1e-11;
 
 /// Ratio of objectives that differ by rounding.
-const SAME: f64 = 1.0 + 1e-15;
+const SAME: f64 = 1.0 + 1e-13;
 
 /// Share of the majorising curvature below which the loss's own is not trusted.
 const FLAT: f64 = 0.05;
@@ -207,18 +207,24 @@ impl<S: Scale, C: Cost> VectorKernel for Line<'_, '_, S, C> {
                 _ => damping = (damping * 6.0).max(1e-3),
             }
             let ([value, g0, g1], [h00, h01, h11], [m0, m1]) = look?;
-            let step = loop {
+            let mut step = loop {
                 if damping > 1e9 {
                     return None;
                 }
-                let (a, b, c) = (damping.mul_add(m0, h00), h01, damping.mul_add(m1, h11));
-                let determinant = a * c - b * b;
-                if a > 0.0 && determinant > 1e-14 * a * c {
-                    break [(b * g1 - c * g0) / determinant, (b * g0 - a * g1) / determinant];
+                if let Some(step) = solve([damping.mul_add(m0, h00), h01, damping.mul_add(m1, h11)], [g0, g1]) {
+                    break step;
                 }
                 damping = (damping * 4.0).max(1e-3);
             };
             drop = -(step[0] * g0 + step[1] * g1);
+            if damping > 0.0
+                && damping <= 1e-2
+                && drop <= HIDDEN * value
+                && let Some(whole) = solve([h00, h01, h11], [g0, g1])
+            {
+                (step, damping) = (whole, 0.0);
+                drop = -(step[0] * g0 + step[1] * g1);
+            }
             is_near = damping == 0.0 && drop <= HIDDEN * value;
             if is_near && (drop <= BOTTOM * value || drop >= 0.25 * previous) {
                 return Some(Alone { height: here[0], exponent: here[1], value, decrease: 0.5 * drop });
@@ -227,4 +233,12 @@ impl<S: Scale, C: Cost> VectorKernel for Line<'_, '_, S, C> {
         }
         None
     }
+}
+
+/// The Newton step of two parameters; None where the Hessian is not positive definite.
+#[inline(always)]
+fn solve([a, b, c]: [f64; 3], [g0, g1]: [f64; 2]) -> Option<[f64; 2]> {
+    let determinant = a * c - b * b;
+    let is_definite = a > 0.0 && determinant > 1e-14 * a * c;
+    is_definite.then(|| [(b * g1 - c * g0) / determinant, (b * g0 - a * g1) / determinant])
 }

@@ -157,9 +157,7 @@ impl VectorKernel for Place<'_> {
             }
             mirrored[rows..padded].fill(0.0);
         }
-        // A unit near the middle keeps the linear parameters apart from the exponent; a power of two costs no digit.
-        let total: i64 = x.iter().map(|v| exponent(*v)).sum();
-        let middle = total.div_euclid(rows as i64) as f64 * std::f64::consts::LN_2;
+        let middle = middle(x) as f64 * std::f64::consts::LN_2;
         let smallest = math::ln(least);
         (width > 0.0).then_some(Placed { rows, padded, width, smallest, middle, unit })
     }
@@ -177,6 +175,16 @@ pub(super) fn largest<V: Vector>(v: V) -> f64 {
 #[inline(always)]
 fn logarithm<V: Vector>(v: V) -> V {
     by_lane(v, math::ln)
+}
+
+/// The power of two nearest the median: a unit there keeps the linear parameters apart from the exponent.
+fn middle(x: &[f64]) -> i16 {
+    const SQRT_2_FRACTION: u64 = 0x6_a09e_667f_3bcd;
+    let mut exponents = [0_i16; MOST_ROWS];
+    for (to, v) in exponents.iter_mut().zip(x) {
+        *to = ((v.to_bits() + ((1 << 52) - SQRT_2_FRACTION)) >> 52) as i16 - 1023;
+    }
+    *exponents[..x.len()].select_nth_unstable(x.len() / 2).1
 }
 
 /// The power of two below a positive number.

@@ -2,7 +2,7 @@
 
 use super::Curves;
 use super::cost::{Cost, Scale};
-use super::descent::{constant, solve};
+use super::descent::{constant, solve, stiffness};
 use super::faces::Level;
 use super::look::Engine;
 use super::place::{Best, Side, Workspace};
@@ -26,6 +26,9 @@ const FELT: f64 = 1e-5;
 /// Relative rise of the objective that still counts as level.
 const LEVEL: f64 = 1e-9;
 
+/// The same on the way to the exponent zero, foretold from the optimum.
+const BENT: f64 = 1e-6;
+
 /// Curvature relative to that of the parabolas above the loss, below which a direction may be level: ten times what is.
 const FLAT: f64 = 1e-6;
 
@@ -35,11 +38,14 @@ const PERFECT: f64 = 4.0;
 /// a times the distance of the second x at which its power is nothing beside a constant, where a limit is reported.
 const GONE: f64 = 40.0;
 
+/// The same where it makes no difference to the objective.
+const VANISHED: f64 = 25.0;
+
 /// How much farther out than where a search ends a limit is reported: six steps of one and a half.
 const FARTHER: f64 = 11.390_625;
 
 /// Largest logarithm of a number that is ordinary.
-const ORDINARY: f64 = 690.0;
+const ORDINARY: f64 = 680.0;
 
 /// What the rows say of one point in the caller's own parameters.
 struct Measures {
@@ -65,12 +71,15 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
                     exponent: point[2],
                     objective: look.value,
                 };
-                self.optimum(curves, found, best, decrease)
+                // To an exponent of zero the objective rises by a parabola.
+                let rise = 0.5 * stiffness(&look.hessian) * point[2] * point[2];
+                let is_bent = !curves.may_straighten() || rise > BENT * look.value;
+                self.optimum(curves, found, best, decrease, is_bent)
             }
             Place::Alone(alone, sign) => {
                 let amplitude = sign * math::exp(alone.height);
                 let best = Best { constant: 0.0, amplitude, exponent: alone.exponent, objective: alone.value };
-                self.optimum(curves, found, best, alone.decrease)
+                self.optimum(curves, found, best, alone.decrease, true)
             }
             Place::Level(level) => self.without_power(curves, found, level),
             Place::Limit(end, rest) => self.without_end(curves, found, end, rest),
@@ -78,7 +87,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
     }
 
     /// The row of an optimum, on the bound of the constant or off it.
-    fn optimum(&mut self, curves: &Curves, found: &Found, best: Best, decrease: f64) -> Option<FitRow> {
+    fn optimum(&mut self, curves: &Curves, found: &Found, best: Best, decrease: f64, is_bent: bool) -> Option<FitRow> {
         let has_constant = matches!(found.place, Place::Inside(..));
         let measures = self.measures(found.side, best)?;
         let first = usize::from(!has_constant);
@@ -101,8 +110,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         let condition = large / small;
         // An optimum so poorly determined may lie at infinity: not where the limits are known to be higher.
         let higher = |limit: f64| limit > best.objective * (1.0 + LEVEL);
-        let is_closed =
-            condition <= SUSPICIOUS || (condition <= LARGEST && !curves.may_straighten() && higher(found.limit));
+        let is_closed = condition <= SUSPICIOUS || (condition <= LARGEST && is_bent && higher(found.limit));
         let least = FELT * measures.residual.sqrt();
         let moves = |a: usize, size: f64| measures.gram[a][a].sqrt() * size.abs() > least;
         let offset = self.offset(found.side);
@@ -143,9 +151,16 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         let best = Best {
             constant,
             amplitude: natural(end.place) - constant,
-            exponent: GONE / self.gap(found.side),
+            exponent: 0.0,
             objective: end.value + rest.value,
         };
+        // As far out as makes no difference, or as numbers go.
+        let gap = self.gap(found.side);
+        let farthest = (ORDINARY - math::ln(best.amplitude.abs()).abs()) / self.end(found.side).abs();
+        let best = Best { exponent: (GONE / gap).min(farthest), ..best };
+        if best.exponent * gap < VANISHED {
+            return None;
+        }
         let measures = self.measures(found.side, best)?;
         if !self.is_imperfect(&measures, best.objective) {
             return None;

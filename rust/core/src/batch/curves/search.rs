@@ -5,7 +5,8 @@ use super::descent::{Descent, Rules, constant, is_beyond};
 use super::faces::{Alone, Among, Level};
 use super::look::{Engine, Look, Point};
 use super::place::{Side, WALK};
-use super::walk::{LIMIT, Signs, Walk};
+use super::tangent::{TANGENTS, Tangents};
+use super::walk::{ENDS, LIMIT, Signs, Walk};
 use crate::simd::vector::Plain;
 use crate::simd::{LANES, Real, Vector, math};
 
@@ -98,12 +99,25 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             alone: None,
             is_alone_known: false,
         };
-        for (side, k) in all {
+        for (side, k) in all.clone() {
             let Some(walk) = &walks[k] else { continue };
             let before = walks[1 - k].map_or(f64::INFINITY, |other| other.value[0]);
             self.follow(side, walk, before, CLOSE * least, &rules, signs, &mut best)?;
             if walk.value[LIMIT] <= CLOSE * least {
                 best.limits[k] = self.limit(side, &rules, signs, &mut best)?;
+            }
+        }
+        let bounded = !(signs.amplitude[0] && signs.amplitude[1]);
+        if best.level && bounded && signs.has_constant {
+            let level = self.level(Among::All)?;
+            best.take(Side::Falling, Place::Level(level), level.value);
+            let sign = if signs.amplitude[1] { 1.0 } else { -1.0 };
+            for (side, _) in all {
+                self.leave_level(side, level, sign, &rules, &mut best)?;
+            }
+            // Without a constant the law may be better still: it has but one valley.
+            if S::IS_LOG && best.alone.is_none() && signs.amplitude[1] && !signs.constant[0] {
+                best.alone = Some((if sides[0] { Side::Falling } else { Side::Rising }, math::exp(level.place), 0.0));
             }
         }
         if let Some((side, height, exponent)) = best.alone
@@ -117,11 +131,6 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
                 sides,
                 &mut best,
             )?;
-        }
-        let bounded = !(signs.amplitude[0] && signs.amplitude[1]);
-        if best.level && bounded && signs.has_constant {
-            let level = self.level(Among::All)?;
-            best.take(Side::Falling, Place::Level(level), level.value);
         }
         let mut found = best.found?;
         found.starts = best.starts.max(1);
@@ -241,6 +250,19 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         Some(())
     }
 
+    /// Descend from the law without a power wherever a little of one lowers the objective.
+    fn leave_level(&mut self, side: Side, level: Level, sign: f64, rules: &Rules, best: &mut Best) -> Option<()> {
+        let constant = if S::IS_LOG { math::exp(level.place) } else { level.place };
+        let tangents = self.tangents(side, level.place, false);
+        for k in valleys(&tangents, sign) {
+            let (_, [e, m]) = tangents.promise(k, sign);
+            let a = tangents.exponent[k];
+            best.starts += 1;
+            self.enter(side, [constant + e + m, m * a, a], rules, best)?;
+        }
+        Some(())
+    }
+
     /// The fit at an infinite exponent, or in the valley that leads back from there; its objective.
     fn limit(&mut self, side: Side, rules: &Rules, signs: &Signs, best: &mut Best) -> Option<f64> {
         if !signs.has_constant {
@@ -263,6 +285,14 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             let a = BACK / gap;
             self.enter(side, [e + m, m * a, a], rules, best)?;
         }
+        let (here, sign) = ([e, m], m.signum());
+        let tangents = self.tangents(side, rest.place, true);
+        if let Some(k) = valleys(&tangents, sign).next() {
+            let a = tangents.exponent[k];
+            if a * self.placed.width > ENDS.1 {
+                self.enter(side, [here[0] + here[1], here[1] * a, a], rules, best)?;
+            }
+        }
         // What gains nothing that shows is the limit itself.
         best.take(side, Place::Limit(end, rest), value * (1.0 - LEVEL));
         Some(value)
@@ -278,4 +308,13 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         };
         rows.filter(|((l, _), _)| **l == distance).map(|((_, y), weight)| weight * pull(*y)).sum()
     }
+}
+
+/// Exponents at which a power of sign `sign` promises a decrease, more than beside them.
+fn valleys(tangents: &Tangents, sign: f64) -> impl Iterator<Item = usize> {
+    let promise: [f64; TANGENTS] = std::array::from_fn(|k| tangents.promise(k, sign).0);
+    (0..TANGENTS).filter(move |&k| {
+        let lower = |other: Option<&f64>| other.is_none_or(|v| promise[k] <= *v);
+        promise[k] < 0.0 && lower(k.checked_sub(1).and_then(|k| promise.get(k))) && lower(promise.get(k + 1))
+    })
 }

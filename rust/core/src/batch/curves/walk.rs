@@ -6,11 +6,12 @@
 use super::cost::Cost;
 use super::cost::{Scale, by_lane};
 use super::look::{Engine, FAR};
-use super::place::{Placed, Side, WALK, Workspace};
+use super::place::{Placed, Side, WALK, Workspace, largest};
 use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector, math};
 
-/// Rounds of reweighting, and the share that is left of the width after each.
+/// Rounds of reweighting, more of them where the width is far from that of the loss, and the share that is left of it after each.
 const ROUNDS: usize = 4;
+const MOST_ROUNDS: usize = 8;
 const NARROWER: f64 = 0.4;
 
 /// The exponents walked, over logarithms that are 1 apart: between them a power is a straight line in ln x at one end, and
@@ -145,7 +146,10 @@ impl<C: Cost> VectorKernel for Along<'_, C> {
                 }
                 let mut width = by_lane(square * V::of(1.0 / total), f64::sqrt);
                 let least = V::of(cost.width());
-                for _ in 0..ROUNDS {
+                for round in 0..MOST_ROUNDS {
+                    if round >= ROUNDS && largest(width) <= cost.width() {
+                        break;
+                    }
                     width = least.most(width * V::of(NARROWER));
                     let mut sums = Sums::<V>::zero();
                     for i in 0..rows {
