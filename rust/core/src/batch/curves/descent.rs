@@ -42,6 +42,8 @@ pub(super) struct Rules {
     pub(super) amplitude: [bool; 2],
     /// Whether the exponent may change its sign.
     pub(super) both_sides: bool,
+    /// Whether the exponent stays where it is.
+    pub(super) holds_exponent: bool,
 }
 
 /// Where a descent led.
@@ -114,7 +116,15 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
             } else {
                 damping = (damping * MORE).max(DAMPING);
             }
-            let Some(here) = here else { return Descent::Lost };
+            let Some(mut here) = here else { return Descent::Lost };
+            if rules.holds_exponent {
+                here.gradient[2] = 0.0;
+                here.hessian = std::array::from_fn(|i| {
+                    std::array::from_fn(
+                        |j| if i < 2 && j < 2 { here.hessian[i][j] } else { f64::from(u8::from(i == j)) },
+                    )
+                });
+            }
             let mut step = loop {
                 if damping > MOST_DAMPING {
                     return Descent::Lost;
@@ -179,6 +189,9 @@ fn left(point: Point, width: f64, gap: f64, cuts: usize, rules: &Rules) -> Optio
     let reach = point[2] * width;
     if cuts > MOST_CUTS {
         return Some(Descent::NoPower);
+    }
+    if rules.holds_exponent {
+        return None;
     }
     if reach > STEEP && point[2] * gap > VANISHED {
         return Some(Descent::Steep);

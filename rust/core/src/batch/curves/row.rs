@@ -4,7 +4,7 @@ use super::Curves;
 use super::cost::{Cost, Scale};
 use super::descent::{constant, solve, stiffness};
 use super::faces::Level;
-use super::look::Engine;
+use super::look::{Engine, Point};
 use super::place::{Best, Side, Workspace};
 use super::search::{Found, Place};
 use crate::batch::row::{FitRow, RunsOff};
@@ -34,12 +34,6 @@ const FLAT: f64 = 1e-6;
 
 /// Times the rounding of residuals that a perfect fit may be off, with a margin.
 const PERFECT: f64 = 4.0;
-
-/// a times the distance of the second x at which its power is nothing beside a constant, where a limit is reported.
-const GONE: f64 = 40.0;
-
-/// The same where it makes no difference to the objective.
-const VANISHED: f64 = 25.0;
 
 /// How much farther out than where a search ends a limit is reported: six steps of one and a half.
 const FARTHER: f64 = 11.390_625;
@@ -82,14 +76,14 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
                 self.optimum(curves, found, best, alone.decrease, true)
             }
             Place::Level(level) => self.without_power(curves, found, level),
-            Place::Limit(end, rest) => self.without_end(curves, found, end, rest),
+            Place::Limit(point, value) => self.without_end(curves, found, point, value),
         }
     }
 
     /// The row of an optimum, on the bound of the constant or off it.
     fn optimum(&mut self, curves: &Curves, found: &Found, best: Best, decrease: f64, is_bent: bool) -> Option<FitRow> {
         let has_constant = matches!(found.place, Place::Inside(..));
-        let measures = self.measures(found.side, best)?;
+        let measures = self.measures(found.side, best, self.offset(found.side))?;
         let first = usize::from(!has_constant);
         let mut certificate =
             Certificate { gradient: 0.0, decrease: decrease.max(0.0) / best.objective, multiplier: 0.0 };
@@ -131,7 +125,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
     fn without_power(&mut self, curves: &Curves, found: &Found, level: Level) -> Option<FitRow> {
         let constant = if S::IS_LOG { math::exp(level.place) } else { level.place };
         let best = Best { constant, amplitude: 0.0, exponent: 1.0 / self.placed.width, objective: level.value };
-        let measures = self.measures(found.side, best)?;
+        let measures = self.measures(found.side, best, self.offset(found.side))?;
         if !self.is_imperfect(&measures, best.objective) || !curves.amplitude_is_bounded_by_zero() {
             return None;
         }
@@ -145,23 +139,9 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
     }
 
     /// The row of a law that is best at an infinite exponent: a point so far out that nothing changes any more.
-    fn without_end(&mut self, curves: &Curves, found: &Found, end: Level, rest: Level) -> Option<FitRow> {
-        let natural = |v: f64| if S::IS_LOG { math::exp(v) } else { v };
-        let constant = natural(rest.place);
-        let best = Best {
-            constant,
-            amplitude: natural(end.place) - constant,
-            exponent: 0.0,
-            objective: end.value + rest.value,
-        };
-        // As far out as makes no difference, or as numbers go.
-        let gap = self.gap(found.side);
-        let farthest = (ORDINARY - math::ln(best.amplitude.abs()).abs()) / self.end(found.side).abs();
-        let best = Best { exponent: (GONE / gap).min(farthest), ..best };
-        if best.exponent * gap < VANISHED {
-            return None;
-        }
-        let measures = self.measures(found.side, best)?;
+    fn without_end(&mut self, curves: &Curves, found: &Found, point: Point, value: f64) -> Option<FitRow> {
+        let best = Best { constant: point[0], amplitude: point[1], exponent: point[2], objective: value };
+        let measures = self.measures(found.side, best, 0.0)?;
         if !self.is_imperfect(&measures, best.objective) {
             return None;
         }
@@ -202,7 +182,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
     }
 
     /// ln x of the end from which logarithms are counted.
-    fn end(&self, side: Side) -> f64 {
+    pub(super) fn end(&self, side: Side) -> f64 {
         match side {
             Side::Falling => self.placed.smallest,
             Side::Rising => self.placed.smallest + self.placed.width,
@@ -235,9 +215,9 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         solve(&rest, [0.0; 3]).is_some()
     }
 
-    /// What the rows say of a point in E, A and a, with x in the unit near the middle.
-    fn measures(&self, side: Side, best: Best) -> Option<Measures> {
-        dispatch_vector(Measure { engine: self, side, best })
+    /// What the rows say of a point in E, A and a, with x in a unit at a distance of `offset` from the end.
+    fn measures(&self, side: Side, best: Best, offset: f64) -> Option<Measures> {
+        dispatch_vector(Measure { engine: self, side, best, offset })
     }
 }
 
@@ -245,6 +225,7 @@ struct Measure<'e, 'a, S, C> {
     engine: &'e Engine<'a, S, C>,
     side: Side,
     best: Best,
+    offset: f64,
 }
 
 impl<S: Scale, C: Cost> VectorKernel for Measure<'_, '_, S, C> {
@@ -252,8 +233,7 @@ impl<S: Scale, C: Cost> VectorKernel for Measure<'_, '_, S, C> {
 
     #[inline(always)]
     fn run<V: Vector>(self) -> Option<Measures> {
-        let Self { engine, side, best } = self;
-        let offset = engine.offset(side);
+        let Self { engine, side, best, offset } = self;
         let a = best.exponent;
         let shift = engine.signed(side, a) * offset;
         if !(shift.abs() < ORDINARY && (a * engine.placed.width).abs() < f64::MAX) {

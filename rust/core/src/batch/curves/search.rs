@@ -16,6 +16,15 @@ const CLOSE: f64 = 1.5;
 /// Relative rise of the objective that still counts as level on the way to infinity.
 const LEVEL: f64 = 1e-9;
 
+/// a times the distance of the second x where its power is nothing beside a constant; where that makes no difference to the
+/// objective; and that a limit at least is looked at.
+const GONE: f64 = 40.0;
+const VANISHED: f64 = 25.0;
+const STEEP: f64 = 3.0;
+
+/// Largest logarithm of a number that is ordinary.
+const ORDINARY: f64 = 680.0;
+
 /// a times the distance of the second x from which on a descent begins that comes back from infinity.
 const BACK: f64 = 2.0;
 
@@ -37,8 +46,8 @@ pub(super) enum Place {
     Alone(Alone, f64),
     /// Where the amplitude is zero.
     Level(Level),
-    /// At an infinite exponent: the rows at the end, and all others.
-    Limit(Level, Level),
+    /// At an infinite exponent: a point so far out that nothing changes any more, or as far as numbers go, and the objective there.
+    Limit(Point, f64),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +88,12 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         if signs.has_constant && self.gap(Side::Falling) >= self.placed.width {
             return None;
         }
-        let rules = Rules { constant: signs.constant, amplitude: signs.amplitude, both_sides: sides[0] && sides[1] };
+        let rules = Rules {
+            constant: signs.constant,
+            amplitude: signs.amplitude,
+            both_sides: sides[0] && sides[1],
+            holds_exponent: false,
+        };
         let all = [(Side::Falling, 0), (Side::Rising, 1)].into_iter().filter(|(_, k)| sides[*k]);
         let mut walks: [Option<Walk>; 2] = [None; 2];
         let mut least = f64::INFINITY;
@@ -293,9 +307,43 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
                 self.enter(side, [here[0] + here[1], here[1] * a, a], rules, best)?;
             }
         }
-        // What gains nothing that shows is the limit itself.
-        best.take(side, Place::Limit(end, rest), value * (1.0 - LEVEL));
+        self.far_out(side, (e, m, gap), value, rules, best)?;
         Some(value)
+    }
+
+    /// Take the limit itself, at a point that can be written down.
+    fn far_out(
+        &mut self,
+        side: Side,
+        (e, m, gap): (f64, f64, f64),
+        value: f64,
+        rules: &Rules,
+        best: &mut Best,
+    ) -> Option<()> {
+        // What gains nothing that shows is the limit itself.
+        let counted = value * (1.0 - LEVEL);
+        if best.found.is_some_and(|found| found.value <= counted) {
+            return Some(());
+        }
+        let size = math::ln(m.abs() * self.placed.unit).abs();
+        let a = (GONE / gap).min((ORDINARY - size) / self.end(side).abs());
+        if a * gap >= VANISHED {
+            best.take(side, Place::Limit([e, m, a], value), counted);
+            return Some(());
+        }
+        if a * gap < STEEP {
+            return None;
+        }
+        let rules = Rules { holds_exponent: true, ..*rules };
+        let Descent::Bottom([height, slope, a], look, _) = self.descend(side, [e + m, m * a, a], rules) else {
+            return None;
+        };
+        let (e, m) = (height - slope / a, slope / a);
+        if is_beyond(e, rules.constant) || is_beyond(m, rules.amplitude) {
+            return None;
+        }
+        best.take(side, Place::Limit([e, m, a], look.value), look.value);
+        Some(())
     }
 
     /// Derivative of the objective by the law at the rows at a distance from the end, where the law is level.
