@@ -23,7 +23,7 @@ const VANISHED: f64 = 25.0;
 const STEEP: f64 = 3.0;
 
 /// Largest logarithm of a number that is ordinary.
-const ORDINARY: f64 = 680.0;
+const ORDINARY: f64 = 705.0;
 
 /// a times the distance of the second x from which on a descent begins that comes back from infinity.
 const BACK: f64 = 2.0;
@@ -299,12 +299,13 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             let a = BACK / gap;
             self.enter(side, [e + m, m * a, a], rules, best)?;
         }
-        let (here, sign) = ([e, m], m.signum());
+        let sign = m.signum();
         let tangents = self.tangents(side, rest.place, true);
-        if let Some(k) = valleys(&tangents, sign).next() {
+        for k in valleys(&tangents, sign) {
             let a = tangents.exponent[k];
+            // The walk saw the others.
             if a * self.placed.width > ENDS.1 {
-                self.enter(side, [here[0] + here[1], here[1] * a, a], rules, best)?;
+                self.enter(side, [e + m, m * a, a], rules, best)?;
             }
         }
         self.far_out(side, (e, m, gap), value, rules, best)?;
@@ -325,8 +326,10 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         if best.found.is_some_and(|found| found.value <= counted) {
             return Some(());
         }
-        let size = math::ln(m.abs() * self.placed.unit).abs();
-        let a = (GONE / gap).min((ORDINARY - size) / self.end(side).abs());
+        // The logarithm of the amplitude in the caller's units grows by this with a.
+        let growth = if side == Side::Falling { self.end(side) } else { -self.end(side) };
+        let room = ORDINARY - math::ln(m.abs() * self.placed.unit) * growth.signum();
+        let a = (GONE / gap).min(room / growth.abs());
         if a * gap >= VANISHED {
             best.take(side, Place::Limit([e, m, a], value), counted);
             return Some(());
