@@ -23,7 +23,7 @@ const VANISHED: f64 = 25.0;
 const STEEP: f64 = 3.0;
 
 /// Largest logarithm of a number that is ordinary.
-const ORDINARY: f64 = 705.0;
+const ORDINARY: f64 = 708.39;
 
 /// a times the distance of the second x from which on a descent begins that comes back from infinity.
 const BACK: f64 = 2.0;
@@ -304,8 +304,11 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         for k in valleys(&tangents, sign) {
             let a = tangents.exponent[k];
             // The walk saw the others.
-            if a * self.placed.width > ENDS.1 {
-                self.enter(side, [e + m, m * a, a], rules, best)?;
+            let held = Rules { holds_exponent: true, ..*rules };
+            if a * self.placed.width > ENDS.1
+                && let Descent::Bottom(from, ..) = self.descend(side, [e + m, m * a, a], held)
+            {
+                self.enter(side, from, rules, best)?;
             }
         }
         self.far_out(side, (e, m, gap), value, rules, best)?;
