@@ -6,7 +6,7 @@ use super::place::Side;
 use crate::simd::{Vector, VectorKernel, dispatch_vector};
 
 /// Looks at most in one descent.
-const MOST_LOOKS: usize = 80;
+const MOST_LOOKS: usize = 200;
 
 /// Relative predicted decrease at which a descent ends, and below which the objective's own rounding hides it.
 const BOTTOM: f64 = 1e-20;
@@ -29,6 +29,9 @@ const SHALLOW: f64 = 0.1;
 /// a times the distance of the second x at which its power has vanished, looked at from this a width on.
 pub(super) const VANISHED: f64 = 36.0;
 const STEEP: f64 = 30.0;
+
+/// Size of a width, and of a curve's slope over its height, at which it is a constant.
+const LEAST_REACH: f64 = 1e-7;
 
 /// Share of a slope that a step leaves which would turn its sign, and how often in a row before it is given up.
 const SHRINK: f64 = 0.1;
@@ -198,6 +201,10 @@ fn left(point: Point, width: f64, gap: f64, cuts: usize, rules: &Rules) -> Optio
     }
     if reach < -1.0 {
         return Some(Descent::Across);
+    }
+    // Towards a constant, which is looked at by itself.
+    if reach.abs() < LEAST_REACH && (point[1] * width).abs() < LEAST_REACH * point[0].abs() {
+        return Some(Descent::NoPower);
     }
     (reach.abs() < SHALLOW && is_beyond(constant(point), rules.constant)).then_some(Descent::BelowConstant(point))
 }

@@ -39,7 +39,7 @@ const PERFECT: f64 = 4.0;
 const FARTHER: f64 = 11.390_625;
 
 /// Largest logarithm of a number that is ordinary.
-const ORDINARY: f64 = 680.0;
+const ORDINARY: f64 = 600.0;
 
 /// What the rows say of one point in the caller's own parameters.
 struct Measures {
@@ -83,7 +83,8 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
     /// The row of an optimum, on the bound of the constant or off it.
     fn optimum(&mut self, curves: &Curves, found: &Found, best: Best, decrease: f64, is_bent: bool) -> Option<FitRow> {
         let has_constant = matches!(found.place, Place::Inside(..));
-        let measures = self.measures(found.side, best, self.offset(found.side))?;
+        let offset = self.offset(found.side, best.exponent);
+        let measures = self.measures(found.side, best, offset)?;
         let first = usize::from(!has_constant);
         let mut certificate =
             Certificate { gradient: 0.0, decrease: decrease.max(0.0) / best.objective, multiplier: 0.0 };
@@ -107,7 +108,6 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         let is_closed = condition <= SUSPICIOUS || (condition <= LARGEST && is_bent && higher(found.limit));
         let least = FELT * measures.residual.sqrt();
         let moves = |a: usize, size: f64| measures.gram[a][a].sqrt() * size.abs() > least;
-        let offset = self.offset(found.side);
         let centred = best.amplitude * math::exp(self.signed(found.side, best.exponent) * offset);
         let is_felt = moves(1, centred) && moves(2, best.exponent);
         if !(certificate.holds() && is_closed && is_felt && self.is_imperfect(&measures, best.objective)) {
@@ -125,7 +125,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
     fn without_power(&mut self, curves: &Curves, found: &Found, level: Level) -> Option<FitRow> {
         let constant = if S::IS_LOG { math::exp(level.place) } else { level.place };
         let best = Best { constant, amplitude: 0.0, exponent: 1.0 / self.placed.width, objective: level.value };
-        let measures = self.measures(found.side, best, self.offset(found.side))?;
+        let measures = self.measures(found.side, best, self.offset(found.side, best.exponent))?;
         if !self.is_imperfect(&measures, best.objective) || !curves.amplitude_is_bounded_by_zero() {
             return None;
         }
@@ -189,9 +189,10 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         }
     }
 
-    /// The same over the unit near the middle.
-    fn offset(&self, side: Side) -> f64 {
-        self.end(side) - self.placed.middle
+    /// The same over the unit near the middle, or over one so far from there that the amplitude is a number.
+    fn offset(&self, side: Side, exponent: f64) -> f64 {
+        let most = ORDINARY / exponent.abs();
+        (self.end(side) - self.placed.middle).clamp(-most, most)
     }
 
     /// The exponent a of x^-a.
@@ -236,7 +237,7 @@ impl<S: Scale, C: Cost> VectorKernel for Measure<'_, '_, S, C> {
         let Self { engine, side, best, offset } = self;
         let a = best.exponent;
         let shift = engine.signed(side, a) * offset;
-        if !(shift.abs() < ORDINARY && (a * engine.placed.width).abs() < f64::MAX) {
+        if !shift.is_finite() {
             return None;
         }
         let centred = best.amplitude * math::exp(shift);

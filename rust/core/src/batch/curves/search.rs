@@ -16,11 +16,10 @@ const CLOSE: f64 = 1.5;
 /// Relative rise of the objective that still counts as level on the way to infinity.
 const LEVEL: f64 = 1e-9;
 
-/// a times the distance of the second x where its power is nothing beside a constant; where that makes no difference to the
-/// objective; and that a limit at least is looked at.
+/// a times the distance of the second x where its power is nothing beside a constant, and where that makes no difference to the
+/// objective.
 const GONE: f64 = 40.0;
 const VANISHED: f64 = 25.0;
-const STEEP: f64 = 3.0;
 
 /// Largest logarithm of a number that is ordinary.
 const ORDINARY: f64 = 708.39;
@@ -336,9 +335,6 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         if a * gap >= VANISHED {
             best.take(side, Place::Limit([e, m, a], value), counted);
             return Some(());
-        }
-        if a * gap < STEEP {
-            return None;
         }
         let rules = Rules { holds_exponent: true, ..*rules };
         let Descent::Bottom([height, slope, a], look, _) = self.descend(side, [e + m, m * a, a], rules) else {
