@@ -137,6 +137,11 @@ impl Curves {
         self.exponent
     }
 
+    /// The parameters in the order constant, amplitude, exponent; the constant's place is the amplitude's where there is none.
+    fn order(&self) -> [usize; 3] {
+        [self.constant.map_or(self.power.param, |term| term.param), self.power.param, self.exponent]
+    }
+
     /// Whether an exponent of zero is a limit that the law may go to: there it becomes a logarithm.
     fn may_straighten(&self) -> bool {
         let Signs { has_constant, constant, .. } = self.domain.signs;

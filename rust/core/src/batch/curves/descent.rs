@@ -20,8 +20,9 @@ const LEAST_DAMPING: f64 = 1e-6;
 const MOST_DAMPING: f64 = 1e9;
 const MILD: f64 = 1e-2;
 
-/// Relative rise of the objective that is rounding.
+/// Relative rise of the objective that is rounding, and that a step near the bottom may bring.
 const SAME: f64 = 1e-13;
+const ROUGH: f64 = 1e-10;
 
 /// a width below which a constant beyond its bound does not come back.
 const SHALLOW: f64 = 0.1;
@@ -32,6 +33,9 @@ const STEEP: f64 = 30.0;
 
 /// Size of a width, and of a curve's slope over its height, at which it is a constant.
 const LEAST_REACH: f64 = 1e-7;
+
+/// Share of a power in the law's values that only rounding could see.
+const LEAST_EFFECT: f64 = 1e-12;
 
 /// Share of a slope that a step leaves which would turn its sign, and how often in a row before it is given up.
 const SHRINK: f64 = 0.1;
@@ -99,7 +103,9 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
             let accepted = match (here, there) {
                 (None, None) => return Descent::Lost,
                 (None, Some(there)) => Some(there),
-                (Some(here), there) => there.filter(|t| trial.is_near || t.value <= here.value * (1.0 + SAME)),
+                (Some(here), there) => {
+                    there.filter(|t| t.value <= here.value * (1.0 + if trial.is_near { ROUGH } else { SAME }))
+                }
             };
             if let Some(there) = accepted {
                 if let Some(here) = here {
@@ -155,6 +161,10 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
                 (step, damping) = (whole, 0.0);
                 drop = promise(&step, &here);
             }
+            if damping > 0.0 && drop <= BOTTOM * here.value {
+                // Level in some direction.
+                return Descent::Lost;
+            }
             let is_near = damping == 0.0 && drop <= HIDDEN * here.value;
             if is_near && (drop <= BOTTOM * here.value || drop >= 0.25 * previous) {
                 return Descent::Bottom(point, here, 0.5 * drop);
@@ -203,7 +213,9 @@ fn left(point: Point, width: f64, gap: f64, cuts: usize, rules: &Rules) -> Optio
         return Some(Descent::Across);
     }
     // Towards a constant, which is looked at by itself.
-    if reach.abs() < LEAST_REACH && (point[1] * width).abs() < LEAST_REACH * point[0].abs() {
+    let effect = (point[1] * width).abs().min((point[1] / point[2]).abs()) / point[0].abs();
+    let is_bounded = !(rules.amplitude[0] && rules.amplitude[1]);
+    if (is_bounded && effect < LEAST_EFFECT) || effect.max(reach.abs()) < LEAST_REACH {
         return Some(Descent::NoPower);
     }
     (reach.abs() < SHALLOW && is_beyond(constant(point), rules.constant)).then_some(Descent::BelowConstant(point))

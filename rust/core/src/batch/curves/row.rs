@@ -11,7 +11,7 @@ use crate::batch::row::{FitRow, RunsOff};
 use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector, math};
 use crate::solve::Status;
 use crate::solve::certificate::{Certificate, ROUNDING_FACTOR};
-use crate::solve::linalg::eigenvalues;
+use crate::solve::linalg::{eigenvalues, singular};
 
 /// Parameters.
 const PARAMS: usize = 3;
@@ -27,7 +27,7 @@ const FELT: f64 = 1e-5;
 const LEVEL: f64 = 1e-9;
 
 /// The same on the way to the exponent zero, foretold from the optimum.
-const BENT: f64 = 1e-6;
+const BENT: f64 = 1e-7;
 
 /// Curvature relative to that of the parabolas above the loss, below which a direction may be level: ten times what is.
 const FLAT: f64 = 1e-6;
@@ -99,13 +99,14 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
                 scaled[(a - first) * q + b - first] = if a == b { 1.0 } else { cosine };
             }
         }
+        let mut gram = scaled;
         eigenvalues(&mut scaled[..q * q], q);
         let values = (0..q).map(|j| scaled[j * q + j].abs());
         let (small, large) = values.fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
         let condition = large / small;
         // An optimum so poorly determined may lie at infinity: not where the limits are known to be higher.
         let higher = |limit: f64| limit > best.objective * (1.0 + LEVEL);
-        let is_closed = condition <= SUSPICIOUS || (condition <= LARGEST && is_bent && higher(found.limit));
+        let is_closed = condition <= SUSPICIOUS || (is_bent && higher(found.limit));
         let least = FELT * measures.residual.sqrt();
         let moves = |a: usize, size: f64| measures.gram[a][a].sqrt() * size.abs() > least;
         let centred = best.amplitude * math::exp(self.signed(found.side, best.exponent) * offset);
@@ -118,6 +119,13 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         row.certificate = certificate;
         row.condition = condition;
         row.exhaustive = true;
+        if condition > LARGEST {
+            row.status = Status::NotIdentified;
+            let order = curves.order();
+            for a in undetermined(&mut gram, q) {
+                row.unidentified[order[first + a]] = true;
+            }
+        }
         Some(row)
     }
 
@@ -281,4 +289,15 @@ impl<S: Scale, C: Cost> VectorKernel for Measure<'_, '_, S, C> {
             gram: [[m00.sum(), m01, m02], [m01, m11.sum(), m12], [m02, m12, m22.sum()]],
         })
     }
+}
+
+/// The parameters that take part in directions which rounding decides, of a scaled J'J.
+fn undetermined(gram: &mut [f64], q: usize) -> Vec<usize> {
+    /// Share of a direction above which a parameter is part of it.
+    const SHARE: f64 = 1e-3;
+    let mut vectors = [0.0; PARAMS * PARAMS];
+    let values = singular(&mut gram[..q * q], &mut vectors[..q * q], q);
+    let largest = values.iter().fold(0.0_f64, |most, v| most.max(*v));
+    let takes_part = |a: usize| (0..q).any(|k| values[k] * LARGEST <= largest && vectors[a * q + k].abs() > SHARE);
+    (0..q).filter(|&a| takes_part(a)).collect()
 }

@@ -22,7 +22,10 @@ const GONE: f64 = 40.0;
 const VANISHED: f64 = 25.0;
 
 /// Largest logarithm of a number that is ordinary.
-const ORDINARY: f64 = 708.39;
+const ORDINARY: f64 = 708.3;
+
+/// How much nearer than that it may be once the amplitude is solved for.
+const CLOSER: f64 = 1.0 + 1e-4;
 
 /// a times the distance of the second x from which on a descent begins that comes back from infinity.
 const BACK: f64 = 2.0;
@@ -204,6 +207,8 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             Descent::Bottom(point, look, decrease) => {
                 if is_beyond(constant(point), rules.constant) {
                     best.alone = Some((side, point[0], point[1] / point[0]));
+                } else if point[2] > self.farthest(side, point[1] / point[2]) {
+                    self.at_the_end(side, point, rules, best);
                 } else {
                     best.take(side, Place::Inside(point, look, decrease), look.value);
                 }
@@ -328,24 +333,33 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         if best.found.is_some_and(|found| found.value <= counted) {
             return Some(());
         }
-        // The logarithm of the amplitude in the caller's units grows by this with a.
-        let growth = if side == Side::Falling { self.end(side) } else { -self.end(side) };
-        let room = ORDINARY - math::ln(m.abs() * self.placed.unit) * growth.signum();
-        let a = (GONE / gap).min(room / growth.abs());
+        let a = (GONE / gap).min(self.farthest(side, m));
         if a * gap >= VANISHED {
             best.take(side, Place::Limit([e, m, a], value), counted);
-            return Some(());
+        } else {
+            self.at_the_end(side, [e + m, m * a, a], rules, best);
         }
-        let rules = Rules { holds_exponent: true, ..*rules };
-        let Descent::Bottom([height, slope, a], look, _) = self.descend(side, [e + m, m * a, a], rules) else {
-            return None;
-        };
-        let (e, m) = (height - slope / a, slope / a);
-        if is_beyond(e, rules.constant) || is_beyond(m, rules.amplitude) {
-            return None;
-        }
-        best.take(side, Place::Limit([e, m, a], look.value), look.value);
         Some(())
+    }
+
+    /// Take the best law at the largest exponent that can be written down, near a law with a larger one.
+    fn at_the_end(&mut self, side: Side, beyond: Point, rules: &Rules, best: &mut Best) {
+        let rules = Rules { holds_exponent: true, ..*rules };
+        let m = beyond[1] / beyond[2];
+        let a = self.farthest(side, m);
+        if let Descent::Bottom(point, look, _) = self.descend(side, [beyond[0], m * a, a], rules) {
+            let (e, m) = (constant(point), point[1] / point[2]);
+            if !is_beyond(e, rules.constant) && !is_beyond(m, rules.amplitude) && a <= self.farthest(side, m) * CLOSER {
+                best.take(side, Place::Limit([e, m, a], look.value), look.value);
+            }
+        }
+    }
+
+    /// The largest exponent at which an amplitude has a number in the caller's units.
+    fn farthest(&self, side: Side, amplitude: f64) -> f64 {
+        // Its logarithm grows by this with a.
+        let growth = if side == Side::Falling { self.end(side) } else { -self.end(side) };
+        (ORDINARY - math::ln(amplitude.abs() * self.placed.unit) * growth.signum()) / growth.abs()
     }
 
     /// Derivative of the objective by the law at the rows at a distance from the end, where the law is level.
