@@ -203,7 +203,8 @@ impl Term {
     #[inline(always)]
     fn parameter(&self, value: f64, factor: f64) -> f64 {
         match self.rate {
-            None => value / self.scale * math::exp(factor),
+            // Each half is a number where the whole is.
+            None => value / self.scale * math::exp(0.5 * factor) * math::exp(0.5 * factor),
             Some(rate) => (math::ln(value / self.scale) + factor) / rate,
         }
     }
