@@ -93,7 +93,7 @@ impl Curves {
             constant: constant.map_or([true, true], |term| term.signs(&bounds)),
             amplitude: power.signs(&bounds),
         };
-        let domain = Domain { signs, sides, places: walk::places() };
+        let domain = Domain { signs, sides, places: walk::places(walk::ENDS) };
         let possible = signs.amplitude.contains(&true) && signs.constant.contains(&true) && sides.contains(&true);
         possible.then_some(Self { constant, power, exponent: *exponent, bounds, domain, loss, is_log })
     }

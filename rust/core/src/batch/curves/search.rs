@@ -6,7 +6,7 @@ use super::faces::{Alone, Among, Level};
 use super::look::{Engine, Look, Point};
 use super::place::{Side, WALK};
 use super::tangent::{TANGENTS, Tangents};
-use super::walk::{ENDS, LIMIT, Signs, Walk};
+use super::walk::{ENDS, LIMIT, Signs, Walk, places};
 use crate::simd::vector::Plain;
 use crate::simd::{LANES, Real, Vector, math};
 
@@ -23,6 +23,16 @@ const VANISHED: f64 = 25.0;
 
 /// Largest logarithm of a number that is ordinary.
 const ORDINARY: f64 = 708.3;
+
+/// Valleys so near the least value of a second walk are followed; how far it goes to either side of the best exponent; how many
+/// times the width of a loss residuals are where it is needed.
+const VERY_CLOSE: f64 = 1.05;
+const AROUND: f64 = 2.5;
+const NARROW: f64 = 2.0;
+
+/// Where a walk towards infinity begins, over the end of the first one, and a times the distance of the second x where it ends.
+const BEFORE: f64 = 0.5;
+const REACH: f64 = 8.0;
 
 /// How much nearer than that it may be once the amplitude is solved for.
 const CLOSER: f64 = 1.0 + 1e-4;
@@ -85,7 +95,7 @@ impl Best {
 impl<S: Scale, C: Cost> Engine<'_, S, C> {
     /// The best fit; None where it is for the general search.
     pub(super) fn search(&mut self, domain: &Domain) -> Option<Found> {
-        let Domain { signs, sides, places } = domain;
+        let Domain { signs, sides, .. } = domain;
         // Two values of x leave the exponent open.
         if signs.has_constant && self.gap(Side::Falling) >= self.placed.width {
             return None;
@@ -100,7 +110,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         let mut walks: [Option<Walk>; 2] = [None; 2];
         let mut least = f64::INFINITY;
         for (side, k) in all.clone() {
-            let walk = self.walk(side, places, signs);
+            let walk = self.walk(side, &domain.places, signs);
             least = walk.value.iter().fold(least, |least, v| least.min(*v));
             walks[k] = Some(walk);
         }
@@ -118,11 +128,12 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         for (side, k) in all.clone() {
             let Some(walk) = &walks[k] else { continue };
             let before = walks[1 - k].map_or(f64::INFINITY, |other| other.value[0]);
-            self.follow(side, walk, before, CLOSE * least, &rules, signs, &mut best)?;
+            self.follow((side, walk), Some(before), CLOSE * least, &rules, signs, &mut best)?;
             if walk.value[LIMIT] <= CLOSE * least {
                 best.limits[k] = self.limit(side, &rules, signs, &mut best)?;
             }
         }
+        self.look_closely(&walks, &rules, signs, &mut best)?;
         let bounded = !(signs.amplitude[0] && signs.amplitude[1]);
         if best.level && bounded && signs.has_constant {
             let level = self.level(Among::All)?;
@@ -154,13 +165,37 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         Some(found)
     }
 
-    /// Follow every valley of a walk that comes near the least value.
-    #[expect(clippy::too_many_arguments, reason = "one step of the search, which has all of these at hand")]
+    /// A second walk near the best point where few rows count by their squares: valleys of sums of nearly straight lines stand close.
+    fn look_closely(&mut self, walks: &[Option<Walk>; 2], rules: &Rules, signs: &Signs, best: &mut Best) -> Option<()> {
+        let Some(Found { side, place: Place::Inside([.., a], ..), .. }) = best.found else { return Some(()) };
+        let Some(walk) = &walks[usize::from(side == Side::Rising)] else { return Some(()) };
+        let k = walk.exponent.iter().position(|exponent| *exponent >= a).unwrap_or(LIMIT);
+        if C::IS_SQUARES || a <= 0.0 || walk.spread[k] < NARROW * self.cost.width() {
+            return Some(());
+        }
+        self.zoom(side, (a / AROUND, a * AROUND), rules, signs, best)
+    }
+
+    /// A walk over a stretch of exponents.
+    fn zoom(&mut self, side: Side, ends: (f64, f64), rules: &Rules, signs: &Signs, best: &mut Best) -> Option<()> {
+        let walk = self.walk(side, &places((ends.0 * self.placed.width, ends.1 * self.placed.width)), signs);
+        let least = walk.value[..LIMIT].iter().fold(f64::INFINITY, |least, v| least.min(*v));
+        self.follow((side, &walk), None, VERY_CLOSE * least, rules, signs, best)
+    }
+
+    /// Whether a valley of a walk is the one whose bottom is known: around that, and nowhere lower.
+    fn is_known(&mut self, side: Side, walk: &Walk, k: usize, best: &Best) -> bool {
+        let Some(Found { place: Place::Inside([.., a], ..), value, .. }) = best.found else { return false };
+        let (e, m, at) = (walk.constant[k], walk.amplitude[k], walk.exponent[k]);
+        let is_around = walk.exponent[k - 1] < a && a < walk.exponent[k + 1];
+        is_around && self.at(side, [e + m, m * at, at]).is_none_or(|look| look.value >= value)
+    }
+
+    /// Follow every valley of a walk that comes near the least value; one at an end only where it is known what lies `before`.
     fn follow(
         &mut self,
-        side: Side,
-        walk: &Walk,
-        before: f64,
+        (side, walk): (Side, &Walk),
+        before: Option<f64>,
         highest: f64,
         rules: &Rules,
         signs: &Signs,
@@ -176,8 +211,10 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
                 best.level = true;
                 continue;
             }
-            let lower = if k == 0 { before } else { walk.value[k - 1] };
-            let is_valley = value < lower && value <= walk.value[k + 1];
+            let (lower, is_end) =
+                if k == 0 { (before.unwrap_or(0.0), true) } else { (walk.value[k - 1], k + 1 == LIMIT) };
+            let is_seen = !is_end || before.is_some();
+            let is_valley = is_seen && value < lower && value <= walk.value[k + 1];
             if e == 0.0 {
                 // The lowest of them is the best place to begin from.
                 if best.alone.is_none() || is_valley {
@@ -192,7 +229,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
                 self.judge(side, alone, m.signum(), rules, signs, &[true, false], best)?;
                 continue;
             }
-            if !is_valley {
+            if !is_valley || (before.is_none() && self.is_known(side, walk, k, best)) {
                 continue;
             }
             best.starts += 1;
@@ -271,7 +308,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
     /// Descend from the law without a power wherever a little of one lowers the objective.
     fn leave_level(&mut self, side: Side, level: Level, sign: f64, rules: &Rules, best: &mut Best) -> Option<()> {
         let constant = if S::IS_LOG { math::exp(level.place) } else { level.place };
-        let tangents = self.tangents(side, level.place, false);
+        let tangents = self.tangents(side, level.place);
         for k in valleys(&tangents, sign) {
             let (_, [e, m]) = tangents.promise(k, sign);
             let a = tangents.exponent[k];
@@ -303,17 +340,10 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             let a = BACK / gap;
             self.enter(side, [e + m, m * a, a], rules, best)?;
         }
-        let sign = m.signum();
-        let tangents = self.tangents(side, rest.place, true);
-        for k in valleys(&tangents, sign) {
-            let a = tangents.exponent[k];
-            // The walk saw the others.
-            let held = Rules { holds_exponent: true, ..*rules };
-            if a * self.placed.width > ENDS.1
-                && let Descent::Bottom(from, ..) = self.descend(side, [e + m, m * a, a], held)
-            {
-                self.enter(side, from, rules, best)?;
-            }
+        // The walk did not go as far as that only the second x differs.
+        let (from, to) = (BEFORE * ENDS.1 / self.placed.width, REACH / gap);
+        if from < to {
+            self.zoom(side, (from, to), rules, signs, best)?;
         }
         self.far_out(side, (e, m, gap), value, rules, best)?;
         Some(value)

@@ -37,14 +37,14 @@ impl Tangents {
 }
 
 impl<S: Scale, C: Cost> Engine<'_, S, C> {
-    /// The tangents at a constant `place`, on the scale of the residual; `without_end` leaves out the rows at the end.
-    pub(super) fn tangents(&mut self, side: Side, place: f64, without_end: bool) -> Tangents {
+    /// The tangents at a constant `place`, on the scale of the residual.
+    pub(super) fn tangents(&mut self, side: Side, place: f64) -> Tangents {
         let slope = if S::IS_LOG { math::exp(-place) } else { 1.0 };
         let gap = self.gap(side);
         let reach = (REACH / gap).max(ENDS.1 / self.placed.width);
         self.evaluations += TANGENTS;
         let (w, placed, cost) = (&*self.w, self.placed, self.cost);
-        dispatch_vector(Slopes { w, placed, cost, side, place, slope, reach, without_end })
+        dispatch_vector(Slopes { w, placed, cost, side, place, slope, reach })
     }
 }
 
@@ -56,7 +56,6 @@ struct Slopes<'e, C> {
     place: f64,
     slope: f64,
     reach: f64,
-    without_end: bool,
 }
 
 impl<C: Cost> VectorKernel for Slopes<'_, C> {
@@ -64,17 +63,14 @@ impl<C: Cost> VectorKernel for Slopes<'_, C> {
 
     #[inline(always)]
     fn run<V: Vector>(self) -> Tangents {
-        let Self { w, placed, cost, side, place, slope, reach, without_end } = self;
+        let Self { w, placed, cost, side, place, slope, reach } = self;
         let logs = w.logs(side);
         let (mut pulls, mut squares) = ([0.0; MOST_ROWS], [0.0; MOST_ROWS]);
         let mut one = V::zero();
         for i in (0..placed.padded).step_by(LANES) {
             let r = V::of(place) - V::load(&w.observed[i..]);
             let [_, psi, _] = cost.at(r);
-            let mut weight = V::load(&w.present[i..]) * V::of(slope);
-            if without_end {
-                weight = weight.where_less(V::zero(), V::load(&logs[i..]));
-            }
+            let weight = V::load(&w.present[i..]) * V::of(slope);
             (weight * psi).store(&mut pulls[i..]);
             let square = weight * V::of(slope) * steepness(r, psi);
             square.store(&mut squares[i..]);

@@ -29,12 +29,14 @@ pub(super) struct Walk {
     pub(super) constant: [f64; WALK],
     pub(super) amplitude: [f64; WALK],
     pub(super) value: [f64; WALK],
+    /// Root mean square of the residuals of least squares.
+    pub(super) spread: [f64; WALK],
 }
 
-/// Exponents of a walk over logarithms that are 1 apart.
-pub(super) fn places() -> [f64; WALK] {
-    let step = math::ln(ENDS.1 / ENDS.0) / (LIMIT - 1) as f64;
-    std::array::from_fn(|k| if k == LIMIT { INFINITE } else { ENDS.0 * math::exp(step * k as f64) })
+/// Exponents of a walk between two of them, over logarithms that are 1 apart.
+pub(super) fn places(ends: (f64, f64)) -> [f64; WALK] {
+    let step = math::ln(ends.1 / ends.0) / (LIMIT - 1) as f64;
+    std::array::from_fn(|k| if k == LIMIT { INFINITE } else { ends.0 * math::exp(step * k as f64) })
 }
 
 /// The sums that a line of least squares needs.
@@ -121,6 +123,7 @@ impl<C: Cost> VectorKernel for Along<'_, C> {
             constant: [0.0; WALK],
             amplitude: [0.0; WALK],
             value: [0.0; WALK],
+            spread: [0.0; WALK],
         };
         let rows = placed.rows;
         for first in (0..WALK).step_by(LANES) {
@@ -145,6 +148,7 @@ impl<C: Cost> VectorKernel for Along<'_, C> {
                     total += w.present[i];
                 }
                 let mut width = by_lane(square * V::of(1.0 / total), f64::sqrt);
+                width.store(&mut walk.spread[first..]);
                 let least = V::of(cost.width());
                 for round in 0..MOST_ROUNDS {
                     if round >= ROUNDS && largest(width) <= cost.width() {
