@@ -18,6 +18,9 @@ const SAME: f64 = 1.0 + 1e-13;
 /// Share of the majorising curvature below which the loss's own is not trusted.
 const FLAT: f64 = 0.05;
 
+/// Curvature relative to that of the parabolas above the loss, below which a direction may be level: ten times what is.
+pub(super) const FLAT: f64 = 1e-6;
+
 /// Bounds on the size of a logarithm that is still a number's.
 const FAR: f64 = 600.0;
 
@@ -44,10 +47,12 @@ pub(super) struct Alone {
     pub(super) exponent: f64,
     pub(super) value: f64,
     pub(super) decrease: f64,
+    /// Whether the objective hardly curves in some direction.
+    pub(super) is_level: bool,
 }
 
-/// Value and gradient, Hessian, and the diagonal that damps steps.
-type Sums = ([f64; 3], [f64; 3], [f64; 2]);
+/// Value and gradient, Hessian, and that of the parabolas above the loss, whose diagonal damps steps.
+type Sums = ([f64; 3], [f64; 3], [f64; 3]);
 
 impl<S: Scale, C: Cost> Engine<'_, S, C> {
     /// The best constant for some rows: one number, and the loss is convex in it.
@@ -77,7 +82,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         }
         let Workspace { observed, present, .. } = &*self.w;
         let logs = self.w.logs(side);
-        let [mut v, mut g0, mut g1, mut h00, mut h01, mut h11, mut m0, mut m1] = [V::zero(); 8];
+        let [mut v, mut g0, mut g1, mut h00, mut h01, mut h11, mut m0, mut m01, mut m1] = [V::zero(); 9];
         for i in (0..self.placed.padded).step_by(LANES) {
             let (l, y, weight) = (V::load(&logs[i..]), V::load(&observed[i..]), V::load(&present[i..]));
             let exponent = V::of(-a).fused(l, V::of(height));
@@ -103,12 +108,13 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             h01 = bend.fused(-l, h01);
             h11 = (bend * l).fused(l, h11);
             m0 = m0 + strength;
+            m01 = strength.fused(-l, m01);
             m1 = (strength * l).fused(l, m1);
         }
         let first = [v.sum(), g0.sum(), g1.sum()];
         let second = [h00.sum(), h01.sum(), h11.sum()];
         let all = first.iter().chain(&second).map(|v| v.abs()).sum::<f64>();
-        all.is_finite().then(|| (first, second, [m0.sum(), m1.sum()]))
+        all.is_finite().then(|| (first, second, [m0.sum(), m01.sum(), m1.sum()]))
     }
 }
 
@@ -206,7 +212,7 @@ impl<S: Scale, C: Cost> VectorKernel for Line<'_, '_, S, C> {
                 }
                 _ => damping = (damping * 6.0).max(1e-3),
             }
-            let ([value, g0, g1], [h00, h01, h11], [m0, m1]) = look?;
+            let ([value, g0, g1], [h00, h01, h11], [m0, m01, m1]) = look?;
             let mut step = loop {
                 if damping > 1e9 {
                     return None;
@@ -227,7 +233,9 @@ impl<S: Scale, C: Cost> VectorKernel for Line<'_, '_, S, C> {
             }
             is_near = damping == 0.0 && drop <= HIDDEN * value;
             if is_near && (drop <= BOTTOM * value || drop >= 0.25 * previous) {
-                return Some(Alone { height: here[0], exponent: here[1], value, decrease: 0.5 * drop });
+                let rest = [h00 - FLAT * m0, h01 - FLAT * m01, h11 - FLAT * m1];
+                let is_level = solve(rest, [0.0; 2]).is_none();
+                return Some(Alone { height: here[0], exponent: here[1], value, decrease: 0.5 * drop, is_level });
             }
             next = [here[0] + step[0], here[1] + step[1]];
         }

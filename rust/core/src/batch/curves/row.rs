@@ -3,7 +3,7 @@
 use super::Curves;
 use super::cost::{Cost, Scale};
 use super::descent::{constant, solve, stiffness};
-use super::faces::Level;
+use super::faces::{FLAT, Level};
 use super::look::{Engine, Point};
 use super::place::{Best, Side, Workspace};
 use super::search::{Found, Place};
@@ -28,9 +28,6 @@ const LEVEL: f64 = 1e-9;
 
 /// The same on the way to the exponent zero, foretold from the optimum.
 const BENT: f64 = 1e-7;
-
-/// Curvature relative to that of the parabolas above the loss, below which a direction may be level: ten times what is.
-const FLAT: f64 = 1e-6;
 
 /// Times the rounding of residuals that a perfect fit may be off, with a margin.
 const PERFECT: f64 = 4.0;
@@ -70,6 +67,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
                 let is_bent = !curves.may_straighten() || rise > BENT * look.value;
                 self.optimum(curves, found, best, decrease, is_bent)
             }
+            Place::Alone(alone, _) if alone.is_level => None,
             Place::Alone(alone, sign) => {
                 let amplitude = sign * math::exp(alone.height);
                 let best = Best { constant: 0.0, amplitude, exponent: alone.exponent, objective: alone.value };

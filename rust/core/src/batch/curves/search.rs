@@ -22,7 +22,7 @@ const GONE: f64 = 40.0;
 const VANISHED: f64 = 25.0;
 
 /// Largest logarithm of a number that is ordinary.
-const ORDINARY: f64 = 708.3;
+const ORDINARY: f64 = 708.39;
 
 /// Valleys so near the least value of a second walk are followed; how far it goes to either side of the best exponent; how many
 /// times the width of a loss residuals are where it is needed.
@@ -183,11 +183,11 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         self.follow((side, &walk), None, VERY_CLOSE * least, rules, signs, best)
     }
 
-    /// Whether a valley of a walk is the one whose bottom is known: around that, and nowhere lower.
+    /// Whether a valley of a walk is the one whose bottom is known: nearest to that, and nowhere lower.
     fn is_known(&mut self, side: Side, walk: &Walk, k: usize, best: &Best) -> bool {
         let Some(Found { place: Place::Inside([.., a], ..), value, .. }) = best.found else { return false };
         let (e, m, at) = (walk.constant[k], walk.amplitude[k], walk.exponent[k]);
-        let is_around = walk.exponent[k - 1] < a && a < walk.exponent[k + 1];
+        let is_around = walk.exponent[k - 1] * at < a * a && a * a < at * walk.exponent[k + 1];
         is_around && self.at(side, [e + m, m * at, at]).is_none_or(|look| look.value >= value)
     }
 
