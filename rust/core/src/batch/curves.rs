@@ -8,6 +8,7 @@
 mod cost;
 mod descent;
 mod faces;
+mod limit;
 mod look;
 mod place;
 mod row;

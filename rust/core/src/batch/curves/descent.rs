@@ -3,6 +3,7 @@
 use super::cost::{Cost, Scale};
 use super::look::{Engine, Look, Point};
 use super::place::Side;
+use super::walk::Signs;
 use crate::simd::{Vector, VectorKernel, dispatch_vector};
 
 /// Looks at most in one descent.
@@ -41,16 +42,31 @@ const LEAST_EFFECT: f64 = 1e-12;
 const SHRINK: f64 = 0.1;
 const MOST_CUTS: usize = 3;
 
-/// What the law allows of a descent.
+/// What a law allows.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
-    /// Whether E and A may be below and above zero.
-    pub(super) constant: [bool; 2],
-    pub(super) amplitude: [bool; 2],
-    /// Whether the exponent may change its sign.
-    pub(super) both_sides: bool,
+    pub(super) signs: Signs,
+    /// Whether powers may fall, and rise.
+    pub(super) sides: [bool; 2],
     /// Whether the exponent stays where it is.
     pub(super) holds_exponent: bool,
+}
+
+impl Rules {
+    /// Whether the amplitude may have one sign only.
+    pub(super) fn is_bounded(self) -> bool {
+        self.signs.amplitude != [true, true]
+    }
+
+    /// The sides on which powers may be.
+    pub(super) fn all(self) -> impl Iterator<Item = Side> {
+        [Side::Falling, Side::Rising].into_iter().zip(self.sides).filter(|(_, open)| *open).map(|(side, _)| side)
+    }
+
+    /// Whether the exponent may change its sign.
+    pub(super) fn is_signed(self) -> bool {
+        self.sides == [true, true]
+    }
 }
 
 /// Where a descent led.
@@ -92,7 +108,6 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
         let Self { engine, side, start: mut point, rules } = self;
         let gap = engine.gap(side);
         let width = engine.placed.width;
-        let is_signed = rules.amplitude[0] && rules.amplitude[1];
         let (mut damping, mut cuts, mut previous) = (0.0_f64, 0, f64::INFINITY);
         // The point, its look and the diagonal that damps steps from it; the step from there that is tried.
         let mut here: Option<Look> = None;
@@ -119,7 +134,7 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
                     cuts = if trial.turns { cuts + 1 } else { 0 };
                 }
                 (point, here, scale) = (trial.point, Some(there), None);
-                if let Some(end) = left(point, width, gap, cuts, &rules) {
+                if let Some(end) = left(point, width, gap, cuts, rules) {
                     return end;
                 }
             } else {
@@ -170,12 +185,12 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
                 return Descent::Bottom(point, here, 0.5 * drop);
             }
             let mut next = [point[0] + step[0], point[1] + step[1], point[2] + step[2]];
-            let turns = next[1] * point[1] <= 0.0 && !is_signed;
+            let turns = next[1] * point[1] <= 0.0 && rules.is_bounded();
             if turns {
                 let share = (1.0 - SHRINK) * point[1] / (point[1] - next[1]);
                 next = std::array::from_fn(|k| share.mul_add(step[k], point[k]));
             }
-            next[2] = within(point[2], next[2], width, &rules);
+            next[2] = within(point[2], next[2], width, rules);
             trial = Trial { point: next, drop, is_near, turns };
         }
         Descent::Lost
@@ -198,7 +213,7 @@ struct Trial {
 
 /// Whether a point left the valleys of ordinary optima.
 #[inline(always)]
-fn left(point: Point, width: f64, gap: f64, cuts: usize, rules: &Rules) -> Option<Descent> {
+fn left(point: Point, width: f64, gap: f64, cuts: usize, rules: Rules) -> Option<Descent> {
     let reach = point[2] * width;
     if cuts > MOST_CUTS {
         return Some(Descent::NoPower);
@@ -214,17 +229,16 @@ fn left(point: Point, width: f64, gap: f64, cuts: usize, rules: &Rules) -> Optio
     }
     // Towards a constant, which is looked at by itself.
     let effect = (point[1] * width).abs().min((point[1] / point[2]).abs()) / point[0].abs();
-    let is_bounded = !(rules.amplitude[0] && rules.amplitude[1]);
-    if (is_bounded && effect < LEAST_EFFECT) || effect.max(reach.abs()) < LEAST_REACH {
+    if (rules.is_bounded() && effect < LEAST_EFFECT) || effect.max(reach.abs()) < LEAST_REACH {
         return Some(Descent::NoPower);
     }
-    (reach.abs() < SHALLOW && is_beyond(constant(point), rules.constant)).then_some(Descent::BelowConstant(point))
+    (reach.abs() < SHALLOW && is_beyond(constant(point), rules.signs.constant)).then_some(Descent::BelowConstant(point))
 }
 
 /// The exponent no farther than numbers go, and no step over many valleys at once.
 #[inline(always)]
-fn within(from: f64, to: f64, width: f64, rules: &Rules) -> f64 {
-    if rules.both_sides && from.abs() * width < 1.0 {
+fn within(from: f64, to: f64, width: f64, rules: Rules) -> f64 {
+    if rules.is_signed() && from.abs() * width < 1.0 {
         return to.max(-1.5 / width).min(4.0 * from.abs().max(0.1 / width));
     }
     to.clamp(0.2 * from, 4.0 * from)

@@ -19,7 +19,7 @@ const SAME: f64 = 1.0 + 1e-13;
 const FLAT: f64 = 0.05;
 
 /// Curvature relative to that of the parabolas above the loss, below which a direction may be level: ten times what is.
-pub(super) const FLAT: f64 = 1e-6;
+pub(super) const STRAIGHT: f64 = 1e-6;
 
 /// Bounds on the size of a logarithm that is still a number's.
 const FAR: f64 = 600.0;
@@ -233,7 +233,7 @@ impl<S: Scale, C: Cost> VectorKernel for Line<'_, '_, S, C> {
             }
             is_near = damping == 0.0 && drop <= HIDDEN * value;
             if is_near && (drop <= BOTTOM * value || drop >= 0.25 * previous) {
-                let rest = [h00 - FLAT * m0, h01 - FLAT * m01, h11 - FLAT * m1];
+                let rest = [h00 - STRAIGHT * m0, h01 - STRAIGHT * m01, h11 - STRAIGHT * m1];
                 let is_level = solve(rest, [0.0; 2]).is_none();
                 return Some(Alone { height: here[0], exponent: here[1], value, decrease: 0.5 * drop, is_level });
             }

@@ -157,9 +157,9 @@ impl VectorKernel for Place<'_> {
             }
             mirrored[rows..padded].fill(0.0);
         }
-        let middle = middle(x) as f64 * std::f64::consts::LN_2;
+        let middle = f64::from(middle(x)) * std::f64::consts::LN_2;
         let smallest = math::ln(least);
-        (width > 0.0).then_some(Placed { rows, padded, width, smallest, middle, unit })
+        (width > 0.0).then_some(Placed { rows, padded, smallest, middle, width, unit })
     }
 }
 

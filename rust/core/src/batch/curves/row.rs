@@ -3,7 +3,7 @@
 use super::Curves;
 use super::cost::{Cost, Scale};
 use super::descent::{constant, solve, stiffness};
-use super::faces::{FLAT, Level};
+use super::faces::{Level, STRAIGHT};
 use super::look::{Engine, Point};
 use super::place::{Best, Side, Workspace};
 use super::search::{Found, Place};
@@ -107,9 +107,9 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         let is_closed = condition <= SUSPICIOUS || (is_bent && higher(found.limit));
         let least = FELT * measures.residual.sqrt();
         let moves = |a: usize, size: f64| measures.gram[a][a].sqrt() * size.abs() > least;
-        let centred = best.amplitude * math::exp(self.signed(found.side, best.exponent) * offset);
+        let centred = best.amplitude * math::exp(signed(found.side, best.exponent) * offset);
         let is_felt = moves(1, centred) && moves(2, best.exponent);
-        if !(certificate.holds() && is_closed && is_felt && self.is_imperfect(&measures, best.objective)) {
+        if !(certificate.holds() && is_closed && is_felt && is_imperfect(&measures, best.objective)) {
             return None;
         }
         let mut row = FitRow::empty(curves.parameters(), self.placed.rows, Status::Converged);
@@ -132,7 +132,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         let constant = if S::IS_LOG { math::exp(level.place) } else { level.place };
         let best = Best { constant, amplitude: 0.0, exponent: 1.0 / self.placed.width, objective: level.value };
         let measures = self.measures(found.side, best, self.offset(found.side, best.exponent))?;
-        if !self.is_imperfect(&measures, best.objective) || !curves.amplitude_is_bounded_by_zero() {
+        if !is_imperfect(&measures, best.objective) || !curves.amplitude_is_bounded_by_zero() {
             return None;
         }
         let mut row = FitRow::empty(curves.parameters(), self.placed.rows, Status::NotIdentified);
@@ -148,7 +148,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
     fn without_end(&mut self, curves: &Curves, found: &Found, point: Point, value: f64) -> Option<FitRow> {
         let best = Best { constant: point[0], amplitude: point[1], exponent: point[2], objective: value };
         let measures = self.measures(found.side, best, 0.0)?;
-        if !self.is_imperfect(&measures, best.objective) {
+        if !is_imperfect(&measures, best.objective) {
             return None;
         }
         let mut row = FitRow::empty(curves.parameters(), self.placed.rows, Status::Unbounded);
@@ -174,7 +174,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
 
     /// Parameters and objective in the caller's units; None where a parameter has no number or lies beyond its bounds.
     fn fill(&self, curves: &Curves, found: &Found, best: Best, row: &mut FitRow) -> Option<()> {
-        let exponent = self.signed(found.side, best.exponent);
+        let exponent = signed(found.side, best.exponent);
         let end = self.end(found.side);
         row.objective = best.objective;
         row.evaluations = self.evaluations;
@@ -201,23 +201,12 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         (self.end(side) - self.placed.middle).clamp(-most, most)
     }
 
-    /// The exponent a of x^-a.
-    fn signed(&self, side: Side, a: f64) -> f64 {
-        if side == Side::Falling { a } else { -a }
-    }
-
-    /// Whether the residuals are more than rounding.
-    fn is_imperfect(&self, measures: &Measures, value: f64) -> bool {
-        let rounding = PERFECT * ROUNDING_FACTOR * f64::EPSILON;
-        value > rounding * rounding * measures.rounding
-    }
-
     /// Whether the objective curves in every direction, though rows in the straight parts of a loss do not.
     fn is_determined(&mut self, side: Side, point: [f64; 3], hessian: &[[f64; 3]; 3]) -> bool {
         let metric = self.metric(side, point);
         let mut rest = *hessian;
         for (row, metric) in rest.as_flattened_mut().iter_mut().zip(metric.as_flattened()) {
-            *row -= FLAT * metric;
+            *row -= STRAIGHT * metric;
         }
         solve(&rest, [0.0; 3]).is_some()
     }
@@ -242,7 +231,7 @@ impl<S: Scale, C: Cost> VectorKernel for Measure<'_, '_, S, C> {
     fn run<V: Vector>(self) -> Option<Measures> {
         let Self { engine, side, best, offset } = self;
         let a = best.exponent;
-        let shift = engine.signed(side, a) * offset;
+        let shift = signed(side, a) * offset;
         if !shift.is_finite() {
             return None;
         }
@@ -298,4 +287,15 @@ fn undetermined(gram: &mut [f64], q: usize) -> Vec<usize> {
     let largest = values.iter().fold(0.0_f64, |most, v| most.max(*v));
     let takes_part = |a: usize| (0..q).any(|k| values[k] * LARGEST <= largest && vectors[a * q + k].abs() > SHARE);
     (0..q).filter(|&a| takes_part(a)).collect()
+}
+
+/// The exponent a of x^-a.
+fn signed(side: Side, a: f64) -> f64 {
+    if side == Side::Falling { a } else { -a }
+}
+
+/// Whether the residuals are more than rounding.
+fn is_imperfect(measures: &Measures, value: f64) -> bool {
+    let rounding = PERFECT * ROUNDING_FACTOR * f64::EPSILON;
+    value > rounding * rounding * measures.rounding
 }

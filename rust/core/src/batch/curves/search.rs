@@ -6,39 +6,17 @@ use super::faces::{Alone, Among, Level};
 use super::look::{Engine, Look, Point};
 use super::place::{Side, WALK};
 use super::tangent::{TANGENTS, Tangents};
-use super::walk::{ENDS, LIMIT, Signs, Walk, places};
-use crate::simd::vector::Plain;
-use crate::simd::{LANES, Real, Vector, math};
+use super::walk::{LIMIT, Signs, Walk, places};
+use crate::simd::math;
 
 /// Valleys up to so many times the least value of a walk are followed: reweighted squares rank them roughly.
 const CLOSE: f64 = 1.5;
-
-/// Relative rise of the objective that still counts as level on the way to infinity.
-const LEVEL: f64 = 1e-9;
-
-/// a times the distance of the second x where its power is nothing beside a constant, and where that makes no difference to the
-/// objective.
-const GONE: f64 = 40.0;
-const VANISHED: f64 = 25.0;
-
-/// Largest logarithm of a number that is ordinary.
-const ORDINARY: f64 = 708.39;
 
 /// Valleys so near the least value of a second walk are followed; how far it goes to either side of the best exponent; how many
 /// times the width of a loss residuals are where it is needed.
 const VERY_CLOSE: f64 = 1.05;
 const AROUND: f64 = 2.5;
 const NARROW: f64 = 2.0;
-
-/// Where a walk towards infinity begins, over the end of the first one, and a times the distance of the second x where it ends.
-const BEFORE: f64 = 0.5;
-const REACH: f64 = 8.0;
-
-/// How much nearer than that it may be once the amplitude is solved for.
-const CLOSER: f64 = 1.0 + 1e-4;
-
-/// a times the distance of the second x from which on a descent begins that comes back from infinity.
-const BACK: f64 = 2.0;
 
 /// The kind of law to be searched.
 #[derive(Debug, Clone, Copy)]
@@ -74,18 +52,18 @@ pub(super) struct Found {
 }
 
 /// What has been found so far.
-struct Best {
-    found: Option<Found>,
-    starts: usize,
+pub(super) struct Candidates {
+    pub(super) found: Option<Found>,
+    pub(super) starts: usize,
     limits: [f64; 2],
     /// Whether a law without a power, or without a constant, is to be tried.
-    level: bool,
+    pub(super) level: bool,
     alone: Option<(Side, f64, f64)>,
     is_alone_known: bool,
 }
 
-impl Best {
-    fn take(&mut self, side: Side, place: Place, value: f64) {
+impl Candidates {
+    pub(super) fn take(&mut self, side: Side, place: Place, value: f64) {
         if self.found.is_none_or(|found| value < found.value) {
             self.found = Some(Found { side, place, value, starts: 0, limit: f64::INFINITY });
         }
@@ -100,24 +78,19 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         if signs.has_constant && self.gap(Side::Falling) >= self.placed.width {
             return None;
         }
-        let rules = Rules {
-            constant: signs.constant,
-            amplitude: signs.amplitude,
-            both_sides: sides[0] && sides[1],
-            holds_exponent: false,
-        };
-        let all = [(Side::Falling, 0), (Side::Rising, 1)].into_iter().filter(|(_, k)| sides[*k]);
+        let rules = Rules { signs: *signs, sides: *sides, holds_exponent: false };
         let mut walks: [Option<Walk>; 2] = [None; 2];
         let mut least = f64::INFINITY;
-        for (side, k) in all.clone() {
-            let walk = self.walk(side, &domain.places, signs);
+        for side in rules.all() {
+            let k = usize::from(side == Side::Rising);
+            let walk = self.walk(side, &domain.places, rules.signs);
             least = walk.value.iter().fold(least, |least, v| least.min(*v));
             walks[k] = Some(walk);
         }
         if !least.is_finite() {
             return None;
         }
-        let mut best = Best {
+        let mut best = Candidates {
             found: None,
             starts: 0,
             limits: [f64::INFINITY; 2],
@@ -125,66 +98,66 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             alone: None,
             is_alone_known: false,
         };
-        for (side, k) in all.clone() {
+        for side in rules.all() {
+            let k = usize::from(side == Side::Rising);
             let Some(walk) = &walks[k] else { continue };
             let before = walks[1 - k].map_or(f64::INFINITY, |other| other.value[0]);
-            self.follow((side, walk), Some(before), CLOSE * least, &rules, signs, &mut best)?;
+            self.follow((side, walk), Some(before), CLOSE * least, rules, &mut best)?;
             if walk.value[LIMIT] <= CLOSE * least {
-                best.limits[k] = self.limit(side, &rules, signs, &mut best)?;
+                best.limits[k] = self.limit(side, rules, &mut best)?;
             }
         }
-        self.look_closely(&walks, &rules, signs, &mut best)?;
-        let bounded = !(signs.amplitude[0] && signs.amplitude[1]);
-        if best.level && bounded && signs.has_constant {
-            let level = self.level(Among::All)?;
-            best.take(Side::Falling, Place::Level(level), level.value);
-            let sign = if signs.amplitude[1] { 1.0 } else { -1.0 };
-            for (side, _) in all {
-                self.leave_level(side, level, sign, &rules, &mut best)?;
-            }
-            // Without a constant the law may be better still: it has but one valley.
-            if S::IS_LOG && best.alone.is_none() && signs.amplitude[1] && !signs.constant[0] {
-                best.alone = Some((if sides[0] { Side::Falling } else { Side::Rising }, math::exp(level.place), 0.0));
-            }
-        }
-        if let Some((side, height, exponent)) = best.alone
-            && !best.is_alone_known
-        {
-            self.without_constant(
-                side,
-                (height.signum(), math::ln(height.abs()), exponent),
-                &rules,
-                signs,
-                sides,
-                &mut best,
-            )?;
-        }
+        self.look_closely(&walks, rules, &mut best)?;
+        self.faces(rules, &mut best)?;
         let mut found = best.found?;
         found.starts = best.starts.max(1);
         found.limit = best.limits[usize::from(found.side == Side::Rising)];
         Some(found)
     }
 
+    /// The laws that lack a term, where the search met them.
+    fn faces(&mut self, rules: Rules, best: &mut Candidates) -> Option<()> {
+        if best.level && rules.is_bounded() && rules.signs.has_constant {
+            let level = self.level(Among::All)?;
+            best.take(Side::Falling, Place::Level(level), level.value);
+            let sign = if rules.signs.amplitude[1] { 1.0 } else { -1.0 };
+            for side in rules.all() {
+                self.leave_level(side, level, sign, rules, best)?;
+            }
+            // Without a constant the law may be better still: it has but one valley.
+            if S::IS_LOG && best.alone.is_none() && rules.signs.amplitude[1] && !rules.signs.constant[0] {
+                best.alone =
+                    Some((if rules.sides[0] { Side::Falling } else { Side::Rising }, math::exp(level.place), 0.0));
+            }
+        }
+        if let Some((side, height, exponent)) = best.alone
+            && !best.is_alone_known
+        {
+            self.without_constant(side, (height.signum(), math::ln(height.abs()), exponent), rules, best)?;
+        }
+        Some(())
+    }
+
     /// A second walk near the best point where few rows count by their squares: valleys of sums of nearly straight lines stand close.
-    fn look_closely(&mut self, walks: &[Option<Walk>; 2], rules: &Rules, signs: &Signs, best: &mut Best) -> Option<()> {
+    fn look_closely(&mut self, walks: &[Option<Walk>; 2], rules: Rules, best: &mut Candidates) -> Option<()> {
         let Some(Found { side, place: Place::Inside([.., a], ..), .. }) = best.found else { return Some(()) };
         let Some(walk) = &walks[usize::from(side == Side::Rising)] else { return Some(()) };
         let k = walk.exponent.iter().position(|exponent| *exponent >= a).unwrap_or(LIMIT);
         if C::IS_SQUARES || a <= 0.0 || walk.spread[k] < NARROW * self.cost.width() {
             return Some(());
         }
-        self.zoom(side, (a / AROUND, a * AROUND), rules, signs, best)
+        self.zoom(side, (a / AROUND, a * AROUND), rules, best)
     }
 
     /// A walk over a stretch of exponents.
-    fn zoom(&mut self, side: Side, ends: (f64, f64), rules: &Rules, signs: &Signs, best: &mut Best) -> Option<()> {
-        let walk = self.walk(side, &places((ends.0 * self.placed.width, ends.1 * self.placed.width)), signs);
+    pub(super) fn zoom(&mut self, side: Side, ends: (f64, f64), rules: Rules, best: &mut Candidates) -> Option<()> {
+        let walk = self.walk(side, &places((ends.0 * self.placed.width, ends.1 * self.placed.width)), rules.signs);
         let least = walk.value[..LIMIT].iter().fold(f64::INFINITY, |least, v| least.min(*v));
-        self.follow((side, &walk), None, VERY_CLOSE * least, rules, signs, best)
+        self.follow((side, &walk), None, VERY_CLOSE * least, rules, best)
     }
 
     /// Whether a valley of a walk is the one whose bottom is known: nearest to that, and nowhere lower.
-    fn is_known(&mut self, side: Side, walk: &Walk, k: usize, best: &Best) -> bool {
+    fn is_known(&mut self, side: Side, walk: &Walk, k: usize, best: &Candidates) -> bool {
         let Some(Found { place: Place::Inside([.., a], ..), value, .. }) = best.found else { return false };
         let (e, m, at) = (walk.constant[k], walk.amplitude[k], walk.exponent[k]);
         let is_around = walk.exponent[k - 1] * at < a * a && a * a < at * walk.exponent[k + 1];
@@ -197,13 +170,12 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         (side, walk): (Side, &Walk),
         before: Option<f64>,
         highest: f64,
-        rules: &Rules,
-        signs: &Signs,
-        best: &mut Best,
+        rules: Rules,
+        best: &mut Candidates,
     ) -> Option<()> {
         for k in 0..LIMIT {
             let value = walk.value[k];
-            if !(value <= highest) {
+            if value > highest || value.is_nan() {
                 continue;
             }
             let (e, m, a) = (walk.constant[k], walk.amplitude[k], walk.exponent[k]);
@@ -226,7 +198,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
                 best.starts += 1;
                 let alone = self.alone(side, m.signum(), math::ln(m.abs()), a)?;
                 best.is_alone_known = true;
-                self.judge(side, alone, m.signum(), rules, signs, &[true, false], best)?;
+                self.judge(side, alone, m.signum(), rules, best)?;
                 continue;
             }
             if !is_valley || (before.is_none() && self.is_known(side, walk, k, best)) {
@@ -239,10 +211,10 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
     }
 
     /// Descend from a point into a valley, and take its bottom.
-    fn enter(&mut self, side: Side, from: Point, rules: &Rules, best: &mut Best) -> Option<()> {
-        match self.descend(side, from, *rules) {
+    pub(super) fn enter(&mut self, side: Side, from: Point, rules: Rules, best: &mut Candidates) -> Option<()> {
+        match self.descend(side, from, rules) {
             Descent::Bottom(point, look, decrease) => {
-                if is_beyond(constant(point), rules.constant) {
+                if is_beyond(constant(point), rules.signs.constant) {
                     best.alone = Some((side, point[0], point[1] / point[0]));
                 } else if point[2] > self.farthest(side, point[1] / point[2]) {
                     self.at_the_end(side, point, rules, best);
@@ -264,38 +236,26 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         &mut self,
         side: Side,
         (sign, height, exponent): (f64, f64, f64),
-        rules: &Rules,
-        signs: &Signs,
-        sides: &[bool; 2],
-        best: &mut Best,
+        rules: Rules,
+        best: &mut Candidates,
     ) -> Option<()> {
         best.starts += 1;
         let alone = self.alone(side, sign, height, exponent)?;
-        self.judge(side, alone, sign, rules, signs, sides, best)
+        self.judge(side, alone, sign, rules, best)
     }
 
     /// Take a fit without a constant if it is a minimum, with a constant too.
-    #[expect(clippy::too_many_arguments, reason = "one step of the search, which has all of these at hand")]
-    fn judge(
-        &mut self,
-        side: Side,
-        alone: Alone,
-        sign: f64,
-        rules: &Rules,
-        signs: &Signs,
-        sides: &[bool; 2],
-        best: &mut Best,
-    ) -> Option<()> {
-        if alone.exponent <= 0.0 && !(sides[0] && sides[1]) {
+    fn judge(&mut self, side: Side, alone: Alone, sign: f64, rules: Rules, best: &mut Candidates) -> Option<()> {
+        if alone.exponent <= 0.0 && !rules.is_signed() {
             // At the exponent 0 the law is a constant.
             best.level = true;
-            return signs.has_constant.then_some(());
+            return rules.signs.has_constant.then_some(());
         }
         let amplitude = sign * math::exp(alone.height);
-        if signs.has_constant {
+        if rules.signs.has_constant {
             let point = [amplitude, amplitude * alone.exponent, alone.exponent];
             let pull = self.at(side, point)?.gradient[0];
-            if is_beyond(-pull, rules.constant) {
+            if is_beyond(-pull, rules.signs.constant) {
                 best.take(side, Place::Alone(alone, sign), alone.value);
                 return Some(());
             }
@@ -306,7 +266,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
     }
 
     /// Descend from the law without a power wherever a little of one lowers the objective.
-    fn leave_level(&mut self, side: Side, level: Level, sign: f64, rules: &Rules, best: &mut Best) -> Option<()> {
+    fn leave_level(&mut self, side: Side, level: Level, sign: f64, rules: Rules, best: &mut Candidates) -> Option<()> {
         let constant = if S::IS_LOG { math::exp(level.place) } else { level.place };
         let tangents = self.tangents(side, level.place);
         for k in valleys(&tangents, sign) {
@@ -316,91 +276,6 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             self.enter(side, [constant + e + m, m * a, a], rules, best)?;
         }
         Some(())
-    }
-
-    /// The fit at an infinite exponent, or in the valley that leads back from there; its objective.
-    fn limit(&mut self, side: Side, rules: &Rules, signs: &Signs, best: &mut Best) -> Option<f64> {
-        if !signs.has_constant {
-            return None;
-        }
-        let (end, rest) = (self.level(Among::End(side))?, self.level(Among::Others(side))?);
-        let natural = |v: f64| if S::IS_LOG { math::exp(v) } else { v };
-        let (e, m) = (natural(rest.place), natural(end.place) - natural(rest.place));
-        if is_beyond(e, rules.constant) || e == 0.0 {
-            return None;
-        }
-        if is_beyond(m, rules.amplitude) || m == 0.0 {
-            best.level = true;
-            return Some(f64::INFINITY);
-        }
-        let value = end.value + rest.value;
-        let gap = self.gap(side);
-        best.starts += 1;
-        if m * self.pull_of(side, gap, rest.place) < 0.0 {
-            let a = BACK / gap;
-            self.enter(side, [e + m, m * a, a], rules, best)?;
-        }
-        // The walk did not go as far as that only the second x differs.
-        let (from, to) = (BEFORE * ENDS.1 / self.placed.width, REACH / gap);
-        if from < to {
-            self.zoom(side, (from, to), rules, signs, best)?;
-        }
-        self.far_out(side, (e, m, gap), value, rules, best)?;
-        Some(value)
-    }
-
-    /// Take the limit itself, at a point that can be written down.
-    fn far_out(
-        &mut self,
-        side: Side,
-        (e, m, gap): (f64, f64, f64),
-        value: f64,
-        rules: &Rules,
-        best: &mut Best,
-    ) -> Option<()> {
-        // What gains nothing that shows is the limit itself.
-        let counted = value * (1.0 - LEVEL);
-        if best.found.is_some_and(|found| found.value <= counted) {
-            return Some(());
-        }
-        let a = (GONE / gap).min(self.farthest(side, m));
-        if a * gap >= VANISHED {
-            best.take(side, Place::Limit([e, m, a], value), counted);
-        } else {
-            self.at_the_end(side, [e + m, m * a, a], rules, best);
-        }
-        Some(())
-    }
-
-    /// Take the best law at the largest exponent that can be written down, near a law with a larger one.
-    fn at_the_end(&mut self, side: Side, beyond: Point, rules: &Rules, best: &mut Best) {
-        let rules = Rules { holds_exponent: true, ..*rules };
-        let m = beyond[1] / beyond[2];
-        let a = self.farthest(side, m);
-        if let Descent::Bottom(point, look, _) = self.descend(side, [beyond[0], m * a, a], rules) {
-            let (e, m) = (constant(point), point[1] / point[2]);
-            if !is_beyond(e, rules.constant) && !is_beyond(m, rules.amplitude) && a <= self.farthest(side, m) * CLOSER {
-                best.take(side, Place::Limit([e, m, a], look.value), look.value);
-            }
-        }
-    }
-
-    /// The largest exponent at which an amplitude has a number in the caller's units.
-    fn farthest(&self, side: Side, amplitude: f64) -> f64 {
-        // Its logarithm grows by this with a.
-        let growth = if side == Side::Falling { self.end(side) } else { -self.end(side) };
-        (ORDINARY - math::ln(amplitude.abs() * self.placed.unit) * growth.signum()) / growth.abs()
-    }
-
-    /// Derivative of the objective by the law at the rows at a distance from the end, where the law is level.
-    fn pull_of(&self, side: Side, distance: f64, place: f64) -> f64 {
-        let rows = self.w.logs(side).iter().zip(&*self.w.observed).zip(&*self.w.present).take(self.placed.rows);
-        let pull = |y: f64| {
-            let mut psi = [0.0; LANES];
-            self.cost.at(Plain::of(place - y))[1].store(&mut psi);
-            psi[0]
-        };
-        rows.filter(|((l, _), _)| **l == distance).map(|((_, y), weight)| weight * pull(*y)).sum()
     }
 }
 

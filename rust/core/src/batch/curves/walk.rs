@@ -66,7 +66,7 @@ impl<V: Vector> Sums<V> {
 
     /// The best constant and amplitude within their bounds.
     #[inline(always)]
-    fn solve(&self, signs: &Signs) -> (V, V) {
+    fn solve(&self, signs: Signs) -> (V, V) {
         let zero = V::zero();
         let alone = self.aim_power / self.square;
         if !signs.has_constant {
@@ -96,7 +96,7 @@ impl<V: Vector> Sums<V> {
 
 impl<S: Scale, C: Cost> Engine<'_, S, C> {
     /// The objective at every exponent of a walk, the linear parameters at their best.
-    pub(super) fn walk(&mut self, side: Side, places: &[f64; WALK], signs: &Signs) -> Walk {
+    pub(super) fn walk(&mut self, side: Side, places: &[f64; WALK], signs: Signs) -> Walk {
         self.evaluations += WALK;
         dispatch_vector(Along { w: self.w, placed: self.placed, cost: self.cost, side, places, signs })
     }
@@ -108,7 +108,7 @@ struct Along<'e, C> {
     cost: C,
     side: Side,
     places: &'e [f64; WALK],
-    signs: &'e Signs,
+    signs: Signs,
 }
 
 impl<C: Cost> VectorKernel for Along<'_, C> {
