@@ -28,8 +28,9 @@ const ORDINARY: f64 = 708.39;
 const BEFORE: f64 = 0.5;
 const REACH: f64 = 8.0;
 
-/// How much nearer than that it may be once the amplitude is solved for.
-const CLOSER: f64 = 1.0 + 1e-4;
+/// Share of the way there that is gone once the amplitude is solved for, and how often that is tried.
+const CLOSER: f64 = 1.0 - 1e-9;
+const ATTEMPTS: usize = 5;
 
 impl<S: Scale, C: Cost> Engine<'_, S, C> {
     /// The fit at an infinite exponent, or in the valley that leads back from there; its objective.
@@ -82,15 +83,20 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
     pub(super) fn at_the_end(&mut self, side: Side, beyond: Point, rules: Rules, best: &mut Candidates) {
         let rules = Rules { holds_exponent: true, ..rules };
         let m = beyond[1] / beyond[2];
-        let a = self.farthest(side, m);
-        if let Descent::Bottom(point, look, _) = self.descend(side, [beyond[0], m * a, a], rules) {
+        let mut from = [beyond[0], beyond[1], self.farthest(side, m)];
+        from[1] = m * from[2];
+        for _ in 0..ATTEMPTS {
+            let Descent::Bottom(point, look, _) = self.descend(side, from, rules) else { return };
             let (e, m) = (constant(point), point[1] / point[2]);
-            if !is_beyond(e, rules.signs.constant)
-                && !is_beyond(m, rules.signs.amplitude)
-                && a <= self.farthest(side, m) * CLOSER
-            {
-                best.take(side, Place::Limit([e, m, a], look.value), look.value);
+            // Another amplitude reaches another exponent.
+            let farthest = self.farthest(side, m);
+            if point[2] <= farthest {
+                if !is_beyond(e, rules.signs.constant) && !is_beyond(m, rules.signs.amplitude) {
+                    best.take(side, Place::Limit([e, m, point[2]], look.value), look.value);
+                }
+                return;
             }
+            from = [point[0], m * farthest * CLOSER, farthest * CLOSER];
         }
     }
 

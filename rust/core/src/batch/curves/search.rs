@@ -15,6 +15,7 @@ const CLOSE: f64 = 1.5;
 /// Valleys so near the least value of a second walk are followed; how far it goes to either side of the best exponent; how many
 /// times the width of a loss residuals are where it is needed.
 const VERY_CLOSE: f64 = 1.05;
+const SAME_VALLEY: f64 = 1.003;
 const AROUND: f64 = 2.5;
 const NARROW: f64 = 2.0;
 
@@ -156,12 +157,25 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         self.follow((side, &walk), None, VERY_CLOSE * least, rules, best)
     }
 
-    /// Whether a valley of a walk is the one whose bottom is known: nearest to that, and nowhere lower.
-    fn is_known(&mut self, side: Side, walk: &Walk, k: usize, best: &Candidates) -> bool {
-        let Some(Found { place: Place::Inside([.., a], ..), value, .. }) = best.found else { return false };
+    /// Descend from a point of a second walk, unless it is the one nearest to the best, or, its linear parameters at their very best,
+    /// above that and not in a valley of its own.
+    fn enter_anew(&mut self, side: Side, walk: &Walk, k: usize, rules: Rules, best: &mut Candidates) -> Option<()> {
         let (e, m, at) = (walk.constant[k], walk.amplitude[k], walk.exponent[k]);
-        let is_around = walk.exponent[k - 1] * at < a * a && a * a < at * walk.exponent[k + 1];
-        is_around && self.at(side, [e + m, m * at, at]).is_none_or(|look| look.value >= value)
+        let known = best.found.map_or((0.0, f64::INFINITY), |found| match found.place {
+            Place::Inside([.., a], ..) => (a, found.value),
+            _ => (0.0, found.value),
+        });
+        if walk.exponent[k - 1] * at < known.0 * known.0 && known.0 * known.0 < at * walk.exponent[k + 1] {
+            return Some(());
+        }
+        let held = Rules { holds_exponent: true, ..rules };
+        let Descent::Bottom(from, look, _) = self.descend(side, [e + m, m * at, at], held) else { return Some(()) };
+        let is_valley = walk.value[k] < walk.value[k - 1] && walk.value[k] <= walk.value[k + 1];
+        if is_valley || look.value < known.1 {
+            best.starts += 1;
+            self.enter(side, from, rules, best)?;
+        }
+        Some(())
     }
 
     /// Follow every valley of a walk that comes near the least value; one at an end only where it is known what lies `before`.
@@ -173,6 +187,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         rules: Rules,
         best: &mut Candidates,
     ) -> Option<()> {
+        let least = walk.value[..LIMIT].iter().fold(f64::INFINITY, |least, v| least.min(*v));
         for k in 0..LIMIT {
             let value = walk.value[k];
             if value > highest || value.is_nan() {
@@ -201,7 +216,13 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
                 self.judge(side, alone, m.signum(), rules, best)?;
                 continue;
             }
-            if !is_valley || (before.is_none() && self.is_known(side, walk, k, best)) {
+            if before.is_none() {
+                if is_seen && (is_valley || value <= SAME_VALLEY * least) {
+                    self.enter_anew(side, walk, k, rules, best)?;
+                }
+                continue;
+            }
+            if !is_valley {
                 continue;
             }
             best.starts += 1;
