@@ -171,7 +171,9 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         let held = Rules { holds_exponent: true, ..rules };
         let Descent::Bottom(from, look, _) = self.descend(side, [e + m, m * at, at], held) else { return Some(()) };
         let is_valley = walk.value[k] < walk.value[k - 1] && walk.value[k] <= walk.value[k + 1];
-        if is_valley || look.value < known.1 {
+        // Where the objective falls away from the best point, another valley begins.
+        let slope = self.at(side, from)?.gradient[2];
+        if is_valley || look.value < known.1 || (known.0 > 0.0 && slope * (known.0 - at) > 0.0) {
             best.starts += 1;
             self.enter(side, from, rules, best)?;
         }
