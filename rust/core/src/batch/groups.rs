@@ -16,6 +16,7 @@ use crate::pool::{Threads, alone};
 use crate::problem::{Fitter, Problem};
 use crate::question::{Question, Starts};
 use crate::residual::Residual;
+use crate::simd::lanes;
 use crate::solve::certificate::AGREEMENT_TOLERANCE;
 use crate::solve::objective::Objective;
 use crate::solve::separable::Separable;
@@ -38,6 +39,9 @@ const SCOUT_ROWS: usize = 4_000;
 
 /// Relative difference up to which the objective in the solver's units is that of the natural parameters.
 const SAME_OBJECTIVE: f64 = 1e-12;
+
+/// Objective of a quick fit, relative to the rows, or to their squares where residuals are raw, below which the digits of the caller's parameters show in it.
+const SMALL: f64 = 1e-6;
 
 /// Whether row `i` of `n` belongs to the sample: a multiplicative hash (Knuth), so that no order of the rows can hide a part
 /// of the design from it.
@@ -67,8 +71,14 @@ pub fn fit_groups(
         } else {
             let quick = curves.as_ref().and_then(|curves| {
                 let rows = question.columns.offsets[g]..question.columns.offsets[g + 1];
-                let (x, y) = (&question.columns.inputs[0][rows.clone()], &question.columns.target[rows]);
-                curves.fit(x, y, workspace.get_or_insert_with(Workspace::new))
+                let (x, y) = (&question.columns.inputs[0][rows.clone()], &question.columns.target[rows.clone()]);
+                let weights = question.columns.weights.as_ref().map(|weights| &weights[rows.clone()]);
+                let mut row = curves.fit((x, y), weights, workspace.get_or_insert_with(Workspace::new))?;
+                let size = if question.residual == Residual::Raw { lanes::dot(y, y) } else { rows.len() as f64 };
+                if row.status != Status::Converged || row.objective <= SMALL * size {
+                    keep_objective_of_params(question, g, &mut row);
+                }
+                Some(row)
             });
             // Threads share the groups, and the rows of a group that is more than one thread's share of all.
             let own = question.columns.offsets[g + 1] - question.columns.offsets[g];
