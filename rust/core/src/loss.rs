@@ -185,6 +185,15 @@ impl Loss {
         }
     }
 
+    /// Where the quadratic ends of a loss that is `r^2/2` up to there and straight beyond; none of other losses.
+    pub fn quadratic_until(self) -> Option<f64> {
+        match self {
+            Self::Squared => Some(f64::INFINITY),
+            Self::Huber { delta } => Some(delta),
+            _ => None,
+        }
+    }
+
     /// Has a slope everywhere.
     pub fn is_smooth(self) -> bool {
         self.kink().is_none()

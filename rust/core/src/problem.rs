@@ -15,6 +15,7 @@ mod in_force;
 mod likelihood;
 mod linearised;
 mod log_excess;
+mod one_pass;
 mod parts;
 mod preparation;
 mod project;

@@ -7,6 +7,7 @@
 
 use super::Problem;
 use super::accumulate::Block;
+use super::one_pass::{PassBuffers, Plan};
 use crate::expr::{BLOCK, LinearForm, PowerTerm};
 use crate::loss::Loss;
 use crate::residual::Residual;
@@ -17,7 +18,7 @@ use crate::space::Space;
 const REACH: f64 = 0.3465;
 
 /// Relative changes of the law that count as small: the range of the polynomial of the logarithm.
-const CHANGE: (f64, f64) = (-0.29, 0.41);
+pub(super) const CHANGE: (f64, f64) = (-0.29, 0.41);
 
 /// Relative difference between the law and the sum of its terms above which the terms are not trusted.
 const AGREEMENT: f64 = 1e-11;
@@ -41,14 +42,16 @@ pub struct Expansion {
     anchor: Vec<f64>,
     /// What each coordinate's derivative is made of.
     pieces: Vec<Vec<Piece>>,
+    /// How one pass makes a model of the law, where it has few terms.
+    pub(super) plan: Option<Plan>,
 }
 
 /// One summand of a derivative.
 #[derive(Debug, Clone, Copy)]
-struct Piece {
-    term: usize,
+pub(super) struct Piece {
+    pub(super) term: usize,
     /// The logarithm it is multiplied by.
-    log: Option<usize>,
+    pub(super) log: Option<usize>,
     /// Its coefficient.
     coefficient: f64,
     /// Whether the term's factor multiplies it.
@@ -98,8 +101,9 @@ impl Expansion {
         if !(sound && finite && anchor.iter().all(|v| v.is_finite())) {
             return None;
         }
-        let pieces = problem.space.free.iter().map(|&j| pieces(&terms, j)).collect();
-        Some(Self { terms, primed: primed.to_vec(), logs, ends, shares, anchor, pieces })
+        let pieces: Vec<Vec<Piece>> = problem.space.free.iter().map(|&j| pieces(&terms, j)).collect();
+        let plan = Plan::of(&terms, &pieces);
+        Some(Self { terms, primed: primed.to_vec(), logs, ends, shares, anchor, pieces, plan })
     }
 }
 
@@ -125,27 +129,30 @@ fn pieces(terms: &[PowerTerm], j: usize) -> Vec<Piece> {
 
 /// A term at parameters near the point.
 #[derive(Debug, Clone, Copy, Default)]
-struct Move {
+pub(super) struct Move {
     /// The factor, and how far it is from that of the point.
-    factor: f64,
-    step: f64,
+    pub(super) factor: f64,
+    pub(super) step: f64,
     /// Change of the logarithm of the amplitude.
-    amplitude: f64,
+    pub(super) amplitude: f64,
     /// Change of each exponent, by column.
-    exponents: [(usize, f64); MOST_COLUMNS],
+    pub(super) exponents: [(usize, f64); MOST_COLUMNS],
     columns: usize,
 }
 
 /// One thread's copy: the rows in play, gathered.
 #[derive(Debug)]
 pub(super) struct ExpansionRows<'a> {
-    expansion: &'a Expansion,
-    logs: Vec<Aligned>,
-    shares: Vec<Aligned>,
-    anchor: Aligned,
-    moves: Vec<Move>,
-    /// Coefficient of every piece, coordinate by coordinate.
-    coefficients: Vec<f64>,
+    pub(super) expansion: &'a Expansion,
+    pub(super) logs: Vec<Aligned>,
+    pub(super) shares: Vec<Aligned>,
+    pub(super) anchor: Aligned,
+    pub(super) moves: Vec<Move>,
+    /// Coefficient of every piece, coordinate by coordinate; without the factor of its term; and whether that multiplies it.
+    pub(super) coefficients: Vec<f64>,
+    pub(super) owns: Vec<f64>,
+    pub(super) wholes: Vec<bool>,
+    pub(super) buffers: PassBuffers,
     /// Each term of a block, without its factor; relative change of the law; what derivatives are multiplied by.
     grown: Aligned,
     change: Aligned,
@@ -162,6 +169,9 @@ impl<'a> ExpansionRows<'a> {
             anchor: Aligned::zeros(0),
             moves: vec![Move::default(); terms],
             coefficients: vec![0.0; expansion.pieces.iter().map(Vec::len).sum()],
+            owns: vec![0.0; expansion.pieces.iter().map(Vec::len).sum()],
+            wholes: expansion.pieces.iter().flatten().map(|piece| piece.whole).collect(),
+            buffers: PassBuffers::new(expansion.plan.as_ref().map_or(0, Plan::width)),
             grown: Aligned::zeros(terms * BLOCK),
             change: Aligned::zeros(BLOCK),
             slope: Aligned::zeros(BLOCK),
@@ -210,13 +220,14 @@ impl<'a> ExpansionRows<'a> {
                 return false;
             }
         }
-        let mut coefficients = self.coefficients.iter_mut();
+        let mut coefficients = self.coefficients.iter_mut().zip(&mut self.owns);
         for (a, pieces) in expansion.pieces.iter().enumerate() {
             // Coordinates that are logarithms take the parameter along, once a bind and not once a row.
             let chain = if space.log[a] { primed[space.free[a]] } else { space.sizes[a] };
-            for (piece, to) in pieces.iter().zip(&mut coefficients) {
+            for (piece, (to, own)) in pieces.iter().zip(&mut coefficients) {
                 let factor = if piece.whole { self.moves[piece.term].factor } else { 1.0 };
                 *to = piece.coefficient * factor * chain;
+                *own = piece.coefficient * chain;
             }
         }
         true
@@ -250,7 +261,7 @@ impl VectorKernel for ExpansionKernel<'_, '_, '_> {
     fn run<V: Vector>(self) -> bool {
         let Self { rows, block, row, with } = self;
         let n = with.target.len();
-        let ExpansionRows { expansion, logs, shares, anchor, moves, coefficients, grown, change, slope } = rows;
+        let ExpansionRows { expansion, logs, shares, anchor, moves, coefficients, grown, change, slope, .. } = rows;
         let (change, slope) = (&mut change[..n], &mut slope[..n]);
         change.fill(0.0);
         for (k, to) in moves.iter().enumerate() {

@@ -38,6 +38,8 @@ impl Real for f64 {
 
 /// Eight numbers.
 pub trait Vector: Real {
+    /// Whether some thirty of them fit the registers, so that a whole matrix may be summed in one pass.
+    const MANY: bool;
     /// The first eight of `from`.
     fn load(from: &[f64]) -> Self;
     /// Into the first eight of `to`.
@@ -72,6 +74,24 @@ pub trait Vector: Real {
         self.store(&mut lane);
         lanes::reduce(lane)
     }
+    /// [`sum`](Self::sum) of each, which together cost hardly more than two.
+    #[inline(always)]
+    fn sums(parts: [Self; LANES]) -> [f64; LANES] {
+        parts.map(Self::sum)
+    }
+}
+
+/// [`Vector::sum`] of each.
+#[inline(always)]
+pub fn sums<V: Vector, const N: usize>(parts: [V; N]) -> [f64; N] {
+    let mut sums = [0.0; N];
+    for first in (0..N).step_by(LANES) {
+        let eight = std::array::from_fn(|k| if first + k < N { parts[first + k] } else { V::zero() });
+        for (to, sum) in sums[first..].iter_mut().zip(V::sums(eight)) {
+            *to = sum;
+        }
+    }
+    sums
 }
 
 /// The exponent bits of 1.
@@ -156,6 +176,12 @@ mod tests {
                 let above = value.above_zero(5, &mut lanes);
                 out.extend(lanes[..above].iter().map(|lane| *lane as u64));
             }
+            for part in [sums(results), sums([results[0]; 10])] {
+                out.extend(part.map(|sum| if sum.is_nan() { u64::MAX } else { sum.to_bits() }));
+            }
+            let finite = std::array::from_fn::<V, 8, _>(|k| V::of(0.1 * k as f64) * c * V::of(1e-300) + V::of(0.7) + c);
+            let each: [f64; 8] = sums(finite);
+            assert_eq!(each.map(f64::to_bits), finite.map(|v| v.sum().to_bits()));
             out
         }
     }

@@ -116,7 +116,7 @@ pub fn minimise<O: Objective>(
     let mut damping = Damping::new(options.damping, metric.is_some());
     let mut pace = Pace { previous: f64::INFINITY, slow: 0 };
     // Whether the model has the law's own curvature, and whether it was given that for want of any other step.
-    let (mut with_second, mut curved) = (false, false);
+    let (mut with_second, mut curved) = (take_second(s), false);
     let status = loop {
         if evaluations >= options.max_evaluations {
             break Status::IterationLimit;
@@ -176,7 +176,9 @@ pub fn minimise<O: Objective>(
             value = there;
             damping.accepted(if at_rounding { 1.0 } else { gain });
             let is_slow = pace.is_slow_after(predicted, value, &damping);
-            if options.second_order && (is_slow || with_second) {
+            if s.here.has_second || !options.second_order {
+                with_second = take_second(s);
+            } else if is_slow || with_second {
                 with_second = second_derivatives(objective, x, s);
                 evaluations += 2 * p;
             }
@@ -199,6 +201,14 @@ pub fn minimise<O: Objective>(
         certificate.gradient = cosine_here(objective, x, s);
     }
     Outcome { value, status, certificate, evaluations }
+}
+
+/// Use the second derivatives that came with the model; false where none did.
+fn take_second(s: &mut Scratch) -> bool {
+    if s.here.has_second {
+        s.second.copy_from_slice(&s.here.second);
+    }
+    s.here.has_second
 }
 
 fn cosine_here<O: Objective>(objective: &O, x: &[f64], s: &Scratch) -> f64 {

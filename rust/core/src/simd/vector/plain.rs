@@ -44,6 +44,8 @@ impl Real for Plain {
 }
 
 impl Vector for Plain {
+    const MANY: bool = false;
+
     #[inline(always)]
     fn load(from: &[f64]) -> Self {
         let mut out = [0.0; LANES];

@@ -39,6 +39,8 @@ impl Real for One {
 }
 
 impl Vector for One {
+    const MANY: bool = true;
+
     #[inline(always)]
     fn load(from: &[f64]) -> Self {
         // SAFETY: the dispatcher found AVX-512; the slice holds LANES numbers.
@@ -92,6 +94,26 @@ impl Vector for One {
             above.count_ones() as usize
         }
     }
+
+    #[inline(always)]
+    fn sums(p: [Self; LANES]) -> [f64; LANES] {
+        let mut sums = [0.0; LANES];
+        // SAFETY: the dispatcher found AVX-512; the array holds LANES numbers.
+        unsafe {
+            // Halves, then quarters, then neighbours, of two vectors in one: the tree of the plain form.
+            let halves = |a: Self, b: Self| {
+                _mm512_add_pd(_mm512_shuffle_f64x2::<0x44>(a.0, b.0), _mm512_shuffle_f64x2::<0xEE>(a.0, b.0))
+            };
+            let quarters =
+                |a, b| _mm512_add_pd(_mm512_shuffle_f64x2::<0x88>(a, b), _mm512_shuffle_f64x2::<0xDD>(a, b));
+            // The last step interleaves the two, so even ones come in first and odd ones second.
+            let even = quarters(halves(p[0], p[2]), halves(p[4], p[6]));
+            let odd = quarters(halves(p[1], p[3]), halves(p[5], p[7]));
+            let all = _mm512_add_pd(_mm512_unpacklo_pd(even, odd), _mm512_unpackhi_pd(even, odd));
+            _mm512_storeu_pd(sums.as_mut_ptr(), all);
+        }
+        sums
+    }
 }
 
 /// Two AVX2 registers.
@@ -123,6 +145,8 @@ impl Real for Two {
 }
 
 impl Vector for Two {
+    const MANY: bool = false;
+
     #[inline(always)]
     fn load(from: &[f64]) -> Self {
         let from = from[..LANES].as_ptr();
@@ -197,5 +221,27 @@ impl Vector for Two {
             count += (above >> lane) & 1;
         }
         count
+    }
+
+    #[inline(always)]
+    fn sums(p: [Self; LANES]) -> [f64; LANES] {
+        let mut sums = [0.0; LANES];
+        // SAFETY: the dispatcher found AVX2 and FMA; the array holds LANES numbers.
+        unsafe {
+            // Halves, then quarters, then neighbours, of two vectors in one: the tree of the plain form.
+            let half = |a: Self| _mm256_add_pd(a.0, a.1);
+            let quarters = |a: Self, b: Self| {
+                let (a, b) = (half(a), half(b));
+                _mm256_add_pd(_mm256_permute2f128_pd::<0x20>(a, b), _mm256_permute2f128_pd::<0x31>(a, b))
+            };
+            for first in [0, LANES / 2] {
+                // The last step interleaves the two, so even ones come in first and odd ones second.
+                let even = quarters(p[first], p[first + 2]);
+                let odd = quarters(p[first + 1], p[first + 3]);
+                let all = _mm256_add_pd(_mm256_unpacklo_pd(even, odd), _mm256_unpackhi_pd(even, odd));
+                _mm256_storeu_pd(sums[first..].as_mut_ptr(), all);
+            }
+        }
+        sums
     }
 }

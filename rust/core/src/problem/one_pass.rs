@@ -1,0 +1,308 @@
+//! The model of one or two powers, with or without a constant, in one pass over the rows: sums stay in registers.
+//!
+//! Every derivative of such a law is a number times one of few columns: a power over the law, the same times its logarithm, one
+//! over the law. Their sums are taken first and multiplied afterwards. The law's own second derivatives are sums of the same
+//! columns, so the model has them nearly for nothing, and Newton's method converges quadratically.
+
+use super::expansion::{CHANGE, ExpansionRows, Given, Piece};
+use crate::expr::{BLOCK, PowerTerm};
+use crate::simd::vector::sums;
+use crate::simd::{LANES, Vector, VectorKernel, math};
+use crate::solve::objective::Model;
+
+/// Powers that are summed in registers.
+const MOST_POWERS: usize = 2;
+
+/// The law as this pass sees it.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// Term and column of each power.
+    powers: Vec<(usize, usize)>,
+    /// The term that is constant.
+    constant: Option<usize>,
+    /// The column of each coordinate: 2k for power k, 2k + 1 for it times its logarithm, the last for the constant.
+    columns: Vec<usize>,
+}
+
+impl Plan {
+    /// None where the law has another form.
+    pub(super) fn of(terms: &[PowerTerm], pieces: &[Vec<Piece>]) -> Option<Self> {
+        let (mut powers, mut constant) = (Vec::new(), None);
+        for (number, term) in terms.iter().enumerate() {
+            match &term.exponents[..] {
+                [(column, _)] => powers.push((number, *column)),
+                [] if constant.is_none() && term.log_amplitude.coefficients.is_empty() => constant = Some(number),
+                _ => return None,
+            }
+        }
+        if powers.is_empty() || powers.len() > MOST_POWERS {
+            return None;
+        }
+        let column = |pieces: &Vec<Piece>| match &pieces[..] {
+            [piece] => match powers.iter().position(|(term, _)| *term == piece.term) {
+                Some(k) => Some(2 * k + usize::from(piece.log.is_some())),
+                None => Some(2 * powers.len()),
+            },
+            _ => None,
+        };
+        let columns = pieces.iter().map(column).collect::<Option<Vec<usize>>>()?;
+        Some(Self { powers, constant, columns })
+    }
+
+    /// Number of columns.
+    pub(super) fn width(&self) -> usize {
+        2 * self.powers.len() + usize::from(self.constant.is_some())
+    }
+}
+
+/// Buffers of one block.
+#[derive(Debug)]
+pub(super) struct PassBuffers {
+    /// The columns, interleaved vector by vector.
+    columns: Vec<[f64; LANES]>,
+    /// What their products are multiplied by in the curvature of the loss, and in that of the logarithm.
+    curved: Vec<[f64; LANES]>,
+    pulled: Vec<[f64; LANES]>,
+}
+
+impl PassBuffers {
+    pub(super) fn new(width: usize) -> Self {
+        let vectors = BLOCK / LANES;
+        let buffer = |width: usize| vec![[0.0; LANES]; width * vectors];
+        Self { columns: buffer(width), curved: buffer(1), pulled: buffer(1) }
+    }
+}
+
+/// Adds the rows of `with` from `row` on to the sums of `model`; false when the law has moved too far for this form.
+pub(super) struct OnePass<'k, 'a, 'b> {
+    pub(super) rows: &'k mut ExpansionRows<'a>,
+    pub(super) plan: &'k Plan,
+    pub(super) row: usize,
+    pub(super) with: &'k Given<'b>,
+    pub(super) weight: &'k [f64],
+    /// Where the quadratic of the loss ends.
+    pub(super) delta: f64,
+    /// Which coordinates are logarithms, where the law's own second derivatives are wanted.
+    pub(super) second: Option<&'k [bool]>,
+    pub(super) model: &'k mut Model,
+}
+
+impl VectorKernel for OnePass<'_, '_, '_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<V: Vector>(mut self) -> bool {
+        match (self.plan.powers.len(), self.plan.constant.is_some()) {
+            (1, false) => self.add::<V, 1, 2>(),
+            (1, true) => self.add::<V, 1, 3>(),
+            (_, false) => self.add::<V, 2, 4>(),
+            (_, true) => self.add::<V, 2, 5>(),
+        }
+    }
+}
+
+/// Sums over the rows of a block.
+struct Totals<V, const K: usize, const B: usize> {
+    value: V,
+    residual_squares: V,
+    psi_squares: V,
+    curved: V,
+    inside: V,
+    /// Of w psi times each column, and times each power and the square of its logarithm.
+    gradient: [V; B],
+    bend: [V; K],
+    /// Of w times the square of each column.
+    squares: [V; B],
+}
+
+impl OnePass<'_, '_, '_> {
+    /// `K` powers and `B` columns.
+    #[inline(always)]
+    fn add<V: Vector, const K: usize, const B: usize>(&mut self) -> bool {
+        let vectors = self.weight.len() / LANES;
+        let totals = self.columns::<V, K, B>(vectors);
+        let [value, residual_squares, psi_squares, curved, inside] =
+            sums([totals.value, totals.residual_squares, totals.psi_squares, totals.curved, totals.inside]);
+        if self.with.logarithmic && inside != self.weight.len() as f64 {
+            return false;
+        }
+        self.model.value += value;
+        self.model.residual_squares += residual_squares;
+        self.model.psi_squares += psi_squares;
+        self.model.curved += curved as usize;
+        let (gradient, squares) = (sums(totals.gradient), sums(totals.squares));
+        let buffers = &self.rows.buffers;
+        let columns = &buffers.columns.as_chunks::<B>().0[..vectors];
+        let hessian = products::<V, B>(&buffers.curved[..vectors], columns);
+        let (q, coefficients, model) = (self.plan.columns.len(), &self.rows.coefficients, &mut *self.model);
+        for (a, (&own, c)) in self.plan.columns.iter().zip(coefficients).enumerate() {
+            model.gradient[a] += c * gradient[own];
+            model.column_squares[a] += c * c * squares[own];
+            for (b, (&other, d)) in self.plan.columns.iter().zip(coefficients).enumerate().take(a + 1) {
+                model.hessian[a * q + b] += c * d * hessian[own.max(other)][own.min(other)];
+            }
+        }
+        if let Some(log) = self.second {
+            let bend = sums(totals.bend);
+            let pulled = if self.with.logarithmic {
+                products::<V, B>(&buffers.pulled[..vectors], columns)
+            } else {
+                [[0.0; B]; B]
+            };
+            self.add_second::<K, B>(log, &gradient, &bend, &pulled);
+        }
+        true
+    }
+
+    /// The columns of a block and what they are multiplied by, into the buffers.
+    #[inline(always)]
+    fn columns<V: Vector, const K: usize, const B: usize>(&mut self, vectors: usize) -> Totals<V, K, B> {
+        let (row, with, plan) = (self.row, self.with, self.plan);
+        let ExpansionRows { logs, shares, anchor, moves, buffers, .. } = &mut *self.rows;
+        let place = row / LANES..row / LANES + vectors;
+        let log: [&[[f64; LANES]]; K] = std::array::from_fn(|k| &logs[plan.powers[k].1].as_chunks().0[place.clone()]);
+        let share: [&[[f64; LANES]]; K] = std::array::from_fn(|k| &shares[plan.powers[k].0].as_chunks().0[place.clone()]);
+        let moved: [_; K] = std::array::from_fn(|k| moves[plan.powers[k].0]);
+        let (constant, constant_step) = match plan.constant {
+            Some(term) => (&shares[term].as_chunks().0[place.clone()], V::of(moves[term].step)),
+            None => (share[0], V::zero()),
+        };
+        let anchor: &[[f64; LANES]] = &anchor.as_chunks().0[place];
+        let target: &[[f64; LANES]] = &with.target.as_chunks().0[..vectors];
+        let inverse_sigma: Option<&[[f64; LANES]]> = with.inverse_sigma.map(|s| &s.as_chunks().0[..vectors]);
+        let weight: &[[f64; LANES]] = &self.weight.as_chunks().0[..vectors];
+        let columns = &mut buffers.columns.as_chunks_mut::<B>().0[..vectors];
+        let (curved, pulled) = (&mut buffers.curved[..vectors], &mut buffers.pulled[..vectors]);
+        let (delta, minus_delta) = (V::of(self.delta), V::of(-self.delta));
+        let zero = V::zero();
+        let mut total = Totals {
+            value: zero,
+            residual_squares: zero,
+            psi_squares: zero,
+            curved: zero,
+            inside: zero,
+            gradient: [zero; B],
+            bend: [zero; K],
+            squares: [zero; B],
+        };
+        for v in 0..vectors {
+            // Changes of the law, relative to it where residuals are logarithms.
+            let mut change = zero;
+            let mut grown = [zero; B];
+            if B > 2 * K {
+                grown[B - 1] = V::load(&constant[v]);
+                change = grown[B - 1] * constant_step;
+            }
+            for k in 0..K {
+                let (log, share) = (V::load(&log[k][v]), V::load(&share[k][v]));
+                let exponent = V::of(moved[k].exponents[0].1).fused(log, V::of(moved[k].amplitude));
+                let added = share * math::exp_m1_reduced(exponent);
+                change = V::of(moved[k].factor).fused(added, share.fused(V::of(moved[k].step), change));
+                grown[2 * k] = share + added;
+                grown[2 * k + 1] = grown[2 * k] * log;
+            }
+            let base = V::load(&anchor[v]) - V::load(&target[v]);
+            let (mut residual, mut slope) = (base + change, V::of(1.0));
+            if with.logarithmic {
+                let (logarithm, inverse) = math::ln_1p_reduced(change);
+                (residual, slope) = (base + logarithm, inverse);
+                total.inside =
+                    total.inside + V::of(1.0).where_less(V::of(CHANGE.0), change).where_less(change, V::of(CHANGE.1));
+            }
+            let weight = V::load(&weight[v]);
+            let inverse = inverse_sigma.map(|s| V::load(&s[v]));
+            if let Some(inverse) = inverse {
+                (residual, slope) = (residual * inverse, slope * inverse);
+            }
+            // In this order NaN comes through.
+            let psi = delta.least(minus_delta.most(residual));
+            let (pull, quadratic) = (weight * psi, weight.where_equal(psi, residual));
+            total.value = (psi * V::of(-0.5).fused(psi, residual)).fused(weight, total.value);
+            total.residual_squares = (weight * residual).fused(residual, total.residual_squares);
+            total.psi_squares = pull.fused(psi, total.psi_squares);
+            total.curved = total.curved + V::of(1.0).where_less(zero, quadratic);
+            quadratic.store(&mut curved[v]);
+            inverse.map_or(pull, |inverse| pull / inverse).store(&mut pulled[v]);
+            for b in 0..B {
+                let column = slope * grown[b];
+                column.store(&mut columns[v][b]);
+                total.gradient[b] = pull.fused(column, total.gradient[b]);
+                total.squares[b] = (weight * column).fused(column, total.squares[b]);
+                if b % 2 == 1 {
+                    total.bend[b / 2] = pull.fused(column * V::load(&log[b / 2][v]), total.bend[b / 2]);
+                }
+            }
+        }
+        total
+    }
+
+    /// Sum of w psi times the second derivatives of the residuals, from the sums of the columns; of a logarithm they are those of the law
+    /// over the law, less the products of its first.
+    #[inline(always)]
+    fn add_second<const K: usize, const B: usize>(
+        &mut self,
+        log: &[bool],
+        gradient: &[f64; B],
+        bend: &[f64; K],
+        pulled: &[[f64; B]; B],
+    ) {
+        let (plan, q, model) = (self.plan, self.plan.columns.len(), &mut *self.model);
+        let (coefficients, owns, is_whole) = (&self.rows.coefficients, &self.rows.owns, &self.rows.wholes);
+        for (a, &own) in plan.columns.iter().enumerate() {
+            for (b, &other) in plan.columns.iter().enumerate().take(a + 1) {
+                let mut sum = -coefficients[a] * coefficients[b] * pulled[own.max(other)][own.min(other)];
+                // Terms know nothing of one another, and a constant is linear in its own.
+                if own / 2 == other / 2 && own < 2 * K {
+                    let both = owns[a] * owns[b];
+                    let factor = match (is_whole[a], is_whole[b]) {
+                        (true, true) => self.rows.moves[plan.powers[own / 2].0].factor,
+                        (false, false) => 0.0,
+                        _ => 1.0,
+                    };
+                    let moment = match own % 2 + other % 2 {
+                        0 => gradient[2 * (own / 2)],
+                        1 => gradient[2 * (own / 2) + 1],
+                        _ => bend[own / 2],
+                    };
+                    sum = (both * factor).mul_add(moment, sum);
+                }
+                if a == b && log[a] {
+                    sum = coefficients[a].mul_add(gradient[own], sum);
+                }
+                model.second[a * q + b] += sum;
+            }
+        }
+    }
+}
+
+/// Lower triangle of the sums of weighted products of columns.
+#[inline(always)]
+fn products<V: Vector, const B: usize>(weight: &[[f64; LANES]], columns: &[[[f64; LANES]; B]]) -> [[f64; B]; B] {
+    let mut totals = [[V::zero(); B]; B];
+    if V::MANY {
+        for (weight, columns) in weight.iter().zip(columns) {
+            let weight = V::load(weight);
+            for a in 0..B {
+                let left = weight * V::load(&columns[a]);
+                for b in 0..=a {
+                    totals[a][b] = left.fused(V::load(&columns[b]), totals[a][b]);
+                }
+            }
+        }
+    } else {
+        for a in 0..B {
+            for (weight, columns) in weight.iter().zip(columns) {
+                let left = V::load(weight) * V::load(&columns[a]);
+                for b in 0..=a {
+                    totals[a][b] = left.fused(V::load(&columns[b]), totals[a][b]);
+                }
+            }
+        }
+    }
+    // Row by row, the longest beside the shortest, fills the vectors that are summed together.
+    let mut result = [[0.0; B]; B];
+    for a in 0..B {
+        result[a] = sums(totals[a]);
+    }
+    result
+}
