@@ -205,7 +205,7 @@ impl VectorKernel for AccumulateKernel<'_> {
 /// Add the lower triangle of J' diag(weight x curvature) J of a block to `hessian`, where only the rows `curved` curve;
 /// the buffers are a block, and a block a column.
 #[inline(always)]
-pub(super) fn curved_products<V: Vector>(
+fn curved_products<V: Vector>(
     curved: &[usize],
     weight: &[f64],
     curvature: &[f64],
@@ -241,7 +241,7 @@ pub(super) fn curved_products<V: Vector>(
 
 /// Add the lower triangle of J' diag(weighted) J to `hessian`, columns of J a block apart.
 #[inline(always)]
-fn products<V: Vector>(weighted: &[f64], columns: &[f64], hessian: &mut [f64], q: usize) {
+pub(super) fn products<V: Vector>(weighted: &[f64], columns: &[f64], hessian: &mut [f64], q: usize) {
     for a in 0..q {
         // A row of the triangle at a time keeps its sums in registers; four are as many as every processor has.
         for first in (0..=a).step_by(4) {
@@ -314,7 +314,7 @@ fn moments<V: Vector>(weight: &[f64], weighted: &[f64], columns: [&[f64]; 2]) ->
 
 /// Put the rows that weigh and curve upwards at the head of `curved`, a block and lanes long; returns how many they are.
 #[inline(always)]
-pub(super) fn find_curved<V: Vector>(weight: &[f64], curvature: &[f64], curved: &mut [usize]) -> usize {
+fn find_curved<V: Vector>(weight: &[f64], curvature: &[f64], curved: &mut [usize]) -> usize {
     let mut m = 0;
     for i in (0..weight.len()).step_by(LANES) {
         m += (V::load(&weight[i..]) * V::load(&curvature[i..])).above_zero(i, &mut curved[m..]);
