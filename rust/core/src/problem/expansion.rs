@@ -11,7 +11,7 @@ use super::one_pass::{PassBuffers, Plan};
 use crate::expr::{BLOCK, LinearForm, PowerTerm};
 use crate::loss::Loss;
 use crate::residual::Residual;
-use crate::simd::{Aligned, LANES, Vector, VectorKernel, dispatch_vector, lanes, math};
+use crate::simd::{Aligned, LANES, Picks, Vector, VectorKernel, dispatch_vector, lanes, math};
 use crate::space::Space;
 
 /// Largest exponent that counts as small: half of ln 2, up to which the polynomial of `expm1` is exact to rounding.
@@ -178,19 +178,19 @@ impl<'a> ExpansionRows<'a> {
         }
     }
 
-    /// Gather the rows with these numbers, to whole lanes.
-    pub(super) fn select(&mut self, chosen: &[u32]) {
+    /// Gather the rows picked, to whole lanes.
+    pub(super) fn select(&mut self, picks: &Picks) {
         let expansion = self.expansion;
-        let columns = self.logs.iter_mut().zip(&expansion.logs).chain(self.shares.iter_mut().zip(&expansion.shares));
-        for (to, from) in columns.chain([(&mut self.anchor, &expansion.anchor)]) {
-            to.hold(chosen.len().next_multiple_of(LANES));
-            for (to, &i) in to.iter_mut().zip(chosen) {
-                *to = from[i as usize];
-            }
-            if let Some(&last) = chosen.last() {
-                to[chosen.len()..].fill(from[last as usize]);
-            }
-        }
+        let (room, padded) = (picks.room(), picks.count().next_multiple_of(LANES));
+        self.columns().for_each(|to| to.hold(room));
+        let columns = expansion.logs.iter().chain(&expansion.shares).chain([&expansion.anchor]);
+        picks.pack(columns.zip(self.columns()).map(|(from, to)| (&from[..], &mut to[..])));
+        self.columns().for_each(|to| to.hold(padded));
+    }
+
+    /// Every column of the rows.
+    fn columns(&mut self) -> impl Iterator<Item = &mut Aligned> {
+        self.logs.iter_mut().chain(&mut self.shares).chain([&mut self.anchor])
     }
 
     /// Take in the parameters `primed`; false when they are not near.

@@ -62,10 +62,10 @@ impl<'a> Fitter<'a> {
     pub fn select(&mut self, count: impl Fn(usize) -> f64) -> usize {
         let n = self.selection.select(self.problem, count);
         if let Some(expansion) = &mut self.expansion {
-            expansion.select(&self.selection.chosen);
+            expansion.select(&self.selection.picks);
         }
         if let Some(linearised) = &mut self.linearised {
-            linearised.select(&self.selection.chosen);
+            linearised.select(&self.selection.picks);
         }
         n
     }

@@ -12,7 +12,7 @@ use crate::expr::BLOCK;
 use crate::loss::Loss;
 use crate::residual::Residual;
 use crate::simd::vector::sums;
-use crate::simd::{Aligned, LANES, Vector, VectorKernel};
+use crate::simd::{Aligned, LANES, Picks, Vector, VectorKernel, lanes};
 use crate::solve::Rows;
 use crate::solve::linalg::solve_positive;
 
@@ -68,8 +68,9 @@ impl Linearised {
 pub(super) struct LinearisedRows<'a> {
     linearised: &'a Linearised,
     fitted: Aligned,
-    /// Block by block, and in a block column by column.
+    /// Column by column, a stride apart.
     slopes: Aligned,
+    stride: usize,
     residual: Aligned,
     /// Change of each residual along a whole step.
     along: Aligned,
@@ -85,10 +86,12 @@ pub(super) struct LinearisedRows<'a> {
 impl<'a> LinearisedRows<'a> {
     pub(super) fn new(linearised: &'a Linearised) -> Self {
         let q = linearised.slopes.len();
+        let stride = linearised.fitted.len().next_multiple_of(LANES).max(LANES);
         Self {
             linearised,
             fitted: Aligned::zeros(0),
-            slopes: Aligned::zeros(0),
+            slopes: Aligned::zeros(q * stride),
+            stride,
             residual: Aligned::zeros(0),
             along: Aligned::zeros(0),
             pulled: Aligned::zeros(BLOCK),
@@ -100,27 +103,17 @@ impl<'a> LinearisedRows<'a> {
         }
     }
 
-    /// Gather the rows with these numbers, to whole lanes; the last is repeated.
-    pub(super) fn select(&mut self, chosen: &[u32]) {
-        let Some(&last) = chosen.last() else { return };
-        let q = self.linearised.slopes.len();
-        let padded = chosen.len().next_multiple_of(LANES);
+    /// Gather the rows picked, to whole lanes; the last is repeated.
+    pub(super) fn select(&mut self, picks: &Picks) {
+        let linearised = self.linearised;
+        let padded = picks.count().next_multiple_of(LANES);
         self.residual.hold(padded);
         self.along.hold(padded);
+        self.fitted.hold(picks.room());
+        let columns = linearised.slopes.iter().zip(self.slopes.chunks_exact_mut(self.stride));
+        let columns = columns.chain([(&linearised.fitted, &mut self.fitted[..])]);
+        picks.pack(columns.map(|(from, to)| (&from[..], to)));
         self.fitted.hold(padded);
-        for (to, &i) in self.fitted.iter_mut().zip(chosen) {
-            *to = self.linearised.fitted[i as usize];
-        }
-        self.fitted[chosen.len()..].fill(self.linearised.fitted[last as usize]);
-        self.slopes.hold(chosen.len().div_ceil(BLOCK) * q * BLOCK);
-        for (chosen, to) in chosen.chunks(BLOCK).zip(self.slopes.chunks_exact_mut(q * BLOCK)) {
-            for (column, to) in self.linearised.slopes.iter().zip(to.chunks_exact_mut(BLOCK)) {
-                for (to, &i) in to.iter_mut().zip(chosen) {
-                    *to = column[i as usize];
-                }
-                to[chosen.len()..chosen.len().next_multiple_of(LANES)].fill(0.0);
-            }
-        }
     }
 }
 
@@ -180,6 +173,7 @@ impl LinearisedRows<'_> {
         self.gradient.fill(0.0);
         self.hessian.fill(0.0);
         match self.step.len() {
+            1 => self.sums_of::<V, 1>(loss, weight),
             2 => self.sums_of::<V, 2>(loss, weight),
             3 => self.sums_of::<V, 3>(loss, weight),
             4 => self.sums_of::<V, 4>(loss, weight),
@@ -197,9 +191,8 @@ impl LinearisedRows<'_> {
             let vectors = weight.len() / LANES;
             let weight: &[[f64; LANES]] = &weight.as_chunks().0[..vectors];
             let residual: &[[f64; LANES]] = &self.residual[block * BLOCK..].as_chunks().0[..vectors];
-            let slopes = &self.slopes[block * Q * BLOCK..(block + 1) * Q * BLOCK];
             let slopes: [&[[f64; LANES]]; Q] =
-                std::array::from_fn(|a| &slopes[a * BLOCK..(a + 1) * BLOCK].as_chunks().0[..vectors]);
+                std::array::from_fn(|a| &self.slopes[a * self.stride + block * BLOCK..].as_chunks().0[..vectors]);
             let curved: &mut [[f64; LANES]] = &mut self.curved.as_chunks_mut().0[..vectors];
             for v in 0..vectors {
                 let weight = V::load(&weight[v]);
@@ -233,12 +226,13 @@ impl LinearisedRows<'_> {
     /// [`sums`](Self::sums) of any number of coordinates.
     #[inline(always)]
     fn sums_of_many<V: Vector>(&mut self, loss: Loss, weight: &[f64]) -> f64 {
+        // Lanes of the slopes beyond the last row repeat it, and weigh nothing.
         let q = self.step.len();
         let mut value = V::zero();
         for (block, weight) in weight.chunks(BLOCK).enumerate() {
             let n = weight.len();
             let residual = &self.residual[block * BLOCK..block * BLOCK + n];
-            let slopes = &self.slopes[block * q * BLOCK..(block + 1) * q * BLOCK];
+            let slopes = &self.slopes[block * BLOCK..];
             for i in (0..n).step_by(LANES) {
                 let weight = V::load(&weight[i..]);
                 let [rho, psi, curvature] = loss.in_register(V::load(&residual[i..]));
@@ -246,8 +240,10 @@ impl LinearisedRows<'_> {
                 (weight * psi).store(&mut self.pulled[i..]);
                 (weight * curvature.most(V::zero())).store(&mut self.curved[i..]);
             }
-            add_gradient::<V>(&self.pulled[..n], slopes, &mut self.gradient);
-            products::<V>(&self.curved[..n], slopes, &mut self.hessian, q);
+            for (a, gradient) in self.gradient.iter_mut().enumerate() {
+                *gradient += lanes::dot(&self.pulled[..n], &slopes[a * self.stride..a * self.stride + n]);
+            }
+            products::<V>(&self.curved[..n], slopes, self.stride, &mut self.hessian, q);
         }
         value.sum()
     }
@@ -279,16 +275,12 @@ impl LinearisedRows<'_> {
     /// How far along the step the linear problem is lowest: the root of its slope, which never falls.
     #[inline(always)]
     fn search<V: Vector>(&mut self, loss: Loss, weight: &[f64]) -> f64 {
-        let q = self.step.len();
-        for (block, along) in self.along.chunks_mut(BLOCK).enumerate() {
-            let slopes = &self.slopes[block * q * BLOCK..(block + 1) * q * BLOCK];
-            for i in (0..along.len()).step_by(LANES) {
-                let mut sum = V::zero();
-                for (step, column) in self.step.iter().zip(slopes.chunks_exact(BLOCK)) {
-                    sum = V::of(*step).fused(V::load(&column[i..]), sum);
-                }
-                sum.store(&mut along[i..]);
+        for i in (0..self.along.len()).step_by(LANES) {
+            let mut sum = V::zero();
+            for (step, column) in self.step.iter().zip(self.slopes.chunks_exact(self.stride)) {
+                sum = V::of(*step).fused(V::load(&column[i..]), sum);
             }
+            sum.store(&mut self.along[i..]);
         }
         let initial: f64 = self.gradient.iter().zip(&self.step).map(|(g, s)| g * s).sum();
         let (mut lower, mut upper, mut share) = (0.0, f64::INFINITY, 1.0);
@@ -345,27 +337,6 @@ fn add_products<V: Vector, const Q: usize>(
         let left = weight * V::load(&columns[a][v]);
         for b in 0..=a {
             sums[a][b] = left.fused(V::load(&columns[b][v]), sums[a][b]);
-        }
-    }
-}
-
-/// Add the sum of `weighted` times each column of a block to `gradient`; several columns at a time keep several sums in flight.
-#[inline(always)]
-fn add_gradient<V: Vector>(weighted: &[f64], columns: &[f64], gradient: &mut [f64]) {
-    const TOGETHER: usize = 3;
-    let n = weighted.len();
-    for (gradient, columns) in gradient.chunks_mut(TOGETHER).zip(columns.chunks(TOGETHER * BLOCK)) {
-        let column = |k: usize| &columns[k.min(gradient.len() - 1) * BLOCK..][..n];
-        let columns: [&[f64]; TOGETHER] = std::array::from_fn(column);
-        let mut sums = [V::zero(); TOGETHER];
-        for i in (0..n).step_by(LANES) {
-            let weighted = V::load(&weighted[i..]);
-            for k in 0..TOGETHER {
-                sums[k] = weighted.fused(V::load(&columns[k][i..]), sums[k]);
-            }
-        }
-        for (gradient, sum) in gradient.iter_mut().zip(sums) {
-            *gradient += sum.sum();
         }
     }
 }

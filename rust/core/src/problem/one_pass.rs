@@ -7,7 +7,7 @@
 use super::expansion::{CHANGE, ExpansionRows, Given, Piece};
 use crate::expr::{BLOCK, PowerTerm};
 use crate::simd::vector::sums;
-use crate::simd::{LANES, Vector, VectorKernel, math};
+use crate::simd::{Aligned, LANES, Vector, VectorKernel, math};
 use crate::solve::objective::Model;
 
 /// Powers that are summed in registers.
@@ -59,17 +59,19 @@ impl Plan {
 #[derive(Debug)]
 pub(super) struct PassBuffers {
     /// The columns, interleaved vector by vector.
-    columns: Vec<[f64; LANES]>,
-    /// What their products are multiplied by in the curvature of the loss, and in that of the logarithm.
-    curved: Vec<[f64; LANES]>,
-    pulled: Vec<[f64; LANES]>,
+    columns: Aligned,
+    /// Changes of the law, then what its derivatives are multiplied by; w psi.
+    change: Aligned,
+    pull: Aligned,
+    /// What products of columns are multiplied by in the curvature of the loss, and in that of the logarithm.
+    curved: Aligned,
+    pulled: Aligned,
 }
 
 impl PassBuffers {
     pub(super) fn new(width: usize) -> Self {
-        let vectors = BLOCK / LANES;
-        let buffer = |width: usize| vec![[0.0; LANES]; width * vectors];
-        Self { columns: buffer(width), curved: buffer(1), pulled: buffer(1) }
+        let buffer = |width: usize| Aligned::zeros(width * BLOCK);
+        Self { columns: buffer(width), change: buffer(1), pull: buffer(1), curved: buffer(1), pulled: buffer(1) }
     }
 }
 
@@ -132,8 +134,8 @@ impl OnePass<'_, '_, '_> {
         self.model.curved += curved as usize;
         let (gradient, squares) = (sums(totals.gradient), sums(totals.squares));
         let buffers = &self.rows.buffers;
-        let columns = &buffers.columns.as_chunks::<B>().0[..vectors];
-        let hessian = products::<V, B>(&buffers.curved[..vectors], columns);
+        let columns: &[[[f64; LANES]; B]] = &buffers.columns.as_chunks().0.as_chunks::<B>().0[..vectors];
+        let hessian = products::<V, B>(&buffers.curved.as_chunks().0[..vectors], columns);
         let (q, coefficients, model) = (self.plan.columns.len(), &self.rows.coefficients, &mut *self.model);
         for (a, (&own, c)) in self.plan.columns.iter().zip(coefficients).enumerate() {
             model.gradient[a] += c * gradient[own];
@@ -145,7 +147,7 @@ impl OnePass<'_, '_, '_> {
         if let Some(log) = self.second {
             let bend = sums(totals.bend);
             let pulled = if self.with.logarithmic {
-                products::<V, B>(&buffers.pulled[..vectors], columns)
+                products::<V, B>(&buffers.pulled.as_chunks().0[..vectors], columns)
             } else {
                 [[0.0; B]; B]
             };
@@ -155,27 +157,12 @@ impl OnePass<'_, '_, '_> {
     }
 
     /// The columns of a block and what they are multiplied by, into the buffers.
+    ///
+    /// In three loops: what one row needs, one step after the other, is long, and short steps of many rows overlap.
     #[inline(always)]
     fn columns<V: Vector, const K: usize, const B: usize>(&mut self, vectors: usize) -> Totals<V, K, B> {
-        let (row, with, plan) = (self.row, self.with, self.plan);
-        let ExpansionRows { logs, shares, anchor, moves, buffers, .. } = &mut *self.rows;
-        let place = row / LANES..row / LANES + vectors;
-        let log: [&[[f64; LANES]]; K] = std::array::from_fn(|k| &logs[plan.powers[k].1].as_chunks().0[place.clone()]);
-        let share: [&[[f64; LANES]]; K] = std::array::from_fn(|k| &shares[plan.powers[k].0].as_chunks().0[place.clone()]);
-        let moved: [_; K] = std::array::from_fn(|k| moves[plan.powers[k].0]);
-        let (constant, constant_step) = match plan.constant {
-            Some(term) => (&shares[term].as_chunks().0[place.clone()], V::of(moves[term].step)),
-            None => (share[0], V::zero()),
-        };
-        let anchor: &[[f64; LANES]] = &anchor.as_chunks().0[place];
-        let target: &[[f64; LANES]] = &with.target.as_chunks().0[..vectors];
-        let inverse_sigma: Option<&[[f64; LANES]]> = with.inverse_sigma.map(|s| &s.as_chunks().0[..vectors]);
-        let weight: &[[f64; LANES]] = &self.weight.as_chunks().0[..vectors];
-        let columns = &mut buffers.columns.as_chunks_mut::<B>().0[..vectors];
-        let (curved, pulled) = (&mut buffers.curved[..vectors], &mut buffers.pulled[..vectors]);
-        let (delta, minus_delta) = (V::of(self.delta), V::of(-self.delta));
         let zero = V::zero();
-        let mut total = Totals {
+        let mut totals = Totals {
             value: zero,
             residual_squares: zero,
             psi_squares: zero,
@@ -185,29 +172,72 @@ impl OnePass<'_, '_, '_> {
             bend: [zero; K],
             squares: [zero; B],
         };
+        self.terms::<V, K, B>(vectors);
+        self.residuals(vectors, &mut totals);
+        self.moments(vectors, &mut totals);
+        totals
+    }
+
+    /// The terms without their factors into the columns, and the change of the law.
+    #[inline(always)]
+    fn terms<V: Vector, const K: usize, const B: usize>(&mut self, vectors: usize) {
+        let plan = self.plan;
+        let ExpansionRows { logs, shares, moves, buffers, .. } = &mut *self.rows;
+        let place = self.row / LANES..self.row / LANES + vectors;
+        let log: [&[[f64; LANES]]; K] = std::array::from_fn(|k| &logs[plan.powers[k].1].as_chunks().0[place.clone()]);
+        let share: [&[[f64; LANES]]; K] =
+            std::array::from_fn(|k| &shares[plan.powers[k].0].as_chunks().0[place.clone()]);
+        let moved: [_; K] = std::array::from_fn(|k| moves[plan.powers[k].0]);
+        let (constant, constant_step) = match plan.constant {
+            Some(term) => (&shares[term].as_chunks().0[place], V::of(moves[term].step)),
+            None => (share[0], V::zero()),
+        };
+        let columns: &mut [[[f64; LANES]; B]] = &mut buffers.columns.as_chunks_mut().0.as_chunks_mut::<B>().0[..vectors];
+        let change: &mut [[f64; LANES]] = &mut buffers.change.as_chunks_mut().0[..vectors];
         for v in 0..vectors {
-            // Changes of the law, relative to it where residuals are logarithms.
-            let mut change = zero;
-            let mut grown = [zero; B];
+            let mut sum = V::zero();
             if B > 2 * K {
-                grown[B - 1] = V::load(&constant[v]);
-                change = grown[B - 1] * constant_step;
+                let constant = V::load(&constant[v]);
+                constant.store(&mut columns[v][B - 1]);
+                sum = constant * constant_step;
             }
             for k in 0..K {
                 let (log, share) = (V::load(&log[k][v]), V::load(&share[k][v]));
                 let exponent = V::of(moved[k].exponents[0].1).fused(log, V::of(moved[k].amplitude));
                 let added = share * math::exp_m1_reduced(exponent);
-                change = V::of(moved[k].factor).fused(added, share.fused(V::of(moved[k].step), change));
-                grown[2 * k] = share + added;
-                grown[2 * k + 1] = grown[2 * k] * log;
+                sum = V::of(moved[k].factor).fused(added, share.fused(V::of(moved[k].step), sum));
+                (share + added).store(&mut columns[v][2 * k]);
             }
+            sum.store(&mut change[v]);
+        }
+    }
+
+    /// What the columns are multiplied by, from the change of the law.
+    #[inline(always)]
+    fn residuals<V: Vector, const K: usize, const B: usize>(
+        &mut self,
+        vectors: usize,
+        totals: &mut Totals<V, K, B>,
+    ) {
+        let with = self.with;
+        let ExpansionRows { anchor, buffers, .. } = &mut *self.rows;
+        let PassBuffers { change, pull, curved, pulled, .. } = buffers;
+        let anchor: &[[f64; LANES]] = &anchor.as_chunks().0[self.row / LANES..self.row / LANES + vectors];
+        let target: &[[f64; LANES]] = &with.target.as_chunks().0[..vectors];
+        let inverse_sigma: Option<&[[f64; LANES]]> = with.inverse_sigma.map(|s| &s.as_chunks().0[..vectors]);
+        let weight: &[[f64; LANES]] = &self.weight.as_chunks().0[..vectors];
+        let [change, pull, curved, pulled]: [&mut [[f64; LANES]]; 4] =
+            [change, pull, curved, pulled].map(|buffer| &mut buffer.as_chunks_mut().0[..vectors]);
+        let (delta, minus_delta, zero, one) = (V::of(self.delta), V::of(-self.delta), V::zero(), V::of(1.0));
+        for v in 0..vectors {
+            let change_here = V::load(&change[v]);
             let base = V::load(&anchor[v]) - V::load(&target[v]);
-            let (mut residual, mut slope) = (base + change, V::of(1.0));
+            let (mut residual, mut slope) = (base + change_here, one);
             if with.logarithmic {
-                let (logarithm, inverse) = math::ln_1p_reduced(change);
+                let (logarithm, inverse) = math::ln_1p_reduced(change_here);
                 (residual, slope) = (base + logarithm, inverse);
-                total.inside =
-                    total.inside + V::of(1.0).where_less(V::of(CHANGE.0), change).where_less(change, V::of(CHANGE.1));
+                let inside = one.where_less(V::of(CHANGE.0), change_here).where_less(change_here, V::of(CHANGE.1));
+                totals.inside = totals.inside + inside;
             }
             let weight = V::load(&weight[v]);
             let inverse = inverse_sigma.map(|s| V::load(&s[v]));
@@ -216,24 +246,50 @@ impl OnePass<'_, '_, '_> {
             }
             // In this order NaN comes through.
             let psi = delta.least(minus_delta.most(residual));
-            let (pull, quadratic) = (weight * psi, weight.where_equal(psi, residual));
-            total.value = (psi * V::of(-0.5).fused(psi, residual)).fused(weight, total.value);
-            total.residual_squares = (weight * residual).fused(residual, total.residual_squares);
-            total.psi_squares = pull.fused(psi, total.psi_squares);
-            total.curved = total.curved + V::of(1.0).where_less(zero, quadratic);
+            let (pull_here, quadratic) = (weight * psi, weight.where_equal(psi, residual));
+            totals.value = (psi * V::of(-0.5).fused(psi, residual)).fused(weight, totals.value);
+            totals.residual_squares = (weight * residual).fused(residual, totals.residual_squares);
+            totals.psi_squares = pull_here.fused(psi, totals.psi_squares);
+            totals.curved = totals.curved + one.where_less(zero, quadratic);
+            slope.store(&mut change[v]);
+            pull_here.store(&mut pull[v]);
             quadratic.store(&mut curved[v]);
-            inverse.map_or(pull, |inverse| pull / inverse).store(&mut pulled[v]);
-            for b in 0..B {
-                let column = slope * grown[b];
-                column.store(&mut columns[v][b]);
-                total.gradient[b] = pull.fused(column, total.gradient[b]);
-                total.squares[b] = (weight * column).fused(column, total.squares[b]);
-                if b % 2 == 1 {
-                    total.bend[b / 2] = pull.fused(column * V::load(&log[b / 2][v]), total.bend[b / 2]);
-                }
+            inverse.map_or(pull_here, |inverse| pull_here / inverse).store(&mut pulled[v]);
+        }
+    }
+
+    /// The columns from the terms, and sums of each.
+    #[inline(always)]
+    fn moments<V: Vector, const K: usize, const B: usize>(&mut self, vectors: usize, totals: &mut Totals<V, K, B>) {
+        let plan = self.plan;
+        let ExpansionRows { logs, buffers, .. } = &mut *self.rows;
+        let place = self.row / LANES..self.row / LANES + vectors;
+        let log: [&[[f64; LANES]]; K] = std::array::from_fn(|k| &logs[plan.powers[k].1].as_chunks().0[place.clone()]);
+        let weight: &[[f64; LANES]] = &self.weight.as_chunks().0[..vectors];
+        let columns: &mut [[[f64; LANES]; B]] = &mut buffers.columns.as_chunks_mut().0.as_chunks_mut::<B>().0[..vectors];
+        let [slope, pull]: [&[[f64; LANES]]; 2] =
+            [&buffers.change, &buffers.pull].map(|buffer| &buffer.as_chunks().0[..vectors]);
+        for v in 0..vectors {
+            let (slope, pull, weight) = (V::load(&slope[v]), V::load(&pull[v]), V::load(&weight[v]));
+            let columns = &mut columns[v];
+            let power: [V; K] = std::array::from_fn(|k| slope * V::load(&columns[2 * k]));
+            let constant = slope * V::load(&columns[B - 1]);
+            let mut add = |b: usize, column: V| {
+                column.store(&mut columns[b]);
+                totals.gradient[b] = pull.fused(column, totals.gradient[b]);
+                totals.squares[b] = (weight * column).fused(column, totals.squares[b]);
+            };
+            for k in 0..K {
+                let log = V::load(&log[k][v]);
+                let times_log = power[k] * log;
+                add(2 * k, power[k]);
+                add(2 * k + 1, times_log);
+                totals.bend[k] = pull.fused(times_log * log, totals.bend[k]);
+            }
+            if B > 2 * K {
+                add(B - 1, constant);
             }
         }
-        total
     }
 
     /// Sum of w psi times the second derivatives of the residuals, from the sums of the columns; of a logarithm they are those of the law

@@ -31,9 +31,7 @@ impl<'a> Fitter<'a> {
     /// Look at points near that of `expansion` through it.
     pub fn expand_around(&mut self, expansion: &'a Expansion) {
         let mut rows = ExpansionRows::new(expansion);
-        let all: Vec<u32> = (0..self.problem.len() as u32).collect();
-        // A replicate that replaces the targets keeps every row and selects none.
-        rows.select(if self.selection.n == all.len() { &all } else { &self.selection.chosen });
+        rows.select(&self.selection.picks);
         self.expansion = Some(rows);
     }
 
@@ -81,7 +79,7 @@ impl<'a> Fitter<'a> {
     /// Begin refits where the law of `linearised`, were it linear, would have them end.
     pub fn predict_by(&mut self, linearised: &'a Linearised) {
         let mut rows = LinearisedRows::new(linearised);
-        rows.select(&self.selection.chosen);
+        rows.select(&self.selection.picks);
         self.linearised = Some(rows);
     }
 

@@ -61,23 +61,35 @@ pub struct Stream {
     spare: Option<f64>,
 }
 
+/// Integers that are drawn side by side: two blocks of four numbers of 64 bits.
+const AT_ONCE: usize = 16;
+
 const MULTIPLIERS: [u64; 2] = [0xD2E7_470E_E14C_6C93, 0xCA5A_8263_9512_1157];
 /// Added to the key after each round: the golden ratio and sqrt(3) - 1.
 const WEYL: [u64; 2] = [0x9E37_79B9_7F4A_7C15, 0xBB67_AE85_84CA_A73B];
 
-fn philox(mut counter: [u64; 4], mut key: [u64; 2]) -> [u64; 4] {
+fn philox(counter: [u64; 4], key: [u64; 2]) -> [u64; 4] {
+    let [block] = philox_blocks([counter], key);
+    block
+}
+
+/// The blocks of several counters side by side, because the products of one wait for each other.
+#[inline(always)]
+fn philox_blocks<const N: usize>(mut counters: [[u64; 4]; N], mut key: [u64; 2]) -> [[u64; 4]; N] {
     for _ in 0..10 {
-        let first = u128::from(MULTIPLIERS[0]) * u128::from(counter[0]);
-        let second = u128::from(MULTIPLIERS[1]) * u128::from(counter[2]);
-        counter = [
-            (second >> 64) as u64 ^ counter[1] ^ key[0],
-            second as u64,
-            (first >> 64) as u64 ^ counter[3] ^ key[1],
-            first as u64,
-        ];
+        for counter in &mut counters {
+            let first = u128::from(MULTIPLIERS[0]) * u128::from(counter[0]);
+            let second = u128::from(MULTIPLIERS[1]) * u128::from(counter[2]);
+            *counter = [
+                (second >> 64) as u64 ^ counter[1] ^ key[0],
+                second as u64,
+                (first >> 64) as u64 ^ counter[3] ^ key[1],
+                first as u64,
+            ];
+        }
         key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
     }
-    counter
+    counters
 }
 
 impl Stream {
@@ -132,6 +144,47 @@ impl Stream {
             }
         }
         (product >> 32) as u32
+    }
+
+    /// `count` of the integers of [`below`](Self::below), one after the other.
+    #[inline]
+    pub fn each_below(&mut self, n: u32, count: usize, mut each: impl FnMut(u32)) {
+        let mut left = count;
+        while left > 0 {
+            if left >= AT_ONCE
+                && n > 1
+                && let Some(products) = self.whole_blocks(n)
+            {
+                products.into_iter().for_each(|product| each((product >> 32) as u32));
+                left -= AT_ONCE;
+            } else {
+                each(self.below(n));
+                left -= 1;
+            }
+        }
+    }
+
+    /// The next [`AT_ONCE`] numbers of 32 bits times `n`, if they begin a block and none of them may have to be drawn again.
+    #[inline]
+    fn whole_blocks(&mut self, n: u32) -> Option<[u64; AT_ONCE]> {
+        if self.used < 4 || self.half.is_some() {
+            return None;
+        }
+        let ahead = |k: u64| {
+            let [first, rest @ ..] = self.counter;
+            let [second, third, fourth] = rest;
+            [first.wrapping_add(k), second, third, fourth]
+        };
+        let blocks = philox_blocks([ahead(1), ahead(2)], self.key);
+        let products = std::array::from_fn(|i| {
+            let both = blocks[i / 8][i % 8 / 2];
+            (both >> (32 * (i as u64 % 2)) & u64::from(u32::MAX)) * u64::from(n)
+        });
+        if products.iter().any(|product| (*product as u32) < n) {
+            return None;
+        }
+        self.counter = ahead(2);
+        Some(products)
     }
 
     /// As [`below`](Self::below) for any n; from 64 random bits where 32 do not suffice, as numpy.
@@ -279,6 +332,22 @@ mod tests {
                 85, 156
             ]
         );
+    }
+
+    #[test]
+    fn many_integers_are_those_of_one_after_the_other() {
+        // The last two have to be drawn again often.
+        for n in [0, 1, 2, 7, 240, 1 << 20, 2_147_483_649, 3_000_000_000] {
+            for (count, before) in [(0, 0), (15, 0), (16, 3), (240, 0), (241, 1), (1000, 8)] {
+                let mut single = Stream::new(42, Purpose::Rows, 7, 3);
+                (0..before).for_each(|_| _ = single.next_u32());
+                let mut many = single.clone();
+                let mut drawn = Vec::new();
+                many.each_below(n, count, |i| drawn.push(i));
+                assert_eq!(drawn, (0..count).map(|_| single.below(n)).collect::<Vec<u32>>());
+                assert_eq!(many.next_u32(), single.next_u32());
+            }
+        }
     }
 
     // numpy 2.4: the same generator; [g.integers(n, dtype=np.uint64) for n in NS], then g.random(3)

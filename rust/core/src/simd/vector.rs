@@ -62,6 +62,10 @@ pub trait Vector: Real {
     /// Write the numbers of the lanes above 0, counted from `first`, to the head of `to`, which holds at least [`LANES`] and
     /// may lose all of them; returns how many they are.
     fn above_zero(self, first: usize, to: &mut [usize]) -> usize;
+    /// A bit for each lane, the first lowest: whether it is not 0, as NaN is not.
+    fn nonzero(self) -> u8;
+    /// Write the lanes whose bits are set to the head of `to`, which holds at least [`LANES`] and may lose all of them.
+    fn pack(self, bits: u8, to: &mut [f64]);
     /// 0 in every lane.
     #[inline(always)]
     fn zero() -> Self {
@@ -175,6 +179,7 @@ mod tests {
                 let mut lanes = [0; LANES];
                 let above = value.above_zero(5, &mut lanes);
                 out.extend(lanes[..above].iter().map(|lane| *lane as u64));
+                out.push(u64::from(value.nonzero()));
             }
             for part in [sums(results), sums([results[0]; 10])] {
                 out.extend(part.map(|sum| if sum.is_nan() { u64::MAX } else { sum.to_bits() }));

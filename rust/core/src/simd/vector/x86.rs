@@ -96,6 +96,19 @@ impl Vector for One {
     }
 
     #[inline(always)]
+    fn nonzero(self) -> u8 {
+        // SAFETY: the dispatcher found AVX-512.
+        unsafe { _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(self.0, _mm512_setzero_pd()) }
+    }
+
+    #[inline(always)]
+    fn pack(self, bits: u8, to: &mut [f64]) {
+        let to = to[..LANES].as_mut_ptr();
+        // SAFETY: the dispatcher found AVX-512; the slice holds LANES numbers.
+        unsafe { _mm512_storeu_pd(to, _mm512_maskz_compress_pd(bits, self.0)) }
+    }
+
+    #[inline(always)]
     fn sums(p: [Self; LANES]) -> [f64; LANES] {
         let mut sums = [0.0; LANES];
         // SAFETY: the dispatcher found AVX-512; the array holds LANES numbers.
@@ -115,6 +128,25 @@ impl Vector for One {
         sums
     }
 }
+
+/// For each choice of four lanes, the halves of the lanes chosen, one after the other.
+const HEADS: [[i32; LANES]; 16] = {
+    let mut heads = [[0; LANES]; 16];
+    let mut bits = 0;
+    while bits < 16 {
+        let (mut lane, mut count) = (0, 0);
+        while lane < 4 {
+            if bits >> lane & 1 == 1 {
+                heads[bits][count] = 2 * lane;
+                heads[bits][count + 1] = 2 * lane + 1;
+                count += 2;
+            }
+            lane += 1;
+        }
+        bits += 1;
+    }
+    heads
+};
 
 /// Two AVX2 registers.
 #[derive(Debug, Clone, Copy)]
@@ -221,6 +253,33 @@ impl Vector for Two {
             count += (above >> lane) & 1;
         }
         count
+    }
+
+    #[inline(always)]
+    fn nonzero(self) -> u8 {
+        // SAFETY: the dispatcher found AVX2 and FMA.
+        unsafe {
+            let zero = _mm256_setzero_pd();
+            let first = _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_NEQ_UQ>(self.0, zero));
+            let second = _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_NEQ_UQ>(self.1, zero));
+            (first | (second << 4)) as u8
+        }
+    }
+
+    #[inline(always)]
+    fn pack(self, bits: u8, to: &mut [f64]) {
+        let to = to[..LANES].as_mut_ptr();
+        let (first, second) = (usize::from(bits & 15), usize::from(bits >> 4));
+        // SAFETY: the dispatcher found AVX2 and FMA; the slice holds LANES numbers, and each half is written whole, the second at
+        // most four numbers in.
+        unsafe {
+            let packed = |half: __m256d, bits: usize| {
+                let places = _mm256_loadu_si256(HEADS[bits].as_ptr().cast());
+                _mm256_castps_pd(_mm256_permutevar8x32_ps(_mm256_castpd_ps(half), places))
+            };
+            _mm256_storeu_pd(to, packed(self.0, first));
+            _mm256_storeu_pd(to.add(first.count_ones() as usize), packed(self.1, second));
+        }
     }
 
     #[inline(always)]
