@@ -192,7 +192,8 @@ impl OnePass<'_, '_, '_> {
             Some(term) => (&shares[term].as_chunks().0[place], V::of(moves[term].step)),
             None => (share[0], V::zero()),
         };
-        let columns: &mut [[[f64; LANES]; B]] = &mut buffers.columns.as_chunks_mut().0.as_chunks_mut::<B>().0[..vectors];
+        let columns: &mut [[[f64; LANES]; B]] =
+            &mut buffers.columns.as_chunks_mut().0.as_chunks_mut::<B>().0[..vectors];
         let change: &mut [[f64; LANES]] = &mut buffers.change.as_chunks_mut().0[..vectors];
         for v in 0..vectors {
             let mut sum = V::zero();
@@ -214,11 +215,7 @@ impl OnePass<'_, '_, '_> {
 
     /// What the columns are multiplied by, from the change of the law.
     #[inline(always)]
-    fn residuals<V: Vector, const K: usize, const B: usize>(
-        &mut self,
-        vectors: usize,
-        totals: &mut Totals<V, K, B>,
-    ) {
+    fn residuals<V: Vector, const K: usize, const B: usize>(&mut self, vectors: usize, totals: &mut Totals<V, K, B>) {
         let with = self.with;
         let ExpansionRows { anchor, buffers, .. } = &mut *self.rows;
         let PassBuffers { change, pull, curved, pulled, .. } = buffers;
@@ -266,7 +263,8 @@ impl OnePass<'_, '_, '_> {
         let place = self.row / LANES..self.row / LANES + vectors;
         let log: [&[[f64; LANES]]; K] = std::array::from_fn(|k| &logs[plan.powers[k].1].as_chunks().0[place.clone()]);
         let weight: &[[f64; LANES]] = &self.weight.as_chunks().0[..vectors];
-        let columns: &mut [[[f64; LANES]; B]] = &mut buffers.columns.as_chunks_mut().0.as_chunks_mut::<B>().0[..vectors];
+        let columns: &mut [[[f64; LANES]; B]] =
+            &mut buffers.columns.as_chunks_mut().0.as_chunks_mut::<B>().0[..vectors];
         let [slope, pull]: [&[[f64; LANES]]; 2] =
             [&buffers.change, &buffers.pull].map(|buffer| &buffer.as_chunks().0[..vectors]);
         for v in 0..vectors {

@@ -28,7 +28,8 @@ impl Picks {
 
     /// The numbers of the rows that stay.
     pub fn numbers(&self) -> impl Iterator<Item = usize> {
-        let of = |v: usize, bits: u8| (0..LANES).filter(move |lane| bits >> lane & 1 == 1).map(move |lane| v * LANES + lane);
+        let of =
+            |v: usize, bits: u8| (0..LANES).filter(move |lane| bits >> lane & 1 == 1).map(move |lane| v * LANES + lane);
         self.eights.iter().enumerate().flat_map(move |(v, &(bits, _))| of(v, bits))
     }
 

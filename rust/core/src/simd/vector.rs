@@ -146,7 +146,7 @@ use operators;
 
 #[cfg(test)]
 mod tests {
-    use super::{Plain, Vector};
+    use super::{Plain, Vector, sums};
     use crate::simd::{LANES, VectorKernel, dispatch_vector};
 
     struct Everything<'a>(&'a [f64], &'a [f64], &'a [f64]);
@@ -184,7 +184,8 @@ mod tests {
             for part in [sums(results), sums([results[0]; 10])] {
                 out.extend(part.map(|sum| if sum.is_nan() { u64::MAX } else { sum.to_bits() }));
             }
-            let finite = std::array::from_fn::<V, 8, _>(|k| V::of(0.1 * k as f64) * c * V::of(1e-300) + V::of(0.7) + c);
+            let numbers = V::load(&[0.1, 0.2, 0.3, -0.7, 1e-3, 3.3, 5e7, 1.1]);
+            let finite: [V; 8] = std::array::from_fn(|k| numbers * V::of(1.0 + 0.37 * k as f64) + V::of(0.7));
             let each: [f64; 8] = sums(finite);
             assert_eq!(each.map(f64::to_bits), finite.map(|v| v.sum().to_bits()));
             out

@@ -117,8 +117,7 @@ impl Vector for One {
             let halves = |a: Self, b: Self| {
                 _mm512_add_pd(_mm512_shuffle_f64x2::<0x44>(a.0, b.0), _mm512_shuffle_f64x2::<0xEE>(a.0, b.0))
             };
-            let quarters =
-                |a, b| _mm512_add_pd(_mm512_shuffle_f64x2::<0x88>(a, b), _mm512_shuffle_f64x2::<0xDD>(a, b));
+            let quarters = |a, b| _mm512_add_pd(_mm512_shuffle_f64x2::<0x88>(a, b), _mm512_shuffle_f64x2::<0xDD>(a, b));
             // The last step interleaves the two, so even ones come in first and odd ones second.
             let even = quarters(halves(p[0], p[2]), halves(p[4], p[6]));
             let odd = quarters(halves(p[1], p[3]), halves(p[5], p[7]));
