@@ -12,7 +12,7 @@ mod slopes;
 use bounds::Limits;
 
 use crate::expr::{Location, Program, Shift, ShiftKind};
-use crate::simd::{lanes, math};
+use crate::simd::{Kernel, dispatch, lanes, math};
 use crate::solve::starts::Range;
 
 /// What a caller says of one parameter, in natural units.
@@ -176,6 +176,11 @@ impl Space {
 
     /// Natural parameters at coordinates `x`, none beyond a bound of the caller.
     pub fn natural(&self, x: &[f64], theta: &mut [f64]) {
+        dispatch(NaturalKernel { space: self, x, theta });
+    }
+
+    #[inline(always)]
+    fn fill_natural(&self, x: &[f64], theta: &mut [f64]) {
         self.primed(x, theta);
         // No exponent depends on a parameter that is shifted, so they may be read while others move.
         for (_, shift, ln_unit) in &self.shifts {
@@ -282,6 +287,22 @@ impl Space {
     }
 }
 
+/// Exponentials are slow outside of a kernel.
+struct NaturalKernel<'a> {
+    space: &'a Space,
+    x: &'a [f64],
+    theta: &'a mut [f64],
+}
+
+impl Kernel for NaturalKernel<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.space.fill_natural(self.x, self.theta);
+    }
+}
+
 /// Width of the logarithm of a column below which it does not vary.
 const LEAST_WIDTH: f64 = 1e-3;
 
@@ -289,6 +310,7 @@ const LEAST_WIDTH: f64 = 1e-3;
 const SCALE: Range = Range::Span { lower: -3.5, upper: 2.5, reach: 1.0 };
 
 /// A value moved by `amount` = exponent x ln(unit).
+#[inline(always)]
 fn moved(kind: ShiftKind, value: f64, amount: f64) -> f64 {
     match kind {
         ShiftKind::Multiplicative => value * math::exp(amount),

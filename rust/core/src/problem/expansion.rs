@@ -196,8 +196,10 @@ impl<'a> ExpansionRows<'a> {
     /// Take in the parameters `primed`; false when they are not near.
     pub(super) fn bind(&mut self, primed: &[f64], space: &Space) -> bool {
         let expansion = self.expansion;
-        let moved = |form: &LinearForm| {
-            form.coefficients.iter().fold(0.0, |sum: f64, &(p, c)| c.mul_add(primed[p] - expansion.primed[p], sum))
+        let moved = |form: &LinearForm| match form.coefficients[..] {
+            // Out here a fused multiply-add is a call.
+            [(p, c)] => c * (primed[p] - expansion.primed[p]),
+            ref many => many.iter().fold(0.0, |sum: f64, &(p, c)| c.mul_add(primed[p] - expansion.primed[p], sum)),
         };
         for (term, to) in expansion.terms.iter().zip(&mut self.moves) {
             to.factor = term.factor.map_or(1.0, |j| primed[j]);

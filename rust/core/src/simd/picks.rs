@@ -71,21 +71,47 @@ impl<'c, I: Iterator<Item = (&'c [f64], &'c mut [f64])>> VectorKernel for PackKe
 
     #[inline(always)]
     fn run<V: Vector>(self) {
-        let Picks { eights, count } = self.picks;
-        for (from, to) in self.columns {
-            let to = &mut to[..eights.len() * LANES];
-            let (whole, rest) = from.as_chunks::<LANES>();
-            for (values, &(bits, first)) in whole.iter().zip(eights) {
-                V::load(values).pack(bits, &mut to[first as usize..]);
+        let mut columns = self.columns;
+        // Several columns share what is known of eight rows.
+        while let Some(first) = columns.next() {
+            match (columns.next(), columns.next(), columns.next()) {
+                (Some(second), Some(third), Some(fourth)) => {
+                    self.picks.pack_together::<V, 4>([first, second, third, fourth]);
+                }
+                (second, third, _) => {
+                    for column in [Some(first), second, third].into_iter().flatten() {
+                        self.picks.pack_together::<V, 1>([column]);
+                    }
+                }
             }
-            if let (Some(&(bits, first)), false) = (eights.get(whole.len()), rest.is_empty()) {
+        }
+    }
+}
+
+impl Picks {
+    /// [`pack`](Self::pack) columns of one length.
+    #[inline(always)]
+    fn pack_together<V: Vector, const N: usize>(&self, columns: [(&[f64], &mut [f64]); N]) {
+        let mut to = columns.map(|(from, to)| (from, &mut to[..self.eights.len() * LANES]));
+        let from: [&[f64]; N] = std::array::from_fn(|k| to[k].0);
+        let whole = from.iter().map(|from| from.len() / LANES).min().unwrap_or(0).min(self.eights.len());
+        let vectors: [&[[f64; LANES]]; N] = from.map(|from| &from.as_chunks().0[..whole]);
+        for (v, &(bits, first)) in self.eights[..whole].iter().enumerate() {
+            for k in 0..N {
+                V::load(&vectors[k][v]).pack(bits, &mut to[k].1[first as usize..]);
+            }
+        }
+        for (from, to) in &mut to {
+            let rest = &from[whole * LANES..];
+            if let (Some(&(bits, first)), false) = (self.eights.get(whole), rest.is_empty()) {
                 let mut values = [0.0; LANES];
+                let rest = &rest[..rest.len().min(LANES)];
                 values[..rest.len()].copy_from_slice(rest);
                 V::load(&values).pack(bits, &mut to[first as usize..]);
             }
-            if let Some(last) = count.checked_sub(1) {
+            if let Some(last) = self.count.checked_sub(1) {
                 let last = to[last];
-                to[*count..count.next_multiple_of(LANES)].fill(last);
+                to[self.count..self.count.next_multiple_of(LANES)].fill(last);
             }
         }
     }
@@ -110,7 +136,12 @@ mod tests {
             picks.nonzero(&weight);
             assert_eq!(picks.numbers().map(|i| column[i]).collect::<Vec<f64>>(), expected);
             let mut packed = vec![-1.0; picks.room()];
-            picks.pack(std::iter::once((&column[..], &mut packed[..])));
+            for columns in [1, 3, 4, 6] {
+                let mut all = vec![packed.clone(); columns];
+                picks.pack(all.iter_mut().map(|to| (&column[..], &mut to[..])));
+                packed.clone_from(&all[0]);
+                assert!(all.iter().all(|other| other[..picks.count()] == packed[..picks.count()]));
+            }
             assert_eq!(packed[..picks.count()], expected);
             let padded = picks.count().next_multiple_of(LANES);
             assert!(packed[picks.count()..padded].iter().all(|v| Some(v) == expected.last()));
