@@ -151,7 +151,10 @@ fn second_derivatives_near_a_point_are_those_of_the_law() {
                 for b in 0..q {
                     let scale = slope * (model.column_squares[a] * model.column_squares[b]).sqrt().sqrt().max(1.0);
                     let (a_b, other) = (model.second[a * q + b], expected[a][b]);
-                    assert!((a_b - other).abs() <= 1e-6 * scale + 1e-6 * other.abs(), "{formula} {a} {b}: {a_b} {other}");
+                    assert!(
+                        (a_b - other).abs() <= 1e-6 * scale + 1e-6 * other.abs(),
+                        "{formula} {a} {b}: {a_b} {other}"
+                    );
                 }
             }
         }

@@ -20,7 +20,7 @@ use crate::solve::linalg::solve_positive;
 const DAMPING: f64 = 0.05;
 
 /// Predicted decrease, relative to the objective, that is left to the law itself: its bend is worth more.
-const LITTLE: f64 = 1e-4;
+const LITTLE: f64 = 1e-3;
 
 /// Steps after which the linear problem is left as it is.
 const MOST_STEPS: usize = 15;
