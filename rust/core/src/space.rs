@@ -6,13 +6,14 @@
 //! their logarithm. All of it is undone on output: callers only ever see the parameters their formula names.
 
 mod bounds;
+mod natural;
 mod sizes;
 mod slopes;
 
 use bounds::Limits;
 
 use crate::expr::{Location, Program, Shift, ShiftKind};
-use crate::simd::{Kernel, dispatch, lanes, math};
+use crate::simd::{lanes, math};
 use crate::solve::starts::Range;
 
 /// What a caller says of one parameter, in natural units.
@@ -174,27 +175,6 @@ impl Space {
         }
     }
 
-    /// Natural parameters at coordinates `x`, none beyond a bound of the caller.
-    pub fn natural(&self, x: &[f64], theta: &mut [f64]) {
-        dispatch(NaturalKernel { space: self, x, theta });
-    }
-
-    #[inline(always)]
-    fn fill_natural(&self, x: &[f64], theta: &mut [f64]) {
-        self.primed(x, theta);
-        // No exponent depends on a parameter that is shifted, so they may be read while others move.
-        for (_, shift, ln_unit) in &self.shifts {
-            let e = shift.exponent(theta, &mut []);
-            theta[shift.param] = moved(shift.kind, theta[shift.param], e * ln_unit);
-        }
-        self.keep_within(x, theta);
-        for (value, fixed) in theta.iter_mut().zip(&self.fixed) {
-            if let Some(fixed) = fixed {
-                *value = *fixed;
-            }
-        }
-    }
-
     /// Coordinates of natural parameters.
     pub fn coordinates(&self, theta: &[f64], x: &mut [f64]) {
         let mut primed = theta.to_vec();
@@ -284,22 +264,6 @@ impl Space {
     /// Shifts in force for column `c`.
     fn shifts_of(&self, c: usize) -> impl Iterator<Item = &Shift> {
         self.shifts.iter().filter(move |(column, _, _)| *column == Some(c)).map(|(_, shift, _)| shift)
-    }
-}
-
-/// Exponentials are slow outside of a kernel.
-struct NaturalKernel<'a> {
-    space: &'a Space,
-    x: &'a [f64],
-    theta: &'a mut [f64],
-}
-
-impl Kernel for NaturalKernel<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        self.space.fill_natural(self.x, self.theta);
     }
 }
 

@@ -90,13 +90,15 @@ fn the_law_near_a_point_is_the_law() {
 fn second_derivatives_near_a_point_are_those_of_the_law() {
     let (columns, target) = runs(250, 0.05);
     let size = vec![("N", columns[0].1.clone())];
-    let laws: [(&str, &[(&str, Vec<f64>)], &[f64], Option<usize>); 6] = [
-        (RECOGNISED, &columns, &[1.8, 478.0, 0.347, 2143.0, 0.367], None),
-        (RECOGNISED, &columns, &[1.8, 478.0, 0.347, 2143.0, 0.367], Some(2)),
-        ("A/N**alpha + B/D**beta", &columns, &[478.0, 0.347, 2143.0, 0.367], None),
-        ("exp(a)/N**alpha + E", &size, &[6.0, 0.33, 1.8], None),
-        ("A/N**alpha", &size, &[30.0, 0.15], None),
-        ("E + 2*A*N**(-3*alpha) + exp(b - beta*log(D))", &columns, &[1.8, 239.0, 0.1157, 7.67, 0.367], Some(0)),
+    // Which parameter is fixed.
+    const NONE: usize = usize::MAX;
+    let laws: [(&str, &[(&str, Vec<f64>)], &[f64], usize); 6] = [
+        (RECOGNISED, &columns, &[1.8, 478.0, 0.347, 2143.0, 0.367], NONE),
+        (RECOGNISED, &columns, &[1.8, 478.0, 0.347, 2143.0, 0.367], 2),
+        ("A/N**alpha + B/D**beta", &columns, &[478.0, 0.347, 2143.0, 0.367], NONE),
+        ("exp(a)/N**alpha + E", &size, &[6.0, 0.33, 1.8], NONE),
+        ("A/N**alpha", &size, &[30.0, 0.15], NONE),
+        ("E + 2*A*N**(-3*alpha) + exp(b - beta*log(D))", &columns, &[1.8, 239.0, 0.1157, 7.67, 0.367], 0),
     ];
     for (formula, columns, natural, fixed) in laws {
         for (residual, loss, sigma) in [
@@ -108,8 +110,8 @@ fn second_derivatives_near_a_point_are_those_of_the_law() {
             for param in &mut question.params {
                 param.lower = f64::NEG_INFINITY;
             }
-            if let Some(j) = fixed {
-                question.params[j].fixed = Some(natural[j]);
+            if fixed != NONE {
+                question.params[fixed].fixed = Some(natural[fixed]);
             }
             if sigma {
                 question.columns.sigma = Some((0..250).map(|i| 0.5 + share(0.7, i)).collect());

@@ -26,6 +26,10 @@ const NEARLY: f64 = 1e-11;
 /// convergence is linear, and a stricter demand left parameters at the square root of its rounding.
 const SLOWEST: f64 = 0.9;
 
+/// Relative predicted decrease above which second derivatives that come with a model are left out: of a step that long they say
+/// little, and without them it is less likely to leave the basin of a warm start.
+const FAR: f64 = 1e-2;
+
 /// Gain ratio above which a step is accepted.
 const ACCEPT: f64 = 1e-4;
 
@@ -142,6 +146,10 @@ pub fn minimise<O: Objective>(
             continue;
         };
         certificate.decrease = if value > 0.0 { (predicted / value).max(0.0) } else { 0.0 };
+        if with_second && s.here.has_second && certificate.decrease > FAR {
+            with_second = false;
+            continue;
+        }
         // Far from the end nothing asks for it.
         certificate.gradient =
             if certificate.decrease <= NEARLY { cosine_here(objective, x, s) } else { f64::INFINITY };
