@@ -17,6 +17,7 @@ mod linearised;
 mod log_excess;
 mod one_pass;
 mod parts;
+mod pieces;
 mod preparation;
 mod project;
 mod projection;

@@ -86,13 +86,17 @@ fn the_law_near_a_point_is_the_law() {
     }
 }
 
+/// Columns with their names.
+type Named<'a> = &'a [(&'a str, Vec<f64>)];
+
+/// Where no parameter is fixed.
+const NONE: usize = usize::MAX;
+
 #[test]
 fn second_derivatives_near_a_point_are_those_of_the_law() {
     let (columns, target) = runs(250, 0.05);
     let size = vec![("N", columns[0].1.clone())];
-    // Which parameter is fixed.
-    const NONE: usize = usize::MAX;
-    let laws: [(&str, &[(&str, Vec<f64>)], &[f64], usize); 6] = [
+    let laws: [(&str, Named<'_>, &[f64], usize); 6] = [
         (RECOGNISED, &columns, &[1.8, 478.0, 0.347, 2143.0, 0.367], NONE),
         (RECOGNISED, &columns, &[1.8, 478.0, 0.347, 2143.0, 0.367], 2),
         ("A/N**alpha + B/D**beta", &columns, &[478.0, 0.347, 2143.0, 0.367], NONE),

@@ -7,7 +7,7 @@
 
 use super::Problem;
 use super::accumulate::Block;
-use super::one_pass::{PassBuffers, Plan};
+use super::pieces::{PassBuffers, Piece, Plan, pieces};
 use crate::expr::{BLOCK, LinearForm, PowerTerm};
 use crate::loss::Loss;
 use crate::residual::Residual;
@@ -44,18 +44,6 @@ pub struct Expansion {
     pieces: Vec<Vec<Piece>>,
     /// How one pass makes a model of the law, where it has few terms.
     pub(super) plan: Option<Plan>,
-}
-
-/// One summand of a derivative.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Piece {
-    pub(super) term: usize,
-    /// The logarithm it is multiplied by.
-    pub(super) log: Option<usize>,
-    /// Its coefficient.
-    coefficient: f64,
-    /// Whether the term's factor multiplies it.
-    whole: bool,
 }
 
 impl Expansion {
@@ -105,26 +93,6 @@ impl Expansion {
         let plan = Plan::of(&terms, &pieces);
         Some(Self { terms, primed: primed.to_vec(), logs, ends, shares, anchor, pieces, plan })
     }
-}
-
-/// The derivative by parameter `j`.
-fn pieces(terms: &[PowerTerm], j: usize) -> Vec<Piece> {
-    let coefficient = |form: &LinearForm| form.coefficients.iter().find(|(p, _)| *p == j).map(|(_, c)| *c);
-    let mut pieces = Vec::new();
-    for (term, power) in terms.iter().enumerate() {
-        if power.factor == Some(j) {
-            pieces.push(Piece { term, log: None, coefficient: 1.0, whole: false });
-        }
-        if let Some(coefficient) = coefficient(&power.log_amplitude) {
-            pieces.push(Piece { term, log: None, coefficient, whole: true });
-        }
-        for (column, exponent) in &power.exponents {
-            if let Some(coefficient) = coefficient(exponent) {
-                pieces.push(Piece { term, log: Some(*column), coefficient, whole: true });
-            }
-        }
-    }
-    pieces
 }
 
 /// A term at parameters near the point.

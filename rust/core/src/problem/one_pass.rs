@@ -4,76 +4,11 @@
 //! over the law. Their sums are taken first and multiplied afterwards. The law's own second derivatives are sums of the same
 //! columns, so the model has them nearly for nothing, and Newton's method converges quadratically.
 
-use super::expansion::{CHANGE, ExpansionRows, Given, Piece};
-use crate::expr::{BLOCK, PowerTerm};
+use super::expansion::{CHANGE, ExpansionRows, Given};
+use super::pieces::{PassBuffers, Plan};
 use crate::simd::vector::sums;
-use crate::simd::{Aligned, LANES, Vector, VectorKernel, math};
+use crate::simd::{LANES, Vector, VectorKernel, math};
 use crate::solve::objective::Model;
-
-/// Powers that are summed in registers.
-const MOST_POWERS: usize = 2;
-
-/// The law as this pass sees it.
-#[derive(Debug)]
-pub(super) struct Plan {
-    /// Term and column of each power.
-    powers: Vec<(usize, usize)>,
-    /// The term that is constant.
-    constant: Option<usize>,
-    /// The column of each coordinate: 2k for power k, 2k + 1 for it times its logarithm, the last for the constant.
-    columns: Vec<usize>,
-}
-
-impl Plan {
-    /// None where the law has another form.
-    pub(super) fn of(terms: &[PowerTerm], pieces: &[Vec<Piece>]) -> Option<Self> {
-        let (mut powers, mut constant) = (Vec::new(), None);
-        for (number, term) in terms.iter().enumerate() {
-            match &term.exponents[..] {
-                [(column, _)] => powers.push((number, *column)),
-                [] if constant.is_none() && term.log_amplitude.coefficients.is_empty() => constant = Some(number),
-                _ => return None,
-            }
-        }
-        if powers.is_empty() || powers.len() > MOST_POWERS {
-            return None;
-        }
-        let column = |pieces: &Vec<Piece>| match &pieces[..] {
-            [piece] => match powers.iter().position(|(term, _)| *term == piece.term) {
-                Some(k) => Some(2 * k + usize::from(piece.log.is_some())),
-                None => Some(2 * powers.len()),
-            },
-            _ => None,
-        };
-        let columns = pieces.iter().map(column).collect::<Option<Vec<usize>>>()?;
-        Some(Self { powers, constant, columns })
-    }
-
-    /// Number of columns.
-    pub(super) fn width(&self) -> usize {
-        2 * self.powers.len() + usize::from(self.constant.is_some())
-    }
-}
-
-/// Buffers of one block.
-#[derive(Debug)]
-pub(super) struct PassBuffers {
-    /// The columns, interleaved vector by vector.
-    columns: Aligned,
-    /// Changes of the law, then what its derivatives are multiplied by; w psi.
-    change: Aligned,
-    pull: Aligned,
-    /// What products of columns are multiplied by in the curvature of the loss, and in that of the logarithm.
-    curved: Aligned,
-    pulled: Aligned,
-}
-
-impl PassBuffers {
-    pub(super) fn new(width: usize) -> Self {
-        let buffer = |width: usize| Aligned::zeros(width * BLOCK);
-        Self { columns: buffer(width), change: buffer(1), pull: buffer(1), curved: buffer(1), pulled: buffer(1) }
-    }
-}
 
 /// Adds the rows of `with` from `row` on to the sums of `model`; false when the law has moved too far for this form.
 pub(super) struct OnePass<'k, 'a, 'b> {
