@@ -191,6 +191,28 @@ impl Loss {
         with_shape!(self, shape => shapes::weights(shape, r, weight));
     }
 
+    /// `rho`, `psi` and `curvature` of residuals in a register: the bits of [`evaluate_in`](Self::evaluate_in).
+    #[inline(always)]
+    pub fn in_register<V: Vector>(self, r: V) -> [V; 3] {
+        if let Self::Huber { delta } = self {
+            return shapes::huber_of(delta, r);
+        }
+        let (mut residual, mut out) = ([0.0; LANES], [[0.0; LANES]; 3]);
+        r.store(&mut residual);
+        let [rho, psi, curvature] = &mut out;
+        self.evaluate_in::<V>(&residual, rho, psi, curvature);
+        out.map(|part| V::load(&part))
+    }
+
+    /// Where the quadratic ends of a loss that is `r^2/2` up to there and straight beyond; none of other losses.
+    pub fn quadratic_until(self) -> Option<f64> {
+        match self {
+            Self::Squared => Some(f64::INFINITY),
+            Self::Huber { delta } => Some(delta),
+            _ => None,
+        }
+    }
+
     /// Has a slope everywhere.
     pub fn is_smooth(self) -> bool {
         self.kink().is_none()

@@ -8,9 +8,11 @@
 mod aligned;
 pub mod lanes;
 pub mod math;
+mod picks;
 pub mod vector;
 
 pub use aligned::Aligned;
+pub use picks::Picks;
 pub use vector::{Real, Vector};
 
 /// Rows handled together: one AVX-512 register, or two of AVX2, enough to hide the latency of one chain of fused multiply-adds.

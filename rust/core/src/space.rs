@@ -6,6 +6,7 @@
 //! their logarithm. All of it is undone on output: callers only ever see the parameters their formula names.
 
 mod bounds;
+mod natural;
 mod sizes;
 mod slopes;
 mod unit;
@@ -180,22 +181,6 @@ impl Space {
         }
     }
 
-    /// Natural parameters at coordinates `x`, none beyond a bound of the caller.
-    pub fn natural(&self, x: &[f64], theta: &mut [f64]) {
-        self.primed(x, theta);
-        // No exponent depends on a parameter that is shifted, so they may be read while others move.
-        for (_, shift, ln_unit) in &self.shifts {
-            let e = shift.exponent(theta, &mut []);
-            theta[shift.param] = moved(shift.kind, theta[shift.param], e * ln_unit);
-        }
-        self.keep_within(x, theta);
-        for (value, fixed) in theta.iter_mut().zip(&self.fixed) {
-            if let Some(fixed) = fixed {
-                *value = *fixed;
-            }
-        }
-    }
-
     /// Coordinates of natural parameters.
     pub fn coordinates(&self, theta: &[f64], x: &mut [f64]) {
         let mut primed = theta.to_vec();
@@ -295,6 +280,7 @@ const LEAST_WIDTH: f64 = 1e-3;
 const SCALE: Range = Range::Span { lower: -3.5, upper: 2.5, reach: 1.0 };
 
 /// A value moved by `amount` = exponent x ln(unit).
+#[inline(always)]
 fn moved(kind: ShiftKind, value: f64, amount: f64) -> f64 {
     match kind {
         ShiftKind::Multiplicative => value * math::exp(amount),

@@ -66,8 +66,9 @@ fn the_law_near_a_point_is_the_law() {
                 fitter.select(|i| f64::from((i * i % 3) as u32));
             }
             let (mut expected, mut found) = (Model::new(5), Model::new(5));
-            // From hardly moved to so far that only the law itself will do.
-            for step in [0.0, 1e-6, 1e-3, 0.03, 0.1, 0.5, 3.0] {
+            // From hardly moved to so far that only the law itself will do; without a metric in one pass over the rows.
+            for (number, step) in [0.0, 1e-6, 1e-3, 0.03, 0.1, 0.5, 3.0].repeat(2).into_iter().enumerate() {
+                (long.with_metric, short.with_metric) = (number < 7, number < 7);
                 let moved: Vec<f64> = x.iter().enumerate().map(|(a, v)| v + step * (share(0.414, a) - 0.4)).collect();
                 let (a, b) = (long.model(&moved, &mut expected), short.model(&moved, &mut found));
                 assert!((a - b).abs() <= 1e-12 * a.abs(), "{loss:?} {step}: {a:e} {b:e}");
@@ -78,6 +79,88 @@ fn the_law_near_a_point_is_the_law() {
                 }
                 for (a, b) in expected.hessian.iter().zip(&found.hessian) {
                     assert!((a - b).abs() <= 1e-10 * expected.hessian[0].abs().max(a.abs()), "{loss:?} {step}");
+                }
+                assert_eq!(expected.curved, found.curved);
+            }
+        }
+    }
+}
+
+/// Columns with their names.
+type Named<'a> = &'a [(&'a str, Vec<f64>)];
+
+/// Where no parameter is fixed.
+const NONE: usize = usize::MAX;
+
+#[test]
+fn second_derivatives_near_a_point_are_those_of_the_law() {
+    let (columns, target) = runs(250, 0.05);
+    let size = vec![("N", columns[0].1.clone())];
+    let laws: [(&str, Named<'_>, &[f64], usize); 6] = [
+        (RECOGNISED, &columns, &[1.8, 478.0, 0.347, 2143.0, 0.367], NONE),
+        (RECOGNISED, &columns, &[1.8, 478.0, 0.347, 2143.0, 0.367], 2),
+        ("A/N**alpha + B/D**beta", &columns, &[478.0, 0.347, 2143.0, 0.367], NONE),
+        ("exp(a)/N**alpha + E", &size, &[6.0, 0.33, 1.8], NONE),
+        ("A/N**alpha", &size, &[30.0, 0.15], NONE),
+        ("E + 2*A*N**(-3*alpha) + exp(b - beta*log(D))", &columns, &[1.8, 239.0, 0.1157, 7.67, 0.367], 0),
+    ];
+    for (formula, columns, natural, fixed) in laws {
+        for (residual, loss, sigma) in [
+            (Residual::Log, Loss::Huber { delta: 1e-2 }, false),
+            (Residual::Log, Loss::Squared, true),
+            (Residual::Raw, Loss::Huber { delta: 0.1 }, true),
+        ] {
+            let mut question = question(formula, columns, target.clone(), loss, residual);
+            for param in &mut question.params {
+                param.lower = f64::NEG_INFINITY;
+            }
+            if fixed != NONE {
+                question.params[fixed].fixed = Some(natural[fixed]);
+            }
+            if sigma {
+                question.columns.sigma = Some((0..250).map(|i| 0.5 + share(0.7, i)).collect());
+            }
+            let group = question.group(0);
+            let problem =
+                Problem::new(&question.program, &group, &question.params, question.criterion, question.residual);
+            let q = problem.space.dimension();
+            let mut x = vec![0.0; q];
+            problem.space.coordinates(natural, &mut x);
+            let expansion = Expansion::new(&problem, &group.inputs, &x).expect(formula);
+            let mut fitter = Fitter::new(&problem);
+            fitter.select(|i| f64::from((i * i % 3) as u32));
+            for (a, v) in x.iter_mut().enumerate() {
+                *v += 0.02 * (share(0.414, a) - 0.4);
+            }
+            let mut rows = Rows::default();
+            assert!(fitter.rows(&x, &mut rows));
+            let slopes: Vec<f64> = rows.weight.iter().zip(&rows.psi).map(|(w, psi)| w * psi).collect();
+            let mut expected = vec![vec![0.0; q]; q];
+            for b in 0..q {
+                let (h, mut ends) = (1e-5 * x[b].abs().max(0.1), [vec![0.0; q], vec![0.0; q]]);
+                for (end, sign) in ends.iter_mut().zip([1.0, -1.0]) {
+                    let mut there = x.clone();
+                    there[b] += sign * h;
+                    assert!(fitter.pull_back(&there, &slopes, end));
+                }
+                for a in 0..q {
+                    expected[a][b] = (ends[0][a] - ends[1][a]) / (2.0 * h);
+                }
+            }
+            fitter.expand_around(&expansion);
+            (fitter.with_metric, fitter.with_second) = (false, true);
+            let mut model = Model::new(q);
+            fitter.model(&x, &mut model);
+            assert!(model.has_second, "{formula}");
+            let slope = model.psi_squares.sqrt();
+            for a in 0..q {
+                for b in 0..q {
+                    let scale = slope * (model.column_squares[a] * model.column_squares[b]).sqrt().sqrt().max(1.0);
+                    let (a_b, other) = (model.second[a * q + b], expected[a][b]);
+                    assert!(
+                        (a_b - other).abs() <= 1e-6 * scale + 1e-6 * other.abs(),
+                        "{formula} {a} {b}: {a_b} {other}"
+                    );
                 }
             }
         }

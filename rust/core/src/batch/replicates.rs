@@ -321,6 +321,7 @@ impl<'a> Worker<'a> {
         self.x.copy_from_slice(&refits.warm);
         if self.fitter.width() > 0.0 {
             self.fitter.with_metric = false;
+            self.fitter.with_second = true;
             self.fitter.predict_start(&mut self.x, &refits.metric);
             let bold = Options {
                 // Where the start was predicted it is near; elsewhere caution saves an evaluation in ten.
@@ -332,6 +333,7 @@ impl<'a> Worker<'a> {
             };
             let outcome = minimise(&mut self.fitter, &mut self.x, Some(&refits.metric), bold, &mut self.scratch);
             self.fitter.with_metric = true;
+            self.fitter.with_second = false;
             self.evaluations += outcome.evaluations;
             if outcome.status == Status::Converged {
                 let space = &refits.problem.space;

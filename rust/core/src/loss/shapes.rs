@@ -89,16 +89,22 @@ impl Shape for Huber {
     }
 }
 
+/// [`Huber`] of a register: rho, psi and curvature.
+#[inline(always)]
+pub(super) fn huber_of<V: Vector>(delta: f64, r: V) -> [V; 3] {
+    // In this order NaN comes through.
+    let clipped = V::of(delta).least(V::of(-delta).most(r));
+    [clipped * V::of(-0.5).fused(clipped, r), clipped, V::of(1.0).where_equal(clipped, r)]
+}
+
 /// [`Huber`] of whole lanes.
 #[inline(always)]
 pub(super) fn huber<V: Vector>(delta: f64, r: &[f64], rho: &mut [f64], psi: &mut [f64], curvature: &mut [f64]) {
     for i in (0..r.len()).step_by(LANES) {
-        let r = V::load(&r[i..]);
-        // In this order NaN comes through.
-        let clipped = V::of(delta).least(V::of(-delta).most(r));
-        (clipped * V::of(-0.5).fused(clipped, r)).store(&mut rho[i..]);
-        clipped.store(&mut psi[i..]);
-        V::of(1.0).where_equal(clipped, r).store(&mut curvature[i..]);
+        let [cost, slope, bend] = huber_of(delta, V::load(&r[i..]));
+        cost.store(&mut rho[i..]);
+        slope.store(&mut psi[i..]);
+        bend.store(&mut curvature[i..]);
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::expr::BLOCK;
 use crate::loss::Loss;
 use crate::residual::{Excess, Residual};
-use crate::simd::{Aligned, Kernel, LANES, Vector, VectorKernel, dispatch, dispatch_vector, lanes};
+use crate::simd::{Aligned, Kernel, LANES, Vector, VectorKernel, dispatch, dispatch_vector, lanes, vector};
 use crate::solve::objective::Model;
 use crate::space::Space;
 
@@ -97,7 +97,7 @@ impl VectorKernel for ProductsKernel<'_> {
     #[inline(always)]
     fn run<V: Vector>(self) {
         let Block { jacobian, .. } = self.block;
-        products::<V>(self.weight, jacobian, self.gram, self.q);
+        products::<V>(self.weight, jacobian, BLOCK, self.gram, self.q);
     }
 }
 
@@ -204,7 +204,7 @@ impl VectorKernel for AccumulateKernel<'_> {
 /// Add the lower triangle of J' diag(weight x curvature) J of a block to `hessian`, where only the rows `curved` curve;
 /// the buffers are a block, and a block a column.
 #[inline(always)]
-pub(super) fn curved_products<V: Vector>(
+fn curved_products<V: Vector>(
     curved: &[usize],
     weight: &[f64],
     curvature: &[f64],
@@ -218,7 +218,7 @@ pub(super) fn curved_products<V: Vector>(
         for i in (0..n).step_by(LANES) {
             (V::load(&weight[i..]) * V::load(&curvature[i..]).most(V::zero())).store(&mut weighted[i..]);
         }
-        products::<V>(&weighted[..n], columns, hessian, q);
+        products::<V>(&weighted[..n], columns, BLOCK, hessian, q);
     } else if m > 0 {
         // Whole lanes, the last filled up with zeros, which add nothing.
         let padded = m.next_multiple_of(LANES);
@@ -234,39 +234,38 @@ pub(super) fn curved_products<V: Vector>(
             *to = weight[i] * curvature[i];
         }
         weighted[m..padded].fill(0.0);
-        products::<V>(&weighted[..padded], packed, hessian, q);
+        products::<V>(&weighted[..padded], packed, BLOCK, hessian, q);
     }
 }
 
-/// Add the lower triangle of J' diag(weighted) J to `hessian`, columns of J a block apart.
+/// Add the lower triangle of J' diag(weighted) J to `hessian`, columns of J a `stride` apart.
 #[inline(always)]
-fn products<V: Vector>(weighted: &[f64], columns: &[f64], hessian: &mut [f64], q: usize) {
+pub(super) fn products<V: Vector>(weighted: &[f64], columns: &[f64], stride: usize, hessian: &mut [f64], q: usize) {
     for a in 0..q {
+        let columns = |b: usize| &columns[b * stride..b * stride + weighted.len()];
         // A row of the triangle at a time keeps its sums in registers; four are as many as every processor has.
         for first in (0..=a).step_by(4) {
             let hessian = &mut hessian[a * q + first..];
             match a + 1 - first {
-                1 => row_of_products::<V, 1>(weighted, columns, a, first, hessian),
-                2 => row_of_products::<V, 2>(weighted, columns, a, first, hessian),
-                3 => row_of_products::<V, 3>(weighted, columns, a, first, hessian),
-                _ => row_of_products::<V, 4>(weighted, columns, a, first, hessian),
+                1 => row_of_products::<V, 1>(weighted, columns(a), |k| columns(first + k), hessian),
+                2 => row_of_products::<V, 2>(weighted, columns(a), |k| columns(first + k), hessian),
+                3 => row_of_products::<V, 3>(weighted, columns(a), |k| columns(first + k), hessian),
+                _ => row_of_products::<V, 4>(weighted, columns(a), |k| columns(first + k), hessian),
             }
         }
     }
 }
 
-/// Add the weighted products of column `a` and of the `N` columns from `first` on.
+/// Add the weighted products of the column `own` and of `N` others.
 #[inline(always)]
-fn row_of_products<V: Vector, const N: usize>(
+fn row_of_products<'c, V: Vector, const N: usize>(
     weighted: &[f64],
-    columns: &[f64],
-    a: usize,
-    first: usize,
+    own: &[f64],
+    others: impl Fn(usize) -> &'c [f64],
     hessian: &mut [f64],
 ) {
     let n = weighted.len();
-    let column = |a: usize| &columns[a * BLOCK..a * BLOCK + n];
-    let (own, others): (&[f64], [&[f64]; N]) = (column(a), std::array::from_fn(|k| column(first + k)));
+    let others: [&[f64]; N] = std::array::from_fn(others);
     let mut sums = [V::zero(); N];
     for i in (0..n).step_by(LANES) {
         let left = V::load(&weighted[i..]) * V::load(&own[i..]);
@@ -274,8 +273,8 @@ fn row_of_products<V: Vector, const N: usize>(
             sums[k] = left.fused(V::load(&others[k][i..]), sums[k]);
         }
     }
-    for (to, sum) in hessian.iter_mut().zip(sums) {
-        *to += sum.sum();
+    for (to, sum) in hessian.iter_mut().zip(vector::sums(sums)) {
+        *to += sum;
     }
 }
 
@@ -291,7 +290,7 @@ fn sums<V: Vector>(weight: &[f64], rho: &[f64], residual: &[f64], psi: &[f64], w
         slope = product.fused(psi, slope);
         product.store(&mut weighted[i..]);
     }
-    [value.sum(), square.sum(), slope.sum()]
+    vector::sums([value, square, slope])
 }
 
 /// Sums of weight psi x column and of weight x column^2 of two columns in one pass.
@@ -308,7 +307,8 @@ fn moments<V: Vector>(weight: &[f64], weighted: &[f64], columns: [&[f64]; 2]) ->
             square[k] = (weight * v).fused(v, square[k]);
         }
     }
-    [gradient.map(V::sum), square.map(V::sum)]
+    let [a, b, c, d] = vector::sums([gradient[0], gradient[1], square[0], square[1]]);
+    [[a, b], [c, d]]
 }
 
 /// The same, and the sums of pull x column^2.
@@ -331,7 +331,7 @@ fn pulled_moments<V: Vector>(weight: &[f64], weighted: &[f64], pull: &[f64], col
 
 /// Put the rows that weigh and curve upwards at the head of `curved`, a block and lanes long; returns how many they are.
 #[inline(always)]
-pub(super) fn find_curved<V: Vector>(weight: &[f64], curvature: &[f64], curved: &mut [usize]) -> usize {
+fn find_curved<V: Vector>(weight: &[f64], curvature: &[f64], curved: &mut [usize]) -> usize {
     let mut m = 0;
     for i in (0..weight.len()).step_by(LANES) {
         m += (V::load(&weight[i..]) * V::load(&curvature[i..])).above_zero(i, &mut curved[m..]);

@@ -7,17 +7,18 @@
 
 use super::Problem;
 use super::accumulate::Block;
+use super::pieces::{PassBuffers, Piece, Plan, pieces};
 use crate::expr::{BLOCK, LinearForm, PowerTerm};
 use crate::loss::Loss;
 use crate::residual::Residual;
-use crate::simd::{Aligned, LANES, Vector, VectorKernel, dispatch_vector, lanes, math};
+use crate::simd::{Aligned, LANES, Picks, Vector, VectorKernel, dispatch_vector, lanes, math};
 use crate::space::Space;
 
 /// Largest exponent that counts as small: half of ln 2, up to which the polynomial of `expm1` is exact to rounding.
 const REACH: f64 = 0.3465;
 
 /// Relative changes of the law that count as small: the range of the polynomial of the logarithm.
-const CHANGE: (f64, f64) = (-0.29, 0.41);
+pub(super) const CHANGE: (f64, f64) = (-0.29, 0.41);
 
 /// Relative difference between the law and the sum of its terms above which the terms are not trusted.
 const AGREEMENT: f64 = 1e-11;
@@ -41,18 +42,8 @@ pub struct Expansion {
     anchor: Vec<f64>,
     /// What each coordinate's derivative is made of.
     pieces: Vec<Vec<Piece>>,
-}
-
-/// One summand of a derivative.
-#[derive(Debug, Clone, Copy)]
-struct Piece {
-    term: usize,
-    /// The logarithm it is multiplied by.
-    log: Option<usize>,
-    /// Its coefficient.
-    coefficient: f64,
-    /// Whether the term's factor multiplies it.
-    whole: bool,
+    /// How one pass makes a model of the law, where it has few terms.
+    pub(super) plan: Option<Plan>,
 }
 
 impl Expansion {
@@ -98,54 +89,38 @@ impl Expansion {
         if !(sound && finite && anchor.iter().all(|v| v.is_finite())) {
             return None;
         }
-        let pieces = problem.space.free.iter().map(|&j| pieces(&terms, j)).collect();
-        Some(Self { terms, primed: primed.to_vec(), logs, ends, shares, anchor, pieces })
+        let pieces: Vec<Vec<Piece>> = problem.space.free.iter().map(|&j| pieces(&terms, j)).collect();
+        let plan = Plan::of(&terms, &pieces);
+        Some(Self { terms, primed: primed.to_vec(), logs, ends, shares, anchor, pieces, plan })
     }
-}
-
-/// The derivative by parameter `j`.
-fn pieces(terms: &[PowerTerm], j: usize) -> Vec<Piece> {
-    let coefficient = |form: &LinearForm| form.coefficients.iter().find(|(p, _)| *p == j).map(|(_, c)| *c);
-    let mut pieces = Vec::new();
-    for (term, power) in terms.iter().enumerate() {
-        if power.factor == Some(j) {
-            pieces.push(Piece { term, log: None, coefficient: 1.0, whole: false });
-        }
-        if let Some(coefficient) = coefficient(&power.log_amplitude) {
-            pieces.push(Piece { term, log: None, coefficient, whole: true });
-        }
-        for (column, exponent) in &power.exponents {
-            if let Some(coefficient) = coefficient(exponent) {
-                pieces.push(Piece { term, log: Some(*column), coefficient, whole: true });
-            }
-        }
-    }
-    pieces
 }
 
 /// A term at parameters near the point.
 #[derive(Debug, Clone, Copy, Default)]
-struct Move {
+pub(super) struct Move {
     /// The factor, and how far it is from that of the point.
-    factor: f64,
-    step: f64,
+    pub(super) factor: f64,
+    pub(super) step: f64,
     /// Change of the logarithm of the amplitude.
-    amplitude: f64,
+    pub(super) amplitude: f64,
     /// Change of each exponent, by column.
-    exponents: [(usize, f64); MOST_COLUMNS],
+    pub(super) exponents: [(usize, f64); MOST_COLUMNS],
     columns: usize,
 }
 
 /// One thread's copy: the rows in play, gathered.
 #[derive(Debug)]
 pub(super) struct ExpansionRows<'a> {
-    expansion: &'a Expansion,
-    logs: Vec<Aligned>,
-    shares: Vec<Aligned>,
-    anchor: Aligned,
-    moves: Vec<Move>,
-    /// Coefficient of every piece, coordinate by coordinate.
-    coefficients: Vec<f64>,
+    pub(super) expansion: &'a Expansion,
+    pub(super) logs: Vec<Aligned>,
+    pub(super) shares: Vec<Aligned>,
+    pub(super) anchor: Aligned,
+    pub(super) moves: Vec<Move>,
+    /// Coefficient of every piece, coordinate by coordinate; without the factor of its term; and whether that multiplies it.
+    pub(super) coefficients: Vec<f64>,
+    pub(super) owns: Vec<f64>,
+    pub(super) wholes: Vec<bool>,
+    pub(super) buffers: PassBuffers,
     /// Each term of a block, without its factor; relative change of the law; what derivatives are multiplied by.
     grown: Aligned,
     change: Aligned,
@@ -162,32 +137,37 @@ impl<'a> ExpansionRows<'a> {
             anchor: Aligned::zeros(0),
             moves: vec![Move::default(); terms],
             coefficients: vec![0.0; expansion.pieces.iter().map(Vec::len).sum()],
+            owns: vec![0.0; expansion.pieces.iter().map(Vec::len).sum()],
+            wholes: expansion.pieces.iter().flatten().map(|piece| piece.whole).collect(),
+            buffers: PassBuffers::new(expansion.plan.as_ref().map_or(0, Plan::width)),
             grown: Aligned::zeros(terms * BLOCK),
             change: Aligned::zeros(BLOCK),
             slope: Aligned::zeros(BLOCK),
         }
     }
 
-    /// Gather the rows with these numbers, to whole lanes.
-    pub(super) fn select(&mut self, chosen: &[u32]) {
+    /// Gather the rows picked, to whole lanes.
+    pub(super) fn select(&mut self, picks: &Picks) {
         let expansion = self.expansion;
-        let columns = self.logs.iter_mut().zip(&expansion.logs).chain(self.shares.iter_mut().zip(&expansion.shares));
-        for (to, from) in columns.chain([(&mut self.anchor, &expansion.anchor)]) {
-            to.hold(chosen.len().next_multiple_of(LANES));
-            for (to, &i) in to.iter_mut().zip(chosen) {
-                *to = from[i as usize];
-            }
-            if let Some(&last) = chosen.last() {
-                to[chosen.len()..].fill(from[last as usize]);
-            }
-        }
+        let (room, padded) = (picks.room(), picks.count().next_multiple_of(LANES));
+        self.columns().for_each(|to| to.hold(room));
+        let columns = expansion.logs.iter().chain(&expansion.shares).chain([&expansion.anchor]);
+        picks.pack(columns.zip(self.columns()).map(|(from, to)| (&from[..], &mut to[..])));
+        self.columns().for_each(|to| to.hold(padded));
+    }
+
+    /// Every column of the rows.
+    fn columns(&mut self) -> impl Iterator<Item = &mut Aligned> {
+        self.logs.iter_mut().chain(&mut self.shares).chain([&mut self.anchor])
     }
 
     /// Take in the parameters `primed`; false when they are not near.
     pub(super) fn bind(&mut self, primed: &[f64], space: &Space) -> bool {
         let expansion = self.expansion;
-        let moved = |form: &LinearForm| {
-            form.coefficients.iter().fold(0.0, |sum: f64, &(p, c)| c.mul_add(primed[p] - expansion.primed[p], sum))
+        let moved = |form: &LinearForm| match form.coefficients[..] {
+            // Out here a fused multiply-add is a call.
+            [(p, c)] => c * (primed[p] - expansion.primed[p]),
+            ref many => many.iter().fold(0.0, |sum: f64, &(p, c)| c.mul_add(primed[p] - expansion.primed[p], sum)),
         };
         for (term, to) in expansion.terms.iter().zip(&mut self.moves) {
             to.factor = term.factor.map_or(1.0, |j| primed[j]);
@@ -210,13 +190,14 @@ impl<'a> ExpansionRows<'a> {
                 return false;
             }
         }
-        let mut coefficients = self.coefficients.iter_mut();
+        let mut coefficients = self.coefficients.iter_mut().zip(&mut self.owns);
         for (a, pieces) in expansion.pieces.iter().enumerate() {
             // Coordinates that are logarithms take the parameter along, once a bind and not once a row.
             let chain = if space.log[a] { primed[space.free[a]] } else { space.sizes[a] };
-            for (piece, to) in pieces.iter().zip(&mut coefficients) {
+            for (piece, (to, own)) in pieces.iter().zip(&mut coefficients) {
                 let factor = if piece.whole { self.moves[piece.term].factor } else { 1.0 };
                 *to = piece.coefficient * factor * chain;
+                *own = piece.coefficient * chain;
             }
         }
         true
@@ -250,7 +231,7 @@ impl VectorKernel for ExpansionKernel<'_, '_, '_> {
     fn run<V: Vector>(self) -> bool {
         let Self { rows, block, row, with } = self;
         let n = with.target.len();
-        let ExpansionRows { expansion, logs, shares, anchor, moves, coefficients, grown, change, slope } = rows;
+        let ExpansionRows { expansion, logs, shares, anchor, moves, coefficients, grown, change, slope, .. } = rows;
         let (change, slope) = (&mut change[..n], &mut slope[..n]);
         change.fill(0.0);
         for (k, to) in moves.iter().enumerate() {

@@ -26,6 +26,8 @@ pub struct Fitter<'a> {
     pub(super) linearised: Option<LinearisedRows<'a>>,
     /// Whether models carry the damping metric; replicates take theirs from the fit.
     pub with_metric: bool,
+    /// Whether they carry the law's own second derivatives, where these cost next to nothing.
+    pub with_second: bool,
     /// The parameters that the tape is bound to.
     pub(super) primed: Vec<f64>,
     pub(super) tape: Workspace,
@@ -46,6 +48,7 @@ impl<'a> Fitter<'a> {
             expansion: None,
             linearised: None,
             with_metric: true,
+            with_second: false,
             primed: vec![0.0; p],
             tape: problem.program.workspace(),
             block: Block::new(p, problem.space.dimension()),
@@ -59,10 +62,10 @@ impl<'a> Fitter<'a> {
     pub fn select(&mut self, count: impl Fn(usize) -> f64) -> usize {
         let n = self.selection.select(self.problem, count);
         if let Some(expansion) = &mut self.expansion {
-            expansion.select(&self.selection.chosen);
+            expansion.select(&self.selection.picks);
         }
         if let Some(linearised) = &mut self.linearised {
-            linearised.select(&self.selection.chosen);
+            linearised.select(&self.selection.picks);
         }
         n
     }

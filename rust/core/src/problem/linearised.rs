@@ -4,12 +4,15 @@
 //! depends on how the law bends. With residuals r + J d it is a convex problem whose steps cost a pass over numbers at hand,
 //! each with an exact line search (Madsen and Nielsen 1990). What comes out is a start, never a result.
 
-use super::accumulate::{curved_products, find_curved};
+use std::ops::Range;
+
+use super::accumulate::products;
 use super::{MANY_ROWS, Problem};
 use crate::expr::BLOCK;
 use crate::loss::Loss;
 use crate::residual::Residual;
-use crate::simd::{Aligned, LANES, Vector, VectorKernel};
+use crate::simd::vector::sums;
+use crate::simd::{Aligned, LANES, Picks, Vector, VectorKernel, lanes};
 use crate::solve::Rows;
 use crate::solve::linalg::solve_positive;
 
@@ -17,7 +20,7 @@ use crate::solve::linalg::solve_positive;
 const DAMPING: f64 = 0.05;
 
 /// Predicted decrease, relative to the objective, that is left to the law itself: its bend is worth more.
-const LITTLE: f64 = 1e-4;
+const LITTLE: f64 = 1e-3;
 
 /// Steps after which the linear problem is left as it is.
 const MOST_STEPS: usize = 15;
@@ -65,49 +68,34 @@ impl Linearised {
 pub(super) struct LinearisedRows<'a> {
     linearised: &'a Linearised,
     fitted: Aligned,
-    /// Block by block, and in a block column by column.
+    /// Column by column, a stride apart.
     slopes: Aligned,
+    stride: usize,
     residual: Aligned,
     /// Change of each residual along a whole step.
     along: Aligned,
-    block: LinearisedBlock,
+    /// Weighted slopes and curvatures of the loss in a block.
+    pulled: Aligned,
+    curved: Aligned,
     gradient: Vec<f64>,
     hessian: Vec<f64>,
     system: Vec<f64>,
     step: Vec<f64>,
 }
 
-/// Buffers of one block.
-#[derive(Debug)]
-struct LinearisedBlock {
-    probe: Aligned,
-    rho: Aligned,
-    psi: Aligned,
-    curvature: Aligned,
-    work: Aligned,
-    packed: Aligned,
-    curved: Vec<usize>,
-}
-
 impl<'a> LinearisedRows<'a> {
     pub(super) fn new(linearised: &'a Linearised) -> Self {
         let q = linearised.slopes.len();
-        let column = || Aligned::zeros(BLOCK);
+        let stride = linearised.fitted.len().next_multiple_of(LANES).max(LANES);
         Self {
             linearised,
             fitted: Aligned::zeros(0),
-            slopes: Aligned::zeros(0),
+            slopes: Aligned::zeros(q * stride),
+            stride,
             residual: Aligned::zeros(0),
             along: Aligned::zeros(0),
-            block: LinearisedBlock {
-                probe: column(),
-                rho: column(),
-                psi: column(),
-                curvature: column(),
-                work: column(),
-                packed: Aligned::zeros(q * BLOCK),
-                curved: vec![0; BLOCK + LANES],
-            },
+            pulled: Aligned::zeros(BLOCK),
+            curved: Aligned::zeros(BLOCK),
             gradient: vec![0.0; q],
             hessian: vec![0.0; q * q],
             system: vec![0.0; q * q],
@@ -115,27 +103,17 @@ impl<'a> LinearisedRows<'a> {
         }
     }
 
-    /// Gather the rows with these numbers, to whole lanes; the last is repeated.
-    pub(super) fn select(&mut self, chosen: &[u32]) {
-        let Some(&last) = chosen.last() else { return };
-        let q = self.linearised.slopes.len();
-        let padded = chosen.len().next_multiple_of(LANES);
+    /// Gather the rows picked, to whole lanes; the last is repeated.
+    pub(super) fn select(&mut self, picks: &Picks) {
+        let linearised = self.linearised;
+        let padded = picks.count().next_multiple_of(LANES);
         self.residual.hold(padded);
         self.along.hold(padded);
+        self.fitted.hold(picks.room());
+        let columns = linearised.slopes.iter().zip(self.slopes.chunks_exact_mut(self.stride));
+        let columns = columns.chain([(&linearised.fitted, &mut self.fitted[..])]);
+        picks.pack(columns.map(|(from, to)| (&from[..], to)));
         self.fitted.hold(padded);
-        for (to, &i) in self.fitted.iter_mut().zip(chosen) {
-            *to = self.linearised.fitted[i as usize];
-        }
-        self.fitted[chosen.len()..].fill(self.linearised.fitted[last as usize]);
-        self.slopes.hold(chosen.len().div_ceil(BLOCK) * q * BLOCK);
-        for (chosen, to) in chosen.chunks(BLOCK).zip(self.slopes.chunks_exact_mut(q * BLOCK)) {
-            for (column, to) in self.linearised.slopes.iter().zip(to.chunks_exact_mut(BLOCK)) {
-                for (to, &i) in to.iter_mut().zip(chosen) {
-                    *to = column[i as usize];
-                }
-                to[chosen.len()..].fill(0.0);
-            }
-        }
     }
 }
 
@@ -192,24 +170,80 @@ impl LinearisedRows<'_> {
     /// Gradient and curvature of the linear problem at its residuals; returns its value.
     #[inline(always)]
     fn sums<V: Vector>(&mut self, loss: Loss, weight: &[f64]) -> f64 {
-        let q = self.step.len();
-        let LinearisedBlock { rho, psi, curvature, work, packed, curved, .. } = &mut self.block;
         self.gradient.fill(0.0);
         self.hessian.fill(0.0);
+        match self.step.len() {
+            1 => self.sums_of::<V, 1>(loss, weight),
+            2 => self.sums_of::<V, 2>(loss, weight),
+            3 => self.sums_of::<V, 3>(loss, weight),
+            4 => self.sums_of::<V, 4>(loss, weight),
+            5 => self.sums_of::<V, 5>(loss, weight),
+            6 => self.sums_of::<V, 6>(loss, weight),
+            _ => self.sums_of_many::<V>(loss, weight),
+        }
+    }
+
+    /// [`sums`](Self::sums) of `Q` coordinates, in one pass where the registers hold them all.
+    #[inline(always)]
+    fn sums_of<V: Vector, const Q: usize>(&mut self, loss: Loss, weight: &[f64]) -> f64 {
+        let (mut value, mut gradient, mut hessian) = (V::zero(), [V::zero(); Q], [[V::zero(); Q]; Q]);
+        for (block, weight) in weight.chunks(BLOCK).enumerate() {
+            let vectors = weight.len() / LANES;
+            let weight: &[[f64; LANES]] = &weight.as_chunks().0[..vectors];
+            let residual: &[[f64; LANES]] = &self.residual[block * BLOCK..].as_chunks().0[..vectors];
+            let slopes: [&[[f64; LANES]]; Q] =
+                std::array::from_fn(|a| &self.slopes[a * self.stride + block * BLOCK..].as_chunks().0[..vectors]);
+            let curved: &mut [[f64; LANES]] = &mut self.curved.as_chunks_mut().0[..vectors];
+            for v in 0..vectors {
+                let weight = V::load(&weight[v]);
+                let [rho, psi, curvature] = loss.in_register(V::load(&residual[v]));
+                value = rho.fused(weight, value);
+                let (pull, bend) = (weight * psi, weight * curvature.most(V::zero()));
+                for a in 0..Q {
+                    gradient[a] = pull.fused(V::load(&slopes[a][v]), gradient[a]);
+                }
+                if V::MANY {
+                    add_products::<V, Q>(bend, &slopes, v, 0..Q, &mut hessian);
+                } else {
+                    bend.store(&mut curved[v]);
+                }
+            }
+            if !V::MANY {
+                for a in 0..Q {
+                    for v in 0..vectors {
+                        add_products::<V, Q>(V::load(&curved[v]), &slopes, v, a..a + 1, &mut hessian);
+                    }
+                }
+            }
+        }
+        self.gradient.copy_from_slice(&sums(gradient));
+        for (to, row) in self.hessian.chunks_exact_mut(Q).zip(hessian) {
+            to.copy_from_slice(&sums(row));
+        }
+        value.sum()
+    }
+
+    /// [`sums`](Self::sums) of any number of coordinates.
+    #[inline(always)]
+    fn sums_of_many<V: Vector>(&mut self, loss: Loss, weight: &[f64]) -> f64 {
+        // Lanes of the slopes beyond the last row repeat it, and weigh nothing.
+        let q = self.step.len();
         let mut value = V::zero();
         for (block, weight) in weight.chunks(BLOCK).enumerate() {
             let n = weight.len();
             let residual = &self.residual[block * BLOCK..block * BLOCK + n];
-            let slopes = &self.slopes[block * q * BLOCK..(block + 1) * q * BLOCK];
-            loss.evaluate_in::<V>(residual, &mut rho[..n], &mut psi[..n], &mut curvature[..n]);
+            let slopes = &self.slopes[block * BLOCK..];
             for i in (0..n).step_by(LANES) {
                 let weight = V::load(&weight[i..]);
-                value = V::load(&rho[i..]).fused(weight, value);
-                (weight * V::load(&psi[i..])).store(&mut work[i..]);
+                let [rho, psi, curvature] = loss.in_register(V::load(&residual[i..]));
+                value = rho.fused(weight, value);
+                (weight * psi).store(&mut self.pulled[i..]);
+                (weight * curvature.most(V::zero())).store(&mut self.curved[i..]);
             }
-            add_gradient::<V>(&work[..n], slopes, &mut self.gradient);
-            let m = find_curved::<V>(weight, &curvature[..n], curved);
-            curved_products::<V>(&curved[..m], weight, curvature, slopes, (work, packed), &mut self.hessian, q);
+            for (a, gradient) in self.gradient.iter_mut().enumerate() {
+                *gradient += lanes::dot(&self.pulled[..n], &slopes[a * self.stride..a * self.stride + n]);
+            }
+            products::<V>(&self.curved[..n], slopes, self.stride, &mut self.hessian, q);
         }
         value.sum()
     }
@@ -241,16 +275,12 @@ impl LinearisedRows<'_> {
     /// How far along the step the linear problem is lowest: the root of its slope, which never falls.
     #[inline(always)]
     fn search<V: Vector>(&mut self, loss: Loss, weight: &[f64]) -> f64 {
-        let q = self.step.len();
-        for (block, along) in self.along.chunks_mut(BLOCK).enumerate() {
-            let slopes = &self.slopes[block * q * BLOCK..(block + 1) * q * BLOCK];
-            for i in (0..along.len()).step_by(LANES) {
-                let mut sum = V::zero();
-                for (step, column) in self.step.iter().zip(slopes.chunks_exact(BLOCK)) {
-                    sum = V::of(*step).fused(V::load(&column[i..]), sum);
-                }
-                sum.store(&mut along[i..]);
+        for i in (0..self.along.len()).step_by(LANES) {
+            let mut sum = V::zero();
+            for (step, column) in self.step.iter().zip(self.slopes.chunks_exact(self.stride)) {
+                sum = V::of(*step).fused(V::load(&column[i..]), sum);
             }
+            sum.store(&mut self.along[i..]);
         }
         let initial: f64 = self.gradient.iter().zip(&self.step).map(|(g, s)| g * s).sum();
         let (mut lower, mut upper, mut share) = (0.0, f64::INFINITY, 1.0);
@@ -277,45 +307,36 @@ impl LinearisedRows<'_> {
 
     /// First and second derivative of the linear problem along the step.
     #[inline(always)]
-    fn slope<V: Vector>(&mut self, loss: Loss, weight: &[f64], share: f64) -> (f64, f64) {
-        let LinearisedBlock { probe, rho, psi, curvature, .. } = &mut self.block;
+    fn slope<V: Vector>(&self, loss: Loss, weight: &[f64], share: f64) -> (f64, f64) {
+        let weight: &[[f64; LANES]] = weight.as_chunks().0;
+        let residual: &[[f64; LANES]] = &self.residual.as_chunks().0[..weight.len()];
+        let along: &[[f64; LANES]] = &self.along.as_chunks().0[..weight.len()];
         let (mut slope, mut bend) = (V::zero(), V::zero());
-        for (block, weight) in weight.chunks(BLOCK).enumerate() {
-            let n = weight.len();
-            let rows = block * BLOCK..block * BLOCK + n;
-            let (residual, along) = (&self.residual[rows.clone()], &self.along[rows]);
-            for i in (0..n).step_by(LANES) {
-                V::of(share).fused(V::load(&along[i..]), V::load(&residual[i..])).store(&mut probe[i..]);
-            }
-            loss.evaluate_in::<V>(&probe[..n], &mut rho[..n], &mut psi[..n], &mut curvature[..n]);
-            for i in (0..n).step_by(LANES) {
-                let along = V::load(&along[i..]);
-                let weighted = V::load(&weight[i..]) * along;
-                slope = weighted.fused(V::load(&psi[i..]), slope);
-                bend = (weighted * along).fused(V::load(&curvature[i..]), bend);
-            }
+        for v in 0..weight.len() {
+            let along = V::load(&along[v]);
+            let [_, psi, curvature] = loss.in_register(V::of(share).fused(along, V::load(&residual[v])));
+            let weighted = V::load(&weight[v]) * along;
+            slope = weighted.fused(psi, slope);
+            bend = (weighted * along).fused(curvature, bend);
         }
-        (slope.sum(), bend.sum())
+        let [slope, bend] = sums([slope, bend]);
+        (slope, bend)
     }
 }
 
-/// Add the sum of `weighted` times each column of a block to `gradient`; several columns at a time keep several sums in flight.
+/// Add the products of the columns `rows` with those up to them to the lower triangle `sums`.
 #[inline(always)]
-fn add_gradient<V: Vector>(weighted: &[f64], columns: &[f64], gradient: &mut [f64]) {
-    const TOGETHER: usize = 3;
-    let n = weighted.len();
-    for (gradient, columns) in gradient.chunks_mut(TOGETHER).zip(columns.chunks(TOGETHER * BLOCK)) {
-        let column = |k: usize| &columns[k.min(gradient.len() - 1) * BLOCK..][..n];
-        let columns: [&[f64]; TOGETHER] = std::array::from_fn(column);
-        let mut sums = [V::zero(); TOGETHER];
-        for i in (0..n).step_by(LANES) {
-            let weighted = V::load(&weighted[i..]);
-            for k in 0..TOGETHER {
-                sums[k] = weighted.fused(V::load(&columns[k][i..]), sums[k]);
-            }
-        }
-        for (gradient, sum) in gradient.iter_mut().zip(sums) {
-            *gradient += sum.sum();
+fn add_products<V: Vector, const Q: usize>(
+    weight: V,
+    columns: &[&[[f64; LANES]]; Q],
+    v: usize,
+    rows: Range<usize>,
+    sums: &mut [[V; Q]; Q],
+) {
+    for a in rows {
+        let left = weight * V::load(&columns[a][v]);
+        for b in 0..=a {
+            sums[a][b] = left.fused(V::load(&columns[b][v]), sums[a][b]);
         }
     }
 }

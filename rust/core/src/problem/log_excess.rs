@@ -44,7 +44,7 @@ impl Fitter<'_> {
             return Excess { floor, factor: 1.0, growth: 0.0, coordinate };
         }
         let (mut total, mut logs, mut slopes) = (0.0, 0.0, 0.0);
-        for (y, w) in self.selection.target.iter().zip(&self.selection.weight).take(self.selection.n) {
+        for (y, w) in self.selection.target.iter().zip(self.selection.weight.iter()).take(self.selection.n) {
             let left = y - floor;
             total += w;
             logs += w * math::ln(left);

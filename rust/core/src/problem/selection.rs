@@ -3,23 +3,25 @@
 use std::ops::Range;
 
 use super::Problem;
-use crate::simd::LANES;
+use crate::simd::{Aligned, LANES, Picks};
 
 /// The rows of one group that count.
 #[derive(Debug)]
 pub(super) struct Selection {
-    /// Numbers of the rows.
-    pub(super) chosen: Vec<u32>,
+    /// Which rows they are.
+    pub(super) picks: Picks,
     /// How many they are.
     pub(super) n: usize,
     /// Their targets, on the scale of the residual.
-    pub(super) target: Vec<f64>,
+    pub(super) target: Aligned,
     /// One over their sigma; empty where there is none.
-    pub(super) inverse_sigma: Vec<f64>,
+    pub(super) inverse_sigma: Aligned,
     /// Their weights; 0 in the lanes that fill up the last vector.
-    pub(super) weight: Vec<f64>,
+    pub(super) weight: Aligned,
     /// What clipping their targets took from the loss.
     pub(super) clipped: f64,
+    /// The weight of every row.
+    weights: Aligned,
     /// Their slots, when not all rows are selected and once a point was looked at with the law itself.
     slots: Vec<Vec<f64>>,
     gathered: bool,
@@ -38,12 +40,13 @@ impl Selection {
     pub(super) fn new(problem: &Problem<'_>) -> Self {
         let capacity = problem.len().next_multiple_of(LANES);
         Self {
-            chosen: Vec::with_capacity(capacity),
+            picks: Picks::default(),
             n: 0,
-            target: Vec::with_capacity(capacity),
-            inverse_sigma: Vec::with_capacity(capacity),
-            weight: Vec::with_capacity(capacity),
+            target: Aligned::zeros(capacity),
+            inverse_sigma: Aligned::zeros(if problem.inverse_sigma.is_some() { capacity } else { 0 }),
+            weight: Aligned::zeros(capacity),
             clipped: 0.0,
+            weights: Aligned::zeros(capacity),
             slots: vec![Vec::new(); problem.slots.len()],
             gathered: false,
         }
@@ -55,29 +58,34 @@ impl Selection {
     #[inline]
     pub(super) fn select(&mut self, problem: &Problem<'_>, count: impl Fn(usize) -> f64) -> usize {
         let all = problem.len();
-        // Every row is written and the place moves on past those with weight: which rows those are is as good as random.
-        self.chosen.resize(all, 0);
-        self.weight.clear();
-        self.weight.resize(all.next_multiple_of(LANES), 0.0);
-        let mut n = 0;
-        for i in 0..all {
-            let weight = count(i) * problem.weights.as_ref().map_or(1.0, |w| w[i]);
-            self.chosen[n] = i as u32;
-            self.weight[n] = weight;
-            n += usize::from(weight != 0.0);
+        for (i, weight) in self.weights[..all].iter_mut().enumerate() {
+            *weight = count(i);
         }
-        self.n = n;
-        self.chosen.truncate(n);
-        self.weight.truncate(n);
+        if let Some(given) = &problem.weights {
+            for (weight, given) in self.weights.iter_mut().zip(given) {
+                *weight *= given;
+            }
+        }
+        self.picks.nonzero(&self.weights);
+        let (n, room) = (self.picks.count(), self.picks.room());
+        let padded = n.next_multiple_of(LANES);
+        self.weight.hold(room);
+        self.target.hold(room);
+        let columns = [(&self.weights[..], &mut self.weight[..]), (&problem.target, &mut self.target)];
+        self.picks.pack(columns.into_iter());
+        self.weight.hold(padded);
+        self.weight[n..].fill(0.0);
+        self.target.hold(padded);
+        if let Some(sigma) = &problem.inverse_sigma {
+            self.inverse_sigma.hold(room);
+            self.picks.pack(std::iter::once((&sigma[..], &mut self.inverse_sigma[..])));
+            self.inverse_sigma.hold(padded);
+        }
         self.clipped = match &problem.clipped {
-            Some(clipped) => self.chosen.iter().zip(&self.weight).map(|(&i, w)| w * clipped[i as usize]).sum(),
+            Some(clipped) => self.picks.numbers().zip(self.weight.iter()).map(|(i, w)| w * clipped[i]).sum(),
             None => 0.0,
         };
-        self.weight.resize(n.next_multiple_of(LANES), 0.0);
-        gather(&problem.target, &self.chosen, &mut self.target);
-        if let Some(sigma) = &problem.inverse_sigma {
-            gather(sigma, &self.chosen, &mut self.inverse_sigma);
-        }
+        self.n = n;
         self.gathered = false;
         n
     }
@@ -99,9 +107,11 @@ impl Selection {
         if self.gathered || self.n == problem.len() {
             return;
         }
-        for (slot, source) in self.slots.iter_mut().zip(&problem.slots) {
-            gather(source, &self.chosen, slot);
+        for slot in &mut self.slots {
+            slot.resize(self.picks.room(), 0.0);
         }
+        let sources = problem.slots.iter().map(|source| &source[..problem.len()]);
+        self.picks.pack(sources.zip(self.slots.iter_mut().map(|slot| &mut slot[..])));
         self.gathered = true;
     }
 
@@ -135,13 +145,6 @@ impl Selection {
     pub(super) fn total_weight(&self) -> f64 {
         self.weight.iter().sum()
     }
-}
-
-/// The values at these places, and copies of the last one up to whole lanes.
-fn gather(from: &[f64], places: &[u32], to: &mut Vec<f64>) {
-    to.clear();
-    to.extend(places.iter().map(|&i| from[i as usize]));
-    pad(to, places.len());
 }
 
 /// Fill `n` values up to whole lanes with copies of the last one.

@@ -5,6 +5,7 @@ use super::Problem;
 use super::expansion::{Expansion, ExpansionRows, Given};
 use super::fitter::Fitter;
 use super::linearised::{Linearised, LinearisedRows, PredictStart};
+use super::one_pass::OnePass;
 use crate::expr::BLOCK;
 use crate::residual::Residual;
 use crate::simd::dispatch_vector;
@@ -30,9 +31,7 @@ impl<'a> Fitter<'a> {
     /// Look at points near that of `expansion` through it.
     pub fn expand_around(&mut self, expansion: &'a Expansion) {
         let mut rows = ExpansionRows::new(expansion);
-        let all: Vec<u32> = (0..self.problem.len() as u32).collect();
-        // A replicate that replaces the targets keeps every row and selects none.
-        rows.select(if self.selection.n == all.len() { &all } else { &self.selection.chosen });
+        rows.select(&self.selection.picks);
         self.expansion = Some(rows);
     }
 
@@ -46,6 +45,9 @@ impl<'a> Fitter<'a> {
             return false;
         }
         let padded = self.selection.padded();
+        let (plan, delta) = (expansion.expansion.plan.as_ref(), self.force.loss.quadratic_until());
+        let plan = plan.zip(delta).filter(|_| !self.with_metric);
+        let second = (self.with_second && plan.is_some()).then_some(&problem.space.log[..]);
         let mut row = 0;
         while row < padded {
             let view = self.selection.view(row..padded.min(row + BLOCK));
@@ -55,12 +57,21 @@ impl<'a> Fitter<'a> {
                 target: view.target,
                 inverse_sigma: view.inverse_sigma,
             };
+            if let Some((plan, delta)) = plan {
+                let (with, weight) = (&with, view.weight);
+                if !dispatch_vector(OnePass { rows: expansion, plan, row, with, weight, delta, second, model }) {
+                    return false;
+                }
+                row += weight.len();
+                continue;
+            }
             if !expansion.prepare(&mut self.block, row, &with) {
                 return false;
             }
             self.block.accumulate(view.weight, self.force.loss, self.with_metric, model);
             row += view.weight.len();
         }
+        model.has_second = second.is_some();
         model.finish(self.force.factor);
         model.value.is_finite()
     }
@@ -68,7 +79,7 @@ impl<'a> Fitter<'a> {
     /// Begin refits where the law of `linearised`, were it linear, would have them end.
     pub fn predict_by(&mut self, linearised: &'a Linearised) {
         let mut rows = LinearisedRows::new(linearised);
-        rows.select(&self.selection.chosen);
+        rows.select(&self.selection.picks);
         self.linearised = Some(rows);
     }
 

@@ -21,9 +21,7 @@ pub fn pairs(stream: &mut Stream, counts: &mut [u32]) {
     counts.fill(0);
     // More rows than 2^32 do not fit in memory.
     let n = counts.len() as u32;
-    for _ in 0..n {
-        counts[stream.below(n) as usize] += 1;
-    }
+    stream.each_below(n, counts.len(), |row| counts[row as usize] += 1);
 }
 
 /// The rows of each cluster, in their order.

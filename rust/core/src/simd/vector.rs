@@ -38,6 +38,8 @@ impl Real for f64 {
 
 /// Eight numbers.
 pub trait Vector: Real {
+    /// Whether some thirty of them fit the registers, so that a whole matrix may be summed in one pass.
+    const MANY: bool;
     /// The first eight of `from`.
     fn load(from: &[f64]) -> Self;
     /// Into the first eight of `to`.
@@ -60,6 +62,10 @@ pub trait Vector: Real {
     /// Write the numbers of the lanes above 0, counted from `first`, to the head of `to`, which holds at least [`LANES`] and
     /// may lose all of them; returns how many they are.
     fn above_zero(self, first: usize, to: &mut [usize]) -> usize;
+    /// A bit for each lane, the first lowest: whether it is not 0, as NaN is not.
+    fn nonzero(self) -> u8;
+    /// Write the lanes whose bits are set to the head of `to`, which holds at least [`LANES`] and may lose all of them.
+    fn pack(self, bits: u8, to: &mut [f64]);
     /// 0 in every lane.
     #[inline(always)]
     fn zero() -> Self {
@@ -72,6 +78,24 @@ pub trait Vector: Real {
         self.store(&mut lane);
         lanes::reduce(lane)
     }
+    /// [`sum`](Self::sum) of each, which together cost hardly more than two.
+    #[inline(always)]
+    fn sums(parts: [Self; LANES]) -> [f64; LANES] {
+        parts.map(Self::sum)
+    }
+}
+
+/// [`Vector::sum`] of each.
+#[inline(always)]
+pub fn sums<V: Vector, const N: usize>(parts: [V; N]) -> [f64; N] {
+    let mut sums = [0.0; N];
+    for first in (0..N).step_by(LANES) {
+        let eight = std::array::from_fn(|k| if first + k < N { parts[first + k] } else { V::zero() });
+        for (to, sum) in sums[first..].iter_mut().zip(V::sums(eight)) {
+            *to = sum;
+        }
+    }
+    sums
 }
 
 /// The exponent bits of 1.
@@ -122,7 +146,7 @@ use operators;
 
 #[cfg(test)]
 mod tests {
-    use super::{Plain, Vector};
+    use super::{Plain, Vector, sums};
     use crate::simd::{LANES, VectorKernel, dispatch_vector};
 
     struct Everything<'a>(&'a [f64], &'a [f64], &'a [f64]);
@@ -155,7 +179,15 @@ mod tests {
                 let mut lanes = [0; LANES];
                 let above = value.above_zero(5, &mut lanes);
                 out.extend(lanes[..above].iter().map(|lane| *lane as u64));
+                out.push(u64::from(value.nonzero()));
             }
+            for part in [sums(results), sums([results[0]; 10])] {
+                out.extend(part.map(|sum| if sum.is_nan() { u64::MAX } else { sum.to_bits() }));
+            }
+            let numbers = V::load(&[0.1, 0.2, 0.3, -0.7, 1e-3, 3.3, 5e7, 1.1]);
+            let finite: [V; 8] = std::array::from_fn(|k| numbers * V::of(1.0 + 0.37 * k as f64) + V::of(0.7));
+            let each: [f64; 8] = sums(finite);
+            assert_eq!(each.map(f64::to_bits), finite.map(|v| v.sum().to_bits()));
             out
         }
     }

@@ -105,10 +105,12 @@ pub(super) fn box_step<O: Objective>(
     }
     let mut predicted = 0.0;
     for i in 0..p {
-        predicted -= model.gradient[i] * s.step[i];
-        for j in 0..p {
-            predicted -= 0.5 * entry(i, j) * s.step[i] * s.step[j];
+        // Half of the diagonal, and the rest below it for both triangles.
+        let mut bend = 0.5 * entry(i, i) * s.step[i];
+        for j in 0..i {
+            bend += entry(i, j) * s.step[j];
         }
+        predicted -= (model.gradient[i] + bend) * s.step[i];
     }
     Some(predicted)
 }

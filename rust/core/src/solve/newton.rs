@@ -26,6 +26,10 @@ const NEARLY: f64 = 1e-11;
 /// convergence is linear, and a stricter demand left parameters at the square root of its rounding.
 const SLOWEST: f64 = 0.9;
 
+/// Relative predicted decrease above which second derivatives that come with a model are left out: of a step that long they say
+/// little, and without them it is less likely to leave the basin of a warm start.
+const FAR: f64 = 1e-2;
+
 /// Gain ratio above which a step is accepted.
 const ACCEPT: f64 = 1e-4;
 
@@ -134,7 +138,7 @@ pub fn minimise_until<O: Objective>(
     let mut damping = Damping::new(options.damping, metric.is_some());
     let mut pace = Pace { previous: f64::INFINITY, slow: 0 };
     // Whether the model has the law's own curvature, and whether it was given that for want of any other step.
-    let (mut with_second, mut curved) = (false, false);
+    let (mut with_second, mut curved) = (take_second(s), false);
     let status = loop {
         if evaluations >= options.max_evaluations {
             break Status::IterationLimit;
@@ -160,6 +164,10 @@ pub fn minimise_until<O: Objective>(
             continue;
         };
         certificate.decrease = if value > 0.0 { (predicted / value).max(0.0) } else { 0.0 };
+        if with_second && s.here.has_second && certificate.decrease > FAR {
+            with_second = false;
+            continue;
+        }
         // Far from the end nothing asks for it.
         certificate.gradient =
             if certificate.decrease <= NEARLY { cosine_here(objective, x, s) } else { f64::INFINITY };
@@ -197,7 +205,9 @@ pub fn minimise_until<O: Objective>(
             }
             damping.accepted(if at_rounding { 1.0 } else { gain });
             let is_slow = pace.is_slow_after(predicted, value, &damping);
-            if options.second_order && (is_slow || with_second) {
+            if s.here.has_second || !options.second_order {
+                with_second = take_second(s);
+            } else if is_slow || with_second {
                 with_second = second_derivatives(objective, x, s);
                 evaluations += 2 * p;
             }
@@ -220,6 +230,14 @@ pub fn minimise_until<O: Objective>(
         certificate.gradient = cosine_here(objective, x, s);
     }
     Some(Outcome { value, status, certificate, evaluations })
+}
+
+/// Use the second derivatives that came with the model; false where none did.
+fn take_second(s: &mut Scratch) -> bool {
+    if s.here.has_second {
+        s.second.copy_from_slice(&s.here.second);
+    }
+    s.here.has_second
 }
 
 fn cosine_here<O: Objective>(objective: &O, x: &[f64], s: &Scratch) -> f64 {

@@ -36,6 +36,10 @@ pub struct Model {
     pub gradient: Vec<f64>,
     /// J' W max(psi', 0) J: the semismooth curvature without second derivatives of the law.
     pub hessian: Vec<f64>,
+    /// Sum of w psi times the second derivatives of the residuals, where `has_second`.
+    pub second: Vec<f64>,
+    /// Whether the objective had those at hand.
+    pub has_second: bool,
     /// Diagonal of J' W (psi/r) J: the metric of the damping, never zero where a residual still pulls.
     pub metric: Vec<f64>,
     /// Sum of w `J_j`^2, one per coordinate.
@@ -55,6 +59,8 @@ impl Model {
             value: f64::INFINITY,
             gradient: vec![0.0; p],
             hessian: vec![0.0; p * p],
+            second: vec![0.0; p * p],
+            has_second: false,
             metric: vec![0.0; p],
             column_squares: vec![0.0; p],
             psi_squares: 0.0,
@@ -69,7 +75,10 @@ impl Model {
         self.psi_squares = 0.0;
         self.residual_squares = 0.0;
         self.curved = 0;
-        for part in [&mut self.gradient, &mut self.hessian, &mut self.metric, &mut self.column_squares] {
+        self.has_second = false;
+        for part in
+            [&mut self.gradient, &mut self.hessian, &mut self.second, &mut self.metric, &mut self.column_squares]
+        {
             part.fill(0.0);
         }
     }
@@ -98,7 +107,7 @@ impl Model {
         if factor != 1.0 {
             self.value *= factor;
             self.psi_squares *= factor * factor;
-            for part in [&mut self.gradient, &mut self.hessian, &mut self.metric] {
+            for part in [&mut self.gradient, &mut self.hessian, &mut self.second, &mut self.metric] {
                 for v in part.iter_mut() {
                     *v *= factor;
                 }
@@ -107,6 +116,7 @@ impl Model {
         for i in 0..p {
             for j in 0..i {
                 self.hessian[j * p + i] = self.hessian[i * p + j];
+                self.second[j * p + i] = self.second[i * p + j];
             }
         }
     }

@@ -44,6 +44,8 @@ impl Real for Plain {
 }
 
 impl Vector for Plain {
+    const MANY: bool = false;
+
     #[inline(always)]
     fn load(from: &[f64]) -> Self {
         let mut out = [0.0; LANES];
@@ -102,5 +104,19 @@ impl Vector for Plain {
             count += usize::from(self.0[lane] > 0.0);
         }
         count
+    }
+
+    #[inline(always)]
+    fn nonzero(self) -> u8 {
+        (0..LANES).fold(0, |bits, lane| bits | u8::from(self.0[lane] != 0.0) << lane)
+    }
+
+    #[inline(always)]
+    fn pack(self, bits: u8, to: &mut [f64]) {
+        let mut count = 0;
+        for lane in 0..LANES {
+            to[count] = self.0[lane];
+            count += usize::from(bits >> lane & 1);
+        }
     }
 }

@@ -39,6 +39,8 @@ impl Real for One {
 }
 
 impl Vector for One {
+    const MANY: bool = true;
+
     #[inline(always)]
     fn load(from: &[f64]) -> Self {
         // SAFETY: the dispatcher found AVX-512; the slice holds LANES numbers.
@@ -92,7 +94,58 @@ impl Vector for One {
             above.count_ones() as usize
         }
     }
+
+    #[inline(always)]
+    fn nonzero(self) -> u8 {
+        // SAFETY: the dispatcher found AVX-512.
+        unsafe { _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(self.0, _mm512_setzero_pd()) }
+    }
+
+    #[inline(always)]
+    fn pack(self, bits: u8, to: &mut [f64]) {
+        let to = to[..LANES].as_mut_ptr();
+        // SAFETY: the dispatcher found AVX-512; the slice holds LANES numbers.
+        unsafe { _mm512_storeu_pd(to, _mm512_maskz_compress_pd(bits, self.0)) }
+    }
+
+    #[inline(always)]
+    fn sums(p: [Self; LANES]) -> [f64; LANES] {
+        let mut sums = [0.0; LANES];
+        // SAFETY: the dispatcher found AVX-512; the array holds LANES numbers.
+        unsafe {
+            // Halves, then quarters, then neighbours, of two vectors in one: the tree of the plain form.
+            let halves = |a: Self, b: Self| {
+                _mm512_add_pd(_mm512_shuffle_f64x2::<0x44>(a.0, b.0), _mm512_shuffle_f64x2::<0xEE>(a.0, b.0))
+            };
+            let quarters = |a, b| _mm512_add_pd(_mm512_shuffle_f64x2::<0x88>(a, b), _mm512_shuffle_f64x2::<0xDD>(a, b));
+            // The last step interleaves the two, so even ones come in first and odd ones second.
+            let even = quarters(halves(p[0], p[2]), halves(p[4], p[6]));
+            let odd = quarters(halves(p[1], p[3]), halves(p[5], p[7]));
+            let all = _mm512_add_pd(_mm512_unpacklo_pd(even, odd), _mm512_unpackhi_pd(even, odd));
+            _mm512_storeu_pd(sums.as_mut_ptr(), all);
+        }
+        sums
+    }
 }
+
+/// For each choice of four lanes, the halves of the lanes chosen, one after the other.
+const HEADS: [[i32; LANES]; 16] = {
+    let mut heads = [[0; LANES]; 16];
+    let mut bits = 0;
+    while bits < 16 {
+        let (mut lane, mut count) = (0, 0);
+        while lane < 4 {
+            if bits >> lane & 1 == 1 {
+                heads[bits][count] = 2 * lane;
+                heads[bits][count + 1] = 2 * lane + 1;
+                count += 2;
+            }
+            lane += 1;
+        }
+        bits += 1;
+    }
+    heads
+};
 
 /// Two AVX2 registers.
 #[derive(Debug, Clone, Copy)]
@@ -123,6 +176,8 @@ impl Real for Two {
 }
 
 impl Vector for Two {
+    const MANY: bool = false;
+
     #[inline(always)]
     fn load(from: &[f64]) -> Self {
         let from = from[..LANES].as_ptr();
@@ -197,5 +252,54 @@ impl Vector for Two {
             count += (above >> lane) & 1;
         }
         count
+    }
+
+    #[inline(always)]
+    fn nonzero(self) -> u8 {
+        // SAFETY: the dispatcher found AVX2 and FMA.
+        unsafe {
+            let zero = _mm256_setzero_pd();
+            let first = _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_NEQ_UQ>(self.0, zero));
+            let second = _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_NEQ_UQ>(self.1, zero));
+            (first | (second << 4)) as u8
+        }
+    }
+
+    #[inline(always)]
+    fn pack(self, bits: u8, to: &mut [f64]) {
+        let to = to[..LANES].as_mut_ptr();
+        let (first, second) = (usize::from(bits & 15), usize::from(bits >> 4));
+        // SAFETY: the dispatcher found AVX2 and FMA; the slice holds LANES numbers, and each half is written whole, the second at
+        // most four numbers in.
+        unsafe {
+            let packed = |half: __m256d, bits: usize| {
+                let places = _mm256_loadu_si256(HEADS[bits].as_ptr().cast());
+                _mm256_castps_pd(_mm256_permutevar8x32_ps(_mm256_castpd_ps(half), places))
+            };
+            _mm256_storeu_pd(to, packed(self.0, first));
+            _mm256_storeu_pd(to.add(first.count_ones() as usize), packed(self.1, second));
+        }
+    }
+
+    #[inline(always)]
+    fn sums(p: [Self; LANES]) -> [f64; LANES] {
+        let mut sums = [0.0; LANES];
+        // SAFETY: the dispatcher found AVX2 and FMA; the array holds LANES numbers.
+        unsafe {
+            // Halves, then quarters, then neighbours, of two vectors in one: the tree of the plain form.
+            let half = |a: Self| _mm256_add_pd(a.0, a.1);
+            let quarters = |a: Self, b: Self| {
+                let (a, b) = (half(a), half(b));
+                _mm256_add_pd(_mm256_permute2f128_pd::<0x20>(a, b), _mm256_permute2f128_pd::<0x31>(a, b))
+            };
+            for first in [0, LANES / 2] {
+                // The last step interleaves the two, so even ones come in first and odd ones second.
+                let even = quarters(p[first], p[first + 2]);
+                let odd = quarters(p[first + 1], p[first + 3]);
+                let all = _mm256_add_pd(_mm256_unpacklo_pd(even, odd), _mm256_unpackhi_pd(even, odd));
+                _mm256_storeu_pd(sums[first..].as_mut_ptr(), all);
+            }
+        }
+        sums
     }
 }
