@@ -65,6 +65,8 @@ class Fit(SummaryRepr):
         Gradient, decrease and multiplier of each group's certificate, shape (groups, 3).
     global_groups
         Whether the optimum of each group is called global, shape (groups,).
+    proven_groups
+        Whether it is because a bound excludes every better fit, shape (groups,).
     """
 
     request: Request
@@ -74,6 +76,7 @@ class Fit(SummaryRepr):
     seed: int
     certificates: NDArray[np.float64]
     global_groups: NDArray[np.bool_]
+    proven_groups: NDArray[np.bool_]
 
     kind: ClassVar[str] = "fit"
 
@@ -173,15 +176,20 @@ class Fit(SummaryRepr):
 
     @property
     def is_global(self) -> bool:
-        """Whether the certificate holds and enough starts agree: at least three, and a quarter of those tried."""
+        """Whether the certificate holds and the optimum is proven to be the best one, or enough starts agree.
+
+        Enough are at least three, and a quarter of those tried; `certificate.basis` says which it is.
+        """
         self.require_single("is_global")
         return bool(self.global_groups[0])
 
     @property
     def certificate(self) -> Certificate:
-        """The numbers behind `converged`."""
+        """What stands behind `converged` and `is_global`."""
         self.require_single("certificate")
-        return Certificate(*self.certificates[0].tolist())
+        gradient, decrease, multiplier = self.certificates[0].tolist()
+        claimed = "proven" if self.proven_groups[0] else "agreed"
+        return Certificate(gradient, decrease, multiplier, claimed if self.is_global else None)
 
     # -- what a fit implies ---------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ mod groups;
 mod identifiability;
 mod level;
 mod needs;
+mod proof;
 mod replicates;
 mod report;
 mod row;

@@ -1,0 +1,289 @@
+//! Inner optima: the best constant and factor of a convex lower bound of the objective at eight exponents, one per lane.
+
+use super::curve::Curve;
+use crate::loss::Loss;
+use crate::simd::{Aligned, LANES, Vector, math};
+
+/// Rounds of reweighting.
+const REWEIGHTED: usize = 4;
+
+/// Width of the curved zone of the loss whose slopes are taken, in mean absolute distances. Slopes of a wider zone are legal slopes of
+/// the loss too, a little worse and far easier to find.
+const ZONES: [(f64, usize); 3] = [(0.4, 5), (0.2, 4), (0.1, 4)];
+
+/// Newton's steps under squares, of which only those above zero are not all alike.
+const MOST_STEPS: usize = 5;
+
+/// Relative rounding error of a sum over the rows of a curve.
+pub(super) const SUM_ROUNDED: f64 = 1e-13;
+
+/// Largest exponent of e.
+const FAR: f64 = 690.0;
+
+/// Eight anchors.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) exponents: [f64; LANES],
+    /// By how much the sum of exponentials may be below zero, for a fit of that exponent to be no better than the best one.
+    pub(super) room: [f64; LANES],
+    /// Slopes of the objective by the law, row by row, one anchor per lane.
+    pub(super) slopes: Aligned,
+}
+
+/// Buffers, one number per row and lane.
+#[derive(Debug)]
+pub(super) struct Buffers {
+    basis: Aligned,
+    distance: Aligned,
+    cost: Aligned,
+    pull: Aligned,
+    bend: Aligned,
+}
+
+impl Batch {
+    /// Take the anchors of another batch at the same exponents that prove more.
+    fn improve(&mut self, other: &Self) {
+        for lane in 0..LANES {
+            if other.room[lane] > self.room[lane] || self.room[lane].is_nan() {
+                self.room[lane] = other.room[lane];
+                for (to, from) in self.slopes.chunks_exact_mut(LANES).zip(other.slopes.chunks_exact(LANES)) {
+                    to[lane] = from[lane];
+                }
+            }
+        }
+    }
+}
+
+impl Buffers {
+    pub(super) fn new(rows: usize) -> Self {
+        let zeros = || Aligned::zeros(rows * LANES);
+        Self { basis: zeros(), distance: zeros(), cost: zeros(), pull: zeros(), bend: zeros() }
+    }
+}
+
+/// x where a < b, else y; neither is infinite.
+#[inline(always)]
+fn choose<V: Vector>(a: V, b: V, x: V, y: V) -> V {
+    x.where_less(a, b) + y.where_less(b, a) + y.where_equal(a, b)
+}
+
+/// The objective at a point, its gradient and its curvature.
+#[derive(Clone, Copy)]
+struct Look<V> {
+    value: V,
+    gradient: [V; 2],
+    curvature: [V; 3],
+}
+
+struct Inner<'a, V> {
+    curve: &'a Curve,
+    buffers: &'a mut Buffers,
+    exponents: V,
+    /// What residuals are multiplied by, so that the curved zone of the loss is as wide as that.
+    narrower: V,
+}
+
+/// The inner optima at these exponents.
+#[inline(always)]
+pub(super) fn solve<V: Vector>(curve: &Curve, exponents: [f64; LANES], buffers: &mut Buffers) -> Batch {
+    let mut inner = Inner { curve, buffers, exponents: V::load(&exponents), narrower: V::of(1.0) };
+    inner.fill();
+    let mut point = inner.least_squares();
+    let Some((own, least)) = inner.zone() else {
+        point = inner.descend(point, MOST_STEPS);
+        return inner.batch(point, exponents);
+    };
+    let mean = inner.reweighted(&mut point);
+    let mut best: Option<Batch> = None;
+    for (share, steps) in ZONES {
+        inner.narrower = V::of(own) / V::of(least).most(V::of(share) * mean);
+        point = inner.descend(point, steps);
+        let batch = inner.batch(point, exponents);
+        best = Some(match best {
+            None => batch,
+            Some(mut best) => {
+                best.improve(&batch);
+                best
+            }
+        });
+    }
+    best.unwrap_or_else(|| unreachable!("there are zones"))
+}
+
+impl<V: Vector> Inner<'_, V> {
+    #[inline(always)]
+    fn fill(&mut self) {
+        for (row, to) in self.curve.rows.iter().zip(self.buffers.basis.chunks_exact_mut(LANES)) {
+            let power = (self.exponents * V::of(-row.log)).most(V::of(-FAR));
+            math::exp_bounded(power).store(to);
+        }
+    }
+
+    /// The minimum of a quadratic, or that on the face where the point would leave it.
+    #[inline(always)]
+    fn minimum([h00, h01, h11]: [V; 3], [t0, t1]: [V; 2]) -> [V; 2] {
+        let zero = V::zero();
+        let determinant = V::of(1.0 + 1e-15) * h00 * h11 - h01 * h01;
+        let e = (h11 * t0 - h01 * t1) / determinant;
+        let m = (h00 * t1 - h01 * t0) / determinant;
+        let (alone_e, alone_m) = ((t0 / h00).most(zero), (t1 / h11).most(zero));
+        let constant = choose(e, zero, zero, choose(m, zero, alone_e, e));
+        let factor = choose(e, zero, alone_m, choose(m, zero, zero, m));
+        [constant, factor]
+    }
+
+    #[inline(always)]
+    fn least_squares(&mut self) -> [V; 2] {
+        let (mut h, mut t) = ([V::zero(); 3], [V::zero(); 2]);
+        for (row, b) in self.curve.rows.iter().zip(self.buffers.basis.chunks_exact(LANES)) {
+            let b = V::load(b);
+            let w = row.weight * row.inverse_sigma * row.inverse_sigma * row.unit;
+            add(&mut h, &mut t, b, V::of(w * row.unit), V::of(w * row.offset));
+        }
+        Self::minimum(h, t)
+    }
+
+    /// Least squares again and again, rows far off counting less.
+    #[inline(always)]
+    fn reweighted(&mut self, point: &mut [V; 2]) -> V {
+        let (_, least) = self.zone().unwrap_or((0.0, 0.0));
+        let share = 1.0 / self.curve.rows.iter().map(|row| row.weight).sum::<f64>();
+        let (mut width, mut mean) = (V::of(f64::MAX), V::zero());
+        for _ in 0..REWEIGHTED {
+            let (mut h, mut t, mut total) = ([V::zero(); 3], [V::zero(); 2], V::zero());
+            for (row, b) in self.curve.rows.iter().zip(self.buffers.basis.chunks_exact(LANES)) {
+                let b = V::load(b);
+                let s = V::of(row.unit) * point[1].fused(b, point[0]) - V::of(row.offset);
+                let size = V::of(row.inverse_sigma) * s.most(-s);
+                total = V::of(row.weight).fused(size, total);
+                let w = V::of(row.weight * row.inverse_sigma * row.inverse_sigma * row.unit) / size.most(width);
+                add(&mut h, &mut t, b, w * V::of(row.unit), w * V::of(row.offset));
+            }
+            *point = Self::minimum(h, t);
+            mean = V::of(share) * total;
+            width = V::of(least).most(V::of(ZONES[0].0) * mean);
+        }
+        mean
+    }
+
+    /// Width of the curved zone of the loss, and the least that may be taken for it; none where it is curved everywhere.
+    fn zone(&self) -> Option<(f64, f64)> {
+        match self.curve.smooth {
+            Loss::Huber { delta } | Loss::SoftL1 { delta } => Some((delta, delta)),
+            Loss::Ramp { width, .. } => Some((width, 0.0)),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    fn look(&mut self, point: [V; 2]) -> Look<V> {
+        let Buffers { basis, distance, cost, pull, bend } = &mut *self.buffers;
+        let n = self.curve.rows.len() * LANES;
+        for ((row, b), to) in self.curve.rows.iter().zip(basis.chunks_exact(LANES)).zip(distance.chunks_exact_mut(LANES)) {
+            let s = V::of(row.unit) * point[1].fused(V::load(b), point[0]) - V::of(row.offset);
+            // A distance above zero counts for less.
+            let s = V::of(row.above).fused(s.most(V::zero()), s.least(V::zero()));
+            (self.narrower * V::of(row.inverse_sigma) * s).store(to);
+        }
+        self.curve.smooth.evaluate_in::<V>(&distance[..n], &mut cost[..n], &mut pull[..n], &mut bend[..n]);
+        let mut look = Look { value: V::zero(), gradient: [V::zero(); 2], curvature: [V::zero(); 3] };
+        for (i, row) in self.curve.rows.iter().enumerate() {
+            let at = i * LANES..(i + 1) * LANES;
+            let (b, s) = (V::load(&basis[at.clone()]), V::load(&distance[at.clone()]));
+            let slope = V::of(row.inverse_sigma * row.unit);
+            let slope = choose(V::zero(), s, slope * V::of(row.above), slope);
+            let weight = V::of(row.weight);
+            look.value = weight.fused(V::load(&cost[at.clone()]), look.value);
+            let c = weight * slope * V::load(&pull[at.clone()]);
+            c.store(&mut pull[at.clone()]);
+            look.gradient = [look.gradient[0] + c, c.fused(b, look.gradient[1])];
+            let k = self.narrower * weight * slope * slope * V::load(&bend[at]);
+            let kb = k * b;
+            let [h00, h01, h11] = look.curvature;
+            look.curvature = [h00 + k, h01 + kb, kb.fused(b, h11)];
+        }
+        look
+    }
+
+    /// Newton's method, a step that leads up halved.
+    #[inline(always)]
+    fn descend(&mut self, start: [V; 2], steps: usize) -> [V; 2] {
+        let mut here = start;
+        let mut known = self.look(start);
+        let mut trial = Self::step(here, &known);
+        for _ in 1..steps {
+            let look = self.look(trial);
+            let pick = |new: V, old: V| choose(look.value, known.value, new, old);
+            here = [pick(trial[0], here[0]), pick(trial[1], here[1])];
+            let next = Look {
+                value: pick(look.value, known.value),
+                gradient: std::array::from_fn(|k| pick(look.gradient[k], known.gradient[k])),
+                curvature: std::array::from_fn(|k| pick(look.curvature[k], known.curvature[k])),
+            };
+            let onward = Self::step(here, &next);
+            let half = V::of(0.5);
+            let back = [half * (here[0] + trial[0]), half * (here[1] + trial[1])];
+            trial = [pick(onward[0], back[0]), pick(onward[1], back[1])];
+            known = next;
+        }
+        here
+    }
+
+    #[inline(always)]
+    fn step(at: [V; 2], look: &Look<V>) -> [V; 2] {
+        let [h00, h01, h11] = look.curvature;
+        let least = V::of(f64::MIN_POSITIVE);
+        let (h00, h11) = (h00 + least, h11 + least);
+        let right = [
+            h00.fused(at[0], h01.fused(at[1], -look.gradient[0])),
+            h01.fused(at[0], h11.fused(at[1], -look.gradient[1])),
+        ];
+        let [e, m] = Self::minimum([h00, h01, h11], right);
+        // Where no row curves the step is anything; it must not be lost among infinities.
+        let far = V::of(1e3) * (at[0] + at[1]);
+        [e.least(far), m.least(far)]
+    }
+
+    /// What the slopes at a point prove.
+    #[inline(always)]
+    fn batch(&mut self, point: [V; 2], exponents: [f64; LANES]) -> Batch {
+        let look = self.look(point);
+        let curve = self.curve;
+        let is_kinked = curve.loss.kink().is_some();
+        // The conjugate of a kink is 0 for every slope that it has.
+        let (mut dual, mut size) = (if is_kinked { V::zero() } else { look.value }, V::zero());
+        let Buffers { distance, pull, .. } = &*self.buffers;
+        for ((row, s), c) in curve.rows.iter().zip(distance.chunks_exact(LANES)).zip(pull.chunks_exact(LANES)) {
+            let (s, c) = (V::load(s), V::load(c));
+            if !is_kinked {
+                // The slope is that of the loss at s.
+                let slope = V::of(row.inverse_sigma * row.unit);
+                let slope = choose(V::zero(), s, slope * V::of(row.above), slope);
+                dual = dual - c * s / slope;
+            }
+            let target = V::of(row.offset / row.unit);
+            dual = dual - c * target;
+            size = c.most(-c).fused(target.most(-target) + V::of(curve.most), size);
+        }
+        let lost = look.gradient[0].least(V::zero()) * V::of(curve.most);
+        let bound = dual + lost - V::of(SUM_ROUNDED) * (size + look.value);
+        let mut room = [0.0; LANES];
+        ((bound - V::of(curve.value)) / V::of(curve.most)).store(&mut room);
+        let n = curve.rows.len() * LANES;
+        if std::env::var("DBG2").is_ok() {
+            let arr=|v:V|{let mut a=[0.0;LANES];v.store(&mut a);a};
+            let (l,d,v,e,m,g1)=(arr(lost),arr(dual),arr(look.value),arr(point[0]),arr(point[1]),arr(look.gradient[1]));
+            for k in 0..LANES { eprintln!("a {:.4} vald {:.5} dual {:.5} lost {:.5} S1 {:.5} E {:.5} A {:.5}", exponents[k]/curve.best.exponent, v[k]/curve.value, d[k]/curve.value, l[k]/curve.value, g1[k]*curve.most/curve.value, e[k],m[k]); }
+        }
+        let mut slopes = Aligned::zeros(n);
+        slopes[..n].copy_from_slice(&pull[..n]);
+        Batch { exponents, room, slopes }
+    }
+}
+
+#[inline(always)]
+fn add<V: Vector>(h: &mut [V; 3], t: &mut [V; 2], b: V, weight: V, target: V) {
+    let wb = weight * b;
+    *h = [h[0] + weight, h[1] + wb, wb.fused(b, h[2])];
+    *t = [t[0] + target, target.fused(b, t[1])];
+}

@@ -1,0 +1,389 @@
+//! About the best exponent: the fit is the only best one there, by bounds of the second order.
+//!
+//! With v the relative change of a law value (the change itself under raw residuals), a row's loss is at least its value + c times the
+//! change + q v^2 / 2 while |v| stays below some v0; q takes in how the loss curves up to v0 and how the logarithm does. The change is
+//! linear in the changes of the constant and of the factor and in u = m' t, where m' is the new factor, t the step of the exponent
+//! and the third column a difference quotient of the powers. So the objective rises by at least a quadratic form in the three plus
+//! u t k, k being the sum of c times second difference quotients. Three conditions make that positive at every exponent of a stretch:
+//! the form beats u t k at every m'; nothing reaches |v| = v0 without a rise beyond what separates the objective from its convex lower
+//! bound, so that no better fit lies outside (fits no worse than a level are a convex set at each exponent); and what is left of the
+//! gradient is rounding.
+
+use super::curve::Curve;
+use crate::loss::Loss;
+use crate::simd::{LANES, Vector, math};
+
+/// Share of the form set aside for what is left of the gradient.
+const FOR_GRADIENT: f64 = 0.05;
+
+/// What that may take from the objective, relative to it.
+const MOST_GRADIENT: f64 = 1e-11;
+
+/// What the gradient adds to a rise at most, as a factor; the rest of it is in a share of the objective.
+const GRADIENT_RISE: f64 = 1.001;
+const GRADIENT_PART: f64 = 1e-9;
+
+/// Weight of the cross terms between a difference quotient and its uncertainty.
+const CROSS: f64 = 0.1;
+
+/// Residuals of a kinked loss up to this, relative to the typical one, are on the kink.
+const ON_KINK: f64 = 1e-7;
+
+/// A row at the best point.
+#[derive(Debug, Clone, Copy, Default)]
+struct Here {
+    log: f64,
+    /// e^(-a l).
+    power: f64,
+    /// What changes of the law are divided by to be v.
+    scale: f64,
+    residual: f64,
+    /// Slope of the loss by v, and by the law.
+    pull: f64,
+    slope: f64,
+    is_on_kink: bool,
+}
+
+/// The second-order bound of a row while |v| <= `reach`.
+#[derive(Debug, Clone, Copy, Default)]
+struct Bound {
+    /// q.
+    bend: f64,
+    /// How far the objective may be above its convex lower bound.
+    apart: f64,
+}
+
+/// The best point, looked at closely.
+#[derive(Debug)]
+pub(super) struct Local<'a> {
+    curve: &'a Curve,
+    rows: Vec<Here>,
+    /// Sums of the slopes times 1, power and its derivative.
+    gradient: [f64; 3],
+}
+
+impl<'a> Local<'a> {
+    /// None where the slopes of the rows on a kink cannot be told.
+    pub(super) fn of(curve: &'a Curve) -> Option<Self> {
+        let best = curve.best;
+        let is_kinked = curve.loss.kink().is_some();
+        let mut rows = Vec::with_capacity(curve.rows.len());
+        for row in &curve.rows {
+            let power = math::exp(-best.exponent * row.log);
+            let f = best.factor.mul_add(power, best.constant);
+            let natural = if curve.is_log { math::ln(f * row.unit) } else { f - row.offset };
+            let scale = if curve.is_log { f } else { 1.0 };
+            let is_on_kink = is_kinked && natural.abs() <= ON_KINK * curve.typical;
+            let residual = if is_on_kink { 0.0 } else { natural };
+            let psi = curve.loss.psi(row.inverse_sigma * residual);
+            let pull = row.weight * row.inverse_sigma * psi;
+            rows.push(Here { log: row.log, power, scale, residual, pull, slope: pull / scale, is_on_kink });
+        }
+        if is_kinked {
+            multipliers(curve, &mut rows)?;
+        }
+        let mut gradient = [0.0; 3];
+        for row in &rows {
+            for (to, entry) in gradient.iter_mut().zip([1.0, row.power, -row.log * row.power]) {
+                *to += row.slope * entry;
+            }
+        }
+        Some(Self { curve, rows, gradient })
+    }
+
+    /// Whether no exponent from `low` to `high` has a better fit.
+    #[inline(always)]
+    pub(super) fn is_best<V: Vector>(&self, (low, high): (f64, f64)) -> bool {
+        // The wider the bound holds the more it must bear, and the narrower the less it says: several are tried.
+        let typical = self.curve.typical / self.curve.sharpest();
+        [1.0, 0.5, 2.0, 0.25, 4.0].iter().any(|share| self.is_best_within::<V>((low, high), share * typical))
+    }
+
+    #[inline(always)]
+    fn is_best_within<V: Vector>(&self, (low, high): (f64, f64), reach: f64) -> bool {
+        if self.curve.is_log && reach > 0.3 {
+            return false;
+        }
+        let Some(bounds) = (0..self.rows.len()).map(|i| self.bound(i, reach)).collect::<Option<Vec<Bound>>>() else {
+            return false;
+        };
+        let part = (high - low) / LANES as f64;
+        let begin: [f64; LANES] = std::array::from_fn(|k| (k as f64).mul_add(part, low - self.curve.best.exponent));
+        let mut form = Form::<V>::new(V::load(&begin), part);
+        for (row, bound) in self.rows.iter().zip(&bounds) {
+            form.add(row, bound.bend);
+        }
+        let parts: [Option<Part>; LANES] = form.parts(self);
+        let mut known = [Part::default(); LANES];
+        for (to, part) in known.iter_mut().zip(parts) {
+            let Some(part) = part else { return false };
+            *to = part;
+        }
+        self.holds::<V>(&known, &form, &bounds, reach)
+    }
+
+    /// The second condition: no better fit is farther away than `reach`.
+    #[inline(always)]
+    fn holds<V: Vector>(&self, parts: &[Part; LANES], form: &Form<V>, bounds: &[Bound], reach: f64) -> bool {
+        let get = |f: fn(&Part) -> f64| V::load(&parts.each_ref().map(f));
+        let inverse: [V; 6] = std::array::from_fn(|k| V::load(&parts.each_ref().map(|p| p.inverse[k])));
+        let (shift_1, shift_b) = (get(|p| p.shift[0]), get(|p| p.shift[1]));
+        // The best fit of every exponent may be taken this far along u.
+        let (moved, most) = (get(|p| p.moved), get(|p| p.most));
+        let (mut least, mut apart, mut rise) = (V::of(f64::MAX), V::zero(), get(|p| p.bent));
+        let mut outside = V::zero();
+        for ((here, bound), row) in self.rows.iter().zip(bounds).zip(&self.curve.rows) {
+            let (d, unsure) = form.quotient(here);
+            let scale = V::of(1.0 / here.scale);
+            let (one, b, d) = (scale, V::of(here.power) * scale, d * scale);
+            let unsure = unsure * scale;
+            let lever = one * (one * inverse[0] + V::of(2.0) * (b * inverse[1] + d * inverse[3]))
+                + b * (b * inverse[2] + V::of(2.0) * d * inverse[4])
+                + d * d * inverse[5];
+            let inside = (V::of(reach) - most * unsure).most(V::zero());
+            least = least.least(inside * inside / lever);
+            apart = apart + V::of(bound.apart);
+            // How far the point from which the others are reached is above the best one.
+            let v = d - shift_1 * one - shift_b * b;
+            let v = moved * (v.most(-v) + unsure);
+            outside = outside.most(v);
+            rise = rise + self.rise(here, (row.weight, row.inverse_sigma), reach, v);
+        }
+        let (mut short, mut far) = ([0.0; LANES], [0.0; LANES]);
+        (V::of(0.5) * least - apart - V::of(GRADIENT_RISE) * rise - get(|p| p.lost)).store(&mut short);
+        outside.store(&mut far);
+        short.iter().all(|v| *v > 0.0) && far.iter().all(|v| *v < reach)
+    }
+
+    /// What a change v, of either sign, adds to the loss of a row at most, but for its slope.
+    #[inline(always)]
+    fn rise<V: Vector>(&self, here: &Here, (weight, z): (f64, f64), reach: f64, v: V) -> V {
+        let (log, stretch) = if self.curve.is_log { (1.0, 1.0 / (1.0 - reach)) } else { (0.0, 1.0) };
+        let by_log = V::of(0.5 * log * here.pull.abs() * stretch * stretch) * v * v;
+        if self.curve.loss.kink().is_some() {
+            let beyond = V::of(stretch).fused(v, V::of(-here.residual.abs())).most(V::zero());
+            return V::of(2.0 * weight * z).fused(beyond, by_log);
+        }
+        V::of(0.5 * weight * z * z * stretch * stretch) * v * v + by_log
+    }
+
+    /// None where the convex lower bound does not reach so far.
+    fn bound(&self, i: usize, reach: f64) -> Option<Bound> {
+        let (curve, here, row) = (self.curve, &self.rows[i], &self.curve.rows[i]);
+        let (weight, z) = (row.weight, row.inverse_sigma);
+        // As a change of the residual.
+        let far = if curve.is_log { reach / (1.0 - reach) } else { reach };
+        if curve.is_log && here.residual + far > row.reach {
+            return None;
+        }
+        let bend = weight * z * z * secant(curve.loss, z * here.residual, z * far, here, weight * z);
+        if !curve.is_log {
+            return Some(Bound { bend, apart: 0.0 });
+        }
+        let by_log = if here.pull > 0.0 { here.pull / (1.0 - reach) } else { here.pull / (1.0 + reach) };
+        let bend = bend / ((1.0 + reach) * (1.0 + reach)) - by_log;
+        let (up, down) = ((here.residual + far).max(0.0), (far - here.residual).max(0.0));
+        let slope = |r: f64| if curve.loss.is_smooth() { curve.loss.psi(z * r) } else { 1.0 };
+        let apart = (slope(up) * up * (1.0 - row.above)).max(slope(down) * 0.5 * down * down);
+        Some(Bound { bend, apart: weight * z * apart })
+    }
+}
+
+/// The least of 2 (rho(r + e) - rho(r) - psi e) / e^2 over |e| <= far: it lies where the residual grows.
+fn secant(loss: Loss, r: f64, far: f64, here: &Here, unit: f64) -> f64 {
+    match loss {
+        Loss::Squared => 1.0,
+        Loss::Absolute => {
+            let left = 1.0 - here.pull.abs() / unit;
+            if here.is_on_kink { 2.0 * left.max(0.0) / far } else { 0.0 }
+        }
+        _ => {
+            let size = r.abs();
+            let rise = loss.rho(size + far) - loss.rho(size) - loss.psi(size) * far;
+            (2.0 * rise / (far * far) * (1.0 - 1e-9) - 1e-9).max(0.0)
+        }
+    }
+}
+
+/// Slopes of the three rows on the kink, at which the objective is stationary.
+fn multipliers(curve: &Curve, rows: &mut [Here]) -> Option<()> {
+    let on: Vec<usize> = (0..rows.len()).filter(|&i| rows[i].is_on_kink).collect();
+    let [i, j, k] = on[..] else { return None };
+    let column = |row: &Here| [1.0, row.power, -row.log * row.power];
+    let mut right = [0.0; 3];
+    for row in rows.iter().filter(|row| !row.is_on_kink) {
+        for (to, entry) in right.iter_mut().zip(column(row)) {
+            *to -= row.slope * entry;
+        }
+    }
+    let mut matrix = [0.0; 9];
+    for (place, &row) in [i, j, k].iter().enumerate() {
+        for (a, entry) in column(&rows[row]).iter().enumerate() {
+            matrix[a * 3 + place] = *entry;
+        }
+    }
+    if !crate::solve::linalg::solve_general(&mut matrix, 3, &mut right) {
+        return None;
+    }
+    for (slope, row) in right.iter().zip([i, j, k]) {
+        let most = curve.rows[row].weight * curve.rows[row].inverse_sigma;
+        rows[row].slope = *slope;
+        rows[row].pull = slope * rows[row].scale;
+        if rows[row].pull.abs().is_nan() || rows[row].pull.abs() > most {
+            return None;
+        }
+    }
+    Some(())
+}
+
+/// The quadratic form over eight parts of a stretch, one per lane.
+struct Form<V> {
+    /// Steps of the exponent at the ends and in the middle of a part, and the largest of them in size.
+    begin: V,
+    end: V,
+    middle: V,
+    size: V,
+    /// A quarter of the width of a part.
+    quarter: f64,
+    /// Entries (0,0), (1,0), (1,1), (2,0), (2,1), (2,2).
+    entries: [V; 6],
+    /// What the uncertainty of the difference quotients takes from the last entry.
+    taken: V,
+    /// Bounds of k.
+    least: V,
+    most: V,
+}
+
+/// What follows for one part.
+#[derive(Debug, Clone, Copy, Default)]
+struct Part {
+    /// Inverse of the form, entries as there.
+    inverse: [f64; 6],
+    /// Changes of constant and factor that go along with a step of u.
+    shift: [f64; 2],
+    /// |u| of the best fit moved to this exponent, and the most that u can be.
+    moved: f64,
+    most: f64,
+    /// What k adds to the rise at most, and takes from it.
+    bent: f64,
+    lost: f64,
+}
+
+impl<V: Vector> Form<V> {
+    #[inline(always)]
+    fn new(begin: V, part: f64) -> Self {
+        let end = begin + V::of(part);
+        let zero = V::zero();
+        Self {
+            begin,
+            end,
+            middle: V::of(0.5) * (begin + end),
+            size: end.most(-begin),
+            quarter: 0.25 * part,
+            entries: [zero; 6],
+            taken: zero,
+            least: zero,
+            most: zero,
+        }
+    }
+
+    /// The difference quotient of a row's power, and how far it may be off.
+    #[inline(always)]
+    fn quotient(&self, here: &Here) -> (V, V) {
+        let log = V::of(here.log);
+        // (1 - e^-x)/x = e^(-x/2) sinh(x/2)/(x/2), and 1 <= sinh(y)/y <= 1 + y^2/6 cosh(y).
+        let half = V::of(-0.5) * self.middle * log;
+        let d = V::of(-here.log * here.power) * math::exp_bounded(half);
+        let x = self.size * log;
+        let bent = V::of(1.0 / 24.0) * x * x * math::exp_bounded(V::of(0.5) * x);
+        let wide = V::of(math::exp(self.quarter * here.log));
+        (d, -d * (wide.fused(bent, wide) - V::of(1.0 - 1e-12)))
+    }
+
+    #[inline(always)]
+    fn add(&mut self, here: &Here, bend: f64) {
+        let (d, unsure) = self.quotient(here);
+        let square = 1.0 / (here.scale * here.scale);
+        let q = V::of(square * bend * if bend > 0.0 { 1.0 - CROSS } else { 1.0 + CROSS });
+        let b = V::of(here.power);
+        let (qb, qd) = (q * b, q * d);
+        let [e00, e10, e11, e20, e21, e22] = self.entries;
+        self.entries =
+            [e00 + q, e10 + qb, qb.fused(b, e11), e20 + qd, qd.fused(b, e21), qd.fused(d, e22)];
+        self.taken = V::of(square * bend.abs() * (1.0 + 1.0 / CROSS)).fused(unsure * unsure, self.taken);
+        // l^2 b times a mean of e^(-s t l) over s, heavier near 0: at least at the mean of s, at most by the chord.
+        let third = V::of(-here.log / 3.0);
+        let weight = here.slope * here.log * here.log * here.power;
+        let low = |t: V| V::of(0.5) * math::exp_bounded(third * t);
+        let high = |t: V| V::of(1.0 / 3.0) + V::of(1.0 / 6.0) * math::exp_bounded(V::of(-here.log) * t);
+        let (least, most) = if weight > 0.0 { (low(self.end), high(self.begin)) } else { (high(self.begin), low(self.end)) };
+        self.least = V::of(weight).fused(least, self.least);
+        self.most = V::of(weight).fused(most, self.most);
+    }
+
+    /// The first and the third condition; none where they fail.
+    #[inline(always)]
+    fn parts(&self, local: &Local<'_>) -> [Option<Part>; LANES] {
+        let array = |v: V| {
+            let mut to = [0.0; LANES];
+            v.store(&mut to);
+            to
+        };
+        let entries = self.entries.map(array);
+        let [taken, least, most, size] = [self.taken, self.least, self.most, self.size].map(array);
+        std::array::from_fn(|k| {
+            let form = std::array::from_fn(|e| entries[e][k] * (1.0 - FOR_GRADIENT));
+            part(local, form, (taken[k], least[k], most[k], size[k]))
+        })
+    }
+}
+
+fn part(local: &Local<'_>, form: [f64; 6], (taken, least, most, size): (f64, f64, f64, f64)) -> Option<Part> {
+    let best = local.curve.best;
+    let [f00, f10, f11, f20, f21, f22] = form;
+    // The factor alone, the constant following it; then u alone, both following it.
+    let b = f11 - f10 * f10 / f00;
+    let c = f21 - f10 * f20 / f00;
+    let bare = f22 - f20 * f20 / f00 - c * c / b;
+    let rest = bare - taken;
+    let sound = f00 > 0.0 && b > 1e-12 * f11 && bare > 1e-9 * f22 && rest > 0.0;
+    if !sound {
+        return None;
+    }
+    let k = least.min(0.0);
+    // Below this factor the form may be less than u t k; so far away it is its other part that beats it.
+    let critical = -2.0 * k / rest;
+    let away = best.factor - critical - (c / b).abs() * critical * size;
+    let beaten = away > 0.0 && 0.5 * b * away * away * (1.0 - 1e-9) >= 0.5 * size * size * k * k / rest;
+    if k < 0.0 && !beaten {
+        return None;
+    }
+    // v = x J, x of three; the inverse of the form bounds v by the rise.
+    let shift_b = c / b;
+    let shift_1 = (f20 - f10 * shift_b) / f00;
+    let i22 = 1.0 / bare;
+    let i21 = -shift_b * i22;
+    let i20 = -shift_1 * i22;
+    let i11 = 1.0 / b + shift_b * shift_b * i22;
+    let i10 = -f10 / f00 / b + shift_1 * shift_b * i22;
+    let i00 = 1.0 / f00 + f10 * f10 / (f00 * f00) / b + shift_1 * shift_1 * i22;
+    let inverse = [i00, i10, i11, i20, i21, i22];
+    let [g0, g1, g2] = local.gradient;
+    let promised = 0.5 * (g0 * g0 * i00 + g1 * g1 * i11 + g2 * g2 * i22)
+        + g0.abs() * (g1 * i10).abs()
+        + g0.abs() * (g2 * i20).abs()
+        + g1.abs() * (g2 * i21).abs();
+    if !(promised * (1.0 / FOR_GRADIENT) <= MOST_GRADIENT * local.curve.value) {
+        return None;
+    }
+    // The factor that belongs to the best fit moved to the other exponent: m' = m - m' t shift.
+    let moved = 1.0 - shift_b.abs() * size;
+    if moved <= 0.0 {
+        return None;
+    }
+    let moved = best.factor / moved * size;
+    let u = local.curve.most * size;
+    let bent = moved * size * most.abs().max(least.abs()) + GRADIENT_PART * local.curve.value;
+    let lost = u * size * k.abs() + 0.5 * u * u * taken + MOST_GRADIENT * local.curve.value;
+    Some(Part { inverse, shift: [shift_1, shift_b], moved, most: u, bent, lost })
+}
