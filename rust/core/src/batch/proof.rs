@@ -11,10 +11,10 @@ use crate::loss::{Criterion, Loss};
 use crate::problem::GroupRows;
 use crate::question::{Question, Starts};
 use crate::residual::Residual;
-use crate::simd::{dispatch_vector, math};
+use crate::simd::math;
 use crate::solve::Status;
 use crate::space::ParamSpec;
-use curve::{Curve, Given, Point};
+use curve::{Given, Point};
 use search::Prove;
 
 /// Rows of a curve whose proof is worth its time.
@@ -67,7 +67,6 @@ impl<'a> Proofs<'a> {
         }
         let ends = x.iter().fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(*v), h.max(*v)));
         let unit = if self.falls { ends.0 } else { ends.1 };
-        let log: Vec<f64> = x.iter().map(|v| math::ln(v / unit).abs()).collect();
         let params = &row.params;
         let exponent = self.exponent.value(params);
         let amplitude = |term: &PowerTerm| {
@@ -82,9 +81,8 @@ impl<'a> Proofs<'a> {
         if !inside || !best.factor.is_finite() {
             return false;
         }
-        let given = Given { log: &log, target: rows.target, weights: rows.weights, sigma: rows.sigma };
-        Curve::of(&given, (self.loss, self.residual), best, row.objective)
-            .is_some_and(|curve| dispatch_vector(Prove { curve: &curve }))
+        let given = Given { x, unit, target: rows.target, weights: rows.weights, sigma: rows.sigma };
+        Prove { given, law: (self.loss, self.residual), best, value: row.objective }.holds()
     }
 }
 

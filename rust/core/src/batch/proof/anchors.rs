@@ -2,17 +2,17 @@
 
 use super::curve::Curve;
 use crate::loss::Loss;
-use crate::simd::{Aligned, LANES, Vector, math};
+use crate::simd::{Aligned, LANES, Vector, VectorKernel, dispatch_vector, math};
 
 /// Rounds of reweighting.
 const REWEIGHTED: usize = 4;
 
-/// Width of the curved zone of the loss whose slopes are taken, in mean absolute distances. Slopes of a wider zone are legal slopes of
-/// the loss too, a little worse and far easier to find.
-const ZONES: [(f64, usize); 3] = [(0.4, 5), (0.2, 4), (0.1, 4)];
+/// Widths of the curved zone of the loss whose slopes are taken, in mean absolute distances, and steps at each. Slopes of a wider zone
+/// are legal slopes of the loss too, a little worse and far easier to find.
+const ZONES: [(f64, usize); 3] = [(0.4, 6), (0.2, 5), (0.1, 5)];
 
-/// Newton's steps under squares, of which only those above zero are not all alike.
-const MOST_STEPS: usize = 5;
+/// Share of the majorising curvature that is added to the curvature itself: where no row is in the zone there is no other.
+const RIDGE: f64 = 0.02;
 
 /// Relative rounding error of a sum over the rows of a curve.
 pub(super) const SUM_ROUNDED: f64 = 1e-13;
@@ -23,9 +23,10 @@ const FAR: f64 = 690.0;
 /// Eight anchors.
 #[derive(Debug)]
 pub(super) struct Batch {
-    pub(super) exponents: [f64; LANES],
     /// By how much the sum of exponentials may be below zero, for a fit of that exponent to be no better than the best one.
     pub(super) room: [f64; LANES],
+    /// What is left of that at the anchor itself.
+    proves: [f64; LANES],
     /// Slopes of the objective by the law, row by row, one anchor per lane.
     pub(super) slopes: Aligned,
 }
@@ -41,12 +42,13 @@ pub(super) struct Buffers {
 }
 
 impl Batch {
-    /// Take the anchors of another batch at the same exponents that prove more.
-    fn improve(&mut self, other: &Self) {
+    /// Take the anchors that prove more than those held.
+    #[inline(always)]
+    fn improve(&mut self, room: [f64; LANES], proves: [f64; LANES], slopes: &[f64]) {
         for lane in 0..LANES {
-            if other.room[lane] > self.room[lane] || self.room[lane].is_nan() {
-                self.room[lane] = other.room[lane];
-                for (to, from) in self.slopes.chunks_exact_mut(LANES).zip(other.slopes.chunks_exact(LANES)) {
+            if proves[lane] > self.proves[lane] || self.proves[lane].is_nan() {
+                (self.room[lane], self.proves[lane]) = (room[lane], proves[lane]);
+                for (to, from) in self.slopes.chunks_exact_mut(LANES).zip(slopes.chunks_exact(LANES)) {
                     to[lane] = from[lane];
                 }
             }
@@ -73,6 +75,8 @@ struct Look<V> {
     value: V,
     gradient: [V; 2],
     curvature: [V; 3],
+    /// That of a quadratic above the objective which touches it here.
+    majorant: [V; 3],
 }
 
 struct Inner<'a, V> {
@@ -84,30 +88,44 @@ struct Inner<'a, V> {
 }
 
 /// The inner optima at these exponents.
-#[inline(always)]
-pub(super) fn solve<V: Vector>(curve: &Curve, exponents: [f64; LANES], buffers: &mut Buffers) -> Batch {
-    let mut inner = Inner { curve, buffers, exponents: V::load(&exponents), narrower: V::of(1.0) };
-    inner.fill();
-    let mut point = inner.least_squares();
-    let Some((own, least)) = inner.zone() else {
-        point = inner.descend(point, MOST_STEPS);
-        return inner.batch(point, exponents);
-    };
-    let mean = inner.reweighted(&mut point);
-    let mut best: Option<Batch> = None;
-    for (share, steps) in ZONES {
-        inner.narrower = V::of(own) / V::of(least).most(V::of(share) * mean);
-        point = inner.descend(point, steps);
-        let batch = inner.batch(point, exponents);
-        best = Some(match best {
-            None => batch,
-            Some(mut best) => {
-                best.improve(&batch);
-                best
+pub(super) fn solve(curve: &Curve, exponents: [f64; LANES], buffers: &mut Buffers) -> Batch {
+    dispatch_vector(Solve { curve, exponents, buffers })
+}
+
+struct Solve<'a> {
+    curve: &'a Curve,
+    exponents: [f64; LANES],
+    buffers: &'a mut Buffers,
+}
+
+impl VectorKernel for Solve<'_> {
+    type Output = Batch;
+
+    #[inline(always)]
+    fn run<V: Vector>(self) -> Batch {
+        let Self { curve, exponents, buffers } = self;
+        let n = curve.rows.len() * LANES;
+        let mut inner = Inner { curve, buffers, exponents: V::load(&exponents), narrower: V::of(1.0) };
+        inner.fill();
+        let mut point = inner.least_squares();
+        let zone = inner.zone();
+        let mut mean = V::zero();
+        if zone.is_some() {
+            mean = inner.reweighted(&mut point);
+        }
+        let mut best =
+            Batch { room: [f64::NAN; LANES], proves: [f64::NAN; LANES], slopes: Aligned::zeros(n) };
+        for (share, steps) in ZONES {
+            if let Some((own, least)) = zone {
+                inner.narrower = V::of(own) / V::of(least).most(V::of(share) * mean);
             }
-        });
+            point = inner.descend(point, steps, &mut best);
+            if zone.is_none() {
+                break;
+            }
+        }
+        best
     }
-    best.unwrap_or_else(|| unreachable!("there are zones"))
 }
 
 impl<V: Vector> Inner<'_, V> {
@@ -186,7 +204,8 @@ impl<V: Vector> Inner<'_, V> {
             (self.narrower * V::of(row.inverse_sigma) * s).store(to);
         }
         self.curve.smooth.evaluate_in::<V>(&distance[..n], &mut cost[..n], &mut pull[..n], &mut bend[..n]);
-        let mut look = Look { value: V::zero(), gradient: [V::zero(); 2], curvature: [V::zero(); 3] };
+        let zero = V::zero();
+        let mut look = Look { value: zero, gradient: [zero; 2], curvature: [zero; 3], majorant: [zero; 3] };
         for (i, row) in self.curve.rows.iter().enumerate() {
             let at = i * LANES..(i + 1) * LANES;
             let (b, s) = (V::load(&basis[at.clone()]), V::load(&distance[at.clone()]));
@@ -194,49 +213,55 @@ impl<V: Vector> Inner<'_, V> {
             let slope = choose(V::zero(), s, slope * V::of(row.above), slope);
             let weight = V::of(row.weight);
             look.value = weight.fused(V::load(&cost[at.clone()]), look.value);
-            let c = weight * slope * V::load(&pull[at.clone()]);
+            let psi = V::load(&pull[at.clone()]);
+            let c = weight * slope * psi;
             c.store(&mut pull[at.clone()]);
             look.gradient = [look.gradient[0] + c, c.fused(b, look.gradient[1])];
-            let k = self.narrower * weight * slope * slope * V::load(&bend[at]);
-            let kb = k * b;
-            let [h00, h01, h11] = look.curvature;
-            look.curvature = [h00 + k, h01 + kb, kb.fused(b, h11)];
+            let factor = self.narrower * weight * slope * slope;
+            let bend = V::load(&bend[at]);
+            let steep = (psi.most(-psi) / s.most(-s).most(V::of(f64::MIN_POSITIVE))).most(bend);
+            bowl(&mut look.curvature, factor * bend, b);
+            bowl(&mut look.majorant, factor * steep, b);
         }
         look
     }
 
-    /// Newton's method, a step that leads up halved.
+    /// Newton's method; where a step leads up, that of the majorant, which never does.
     #[inline(always)]
-    fn descend(&mut self, start: [V; 2], steps: usize) -> [V; 2] {
-        let mut here = start;
-        let mut known = self.look(start);
-        let mut trial = Self::step(here, &known);
-        for _ in 1..steps {
+    fn descend(&mut self, start: [V; 2], steps: usize, best: &mut Batch) -> [V; 2] {
+        let (mut here, mut trial) = (start, start);
+        let mut known: Option<Look<V>> = None;
+        for _ in 0..steps {
             let look = self.look(trial);
-            let pick = |new: V, old: V| choose(look.value, known.value, new, old);
+            self.keep(&look, best);
+            let Some(old) = known else {
+                known = Some(look);
+                trial = Self::step(here, look.gradient, ridged(look.curvature, look.majorant));
+                continue;
+            };
+            let pick = |new: V, kept: V| choose(look.value, old.value, new, kept);
             here = [pick(trial[0], here[0]), pick(trial[1], here[1])];
             let next = Look {
-                value: pick(look.value, known.value),
-                gradient: std::array::from_fn(|k| pick(look.gradient[k], known.gradient[k])),
-                curvature: std::array::from_fn(|k| pick(look.curvature[k], known.curvature[k])),
+                value: pick(look.value, old.value),
+                gradient: std::array::from_fn(|k| pick(look.gradient[k], old.gradient[k])),
+                curvature: std::array::from_fn(|k| pick(look.curvature[k], old.curvature[k])),
+                majorant: std::array::from_fn(|k| pick(look.majorant[k], old.majorant[k])),
             };
-            let onward = Self::step(here, &next);
-            let half = V::of(0.5);
-            let back = [half * (here[0] + trial[0]), half * (here[1] + trial[1])];
-            trial = [pick(onward[0], back[0]), pick(onward[1], back[1])];
-            known = next;
+            let newton = ridged(next.curvature, next.majorant);
+            let matrix = std::array::from_fn(|k| pick(newton[k], next.majorant[k]));
+            trial = Self::step(here, next.gradient, matrix);
+            known = Some(next);
         }
         here
     }
 
     #[inline(always)]
-    fn step(at: [V; 2], look: &Look<V>) -> [V; 2] {
-        let [h00, h01, h11] = look.curvature;
+    fn step(at: [V; 2], gradient: [V; 2], [h00, h01, h11]: [V; 3]) -> [V; 2] {
         let least = V::of(f64::MIN_POSITIVE);
         let (h00, h11) = (h00 + least, h11 + least);
         let right = [
-            h00.fused(at[0], h01.fused(at[1], -look.gradient[0])),
-            h01.fused(at[0], h11.fused(at[1], -look.gradient[1])),
+            h00.fused(at[0], h01.fused(at[1], -gradient[0])),
+            h01.fused(at[0], h11.fused(at[1], -gradient[1])),
         ];
         let [e, m] = Self::minimum([h00, h01, h11], right);
         // Where no row curves the step is anything; it must not be lost among infinities.
@@ -244,10 +269,9 @@ impl<V: Vector> Inner<'_, V> {
         [e.least(far), m.least(far)]
     }
 
-    /// What the slopes at a point prove.
+    /// Keep what the slopes at a point prove, where it is more than before.
     #[inline(always)]
-    fn batch(&mut self, point: [V; 2], exponents: [f64; LANES]) -> Batch {
-        let look = self.look(point);
+    fn keep(&self, look: &Look<V>, best: &mut Batch) {
         let curve = self.curve;
         let is_kinked = curve.loss.kink().is_some();
         // The conjugate of a kink is 0 for every slope that it has.
@@ -267,17 +291,12 @@ impl<V: Vector> Inner<'_, V> {
         }
         let lost = look.gradient[0].least(V::zero()) * V::of(curve.most);
         let bound = dual + lost - V::of(SUM_ROUNDED) * (size + look.value);
-        let mut room = [0.0; LANES];
-        ((bound - V::of(curve.value)) / V::of(curve.most)).store(&mut room);
+        let (mut room, mut proves) = ([0.0; LANES], [0.0; LANES]);
+        let left = (bound - V::of(curve.value)) / V::of(curve.most);
+        left.store(&mut room);
+        (left + look.gradient[1].least(V::zero())).store(&mut proves);
         let n = curve.rows.len() * LANES;
-        if std::env::var("DBG2").is_ok() {
-            let arr=|v:V|{let mut a=[0.0;LANES];v.store(&mut a);a};
-            let (l,d,v,e,m,g1)=(arr(lost),arr(dual),arr(look.value),arr(point[0]),arr(point[1]),arr(look.gradient[1]));
-            for k in 0..LANES { eprintln!("a {:.4} vald {:.5} dual {:.5} lost {:.5} S1 {:.5} E {:.5} A {:.5}", exponents[k]/curve.best.exponent, v[k]/curve.value, d[k]/curve.value, l[k]/curve.value, g1[k]*curve.most/curve.value, e[k],m[k]); }
-        }
-        let mut slopes = Aligned::zeros(n);
-        slopes[..n].copy_from_slice(&pull[..n]);
-        Batch { exponents, room, slopes }
+        best.improve(room, proves, &pull[..n]);
     }
 }
 
@@ -286,4 +305,15 @@ fn add<V: Vector>(h: &mut [V; 3], t: &mut [V; 2], b: V, weight: V, target: V) {
     let wb = weight * b;
     *h = [h[0] + weight, h[1] + wb, wb.fused(b, h[2])];
     *t = [t[0] + target, target.fused(b, t[1])];
+}
+
+#[inline(always)]
+fn bowl<V: Vector>(h: &mut [V; 3], k: V, b: V) {
+    let kb = k * b;
+    *h = [h[0] + k, h[1] + kb, kb.fused(b, h[2])];
+}
+
+#[inline(always)]
+fn ridged<V: Vector>(curvature: [V; 3], majorant: [V; 3]) -> [V; 3] {
+    std::array::from_fn(|k| V::of(RIDGE).fused(majorant[k], curvature[k]))
 }

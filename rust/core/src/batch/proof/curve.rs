@@ -2,7 +2,7 @@
 
 use crate::loss::Loss;
 use crate::residual::Residual;
-use crate::simd::math;
+use crate::simd::{Kernel, dispatch, math};
 
 /// Relative allowance for the rounding of a bound.
 const ROUNDED: f64 = 1e-12;
@@ -60,9 +60,10 @@ pub(super) struct Curve {
     pub(super) typical: f64,
 }
 
-/// The columns of a curve, in the units of the caller; the unit of x is its end.
+/// The columns of a curve; the unit of x is that of its ends at which the power is largest.
 pub(super) struct Given<'a> {
-    pub(super) log: &'a [f64],
+    pub(super) x: &'a [f64],
+    pub(super) unit: f64,
     pub(super) target: &'a [f64],
     pub(super) weights: Option<&'a [f64]>,
     pub(super) sigma: Option<&'a [f64]>,
@@ -70,7 +71,12 @@ pub(super) struct Given<'a> {
 
 impl Curve {
     /// None where a number is out of the usual or the loss is not known here.
-    pub(super) fn of(given: &Given<'_>, (loss, residual): (Loss, Residual), best: Point, value: f64) -> Option<Self> {
+    pub(super) fn of(given: &Given<'_>, law: (Loss, Residual), best: Point, value: f64) -> Option<Self> {
+        dispatch(Prepare { given, law, best, value })
+    }
+
+    #[inline(always)]
+    fn prepared(given: &Given<'_>, (loss, residual): (Loss, Residual), best: Point, value: f64) -> Option<Self> {
         let is_log = residual == Residual::Log;
         let total: f64 = given.weights.map_or(given.target.len() as f64, |w| w.iter().sum());
         let mut curve = Self {
@@ -85,7 +91,8 @@ impl Curve {
             first: f64::INFINITY,
             typical: 0.0,
         };
-        for (i, (&log, &y)) in given.log.iter().zip(given.target).enumerate() {
+        for (i, (x, &y)) in given.x.iter().zip(given.target).enumerate() {
+            let log = math::ln(x / given.unit).abs();
             let weight = given.weights.map_or(1.0, |w| w[i]);
             let inverse_sigma = given.sigma.map_or(1.0, |s| 1.0 / s[i]);
             let reach = reach(loss, value / weight)? / inverse_sigma * (1.0 + ROUNDED);
@@ -118,12 +125,30 @@ impl Curve {
     }
 
     /// The largest of what residuals are multiplied by.
+    #[inline(always)]
     pub(super) fn sharpest(&self) -> f64 {
         self.rows.iter().fold(0.0, |m, row| m.max(row.inverse_sigma))
     }
 }
 
+struct Prepare<'a> {
+    given: &'a Given<'a>,
+    law: (Loss, Residual),
+    best: Point,
+    value: f64,
+}
+
+impl Kernel for Prepare<'_> {
+    type Output = Option<Curve>;
+
+    #[inline(always)]
+    fn run(self) -> Option<Curve> {
+        Curve::prepared(self.given, self.law, self.best, self.value)
+    }
+}
+
 /// The largest residual of a row that costs no more than this.
+#[inline(always)]
 fn reach(loss: Loss, cost: f64) -> Option<f64> {
     Some(match loss {
         Loss::Squared => (2.0 * cost).sqrt(),
@@ -138,6 +163,7 @@ fn reach(loss: Loss, cost: f64) -> Option<f64> {
     })
 }
 
+#[inline(always)]
 fn reach_of_mean(loss: Loss, cost: f64) -> f64 {
     reach(loss, cost).unwrap_or(0.0)
 }

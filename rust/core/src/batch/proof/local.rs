@@ -11,7 +11,7 @@
 
 use super::curve::Curve;
 use crate::loss::Loss;
-use crate::simd::{LANES, Vector, math};
+use crate::simd::{Kernel, LANES, Vector, VectorKernel, dispatch, dispatch_vector, math};
 
 /// Share of the form set aside for what is left of the gradient.
 const FOR_GRADIENT: f64 = 0.05;
@@ -65,6 +65,11 @@ pub(super) struct Local<'a> {
 impl<'a> Local<'a> {
     /// None where the slopes of the rows on a kink cannot be told.
     pub(super) fn of(curve: &'a Curve) -> Option<Self> {
+        dispatch(Prepare { curve })
+    }
+
+    #[inline(always)]
+    fn prepared(curve: &'a Curve) -> Option<Self> {
         let best = curve.best;
         let is_kinked = curve.loss.kink().is_some();
         let mut rows = Vec::with_capacity(curve.rows.len());
@@ -92,11 +97,10 @@ impl<'a> Local<'a> {
     }
 
     /// Whether no exponent from `low` to `high` has a better fit.
-    #[inline(always)]
-    pub(super) fn is_best<V: Vector>(&self, (low, high): (f64, f64)) -> bool {
+    pub(super) fn is_best(&self, (low, high): (f64, f64)) -> bool {
         // The wider the bound holds the more it must bear, and the narrower the less it says: several are tried.
         let typical = self.curve.typical / self.curve.sharpest();
-        [1.0, 0.5, 2.0, 0.25, 4.0].iter().any(|share| self.is_best_within::<V>((low, high), share * typical))
+        [1.0, 0.5, 2.0, 0.25, 4.0].iter().any(|share| dispatch_vector(Within { local: self, ends: (low, high), reach: share * typical }))
     }
 
     #[inline(always)]
@@ -168,6 +172,7 @@ impl<'a> Local<'a> {
     }
 
     /// None where the convex lower bound does not reach so far.
+    #[inline(always)]
     fn bound(&self, i: usize, reach: f64) -> Option<Bound> {
         let (curve, here, row) = (self.curve, &self.rows[i], &self.curve.rows[i]);
         let (weight, z) = (row.weight, row.inverse_sigma);
@@ -189,7 +194,36 @@ impl<'a> Local<'a> {
     }
 }
 
+struct Prepare<'a> {
+    curve: &'a Curve,
+}
+
+impl<'a> Kernel for Prepare<'a> {
+    type Output = Option<Local<'a>>;
+
+    #[inline(always)]
+    fn run(self) -> Option<Local<'a>> {
+        Local::prepared(self.curve)
+    }
+}
+
+struct Within<'a> {
+    local: &'a Local<'a>,
+    ends: (f64, f64),
+    reach: f64,
+}
+
+impl VectorKernel for Within<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<V: Vector>(self) -> bool {
+        self.local.is_best_within::<V>(self.ends, self.reach)
+    }
+}
+
 /// The least of 2 (rho(r + e) - rho(r) - psi e) / e^2 over |e| <= far: it lies where the residual grows.
+#[inline(always)]
 fn secant(loss: Loss, r: f64, far: f64, here: &Here, unit: f64) -> f64 {
     match loss {
         Loss::Squared => 1.0,

@@ -1,10 +1,12 @@
 //! From end to end of the exponents: every stretch is closed by an anchor, the one about the best by what is local.
 
 use super::anchors::{Batch, Buffers, solve};
-use super::curve::Curve;
+use super::curve::{Curve, Given, Point};
 use super::local::Local;
 use super::stretch::{Anchor, PARTS, closed, closes_tail};
-use crate::simd::{LANES, Vector, VectorKernel, math};
+use crate::loss::Loss;
+use crate::residual::Residual;
+use crate::simd::{LANES, math};
 
 /// Logarithms of the first anchors' distances from the best exponent, on either side.
 const DISTANCES: [f64; 7] = [0.1, 0.25, 0.5, 0.9, 1.5, 2.4, 3.8];
@@ -21,19 +23,20 @@ const MOST_NARROWED: usize = 3;
 /// Largest exponent of e.
 const FAR: f64 = 690.0;
 
-/// The proof of one curve.
+/// Whether no better fit of a curve exists than the best one known, whose objective is given.
 pub(super) struct Prove<'a> {
-    pub(super) curve: &'a Curve,
+    pub(super) given: Given<'a>,
+    pub(super) law: (Loss, Residual),
+    pub(super) best: Point,
+    pub(super) value: f64,
 }
 
-impl VectorKernel for Prove<'_> {
-    type Output = bool;
-
-    #[inline(always)]
-    fn run<V: Vector>(self) -> bool {
-        let mut search =
-            Search::<V> { curve: self.curve, buffers: Buffers::new(self.curve.rows.len()), batches: Vec::new(), held: std::marker::PhantomData };
-        search.is_proven()
+impl Prove<'_> {
+    /// Whether everything closes.
+    pub(super) fn holds(&self) -> bool {
+        let Some(curve) = Curve::of(&self.given, self.law, self.best, self.value) else { return false };
+        let buffers = Buffers::new(curve.rows.len());
+        Search { curve: &curve, buffers, batches: Vec::new() }.is_proven()
     }
 }
 
@@ -45,15 +48,13 @@ struct Open {
     beside: [(usize, usize); 2],
 }
 
-struct Search<'a, V> {
+struct Search<'a> {
     curve: &'a Curve,
     buffers: Buffers,
     batches: Vec<Batch>,
-    held: std::marker::PhantomData<V>,
 }
 
-impl<V: Vector> Search<'_, V> {
-    #[inline(always)]
+impl Search<'_> {
     fn is_proven(&mut self) -> bool {
         let best = self.curve.best.exponent;
         let Some(local) = Local::of(self.curve) else { return false };
@@ -78,16 +79,14 @@ impl<V: Vector> Search<'_, V> {
                 return false;
             }
         }
-        let a = self.close_all(open); if !a { if std::env::var("DBG").is_ok() { eprintln!("open"); } return false; }
-        self.close_best(&local, (exponents[6], exponents[7]), (place(6), place(7)))
+        self.close_all(open) && self.close_best(&local, (exponents[6], exponents[7]), (place(6), place(7)))
     }
 
     /// Put eight anchors.
-    #[inline(always)]
     fn put(&mut self, exponents: &[f64]) {
         let mut eight = [exponents[0]; LANES];
         eight[..exponents.len()].copy_from_slice(exponents);
-        let batch = solve::<V>(self.curve, eight, &mut self.buffers);
+        let batch = solve(self.curve, eight, &mut self.buffers);
         self.batches.push(batch);
     }
 
@@ -95,9 +94,8 @@ impl<V: Vector> Search<'_, V> {
         Anchor { batch: &self.batches[batch], lane }
     }
 
-    #[inline(always)]
     fn closed(&self, low: f64, high: f64, anchor: (usize, usize)) -> [bool; PARTS] {
-        closed::<V>(self.curve, (low, high), self.anchor(anchor))
+        closed(self.curve, (low, high), self.anchor(anchor))
     }
 
     fn closes_tail(&self, low: f64, anchor: (usize, usize)) -> bool {
@@ -105,7 +103,6 @@ impl<V: Vector> Search<'_, V> {
     }
 
     /// Close these stretches, anchors put into what stays open.
-    #[inline(always)]
     fn close_all(&mut self, mut open: Vec<Open>) -> bool {
         loop {
             let mut left = Vec::new();
@@ -148,7 +145,6 @@ impl<V: Vector> Search<'_, V> {
     }
 
     /// Close the stretch that holds the best exponent.
-    #[inline(always)]
     fn close_best(
         &mut self,
         local: &Local<'_>,
@@ -157,7 +153,7 @@ impl<V: Vector> Search<'_, V> {
     ) -> bool {
         let best = self.curve.best.exponent;
         self.narrow(&mut low, &mut high, &[left], &[right]);
-        if local.is_best::<V>((low, high)) {
+        if local.is_best((low, high)) {
             return true;
         }
         for _ in 0..MOST_NARROWED {
@@ -172,20 +168,17 @@ impl<V: Vector> Search<'_, V> {
             let places: [(usize, usize); LANES] = std::array::from_fn(|lane| (batch, lane));
             let (left, right) = places.split_at(LANES / 2);
             self.narrow(&mut low, &mut high, left, right);
-            if local.is_best::<V>((low, high)) {
+            if local.is_best((low, high)) {
                 return true;
             }
             if high - low > 0.95 * before {
-                if std::env::var("DBG").is_ok() { eprintln!("stuck {:.4} {:.4}", low / best, high / best); }
                 return false;
             }
         }
-        if std::env::var("DBG").is_ok() { eprintln!("local {:.4} {:.4}", low / best, high / best); }
         false
     }
 
     /// Move the ends of what is open about the best exponent as far as these anchors close.
-    #[inline(always)]
     fn narrow(&self, low: &mut f64, high: &mut f64, left: &[(usize, usize)], right: &[(usize, usize)]) {
         let best = self.curve.best.exponent;
         for anchor in left {

@@ -6,7 +6,7 @@
 
 use super::anchors::{Batch, SUM_ROUNDED};
 use super::curve::Curve;
-use crate::simd::{LANES, Vector, math};
+use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector, math};
 
 /// Largest exponent of e.
 const FAR: f64 = 690.0;
@@ -22,25 +22,42 @@ pub(super) struct Anchor<'a> {
 }
 
 impl Anchor<'_> {
-    pub(super) fn exponent(self) -> f64 {
-        self.batch.exponents[self.lane]
-    }
-
+    #[inline(always)]
     fn room(self) -> f64 {
         self.batch.room[self.lane]
     }
 
+    #[inline(always)]
     fn slope(self, row: usize) -> f64 {
         self.batch.slopes[row * LANES + self.lane]
     }
 }
 
 /// Which of the equal parts of a stretch the anchor closes.
-#[inline(always)]
-pub(super) fn closed<V: Vector>(curve: &Curve, (low, high): (f64, f64), anchor: Anchor<'_>) -> [bool; PARTS] {
+pub(super) fn closed(curve: &Curve, (low, high): (f64, f64), anchor: Anchor<'_>) -> [bool; PARTS] {
     if anchor.room().is_nan() || anchor.room() < 0.0 {
         return [false; PARTS];
     }
+    dispatch_vector(Closed { curve, ends: (low, high), anchor })
+}
+
+struct Closed<'a> {
+    curve: &'a Curve,
+    ends: (f64, f64),
+    anchor: Anchor<'a>,
+}
+
+impl VectorKernel for Closed<'_> {
+    type Output = [bool; PARTS];
+
+    #[inline(always)]
+    fn run<V: Vector>(self) -> [bool; PARTS] {
+        parts::<V>(self.curve, self.ends, self.anchor)
+    }
+}
+
+#[inline(always)]
+fn parts<V: Vector>(curve: &Curve, (low, high): (f64, f64), anchor: Anchor<'_>) -> [bool; PARTS] {
     let part = (high - low) / PARTS as f64;
     let left: [f64; LANES] = std::array::from_fn(|k| (k as f64).mul_add(part, low));
     let left = V::load(&left);
