@@ -62,7 +62,10 @@ impl<'a> Proofs<'a> {
     pub(super) fn is_proven(&self, rows: &GroupRows<'_>, row: &FitRow) -> bool {
         let x = rows.inputs[0];
         let plain = row.status == Status::Converged && x.len() <= MOST_ROWS && !row.level.contains(&true);
-        if !plain || !x.iter().all(|v| *v > 0.0) || (self.residual == Residual::Log && !rows.target.iter().all(|y| *y > 0.0)) {
+        if !plain
+            || !x.iter().all(|v| *v > 0.0)
+            || (self.residual == Residual::Log && !rows.target.iter().all(|y| *y > 0.0))
+        {
             return false;
         }
         let ends = x.iter().fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(*v), h.max(*v)));

@@ -11,6 +11,9 @@ const REWEIGHTED: usize = 4;
 /// are legal slopes of the loss too, a little worse and far easier to find.
 const ZONES: [(f64, usize); 3] = [(0.4, 6), (0.2, 5), (0.1, 5)];
 
+/// Steps under the loss of the logarithm itself, where that is convex.
+const EXACT_STEPS: usize = 6;
+
 /// Share of the majorising curvature that is added to the curvature itself: where no row is in the zone there is no other.
 const RIDGE: f64 = 0.02;
 
@@ -23,7 +26,7 @@ const FAR: f64 = 690.0;
 /// Eight anchors.
 #[derive(Debug)]
 pub(super) struct Batch {
-    /// By how much the sum of exponentials may be below zero, for a fit of that exponent to be no better than the best one.
+    /// By how much a factor times the sum of exponentials may be below zero, for a fit of that exponent to be no better than the best.
     pub(super) room: [f64; LANES],
     /// What is left of that at the anchor itself.
     proves: [f64; LANES],
@@ -85,6 +88,8 @@ struct Inner<'a, V> {
     exponents: V,
     /// What residuals are multiplied by, so that the curved zone of the loss is as wide as that.
     narrower: V,
+    /// Whether the loss of the logarithm is taken as it is.
+    is_exact: bool,
 }
 
 /// The inner optima at these exponents.
@@ -105,7 +110,7 @@ impl VectorKernel for Solve<'_> {
     fn run<V: Vector>(self) -> Batch {
         let Self { curve, exponents, buffers } = self;
         let n = curve.rows.len() * LANES;
-        let mut inner = Inner { curve, buffers, exponents: V::load(&exponents), narrower: V::of(1.0) };
+        let mut inner = Inner { curve, buffers, exponents: V::load(&exponents), narrower: V::of(1.0), is_exact: false };
         inner.fill();
         let mut point = inner.least_squares();
         let zone = inner.zone();
@@ -113,8 +118,7 @@ impl VectorKernel for Solve<'_> {
         if zone.is_some() {
             mean = inner.reweighted(&mut point);
         }
-        let mut best =
-            Batch { room: [f64::NAN; LANES], proves: [f64::NAN; LANES], slopes: Aligned::zeros(n) };
+        let mut best = Batch { room: [f64::NAN; LANES], proves: [f64::NAN; LANES], slopes: Aligned::zeros(n) };
         for (share, steps) in ZONES {
             if let Some((own, least)) = zone {
                 inner.narrower = V::of(own) / V::of(least).most(V::of(share) * mean);
@@ -123,6 +127,10 @@ impl VectorKernel for Solve<'_> {
             if zone.is_none() {
                 break;
             }
+        }
+        if curve.is_convex_log {
+            (inner.is_exact, inner.narrower) = (true, V::of(1.0));
+            inner.descend(point, EXACT_STEPS, &mut best);
         }
         best
     }
@@ -195,13 +203,30 @@ impl<V: Vector> Inner<'_, V> {
 
     #[inline(always)]
     fn look(&mut self, point: [V; 2]) -> Look<V> {
+        let curve = self.curve;
         let Buffers { basis, distance, cost, pull, bend } = &mut *self.buffers;
-        let n = self.curve.rows.len() * LANES;
-        for ((row, b), to) in self.curve.rows.iter().zip(basis.chunks_exact(LANES)).zip(distance.chunks_exact_mut(LANES)) {
-            let s = V::of(row.unit) * point[1].fused(V::load(b), point[0]) - V::of(row.offset);
+        let n = curve.rows.len() * LANES;
+        let farthest = math::exp(curve.straight_from);
+        for ((row, b), to) in
+            self.curve.rows.iter().zip(basis.chunks_exact(LANES)).zip(distance.chunks_exact_mut(LANES))
+        {
+            let f = V::of(row.unit) * point[1].fused(V::load(b), point[0]);
+            if self.is_exact {
+                // Where the loss would no longer be convex it goes on straight, which no fit that is no worse can tell.
+                f.most(V::of(f64::MIN_POSITIVE)).least(V::of(farthest)).store(to);
+                continue;
+            }
+            let s = f - V::of(row.offset);
             // A distance above zero counts for less.
             let s = V::of(row.above).fused(s.most(V::zero()), s.least(V::zero()));
             (self.narrower * V::of(row.inverse_sigma) * s).store(to);
+        }
+        if self.is_exact {
+            for (row, to) in curve.rows.iter().zip(distance.chunks_exact_mut(LANES)) {
+                for v in to {
+                    *v = row.inverse_sigma * math::ln(*v);
+                }
+            }
         }
         self.curve.smooth.evaluate_in::<V>(&distance[..n], &mut cost[..n], &mut pull[..n], &mut bend[..n]);
         let zero = V::zero();
@@ -209,11 +234,26 @@ impl<V: Vector> Inner<'_, V> {
         for (i, row) in self.curve.rows.iter().enumerate() {
             let at = i * LANES..(i + 1) * LANES;
             let (b, s) = (V::load(&basis[at.clone()]), V::load(&distance[at.clone()]));
-            let slope = V::of(row.inverse_sigma * row.unit);
-            let slope = choose(V::zero(), s, slope * V::of(row.above), slope);
             let weight = V::of(row.weight);
             look.value = weight.fused(V::load(&cost[at.clone()]), look.value);
             let psi = V::load(&pull[at.clone()]);
+            if self.is_exact {
+                // d/df of rho(z ln f), and the second derivative.
+                let f = V::of(row.unit) * point[1].fused(b, point[0]);
+                let near = f.most(V::of(f64::MIN_POSITIVE)).least(V::of(farthest));
+                let slope = V::of(row.inverse_sigma * row.unit) / near;
+                let c = weight * slope * psi;
+                look.value = c.fused((f - near) * V::of(1.0 / row.unit), look.value);
+                c.store(&mut pull[at.clone()]);
+                look.gradient = [look.gradient[0] + c, c.fused(b, look.gradient[1])];
+                let steep = weight * slope * slope;
+                let by_log = V::of(-1.0 / row.inverse_sigma) * psi;
+                bowl(&mut look.curvature, steep * (V::load(&bend[at]) + by_log).most(V::zero()), b);
+                bowl(&mut look.majorant, steep * (V::of(1.0) + by_log.most(-by_log)), b);
+                continue;
+            }
+            let slope = V::of(row.inverse_sigma * row.unit);
+            let slope = choose(V::zero(), s, slope * V::of(row.above), slope);
             let c = weight * slope * psi;
             c.store(&mut pull[at.clone()]);
             look.gradient = [look.gradient[0] + c, c.fused(b, look.gradient[1])];
@@ -233,22 +273,26 @@ impl<V: Vector> Inner<'_, V> {
         let mut known: Option<Look<V>> = None;
         for _ in 0..steps {
             let look = self.look(trial);
-            self.keep(&look, best);
+            self.keep(&look, trial, best);
             let Some(old) = known else {
                 known = Some(look);
                 trial = Self::step(here, look.gradient, ridged(look.curvature, look.majorant));
                 continue;
             };
-            let pick = |new: V, kept: V| choose(look.value, old.value, new, kept);
-            here = [pick(trial[0], here[0]), pick(trial[1], here[1])];
-            let next = Look {
-                value: pick(look.value, old.value),
-                gradient: std::array::from_fn(|k| pick(look.gradient[k], old.gradient[k])),
-                curvature: std::array::from_fn(|k| pick(look.curvature[k], old.curvature[k])),
-                majorant: std::array::from_fn(|k| pick(look.majorant[k], old.majorant[k])),
-            };
-            let newton = ridged(next.curvature, next.majorant);
-            let matrix = std::array::from_fn(|k| pick(newton[k], next.majorant[k]));
+            let (new, kept) = (look.value, old.value);
+            let mut next = look;
+            next.value = choose(new, kept, new, kept);
+            for k in 0..2 {
+                here[k] = choose(new, kept, trial[k], here[k]);
+                next.gradient[k] = choose(new, kept, look.gradient[k], old.gradient[k]);
+            }
+            let mut matrix = look.curvature;
+            for k in 0..3 {
+                next.curvature[k] = choose(new, kept, look.curvature[k], old.curvature[k]);
+                next.majorant[k] = choose(new, kept, look.majorant[k], old.majorant[k]);
+                let newton = V::of(RIDGE).fused(next.majorant[k], next.curvature[k]);
+                matrix[k] = choose(new, kept, newton, next.majorant[k]);
+            }
             trial = Self::step(here, next.gradient, matrix);
             known = Some(next);
         }
@@ -259,10 +303,8 @@ impl<V: Vector> Inner<'_, V> {
     fn step(at: [V; 2], gradient: [V; 2], [h00, h01, h11]: [V; 3]) -> [V; 2] {
         let least = V::of(f64::MIN_POSITIVE);
         let (h00, h11) = (h00 + least, h11 + least);
-        let right = [
-            h00.fused(at[0], h01.fused(at[1], -gradient[0])),
-            h01.fused(at[0], h11.fused(at[1], -gradient[1])),
-        ];
+        let right =
+            [h00.fused(at[0], h01.fused(at[1], -gradient[0])), h01.fused(at[0], h11.fused(at[1], -gradient[1]))];
         let [e, m] = Self::minimum([h00, h01, h11], right);
         // Where no row curves the step is anything; it must not be lost among infinities.
         let far = V::of(1e3) * (at[0] + at[1]);
@@ -271,14 +313,21 @@ impl<V: Vector> Inner<'_, V> {
 
     /// Keep what the slopes at a point prove, where it is more than before.
     #[inline(always)]
-    fn keep(&self, look: &Look<V>, best: &mut Batch) {
+    fn keep(&self, look: &Look<V>, point: [V; 2], best: &mut Batch) {
         let curve = self.curve;
         let is_kinked = curve.loss.kink().is_some();
         // The conjugate of a kink is 0 for every slope that it has.
         let (mut dual, mut size) = (if is_kinked { V::zero() } else { look.value }, V::zero());
-        let Buffers { distance, pull, .. } = &*self.buffers;
-        for ((row, s), c) in curve.rows.iter().zip(distance.chunks_exact(LANES)).zip(pull.chunks_exact(LANES)) {
+        let Buffers { basis, distance, pull, .. } = &*self.buffers;
+        let rows = curve.rows.iter().zip(basis.chunks_exact(LANES));
+        for (((row, b), s), c) in rows.zip(distance.chunks_exact(LANES)).zip(pull.chunks_exact(LANES)) {
             let (s, c) = (V::load(s), V::load(c));
+            if self.is_exact {
+                let f = point[1].fused(V::load(b), point[0]);
+                dual = dual - c * f;
+                size = c.most(-c).fused(f + V::of(curve.most), size);
+                continue;
+            }
             if !is_kinked {
                 // The slope is that of the loss at s.
                 let slope = V::of(row.inverse_sigma * row.unit);
@@ -292,9 +341,9 @@ impl<V: Vector> Inner<'_, V> {
         let lost = look.gradient[0].least(V::zero()) * V::of(curve.most);
         let bound = dual + lost - V::of(SUM_ROUNDED) * (size + look.value);
         let (mut room, mut proves) = ([0.0; LANES], [0.0; LANES]);
-        let left = (bound - V::of(curve.value)) / V::of(curve.most);
+        let left = bound - V::of(curve.value);
         left.store(&mut room);
-        (left + look.gradient[1].least(V::zero())).store(&mut proves);
+        V::of(curve.most).fused(look.gradient[1].least(V::zero()), left).store(&mut proves);
         let n = curve.rows.len() * LANES;
         best.improve(room, proves, &pull[..n]);
     }
@@ -315,5 +364,9 @@ fn bowl<V: Vector>(h: &mut [V; 3], k: V, b: V) {
 
 #[inline(always)]
 fn ridged<V: Vector>(curvature: [V; 3], majorant: [V; 3]) -> [V; 3] {
-    std::array::from_fn(|k| V::of(RIDGE).fused(majorant[k], curvature[k]))
+    let mut matrix = curvature;
+    for k in 0..3 {
+        matrix[k] = V::of(RIDGE).fused(majorant[k], curvature[k]);
+    }
+    matrix
 }

@@ -10,6 +10,9 @@ const ROUNDED: f64 = 1e-12;
 /// Residuals smaller than this share of the targets have too few digits.
 const LEAST_TYPICAL: f64 = 1e-5;
 
+/// How much farther than a fit that is no worse can be off the loss must be convex.
+const FARTHER: f64 = 1.2;
+
 /// Width of the quadratic zone that stands for a kink, in mean absolute residuals of the fit.
 const KINK_WIDTH: f64 = 0.02;
 
@@ -51,8 +54,14 @@ pub(super) struct Curve {
     pub(super) best: Point,
     /// Its objective.
     pub(super) value: f64,
+    /// Whether the loss of a logarithm is itself convex in the law as far as a fit that is no worse can be off, and somewhat farther.
+    pub(super) is_convex_log: bool,
+    /// The logarithm f/y from which it is taken to go on straight.
+    pub(super) straight_from: f64,
     /// What neither the constant nor the factor of a fit that is no worse can exceed.
     pub(super) most: f64,
+    /// By how much the law can be lower at rows that far from the first than there.
+    pub(super) falls: [(f64, f64); 2],
     /// The largest logarithm, and the smallest one that is not 0.
     pub(super) width: f64,
     pub(super) first: f64,
@@ -86,7 +95,10 @@ impl Curve {
             is_log,
             best,
             value,
+            is_convex_log: false,
+            straight_from: 0.0,
             most: f64::INFINITY,
+            falls: [(0.0, f64::INFINITY); 2],
             width: 0.0,
             first: f64::INFINITY,
             typical: 0.0,
@@ -115,6 +127,16 @@ impl Curve {
         if loss.kink().is_some() {
             curve.smooth = Loss::Ramp { below: 1.0, above: 1.0, width: KINK_WIDTH * value / total };
         }
+        curve.straight_from = FARTHER * curve.rows.iter().fold(0.0_f64, |m, row| m.max(row.reach));
+        let all = |row: &Row| is_convex_in_law(loss, curve.straight_from * row.inverse_sigma, row.inverse_sigma);
+        curve.is_convex_log = is_log && curve.rows.iter().all(all);
+        for (k, share) in [(0, 1.0), (1, 0.5)] {
+            let from = share * curve.width;
+            let lowest = |row: &Row, y: f64| if is_log { y * math::exp(-row.reach) } else { y - row.reach };
+            let low = curve.rows.iter().zip(given.target).filter(|(row, _)| row.log >= from);
+            let low = low.fold(f64::NEG_INFINITY, |m, (row, y)| m.max(lowest(row, *y)));
+            curve.falls[k] = (from, (curve.most - low).max(0.0) + ROUNDED * curve.most);
+        }
         let size = if is_log { 1.0 } else { given.target.iter().fold(0.0_f64, |m, y| m.max(y.abs())) };
         if curve.typical.is_nan() || curve.typical <= LEAST_TYPICAL * size * curve.sharpest() {
             return None;
@@ -122,6 +144,14 @@ impl Curve {
         let usual = curve.most.is_finite() && curve.most > 0.0 && curve.first.is_finite() && value > 0.0;
         let sound = |row: &Row| row.above > 0.0 && row.unit.is_finite() && row.reach.is_finite() && row.weight > 0.0;
         (usual && curve.rows.iter().all(sound)).then_some(curve)
+    }
+
+    /// What the factor of a fit that is no worse cannot exceed, its exponent being at least so large.
+    pub(super) fn most_factor(&self, exponent: f64) -> f64 {
+        self.falls.iter().fold(self.most, |most, &(log, fall)| {
+            let share = -math::exp_m1(-exponent * log);
+            if share > 0.0 { most.min(fall / share * (1.0 + ROUNDED)) } else { most }
+        })
     }
 
     /// The largest of what residuals are multiplied by.
@@ -144,6 +174,16 @@ impl Kernel for Prepare<'_> {
     #[inline(always)]
     fn run(self) -> Option<Curve> {
         Curve::prepared(self.given, self.law, self.best, self.value)
+    }
+}
+
+/// Whether rho(z ln f) is convex in f while |z ln f| <= r: its second derivative has the sign of z rho'' - rho'.
+fn is_convex_in_law(loss: Loss, r: f64, z: f64) -> bool {
+    match loss {
+        Loss::Squared => r < z,
+        // z (1 + u^2)^(-3/2) >= delta u (1 + u^2)^(-1/2), up to the factor of u.
+        Loss::SoftL1 { delta } => (r / delta).mul_add(r / delta, 1.0) * r < z,
+        _ => false,
     }
 }
 

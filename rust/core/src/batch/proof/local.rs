@@ -14,7 +14,7 @@ use crate::loss::Loss;
 use crate::simd::{Kernel, LANES, Vector, VectorKernel, dispatch, dispatch_vector, math};
 
 /// Share of the form set aside for what is left of the gradient.
-const FOR_GRADIENT: f64 = 0.05;
+const FOR_GRADIENT: f64 = 0.01;
 
 /// What that may take from the objective, relative to it.
 const MOST_GRADIENT: f64 = 1e-11;
@@ -23,8 +23,15 @@ const MOST_GRADIENT: f64 = 1e-11;
 const GRADIENT_RISE: f64 = 1.001;
 const GRADIENT_PART: f64 = 1e-9;
 
-/// Weight of the cross terms between a difference quotient and its uncertainty.
-const CROSS: f64 = 0.1;
+/// Weights of the cross terms between a difference quotient and its uncertainty, by that uncertainty.
+const CROSS: (f64, f64) = (0.005, 0.1);
+
+/// How far the bound is to hold, in typical residuals: the wider the more it must bear, the narrower the less it says.
+const TRIES: [f64; 7] = [1.0, 4.0, 2.0, 0.5, 8.0, 16.0, 0.25];
+
+/// Constants so small beside the law, and costing so little of the objective, are zero.
+const FACE: f64 = 1e-12;
+const ON_FACE: f64 = 1e-12;
 
 /// Residuals of a kinked loss up to this, relative to the typical one, are on the kink.
 const ON_KINK: f64 = 1e-7;
@@ -60,6 +67,12 @@ pub(super) struct Local<'a> {
     rows: Vec<Here>,
     /// Sums of the slopes times 1, power and its derivative.
     gradient: [f64; 3],
+    /// Whether the constant is at its bound of zero.
+    is_on_face: bool,
+    /// By how much an objective is above its convex lower bound at most: a share of its own rise, and a constant.
+    apart: [f64; 2],
+    /// What the factor of a better fit cannot exceed.
+    most: f64,
 }
 
 impl<'a> Local<'a> {
@@ -93,14 +106,23 @@ impl<'a> Local<'a> {
                 *to += row.slope * entry;
             }
         }
-        Some(Self { curve, rows, gradient })
+        // At its bound of zero the constant can only grow, and the objective with it.
+        let held = best.constant * gradient[0] <= ON_FACE * curve.value;
+        let is_on_face = gradient[0] > 0.0 && held && best.constant <= FACE * curve.most;
+        if is_on_face {
+            gradient[0] = 0.0;
+        }
+        let apart = apart(curve);
+        Some(Self { curve, rows, gradient, is_on_face, apart, most: curve.most })
     }
 
     /// Whether no exponent from `low` to `high` has a better fit.
     pub(super) fn is_best(&self, (low, high): (f64, f64)) -> bool {
-        // The wider the bound holds the more it must bear, and the narrower the less it says: several are tried.
         let typical = self.curve.typical / self.curve.sharpest();
-        [1.0, 0.5, 2.0, 0.25, 4.0].iter().any(|share| dispatch_vector(Within { local: self, ends: (low, high), reach: share * typical }))
+        let best = self.curve.best.exponent;
+        [(low, best), (best, high)]
+            .into_iter()
+            .all(|ends| TRIES.iter().any(|share| dispatch_vector(Within { local: self, ends, reach: share * typical })))
     }
 
     #[inline(always)]
@@ -113,7 +135,7 @@ impl<'a> Local<'a> {
         };
         let part = (high - low) / LANES as f64;
         let begin: [f64; LANES] = std::array::from_fn(|k| (k as f64).mul_add(part, low - self.curve.best.exponent));
-        let mut form = Form::<V>::new(V::load(&begin), part);
+        let mut form = Form::<V>::new(V::load(&begin), part, self.curve.width);
         for (row, bound) in self.rows.iter().zip(&bounds) {
             form.add(row, bound.bend);
         }
@@ -154,6 +176,8 @@ impl<'a> Local<'a> {
             rise = rise + self.rise(here, (row.weight, row.inverse_sigma), reach, v);
         }
         let (mut short, mut far) = ([0.0; LANES], [0.0; LANES]);
+        // The lower bound is also a share of the objective at least.
+        let apart = apart.least(V::of(self.apart[0]).fused(rise, V::of(self.apart[1])));
         (V::of(0.5) * least - apart - V::of(GRADIENT_RISE) * rise - get(|p| p.lost)).store(&mut short);
         outside.store(&mut far);
         short.iter().all(|v| *v > 0.0) && far.iter().all(|v| *v < reach)
@@ -168,7 +192,14 @@ impl<'a> Local<'a> {
             let beyond = V::of(stretch).fused(v, V::of(-here.residual.abs())).most(V::zero());
             return V::of(2.0 * weight * z).fused(beyond, by_log);
         }
-        V::of(0.5 * weight * z * z * stretch * stretch) * v * v + by_log
+        let square = V::of(0.5 * weight * z * z * stretch * stretch) * v * v;
+        if let Loss::Huber { delta } = self.curve.loss {
+            // Straight until the zone is reached, and then no steeper than from one slope to the other.
+            let until = V::of(delta / z - here.residual.abs()).least(V::zero());
+            let beyond = V::of(stretch).fused(v, until).most(V::zero());
+            return square.least(V::of(2.0 * weight * z * delta) * beyond) + by_log;
+        }
+        square + by_log
     }
 
     /// None where the convex lower bound does not reach so far.
@@ -178,7 +209,8 @@ impl<'a> Local<'a> {
         let (weight, z) = (row.weight, row.inverse_sigma);
         // As a change of the residual.
         let far = if curve.is_log { reach / (1.0 - reach) } else { reach };
-        if curve.is_log && here.residual + far > row.reach {
+        let farthest = if curve.is_convex_log { curve.straight_from } else { row.reach };
+        if curve.is_log && here.residual + far > farthest {
             return None;
         }
         let bend = weight * z * z * secant(curve.loss, z * here.residual, z * far, here, weight * z);
@@ -189,7 +221,11 @@ impl<'a> Local<'a> {
         let bend = bend / ((1.0 + reach) * (1.0 + reach)) - by_log;
         let (up, down) = ((here.residual + far).max(0.0), (far - here.residual).max(0.0));
         let slope = |r: f64| if curve.loss.is_smooth() { curve.loss.psi(z * r) } else { 1.0 };
-        let apart = (slope(up) * up * (1.0 - row.above)).max(slope(down) * 0.5 * down * down);
+        let apart = if curve.is_convex_log {
+            0.0
+        } else {
+            (slope(up) * up * (1.0 - row.above)).max(slope(down) * 0.5 * down * down)
+        };
         Some(Bound { bend, apart: weight * z * apart })
     }
 }
@@ -220,6 +256,31 @@ impl VectorKernel for Within<'_> {
     fn run<V: Vector>(self) -> bool {
         self.local.is_best_within::<V>(self.ends, self.reach)
     }
+}
+
+/// Shares by which an objective may be above its convex lower bound, as far as residuals reach.
+///
+/// The bound is the sum of rho(sigma r) at least, sigma being the chord above zero and 1 - r/2 below. That is sigma^2 rho(r) for every
+/// loss here, and sigma rho(r) but for a constant where the loss is straight.
+#[inline(always)]
+fn apart(curve: &Curve) -> [f64; 2] {
+    if !curve.is_log || curve.is_convex_log {
+        return [0.0, 0.0];
+    }
+    let sigma = curve.rows.iter().fold(1.0_f64, |m, row| m.min(row.above).min(0.5_f64.mul_add(-row.reach, 1.0)));
+    if sigma <= 0.0 {
+        return [f64::INFINITY, f64::INFINITY];
+    }
+    let (share, constant) = match curve.loss {
+        Loss::Absolute => (sigma, 0.0),
+        Loss::Huber { delta } => {
+            let weight: f64 = curve.rows.iter().map(|row| row.weight).sum();
+            (sigma, (1.0 - sigma) * 0.5 * delta * delta * weight)
+        }
+        _ => (sigma * sigma, 0.0),
+    };
+    let lost = 1.0 / share - 1.0;
+    [lost, lost.mul_add(curve.value, constant / share)]
 }
 
 /// The least of 2 (rho(r + e) - rho(r) - psi e) / e^2 over |e| <= far: it lies where the residual grows.
@@ -279,6 +340,8 @@ struct Form<V> {
     size: V,
     /// A quarter of the width of a part.
     quarter: f64,
+    /// Weight of its cross terms.
+    cross: f64,
     /// Entries (0,0), (1,0), (1,1), (2,0), (2,1), (2,2).
     entries: [V; 6],
     /// What the uncertainty of the difference quotients takes from the last entry.
@@ -305,7 +368,7 @@ struct Part {
 
 impl<V: Vector> Form<V> {
     #[inline(always)]
-    fn new(begin: V, part: f64) -> Self {
+    fn new(begin: V, part: f64, width: f64) -> Self {
         let end = begin + V::of(part);
         let zero = V::zero();
         Self {
@@ -314,6 +377,7 @@ impl<V: Vector> Form<V> {
             middle: V::of(0.5) * (begin + end),
             size: end.most(-begin),
             quarter: 0.25 * part,
+            cross: (2.0 * part * width).clamp(CROSS.0, CROSS.1),
             entries: [zero; 6],
             taken: zero,
             least: zero,
@@ -338,21 +402,20 @@ impl<V: Vector> Form<V> {
     fn add(&mut self, here: &Here, bend: f64) {
         let (d, unsure) = self.quotient(here);
         let square = 1.0 / (here.scale * here.scale);
-        let q = V::of(square * bend * if bend > 0.0 { 1.0 - CROSS } else { 1.0 + CROSS });
+        let q = V::of(square * bend * if bend > 0.0 { 1.0 - self.cross } else { 1.0 + self.cross });
         let b = V::of(here.power);
         let (qb, qd) = (q * b, q * d);
         let [e00, e10, e11, e20, e21, e22] = self.entries;
-        self.entries =
-            [e00 + q, e10 + qb, qb.fused(b, e11), e20 + qd, qd.fused(b, e21), qd.fused(d, e22)];
-        self.taken = V::of(square * bend.abs() * (1.0 + 1.0 / CROSS)).fused(unsure * unsure, self.taken);
+        self.entries = [e00 + q, e10 + qb, qb.fused(b, e11), e20 + qd, qd.fused(b, e21), qd.fused(d, e22)];
+        self.taken = V::of(square * bend.abs() * (1.0 + 1.0 / self.cross)).fused(unsure * unsure, self.taken);
         // l^2 b times a mean of e^(-s t l) over s, heavier near 0: at least at the mean of s, at most by the chord.
         let third = V::of(-here.log / 3.0);
         let weight = here.slope * here.log * here.log * here.power;
-        let low = |t: V| V::of(0.5) * math::exp_bounded(third * t);
-        let high = |t: V| V::of(1.0 / 3.0) + V::of(1.0 / 6.0) * math::exp_bounded(V::of(-here.log) * t);
-        let (least, most) = if weight > 0.0 { (low(self.end), high(self.begin)) } else { (high(self.begin), low(self.end)) };
-        self.least = V::of(weight).fused(least, self.least);
-        self.most = V::of(weight).fused(most, self.most);
+        let low = V::of(0.5) * math::exp_bounded(third * self.end);
+        let high = V::of(1.0 / 3.0) + V::of(1.0 / 6.0) * math::exp_bounded(V::of(-here.log) * self.begin);
+        let (up, down) = (V::of(weight.max(0.0)), V::of(weight.min(0.0)));
+        self.least = up.fused(low, down.fused(high, self.least));
+        self.most = up.fused(high, down.fused(low, self.most));
     }
 
     /// The first and the third condition; none where they fail.
@@ -393,8 +456,8 @@ fn part(local: &Local<'_>, form: [f64; 6], (taken, least, most, size): (f64, f64
         return None;
     }
     // v = x J, x of three; the inverse of the form bounds v by the rise.
-    let shift_b = c / b;
-    let shift_1 = (f20 - f10 * shift_b) / f00;
+    let mut shift_b = c / b;
+    let mut shift_1 = (f20 - f10 * shift_b) / f00;
     let i22 = 1.0 / bare;
     let i21 = -shift_b * i22;
     let i20 = -shift_1 * i22;
@@ -411,12 +474,18 @@ fn part(local: &Local<'_>, form: [f64; 6], (taken, least, most, size): (f64, f64
         return None;
     }
     // The factor that belongs to the best fit moved to the other exponent: m' = m - m' t shift.
-    let moved = 1.0 - shift_b.abs() * size;
+    let mut moved = 1.0 - shift_b.abs() * size;
+    let held = local.is_on_face || moved <= 0.0 || best.factor / moved * size * shift_1.abs() >= best.constant;
+    if held {
+        // The constant cannot follow.
+        (shift_1, shift_b) = (0.0, f21 / f11);
+        moved = 1.0 - shift_b.abs() * size;
+    }
     if moved <= 0.0 {
         return None;
     }
     let moved = best.factor / moved * size;
-    let u = local.curve.most * size;
+    let u = local.most * size;
     let bent = moved * size * most.abs().max(least.abs()) + GRADIENT_PART * local.curve.value;
     let lost = u * size * k.abs() + 0.5 * u * u * taken + MOST_GRADIENT * local.curve.value;
     Some(Part { inverse, shift: [shift_1, shift_b], moved, most: u, bent, lost })

@@ -15,7 +15,7 @@ const DISTANCES: [f64; 7] = [0.1, 0.25, 0.5, 0.9, 1.5, 2.4, 3.8];
 const SHARES: [f64; LANES / 2] = [0.0, 0.35, 0.6, 0.75];
 
 /// Batches of eight anchors in all.
-const MOST_BATCHES: usize = 10;
+const MOST_BATCHES: usize = 14;
 
 /// Times that what is left about the best is narrowed.
 const MOST_NARROWED: usize = 3;
@@ -74,7 +74,12 @@ impl Search<'_> {
         }
         if !(self.closes_tail(exponents[14], place(14)) || self.closes_tail(exponents[14], place(15))) {
             let far = exponents[15].max(2.0 * exponents[14]);
-            open.push(Open { low: exponents[14], high: far, beside: [place(14), place(15)] });
+            let mut low = exponents[14];
+            while low < far {
+                let high = (2.0 * low).min(far);
+                open.push(Open { low, high, beside: [place(14), place(15)] });
+                low = high;
+            }
             if !self.closes_tail(far, place(15)) {
                 return false;
             }
@@ -122,7 +127,8 @@ impl Search<'_> {
                 };
                 let part = (stretch.high - stretch.low) / PARTS as f64;
                 let low = (first as f64).mul_add(part, stretch.low);
-                let high = if last + 1 == PARTS { stretch.high } else { (last as f64 + 1.0).mul_add(part, stretch.low) };
+                let high =
+                    if last + 1 == PARTS { stretch.high } else { (last as f64 + 1.0).mul_add(part, stretch.low) };
                 left.push(Open { low, high, ..stretch });
             }
             if left.is_empty() {

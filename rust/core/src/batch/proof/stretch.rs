@@ -38,13 +38,15 @@ pub(super) fn closed(curve: &Curve, (low, high): (f64, f64), anchor: Anchor<'_>)
     if anchor.room().is_nan() || anchor.room() < 0.0 {
         return [false; PARTS];
     }
-    dispatch_vector(Closed { curve, ends: (low, high), anchor })
+    dispatch_vector(Closed { curve, ends: (low, high), anchor, most: curve.most_factor(low) })
 }
 
 struct Closed<'a> {
     curve: &'a Curve,
     ends: (f64, f64),
     anchor: Anchor<'a>,
+    /// What the factor cannot exceed there.
+    most: f64,
 }
 
 impl VectorKernel for Closed<'_> {
@@ -52,12 +54,12 @@ impl VectorKernel for Closed<'_> {
 
     #[inline(always)]
     fn run<V: Vector>(self) -> [bool; PARTS] {
-        parts::<V>(self.curve, self.ends, self.anchor)
+        parts::<V>(self.curve, self.ends, self.anchor, self.most)
     }
 }
 
 #[inline(always)]
-fn parts<V: Vector>(curve: &Curve, (low, high): (f64, f64), anchor: Anchor<'_>) -> [bool; PARTS] {
+fn parts<V: Vector>(curve: &Curve, (low, high): (f64, f64), anchor: Anchor<'_>, most: f64) -> [bool; PARTS] {
     let part = (high - low) / PARTS as f64;
     let left: [f64; LANES] = std::array::from_fn(|k| (k as f64).mul_add(part, low));
     let left = V::load(&left);
@@ -86,7 +88,9 @@ fn parts<V: Vector>(curve: &Curve, (low, high): (f64, f64), anchor: Anchor<'_>) 
     let least = between.least((up_left - down_left).least(up_right - down_right));
     let allowance = V::of(SUM_ROUNDED) * (up_left + down_left);
     let mut over = [0.0; LANES];
-    (least - allowance + V::of(anchor.room())).store(&mut over);
+    // A sum that is positive only helps.
+    let most = V::of(most);
+    ((least - allowance) * most + V::of(anchor.room())).store(&mut over);
     over.map(|v| v >= 0.0)
 }
 
@@ -105,5 +109,5 @@ pub(super) fn closes_tail(curve: &Curve, low: f64, anchor: Anchor<'_>) -> bool {
             size += term.abs();
         }
     }
-    least - SUM_ROUNDED * size + anchor.room() >= 0.0
+    (least - SUM_ROUNDED * size) * curve.most_factor(low) + anchor.room() >= 0.0
 }
