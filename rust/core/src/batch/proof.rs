@@ -1,6 +1,25 @@
 //! Proofs that the fit of a curve is the best one there is, for one power beside a constant.
+//!
+//! The law is e + m b(p), b = e^(-p l), with e, m and p not negative and l the logarithm of x over its end, so that b <= 1. Assume that
+//! the loss of a row is convex in the law, and let c be its slopes at some point of exponent a. For every e', m' and p
+//!
+//! F(e' + m' b(p)) >= D + e' S + m' h(p),  S = sum c,  h(p) = sum c b(p),
+//!
+//! where D is the value of the dual problem at c: the sum of minus the conjugates of the losses at c. That holds for any legal slopes;
+//! at the best e and m of the exponent a (an *anchor*) S and h(a) are not negative and D = F(a). A curve better than the fit has bounds:
+//! none of its rows costs more than the whole fit does, so its law values, e' and m' are bounded. An exponent is *closed* where D less
+//! what S and h may take, with those bounds, is not below the objective of the fit. `anchors` solves for eight anchors at once, `stretch`
+//! bounds h from below over a stretch of exponents, `search` goes from end to end, and `local` proves what is left about the fit.
+//!
+//! Residuals that are logarithms: rho(ln f - ln y) is convex in f while rho'' > rho', for squares up to f = e y. Where that holds as far as
+//! a better fit can be off, the loss is taken as it is. Otherwise its place takes rho(sigma s) with s = f/y - 1 > 0 and rho(s) below zero: a
+//! convex lower bound where sigma s is the chord of ln(1 + s) up to the farthest s that a better fit can have.
+//!
+//! Every sum carries an allowance for its rounding; residuals too small to have digits are not tried.
+
 mod anchors;
 mod curve;
+mod form;
 mod local;
 mod search;
 mod stretch;
