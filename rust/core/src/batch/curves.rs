@@ -1,259 +1,212 @@
-//! Many small curves: a power with or without a constant, least squares, one curve after another without a pause.
+//! Many small curves: a power with or without a constant under a smooth convex loss, one curve after another without a pause.
 //!
-//! Everything but the exponent c is linear, so the objective is a function of c alone (Golub and Pereyra 1973). It is walked from
-//! end to end like [`valley`](crate::solve::valley) does, every valley is followed to its bottom by Newton's method kept
-//! between its neighbours, and the point found is refined in all parameters at once. Whatever is not an ordinary optimum
-//! (a bound, a perfect fit, parameters that the rows hardly determine) is left to the general search.
+//! Everything but the exponent is linear, or nearly so. It is walked from end to end, one exponent per lane, every valley
+//! that comes near the least value is followed to its bottom by Newton's method on the objective itself, and the faces on which
+//! a term is lost, or an exponent infinite, are looked at as laws of their own. What is neither an ordinary optimum nor one of
+//! these (a perfect fit, parameters that the rows hardly determine, other bounds in force) is left to the general search.
 
-mod table;
+mod cost;
+mod descent;
+mod faces;
+mod limit;
+mod look;
+mod place;
+mod row;
+mod search;
+mod tangent;
+mod walk;
 
 use super::row::FitRow;
+use crate::expr::PowerTerm;
 use crate::loss::{Criterion, Loss};
 use crate::question::{Question, Starts};
 use crate::residual::Residual;
-use crate::simd::{Aligned, LANES, Vector, VectorKernel, dispatch_vector, lanes, math};
-use crate::solve::Status;
-use crate::solve::starts::Range;
-use crate::solve::valley::{MOST_VALLEYS, POINTS};
-use table::{Look, Table};
+use crate::simd::math;
+use cost::{Cost, Huber, Log, LogCosh, Raw, Scale, SoftL1, Squares};
+use look::Engine;
+use place::Curve;
+pub(super) use place::Workspace;
+use search::Domain;
+use walk::Signs;
 
-/// Rows of one curve.
-const MOST_ROWS: usize = 256;
-
-/// Terms of the law: a power, and a constant beside it.
-const TERMS: usize = 2;
-
-/// Parameters.
-const PARAMS: usize = TERMS + 1;
-
-/// Points of the walk, to whole lanes.
-const WALK: usize = POINTS.next_multiple_of(LANES);
-
-/// Largest exponent of e.
-const FAR: f64 = 600.0;
-
-/// Magnitudes of targets whose squares are ordinary numbers.
-const USUAL: (f64, f64) = (1e-100, 1e100);
-
-/// A term p b with b = scale x^(constant + slope c).
-#[derive(Debug, Clone, Copy, Default)]
+/// A term p b or exp(rate p) b with b = scale x^(constant + slope c).
+#[derive(Debug, Clone, Copy)]
 struct Term {
     param: usize,
     scale: f64,
     constant: f64,
     slope: f64,
-}
-
-impl Term {
-    /// Whether it is the same for every x.
-    fn is_constant(self) -> bool {
-        self.slope == 0.0 && self.constant == 0.0
-    }
+    rate: Option<f64>,
 }
 
 /// What is common to all curves of a question.
 #[derive(Debug)]
 pub(super) struct Curves {
-    terms: [Term; TERMS],
-    count: usize,
+    constant: Option<Term>,
+    power: Term,
     /// Parameter c.
     exponent: usize,
-    lower: [f64; PARAMS],
-    upper: [f64; PARAMS],
-    /// The points of the walk, in ascending order, over logarithms that are 1 apart.
-    points: [f64; WALK],
-}
-
-/// One thread's buffers.
-#[derive(Debug)]
-pub(super) struct Workspace {
-    logs: Aligned,
-    target: Aligned,
-    present: Aligned,
-    basis: [Aligned; TERMS],
-    /// The same for all points of a walk: row by row, term by term, one point per lane.
-    walk: Aligned,
-}
-
-impl Workspace {
-    pub(super) fn new() -> Self {
-        let zeros = || Aligned::zeros(MOST_ROWS);
-        Self {
-            logs: zeros(),
-            target: zeros(),
-            present: zeros(),
-            basis: [zeros(), zeros()],
-            walk: Aligned::zeros(TERMS * MOST_ROWS * LANES),
-        }
-    }
+    /// Bounds of every parameter, in their order.
+    bounds: Vec<(f64, f64)>,
+    domain: Domain,
+    loss: Loss,
+    is_log: bool,
 }
 
 impl Curves {
     /// The curves of `question`, if its law, loss and limits are of this kind.
     pub(super) fn of(question: &Question, starts: &Starts) -> Option<Self> {
-        let plain = question.criterion == Criterion::Sum(Loss::Squared)
-            && question.residual == Residual::Raw
-            && *starts == Starts::Auto
-            && question.columns.weights.as_ref().is_none_or(|weights| weights.iter().all(|w| *w == 1.0))
-            && question.columns.sigma.is_none()
-            && question.columns.inputs.len() == 1;
+        let Criterion::Sum(loss) = question.criterion else { return None };
+        let is_log = match question.residual {
+            Residual::Raw => false,
+            Residual::Log => true,
+            Residual::Logit | Residual::LogExcess { .. } => return None,
+        };
+        let is_known = matches!(loss, Loss::Squared | Loss::Huber { .. } | Loss::SoftL1 { .. } | Loss::LogCosh { .. });
+        let columns = &question.columns;
+        let plain = *starts == Starts::Auto && columns.sigma.is_none() && columns.inputs.len() == 1;
         let free = question.params.iter().all(|spec| spec.fixed.is_none() && spec.start.is_none());
         let sum = question.program.power_sum()?;
         let parameters = question.params.len();
-        let one_power = sum.is_one_power() && parameters == sum.terms.len() + 1;
-        if !(plain && free && one_power) {
+        if !(is_known && plain && free && sum.is_one_power() && parameters == sum.terms.len() + 1) {
             return None;
         }
-        let factors: Vec<usize> = sum.terms.iter().map(|term| term.factor).collect::<Option<_>>()?;
-        let exponent = (0..parameters).find(|j| !factors.contains(j))?;
-        let distinct = (0..factors.len()).all(|k| !factors[..k].contains(&factors[k]));
-        let mut curves = Self {
-            terms: [Term::default(); TERMS],
-            count: factors.len(),
-            exponent,
-            lower: [f64::NEG_INFINITY; PARAMS],
-            upper: [f64::INFINITY; PARAMS],
-            points: [0.0; WALK],
+        let (constants, powers): (Vec<_>, Vec<_>) = sum.terms.iter().partition(|term| term.exponents.is_empty());
+        let [power] = powers.as_slice() else { return None };
+        let [(0, form)] = power.exponents.as_slice() else { return None };
+        let [(exponent, slope)] = form.coefficients.as_slice() else { return None };
+        let power = Term { constant: form.constant, slope: *slope, ..amplitude(power)? };
+        let constant = match constants.as_slice() {
+            [] => None,
+            [term] => Some(amplitude(term)?),
+            _ => return None,
         };
-        for (k, term) in sum.terms.iter().enumerate() {
-            let (constant, slope) = match term.exponents.as_slice() {
-                [] => (0.0, 0.0),
-                [(0, form)] => match form.coefficients.as_slice() {
-                    [] => (form.constant, 0.0),
-                    [(j, slope)] if *j == exponent => (form.constant, *slope),
-                    _ => return None,
-                },
-                _ => return None,
-            };
-            if !term.log_amplitude.coefficients.is_empty() {
-                return None;
-            }
-            let scale = term.scale * math::exp(term.log_amplitude.constant);
-            curves.terms[k] = Term { param: factors[k], scale, constant, slope };
+        let others = [Some(power.param), constant.map(|term| term.param)];
+        if others.contains(&Some(*exponent)) || others[0] == others[1] {
+            return None;
         }
-        for (j, spec) in question.params.iter().enumerate() {
-            (curves.lower[j], curves.upper[j]) = (spec.lower, spec.upper);
-        }
-        let (low, high) = (curves.lower[exponent], curves.upper[exponent]);
-        let range = Range::Magnitude { smallest: 0.1, largest: 20.0, signed: low < 0.0 };
-        for (k, point) in curves.points[..POINTS].iter_mut().enumerate() {
-            *point = range.at((k as f64 + 0.5) / POINTS as f64);
-        }
-        curves.points[..POINTS].sort_unstable_by(f64::total_cmp);
-        let last = curves.points[POINTS - 1];
-        curves.points[POINTS..].fill(last);
-        let unbounded = (low == 0.0 || low == f64::NEG_INFINITY) && high == f64::INFINITY;
-        (distinct && unbounded && curves.terms[..curves.count].iter().any(|t| t.slope != 0.0)).then_some(curves)
+        let bounds: Vec<_> = question.params.iter().map(|spec| (spec.lower, spec.upper)).collect();
+        // x^(constant + slope c) falls where that is negative.
+        let ends = [bounds[*exponent].0, bounds[*exponent].1].map(|c| -slope.mul_add(c, form.constant));
+        let sides = [ends[0].max(ends[1]) > 0.0, ends[0].min(ends[1]) < 0.0];
+        let signs = Signs {
+            has_constant: constant.is_some(),
+            constant: constant.map_or([true, true], |term| term.signs(&bounds)),
+            amplitude: power.signs(&bounds),
+        };
+        let domain = Domain { signs, sides, places: walk::places(walk::ENDS) };
+        let possible = signs.amplitude.contains(&true) && signs.constant.contains(&true) && sides.contains(&true);
+        possible.then_some(Self { constant, power, exponent: *exponent, bounds, domain, loss, is_log })
     }
 
     /// The fit of one curve, unless it is for the general search.
-    pub(super) fn fit(&self, x: &[f64], y: &[f64], workspace: &mut Workspace) -> Option<FitRow> {
-        if x.len() > MOST_ROWS || x.len() < self.count + 1 {
+    pub(super) fn fit(
+        &self,
+        (x, y): (&[f64], &[f64]),
+        weights: Option<&[f64]>,
+        workspace: &mut Workspace,
+    ) -> Option<FitRow> {
+        if x.len() > place::MOST_ROWS || x.len() < self.parameters() {
             return None;
         }
-        dispatch_vector(Fit { curves: self, x, y, workspace })
-    }
-}
-
-struct Fit<'a> {
-    curves: &'a Curves,
-    x: &'a [f64],
-    y: &'a [f64],
-    workspace: &'a mut Workspace,
-}
-
-impl VectorKernel for Fit<'_> {
-    type Output = Option<FitRow>;
-
-    #[inline(always)]
-    fn run<V: Vector>(self) -> Option<FitRow> {
-        // Numbers of terms that the compiler knows keep everything in registers.
-        match self.curves.count {
-            1 => self.run_of::<V, 1>(),
-            _ => self.run_of::<V, TERMS>(),
+        let curve = Curve { x, y, weights };
+        match (self.is_log, self.loss) {
+            (true, Loss::Squared) => self.search::<Log, _>(&curve, Squares, workspace),
+            (true, Loss::Huber { delta }) => self.search::<Log, _>(&curve, Huber { delta }, workspace),
+            (true, Loss::SoftL1 { delta }) => self.search::<Log, _>(&curve, SoftL1 { delta }, workspace),
+            (true, Loss::LogCosh { scale }) => self.search::<Log, _>(&curve, LogCosh { scale }, workspace),
+            (false, Loss::Squared) => self.search::<Raw, _>(&curve, Squares, workspace),
+            (false, Loss::Huber { delta }) => self.search::<Raw, _>(&curve, Huber { delta }, workspace),
+            (false, Loss::SoftL1 { delta }) => self.search::<Raw, _>(&curve, SoftL1 { delta }, workspace),
+            (false, Loss::LogCosh { scale }) => self.search::<Raw, _>(&curve, LogCosh { scale }, workspace),
+            _ => None,
         }
     }
-}
 
-impl Fit<'_> {
+    fn search<S: Scale, C: Cost>(&self, curve: &Curve<'_>, cost: C, workspace: &mut Workspace) -> Option<FitRow> {
+        let placed = place::place(curve, (S::IS_LOG, self.domain.sides[1]), workspace)?;
+        let mut engine = Engine::<S, C> { w: workspace, placed, cost, evaluations: 0, kind: std::marker::PhantomData };
+        let found = engine.search(&self.domain)?;
+        engine.row(self, &found)
+    }
+
+    fn parameters(&self) -> usize {
+        self.bounds.len()
+    }
+
+    fn exponent(&self) -> usize {
+        self.exponent
+    }
+
+    /// The parameters in the order constant, amplitude, exponent; the constant's place is the amplitude's where there is none.
+    fn order(&self) -> [usize; 3] {
+        [self.constant.map_or(self.power.param, |term| term.param), self.power.param, self.exponent]
+    }
+
+    /// Whether an exponent of zero is a limit that the law may go to: there it becomes a logarithm.
+    fn may_straighten(&self) -> bool {
+        let Signs { has_constant, constant, .. } = self.domain.signs;
+        has_constant && constant == [true, true]
+    }
+
+    /// Whether the amplitude may be zero and has a bound there.
+    fn amplitude_is_bounded_by_zero(&self) -> bool {
+        let (lower, upper) = self.bounds[self.power.param];
+        self.power.rate.is_none() && (lower == 0.0 || upper == 0.0)
+    }
+
+    /// Whether the caller's bound ends a way upwards, or downwards.
+    fn is_stopped(&self, parameter: usize, up: bool) -> bool {
+        let (lower, upper) = self.bounds[parameter];
+        if up { upper.is_finite() } else { lower.is_finite() }
+    }
+
+    /// Put parameters into a row: of the law constant + amplitude exp(ln `factor`) x^-exponent. None where one has no number or lies
+    /// beyond its bounds.
     #[inline(always)]
-    fn run_of<V: Vector, const K: usize>(self) -> Option<FitRow> {
-        let Self { curves, x, y, workspace } = self;
-        let unit = place(x, y, workspace)?;
-        let (low, high) = lanes::ends(&workspace.logs[..x.len()]);
-        // An exponent matters by what it does over the width of the data: the walk is scaled by that.
-        let width = (high - low).max(1e-3);
-        let reach = FAR / low.abs().max(high.abs()).max(f64::MIN_POSITIVE);
-        let rows = x.len();
-        let n = rows.next_multiple_of(LANES);
-        let mut table =
-            Table::<V, K> { curves, rows, n, workspace, reach, evaluations: 0, held: std::marker::PhantomData };
-        table.constants();
-        let points = curves.points.map(|c| c / width);
-        let walk = table.walk(&points)?;
-        // A level stretch counts once, at its right end.
-        let is_valley = |k: usize| (k == 0 || walk[k] <= walk[k - 1]) && (k + 1 == POINTS || walk[k] < walk[k + 1]);
-        let valleys = (0..POINTS).filter(|&k| is_valley(k)).count();
-        if valleys > MOST_VALLEYS {
-            return None;
+    fn natural(&self, constant: f64, (amplitude, factor): (f64, f64), exponent: f64, row: &mut FitRow) -> Option<()> {
+        row.params[self.exponent] = (-exponent - self.power.constant) / self.power.slope;
+        row.params[self.power.param] = self.power.parameter(amplitude, factor);
+        if let Some(term) = self.constant {
+            row.params[term.param] = term.parameter(constant, 0.0);
         }
-        let mut best: Option<Look> = None;
-        for k in (0..POINTS).filter(|&k| is_valley(k)) {
-            // A valley at either end is not seen whole.
-            if k == 0 || k + 1 == POINTS {
+        for (j, (lower, upper)) in self.bounds.iter().enumerate() {
+            let value = row.params[j];
+            row.at_bound[j] = value == 0.0 && (*lower == 0.0 || *upper == 0.0);
+            let is_inside = value > *lower && value < *upper;
+            if !(row.at_bound[j] || is_inside) || !(value == 0.0 || value.is_normal()) {
                 return None;
             }
-            let bottom = table.descend(points[k], points[k - 1], points[k + 1])?;
-            if best.is_none_or(|b| bottom.value < b.value) {
-                best = Some(bottom);
-            }
         }
-        let mut end = table.finish(best?)?;
-        let evaluations = table.evaluations;
-        let mut row = FitRow::empty(K + 1, rows, Status::Converged);
-        // Back to the caller's unit of x.
-        for (term, value) in curves.terms.iter().zip(&mut end.linear).take(K) {
-            *value *= math::exp(-(term.slope.mul_add(end.c, term.constant)) * math::ln(unit));
-            row.params[term.param] = *value;
-        }
-        row.params[curves.exponent] = end.c;
-        let inside = row.params.iter().enumerate().all(|(j, v)| *v > curves.lower[j] && *v < curves.upper[j]);
-        let normal = row.params.iter().all(|v| v.is_finite() && (*v == 0.0 || v.is_normal()));
-        if !(inside && normal) {
-            return None;
-        }
-        row.objective = end.value;
-        row.certificate = end.certificate;
-        row.condition = end.condition;
-        (row.starts, row.agreement, row.exhaustive) = (valleys, 1, true);
-        row.evaluations = evaluations;
-        Some(row)
+        Some(())
     }
 }
 
-/// Logarithms of x in a unit near its geometric mean, which is returned, and targets; padded with rows that do not count.
-#[inline(always)]
-fn place(x: &[f64], y: &[f64], workspace: &mut Workspace) -> Option<f64> {
-    let n = x.len();
-    let padded = n.next_multiple_of(LANES);
-    let exponent = |v: f64| (v.to_bits() >> 52) as i64 - 1023;
-    let usual = x.iter().all(|v| v.is_normal() && *v > 0.0);
-    let (least, most) = y.iter().fold((f64::INFINITY, 0.0_f64), |(l, m), v| (l.min(v.abs()), m.max(v.abs())));
-    if !usual || most > USUAL.1 || most < USUAL.0 || least.is_nan() {
-        return None;
+/// The amplitude of a term: a parameter, or the exponential of one.
+fn amplitude(term: &PowerTerm) -> Option<Term> {
+    let scale = term.scale * math::exp(term.log_amplitude.constant);
+    let (param, rate) = match (term.factor, term.log_amplitude.coefficients.as_slice()) {
+        (Some(param), []) => (param, None),
+        (None, [(param, rate)]) => (*param, Some(*rate)),
+        _ => return None,
+    };
+    scale.is_normal().then_some(Term { param, scale, constant: 0.0, slope: 0.0, rate })
+}
+
+impl Term {
+    /// Whether it may be negative, and positive.
+    fn signs(&self, bounds: &[(f64, f64)]) -> [bool; 2] {
+        let (lower, upper) = if self.rate.is_some() { (0.0, f64::INFINITY) } else { bounds[self.param] };
+        if self.scale > 0.0 { [lower < 0.0, upper > 0.0] } else { [upper > 0.0, lower < 0.0] }
     }
-    // A unit near the middle keeps the linear parameters apart from the exponent; a power of two costs no digit.
-    let total: i64 = x.iter().map(|v| exponent(*v)).sum();
-    let unit = math::power_of_two(total.div_euclid(n as i64));
-    let inverse = 1.0 / unit;
-    let Workspace { logs, target, present, .. } = workspace;
-    for (to, v) in logs.iter_mut().zip(x) {
-        *to = math::ln(v * inverse);
+
+    /// The parameter of an amplitude that is `value` times the exponential of `factor`.
+    #[inline(always)]
+    fn parameter(&self, value: f64, factor: f64) -> f64 {
+        match self.rate {
+            // Each half is a number where the whole is.
+            None => value / self.scale * math::exp(0.5 * factor) * math::exp(0.5 * factor),
+            Some(rate) => (math::ln(value / self.scale) + factor) / rate,
+        }
     }
-    target[..n].copy_from_slice(y);
-    present[..n].fill(1.0);
-    for part in [&mut *logs, &mut *target, &mut *present] {
-        part[n..padded].fill(0.0);
-    }
-    (unit.is_normal() && inverse.is_normal()).then_some(unit)
 }

@@ -68,8 +68,9 @@ pub fn fit_groups(
         } else {
             let quick = curves.as_ref().and_then(|curves| {
                 let rows = question.columns.offsets[g]..question.columns.offsets[g + 1];
-                let (x, y) = (&question.columns.inputs[0][rows.clone()], &question.columns.target[rows]);
-                curves.fit(x, y, workspace.get_or_insert_with(Workspace::new))
+                let (x, y) = (&question.columns.inputs[0][rows.clone()], &question.columns.target[rows.clone()]);
+                let weights = question.columns.weights.as_ref().map(|weights| &weights[rows]);
+                curves.fit((x, y), weights, workspace.get_or_insert_with(Workspace::new))
             });
             // Threads share the groups, and the rows of a group that is more than one thread's share of all.
             let own = question.columns.offsets[g + 1] - question.columns.offsets[g];

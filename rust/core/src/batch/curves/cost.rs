@@ -1,0 +1,135 @@
+//! The smooth convex losses and the two residuals of this engine as types: what differs between them is decided when a
+//! kernel is compiled, not at every row.
+
+use crate::loss::Loss;
+use crate::simd::{LANES, Vector, math};
+
+/// A loss, for whole lanes.
+pub(super) trait Cost: Copy {
+    /// Whether every row pulls in proportion to its residual, so that least squares is the fit itself.
+    const IS_SQUARES: bool = false;
+    /// Whether it curves everywhere, so that no optimum of a determined fit is level.
+    const IS_CURVED: bool = true;
+    /// rho, its slope psi and the curvature at each residual.
+    fn at<V: Vector>(self, r: V) -> [V; 3];
+    /// Size of a residual from which on rows no longer count by its square.
+    fn width(self) -> f64;
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Squares;
+
+impl Cost for Squares {
+    const IS_SQUARES: bool = true;
+
+    #[inline(always)]
+    fn at<V: Vector>(self, r: V) -> [V; 3] {
+        [V::of(0.5) * r * r, r, V::of(1.0)]
+    }
+
+    fn width(self) -> f64 {
+        f64::INFINITY
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Huber {
+    pub(super) delta: f64,
+}
+
+impl Cost for Huber {
+    const IS_CURVED: bool = false;
+
+    #[inline(always)]
+    fn at<V: Vector>(self, r: V) -> [V; 3] {
+        // In this order NaN comes through.
+        let psi = V::of(self.delta).least(V::of(-self.delta).most(r));
+        [psi * V::of(-0.5).fused(psi, r), psi, V::of(1.0).where_equal(psi, r)]
+    }
+
+    fn width(self) -> f64 {
+        self.delta
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SoftL1 {
+    pub(super) delta: f64,
+}
+
+impl Cost for SoftL1 {
+    #[inline(always)]
+    fn at<V: Vector>(self, r: V) -> [V; 3] {
+        let u = r * V::of(1.0 / self.delta);
+        let root = by_lane(u.fused(u, V::of(1.0)), f64::sqrt);
+        let weight = V::of(1.0) / root;
+        [r * (r / (V::of(1.0) + root)), r * weight, weight * weight * weight]
+    }
+
+    fn width(self) -> f64 {
+        self.delta
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LogCosh {
+    pub(super) scale: f64,
+}
+
+impl Cost for LogCosh {
+    #[inline(always)]
+    fn at<V: Vector>(self, r: V) -> [V; 3] {
+        let (mut lanes, mut rho, mut psi, mut curvature) = ([0.0; LANES], [0.0; LANES], [0.0; LANES], [0.0; LANES]);
+        r.store(&mut lanes);
+        Loss::LogCosh { scale: self.scale }.evaluate(&lanes, &mut rho, &mut psi, &mut curvature);
+        [V::load(&rho), V::load(&psi), V::load(&curvature)]
+    }
+
+    fn width(self) -> f64 {
+        self.scale
+    }
+}
+
+/// A residual, for whole lanes.
+pub(super) trait Scale: Copy {
+    /// Whether it is a logarithm, whose second derivative by the law is minus the square of the first.
+    const IS_LOG: bool;
+    /// The residual of law values f against observed values on the scale, and its slope by the law.
+    fn residual<V: Vector>(f: V, observed: V) -> (V, V);
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Raw;
+
+impl Scale for Raw {
+    const IS_LOG: bool = false;
+
+    #[inline(always)]
+    fn residual<V: Vector>(f: V, observed: V) -> (V, V) {
+        (f - observed, V::of(1.0))
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Log;
+
+impl Scale for Log {
+    const IS_LOG: bool = true;
+
+    #[inline(always)]
+    fn residual<V: Vector>(f: V, observed: V) -> (V, V) {
+        // Not a number where the law is negative, which no step may lead to.
+        (by_lane(f, math::ln) - observed, V::of(1.0) / f)
+    }
+}
+
+/// A function of each lane, which selects instead of branching.
+#[inline(always)]
+pub(super) fn by_lane<V: Vector>(v: V, f: impl Fn(f64) -> f64) -> V {
+    let mut lanes = [0.0; LANES];
+    v.store(&mut lanes);
+    for lane in &mut lanes {
+        *lane = f(*lane);
+    }
+    V::load(&lanes)
+}

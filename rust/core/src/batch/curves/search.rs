@@ -1,0 +1,289 @@
+//! The best of all valleys and faces of one curve.
+
+use super::cost::{Cost, Scale};
+use super::descent::{Descent, Rules, constant, is_beyond};
+use super::faces::{Alone, Among, Level};
+use super::look::{Engine, Look, Point};
+use super::place::{Side, WALK};
+use super::tangent::{TANGENTS, Tangents};
+use super::walk::{LIMIT, Signs, Walk, places};
+use crate::simd::math;
+
+/// Valleys up to so many times the least value of a walk are followed: reweighted squares rank them roughly.
+const CLOSE: f64 = 1.5;
+
+/// Valleys so near the least value of a second walk are followed; how far it goes to either side of the best exponent; how many
+/// times the width of a loss residuals are where it is needed.
+const VERY_CLOSE: f64 = 1.05;
+const AROUND: f64 = 2.5;
+const NARROW: f64 = 2.0;
+
+/// The kind of law to be searched.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Domain {
+    pub(super) signs: Signs,
+    /// Whether powers may fall, and rise.
+    pub(super) sides: [bool; 2],
+    pub(super) places: [f64; WALK],
+}
+
+/// Where the best fit lies.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place {
+    /// At an ordinary optimum; the predicted decrease of the next step.
+    Inside(Point, Look, f64),
+    /// Where the constant is zero, or the law has none; the sign of the amplitude.
+    Alone(Alone, f64),
+    /// Where the amplitude is zero.
+    Level(Level),
+    /// At an infinite exponent: a point so far out that nothing changes any more, or as far as numbers go, and the objective there.
+    Limit(Point, f64),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    pub(super) side: Side,
+    pub(super) place: Place,
+    pub(super) value: f64,
+    /// Valleys and faces looked into.
+    pub(super) starts: usize,
+    /// Least objective at an infinite exponent on this side, where it was near.
+    pub(super) limit: f64,
+}
+
+/// What has been found so far.
+pub(super) struct Candidates {
+    pub(super) found: Option<Found>,
+    pub(super) starts: usize,
+    limits: [f64; 2],
+    /// Whether a law without a power, or without a constant, is to be tried.
+    pub(super) level: bool,
+    alone: Option<(Side, f64, f64)>,
+    is_alone_known: bool,
+}
+
+impl Candidates {
+    pub(super) fn take(&mut self, side: Side, place: Place, value: f64) {
+        if self.found.is_none_or(|found| value < found.value) {
+            self.found = Some(Found { side, place, value, starts: 0, limit: f64::INFINITY });
+        }
+    }
+}
+
+impl<S: Scale, C: Cost> Engine<'_, S, C> {
+    /// The best fit; None where it is for the general search.
+    pub(super) fn search(&mut self, domain: &Domain) -> Option<Found> {
+        let Domain { signs, sides, .. } = domain;
+        // Two values of x leave the exponent open.
+        if signs.has_constant && self.gap(Side::Falling) >= self.placed.width {
+            return None;
+        }
+        let rules = Rules { signs: *signs, sides: *sides, holds_exponent: false };
+        let mut walks: [Option<Walk>; 2] = [None; 2];
+        let mut least = f64::INFINITY;
+        for side in rules.all() {
+            let k = usize::from(side == Side::Rising);
+            let walk = self.walk(side, &domain.places, rules.signs);
+            least = walk.value.iter().fold(least, |least, v| least.min(*v));
+            walks[k] = Some(walk);
+        }
+        if !least.is_finite() {
+            return None;
+        }
+        let mut best = Candidates {
+            found: None,
+            starts: 0,
+            limits: [f64::INFINITY; 2],
+            level: false,
+            alone: None,
+            is_alone_known: false,
+        };
+        for side in rules.all() {
+            let k = usize::from(side == Side::Rising);
+            let Some(walk) = &walks[k] else { continue };
+            let before = walks[1 - k].map_or(f64::INFINITY, |other| other.value[0]);
+            self.follow((side, walk), Some(before), CLOSE * least, rules, &mut best)?;
+            if walk.value[LIMIT] <= CLOSE * least {
+                best.limits[k] = self.limit(side, rules, &mut best)?;
+            }
+        }
+        self.look_closely(&walks, rules, &mut best)?;
+        self.faces(rules, &mut best)?;
+        let mut found = best.found?;
+        found.starts = best.starts.max(1);
+        found.limit = best.limits[usize::from(found.side == Side::Rising)];
+        Some(found)
+    }
+
+    /// The laws that lack a term, where the search met them.
+    fn faces(&mut self, rules: Rules, best: &mut Candidates) -> Option<()> {
+        if best.level && rules.is_bounded() && rules.signs.has_constant {
+            let level = self.level(Among::All)?;
+            best.take(Side::Falling, Place::Level(level), level.value);
+            let sign = if rules.signs.amplitude[1] { 1.0 } else { -1.0 };
+            for side in rules.all() {
+                self.leave_level(side, level, sign, rules, best)?;
+            }
+            // Without a constant the law may be better still: it has but one valley.
+            if S::IS_LOG && best.alone.is_none() && rules.signs.amplitude[1] && !rules.signs.constant[0] {
+                best.alone =
+                    Some((if rules.sides[0] { Side::Falling } else { Side::Rising }, math::exp(level.place), 0.0));
+            }
+        }
+        if let Some((side, height, exponent)) = best.alone
+            && !best.is_alone_known
+        {
+            self.without_constant(side, (height.signum(), math::ln(height.abs()), exponent), rules, best)?;
+        }
+        Some(())
+    }
+
+    /// A second walk near the best point where few rows count by their squares: valleys of sums of nearly straight lines stand close.
+    fn look_closely(&mut self, walks: &[Option<Walk>; 2], rules: Rules, best: &mut Candidates) -> Option<()> {
+        let Some(Found { side, place: Place::Inside([.., a], ..), .. }) = best.found else { return Some(()) };
+        let Some(walk) = &walks[usize::from(side == Side::Rising)] else { return Some(()) };
+        let k = walk.exponent.iter().position(|exponent| *exponent >= a).unwrap_or(LIMIT);
+        if C::IS_SQUARES || a <= 0.0 || walk.spread[k] < NARROW * self.cost.width() {
+            return Some(());
+        }
+        self.zoom(side, (a / AROUND, a * AROUND), rules, best)
+    }
+
+    /// A walk over a stretch of exponents.
+    pub(super) fn zoom(&mut self, side: Side, ends: (f64, f64), rules: Rules, best: &mut Candidates) -> Option<()> {
+        let walk = self.walk(side, &places((ends.0 * self.placed.width, ends.1 * self.placed.width)), rules.signs);
+        let least = walk.value[..LIMIT].iter().fold(f64::INFINITY, |least, v| least.min(*v));
+        self.follow((side, &walk), None, VERY_CLOSE * least, rules, best)
+    }
+
+    /// Whether a valley of a walk is the one whose bottom is known: nearest to that, and nowhere lower.
+    fn is_known(&mut self, side: Side, walk: &Walk, k: usize, best: &Candidates) -> bool {
+        let Some(Found { place: Place::Inside([.., a], ..), value, .. }) = best.found else { return false };
+        let (e, m, at) = (walk.constant[k], walk.amplitude[k], walk.exponent[k]);
+        let is_around = walk.exponent[k - 1] * at < a * a && a * a < at * walk.exponent[k + 1];
+        is_around && self.at(side, [e + m, m * at, at]).is_none_or(|look| look.value >= value)
+    }
+
+    /// Follow every valley of a walk that comes near the least value; one at an end only where it is known what lies `before`.
+    fn follow(
+        &mut self,
+        (side, walk): (Side, &Walk),
+        before: Option<f64>,
+        highest: f64,
+        rules: Rules,
+        best: &mut Candidates,
+    ) -> Option<()> {
+        for k in 0..LIMIT {
+            let value = walk.value[k];
+            if value > highest || value.is_nan() {
+                continue;
+            }
+            let (e, m, a) = (walk.constant[k], walk.amplitude[k], walk.exponent[k]);
+            if m == 0.0 {
+                best.level = true;
+                continue;
+            }
+            let (lower, is_end) =
+                if k == 0 { (before.unwrap_or(0.0), true) } else { (walk.value[k - 1], k + 1 == LIMIT) };
+            let is_seen = !is_end || before.is_some();
+            let is_valley = is_seen && value < lower && value <= walk.value[k + 1];
+            if e == 0.0 {
+                // The lowest of them is the best place to begin from.
+                if best.alone.is_none() || is_valley {
+                    best.alone = Some((side, m, a));
+                }
+                if S::IS_LOG || !is_valley {
+                    continue;
+                }
+                best.starts += 1;
+                let alone = self.alone(side, m.signum(), math::ln(m.abs()), a)?;
+                best.is_alone_known = true;
+                self.judge(side, alone, m.signum(), rules, best)?;
+                continue;
+            }
+            if !is_valley || (before.is_none() && self.is_known(side, walk, k, best)) {
+                continue;
+            }
+            best.starts += 1;
+            self.enter(side, [e + m, m * a, a], rules, best)?;
+        }
+        Some(())
+    }
+
+    /// Descend from a point into a valley, and take its bottom.
+    pub(super) fn enter(&mut self, side: Side, from: Point, rules: Rules, best: &mut Candidates) -> Option<()> {
+        match self.descend(side, from, rules) {
+            Descent::Bottom(point, look, decrease) => {
+                if is_beyond(constant(point), rules.signs.constant) {
+                    best.alone = Some((side, point[0], point[1] / point[0]));
+                } else if point[2] > self.farthest(side, point[1] / point[2]) {
+                    self.at_the_end(side, point, rules, best);
+                } else {
+                    best.take(side, Place::Inside(point, look, decrease), look.value);
+                }
+            }
+            Descent::BelowConstant(point) => best.alone = Some((side, point[0], point[1] / point[0])),
+            Descent::NoPower => best.level = true,
+            // The walk saw the limit, and the other side.
+            Descent::Steep | Descent::Across => {}
+            Descent::Lost => return None,
+        }
+        Some(())
+    }
+
+    /// The fit without a constant.
+    fn without_constant(
+        &mut self,
+        side: Side,
+        (sign, height, exponent): (f64, f64, f64),
+        rules: Rules,
+        best: &mut Candidates,
+    ) -> Option<()> {
+        best.starts += 1;
+        let alone = self.alone(side, sign, height, exponent)?;
+        self.judge(side, alone, sign, rules, best)
+    }
+
+    /// Take a fit without a constant if it is a minimum, with a constant too.
+    fn judge(&mut self, side: Side, alone: Alone, sign: f64, rules: Rules, best: &mut Candidates) -> Option<()> {
+        if alone.exponent <= 0.0 && !rules.is_signed() {
+            // At the exponent 0 the law is a constant.
+            best.level = true;
+            return rules.signs.has_constant.then_some(());
+        }
+        let amplitude = sign * math::exp(alone.height);
+        if rules.signs.has_constant {
+            let point = [amplitude, amplitude * alone.exponent, alone.exponent];
+            let pull = self.at(side, point)?.gradient[0];
+            if is_beyond(-pull, rules.signs.constant) {
+                best.take(side, Place::Alone(alone, sign), alone.value);
+                return Some(());
+            }
+            return self.enter(side, point, rules, best);
+        }
+        best.take(side, Place::Alone(alone, sign), alone.value);
+        Some(())
+    }
+
+    /// Descend from the law without a power wherever a little of one lowers the objective.
+    fn leave_level(&mut self, side: Side, level: Level, sign: f64, rules: Rules, best: &mut Candidates) -> Option<()> {
+        let constant = if S::IS_LOG { math::exp(level.place) } else { level.place };
+        let tangents = self.tangents(side, level.place);
+        for k in valleys(&tangents, sign) {
+            let (_, [e, m]) = tangents.promise(k, sign);
+            let a = tangents.exponent[k];
+            best.starts += 1;
+            self.enter(side, [constant + e + m, m * a, a], rules, best)?;
+        }
+        Some(())
+    }
+}
+
+/// Exponents at which a power of sign `sign` promises a decrease, more than beside them.
+fn valleys(tangents: &Tangents, sign: f64) -> impl Iterator<Item = usize> {
+    let promise: [f64; TANGENTS] = std::array::from_fn(|k| tangents.promise(k, sign).0);
+    (0..TANGENTS).filter(move |&k| {
+        let lower = |other: Option<&f64>| other.is_none_or(|v| promise[k] <= *v);
+        promise[k] < 0.0 && lower(k.checked_sub(1).and_then(|k| promise.get(k))) && lower(promise.get(k + 1))
+    })
+}
