@@ -42,9 +42,9 @@ def test_ordinary_curves_are_proven(loss, residual):
 
 
 def test_half_of_ordinary_curves_are_proven_under_a_loss_with_straight_tails():
-    """At least 80 of 100 on raw residuals, where Huber(1e-3) is convex."""
+    """At least 50 of 100 on raw residuals, where Huber(1e-3) is convex."""
     fit = fitted(curves(100, seed=2), loss=sf.Huber(1e-3), residual="raw", by="curve")
-    assert fit.proven_groups.sum() >= 70
+    assert fit.proven_groups.sum() >= 50
 
 
 @pytest.mark.parametrize("loss", [sf.Squared(), sf.Huber(1e-2)])

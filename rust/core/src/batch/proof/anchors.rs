@@ -9,10 +9,13 @@ const REWEIGHTED: usize = 4;
 
 /// Widths of the curved zone of the loss whose slopes are taken, in mean absolute distances, and steps at each. Slopes of a wider zone
 /// are legal slopes of the loss too, a little worse and far easier to find.
-const ZONES: [(f64, usize); 3] = [(0.4, 6), (0.2, 5), (0.1, 5)];
+const ZONES: [(f64, usize); 3] = [(0.4, 5), (0.2, 4), (0.1, 4)];
 
 /// Steps under the loss of the logarithm itself, where that is convex.
-const EXACT_STEPS: usize = 6;
+const EXACT_STEPS: usize = 5;
+
+/// Steps under squares, of which only those above zero are not all alike.
+const ABOVE_STEPS: usize = 3;
 
 /// Share of the majorising curvature that is added to the curvature itself: where no row is in the zone there is no other.
 const RIDGE: f64 = 0.02;
@@ -47,14 +50,12 @@ pub(super) struct Buffers {
 impl Batch {
     /// Take the anchors that prove more than those held.
     #[inline(always)]
-    fn improve(&mut self, room: [f64; LANES], proves: [f64; LANES], slopes: &[f64]) {
-        for lane in 0..LANES {
-            if proves[lane] > self.proves[lane] || self.proves[lane].is_nan() {
-                (self.room[lane], self.proves[lane]) = (room[lane], proves[lane]);
-                for (to, from) in self.slopes.chunks_exact_mut(LANES).zip(slopes.chunks_exact(LANES)) {
-                    to[lane] = from[lane];
-                }
-            }
+    fn improve<V: Vector>(&mut self, room: V, proves: V, slopes: &[f64]) {
+        let held = V::load(&self.proves);
+        choose(held, proves, room, V::load(&self.room)).store(&mut self.room);
+        choose(held, proves, proves, held).store(&mut self.proves);
+        for (to, from) in self.slopes.chunks_exact_mut(LANES).zip(slopes.chunks_exact(LANES)) {
+            choose(held, proves, V::load(from), V::load(to)).store(to);
         }
     }
 }
@@ -118,15 +119,16 @@ impl VectorKernel for Solve<'_> {
         if zone.is_some() {
             mean = inner.reweighted(&mut point);
         }
-        let mut best = Batch { room: [f64::NAN; LANES], proves: [f64::NAN; LANES], slopes: Aligned::zeros(n) };
-        for (share, steps) in ZONES {
-            if let Some((own, least)) = zone {
+        let least = [-f64::MAX; LANES];
+        let mut best = Batch { room: least, proves: least, slopes: Aligned::zeros(n) };
+        if let Some((own, least)) = zone {
+            for (share, steps) in ZONES {
                 inner.narrower = V::of(own) / V::of(least).most(V::of(share) * mean);
+                point = inner.descend(point, steps, &mut best);
             }
-            point = inner.descend(point, steps, &mut best);
-            if zone.is_none() {
-                break;
-            }
+        } else {
+            // Under raw squares this is the optimum already.
+            point = inner.descend(point, if curve.is_log { ABOVE_STEPS } else { 1 }, &mut best);
         }
         if curve.is_convex_log {
             (inner.is_exact, inner.narrower) = (true, V::of(1.0));
@@ -271,9 +273,11 @@ impl<V: Vector> Inner<'_, V> {
     fn descend(&mut self, start: [V; 2], steps: usize, best: &mut Batch) -> [V; 2] {
         let (mut here, mut trial) = (start, start);
         let mut known: Option<Look<V>> = None;
-        for _ in 0..steps {
+        for step in 1..=steps {
             let look = self.look(trial);
-            self.keep(&look, trial, best);
+            if step + 1 >= steps {
+                self.keep(&look, trial, best);
+            }
             let Some(old) = known else {
                 known = Some(look);
                 trial = Self::step(here, look.gradient, ridged(look.curvature, look.majorant));
@@ -340,12 +344,10 @@ impl<V: Vector> Inner<'_, V> {
         }
         let lost = look.gradient[0].least(V::zero()) * V::of(curve.most);
         let bound = dual + lost - V::of(SUM_ROUNDED) * (size + look.value);
-        let (mut room, mut proves) = ([0.0; LANES], [0.0; LANES]);
-        let left = bound - V::of(curve.value);
-        left.store(&mut room);
-        V::of(curve.most).fused(look.gradient[1].least(V::zero()), left).store(&mut proves);
+        let room = bound - V::of(curve.value);
+        let proves = V::of(curve.most).fused(look.gradient[1].least(V::zero()), room);
         let n = curve.rows.len() * LANES;
-        best.improve(room, proves, &pull[..n]);
+        best.improve::<V>(room.most(V::of(-f64::MAX)), proves.most(V::of(-f64::MAX)), &pull[..n]);
     }
 }
 

@@ -18,7 +18,7 @@ use crate::simd::{Kernel, LANES, Vector, VectorKernel, dispatch, dispatch_vector
 const GRADIENT_RISE: f64 = 1.001;
 
 /// How far the bound is to hold, in typical residuals: the wider the more it must bear, the narrower the less it says.
-const TRIES: [f64; 7] = [1.0, 4.0, 2.0, 0.5, 8.0, 16.0, 0.25];
+const TRIES: [f64; 5] = [1.0, 4.0, 16.0, 2.0, 8.0];
 
 /// Constants so small beside the law, and costing so little of the objective, are zero.
 const FACE: f64 = 1e-12;

@@ -15,7 +15,10 @@ const DISTANCES: [f64; 7] = [0.1, 0.25, 0.5, 0.9, 1.5, 2.4, 3.8];
 const SHARES: [f64; LANES / 2] = [0.0, 0.35, 0.6, 0.75];
 
 /// Batches of eight anchors in all.
-const MOST_BATCHES: usize = 14;
+const MOST_BATCHES: usize = 8;
+
+/// Relative distance from the best exponent at which it is first seen whether a proof is to be had.
+const BESIDE: f64 = 1e-3;
 
 /// Times that what is left about the best is narrowed.
 const MOST_NARROWED: usize = 3;
@@ -58,6 +61,10 @@ impl Search<'_> {
     fn is_proven(&mut self) -> bool {
         let best = self.curve.best.exponent;
         let Some(local) = Local::of(self.curve) else { return false };
+        // What does not hold beside the best exponent will hold nowhere.
+        if !local.is_best(((1.0 - BESIDE) * best, (1.0 + BESIDE) * best)) {
+            return false;
+        }
         let exponents: [f64; 2 * LANES] = std::array::from_fn(|k| match k {
             0..7 => best * math::exp(-DISTANCES[6 - k]),
             7..14 => best * math::exp(DISTANCES[k - 7]),
