@@ -116,3 +116,6 @@ fn ends(form: &LinearForm, params: &[ParamSpec]) -> (f64, f64) {
         (low + slope * from, high + slope * to)
     })
 }
+
+#[cfg(test)]
+mod tests;
