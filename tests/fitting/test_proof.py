@@ -41,7 +41,7 @@ def test_ordinary_curves_are_proven(loss, residual):
     assert fit.proven_groups.sum() >= 95
 
 
-def test_half_of_ordinary_curves_are_proven_under_a_loss_with_straight_tails():
+def test_ordinary_curves_are_proven_under_a_loss_with_straight_tails():
     """At least 50 of 100 on raw residuals, where Huber(1e-3) is convex."""
     fit = fitted(curves(100, seed=2), loss=sf.Huber(1e-3), residual="raw", by="curve")
     assert fit.proven_groups.sum() >= 50
@@ -60,7 +60,7 @@ def test_nothing_proven_is_above_what_other_starts_find(loss):
 
 
 def test_units_do_not_decide_a_proof():
-    """x in units of 1e12, y of 1e-6: the same proofs."""
+    """Sizes in units of 1e12 and losses of 1e-6 are proven alike."""
     frame = curves(30, seed=4)
     other = frame.with_columns(pl.col("x") * 1e12, pl.col("y") * 1e-6)
     here, there = (fitted(f, loss=sf.Squared(), by="curve") for f in (frame, other))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -188,8 +188,10 @@ class Fit(SummaryRepr):
         """What stands behind `converged` and `is_global`."""
         self.require_single("certificate")
         gradient, decrease, multiplier = self.certificates[0].tolist()
-        claimed = "proven" if self.proven_groups[0] else "agreed"
-        return Certificate(gradient, decrease, multiplier, claimed if self.is_global else None)
+        basis: Literal["proven", "agreed"] | None = None
+        if self.is_global:
+            basis = "proven" if self.proven_groups[0] else "agreed"
+        return Certificate(gradient, decrease, multiplier, basis)
 
     # -- what a fit implies ---------------------------------------------------------------------
 
