@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Certificate"]
 
@@ -30,3 +33,11 @@ class Certificate:
     decrease: float
     multiplier: float
     basis: Literal["proven", "agreed"] | None
+
+    @classmethod
+    def of(cls, numbers: Sequence[float], *, is_global: bool, is_proven: bool) -> Certificate:
+        """Return the certificate of three numbers and of what is claimed of the optimum."""
+        gradient, decrease, multiplier = numbers
+        if not is_global:
+            return cls(gradient, decrease, multiplier, None)
+        return cls(gradient, decrease, multiplier, "proven" if is_proven else "agreed")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -66,7 +66,7 @@ class Fit(SummaryRepr):
     global_groups
         Whether the optimum of each group is called global, shape (groups,).
     proven_groups
-        Whether it is because a bound excludes every better fit, shape (groups,).
+        Whether a bound excludes every better fit, shape (groups,).
     """
 
     request: Request
@@ -176,10 +176,7 @@ class Fit(SummaryRepr):
 
     @property
     def is_global(self) -> bool:
-        """Whether the certificate holds and the optimum is proven to be the best one, or enough starts agree.
-
-        Enough are at least three, and a quarter of those tried; `certificate.basis` says which it is.
-        """
+        """Whether the optimum is proven to be the best one, or three starts and a quarter of all agree."""
         self.require_single("is_global")
         return bool(self.global_groups[0])
 
@@ -187,11 +184,9 @@ class Fit(SummaryRepr):
     def certificate(self) -> Certificate:
         """What stands behind `converged` and `is_global`."""
         self.require_single("certificate")
-        gradient, decrease, multiplier = self.certificates[0].tolist()
-        basis: Literal["proven", "agreed"] | None = None
-        if self.is_global:
-            basis = "proven" if self.proven_groups[0] else "agreed"
-        return Certificate(gradient, decrease, multiplier, basis)
+        proven = bool(self.proven_groups[0])
+        numbers = self.certificates[0].tolist()
+        return Certificate.of(numbers, is_global=self.is_global, is_proven=proven)
 
     # -- what a fit implies ---------------------------------------------------------------------
 
