@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["Certificate"]
 
@@ -35,9 +36,11 @@ class Certificate:
     basis: Literal["proven", "agreed"] | None
 
     @classmethod
-    def of(cls, numbers: Sequence[float], *, is_global: bool, is_proven: bool) -> Certificate:
+    def of(
+        cls, numbers: NDArray[np.float64], is_global: np.bool_, is_proven: np.bool_
+    ) -> Certificate:
         """Return the certificate of three numbers and of what is claimed of the optimum."""
-        gradient, decrease, multiplier = numbers
+        gradient, decrease, multiplier = numbers.tolist()
         if not is_global:
             return cls(gradient, decrease, multiplier, None)
         return cls(gradient, decrease, multiplier, "proven" if is_proven else "agreed")

@@ -63,10 +63,8 @@ class Fit(SummaryRepr):
         The seed given to `fit`.
     certificates
         Gradient, decrease and multiplier of each group's certificate, shape (groups, 3).
-    global_groups
-        Whether the optimum of each group is called global, shape (groups,).
-    proven_groups
-        Whether a bound excludes every better fit, shape (groups,).
+    global_groups, proven_groups
+        Whether the optimum of each group is called global, and whether it is proven; (groups,).
     """
 
     request: Request
@@ -184,9 +182,7 @@ class Fit(SummaryRepr):
     def certificate(self) -> Certificate:
         """What stands behind `converged` and `is_global`."""
         self.require_single("certificate")
-        proven = bool(self.proven_groups[0])
-        numbers = self.certificates[0].tolist()
-        return Certificate.of(numbers, is_global=self.is_global, is_proven=proven)
+        return Certificate.of(self.certificates[0], self.global_groups[0], self.proven_groups[0])
 
     # -- what a fit implies ---------------------------------------------------------------------
 
