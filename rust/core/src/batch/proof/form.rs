@@ -1,6 +1,6 @@
 //! The quadratic form by which an objective rises about its best point, over eight parts of a stretch of exponents.
 
-use super::local::{Here, Local};
+use super::curve::Point;
 use crate::simd::{LANES, Vector, math};
 
 /// Share of the form set aside for what is left of the gradient.
@@ -14,6 +14,35 @@ const GRADIENT_PART: f64 = 1e-9;
 
 /// Weights of the cross terms between a difference quotient and its uncertainty, by that uncertainty.
 const CROSS: (f64, f64) = (0.005, 0.1);
+
+/// A row at the best point.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Here {
+    pub(super) log: f64,
+    /// e^(-a l).
+    pub(super) power: f64,
+    /// What changes of the law are divided by to be v.
+    pub(super) scale: f64,
+    pub(super) residual: f64,
+    /// Slope of the loss by v, and by the law.
+    pub(super) pull: f64,
+    pub(super) slope: f64,
+    pub(super) is_on_kink: bool,
+}
+
+/// The best point, and what its neighbourhood is judged by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ground {
+    pub(super) best: Point,
+    /// Its objective.
+    pub(super) value: f64,
+    /// What the factor of a better fit cannot exceed.
+    pub(super) most: f64,
+    /// Sums of the slopes times 1, power and its derivative.
+    pub(super) gradient: [f64; 3],
+    /// Whether the constant is at its bound of zero.
+    pub(super) is_on_face: bool,
+}
 
 /// The quadratic form over eight parts of a stretch, one per lane.
 pub(super) struct Form<V> {
@@ -104,7 +133,7 @@ impl<V: Vector> Form<V> {
 
     /// The first and the third condition; none where they fail.
     #[inline(always)]
-    pub(super) fn parts(&self, local: &Local<'_>) -> [Option<Part>; LANES] {
+    pub(super) fn parts(&self, ground: &Ground) -> [Option<Part>; LANES] {
         let array = |v: V| {
             let mut to = [0.0; LANES];
             v.store(&mut to);
@@ -114,13 +143,13 @@ impl<V: Vector> Form<V> {
         let [taken, least, most, size] = [self.taken, self.least, self.most, self.size].map(array);
         std::array::from_fn(|k| {
             let form = std::array::from_fn(|e| entries[e][k] * (1.0 - FOR_GRADIENT));
-            part(local, form, (taken[k], least[k], most[k], size[k]))
+            part(ground, form, (taken[k], least[k], most[k], size[k]))
         })
     }
 }
 
-fn part(local: &Local<'_>, form: [f64; 6], (taken, least, most, size): (f64, f64, f64, f64)) -> Option<Part> {
-    let best = local.curve.best;
+fn part(ground: &Ground, form: [f64; 6], (taken, least, most, size): (f64, f64, f64, f64)) -> Option<Part> {
+    let best = ground.best;
     let [f00, f10, f11, f20, f21, f22] = form;
     // The factor alone, the constant following it; then u alone, both following it.
     let b = f11 - f10 * f10 / f00;
@@ -149,17 +178,17 @@ fn part(local: &Local<'_>, form: [f64; 6], (taken, least, most, size): (f64, f64
     let i10 = -f10 / f00 / b + shift_1 * shift_b * i22;
     let i00 = 1.0 / f00 + f10 * f10 / (f00 * f00) / b + shift_1 * shift_1 * i22;
     let inverse = [i00, i10, i11, i20, i21, i22];
-    let [g0, g1, g2] = local.gradient;
+    let [g0, g1, g2] = ground.gradient;
     let promised = 0.5 * (g0 * g0 * i00 + g1 * g1 * i11 + g2 * g2 * i22)
         + g0.abs() * (g1 * i10).abs()
         + g0.abs() * (g2 * i20).abs()
         + g1.abs() * (g2 * i21).abs();
-    if !(promised * (1.0 / FOR_GRADIENT) <= MOST_GRADIENT * local.curve.value) {
+    if !(promised * (1.0 / FOR_GRADIENT) <= MOST_GRADIENT * ground.value) {
         return None;
     }
     // The factor that belongs to the best fit moved to the other exponent: m' = m - m' t shift.
     let mut moved = 1.0 - shift_b.abs() * size;
-    let held = local.is_on_face || moved <= 0.0 || best.factor / moved * size * shift_1.abs() >= best.constant;
+    let held = ground.is_on_face || moved <= 0.0 || best.factor / moved * size * shift_1.abs() >= best.constant;
     if held {
         // The constant cannot follow.
         (shift_1, shift_b) = (0.0, f21 / f11);
@@ -169,8 +198,8 @@ fn part(local: &Local<'_>, form: [f64; 6], (taken, least, most, size): (f64, f64
         return None;
     }
     let moved = best.factor / moved * size;
-    let u = local.most * size;
-    let bent = moved * size * most.abs().max(least.abs()) + GRADIENT_PART * local.curve.value;
-    let lost = u * size * k.abs() + 0.5 * u * u * taken + MOST_GRADIENT * local.curve.value;
+    let u = ground.most * size;
+    let bent = moved * size * most.abs().max(least.abs()) + GRADIENT_PART * ground.value;
+    let lost = u * size * k.abs() + 0.5 * u * u * taken + MOST_GRADIENT * ground.value;
     Some(Part { inverse, shift: [shift_1, shift_b], moved, most: u, bent, lost })
 }

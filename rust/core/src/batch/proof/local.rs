@@ -10,7 +10,7 @@
 //! gradient is rounding.
 
 use super::curve::Curve;
-use super::form::{Form, Part};
+use super::form::{Form, Ground, Here, Part};
 use crate::loss::Loss;
 use crate::simd::{Kernel, LANES, Vector, VectorKernel, dispatch, dispatch_vector, math};
 
@@ -27,21 +27,6 @@ const ON_FACE: f64 = 1e-12;
 /// Residuals of a kinked loss up to this, relative to the typical one, are on the kink.
 const ON_KINK: f64 = 1e-7;
 
-/// A row at the best point.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Here {
-    pub(super) log: f64,
-    /// e^(-a l).
-    pub(super) power: f64,
-    /// What changes of the law are divided by to be v.
-    pub(super) scale: f64,
-    residual: f64,
-    /// Slope of the loss by v, and by the law.
-    pull: f64,
-    pub(super) slope: f64,
-    is_on_kink: bool,
-}
-
 /// The second-order bound of a row while |v| <= `reach`.
 #[derive(Debug, Clone, Copy, Default)]
 struct Bound {
@@ -54,16 +39,11 @@ struct Bound {
 /// The best point, looked at closely.
 #[derive(Debug)]
 pub(super) struct Local<'a> {
-    pub(super) curve: &'a Curve,
+    curve: &'a Curve,
+    ground: Ground,
     rows: Vec<Here>,
-    /// Sums of the slopes times 1, power and its derivative.
-    pub(super) gradient: [f64; 3],
-    /// Whether the constant is at its bound of zero.
-    pub(super) is_on_face: bool,
     /// By how much an objective is above its convex lower bound at most: a share of its own rise, and a constant.
     apart: [f64; 2],
-    /// What the factor of a better fit cannot exceed.
-    pub(super) most: f64,
 }
 
 impl<'a> Local<'a> {
@@ -104,7 +84,8 @@ impl<'a> Local<'a> {
             gradient[0] = 0.0;
         }
         let apart = apart(curve);
-        Some(Self { curve, rows, gradient, is_on_face, apart, most: curve.most })
+        let ground = Ground { best, value: curve.value, most: curve.most, gradient, is_on_face };
+        Some(Self { curve, ground, rows, apart })
     }
 
     /// Whether no exponent from `low` to `high` has a better fit.
@@ -130,7 +111,7 @@ impl<'a> Local<'a> {
         for (row, bound) in self.rows.iter().zip(&bounds) {
             form.add(row, bound.bend);
         }
-        let parts: [Option<Part>; LANES] = form.parts(self);
+        let parts: [Option<Part>; LANES] = form.parts(&self.ground);
         let mut known = [Part::default(); LANES];
         for (to, part) in known.iter_mut().zip(parts) {
             let Some(part) = part else { return false };
