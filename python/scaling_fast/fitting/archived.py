@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from scaling_fast.findings import Finding
@@ -13,7 +14,6 @@ from scaling_fast.fitting.status import with_status_type
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from scaling_fast.runtime.archive import Entry, Frames
@@ -26,7 +26,8 @@ class ArchivedFit(NamedTuple):
 
     Attributes
     ----------
-    request, table, findings, measured_scale, seed, certificates, global_groups
+    request, table, findings, measured_scale, seed, certificates, global_groups,
+    proven_groups
         As in `Fit`.
     """
 
@@ -37,6 +38,7 @@ class ArchivedFit(NamedTuple):
     seed: int
     certificates: NDArray[np.float64]
     global_groups: NDArray[np.bool_]
+    proven_groups: NDArray[np.bool_]
 
     def archive_entry(self) -> tuple[Entry, Frames]:
         """Return the fields as an entry for JSON and tables for Arrow."""
@@ -49,7 +51,9 @@ class ArchivedFit(NamedTuple):
         proof = {f"c{place}": self.certificates[:, place] for place in range(3)}
         tables = {
             "table": self.table,
-            "proof": pl.DataFrame(proof | {"global": self.global_groups}),
+            "proof": pl.DataFrame(
+                proof | {"global": self.global_groups, "proven": self.proven_groups}
+            ),
         }
         return entry | own, frames | tables
 
@@ -69,4 +73,8 @@ class ArchivedFit(NamedTuple):
             entry["seed"],
             proof.select("c0", "c1", "c2").to_numpy(),
             proof["global"].to_numpy(),
+            # Files of earlier versions say only what is called global.
+            np.zeros(proof.height, dtype=bool)
+            if "proven" not in proof.columns
+            else proof["proven"].to_numpy(),
         )

@@ -35,9 +35,9 @@ class FitColumns:
     n, n_starts, agreement, evaluations
         Numbers of rows, starts, starts that agree with the best one, and evaluations of the law;
         int64, shape (groups,).
-    doubtful, exhaustive
-        Whether agreement of starts proves nothing, and whether every valley was searched; shape
-        (groups,).
+    doubtful, exhaustive, proven
+        Whether agreement of starts proves nothing, whether every valley was searched, and whether no
+        better optimum exists; shape (groups,).
     params
         Natural parameters, shape (groups, parameters).
     at_bound, unidentified, level
@@ -64,6 +64,7 @@ class FitColumns:
     agreement: NDArray[np.int64]
     doubtful: NDArray[np.bool_]
     exhaustive: NDArray[np.bool_]
+    proven: NDArray[np.bool_]
     evaluations: NDArray[np.int64]
     params: NDArray[np.float64]
     at_bound: NDArray[np.bool_]
@@ -88,18 +89,18 @@ class FitColumns:
         """Gradient, decrease and multiplier side by side, shape (groups, 3)."""
         return np.column_stack([self.gradient, self.decrease, self.multiplier])
 
-    def agreed(self, *, searched: bool) -> NDArray[np.bool_]:
+    def is_global(self, *, searched: bool) -> NDArray[np.bool_]:
         """Return for each group whether its optimum may be called global.
 
-        Enough starts agree, or every valley was searched, and the certificate holds.
+        It is proven, or enough starts agree, or every valley was searched; and the certificate holds.
 
         Parameters
         ----------
         searched
             Whether more than one start was tried.
         """
-        proved = (self.agreement >= AGREEMENT_NEEDED) & searched & ~self.doubtful
-        return (proved | self.exhaustive) & self.converged
+        agreed = (self.agreement >= AGREEMENT_NEEDED) & searched & ~self.doubtful
+        return (self.proven | agreed | self.exhaustive) & self.converged
 
     def flagged(self, flags: NDArray[np.bool_], names: Sequence[str]) -> list[str]:
         """Return the names of the first group's parameters that carry a flag."""

@@ -63,8 +63,8 @@ class Fit(SummaryRepr):
         The seed given to `fit`.
     certificates
         Gradient, decrease and multiplier of each group's certificate, shape (groups, 3).
-    global_groups
-        Whether the optimum of each group is called global, shape (groups,).
+    global_groups, proven_groups
+        Whether the optimum of each group is called global, and whether it is proven; (groups,).
     """
 
     request: Request
@@ -74,6 +74,7 @@ class Fit(SummaryRepr):
     seed: int
     certificates: NDArray[np.float64]
     global_groups: NDArray[np.bool_]
+    proven_groups: NDArray[np.bool_]
 
     kind: ClassVar[str] = "fit"
 
@@ -173,15 +174,15 @@ class Fit(SummaryRepr):
 
     @property
     def is_global(self) -> bool:
-        """Whether the certificate holds and enough starts agree: at least three, and a quarter of those tried."""
+        """Whether the optimum is proven to be the best one, or three starts and a quarter of all agree."""
         self.require_single("is_global")
         return bool(self.global_groups[0])
 
     @property
     def certificate(self) -> Certificate:
-        """The numbers behind `converged`."""
+        """What stands behind `converged` and `is_global`."""
         self.require_single("certificate")
-        return Certificate(*self.certificates[0].tolist())
+        return Certificate.of(self.certificates[0], self.global_groups[0], self.proven_groups[0])
 
     # -- what a fit implies ---------------------------------------------------------------------
 

@@ -214,13 +214,13 @@ def _assemble(
         refuse_useless(request, columns, status[0])
         if request.is_likelihood:
             scale = float(columns.scale[0])
-    agreed = columns.agreed(searched=not local) & ~on_the_margin(request, columns)
+    is_global = columns.is_global(searched=not local) & ~on_the_margin(request, columns)
     findings = fit_findings(
         request,
         columns,
         status,
         single=single,
-        disagreed=automatic and not bool(agreed[0]),
+        disagreed=automatic and not bool(is_global[0]),
         local=local,
     )
     return Fit(
@@ -230,7 +230,8 @@ def _assemble(
         scale,
         seed,
         columns.certificates,
-        agreed,
+        is_global,
+        columns.proven & is_global,
     )
 
 

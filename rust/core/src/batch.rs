@@ -13,6 +13,7 @@ mod level;
 mod multistart;
 mod natural;
 mod needs;
+mod proof;
 mod replicates;
 mod report;
 mod row;

@@ -185,6 +185,7 @@ fn fit_table<'py>(py: Python<'py>, rows: &[FitRow], p: usize) -> PyResult<Bound<
     table.set_item("agreement", counts(&|r| r.agreement))?;
     table.set_item("doubtful", PyArray1::from_vec(py, rows.iter().map(|r| r.doubtful).collect()))?;
     table.set_item("exhaustive", PyArray1::from_vec(py, rows.iter().map(|r| r.exhaustive).collect()))?;
+    table.set_item("proven", PyArray1::from_vec(py, rows.iter().map(|r| r.proven).collect()))?;
     table.set_item("evaluations", counts(&|r| r.evaluations))?;
     let flat = |f: &dyn Fn(&FitRow) -> Vec<f64>| {
         PyArray1::from_vec(py, rows.iter().flat_map(f).collect()).reshape([rows.len(), p])

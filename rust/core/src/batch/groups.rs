@@ -6,6 +6,7 @@ use super::curves::{Curves, Workspace};
 use super::identifiability::identify;
 use super::natural::NaturalObjective;
 use super::needs::Needs;
+use super::proof::Proofs;
 use super::report::report;
 use super::row::FitRow;
 use crate::error::Error;
@@ -65,6 +66,7 @@ pub fn fit_groups(
     let needs = Needs::of(question);
     let _promise = ask("the fit", needs.fits() + needs.search(starts.most(), threads))?;
     let curves = Curves::of(question, starts);
+    let proofs = Proofs::of(question, starts);
     let fit = |workspace: &mut Option<Workspace>, g: usize| {
         let row = if control.is_cancelled() {
             FitRow::empty(question.params.len(), question.group(g).target.len(), Status::Unfinished)
@@ -83,7 +85,9 @@ pub fn fit_groups(
             // Threads share the groups, and the rows of a group that is more than one thread's share of all.
             let own = question.columns.offsets[g + 1] - question.columns.offsets[g];
             let fit = || fit_group(question, g, starts, control);
-            quick.unwrap_or_else(|| if own * threads < rows { alone(fit) } else { fit() })
+            let mut row = quick.unwrap_or_else(|| if own * threads < rows { alone(fit) } else { fit() });
+            row.proven = proofs.as_ref().is_some_and(|proofs| proofs.is_proven(&question.group(g), &row));
+            row
         };
         control.finished(1);
         row

@@ -53,6 +53,8 @@ pub struct FitRow {
     pub doubtful: bool,
     /// Whether the search saw every valley there is, so that no agreement is needed.
     pub exhaustive: bool,
+    /// Whether no better optimum exists: then no search need be believed.
+    pub proven: bool,
     /// Condition number of the column-scaled J'J in solver coordinates.
     pub condition: f64,
     /// Evaluations of the model.
@@ -91,6 +93,7 @@ impl FitRow {
             agreement: 0,
             doubtful: false,
             exhaustive: false,
+            proven: false,
             condition: f64::NAN,
             evaluations: 0,
             at_bound: vec![false; parameters],
