@@ -7,6 +7,7 @@ truth that the curve was drawn from. All starts are walked at once by Levenberg 
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -29,8 +30,7 @@ TOP = 1.1
 
 
 class Walk(NamedTuple):
-    """The best of one curve: its objective, its point in the coordinates of the search, and
-    whether that point stands for one at infinity."""
+    """The best of one curve, and whether its point stands for one at infinity."""
 
     objective: float
     point: Values
@@ -229,7 +229,7 @@ def hinge_starts(u, y, low, high):
     """Return starts in every gap between rows, from eight floors and three places, and their boxes."""
     rows, floors = np.sort(u), y.min() * np.array([0, 0.5, 0.8, 0.93, 0.98, 0.995, 1.01, 1.03])
     starts, lows, highs = [], [], []
-    for left, right in zip(rows[:-1], rows[1:], strict=True):
+    for left, right in itertools.pairwise(rows):
         at = np.repeat(left + (right - left) * np.array([0.1, 0.5, 0.9]), floors.size)
         floor = np.tile(floors, 3)
         beyond = np.maximum(u - at[:, None], 0)
