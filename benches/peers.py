@@ -4,7 +4,8 @@
 
 Contenders take turns, block by block; a price is the median block divided by its size, so slow
 peers may do fewer units. scipy works on one thread: divide its time by the threads for a perfectly
-parallel pool. `pip install --group bench` brings the other peers (nlsq needs Python 3.12). `--test` runs everything tiny and writes nothing. Nothing is asserted about time.
+parallel pool. `pip install --group bench` brings the other peers (nlsq needs Python 3.12).
+`--test` runs everything tiny and writes nothing. Nothing is asserted about time.
 """
 
 from __future__ import annotations

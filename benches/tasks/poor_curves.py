@@ -71,7 +71,7 @@ def t3_hard(*, test: bool):
     for module, name, few in (
         ("compiled", "numba, projection", each),
         ("modelled", "lmfit", each),
-        ("accelerated", "nlsq", max(2, each // 5)),
+        ("accelerated", "nlsq", max(2, each // 20)),
     ):
         peer = optional(module)
         if peer is not None:
