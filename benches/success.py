@@ -34,6 +34,9 @@ import learning_curves
 import many_starts
 
 FALSE = 1e-6
+PROVEN = 1e-8
+"""A bound excludes every better fit, so it is held to less than agreement is."""
+
 DISPUTED = 1e-9
 
 
@@ -64,10 +67,7 @@ class Bank:
 
 def proofs(fit: sf.Fit) -> np.ndarray | None:
     """Return for each group whether its certificate says "proven", None where certificates do not say."""
-    bases = getattr(fit, "bases", None)
-    if bases is None and "basis" in fit.table.columns:
-        bases = fit.table["basis"].to_list()
-    return None if bases is None else np.array([str(basis) == "proven" for basis in bases])
+    return getattr(fit, "proven_groups", None)
 
 
 def judged(task, kind, loss, seeds, fit, best, at_infinity, recomputed, tolerance, seconds) -> Bank:
@@ -94,7 +94,7 @@ def judged(task, kind, loss, seeds, fit, best, at_infinity, recomputed, toleranc
         int(fit.global_groups.sum()),
         int(false.sum()),
         None if proven is None else int(proven.sum()),
-        None if proven is None else int((proven & (gap > FALSE)).sum()),
+        None if proven is None else int((proven & (gap > PROVEN)).sum()),
         int(disputed.sum()),
         int((gap < -tolerance).sum()),
         seconds,

@@ -1,6 +1,6 @@
 """The best E + A x^-alpha of one curve by exhaustive search, in numpy alone: log residuals, E, A, alpha >= 0.
 
-At each of 400 exponents and at the limit of an infinite one the two others are solved exactly: by
+At each of 400 exponents, up to the steepest that doubles can write down, the two others are solved exactly: by
 Newton's method from a reweighted line, beside both faces; under absolute deviations by trying every
 pair of rows. Every valley of this profile is then narrowed until nothing changes.
 """
@@ -28,14 +28,17 @@ ZOOM = 15
 """Exponents of each narrowing, between the two neighbours of a valley."""
 
 AT_INFINITY = 1e-7
-"""An exponent is infinite where its limit is this near, relatively, to the best of the finite ones."""
+"""An exponent is infinite where its limit is this near, relatively, to the best of the finite ones, or lower."""
+
+LARGEST = 700.0
+"""Logarithm of the largest power of the smallest x that A may hold."""
 
 CHUNK = 200_000
 """Numbers held at once while pairs of rows are tried."""
 
 
 class Best(NamedTuple):
-    """The least objective found, its point, and whether the exponent is infinite there."""
+    """The least objective of a finite exponent, its point, and whether an infinite one is as good or better."""
 
     objective: float
     floor: float
@@ -90,11 +93,12 @@ def best_power_offset(x: Values, y: Values, loss: str) -> Best:
             return by_pairs(powers, target)
         return by_newton(powers, target, RHOS[loss])
 
-    above = line[line > 0]
-    # From a curve straight to rounding, to one that only the rows at the smallest x feel.
+    # Steeper than this only the rows at the smallest x feel the power, or A is out of reach of doubles.
+    steep = 40.0 / line[line > 0].min()
+    steep = min(steep, LARGEST / np.log(first)) if first > 1 else steep
     bent = 1e-2 / line.max()
     straight = np.geomspace(1e-6 * bent, bent, STRAIGHT, endpoint=False)
-    alphas = np.append(straight, np.geomspace(bent, 40.0 / above.min(), EXPONENTS))
+    alphas = np.append(straight, np.geomspace(bent, steep, EXPONENTS))
     found, floors, scales = profile(np.exp(-alphas[:, None] * line))
     best = np.argmin(found)
     finite = (found[best], floors[best], scales[best], alphas[best])
@@ -113,14 +117,10 @@ def best_power_offset(x: Values, y: Values, loss: str) -> Best:
         high = inner[rows, np.minimum(places + 1, ZOOM - 1)]
         wide = high / low > 1 + (1e-13 if loss == "Absolute" else 1e-7)
         low, high = low[wide], high[wide]
-    limit, floor, scale = (got[0] for got in profile((line[None] == 0).astype(float)))
+    limit = profile((line[None] == 0).astype(float))[0][0]
     at_infinity = bool(limit < finite[0] * (1 + AT_INFINITY))
-    if limit < finite[0]:
-        finite = (limit, floor, scale, np.inf)
     value, floor, scale, alpha = (float(number) for number in finite)
-    with np.errstate(over="ignore", invalid="ignore"):
-        natural = scale * unit * first**alpha
-    return Best(value, floor * unit, float(natural), alpha, at_infinity)
+    return Best(value, floor * unit, scale * unit * float(first) ** alpha, alpha, at_infinity)
 
 
 def objective_of(x: Values, y: Values, params: dict[str, float], loss: str) -> float:
