@@ -1,7 +1,8 @@
 """How often a fit is the best there is, and whether one is ever called global falsely.
 
     python benches/success.py [--seed 0] [--curves 200] [--broken 40] [--noise 0.005]
-                              [--task T6 --task T7] [--loss NAME] [--kind NAME] [--json FILE]
+                              [--x-unit 1] [--y-unit 1] [--task T6 --task T7] [--loss NAME]
+                              [--kind NAME] [--json FILE]
 
 Fits fresh curves of a seed base and compares each objective with brute force in numpy that shares
 nothing with the package: T6 with 400 exponents and exact inner problems (tests/properties/exhaustive.py),
@@ -111,9 +112,19 @@ def fitted(curves, law, loss) -> tuple[sf.Fit, float]:
     return fit, time.process_time() - begin
 
 
-def offset_bank(kind: str, loss: str, seeds: range, noise: float) -> Bank:
+def drawn(draw, options, seeds):
+    """Return the curves of the seeds with the noise and in the units that were asked for."""
+    curves = [draw(seed, options.noise) for seed in seeds]
+    return [
+        curve._replace(x=curve.x * options.x_unit, y=curve.y * options.y_unit) for curve in curves
+    ]
+
+
+def offset_bank(kind: str, loss: str, seeds: range, options: argparse.Namespace) -> Bank:
     """Compare E + A x^-alpha of a kind with all exponents."""
-    curves = [learning_curves.power_offset(seed, kind, noise) for seed in seeds]
+    curves = drawn(
+        lambda seed, noise: learning_curves.power_offset(seed, kind, noise), options, seeds
+    )
     fit, seconds = fitted(curves, "power_offset", learning_curves.LOSSES[loss])
     best = [exhaustive.best_power_offset(curve.x, curve.y, loss) for curve in curves]
     rows = fit.table.select("E", "A", "alpha").iter_rows(named=True)
@@ -135,9 +146,9 @@ def offset_bank(kind: str, loss: str, seeds: range, noise: float) -> Bank:
     )
 
 
-def law_bank(law: str, seeds: range, noise: float) -> Bank:
+def law_bank(law: str, seeds: range, options: argparse.Namespace) -> Bank:
     """Compare a law of T7 with hundreds of starts."""
-    curves = [learning_curves.LAWS[law](seed, noise) for seed in seeds]
+    curves = drawn(learning_curves.LAWS[law], options, seeds)
     fit, seconds = fitted(curves, learning_curves.law_of(law), sf.Squared())
     best = [many_starts.best_of_many(law, curve) for curve in curves]
     names = list(fit.law.params)
@@ -210,6 +221,8 @@ def main() -> None:
     )
     parser.add_argument("--broken", type=int, default=40, help="curves of each law of T7")
     parser.add_argument("--noise", type=float, default=learning_curves.NOISE)
+    parser.add_argument("--x-unit", type=float, default=1.0, help="x is multiplied by it")
+    parser.add_argument("--y-unit", type=float, default=1.0, help="y is multiplied by it")
     parser.add_argument("--task", action="append", choices=["T6", "T7"])
     parser.add_argument("--loss", action="append", choices=list(learning_curves.LOSSES))
     kinds = [*learning_curves.OFFSET_KINDS, *learning_curves.LAWS]
@@ -224,21 +237,22 @@ def main() -> None:
     banks: dict[str, list[Bank]] = {}
     if "T6" in (options.task or ["T6"]):
         banks["T6"] = [
-            offset_bank(kind, loss, simple, options.noise)
+            offset_bank(kind, loss, simple, options)
             for loss in options.loss or learning_curves.LOSSES
             for kind in learning_curves.OFFSET_KINDS
             if kind in wanted
         ]
     if "T7" in (options.task or ["T7"]):
         banks["T7"] = [
-            law_bank(law, broken, options.noise) for law in learning_curves.LAWS if law in wanted
+            law_bank(law, broken, options) for law in learning_curves.LAWS if law in wanted
         ]
     for task, found in banks.items():
         if found:
             show(console, task, found)
     everything = [bank for found in banks.values() for bank in found]
     if options.json:
-        record = {"seed": options.seed, "noise": options.noise, "version": sf.__version__}
+        record = {"version": sf.__version__}
+        record |= {name: vars(options)[name] for name in ("seed", "noise", "x_unit", "y_unit")}
         record["banks"] = [asdict(bank) for bank in everything]
         options.json.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
     sys.exit(any(bank.false_global or bank.false_proven for bank in everything))
