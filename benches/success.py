@@ -213,6 +213,12 @@ def show(console: Console, task: str, banks: list[Bank]) -> None:
                 console.print(f"  {bank.kind}, {bank.loss}: {what}: seeds {listed}{more}")
 
 
+def told(bank: Bank) -> Bank:
+    """Return the same bank, a line about it written where a long run is watched."""
+    sys.stderr.write(f"{bank.task} {' | '.join(cells(bank))}\n")
+    return bank
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="fits of fresh curves beside brute force")
     parser.add_argument("--seed", type=int, default=0, help="the first seed; one curve a seed")
@@ -237,14 +243,14 @@ def main() -> None:
     banks: dict[str, list[Bank]] = {}
     if "T6" in (options.task or ["T6"]):
         banks["T6"] = [
-            offset_bank(kind, loss, simple, options)
+            told(offset_bank(kind, loss, simple, options))
             for loss in options.loss or learning_curves.LOSSES
             for kind in learning_curves.OFFSET_KINDS
             if kind in wanted
         ]
     if "T7" in (options.task or ["T7"]):
         banks["T7"] = [
-            law_bank(law, broken, options) for law in learning_curves.LAWS if law in wanted
+            told(law_bank(law, broken, options)) for law in learning_curves.LAWS if law in wanted
         ]
     for task, found in banks.items():
         if found:
