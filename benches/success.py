@@ -63,6 +63,7 @@ class Bank:
     brute_missed: int
     seconds: float
     missed_seeds: list[int]
+    infinite_seeds: list[int]
     false_seeds: list[int]
 
 
@@ -99,7 +100,8 @@ def judged(task, kind, loss, seeds, fit, best, at_infinity, recomputed, toleranc
         int(disputed.sum()),
         int((gap < -tolerance).sum()),
         seconds,
-        np.asarray(seeds)[missed].tolist(),
+        np.asarray(seeds)[missed & finite].tolist(),
+        np.asarray(seeds)[missed & at_infinity].tolist(),
         np.asarray(seeds)[false].tolist(),
     )
 
@@ -206,7 +208,11 @@ def show(console: Console, task: str, banks: list[Bank]) -> None:
         table.add_row(*cells(bank))
     console.print(table)
     for bank in banks:
-        for what, seeds in (("missed", bank.missed_seeds), ("FALSE GLOBAL", bank.false_seeds)):
+        for what, seeds in (
+            ("missed", bank.missed_seeds),
+            ("missed at infinity", bank.infinite_seeds),
+            ("FALSE GLOBAL", bank.false_seeds),
+        ):
             if seeds:
                 more = " ..." if len(seeds) > 12 else ""
                 listed = ", ".join(map(str, seeds[:12]))
