@@ -15,7 +15,7 @@ import polars as pl
 from scipy.optimize import least_squares
 
 import scaling_fast as sf
-from tasks.common import Contender, Told, of_block, optional, padded, raced, until_agreed
+from tasks.common import Contender, Told, of_block, optional, padded, raced, surely, until_agreed
 
 STARTS = 60
 LANES = 32
@@ -105,9 +105,10 @@ def t7(law: str, *, test: bool):
     if compiled is not None:
         rule = compiled.LAWS[law]
 
+        solve = surely(lambda *given: compiled.levenberg(rule, *given)[1], len(problems[0].low))
+
         def by_numba(problem, start):
-            box = (problem.low, problem.high)
-            return compiled.levenberg(rule, problem.line, problem.logs, start, *box)[1]
+            return solve(problem.line, problem.logs, start, problem.low, problem.high)
 
         by_numba(problems[0], problems[0].starts[0])
         contenders.append(searched("numba, Levenberg-Marquardt", problems, each, each, by_numba))
@@ -136,12 +137,17 @@ def t7(law: str, *, test: bool):
                 for problem, q in zip(problems, points, strict=True)
             ]
             found.append(np.array(got))
-        known = [many_starts.best_of_many(law, curve).objective for curve in curves[:judged]]
+        known = [many_starts.best_of_many(law, curve) for curve in curves[:judged]]
+        # Where the best lies at infinity there is no optimum to end at, and nobody is judged.
+        endless = np.array([walk.at_infinity for walk in known])
+        found = [np.where(endless, np.nan, one) for one in found]
         fit = fits[-1]
         counts = fit.table["status"].value_counts(sort=True).iter_rows()
         contenders[0].note = ", ".join(f"{number:,} {word}" for word, number in counts)
         contenders[0].note += f"; {fit.global_groups.mean():.1%} called global; one thread"
-        return found, np.fmin.reduce([*found, np.array(known)])
+        if endless.any():
+            contenders[0].note += f"; {endless.sum()} of {judged} not judged: no finite optimum"
+        return found, np.fmin.reduce([*found, np.array([walk.objective for walk in known])])
 
     return raced(f"T7 {law}", "curve", 1, contenders, blocks, judge)
 

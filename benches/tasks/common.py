@@ -6,6 +6,7 @@ import importlib
 import os
 import statistics
 import time
+import warnings
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -138,6 +139,20 @@ def huber(r: NDArray[np.float64], delta: float) -> NDArray[np.float64]:
     """Return r^2/2 inside delta, delta (|r| - delta/2) outside."""
     size = np.abs(r)
     return np.where(size <= delta, 0.5 * r * r, delta * (size - 0.5 * delta))
+
+
+def surely(fit: Callable[..., Any], size: int) -> Callable[..., Any]:
+    """Return a fit that answers NaN where a singular matrix or an overflow ends it."""
+
+    def call(*given: Any) -> Any:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            try:
+                return fit(*given)
+            except (ValueError, ZeroDivisionError, np.linalg.LinAlgError):
+                return np.full(size, np.nan)
+
+    return call
 
 
 AGREE, CERTIFIED = 1e-8, 3

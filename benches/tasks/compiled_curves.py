@@ -8,7 +8,7 @@ from numba import njit
 SQUARED, HUBER, SOFT_L1 = 0, 1, 2
 
 
-@njit(cache=False)
+@njit(cache=False, error_model="numpy")
 def newton_offset(lines, logs, weights, kind, delta, start):
     """Return the objective and (E, ln A, alpha) after Newton from a start, E held at nought or above.
 
@@ -79,7 +79,7 @@ def newton_offset(lines, logs, weights, kind, delta, start):
     return best, at
 
 
-@njit(cache=False)
+@njit(cache=False, error_model="numpy")
 def fit_offset(lines, logs, kind, delta):
     """Return (E, ln A, alpha) by a scan of exponents, reweighted for a robust loss, and Newton.
 
@@ -130,7 +130,7 @@ def fit_offset(lines, logs, kind, delta):
     return start
 
 
-@njit(cache=False)
+@njit(cache=False, error_model="numpy")
 def bnsl(q, u, columns):
     """Fill the slopes and return the value of a row; q = E, c, a, b, d, ln f."""
     width = np.exp(q[5])
@@ -143,7 +143,7 @@ def bnsl(q, u, columns):
     return q[0] + bent
 
 
-@njit(cache=False)
+@njit(cache=False, error_model="numpy")
 def hinge_power(q, u, columns):
     """Fill the slopes and return the value of a row; q = E, c, a, b, d."""
     beyond = max(u - q[4], 0.0)
@@ -153,7 +153,7 @@ def hinge_power(q, u, columns):
     return q[0] + bent
 
 
-@njit(cache=False)
+@njit(cache=False, error_model="numpy")
 def double_power(q, u, columns):
     """Fill the slopes and return the value of a row; q = E, A1, a1, A2, a2, u from the smallest."""
     first, second = np.exp(-q[2] * u), np.exp(-q[4] * u)
@@ -162,7 +162,7 @@ def double_power(q, u, columns):
     return q[0] + q[1] * first + q[3] * second
 
 
-@njit(cache=False)
+@njit(cache=False, error_model="numpy")
 def stretched_exp(q, u, columns):
     """Fill the slopes and return the value of a row; q = E, ln B, s, kappa."""
     grown, g = np.exp(q[3] * u), np.expm1(q[3] * u) / q[3]
@@ -172,7 +172,7 @@ def stretched_exp(q, u, columns):
     return q[0] + bent
 
 
-@njit(cache=False)
+@njit(cache=False, error_model="numpy")
 def m4(q, u, columns):
     """Fill the slopes and return the value of a row; q = E, H - E, t, alpha, k."""
     right, k = q[2] - q[3] * u, q[4]
@@ -202,7 +202,7 @@ LAWS = {
 }
 
 
-@njit(cache=False)
+@njit(cache=False, error_model="numpy")
 def levenberg(law, u, logs, start, low, high):
     """Return the objective and the point after Levenberg-Marquardt in a box: squared log residuals."""
     p = len(start)

@@ -19,6 +19,7 @@ from tasks.common import (
     optional,
     padded,
     raced,
+    surely,
     until_agreed,
 )
 
@@ -232,12 +233,13 @@ def t6(loss: str, *, test: bool):
     compiled, jitted = optional("compiled_curves"), optional("jitted")
     if compiled is not None:
         kind, delta = kind_of(compiled, loss)
-        compiled.fit_offset(*parts[0], kind, delta)
+        by_numba = surely(compiled.fit_offset, 3)
+        by_numba(*parts[0], kind, delta)
         contenders.append(
             Contender(
                 "numba, scan and Newton",
                 lambda block: [
-                    compiled.fit_offset(*rows, kind, delta) for rows in of_block(parts, block, each)
+                    by_numba(*rows, kind, delta) for rows in of_block(parts, block, each)
                 ],
                 each,
                 "compiled before the clock starts, one thread, curves already cut apart",

@@ -6,7 +6,7 @@ import numpy as np
 
 import scaling_fast as sf
 from tasks.chinchilla import COLUMNS, DELTA, Peer, grid, logs, objectives, reference
-from tasks.common import Contender, Told, optional, raced, until_agreed
+from tasks.common import Contender, Told, optional, raced, surely, until_agreed
 
 LANES = 16
 """Starts of each replicate that jax walks at once."""
@@ -61,13 +61,10 @@ def t8(*, test: bool):
     ]
     compiled, jitted = optional("compiled"), optional("jitted")
     if compiled is not None:
+        solve = surely(compiled.refit_t1, 5)
 
         def by_numba(place, start):
-            rows = (whole.n, whole.d, whole.y, counts[place])
-            try:
-                return compiled.refit_t1(*rows, start, DELTA)
-            except (ValueError, np.linalg.LinAlgError):
-                return np.full(5, np.nan)
+            return solve(whole.n, whole.d, whole.y, counts[place], start, DELTA)
 
         by_numba(0, optimum)
         contenders.append(searched("numba, Newton", each, by_numba))
