@@ -52,7 +52,7 @@ test-rust: ## The tests of the Rust core
 test-python: build ## The tests of the Python package, its docstrings and pages
 	$(BIN)/python -m pytest --doctest-modules tests python/scaling_fast
 
-deep: build ## The properties and basins at length: fifty truths a law, 300 examples a property (about 40 minutes)
+deep: build ## The properties and basins at length: fifty truths a law, 300 examples a property (about an hour)
 	SCALING_FAST_DEEP=1 $(BIN)/python -m pytest --override-ini=timeout=3600 tests/properties
 
 lint: lint-rust lint-python ## Formatters, linters, type checkers; warnings are errors
@@ -75,16 +75,18 @@ fmt: env ## Format Rust and Python, and apply the fixes that are safe
 	$(BIN)/ruff check --fix --quiet $(PY_SOURCES) || true
 	$(BIN)/ruff format $(PY_SOURCES)
 
-bench: build ## Measure: kernels of the core, and the package beside its peers
+bench: build ## Measure: kernels of the core, the package beside its peers, fits beside brute force
 	$(BIN)/maturin develop --release
 	cargo bench --package scaling-core
 	@if [ -f benches/peers.py ]; then $(BIN)/python benches/peers.py; fi
 	$(BIN)/python benches/league.py
+	$(BIN)/python benches/success.py
 
 bench-test: build ## Run every benchmark once, unmeasured, so that none rots
 	cargo test --package scaling-core --benches
 	@if [ -f benches/peers.py ]; then $(BIN)/python benches/peers.py --test; fi
 	$(BIN)/python benches/league.py --test
+	$(BIN)/python benches/success.py --test
 
 docs-check: build ## Every example of the docstrings, README and docs, and every link
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet

@@ -13,7 +13,7 @@ import polars as pl
 from scipy.optimize import least_squares, minimize
 
 import scaling_fast as sf
-from tasks.common import Row, alternate, compared, huber, optional, shares
+from tasks.common import Contender, Row, alternate, compared, huber, optional, shares
 
 DELTA = 1e-3
 COLUMNS = {"N": "params", "D": "tokens"}
@@ -146,6 +146,12 @@ def t1(*, test: bool) -> list[Row]:
         )
         names, sizes = [*names, "lmfit"], [*sizes, few]
         notes.append("least_squares with its Huber loss, numerical Jacobian, from the optimum")
+    jitted, batch = optional("jitted"), 4 if test else 500
+    mapped = [] if jitted is None else refits_with_jax(jitted, peer, index, each, batch, start)
+    for one in mapped:
+        contenders.append(one.call)
+        names, sizes = [*names, one.name], [*sizes, batch]
+        notes.append(one.note)
     times, answers = alternate(contenders, blocks)
     warm = sf.bootstrap(fit, sf.Indices(index), progress=False).draws
     multi = sf.bootstrap(fit, sf.Indices(index), starts="multi", progress=False).draws
@@ -184,6 +190,64 @@ def t1(*, test: bool) -> list[Row]:
     )
 
 
+def refits_with_jax(jitted, peer, index, each, batch, start) -> list[Contender]:
+    """Return the contenders of jax: a batch of refits at once, those that are judged in front."""
+    rows = np.arange(index.shape[1])
+    counts = np.array([np.bincount(one, minlength=rows.size) for one in index], dtype=float)
+    columns = np.broadcast_to(np.stack((peer.n, peer.d), axis=1), (batch, rows.size, 2))
+    logs, starts = np.broadcast_to(peer.y, (batch, rows.size)), np.tile(start, (batch, 1))
+
+    def weights(block):
+        return np.roll(counts, -block * each, axis=0)[:batch]
+
+    contenders = []
+    for name, solver in (
+        ("jax, Newton by hand", jitted.newton(jitted.chinchilla, jitted.huber, [-np.inf] * 5)),
+        (
+            "jax, optimistix BFGS",
+            jitted.by_optimistix(jitted.chinchilla, jitted.huber, jitted.positive()),
+        ),
+    ):
+        solve, took = jitted.compiled(solver, starts, columns, logs, weights(0), DELTA)
+        contenders.append(
+            Contender(
+                name,
+                lambda block, solve=solve: solve(starts, columns, logs, weights(block), DELTA)[1][
+                    :each
+                ],
+                batch,
+                f"vmap over {batch} refits, from the optimum; compiled in {took:.1f} s",
+            )
+        )
+    return contenders
+
+
+def starts_with_jax(jitted, peer, starts) -> list[Contender]:
+    """Return the contenders of jax that walk many starts of one fit at once."""
+    size = (len(starts), peer.y.size)
+    columns = np.broadcast_to(np.stack((peer.n, peer.d), axis=1), (*size, 2))
+    given = np.array(starts, dtype=float)
+    data = (columns, np.broadcast_to(peer.y, size), np.ones(size))
+    contenders = []
+    for name, solver in (
+        ("jax, Newton by hand", jitted.newton(jitted.chinchilla, jitted.huber, [-np.inf] * 5)),
+        (
+            "jax, optimistix BFGS",
+            jitted.by_optimistix(jitted.chinchilla, jitted.huber, jitted.positive()),
+        ),
+    ):
+        solve, took = jitted.compiled(solver, given, *data, DELTA)
+        contenders.append(
+            Contender(
+                name,
+                lambda _block, solve=solve: solve(given, *data, DELTA)[1],
+                len(starts),
+                f"vmap over the starts; compiled in {took:.1f} s",
+            )
+        )
+    return contenders
+
+
 def padded(points: list[np.ndarray], length: int) -> list[np.ndarray]:
     """Return the points, and NaN for those of a block that were not solved."""
     return [*points, *[np.full(5, np.nan)] * (length - len(points))]
@@ -206,12 +270,15 @@ def t2(*, test: bool) -> list[Row]:
             fit = sf.fit(runs, "chinchilla", columns=COLUMNS, loss=sf.Huber(DELTA))
         return fit
 
+    jitted = optional("jitted")
+    mapped = [] if jitted is None else starts_with_jax(jitted, peer, starts)
     with np.errstate(all="ignore"):
         times, answers = alternate(
             [
                 ours,
                 lambda _block: [peer.lbfgs(np.array(one, dtype=float)) for one in starts],
                 lambda _block: [peer.solve(np.array(one, dtype=float)) for one in starts[::4]],
+                *(one.call for one in mapped),
             ],
             blocks if test else 3,
         )
@@ -221,10 +288,11 @@ def t2(*, test: bool) -> list[Row]:
     best = np.array(min(mine, peer.objective(polished), *(np.nanmin(one) for one in walked)))
     rows = [Row("T2", "scaling_fast", "fit", repeats, 1, shares(mine, best), 1, times[0])]
     rows[0].note = f"is_global={answers[0][0].is_global}"
-    for name, one, taken in zip(
-        ("scipy L-BFGS-B", "scipy least_squares"), walked, times[1:], strict=True
-    ):
+    told = {one.name: f"; {one.note}" for one in mapped}
+    names = ("scipy L-BFGS-B", "scipy least_squares", *told)
+    for name, one, taken in zip(names, walked, times[1:], strict=True):
         note = f"best of the walked starts is {float(np.nanmin(one) / best - 1):.1e} off"
+        note += told.get(name, "")
         rows.append(
             Row("T2", name, "start", len(one), 4500, shares(one, best), len(one), taken, note)
         )

@@ -10,7 +10,7 @@ import polars as pl
 from scipy.optimize import curve_fit, least_squares
 
 import scaling_fast as sf
-from tasks.common import Row, alternate, compared, optional, shares
+from tasks.common import Contender, Row, alternate, compared, optional, shares
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +77,45 @@ def best_known(x, y) -> float:
     return float(min(tight))
 
 
+def with_jax(jitted, parts, blocks, each) -> list[Contender]:
+    """Return the contenders of jax: projection is the scan, then Newton or optimistix, a batch at once.
+
+    The judged curves of a block come first, and copies of them fill the batch.
+    """
+    if jitted is None:
+        return []
+    width, size = 30, max(each, min(1_000, 10 * each))
+
+    def data_of(block):
+        x, y, weights = np.ones((size, width)), np.ones((size, width)), np.zeros((size, width))
+        chosen = parts[block * each : (block + 1) * each] * (size // each)
+        for row, (one, other) in enumerate(chosen):
+            x[row, : one.size], y[row, : one.size] = one, other
+            weights[row, : one.size] = 1.0
+        return x, y, weights
+
+    ready = [data_of(block) for block in range(blocks)]
+    scan, took = jitted.compiled(jitted.scan_raw(), *ready[0])
+    start = scan(*ready[0])[0]
+    low = [-np.inf] * 3
+    contenders = []
+    for name, solver in (
+        ("jax, Newton by hand", jitted.newton(jitted.raw_power, jitted.squared, low)),
+        ("jax, optimistix LM", jitted.by_optimistix(jitted.raw_power, None, jitted.positive())),
+    ):
+        solve, more = jitted.compiled(solver, start, *ready[0], 1.0)
+        note = f"vmap over {size} padded curves; compiled in {took + more:.1f} s"
+        contenders.append(
+            Contender(
+                name,
+                lambda block, solve=solve: solve(scan(*ready[block])[0], *ready[block], 1.0)[1],
+                size,
+                note,
+            )
+        )
+    return contenders
+
+
 def t3(*, test: bool) -> list[Row]:
     """Time by="curve" on sorted and on shuffled rows beside curve_fit in a loop."""
     count, blocks, each = (200, 2, 5) if test else (100_000, 3, 100)
@@ -120,6 +159,12 @@ def t3(*, test: bool) -> list[Row]:
             contenders.append(lambda block, fit=peer.fit_t3: taken(block, fit))
             names.append(name)
             notes.append("a loop over curves already cut apart, one thread")
+    wide: list[int] = []
+    for peer in with_jax(optional("jitted"), parts, blocks, each):
+        contenders.append(lambda block, peer=peer: peer.call(block)[:each])
+        names.append(peer.name)
+        wide.append(peer.size)
+        notes.append(peer.note)
     times, answers = alternate(contenders, blocks)
     points = [
         one[-1].sort("curve").head(len(parts)).select("E", "A", "c").to_numpy()
@@ -133,7 +178,7 @@ def t3(*, test: bool) -> list[Row]:
     best = np.fmin.reduce([*found, np.array([best_known(x, y) for x, y in parts])])
     status = answers[0][-1]["status"].value_counts(sort=True)
     counts = ", ".join(f"{number:,} {name}" for name, number in status.iter_rows())
-    sizes = [count, count, *[each] * (len(names) - 2)]
+    sizes = [count, count, *[each] * (len(names) - 2 - len(wide)), *wide]
     notes = [counts, *notes]
     return compared(
         [

@@ -43,3 +43,22 @@ def fit_t3(x, y):
         calc_covar=False,
     )
     return np.array([found.params[name].value for name in ("E", "A", "c")])
+
+
+def fit_t6(lines, logs, start, options):
+    """E, ln A, alpha of log residuals, E held at nought or above; scipy's loss is passed on."""
+    parameters = lmfit.Parameters()
+    parameters.add("E", value=start[0], min=0)
+    parameters.add("a", value=start[1])
+    parameters.add("alpha", value=start[2], min=0)
+    found = lmfit.minimize(
+        lambda p: np.log(p["E"].value + np.exp(p["a"].value - p["alpha"].value * lines)) - logs,
+        parameters,
+        method="least_squares",
+        calc_covar=False,
+        ftol=1e-12,
+        xtol=1e-12,
+        gtol=1e-12,
+        **options,
+    )
+    return np.array([found.params[name].value for name in ("E", "a", "alpha")])
