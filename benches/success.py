@@ -69,7 +69,7 @@ class Bank:
 
 def proofs(fit: sf.Fit) -> np.ndarray | None:
     """Return for each group whether its certificate says "proven", None where certificates do not say."""
-    return getattr(fit, "proven_groups", None)
+    return fit.proof.groups
 
 
 def judged(task, kind, loss, seeds, fit, best, at_infinity, recomputed, tolerance, seconds) -> Bank:

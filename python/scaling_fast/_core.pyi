@@ -144,6 +144,13 @@ class Question:
         threads: int,
         progress: Callable[[int, int], object] | None = None,
     ) -> tuple[dict[str, NDArray[Any]], bool]: ...
+    def prove(
+        self,
+        params: NDArray[np.float64],
+        objective: NDArray[np.float64],
+        *,
+        threads: int,
+    ) -> NDArray[np.bool_]: ...
     def resample(
         self,
         params: NDArray[np.float64],

@@ -38,13 +38,13 @@ def fitted(frame, **more):
 def test_ordinary_curves_are_proven(loss, residual):
     """At least 95 of 100 for losses that curve everywhere."""
     fit = fitted(curves(100, seed=1), loss=SMOOTH[loss], residual=residual, by="curve")
-    assert fit.proven_groups.sum() >= 95
+    assert fit.proof.groups.sum() >= 95
 
 
 def test_ordinary_curves_are_proven_under_a_loss_with_straight_tails():
     """At least 50 of 100 on raw residuals, where Huber(1e-3) is convex."""
     fit = fitted(curves(100, seed=2), loss=sf.Huber(1e-3), residual="raw", by="curve")
-    assert fit.proven_groups.sum() >= 50
+    assert fit.proof.groups.sum() >= 50
 
 
 @pytest.mark.parametrize("loss", [sf.Squared(), sf.Huber(1e-2)])
@@ -53,7 +53,7 @@ def test_nothing_proven_is_above_what_other_starts_find(loss):
     frame = curves(40, hard=True, seed=3)
     fit = fitted(frame, loss=loss, residual="raw", by="curve")
     many = fitted(frame, loss=loss, residual="raw", by="curve", starts=40)
-    proven = fit.proven_groups
+    proven = fit.proof.groups
     assert proven.any()
     best = np.fmin(many.table["objective"].to_numpy(), np.inf)
     assert (fit.table["objective"].to_numpy()[proven] <= best[proven] * (1 + 1e-9)).all()
@@ -64,7 +64,7 @@ def test_units_do_not_decide_a_proof():
     frame = curves(30, seed=4)
     other = frame.with_columns(pl.col("x") * 1e12, pl.col("y") * 1e-6)
     here, there = (fitted(f, loss=sf.Squared(), by="curve") for f in (frame, other))
-    assert (here.proven_groups == there.proven_groups).all()
+    assert (here.proof.groups == there.proof.groups).all()
 
 
 @pytest.mark.parametrize("law", ["exp(e) + exp(a)*x**(-c)", "E + A/x**c", "E + A*x**c"])
@@ -103,4 +103,4 @@ def test_a_law_of_another_kind_is_agreed_on():
 def test_the_basis_is_saved_with_the_fit(tmp_path):
     fit = fitted(curves(3, seed=9), loss=sf.Squared(), by="curve")
     fit.save(tmp_path / "fit.sf")
-    assert (sf.load(tmp_path / "fit.sf").proven_groups == fit.proven_groups).all()
+    assert (sf.load(tmp_path / "fit.sf").proof.groups == fit.proof.groups).all()

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.findings import Finding
+from scaling_fast.fitting.proof import Proof
 from scaling_fast.fitting.request import Request
 from scaling_fast.fitting.status import with_status_type
 
@@ -27,7 +28,7 @@ class ArchivedFit(NamedTuple):
     Attributes
     ----------
     request, table, findings, measured_scale, seed, certificates, global_groups,
-    proven_groups
+    proof
         As in `Fit`.
     """
 
@@ -38,7 +39,7 @@ class ArchivedFit(NamedTuple):
     seed: int
     certificates: NDArray[np.float64]
     global_groups: NDArray[np.bool_]
-    proven_groups: NDArray[np.bool_]
+    proof: Proof
 
     def archive_entry(self) -> tuple[Entry, Frames]:
         """Return the fields as an entry for JSON and tables for Arrow."""
@@ -52,7 +53,7 @@ class ArchivedFit(NamedTuple):
         tables = {
             "table": self.table,
             "proof": pl.DataFrame(
-                proof | {"global": self.global_groups, "proven": self.proven_groups}
+                proof | {"global": self.global_groups, "proven": self.proof.groups}
             ),
         }
         return entry | own, frames | tables
@@ -74,7 +75,9 @@ class ArchivedFit(NamedTuple):
             proof.select("c0", "c1", "c2").to_numpy(),
             proof["global"].to_numpy(),
             # Files of earlier versions say only what is called global.
-            np.zeros(proof.height, dtype=bool)
-            if "proven" not in proof.columns
-            else proof["proven"].to_numpy(),
+            Proof(
+                np.zeros(proof.height, dtype=bool)
+                if "proven" not in proof.columns
+                else proof["proven"].to_numpy()
+            ),
         )

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scaling_fast.findings import Finding
+    from scaling_fast.fitting.proof import Proof
     from scaling_fast.fitting.request import Request
     from scaling_fast.laws import Law
     from scaling_fast.losses.registry import Loss
@@ -63,8 +64,8 @@ class Fit(SummaryRepr):
         The seed given to `fit`.
     certificates
         Gradient, decrease and multiplier of each group's certificate, shape (groups, 3).
-    global_groups, proven_groups
-        Whether the optimum of each group is called global, and whether it is proven; (groups,).
+    global_groups, proof
+        Whether the optimum of each group is called global, (groups,), and which of them are proven.
     """
 
     request: Request
@@ -74,7 +75,7 @@ class Fit(SummaryRepr):
     seed: int
     certificates: NDArray[np.float64]
     global_groups: NDArray[np.bool_]
-    proven_groups: NDArray[np.bool_]
+    proof: Proof
 
     kind: ClassVar[str] = "fit"
 
@@ -182,7 +183,7 @@ class Fit(SummaryRepr):
     def certificate(self) -> Certificate:
         """What stands behind `converged` and `is_global`."""
         self.require_single("certificate")
-        return Certificate.of(self.certificates[0], self.global_groups[0], self.proven_groups[0])
+        return Certificate.of(self.certificates[0], self.global_groups[0], self.proof.groups[0])
 
     # -- what a fit implies ---------------------------------------------------------------------
 
@@ -389,8 +390,7 @@ class Fit(SummaryRepr):
 
     def archive_entry(self) -> tuple[archive.Entry, archive.Frames]:
         """Return the fit as an entry for JSON and tables for Arrow."""
-        own = ArchivedFit(*(getattr(self, field.name) for field in fields(self)))
-        return own.archive_entry()
+        return ArchivedFit(*(getattr(self, field.name) for field in fields(self))).archive_entry()
 
     @classmethod
     def from_archive_entry(

@@ -23,6 +23,7 @@ from scaling_fast.fitting.binding import (
 )
 from scaling_fast.fitting.diagnostics import fit_findings, on_the_margin
 from scaling_fast.fitting.failures import refuse_useless
+from scaling_fast.fitting.proof import Proof
 from scaling_fast.fitting.request import Request
 from scaling_fast.fitting.result import Fit
 from scaling_fast.fitting.robust_scale import mad_scale
@@ -231,7 +232,7 @@ def _assemble(
         seed,
         columns.certificates,
         is_global,
-        columns.proven & is_global,
+        Proof.of(request, columns, is_global),
     )
 
 

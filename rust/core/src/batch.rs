@@ -23,7 +23,7 @@ pub use control::Control;
 pub use draw::Scheme;
 pub use draws::Draws;
 pub use errors::{Errors, Quantity, errors};
-pub use groups::fit_groups;
+pub use groups::{fit_groups, prove_groups};
 pub use replicates::{Resampling, resample};
 pub use row::FitRow;
 pub use selected::selected;

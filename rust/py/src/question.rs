@@ -87,6 +87,31 @@ impl Question {
         Ok((fit_table(py, &ran.value, self.inner.params.len())?, ran.interrupted))
     }
 
+    /// Which groups are proven to have no better fit than `params` (groups x parameters) with their `objective`; none where that is NaN.
+    #[pyo3(signature = (params, objective, *, threads))]
+    fn prove<'py>(
+        &self,
+        py: Python<'py>,
+        params: PyReadonlyArray2<'py, f64>,
+        objective: PyReadonlyArray1<'py, f64>,
+        threads: usize,
+    ) -> PyResult<Bound<'py, PyArray1<bool>>> {
+        let rows = params.as_array();
+        let fits: Vec<(Vec<f64>, f64)> =
+            rows.rows().into_iter().map(|row| row.to_vec()).zip(objective.as_array().iter().copied()).collect();
+        if fits.len() != self.inner.columns.groups() || rows.ncols() != self.inner.params.len() {
+            return Err(parameter(
+                py,
+                "params",
+                "one row per group, one value per parameter",
+                &format!("{:?}", rows.dim()),
+            ));
+        }
+        let proven =
+            py.detach(|| batch::prove_groups(&self.inner, &fits, threads)).map_err(|error| raise(py, &error))?;
+        Ok(PyArray1::from_vec(py, proven))
+    }
+
     /// Refit every group around `params` (groups x parameters): status codes, objectives, one array per parameter, and
     /// whether Ctrl-C ended it early.
     #[pyo3(signature = (params, resampling, *, threads, progress=None))]

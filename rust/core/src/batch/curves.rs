@@ -26,6 +26,7 @@ use cost::{Cost, Huber, Log, LogCosh, Raw, Scale, SoftL1, Squares};
 use look::Engine;
 use place::Curve;
 pub(super) use place::Workspace;
+pub(super) use row::Ending;
 use search::Domain;
 use walk::Signs;
 
@@ -99,13 +100,13 @@ impl Curves {
         possible.then_some(Self { constant, power, exponent: *exponent, bounds, domain, loss, is_log })
     }
 
-    /// The fit of one curve, unless it is for the general search.
+    /// The end of the search of one curve, unless it is for the general one.
     pub(super) fn fit(
         &self,
         (x, y): (&[f64], &[f64]),
         weights: Option<&[f64]>,
         workspace: &mut Workspace,
-    ) -> Option<FitRow> {
+    ) -> Option<Ending> {
         if x.len() > place::MOST_ROWS || x.len() < self.parameters() {
             return None;
         }
@@ -123,11 +124,11 @@ impl Curves {
         }
     }
 
-    fn search<S: Scale, C: Cost>(&self, curve: &Curve<'_>, cost: C, workspace: &mut Workspace) -> Option<FitRow> {
+    fn search<S: Scale, C: Cost>(&self, curve: &Curve<'_>, cost: C, workspace: &mut Workspace) -> Option<Ending> {
         let placed = place::place(curve, (S::IS_LOG, self.domain.sides[1]), workspace)?;
         let mut engine = Engine::<S, C> { w: workspace, placed, cost, evaluations: 0, kind: std::marker::PhantomData };
         let found = engine.search(&self.domain)?;
-        engine.row(self, &found)
+        engine.ending(self, &found)
     }
 
     fn parameters(&self) -> usize {

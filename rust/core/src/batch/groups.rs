@@ -2,7 +2,7 @@
 
 use super::canonical;
 use super::control::Control;
-use super::curves::{Curves, Workspace};
+use super::curves::{Curves, Ending, Workspace};
 use super::identifiability::identify;
 use super::natural::NaturalObjective;
 use super::needs::Needs;
@@ -18,7 +18,7 @@ use crate::problem::{Fitter, Problem};
 use crate::question::{Question, Starts};
 use crate::residual::Residual;
 use crate::simd::lanes;
-use crate::solve::certificate::AGREEMENT_TOLERANCE;
+use crate::solve::certificate::{AGREEMENT_NEEDED, AGREEMENT_TOLERANCE};
 use crate::solve::objective::Objective;
 use crate::solve::separable::Separable;
 use crate::solve::starts::{Effort, Found, descend, refine, search};
@@ -71,23 +71,17 @@ pub fn fit_groups(
         let row = if control.is_cancelled() {
             FitRow::empty(question.params.len(), question.group(g).target.len(), Status::Unfinished)
         } else {
-            let quick = curves.as_ref().and_then(|curves| {
-                let rows = question.columns.offsets[g]..question.columns.offsets[g + 1];
-                let (x, y) = (&question.columns.inputs[0][rows.clone()], &question.columns.target[rows.clone()]);
-                let weights = question.columns.weights.as_ref().map(|weights| &weights[rows.clone()]);
-                let mut row = curves.fit((x, y), weights, workspace.get_or_insert_with(Workspace::new))?;
-                let size = if question.residual == Residual::Raw { lanes::dot(y, y) } else { rows.len() as f64 };
-                if row.status != Status::Converged || row.objective <= SMALL * size {
-                    keep_objective_of_params(question, g, &mut row);
-                }
-                Some(row)
-            });
+            let quick = curves
+                .as_ref()
+                .and_then(|curves| fit_quickly(curves, question, g, workspace.get_or_insert_with(Workspace::new)));
             // Threads share the groups, and the rows of a group that is more than one thread's share of all.
             let own = question.columns.offsets[g + 1] - question.columns.offsets[g];
             let fit = || fit_group(question, g, starts, control);
-            let mut row = quick.unwrap_or_else(|| if own * threads < rows { alone(fit) } else { fit() });
-            row.proven = proofs.as_ref().is_some_and(|proofs| proofs.is_proven(&question.group(g), &row));
-            row
+            let row = quick.unwrap_or_else(|| if own * threads < rows { alone(fit) } else { fit() });
+            // A proof costs more than the fit of a curve: of many it is looked for where starts do not agree, or later.
+            let is_agreed = row.exhaustive || (row.agreement >= AGREEMENT_NEEDED && !row.doubtful);
+            let proofs = proofs.as_ref().filter(|_| groups == 1 || !is_agreed);
+            FitRow { proven: proofs.is_some_and(|proofs| proofs.is_proven(&question.group(g), &row)), ..row }
         };
         control.finished(1);
         row
@@ -98,25 +92,83 @@ pub fn fit_groups(
     })
 }
 
+/// Which groups have no better fit than these parameters, with their objective, as far as a proof is to be had.
+///
+/// # Errors
+/// [`Error::Parameter`] and [`Error::Threads`] for threads that cannot be had.
+pub fn prove_groups(question: &Question, fits: &[(Vec<f64>, f64)], threads: usize) -> Result<Vec<bool>, Error> {
+    let Some(proofs) = Proofs::of(question, &Starts::Auto) else { return Ok(vec![false; fits.len()]) };
+    let prove = |(): &mut (), g: usize| {
+        let (params, objective) = &fits[g];
+        let rows = question.group(g);
+        let row = FitRow::empty(params.len(), rows.target.len(), Status::Converged);
+        objective.is_finite()
+            && proofs.is_proven(&rows, &FitRow { params: params.clone(), objective: *objective, ..row })
+    };
+    Ok(Threads::new(threads)?.map_with(fits.len(), || (), prove))
+}
+
+/// The fit of a group as one of many curves; None where it is for the general search.
+fn fit_quickly(curves: &Curves, question: &Question, g: usize, workspace: &mut Workspace) -> Option<FitRow> {
+    let columns = &question.columns;
+    let rows = columns.offsets[g]..columns.offsets[g + 1];
+    let (x, y) = (&columns.inputs[0][rows.clone()], &columns.target[rows.clone()]);
+    let weights = columns.weights.as_ref().map(|weights| &weights[rows.clone()]);
+    let mut row = match curves.fit((x, y), weights, workspace)? {
+        Ending::Whole(row) => row,
+        Ending::Open(row) => return fit_from(question, g, &row),
+    };
+    let size = if question.residual == Residual::Raw { lanes::dot(y, y) } else { rows.len() as f64 };
+    if row.status != Status::Converged || row.objective <= SMALL * size {
+        keep_objective_of_params(&NaturalObjective::new(question, g), &mut row);
+    }
+    Some(row)
+}
+
 /// Fit one group.
 fn fit_group(question: &Question, g: usize, starts: &Starts, control: &Control) -> FitRow {
     let rows = question.group(g);
-    let parameters = question.params.len();
     if rows.target.len() < question.free() || rows.target.is_empty() {
-        return FitRow::empty(parameters, rows.target.len(), Status::TooFewRows);
+        return FitRow::empty(question.params.len(), rows.target.len(), Status::TooFewRows);
     }
-    let problem = Problem::new(&question.program, &rows, &question.params, question.criterion, question.residual);
+    // One given start is a local fit from exactly there: it keeps the places the caller chose.
+    let is_local = matches!(starts, Starts::Points(points) if points.len() == 1);
+    report_of((question, g), control, !is_local, |problem, fitter, options, x, scratch| {
+        let region = if *starts == Starts::Auto { problem.region(&rows) } else { Region::of(problem.ranges()) };
+        run((problem, &region), fitter, question, starts, options, x, scratch)
+    })
+}
+
+/// The general report of the optimum that a quick search found; None where it is lost on the way.
+fn fit_from(question: &Question, g: usize, quick: &FitRow) -> Option<FitRow> {
+    let row = report_of((question, g), &Control::default(), true, |problem, fitter, options, x, scratch| {
+        problem.space.coordinates(&quick.params, x);
+        let outcome = descend(fitter, x, options, false, scratch);
+        let outcome = polish::polish(fitter, x, outcome, options, scratch);
+        Found { outcome, starts: quick.starts, agreement: 1, doubtful: false, exhaustive: true }
+    });
+    (row.objective <= quick.objective * (1.0 + AGREEMENT_TOLERANCE)).then_some(row)
+}
+
+/// What may be said of the point at which `search` leaves its fourth argument, with exchangeable parameters in order where
+/// `in_order` asks for that.
+fn report_of(
+    (question, g): (&Question, usize),
+    control: &Control,
+    in_order: bool,
+    search: impl FnOnce(&Problem<'_>, &mut Fitter<'_>, Options, &mut [f64], &mut Scratch) -> Found,
+) -> FitRow {
+    let problem =
+        Problem::new(&question.program, &question.group(g), &question.params, question.criterion, question.residual);
     let mut fitter = Fitter::new(&problem);
     let q = problem.space.dimension();
     let mut scratch = Scratch::new(q).until(control.flag());
     let options = Options { rounding: problem.rounding(&fitter), ..Options::default() };
     let mut x = vec![0.0; q];
-    let region = if *starts == Starts::Auto { problem.region(&rows) } else { Region::of(problem.ranges()) };
-    let found = run((&problem, &region), &mut fitter, question, starts, options, &mut x, &mut scratch);
+    let found = search(&problem, &mut fitter, options, &mut x, &mut scratch);
     let natural = NaturalObjective::new(question, g);
     let mut row = report(&natural, &problem, &mut fitter, &found, &mut x, options, &mut scratch);
-    // One given start is a local fit from exactly there: it keeps the places the caller chose.
-    if !matches!(starts, Starts::Points(points) if points.len() == 1) {
+    if in_order {
         canonical::reorder(&question.program, &question.params, &mut row);
     }
     keep_objective_of_params(&natural, &mut row);

@@ -11,7 +11,7 @@ use super::selection::Selection;
 use crate::expr::BLOCK;
 use crate::loss::Loss;
 use crate::residual::{Excess, Residual};
-use crate::simd::{Aligned, Kernel, LANES, Vector, VectorKernel, dispatch, dispatch_vector};
+use crate::simd::{Aligned, Kernel, LANES, Picks, Vector, VectorKernel, dispatch, dispatch_vector};
 use crate::solve::separable::{BoxLeastSquares, Separable};
 
 /// Numbers that the columns of all points may be: 16 MB.
@@ -108,12 +108,12 @@ impl Fitter<'_> {
         let size = scanned.columns * scanned.stride;
         for (number, values) in scanned.values.chunks_exact(size).enumerate() {
             if !all {
-                rows.gather(scanned, number, values, &self.selection.chosen);
+                rows.gather(scanned, number, values, &self.selection.picks);
             }
             let ScannedRows { natural, first, later, columns, work, lower, upper } = &mut *rows;
             let value = dispatch_vector(PointKernel {
                 columns: if all { values } else { columns },
-                stride: if all { scanned.stride } else { padded },
+                stride: if all { scanned.stride } else { self.selection.picks.room() },
                 residual: problem.residual,
                 loss: self.force.loss,
                 target: &self.selection.target[..padded],
@@ -165,21 +165,14 @@ impl ScannedRows {
     }
 
     /// The columns of a point at these rows, to whole lanes; those of the point before stand where they are the same.
-    fn gather(&mut self, scanned: &Scanned, number: usize, values: &[f64], chosen: &[u32]) {
-        let padded = chosen.len().next_multiple_of(LANES);
+    fn gather(&mut self, scanned: &Scanned, number: usize, values: &[f64], picks: &Picks) {
+        let room = picks.room();
         if number == 0 {
-            self.columns.hold(scanned.columns * padded);
+            self.columns.hold(scanned.columns * room);
         }
         let is_same = &scanned.is_same[number * scanned.columns..];
-        let columns = self.columns.chunks_exact_mut(padded.max(1)).zip(values.chunks_exact(scanned.stride));
-        for ((to, from), _) in columns.zip(is_same).filter(|(_, is_same)| !**is_same) {
-            for (to, &i) in to.iter_mut().zip(chosen) {
-                *to = from[i as usize];
-            }
-            if let Some(&last) = chosen.last() {
-                to[chosen.len()..].fill(from[last as usize]);
-            }
-        }
+        let columns = values.chunks_exact(scanned.stride).zip(self.columns.chunks_exact_mut(room.max(1)));
+        picks.pack(columns.zip(is_same).filter(|(_, is_same)| !**is_same).map(|(columns, _)| columns));
     }
 }
 

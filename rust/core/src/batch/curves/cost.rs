@@ -14,7 +14,14 @@ pub(super) trait Cost: Copy {
     fn at<V: Vector>(self, r: V) -> [V; 3];
     /// Size of a residual from which on rows no longer count by its square.
     fn width(self) -> f64;
+    /// 1 for the residuals where a curved zone ends and a straight one begins, or all but: there an optimum may be level.
+    fn border<V: Vector>(self, _r: V) -> V {
+        V::zero()
+    }
 }
+
+/// Share of a curved zone by which a residual may be inside it, or outside, and count as at its end.
+const BORDER: f64 = 1e-4;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Squares;
@@ -49,6 +56,13 @@ impl Cost for Huber {
 
     fn width(self) -> f64 {
         self.delta
+    }
+
+    #[inline(always)]
+    fn border<V: Vector>(self, r: V) -> V {
+        let size = r.most(-r);
+        let outside = V::of(1.0).where_less(V::of((1.0 - BORDER) * self.delta), size);
+        outside.where_less(size, V::of((1.0 + BORDER) * self.delta))
     }
 }
 

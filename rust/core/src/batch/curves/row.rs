@@ -38,19 +38,31 @@ const FARTHER: f64 = 11.390_625;
 /// Largest logarithm of a number that is ordinary.
 const ORDINARY: f64 = 600.0;
 
+/// What the search of a curve leaves.
+#[derive(Debug)]
+pub(in crate::batch) enum Ending {
+    /// All that may be said of it.
+    Whole(FitRow),
+    /// An optimum from which the way to a limit may be open: that is for the general report.
+    Open(FitRow),
+}
+
 /// What the rows say of one point in the caller's own parameters.
 struct Measures {
     /// Squared lengths: of the slopes of the loss, of the residuals, of their rounding.
     pull: f64,
     residual: f64,
     rounding: f64,
+    /// Rows at the end of a curved zone, and curvature of those well inside of one.
+    borders: f64,
+    curved: f64,
     gradient: [f64; PARAMS],
     gram: [[f64; PARAMS]; PARAMS],
 }
 
 impl<S: Scale, C: Cost> Engine<'_, S, C> {
-    /// The row of a search; None where more must be known than was looked at here.
-    pub(super) fn row(&mut self, curves: &Curves, found: &Found) -> Option<FitRow> {
+    /// The end of a search; None where more must be known than was looked at here.
+    pub(super) fn ending(&mut self, curves: &Curves, found: &Found) -> Option<Ending> {
         match found.place {
             Place::Inside(point, look, decrease) => {
                 if !C::IS_CURVED && !self.is_determined(found.side, point, &look.hessian) {
@@ -73,13 +85,13 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
                 let best = Best { constant: 0.0, amplitude, exponent: alone.exponent, objective: alone.value };
                 self.optimum(curves, found, best, alone.decrease, true)
             }
-            Place::Level(level) => self.without_power(curves, found, level),
-            Place::Limit(point, value) => self.without_end(curves, found, point, value),
+            Place::Level(level) => self.without_power(curves, found, level).map(Ending::Whole),
+            Place::Limit(point, value) => self.without_end(curves, found, point, value).map(Ending::Whole),
         }
     }
 
     /// The row of an optimum, on the bound of the constant or off it.
-    fn optimum(&mut self, curves: &Curves, found: &Found, best: Best, decrease: f64, is_bent: bool) -> Option<FitRow> {
+    fn optimum(&mut self, curves: &Curves, found: &Found, best: Best, decrease: f64, is_bent: bool) -> Option<Ending> {
         let has_constant = matches!(found.place, Place::Inside(..));
         let offset = self.offset(found.side, best.exponent);
         let measures = self.measures(found.side, best, offset)?;
@@ -109,7 +121,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         let moves = |a: usize, size: f64| measures.gram[a][a].sqrt() * size.abs() > least;
         let centred = best.amplitude * math::exp(signed(found.side, best.exponent) * offset);
         let is_felt = moves(1, centred) && moves(2, best.exponent);
-        if !(certificate.holds() && is_closed && is_felt && is_imperfect(&measures, best.objective)) {
+        if !(certificate.holds() && is_felt && is_imperfect(&measures, best.objective)) {
             return None;
         }
         let mut row = FitRow::empty(curves.parameters(), self.placed.rows, Status::Converged);
@@ -117,6 +129,9 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         row.certificate = certificate;
         row.condition = condition;
         row.exhaustive = true;
+        if !is_closed {
+            return Some(Ending::Open(row));
+        }
         if condition > LARGEST {
             row.status = Status::NotIdentified;
             let order = curves.order();
@@ -124,7 +139,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
                 row.unidentified[order[first + a]] = true;
             }
         }
-        Some(row)
+        Some(Ending::Whole(row))
     }
 
     /// The row of a law that is best without its power: nothing is said of the exponent.
@@ -211,9 +226,13 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         solve(&rest, [0.0; 3]).is_some()
     }
 
-    /// What the rows say of a point in E, A and a, with x in a unit at a distance of `offset` from the end.
+    /// What the rows say of a point in E, A and a, with x in a unit at a distance of `offset` from the end; None where the best
+    /// points may be many.
     fn measures(&self, side: Side, best: Best, offset: f64) -> Option<Measures> {
-        dispatch_vector(Measure { engine: self, side, best, offset })
+        // Where rows stand at the end of a curved zone the best points may be many, and a fit is their centre: of a constant alone
+        // only where no other row curves.
+        let may_be_level = |m: &Measures| m.borders > 0.0 && (best.amplitude != 0.0 || m.curved == 0.0);
+        dispatch_vector(Measure { engine: self, side, best, offset }).filter(|measures| !may_be_level(measures))
     }
 }
 
@@ -241,14 +260,17 @@ impl<S: Scale, C: Cost> VectorKernel for Measure<'_, '_, S, C> {
         let sense = if side == Side::Falling { 1.0 } else { -1.0 };
         let logs = engine.w.logs(side);
         let Workspace { observed, present, .. } = &*engine.w;
-        let [mut pull, mut square, mut rounding] = [V::zero(); 3];
+        let [mut pull, mut square, mut rounding, mut borders, mut curved] = [V::zero(); 5];
         let [mut g0, mut g1, mut g2] = [V::zero(); 3];
         let [mut m00, mut m01, mut m02, mut m11, mut m12, mut m22] = [V::zero(); 6];
         for i in (0..engine.placed.padded).step_by(LANES) {
             let (l, y, weight) = (V::load(&logs[i..]), V::load(&observed[i..]), V::load(&present[i..]));
             let b = math::exp_bounded(V::of(super::look::FAR).least(V::of(-super::look::FAR).most(minus * l)));
             let (r, v) = S::residual(m.fused(b, e), y);
-            let [_, psi, _] = engine.cost.at(r);
+            let [_, psi, curvature] = engine.cost.at(r);
+            let border = engine.cost.border(r);
+            borders = borders + border.where_less(V::zero(), weight);
+            curved = (weight * curvature).fused(V::of(1.0) - border, curved);
             let c1 = b * scale * v;
             let c2 = V::of(-centred) * V::of(sense).fused(l, V::of(offset)) * c1;
             let pulled = weight * psi;
@@ -272,6 +294,8 @@ impl<S: Scale, C: Cost> VectorKernel for Measure<'_, '_, S, C> {
             pull: pull.sum(),
             residual: square.sum(),
             rounding: rounding.sum(),
+            borders: borders.sum(),
+            curved: curved.sum(),
             gradient: [g0.sum(), g1.sum(), g2.sum()],
             gram: [[m00.sum(), m01, m02], [m01, m11.sum(), m12], [m02, m12, m22.sum()]],
         })

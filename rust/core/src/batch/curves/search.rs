@@ -17,7 +17,7 @@ const CLOSE: f64 = 1.5;
 const VERY_CLOSE: f64 = 1.05;
 const SAME_VALLEY: f64 = 1.003;
 const AROUND: f64 = 2.5;
-const NARROW: f64 = 2.0;
+const NARROW: f64 = 0.25;
 
 /// The kind of law to be searched.
 #[derive(Debug, Clone, Copy)]
