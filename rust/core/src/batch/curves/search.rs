@@ -15,7 +15,7 @@ const CLOSE: f64 = 1.5;
 /// Valleys so near the least value of a second walk are followed; how far it goes to either side of the best exponent; how many
 /// times the width of a loss residuals are where it is needed.
 const VERY_CLOSE: f64 = 1.05;
-const SAME_VALLEY: f64 = 1.003;
+const SAME_VALLEY: f64 = 1.02;
 const AROUND: f64 = 2.5;
 const NARROW: f64 = 0.25;
 
