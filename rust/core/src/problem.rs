@@ -31,7 +31,7 @@ pub use expansion::Expansion;
 pub use fitter::Fitter;
 pub use linearised::Linearised;
 pub use log_excess::largest_floor;
-pub use scanned::{Scanned, ScannedRows};
+pub use scanned::{MOST_SCANNED, Scanned, ScannedRows};
 
 /// Rows from which a sum is made of parts that threads share.
 const MANY_ROWS: usize = 65_536;

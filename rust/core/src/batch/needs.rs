@@ -5,6 +5,7 @@
 
 use super::row::FitRow;
 use crate::expr::BLOCK;
+use crate::problem::MOST_SCANNED;
 use crate::question::Question;
 
 const NUMBER: u128 = size_of::<f64>() as u128;
@@ -69,9 +70,14 @@ impl Needs {
         let shared = self.slots + self.inputs + self.terms + 6 * self.free + 24;
         let own = self.slots + self.inputs + self.terms + 5 * self.free + 34;
         let groups = if across { workers } else { 1 };
+        // The law at the scanned points, which the replicates of a group share.
+        let scanned =
+            if starts == 0 { 0 } else { 8 * starts.max(2) as u128 * (self.free + 1) * (self.largest + BLOCK as u128) };
+        let scanned = NUMBER * scanned.min(MOST_SCANNED as u128);
         let starts = 24 * starts as u128 * (NUMBER * self.params + VECTOR);
         NUMBER * self.largest * (groups * shared + workers * own)
             + (workers + groups) * (self.worker() + starts)
+            + groups * scanned
             + threads as u128 * self.blocks()
     }
 

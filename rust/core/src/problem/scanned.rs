@@ -15,7 +15,7 @@ use crate::simd::{Aligned, Kernel, LANES, Picks, Vector, VectorKernel, dispatch,
 use crate::solve::separable::{BoxLeastSquares, Separable};
 
 /// Numbers that the columns of all points may be: 16 MB.
-const MOST_NUMBERS: usize = 1 << 21;
+pub const MOST_SCANNED: usize = 1 << 21;
 
 /// Scanned points and the columns of the law at each of them.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Scanned {
         // A free floor, an estimated scale and a loss with basins of its own are scanned in ways of their own.
         let is_known = problem.floor.is_none() && !matches!(problem.residual, Residual::LogExcess { .. });
         let own_way = problem.density.is_some() || fitter.has_many_basins();
-        if !is_known || own_way || points.len() * columns * stride > MOST_NUMBERS {
+        if !is_known || own_way || points.len() * columns * stride > MOST_SCANNED {
             return None;
         }
         if fitter.rows_selected() != problem.len() || problem.is_empty() {
