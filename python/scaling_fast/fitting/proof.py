@@ -1,4 +1,4 @@
-"""Which optima are proven to be the best there are: looked for when first asked, as a proof costs more than a fit."""
+"""Which optima are proven to be the best there are: looked for when asked, as a proof costs more than a fit."""
 
 from __future__ import annotations
 

@@ -183,7 +183,8 @@ fn part(ground: &Ground, form: [f64; 6], (taken, least, most, size): (f64, f64, 
         + g0.abs() * (g1 * i10).abs()
         + g0.abs() * (g2 * i20).abs()
         + g1.abs() * (g2 * i21).abs();
-    if !(promised * (1.0 / FOR_GRADIENT) <= MOST_GRADIENT * ground.value) {
+    let is_little = promised * (1.0 / FOR_GRADIENT) <= MOST_GRADIENT * ground.value;
+    if !is_little {
         return None;
     }
     // The factor that belongs to the best fit moved to the other exponent: m' = m - m' t shift.
