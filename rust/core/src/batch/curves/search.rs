@@ -15,7 +15,7 @@ const CLOSE: f64 = 1.5;
 /// Valleys so near the least value of a second walk are followed; how far it goes to either side of the best exponent; how many
 /// times the width of a loss residuals are where it is needed.
 const VERY_CLOSE: f64 = 1.05;
-const SAME_VALLEY: f64 = 1.02;
+const SAME_VALLEY: [f64; 3] = [1.0, 1.003, 1.02];
 const AROUND: f64 = 2.5;
 const NARROW: f64 = 0.25;
 
@@ -219,7 +219,9 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
                 continue;
             }
             if before.is_none() {
-                if is_seen && (is_valley || value <= SAME_VALLEY * least) {
+                // Of squares of raw residuals a walk knows the very values, of squares of logarithms nearly.
+                let same = SAME_VALLEY[if C::IS_SQUARES { usize::from(S::IS_LOG) } else { 2 }];
+                if is_seen && (is_valley || value <= same * least) {
                     self.enter_anew(side, walk, k, rules, best)?;
                 }
                 continue;
