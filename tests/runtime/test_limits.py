@@ -85,7 +85,7 @@ def folder(tmp_path_factory):
 def test_the_terminal_says_in_one_line_that_a_file_does_not_fit(folder, name, count, most):
     """120 million equal rows are a file of less than a megabyte."""
     code = UNDER + "import scaling_fast.cli.command as c\nc.main(sys.argv[2:])"
-    for limit in limits(count, most * MEBI):
+    for limit in limits(count, most * MEBI, "scaling_fast.cli.command"):
         done = program(code, limit, "fit", folder / name, "E + A*x**(-alpha)")
         assert done.returncode == 2, (limit // MEBI, done.returncode, done.stderr[-800:])
         (line,) = done.stderr.splitlines()

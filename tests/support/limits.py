@@ -43,21 +43,21 @@ def program(code, *words, timeout=60):
 
 
 @functools.cache
-def smallest_import():
-    """Return the smallest limit, to 8 MiB, under which the package can be imported."""
+def smallest_import(module="scaling_fast"):
+    """Return the smallest limit, to 8 MiB, under which a module of the package can be imported."""
     low, high = 64 * MEBI, 8192 * MEBI
     while high - low > 8 * MEBI:
         middle = (low + high) // 2
-        if program(UNDER + "import scaling_fast", middle).returncode == 0:
+        if program(UNDER + f"import {module}", middle).returncode == 0:
             high = middle
         else:
             low = middle
     return high
 
 
-def limits(count, most=8192 * MEBI):
+def limits(count, most=8192 * MEBI, module="scaling_fast"):
     """Return limits from there to `most`, equally far from each other as ratios."""
-    least = smallest_import()
+    least = smallest_import(module)
     return [round(least * (most / least) ** (i / (count - 1))) for i in range(count)]
 
 

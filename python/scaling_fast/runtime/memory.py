@@ -27,7 +27,7 @@ MEBI = 2**20
 SMALL = 32 * MEBI
 """Bytes below which only the system is asked, not how much memory the machine has."""
 
-LIBRARIES = 208 * MEBI
+LIBRARIES = 192 * MEBI
 """Bytes that must be left for what is never counted: modules imported at first use, buffers, objects."""
 
 STACK, HEAP = 10 * MEBI, 64 * MEBI
