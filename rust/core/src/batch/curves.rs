@@ -40,6 +40,19 @@ struct Term {
     rate: Option<f64>,
 }
 
+/// Whether walks see every valley of such laws: of two terms that are not negative and whose power goes one way, and under squares of
+/// raw residuals, of which a walk knows the very values, of those that are free too. Between these lie limits and faces
+/// that only the general search knows.
+fn is_sure(signs: Signs, sides: [bool; 2], is_exact: bool) -> bool {
+    const FREE: [bool; 2] = [true, true];
+    const POSITIVE: [bool; 2] = [false, true];
+    let is_positive = signs.has_constant
+        && signs.constant == POSITIVE
+        && signs.amplitude == POSITIVE
+        && sides.iter().filter(|side| **side).count() == 1;
+    is_positive || (is_exact && signs.constant == FREE && signs.amplitude == FREE && sides.contains(&true))
+}
+
 /// What is common to all curves of a question.
 #[derive(Debug)]
 pub(super) struct Curves {
@@ -96,8 +109,16 @@ impl Curves {
             amplitude: power.signs(&bounds),
         };
         let domain = Domain { signs, sides, places: walk::places(walk::ENDS) };
-        let possible = signs.amplitude.contains(&true) && signs.constant.contains(&true) && sides.contains(&true);
-        possible.then_some(Self { constant, power, exponent: *exponent, bounds, domain, loss, is_log })
+        let is_plain = power.rate.is_none() && constant.is_none_or(|term| term.rate.is_none());
+        (is_plain && is_sure(signs, sides, loss == Loss::Squared && !is_log)).then_some(Self {
+            constant,
+            power,
+            exponent: *exponent,
+            bounds,
+            domain,
+            loss,
+            is_log,
+        })
     }
 
     /// The end of the search of one curve, unless it is for the general one.

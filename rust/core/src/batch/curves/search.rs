@@ -19,6 +19,10 @@ const SAME_VALLEY: [f64; 3] = [1.0, 1.003, 1.02];
 const AROUND: f64 = 2.5;
 const NARROW: f64 = 0.25;
 
+/// How many exponents of a walk may have values below so many times the least.
+const SHALLOW: f64 = 2.0;
+const MOST_NEAR: usize = 5;
+
 /// The kind of law to be searched.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Domain {
@@ -89,6 +93,11 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             walks[k] = Some(walk);
         }
         if !least.is_finite() {
+            return None;
+        }
+        // A walk by estimates sees every valley only where these stand out: along a shallow one there may be others.
+        let near = walks.iter().flatten().flat_map(|walk| walk.value).filter(|value| *value <= SHALLOW * least).count();
+        if (S::IS_LOG || !C::IS_SQUARES) && near > MOST_NEAR {
             return None;
         }
         let mut best = Candidates {
