@@ -215,10 +215,10 @@ fn rows_that_rise_have_no_falling_power() {
     for loss in LOSSES {
         for row in fits("E + A*x**(-c)", &rows, loss, Residual::Log, Some(&positive())) {
             assert_eq!(row.params[1], 0.0, "{loss:?}");
-            // Where the best constants are many as well, the general report speaks of the exponent alone.
+            // Where other constants are as good, the general report speaks of the exponent alone.
             if row.status != Status::Unbounded {
                 assert_eq!(row.status, Status::NotIdentified, "{loss:?}");
-                assert_eq!((row.at_bound, row.unidentified), (vec![false, true, false], vec![false, false, true]));
+                assert!(row.at_bound[1] && row.unidentified[2], "{loss:?}");
             }
         }
     }

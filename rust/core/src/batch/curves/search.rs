@@ -21,7 +21,7 @@ const NARROW: f64 = 0.25;
 
 /// How many exponents of a walk may have values below so many times the least.
 const SHALLOW: f64 = 2.0;
-const MOST_NEAR: usize = 5;
+const MOST_NEAR: usize = 6;
 
 /// The kind of law to be searched.
 #[derive(Debug, Clone, Copy)]
