@@ -30,14 +30,13 @@ pub(super) use row::Ending;
 use search::Domain;
 use walk::Signs;
 
-/// A term p b or exp(rate p) b with b = scale x^(constant + slope c).
+/// A term p b with b = scale x^(constant + slope c).
 #[derive(Debug, Clone, Copy)]
 struct Term {
     param: usize,
     scale: f64,
     constant: f64,
     slope: f64,
-    rate: Option<f64>,
 }
 
 /// Whether walks see every valley of such laws: of two terms that are not negative and whose power goes one way, and under squares of
@@ -109,8 +108,7 @@ impl Curves {
             amplitude: power.signs(&bounds),
         };
         let domain = Domain { signs, sides, places: walk::places(walk::ENDS) };
-        let is_plain = power.rate.is_none() && constant.is_none_or(|term| term.rate.is_none());
-        (is_plain && is_sure(signs, sides, loss == Loss::Squared && !is_log)).then_some(Self {
+        is_sure(signs, sides, loss == Loss::Squared && !is_log).then_some(Self {
             constant,
             power,
             exponent: *exponent,
@@ -174,7 +172,7 @@ impl Curves {
     /// Whether the amplitude may be zero and has a bound there.
     fn amplitude_is_bounded_by_zero(&self) -> bool {
         let (lower, upper) = self.bounds[self.power.param];
-        self.power.rate.is_none() && (lower == 0.0 || upper == 0.0)
+        lower == 0.0 || upper == 0.0
     }
 
     /// Whether the caller's bound ends a way upwards, or downwards.
@@ -204,31 +202,24 @@ impl Curves {
     }
 }
 
-/// The amplitude of a term: a parameter, or the exponential of one.
+/// The amplitude of a term, where that is a parameter and not the exponential of one.
 fn amplitude(term: &PowerTerm) -> Option<Term> {
     let scale = term.scale * math::exp(term.log_amplitude.constant);
-    let (param, rate) = match (term.factor, term.log_amplitude.coefficients.as_slice()) {
-        (Some(param), []) => (param, None),
-        (None, [(param, rate)]) => (*param, Some(*rate)),
-        _ => return None,
-    };
-    scale.is_normal().then_some(Term { param, scale, constant: 0.0, slope: 0.0, rate })
+    let param = term.factor.filter(|_| term.log_amplitude.coefficients.is_empty())?;
+    scale.is_normal().then_some(Term { param, scale, constant: 0.0, slope: 0.0 })
 }
 
 impl Term {
     /// Whether it may be negative, and positive.
     fn signs(&self, bounds: &[(f64, f64)]) -> [bool; 2] {
-        let (lower, upper) = if self.rate.is_some() { (0.0, f64::INFINITY) } else { bounds[self.param] };
+        let (lower, upper) = bounds[self.param];
         if self.scale > 0.0 { [lower < 0.0, upper > 0.0] } else { [upper > 0.0, lower < 0.0] }
     }
 
     /// The parameter of an amplitude that is `value` times the exponential of `factor`.
     #[inline(always)]
     fn parameter(&self, value: f64, factor: f64) -> f64 {
-        match self.rate {
-            // Each half is a number where the whole is.
-            None => value / self.scale * math::exp(0.5 * factor) * math::exp(0.5 * factor),
-            Some(rate) => (math::ln(value / self.scale) + factor) / rate,
-        }
+        // Each half is a number where the whole is.
+        value / self.scale * math::exp(0.5 * factor) * math::exp(0.5 * factor)
     }
 }
