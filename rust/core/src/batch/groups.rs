@@ -77,7 +77,12 @@ pub fn fit_groups(
             // Threads share the groups, and the rows of a group that is more than one thread's share of all.
             let own = question.columns.offsets[g + 1] - question.columns.offsets[g];
             let fit = || fit_group(question, g, starts, control);
-            let row = quick.unwrap_or_else(|| if own * threads < rows { alone(fit) } else { fit() });
+            let fit = || if own * threads < rows { alone(fit) } else { fit() };
+            let row = match quick {
+                Some((row, true)) => row,
+                Some((row, false)) => lower(row, fit()),
+                None => fit(),
+            };
             // A proof costs more than the fit of a curve: of many it is looked for where starts do not agree, or later.
             let is_agreed = row.exhaustive || (row.agreement >= AGREEMENT_NEEDED && !row.doubtful);
             let proofs = proofs.as_ref().filter(|_| groups == 1 || !is_agreed);
@@ -108,21 +113,31 @@ pub fn prove_groups(question: &Question, fits: &[(Vec<f64>, f64)], threads: usiz
     Ok(Threads::new(threads)?.map_with(fits.len(), || (), prove))
 }
 
-/// The fit of a group as one of many curves; None where it is for the general search.
-fn fit_quickly(curves: &Curves, question: &Question, g: usize, workspace: &mut Workspace) -> Option<FitRow> {
+/// The fit of a group as one of many curves, and whether it is sure to be the best; None where it is for the general search.
+fn fit_quickly(curves: &Curves, question: &Question, g: usize, workspace: &mut Workspace) -> Option<(FitRow, bool)> {
     let columns = &question.columns;
     let rows = columns.offsets[g]..columns.offsets[g + 1];
     let (x, y) = (&columns.inputs[0][rows.clone()], &columns.target[rows.clone()]);
     let weights = columns.weights.as_ref().map(|weights| &weights[rows.clone()]);
-    let mut row = match curves.fit((x, y), weights, workspace)? {
-        Ending::Whole(row) => row,
-        Ending::Open(row) => return fit_from(question, g, &row),
+    let (mut row, is_sure) = match curves.fit((x, y), weights, workspace)? {
+        Ending::Whole(row) => (row, true),
+        Ending::Unsure(row) => (row, false),
+        Ending::Open(row) => return fit_from(question, g, &row).map(|row| (row, true)),
     };
     let size = if question.residual == Residual::Raw { lanes::dot(y, y) } else { rows.len() as f64 };
     if row.status != Status::Converged || row.objective <= SMALL * size {
         keep_objective_of_params(&NaturalObjective::new(question, g), &mut row);
     }
-    Some(row)
+    Some((row, is_sure))
+}
+
+/// The general fit of a shallow curve, or the quick one where that is lower: then nothing says that it is the best of all.
+fn lower(quick: FitRow, general: FitRow) -> FitRow {
+    let is_lower = quick.objective < general.objective - AGREEMENT_TOLERANCE * general.objective.abs();
+    if is_lower || (general.objective.is_nan() && !quick.objective.is_nan()) {
+        return FitRow { exhaustive: false, starts: quick.starts + general.starts, ..quick };
+    }
+    general
 }
 
 /// Fit one group.

@@ -45,6 +45,8 @@ pub(in crate::batch) enum Ending {
     Whole(FitRow),
     /// An optimum from which the way to a limit may be open: that is for the general report.
     Open(FitRow),
+    /// The best of what was seen along a shallow objective: the general search has a say too.
+    Unsure(FitRow),
 }
 
 /// What the rows say of one point in the caller's own parameters.
@@ -63,6 +65,15 @@ struct Measures {
 impl<S: Scale, C: Cost> Engine<'_, S, C> {
     /// The end of a search; None where more must be known than was looked at here.
     pub(super) fn ending(&mut self, curves: &Curves, found: &Found) -> Option<Ending> {
+        let ending = self.ending_of(curves, found)?;
+        match ending {
+            Ending::Whole(row) if found.is_shallow => Some(Ending::Unsure(row)),
+            Ending::Open(_) if found.is_shallow => None,
+            ending => Some(ending),
+        }
+    }
+
+    fn ending_of(&mut self, curves: &Curves, found: &Found) -> Option<Ending> {
         match found.place {
             Place::Inside(point, look, decrease) => {
                 if !C::IS_CURVED && !self.is_determined(found.side, point, &look.hessian) {

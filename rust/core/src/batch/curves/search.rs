@@ -54,6 +54,8 @@ pub(super) struct Found {
     pub(super) starts: usize,
     /// Least objective at an infinite exponent on this side, where it was near.
     pub(super) limit: f64,
+    /// Whether so many exponents come near the least value that a valley may have been missed.
+    pub(super) is_shallow: bool,
 }
 
 /// What has been found so far.
@@ -70,7 +72,7 @@ pub(super) struct Candidates {
 impl Candidates {
     pub(super) fn take(&mut self, side: Side, place: Place, value: f64) {
         if self.found.is_none_or(|found| value < found.value) {
-            self.found = Some(Found { side, place, value, starts: 0, limit: f64::INFINITY });
+            self.found = Some(Found { side, place, value, starts: 0, limit: f64::INFINITY, is_shallow: false });
         }
     }
 }
@@ -97,9 +99,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         }
         // A walk by estimates sees every valley only where these stand out: along a shallow one there may be others.
         let near = walks.iter().flatten().flat_map(|walk| walk.value).filter(|value| *value <= SHALLOW * least).count();
-        if (S::IS_LOG || !C::IS_SQUARES) && near > MOST_NEAR {
-            return None;
-        }
+        let is_shallow = (S::IS_LOG || !C::IS_SQUARES) && near > MOST_NEAR;
         let mut best = Candidates {
             found: None,
             starts: 0,
@@ -121,6 +121,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         self.faces(rules, &mut best)?;
         let mut found = best.found?;
         found.starts = best.starts.max(1);
+        found.is_shallow = is_shallow;
         found.limit = best.limits[usize::from(found.side == Side::Rising)];
         Some(found)
     }
