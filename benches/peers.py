@@ -173,7 +173,7 @@ def write(folder: Path, facts: dict[str, object], results: dict[str, list[Row]])
     folder.mkdir(parents=True, exist_ok=True)
     parts = ["peers", dt.datetime.now(tz=dt.UTC).date().isoformat()]
     if set(results) != set(TASKS):
-        grouped = {one: name for name, tasks in GROUPS.items() for one in tasks}
+        grouped = {task: name for name, tasks in GROUPS.items() for task in tasks}
         parts += dict.fromkeys(grouped.get(task, task).replace(" ", "-") for task in results)
     stem = folder / "-".join(parts)
     record = facts | {
@@ -199,7 +199,7 @@ def main() -> None:
     for key, one in facts.items():
         console.print(f"{key}: {one}")
     results: dict[str, list[Row]] = {}
-    wanted = [one for task in options.task or TASKS for one in GROUPS.get(task, [task])]
+    wanted = [task for name in options.task or TASKS for task in GROUPS.get(name, [name])]
     for task in wanted:
         results[task] = TASKS[task](test=options.test)
         show(console, task, results[task])

@@ -122,14 +122,14 @@ def t7(law: str, *, test: bool):
             np.array(
                 [
                     many_starts.objective_of(law, curve, params)
-                    for curve, params in zip(curves[:judged], one, strict=True)
+                    for curve, params in zip(curves[:judged], fitted, strict=True)
                 ]
             )
-            for one in (rows, singles)
+            for fitted in (rows, singles)
         ]
         # Parameters out of reach of doubles: what the fit says of itself.
         said = fits[-1].table.sort("curve")["objective"].to_numpy()[:judged]
-        found = [np.where(np.isfinite(one), one, said) for one in found]
+        found = [np.where(np.isfinite(values), values, said) for values in found]
         for one in answers[2:]:
             points = padded(one, each, judged)
             got = [

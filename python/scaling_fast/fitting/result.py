@@ -175,7 +175,7 @@ class Fit(SummaryRepr):
 
     @property
     def is_global(self) -> bool:
-        """Whether the optimum is proven to be the best one, or three starts and a quarter of all agree."""
+        """Whether the optimum is proven to be the best, agreed on by enough starts, or every valley was seen."""
         self.require_single("is_global")
         return bool(self.global_groups[0])
 
