@@ -7,6 +7,7 @@ mod draw;
 mod draws;
 mod errors;
 mod expressible;
+mod forms;
 mod groups;
 mod identifiability;
 mod level;

@@ -3,6 +3,7 @@
 use super::canonical;
 use super::control::Control;
 use super::curves::{Curves, Ending, Workspace};
+use super::forms::Forms;
 use super::identifiability::identify;
 use super::natural::NaturalObjective;
 use super::needs::Needs;
@@ -66,6 +67,7 @@ pub fn fit_groups(
     let needs = Needs::of(question);
     let _promise = ask("the fit", needs.fits() + needs.search(starts.most(), threads))?;
     let curves = Curves::of(question, starts);
+    let forms = Forms::of(question, starts);
     let proofs = Proofs::of(question, starts);
     let fit = |workspace: &mut Option<Workspace>, g: usize| {
         let row = if control.is_cancelled() {
@@ -76,7 +78,7 @@ pub fn fit_groups(
                 .and_then(|curves| fit_quickly(curves, question, g, workspace.get_or_insert_with(Workspace::new)));
             // Threads share the groups, and the rows of a group that is more than one thread's share of all.
             let own = question.columns.offsets[g + 1] - question.columns.offsets[g];
-            let fit = || fit_group(question, g, starts, control);
+            let fit = || fit_group(question, g, (starts, forms.as_ref()), control);
             let fit = || if own * threads < rows { alone(fit) } else { fit() };
             let row = match quick {
                 Some((row, true)) => row,
@@ -141,7 +143,7 @@ fn lower(quick: FitRow, general: FitRow) -> FitRow {
 }
 
 /// Fit one group.
-fn fit_group(question: &Question, g: usize, starts: &Starts, control: &Control) -> FitRow {
+fn fit_group(question: &Question, g: usize, (starts, forms): (&Starts, Option<&Forms>), control: &Control) -> FitRow {
     let rows = question.group(g);
     if rows.target.len() < question.free() || rows.target.is_empty() {
         return FitRow::empty(question.params.len(), rows.target.len(), Status::TooFewRows);
@@ -149,6 +151,9 @@ fn fit_group(question: &Question, g: usize, starts: &Starts, control: &Control) 
     // One given start is a local fit from exactly there: it keeps the places the caller chose.
     let is_local = matches!(starts, Starts::Points(points) if points.len() == 1);
     report_of((question, g), control, !is_local, |problem, fitter, options, x, scratch| {
+        if let Some(found) = forms.and_then(|forms| forms.search(&rows, problem, fitter, options, x, scratch)) {
+            return found;
+        }
         let region = if *starts == Starts::Auto { problem.region(&rows) } else { Region::of(problem.ranges()) };
         run((problem, &region), fitter, question, starts, options, x, scratch)
     })

@@ -5,6 +5,7 @@ use super::beside::beside;
 use super::boundary::{known, relax};
 use super::differentiate::gradient;
 use super::domain::{Requirement, domain};
+use super::form::{Recognised, recognise};
 use super::graph::{Graph, Op};
 use super::linear::linear;
 use super::location::{Crossing, Location, crossings, locations};
@@ -31,6 +32,7 @@ pub struct Program {
     locations: Vec<Location>,
     crossings: Vec<Crossing>,
     power_sum: Option<PowerSum>,
+    form: Option<Recognised>,
     is_wavy: bool,
     is_periodic: bool,
     beside: Vec<f64>,
@@ -120,6 +122,7 @@ impl Program {
         let target_unit = unit(None);
         let linear = linear(&graph, root, params.len());
         let power_sum = power_sum(&graph, root);
+        let form = recognise(&graph, root, params.len());
         let locations = locations(&graph, root);
         let crossings = crossings(&graph, root);
         let is_wavy = graph.ops.iter().any(|op| matches!(op, Op::One(Unary::Sin | Unary::Cos | Unary::Abs, _)));
@@ -141,6 +144,7 @@ impl Program {
             locations,
             crossings,
             power_sum,
+            form,
             is_wavy,
             is_periodic,
             beside,
@@ -198,6 +202,11 @@ impl Program {
     /// The formula as a sum of powers of columns, if it is one.
     pub fn power_sum(&self) -> Option<&PowerSum> {
         self.power_sum.as_ref()
+    }
+
+    /// The formula as a law that has a search of its own, if it is one.
+    pub fn form(&self) -> Option<&Recognised> {
+        self.form.as_ref()
     }
 
     /// Whether something in the formula turns back as it goes on: a sine, a cosine, an absolute value.

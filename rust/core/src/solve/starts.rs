@@ -54,7 +54,7 @@ const MOST_FURTHER: usize = 2_560;
 const GUIDED: usize = 300;
 
 /// Evaluations along a trust region that a search gets which ended without a certificate.
-const LAST_RESORT: usize = 3_000;
+pub const LAST_RESORT: usize = 3_000;
 
 /// How many points are scanned and how many of them refined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -289,7 +289,7 @@ fn visit<O: Separable>(
 }
 
 /// Whether an outcome replaces the best one so far: lower, or as low and certified where that one is not.
-fn is_better(outcome: &Outcome, best: &Outcome) -> bool {
+pub fn is_better(outcome: &Outcome, best: &Outcome) -> bool {
     match (outcome.status == Status::Converged, best.status == Status::Converged) {
         (true, false) => outcome.value <= best.value * (1.0 + AGREEMENT_TOLERANCE),
         (false, true) => outcome.value < best.value * (1.0 - AGREEMENT_TOLERANCE),

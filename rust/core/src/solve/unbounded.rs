@@ -99,14 +99,13 @@ pub fn escape<O: Separable>(
     options: Options,
     s: &mut Scratch,
 ) -> Option<Escape> {
-    let nonlinear = objective.nonlinear().to_vec();
     let mut edge = None;
-    for (&coordinate, range) in nonlinear.iter().zip(ranges) {
+    for (coordinate, range) in least_felt_first(objective, ranges, x, s) {
         if is_dead(objective, coordinate, x, value) {
             continue;
         }
         let mut both = |steps| {
-            [1.0, -1.0].map(|sense| follow(objective, (coordinate, *range), (sense, steps), (x, value), options, s))
+            [1.0, -1.0].map(|sense| follow(objective, (coordinate, range), (sense, steps), (x, value), options, s))
         };
         let mut ways = both(STEPS);
         if ways.iter().all(|way| way.open >= FEW_STEPS) {
@@ -127,6 +126,22 @@ pub fn escape<O: Separable>(
         }
     }
     edge
+}
+
+/// The nonlinear coordinates with their ranges, those first that move the residuals least: of these one has run off, if any has.
+fn least_felt_first<O: Separable>(
+    objective: &mut O,
+    ranges: &[Range],
+    x: &[f64],
+    s: &mut Scratch,
+) -> Vec<(usize, Range)> {
+    let mut order: Vec<(usize, Range)> = objective.nonlinear().iter().copied().zip(ranges.iter().copied()).collect();
+    if order.len() > 1 && objective.rows(x, &mut s.rows) {
+        let rows = &s.rows;
+        let felt = |a: usize| square(rows, a) * (x[a] * x[a]).max(1.0);
+        order.sort_by(|one, other| felt(one.0).total_cmp(&felt(other.0)));
+    }
+    order
 }
 
 /// Whether the coordinate means nothing at `x` because the amplitude beside it is zero.

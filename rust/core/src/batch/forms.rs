@@ -1,0 +1,257 @@
+//! Laws of one column with a structure of their own: most of each is a closed form, which says where to start; races of eight
+//! starts lead to where they end, and the best of these are finished by the general descent.
+
+mod corner;
+mod curve;
+mod double_power;
+mod mixture;
+mod race;
+mod saturating;
+mod small;
+mod smooth_break;
+mod start;
+mod stretched;
+
+use crate::expr::{Form, LinearForm, PowerSum};
+use crate::loss::{Criterion, Loss};
+use crate::problem::{Fitter, GroupRows, Problem};
+use crate::question::{Question, Starts};
+use crate::residual::Residual;
+use crate::solve::certificate::AGREEMENT_TOLERANCE;
+use crate::solve::separable::Separable;
+use crate::solve::starts::{Found, LAST_RESORT, descend, is_better};
+use crate::solve::trust::{self, Linear};
+use crate::solve::within::Within;
+use crate::solve::{Options, Outcome, Scratch, Status, polish};
+use curve::Curve;
+use start::{Held, Start};
+
+/// Descents of one end: after its last digits are found, the next one sees that nothing is left to gain.
+const MOST_DESCENTS: usize = 2;
+
+/// Ends that are finished, how many times the best they may be, and how alike two of them are that are the same.
+const MOST_FINISHED: usize = 3;
+const NEAR: f64 = 1.02;
+const SAME: f64 = 1e-6;
+
+/// Which search is for a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Search {
+    Known(Form),
+    DoublePower,
+}
+
+/// What is common to all curves of a question.
+#[derive(Debug, Clone)]
+pub(super) struct Forms {
+    search: Search,
+    /// The index of each parameter, in the order of the form.
+    params: Vec<usize>,
+    residual: Residual,
+}
+
+/// Where a start ended.
+struct End {
+    /// The objective there, in the caller's units.
+    value: f64,
+    /// The parameters, in the order of the form.
+    params: Vec<f64>,
+    /// Whether nothing is left to gain there.
+    is_settled: bool,
+    held: Held,
+}
+
+impl Forms {
+    /// The search for the curves of `question`, if there is one.
+    pub(super) fn of(question: &Question, starts: &Starts) -> Option<Self> {
+        let columns = &question.columns;
+        let is_plain = *starts == Starts::Auto
+            && columns.sigma.is_none()
+            && columns.inputs.len() == 1
+            && question.criterion == Criterion::Sum(Loss::Squared)
+            && matches!(question.residual, Residual::Raw | Residual::Log)
+            && question.params.iter().all(|spec| spec.fixed.is_none() && spec.start.is_none());
+        if !is_plain {
+            return None;
+        }
+        let (search, params) = match question.program.form() {
+            Some(found) => (Search::Known(found.form), found.params.clone()),
+            None => (Search::DoublePower, double_power(question.program.power_sum()?)?),
+        };
+        let free = (f64::NEG_INFINITY, f64::INFINITY);
+        let positive = (0.0, f64::INFINITY);
+        let bounds: &[(f64, f64)] = match search {
+            Search::Known(Form::SmoothBreak) => &[positive, positive, free, free, positive, positive],
+            Search::Known(Form::Corner) => &[free, free, free, free, positive],
+            Search::Known(Form::Stretched) => &[positive, positive, positive, (0.0, 2.0)],
+            Search::Known(Form::Saturating) | Search::DoublePower => &[positive; 5],
+        };
+        let are_usual = params.len() == question.params.len()
+            && params.iter().zip(bounds).all(|(&j, bounds)| {
+                let spec = &question.params[j];
+                (spec.lower, spec.upper) == *bounds
+            });
+        are_usual.then_some(Self { search, params, residual: question.residual })
+    }
+
+    /// The best fit of a curve, point into `x`; None where the curve is for the general search.
+    pub(super) fn search(
+        &self,
+        rows: &GroupRows<'_>,
+        problem: &Problem<'_>,
+        fitter: &mut Fitter<'_>,
+        options: Options,
+        x: &mut [f64],
+        s: &mut Scratch,
+    ) -> Option<Found> {
+        let curve = Curve::of(rows, self.residual)?;
+        if curve.rows() < self.params.len() {
+            return None;
+        }
+        let ends = match self.search {
+            Search::Known(Form::SmoothBreak) => told(&curve, &smooth_break::ends(&curve), smooth_break::natural),
+            Search::Known(Form::Corner) => told(&curve, &corner::ends(&curve), corner::natural),
+            Search::Known(Form::Stretched) => told(&curve, &stretched::ends(&curve), stretched::natural),
+            Search::Known(Form::Saturating) => told(&curve, &saturating::ends(&curve), saturating::natural),
+            Search::DoublePower => told(&curve, &double_power::ends(&curve), double_power::natural),
+        };
+        self.finish(&ends, problem, fitter, options, x, s)
+    }
+
+    /// Finish the best ends that differ, and keep the best of all.
+    fn finish(
+        &self,
+        ends: &[End],
+        problem: &Problem<'_>,
+        fitter: &mut Fitter<'_>,
+        options: Options,
+        x: &mut [f64],
+        s: &mut Scratch,
+    ) -> Option<Found> {
+        let lowest = ends.first()?.value;
+        let mut best = Outcome::FAILED;
+        let mut values: Vec<f64> = Vec::with_capacity(ends.len());
+        let mut finished: Vec<f64> = Vec::new();
+        let mut theta = vec![0.0; self.params.len()];
+        let mut point = x.to_vec();
+        for End { value, params, is_settled, held } in ends {
+            // Settled ends that lie higher are optima of their own.
+            let is_higher = finished.first().is_some_and(|first| *value > first * (1.0 + SAME));
+            let is_known =
+                (is_higher && *is_settled) || finished.iter().any(|known| (known - value).abs() <= SAME * known.abs());
+            if is_known || *value > NEAR * lowest || finished.len() >= MOST_FINISHED {
+                values.push(*value);
+                continue;
+            }
+            finished.push(*value);
+            for (&j, v) in self.params.iter().zip(params) {
+                theta[j] = *v;
+            }
+            problem.space.coordinates(&theta, &mut point);
+            for (a, v) in point.iter_mut().enumerate() {
+                *v = v.clamp(problem.space.lower[a], problem.space.upper[a]);
+            }
+            let outcome = self.end((problem, fitter), *held, &mut point, options, s);
+            if std::env::var("DBG").is_ok() {
+                eprintln!(
+                    "end {value:e} params {params:?} held {held:?} -> {:e} {:?} evals {} cert {:?} x {:?} lower {:?}",
+                    fitter.natural(outcome.value),
+                    outcome.status,
+                    outcome.evaluations,
+                    outcome.certificate,
+                    point,
+                    problem.space.lower
+                );
+            }
+            values.push(fitter.natural(outcome.value));
+            if is_better(&outcome, &best) {
+                best = outcome;
+                x.copy_from_slice(&point);
+            }
+        }
+        if !best.value.is_finite() {
+            return None;
+        }
+        let most = fitter.natural(best.value) * (1.0 + AGREEMENT_TOLERANCE);
+        let agreement = values.iter().filter(|value| **value <= most).count();
+        Some(Found { outcome: best, starts: ends.len(), agreement, doubtful: false, exhaustive: false })
+    }
+
+    /// Finish one end.
+    fn end(
+        &self,
+        (problem, fitter): (&Problem<'_>, &mut Fitter<'_>),
+        held: Held,
+        point: &mut [f64],
+        options: Options,
+        s: &mut Scratch,
+    ) -> Outcome {
+        let coordinate = |held: usize| problem.space.free.iter().position(|j| *j == self.params[held]);
+        let (held, is_limit) = match held {
+            Held::Nothing => (None, false),
+            Held::AtRow(held) => (coordinate(held), false),
+            Held::AtLimit(held) => (coordinate(held), true),
+        };
+        let Some(a) = held else { return down(fitter, point, options, s) };
+        let place = (point[a], point[a]);
+        let outcome = down(&mut Within::new(fitter, a, place), point, options, s);
+        // The report is to look beyond.
+        let is_over = is_limit && outcome.status == Status::Converged;
+        Outcome { status: if is_over { Status::Stalled } else { outcome.status }, ..outcome }
+    }
+}
+
+/// The last of a way down, to its last digits.
+fn down<O: Separable>(objective: &mut O, point: &mut [f64], options: Options, s: &mut Scratch) -> Outcome {
+    let mut best = Outcome::FAILED;
+    for _ in 0..MOST_DESCENTS {
+        let outcome = descend(objective, point, options, false, s);
+        let outcome = polish::polish(objective, point, outcome, options, s);
+        best = Outcome { evaluations: best.evaluations + outcome.evaluations, ..outcome };
+        if outcome.status == Status::Converged || !outcome.value.is_finite() {
+            break;
+        }
+    }
+    if best.status != Status::Converged && best.value.is_finite() && objective.width() > 0.0 {
+        trust::follow(objective, point, Linear::Stepped, LAST_RESORT, s);
+        let outcome = descend(objective, point, options, false, s);
+        return Outcome { evaluations: best.evaluations + outcome.evaluations, ..outcome };
+    }
+    best
+}
+
+/// The ends of a race.
+fn told<const P: usize>(curve: &Curve, ends: &[Start<P>], natural: impl Fn(&[f64; P], &Curve) -> Vec<f64>) -> Vec<End> {
+    let unit = if curve.is_log { 1.0 } else { curve.unit * curve.unit };
+    ends.iter()
+        .map(|end| End {
+            value: end.score * unit,
+            params: natural(&end.q, curve),
+            is_settled: end.is_settled,
+            held: end.held,
+        })
+        .collect()
+}
+
+/// The parameters E, A1, a1, A2, a2 of a sum of two powers that fall over a floor.
+fn double_power(sum: &PowerSum) -> Option<Vec<usize>> {
+    let (constants, powers): (Vec<_>, Vec<_>) = sum.terms.iter().partition(|term| term.exponents.is_empty());
+    let is_plain = |form: &LinearForm| form.constant == 0.0 && form.coefficients.is_empty();
+    let ([constant], [_, _]) = (&constants[..], &powers[..]) else { return None };
+    let mut params = vec![constant.factor?];
+    if !sum.terms.iter().all(|term| term.scale == 1.0 && is_plain(&term.log_amplitude)) {
+        return None;
+    }
+    for power in powers {
+        let [(0, exponent)] = power.exponents.as_slice() else { return None };
+        let [(param, slope)] = exponent.coefficients.as_slice() else { return None };
+        if exponent.constant != 0.0 || *slope != -1.0 {
+            return None;
+        }
+        params.extend([power.factor?, *param]);
+    }
+    let mut different = params.clone();
+    different.sort_unstable();
+    different.dedup();
+    (different.len() == params.len()).then_some(params)
+}

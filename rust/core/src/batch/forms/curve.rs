@@ -1,0 +1,108 @@
+//! The rows of one curve as searches of known forms see them: by ascending x, as logarithms from the middle of their range.
+
+use crate::problem::GroupRows;
+use crate::residual::Residual;
+use crate::simd::{Kernel, dispatch, math};
+
+/// Rows of one curve.
+const MOST_ROWS: usize = 512;
+
+/// Magnitudes of targets whose squares are ordinary numbers.
+const USUAL: (f64, f64) = (1e-100, 1e100);
+
+/// One curve.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Curve {
+    /// ln x - `middle`, ascending.
+    pub(super) u: Vec<f64>,
+    /// Targets in `unit`, and as the residual takes them: their logarithms, or as they are.
+    pub(super) y: Vec<f64>,
+    pub(super) observed: Vec<f64>,
+    pub(super) weight: Vec<f64>,
+    /// Weight of the square of a small relative change of the law.
+    pub(super) relative: Vec<f64>,
+    pub(super) is_log: bool,
+    pub(super) middle: f64,
+    /// What targets are divided by: a power of two.
+    pub(super) unit: f64,
+    /// Smallest and largest target.
+    pub(super) low: f64,
+    pub(super) top: f64,
+}
+
+impl Curve {
+    /// The curve of a group; None where its numbers are not ordinary ones.
+    pub(super) fn of(rows: &GroupRows<'_>, residual: Residual) -> Option<Self> {
+        let [x] = rows.inputs.as_slice() else { return None };
+        let (y, n) = (rows.target, x.len());
+        let is_usual = |v: &f64| *v >= USUAL.0 && *v <= USUAL.1;
+        if n > MOST_ROWS || !x.iter().all(is_usual) || !y.iter().all(is_usual) {
+            return None;
+        }
+        let curve = dispatch(Sort { x, y, weights: rows.weights, is_log: residual == Residual::Log });
+        (curve.width() > 0.0).then_some(curve)
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.u.len()
+    }
+
+    /// The smallest and the largest u.
+    pub(super) fn ends(&self) -> (f64, f64) {
+        match (self.u.first(), self.u.last()) {
+            (Some(first), Some(last)) => (*first, *last),
+            _ => (0.0, 0.0),
+        }
+    }
+
+    pub(super) fn width(&self) -> f64 {
+        let (first, last) = self.ends();
+        last - first
+    }
+
+    /// Floor `index` of `count` under the smallest target: none, then ever closer to it.
+    #[inline(always)]
+    pub(super) fn floor(&self, index: usize, count: usize) -> f64 {
+        /// Halvings of the distance to the smallest target, and the part of the first.
+        const HALVINGS: f64 = 7.5;
+        const FIRST: f64 = 0.25;
+        if index == 0 {
+            return 0.0;
+        }
+        let halvings = HALVINGS.mul_add(index as f64 / count as f64, FIRST);
+        self.low * (1.0 - math::exp(-halvings * std::f64::consts::LN_2))
+    }
+}
+
+struct Sort<'a> {
+    x: &'a [f64],
+    y: &'a [f64],
+    weights: Option<&'a [f64]>,
+    is_log: bool,
+}
+
+impl Kernel for Sort<'_> {
+    type Output = Curve;
+
+    #[inline(always)]
+    fn run(self) -> Curve {
+        let Self { x, y, weights, is_log } = self;
+        let mut order: Vec<usize> = (0..x.len()).collect();
+        order.sort_by(|a, b| x[*a].total_cmp(&x[*b]));
+        let mut u: Vec<f64> = order.iter().map(|i| x[*i]).collect();
+        u.iter_mut().for_each(|v| *v = math::ln(*v));
+        let middle = 0.5 * (u[0] + u[u.len() - 1]);
+        u.iter_mut().for_each(|v| *v -= middle);
+        let (low, top) = y.iter().fold((f64::INFINITY, 0.0_f64), |(low, top), y| (low.min(*y), top.max(*y)));
+        let unit =
+            math::power_of_two(((low.to_bits() >> 52) as i64 - 1023).midpoint((top.to_bits() >> 52) as i64 - 1023));
+        let y: Vec<f64> = order.iter().map(|i| y[*i] / unit).collect();
+        let mut observed = y.clone();
+        if is_log {
+            observed.iter_mut().for_each(|v| *v = math::ln(*v));
+        }
+        let weight: Vec<f64> = order.iter().map(|i| weights.map_or(1.0, |w| w[*i])).collect();
+        let relative = weight.iter().zip(&y).map(|(w, y)| if is_log { *w } else { w * y * y }).collect();
+        Curve { u, y, observed, weight, relative, is_log, middle, unit, low: low / unit, top: top / unit }
+    }
+}
