@@ -21,6 +21,7 @@ use crate::solve::certificate::AGREEMENT_TOLERANCE;
 use crate::solve::separable::Separable;
 use crate::solve::starts::{Found, LAST_RESORT, descend, is_better};
 use crate::solve::trust::{self, Linear};
+use crate::solve::unbounded::{self, Escape};
 use crate::solve::within::Within;
 use crate::solve::{Options, Outcome, Scratch, Status, polish};
 use curve::Curve;
@@ -59,6 +60,8 @@ struct End {
     /// Whether nothing is left to gain there.
     is_settled: bool,
     held: Held,
+    /// The parameters farther on, where one is held at its limit.
+    farther: Option<Vec<f64>>,
 }
 
 impl Forms {
@@ -109,11 +112,15 @@ impl Forms {
             return None;
         }
         let ends = match self.search {
-            Search::Known(Form::SmoothBreak) => told(&curve, &smooth_break::ends(&curve), smooth_break::natural),
-            Search::Known(Form::Corner) => told(&curve, &corner::ends(&curve), corner::natural),
-            Search::Known(Form::Stretched) => told(&curve, &stretched::ends(&curve), stretched::natural),
-            Search::Known(Form::Saturating) => told(&curve, &saturating::ends(&curve), saturating::natural),
-            Search::DoublePower => told(&curve, &double_power::ends(&curve), double_power::natural),
+            Search::Known(Form::SmoothBreak) => {
+                told(&curve, &smooth_break::ends(&curve), smooth_break::natural, Some(smooth_break::farther))
+            }
+            Search::Known(Form::Corner) => told(&curve, &corner::ends(&curve), corner::natural, Some(corner::farther)),
+            Search::Known(Form::Stretched) => told(&curve, &stretched::ends(&curve), stretched::natural, None),
+            Search::Known(Form::Saturating) => told(&curve, &saturating::ends(&curve), saturating::natural, None),
+            Search::DoublePower => {
+                told(&curve, &double_power::ends(&curve), double_power::natural, Some(double_power::farther))
+            }
         };
         self.finish(&ends, problem, fitter, options, x, s)
     }
@@ -130,43 +137,27 @@ impl Forms {
     ) -> Option<Found> {
         let lowest = ends.first()?.value;
         let mut best = Outcome::FAILED;
+        let mut escape = None;
         let mut values: Vec<f64> = Vec::with_capacity(ends.len());
         let mut finished: Vec<f64> = Vec::new();
-        let mut theta = vec![0.0; self.params.len()];
-        let mut point = x.to_vec();
-        for End { value, params, is_settled, held } in ends {
-            // Settled ends that lie higher are optima of their own.
-            let is_higher = finished.first().is_some_and(|first| *value > first * (1.0 + SAME));
-            let is_known =
-                (is_higher && *is_settled) || finished.iter().any(|known| (known - value).abs() <= SAME * known.abs());
-            if is_known || *value > NEAR * lowest || finished.len() >= MOST_FINISHED {
-                values.push(*value);
+        for end in ends {
+            let first = finished.first().copied();
+            // Settled ends that lie higher are optima of their own, and others lead where the first of them did.
+            let is_higher = first.is_some_and(|first| end.value > first * (1.0 + SAME));
+            let is_known = (is_higher && (end.is_settled || best.status == Status::Converged))
+                || finished.iter().any(|known| (known - end.value).abs() <= SAME * known.abs());
+            if is_known || end.value > NEAR * lowest || finished.len() >= MOST_FINISHED {
+                values.push(end.value);
                 continue;
             }
-            finished.push(*value);
-            for (&j, v) in self.params.iter().zip(params) {
-                theta[j] = *v;
-            }
-            problem.space.coordinates(&theta, &mut point);
-            for (a, v) in point.iter_mut().enumerate() {
-                *v = v.clamp(problem.space.lower[a], problem.space.upper[a]);
-            }
-            let outcome = self.end((problem, fitter), *held, &mut point, options, s);
-            if std::env::var("DBG").is_ok() {
-                eprintln!(
-                    "end {value:e} params {params:?} held {held:?} -> {:e} {:?} evals {} cert {:?} x {:?} lower {:?}",
-                    fitter.natural(outcome.value),
-                    outcome.status,
-                    outcome.evaluations,
-                    outcome.certificate,
-                    point,
-                    problem.space.lower
-                );
-            }
+            finished.push(end.value);
+            let mut point = self.coordinates(problem, &end.params);
+            let outcome = self.end((problem, fitter), end.held, &mut point, options, s);
             values.push(fitter.natural(outcome.value));
             if is_better(&outcome, &best) {
                 best = outcome;
                 x.copy_from_slice(&point);
+                escape = self.escape((problem, fitter), end, x, outcome.value);
             }
         }
         if !best.value.is_finite() {
@@ -174,7 +165,27 @@ impl Forms {
         }
         let most = fitter.natural(best.value) * (1.0 + AGREEMENT_TOLERANCE);
         let agreement = values.iter().filter(|value| **value <= most).count();
-        Some(Found { outcome: best, starts: ends.len(), agreement, doubtful: false, exhaustive: false })
+        Some(Found { outcome: best, starts: ends.len(), agreement, doubtful: false, exhaustive: false, escape })
+    }
+
+    /// The coordinates of parameters in the order of the form.
+    fn coordinates(&self, problem: &Problem<'_>, params: &[f64]) -> Vec<f64> {
+        let mut theta = vec![0.0; self.params.len()];
+        for (&j, v) in self.params.iter().zip(params) {
+            theta[j] = *v;
+        }
+        let space = &problem.space;
+        let mut point = vec![0.0; space.dimension()];
+        space.coordinates(&theta, &mut point);
+        for (a, v) in point.iter_mut().enumerate() {
+            *v = v.clamp(space.lower[a], space.upper[a]);
+        }
+        point
+    }
+
+    /// The coordinate of a parameter of the form.
+    fn coordinate(&self, problem: &Problem<'_>, place: usize) -> Option<usize> {
+        problem.space.free.iter().position(|j| *j == self.params[place])
     }
 
     /// Finish one end.
@@ -186,18 +197,36 @@ impl Forms {
         options: Options,
         s: &mut Scratch,
     ) -> Outcome {
-        let coordinate = |held: usize| problem.space.free.iter().position(|j| *j == self.params[held]);
-        let (held, is_limit) = match held {
-            Held::Nothing => (None, false),
-            Held::AtRow(held) => (coordinate(held), false),
-            Held::AtLimit(held) => (coordinate(held), true),
+        let of = |place: Option<usize>| place.and_then(|place| self.coordinate(problem, place));
+        let place = |a: usize| (point[a], point[a]);
+        let outcome = match (of(held.at_row), of(held.at_limit)) {
+            (None, None) => down(fitter, point, options, s),
+            (Some(a), None) | (None, Some(a)) => {
+                let place = place(a);
+                down(&mut Within::new(fitter, a, place), point, options, s)
+            }
+            (Some(a), Some(b)) => {
+                let (here, there) = (place(a), place(b));
+                down(&mut Within::new(&mut Within::new(fitter, a, here), b, there), point, options, s)
+            }
         };
-        let Some(a) = held else { return down(fitter, point, options, s) };
-        let place = (point[a], point[a]);
-        let outcome = down(&mut Within::new(fitter, a, place), point, options, s);
-        // The report is to look beyond.
-        let is_over = is_limit && outcome.status == Status::Converged;
+        // What is at its limit has no optimum, which the report is to find.
+        let is_over = held.at_limit.is_some() && outcome.status == Status::Converged;
         Outcome { status: if is_over { Status::Stalled } else { outcome.status }, ..outcome }
+    }
+
+    /// Where the parameter at its limit runs off, the others taking the steps from `end` to what lies farther on.
+    fn escape(
+        &self,
+        (problem, fitter): (&Problem<'_>, &mut Fitter<'_>),
+        end: &End,
+        x: &[f64],
+        value: f64,
+    ) -> Option<Escape> {
+        let coordinate = self.coordinate(problem, end.held.at_limit?)?;
+        let (from, to) = (self.coordinates(problem, &end.params), self.coordinates(problem, end.farther.as_ref()?));
+        let farther: Vec<f64> = x.iter().zip(from.iter().zip(&to)).map(|(x, (from, to))| x + (to - from)).collect();
+        unbounded::known(fitter, coordinate, x, &farther, value)
     }
 }
 
@@ -220,8 +249,13 @@ fn down<O: Separable>(objective: &mut O, point: &mut [f64], options: Options, s:
     best
 }
 
-/// The ends of a race.
-fn told<const P: usize>(curve: &Curve, ends: &[Start<P>], natural: impl Fn(&[f64; P], &Curve) -> Vec<f64>) -> Vec<End> {
+/// The ends of a race, and what lies farther on from those that are held at a limit.
+fn told<const P: usize>(
+    curve: &Curve,
+    ends: &[Start<P>],
+    natural: impl Fn(&[f64; P], &Curve) -> Vec<f64>,
+    farther: Option<fn(&Start<P>) -> [f64; P]>,
+) -> Vec<End> {
     let unit = if curve.is_log { 1.0 } else { curve.unit * curve.unit };
     ends.iter()
         .map(|end| End {
@@ -229,6 +263,7 @@ fn told<const P: usize>(curve: &Curve, ends: &[Start<P>], natural: impl Fn(&[f64
             params: natural(&end.q, curve),
             is_settled: end.is_settled,
             held: end.held,
+            farther: farther.filter(|_| end.held.at_limit.is_some()).map(|farther| natural(&farther(end), curve)),
         })
         .collect()
 }

@@ -165,7 +165,7 @@ fn fit_from(question: &Question, g: usize, quick: &FitRow) -> Option<FitRow> {
         problem.space.coordinates(&quick.params, x);
         let outcome = descend(fitter, x, options, false, scratch);
         let outcome = polish::polish(fitter, x, outcome, options, scratch);
-        Found { outcome, starts: quick.starts, agreement: 1, doubtful: false, exhaustive: true }
+        Found { outcome, starts: quick.starts, agreement: 1, doubtful: false, exhaustive: true, escape: None }
     });
     (row.objective <= quick.objective * (1.0 + AGREEMENT_TOLERANCE)).then_some(row)
 }
@@ -306,5 +306,5 @@ fn local(fitter: &mut Fitter<'_>, start: &[f64], options: Options, x: &mut [f64]
     }
     let outcome = best.unwrap_or(Outcome::FAILED);
     let agreement = usize::from(outcome.value.is_finite());
-    Found { outcome, starts: 1, agreement, doubtful: false, exhaustive: false }
+    Found { outcome, starts: 1, agreement, doubtful: false, exhaustive: false, escape: None }
 }

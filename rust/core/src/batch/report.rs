@@ -71,7 +71,10 @@ pub(super) fn report(
         && !is_endless
         && problem.len() <= MOST_ROWS
         && !is_redundant(problem, fitter)
-        && let Some(escape) = escape(fitter, problem.ranges(), x, (value, is_lost_already), options, scratch)
+        && let Some(escape) = found
+            .escape
+            .clone()
+            .or_else(|| escape(fitter, problem.ranges(), x, (value, is_lost_already), options, scratch))
     {
         row.status = Status::Unbounded;
         row.runs_off = destinations(problem, &theta, x, &escape);

@@ -14,6 +14,7 @@ use super::scratch::Scratch;
 use super::separable::Separable;
 use super::transition::{self, Region};
 use super::trust::{self, Linear};
+use super::unbounded::Escape;
 use super::visit::promising;
 
 /// How many times as many points are scanned again where the first did not agree.
@@ -117,7 +118,7 @@ impl Effort {
 }
 
 /// What a search found; the point itself is in the argument of the call.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Found {
     /// How the best refinement ended.
     pub outcome: Outcome,
@@ -129,6 +130,8 @@ pub struct Found {
     pub doubtful: bool,
     /// Whether every valley of the only nonlinear coordinate was seen, so that no agreement is needed.
     pub exhaustive: bool,
+    /// Where a coordinate runs off, if the search took it there.
+    pub escape: Option<Escape>,
 }
 
 /// Search from the scan of a region, from its transitions and from the `given` points, best point into `x`.
@@ -254,7 +257,7 @@ fn hop<O: Separable>(objective: &mut O, found: &mut Found, options: Options, x: 
             return refined;
         }
         x.copy_from_slice(&point);
-        *found = Found { outcome: next.outcome, agreement: 1, ..*found };
+        (found.outcome, found.agreement) = (next.outcome, 1);
     }
     refined
 }
@@ -373,7 +376,7 @@ pub(super) fn refine_and_tell<O: Separable>(
         best = polish::polish(objective, x, best, options, s);
     }
     let agreement = agreement(values, best.value, perfect);
-    Found { outcome: best, starts, agreement, doubtful: false, exhaustive: false }
+    Found { outcome: best, starts, agreement, doubtful: false, exhaustive: false, escape: None }
 }
 
 /// Whether no parameter has stopped to matter at `x`, or there are so few coordinates that the scan cannot lose its way.

@@ -66,5 +66,5 @@ pub fn search<O: Separable>(
         return None;
     }
     let best = polish::polish(objective, x, best, options, s);
-    Some(Found { outcome: best, starts: valleys, agreement, doubtful: false, exhaustive: true })
+    Some(Found { outcome: best, starts: valleys, agreement, doubtful: false, exhaustive: true, escape: None })
 }

@@ -30,6 +30,9 @@ const ENDED: usize = 8;
 /// By what power of e those have fallen at the next row.
 const FALLS: f64 = 30.0;
 
+/// How many times as steeply what has no end goes on.
+const STEEPER: f64 = 1.9;
+
 /// Change of slope of a power that falls steeply.
 const STEEP: f64 = 3.0;
 
@@ -64,6 +67,13 @@ impl Shape<5> for Corner {
 const CHANGE: usize = 2;
 const PLACE: usize = 3;
 
+/// A power that ends at the corner, ending yet more steeply.
+pub(super) fn farther(end: &Start<5>) -> [f64; 5] {
+    let mut q = end.q;
+    q[3] *= STEEPER;
+    q
+}
+
 /// a, c0, c1, d, E of a point, in units of x and of the targets.
 pub(super) fn natural(q: &[f64; 5], curve: &Curve) -> Vec<f64> {
     let [floor, at_middle, before, change, corner] = *q;
@@ -87,7 +97,7 @@ pub(super) fn ends(curve: &Curve) -> Vec<Start<5>> {
         race(curve, Corner, &mut next, FURTHER);
         let [next] = next;
         if next.q[4] == start.q[4] {
-            start.held = Held::AtRow(PLACE);
+            start.held = Held::at_row(PLACE);
         } else if next.score < start.score {
             moved.push(next);
         }
@@ -104,7 +114,7 @@ fn raced(curve: &Curve, mut starts: Vec<Start<5>>, lowest: f64) -> Vec<Start<5>>
     starts.retain(|start| start.score < WITHIN_REACH * lowest);
     settle(curve, Corner, &mut starts);
     starts.retain(|start| start.score < lowest);
-    starts.iter_mut().for_each(|start| start.held = Held::AtLimit(CHANGE));
+    starts.iter_mut().for_each(|start| start.held = Held::at_limit(CHANGE));
     starts
 }
 

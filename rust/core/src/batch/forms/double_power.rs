@@ -17,7 +17,10 @@ const LEAST: f64 = 0.01;
 
 /// By what power of e the fastest power has fallen at the second x, and how much it may fall over all rows and leave numbers.
 const FALLS: f64 = 36.0;
-const MOST_FALLS: f64 = 600.0;
+const MOST_FALLS: f64 = 450.0;
+
+/// How many times as fast what has no end goes on.
+const FASTER: f64 = 1.3;
 
 /// The place of a2 among the parameters.
 const FAST: usize = 4;
@@ -93,6 +96,13 @@ impl Shape<4> for WithoutFloor {
     }
 }
 
+/// A power that only the rows of the smallest x have, falling yet faster.
+pub(super) fn farther(end: &Start<5>) -> [f64; 5] {
+    let mut q = end.q;
+    q[4] *= FASTER;
+    q
+}
+
 /// E, A1, a1, A2, a2 of a point (floor, amplitudes at the smallest x, exponents), in units of x and of the targets.
 pub(super) fn natural(q: &[f64; 5], curve: &Curve) -> Vec<f64> {
     let [floor, first, slow, second, fast] = *q;
@@ -114,7 +124,7 @@ pub(super) fn ends(curve: &Curve) -> Vec<Start<5>> {
         Start { is_settled: start.is_settled, ..Start::new(start.score, q, ([0.0; 5], [0.0; 5])) }
     }));
     let most = most(curve);
-    ends.iter_mut().filter(|end| end.q[4] >= most).for_each(|end| end.held = Held::AtLimit(FAST));
+    ends.iter_mut().filter(|end| end.q[4] >= most).for_each(|end| end.held = Held::at_limit(FAST));
     keep_best(&mut ends, STARTS + FACES);
     ends
 }

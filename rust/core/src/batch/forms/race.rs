@@ -151,7 +151,10 @@ impl<S: Shape<P>, const P: usize> VectorKernel for Race<'_, S, P> {
         let upper = lanes(&|s, a| s.upper[a]);
         let mut q = lanes(&|s, a| s.q[a].clamp(s.lower[a], s.upper[a]));
         let mut here = look(curve, shape, &q, &upper);
-        let mut metric: [V; P] = std::array::from_fn(|a| here.hessian[a][a]);
+        let mut metric = here.gradient;
+        for a in 0..P {
+            metric[a] = here.hessian[a][a];
+        }
         let (one, mut damping, mut growth) = (V::of(1.0), V::of(FIRST), V::of(2.0));
         let mut rest = [[V::zero(); P]; P];
         let (mut is_near, mut is_settled) = (V::zero(), V::zero());
@@ -166,8 +169,11 @@ impl<S: Shape<P>, const P: usize> VectorKernel for Race<'_, S, P> {
                 }
             }
             let step = step(&whole, &metric, damping, &q, &lower, &upper);
-            let to: [V; P] = std::array::from_fn(|a| (q[a] + step[a]).least(upper[a]).most(lower[a]));
-            let moved: [V; P] = std::array::from_fn(|a| to[a] - q[a]);
+            let (mut to, mut moved) = (q, step);
+            for a in 0..P {
+                to[a] = (q[a] + step[a]).least(upper[a]).most(lower[a]);
+                moved[a] = to[a] - q[a];
+            }
             let promised = promise(&whole, &moved);
             // Under much damping every step promises little.
             is_settled = one.where_less(promised, V::of(LITTLE) * here.value).where_less(damping, one);
@@ -252,13 +258,14 @@ fn step<V: Vector, const P: usize>(
     upper: &[V; P],
 ) -> [V; P] {
     let (zero, one) = (V::zero(), V::of(1.0));
-    let free: [V; P] = std::array::from_fn(|a| {
+    let mut free = [one; P];
+    for a in 0..P {
         let inward = one.where_less(zero, model.gradient[a]);
         let outward = one.where_less(model.gradient[a], zero);
         let at_lower = one - one.where_less(lower[a], q[a]);
         let at_upper = one - one.where_less(q[a], upper[a]);
-        one - (inward * at_lower).most(outward * at_upper)
-    });
+        free[a] = one - (inward * at_lower).most(outward * at_upper);
+    }
     let mut factor = [[zero; P]; P];
     let mut inverse = [zero; P];
     let mut solution = [zero; P];
@@ -300,8 +307,9 @@ fn rank_one<V: Vector, const P: usize>(
     rest: &[[V; P]; P],
     step: &[V; P],
 ) -> [[V; P]; P] {
-    let mut left: [V; P] = std::array::from_fn(|a| there.gradient[a] - here.gradient[a]);
+    let mut left = there.gradient;
     for a in 0..P {
+        left[a] = left[a] - here.gradient[a];
         for b in 0..P {
             let (i, j) = if a < b { (b, a) } else { (a, b) };
             left[a] = (-(there.hessian[i][j] + rest[i][j])).fused(step[b], left[a]);

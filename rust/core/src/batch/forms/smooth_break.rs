@@ -23,6 +23,9 @@ const GENTLE: [f64; 2] = [0.1, 0.3];
 const DISTANCE: f64 = 25.0;
 const SHARPEST: f64 = 1e-9;
 
+/// By what power of e a break goes on to a corner.
+const SHARPER: f64 = 2.4;
+
 /// Largest magnitudes of b, c0 and c1.
 const MOST: [f64; 3] = [60.0, 20.0, 1e4];
 
@@ -33,6 +36,9 @@ const BEYOND: f64 = 40.0;
 /// Widths that a break lies beyond the rows where it bends all of them as an exponential does.
 const OUTSIDE: f64 = 3.0;
 
+/// Relative difference between two objectives that are the same.
+const SAME: f64 = 1e-6;
+
 /// Cells along the place of the break: the best start of each and of each width takes part.
 const CELLS: f64 = 14.0;
 
@@ -42,8 +48,9 @@ const FACES: usize = 8;
 const CORNERS: usize = 2;
 const ENDS: usize = 16;
 
-/// The place of f among the parameters.
+/// The places of f and d among the parameters.
 const WIDTH: usize = 4;
+const PLACE: usize = 5;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SmoothBreak;
@@ -68,6 +75,13 @@ impl Shape<6> for SmoothBreak {
         let by_width = part * change * (width * (soft - z * share));
         (floor + part, [one, part, -part * u, -part * past, part * change * share, -by_width])
     }
+}
+
+/// A break held as all but a corner on the way to being one.
+pub(super) fn farther(end: &Start<6>) -> [f64; 6] {
+    let mut q = end.q;
+    q[5] -= SHARPER;
+    q
 }
 
 /// E, B, c0, c1, f, d of a point, in units of x and of the targets.
@@ -96,7 +110,7 @@ pub(super) fn ends(curve: &Curve) -> Vec<Start<6>> {
     // What becomes a corner ends at the best one, of which the gaps show all there are.
     let corners: Vec<Start<6>> = ends.iter().take(CORNERS).map(|end| sharp(curve, end)).collect();
     let lowest = corners.first().map_or(f64::INFINITY, |corner| corner.score);
-    starts.retain(|start| start.q[5] > start.lower[5] || start.score < lowest);
+    starts.retain(|start| start.q[5] > start.lower[5] || start.score < lowest * (1.0 - SAME));
     starts.extend(corners);
     keep_best(&mut starts, ENDS);
     starts
@@ -108,7 +122,8 @@ fn sharp(curve: &Curve, corner: &Start<5>) -> Start<6> {
     let nearest = curve.u.iter().fold(f64::INFINITY, |least, u| least.min((u - place).abs()));
     let width = (nearest / DISTANCE).max(SHARPEST);
     let sharpest = smoothed(curve, corner, width);
-    Start { held: Held::AtLimit(WIDTH), is_settled: true, ..sharpest }
+    let held = Held { at_row: corner.held.at_row.map(|_| PLACE), at_limit: Some(WIDTH) };
+    Start { held, is_settled: true, ..sharpest }
 }
 
 /// A corner as a break of some width.

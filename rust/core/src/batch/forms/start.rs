@@ -13,20 +13,29 @@ pub(super) struct Start<const P: usize> {
     pub(super) held: Held,
 }
 
-/// A parameter of the law, by its place, that stays where it is while an end is finished.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Held {
-    Nothing,
+/// Parameters of the law, by their places, that stay where they are while an end is finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Held {
     /// Where a corner lies: on a row that it leaves to neither side.
-    AtRow(usize),
+    pub(super) at_row: Option<usize>,
     /// What has no end: so far out that no row tells it from its limit.
-    AtLimit(usize),
+    pub(super) at_limit: Option<usize>,
+}
+
+impl Held {
+    pub(super) fn at_row(place: usize) -> Self {
+        Self { at_row: Some(place), ..Self::default() }
+    }
+
+    pub(super) fn at_limit(place: usize) -> Self {
+        Self { at_limit: Some(place), ..Self::default() }
+    }
 }
 
 impl<const P: usize> Start<P> {
     /// A start that nothing is known of but what a scan makes of it.
     pub(super) fn new(score: f64, q: [f64; P], (lower, upper): ([f64; P], [f64; P])) -> Self {
-        Self { score, q, lower, upper, is_settled: false, held: Held::Nothing }
+        Self { score, q, lower, upper, is_settled: false, held: Held::default() }
     }
 }
 

@@ -83,7 +83,7 @@ pub(super) fn ends(curve: &Curve) -> Vec<Start<4>> {
         let least = least_bend(end.q[2], curve);
         if end.q[3] <= ALL_BUT_POWER.max(least) {
             end.q[3] = least;
-            end.held = Held::AtLimit(TAU);
+            end.held = Held::at_limit(TAU);
         }
     }
     ends
