@@ -11,6 +11,8 @@ mod small;
 mod smooth_break;
 mod start;
 mod stretched;
+#[cfg(test)]
+mod tests;
 
 use crate::expr::{Form, LinearForm, PowerSum};
 use crate::loss::{Criterion, Loss};

@@ -6,11 +6,11 @@
 //! they run on the face E = 0.
 
 use super::curve::Curve;
-use super::mixture::mixture;
-use super::race::{Shape, exp, heats};
+use super::mixture::{Mixture, mixture};
+use super::race::{Shape, exp, heats, heats_within};
 use super::small::solve;
 use super::start::{Held, Start, keep_best};
-use crate::simd::{Kernel, Vector, dispatch, math};
+use crate::simd::{Kernel, Vector, dispatch, lanes, math};
 
 /// Smallest exponent, over the width of the rows.
 const LEAST: f64 = 0.01;
@@ -40,11 +40,15 @@ const GRID_RATIO: f64 = 600.0;
 /// Exponents over the width of powers that only the rows of the smallest x have.
 const BEYOND: [f64; 2] = [150.0, 400.0];
 
-/// Partners of a fast power that are starts.
-const PARTNERS: usize = 2;
+/// Powers of the law.
+const LAW: usize = 2;
+
+/// Partners of a fast power that are starts, and where the best mixture is one of the law.
+const PARTNERS: usize = 4;
+const FEW: usize = 1;
 
 /// Starts with a floor and without one.
-const STARTS: usize = 16;
+const STARTS: usize = 32;
 const FACES: usize = 8;
 
 /// Smallest amplitude of a start at the smallest x, relative to the targets: a trace for the slopes to see.
@@ -55,14 +59,14 @@ const NOTHING: f64 = 1e-12;
 
 /// h - s (1 - exp(-a u))/a + B exp(-b u).
 #[derive(Debug, Clone, Copy)]
-struct WithFloor {
-    first: f64,
+pub(super) struct WithFloor {
+    pub(super) first: f64,
 }
 
 /// A exp(-a u) + B exp(-b u).
 #[derive(Debug, Clone, Copy)]
-struct WithoutFloor {
-    first: f64,
+pub(super) struct WithoutFloor {
+    pub(super) first: f64,
 }
 
 impl Shape<5> for WithFloor {
@@ -76,12 +80,6 @@ impl Shape<5> for WithFloor {
         let by_slow = slope * (fallen - u * e) * inverse;
         let part = amplitude * power;
         ((-slope).fused(fallen, at_first) + part, [V::of(1.0), -fallen, by_slow, power, -part * u])
-    }
-
-    #[inline(always)]
-    fn allows<V: Vector>(self, q: &[V; 5]) -> V {
-        // A floor below zero ends on the face without one.
-        V::of(1.0).where_less(q[1] / q[2], q[0])
     }
 }
 
@@ -115,7 +113,7 @@ pub(super) fn natural(q: &[f64; 5], curve: &Curve) -> Vec<f64> {
 pub(super) fn ends(curve: &Curve) -> Vec<Start<5>> {
     let Scanned { mut above, mut bottom } = dispatch(Scan(curve));
     let first = curve.ends().0;
-    heats(curve, WithFloor { first }, &mut above, STARTS);
+    heats_within(curve, WithFloor { first }, &mut above, STARTS, |start| floored(curve, start).is_some());
     heats(curve, WithoutFloor { first }, &mut bottom, FACES);
     let mut ends: Vec<Start<5>> = above.iter().filter_map(|start| floored(curve, start)).collect();
     ends.extend(bottom.iter().map(|start| {
@@ -154,7 +152,7 @@ impl Kernel for Scan<'_> {
         let curve = self.0;
         let width = curve.width();
         let grid = |k: usize| GRID_FIRST / width * math::exp(math::ln(GRID_RATIO) * k as f64 / (GRID - 1) as f64);
-        let own = mixture(curve);
+        let Mixture { powers: own, has_floor } = mixture(curve);
         let most = most(curve);
         let beyond = BEYOND.map(|ratio| ratio / width).into_iter().chain([most]);
         let grid = (0..GRID).map(grid).chain(beyond).filter(|exponent| *exponent <= most);
@@ -172,10 +170,14 @@ impl Kernel for Scan<'_> {
                 sums.put(curve, (i, slow), (j, fast), is_own, &mut found);
             }
             // Of every fast power the best partners.
-            keep_best(&mut found.above, PARTNERS);
+            keep_best(&mut found.above, if own.len() > LAW { PARTNERS } else { FEW });
             keep_best(&mut found.bottom, 1);
             scanned.above.extend(found.above);
             scanned.bottom.extend(found.bottom);
+        }
+        // The best of all mixtures is one of the law: what it says of the floor holds.
+        if own.len() <= LAW {
+            if has_floor { scanned.bottom.clear() } else { scanned.above.clear() }
         }
         scanned
     }
@@ -208,12 +210,11 @@ impl Sums {
             }
         }
         let mut sums = Self { count, gram: vec![0.0; count * count], right: vec![0.0; count], targets: 0.0 };
-        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).fold(0.0_f64, |sum, (a, b)| a.mul_add(*b, sum));
         for k in 0..count {
             let own = &weighted[k * n..(k + 1) * n];
-            sums.right[k] = dot(own, &curve.y);
+            sums.right[k] = lanes::dot(own, &curve.y);
             for l in 0..=k {
-                sums.gram[k * count + l] = dot(own, &columns[l * n..(l + 1) * n]);
+                sums.gram[k * count + l] = lanes::dot(own, &columns[l * n..(l + 1) * n]);
             }
         }
         sums.targets = curve.relative.iter().sum();

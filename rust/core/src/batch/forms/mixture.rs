@@ -1,7 +1,7 @@
 //! The best mixture of powers: amplitudes that are not negative on a grid of exponents, by the active sets of Lawson and Hanson (1974).
 
 use super::curve::Curve;
-use crate::simd::{Kernel, dispatch, math};
+use crate::simd::{Kernel, dispatch, lanes, math};
 
 /// Exponents of the grid, the smallest over the width of the rows, and how many times that the largest is.
 const POINTS: usize = 48;
@@ -18,18 +18,26 @@ const RIDGE: f64 = 1e-13;
 const MOST: usize = 10;
 const ROUNDS: usize = 60;
 
-/// The exponents of the best mixture, ascending; neighbours on the grid stand for one between them.
-pub(super) fn mixture(curve: &Curve) -> Vec<f64> {
-    dispatch(Mixture(curve))
+/// A mixture.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Mixture {
+    /// The exponents, ascending; neighbours on the grid stand for one between them.
+    pub(super) powers: Vec<f64>,
+    pub(super) has_floor: bool,
 }
 
-struct Mixture<'a>(&'a Curve);
+/// The best mixture, up to the grid.
+pub(super) fn mixture(curve: &Curve) -> Mixture {
+    dispatch(Best(curve))
+}
 
-impl Kernel for Mixture<'_> {
-    type Output = Vec<f64>;
+struct Best<'a>(&'a Curve);
+
+impl Kernel for Best<'_> {
+    type Output = Mixture;
 
     #[inline(always)]
-    fn run(self) -> Vec<f64> {
+    fn run(self) -> Mixture {
         let curve = self.0;
         let (n, width) = (curve.rows(), curve.width());
         // The first column is the floor.
@@ -55,26 +63,32 @@ impl Kernel for Mixture<'_> {
         }
         let column = |k: usize| &columns[k * n..(k + 1) * n];
         let amplitudes = active_sets(POINTS + 1, &column, &root);
-        join(&amplitudes.into_iter().map(|(k, v)| (k, exponent(k), v / lengths[k])).collect::<Vec<_>>())
+        let has_floor = amplitudes.first().is_some_and(|(k, _)| *k == 0);
+        let found: Vec<_> = amplitudes.into_iter().map(|(k, v)| (k, exponent(k), v / lengths[k])).collect();
+        Mixture { powers: join(&found), has_floor }
     }
 }
 
 /// Amplitudes that are not negative and leave the least squares of `target`, by number of the column.
 #[inline(always)]
 fn active_sets<'a>(count: usize, column: &impl Fn(usize) -> &'a [f64], target: &[f64]) -> Vec<(usize, f64)> {
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).fold(0.0_f64, |sum, (a, b)| a.mul_add(*b, sum));
-    let least = NOTHING * dot(target, target).sqrt();
+    let least = NOTHING * lanes::dot(target, target).sqrt();
     let mut set: Vec<(usize, f64)> = Vec::new();
     let mut left = target.to_vec();
     for _ in 0..ROUNDS {
-        let pulls = (0..count).filter(|k| set.iter().all(|(own, _)| own != k)).map(|k| (k, dot(column(k), &left)));
-        let Some((best, pull)) = pulls.max_by(|a, b| a.1.total_cmp(&b.1)) else { break };
+        let (mut best, mut pull) = (0, f64::NEG_INFINITY);
+        for k in 0..count {
+            let own = lanes::dot(column(k), &left);
+            if own > pull && set.iter().all(|(known, _)| *known != k) {
+                (best, pull) = (k, own);
+            }
+        }
         if pull <= least || set.len() >= MOST {
             break;
         }
         set.push((best, 0.0));
         while !set.is_empty() {
-            let wanted = least_squares(&set.iter().map(|(k, _)| column(*k)).collect::<Vec<_>>(), target, dot);
+            let wanted = least_squares(&set.iter().map(|(k, _)| column(*k)).collect::<Vec<_>>(), target);
             // Back to where the first of them turns negative.
             let turn = set
                 .iter()
@@ -103,19 +117,19 @@ fn active_sets<'a>(count: usize, column: &impl Fn(usize) -> &'a [f64], target: &
 
 /// Plain least squares of columns of length one.
 #[inline(always)]
-fn least_squares(columns: &[&[f64]], target: &[f64], dot: impl Fn(&[f64], &[f64]) -> f64) -> Vec<f64> {
+fn least_squares(columns: &[&[f64]], target: &[f64]) -> Vec<f64> {
     let m = columns.len();
     let mut factor = vec![0.0_f64; m * m];
     let mut solution = vec![0.0_f64; m];
     for i in 0..m {
         for j in 0..=i {
-            let mut sum = dot(columns[i], columns[j]) + if i == j { RIDGE } else { 0.0 };
+            let mut sum = lanes::dot(columns[i], columns[j]) + if i == j { RIDGE } else { 0.0 };
             for k in 0..j {
                 sum = (-factor[i * m + k]).mul_add(factor[j * m + k], sum);
             }
             factor[i * m + j] = if i == j { sum.max(RIDGE * RIDGE).sqrt() } else { sum / factor[j * m + j] };
         }
-        let mut sum = dot(columns[i], target);
+        let mut sum = lanes::dot(columns[i], target);
         for k in 0..i {
             sum = (-factor[i * m + k]).mul_add(solution[k], sum);
         }

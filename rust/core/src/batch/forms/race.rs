@@ -8,7 +8,7 @@ use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector, math};
 /// Rounds of the first heat and of those that follow, how many of them at most, and starts that go on.
 const ROUNDS: usize = 10;
 const FURTHER: usize = 40;
-const HEATS: usize = 4;
+const HEATS: usize = 3;
 const FINALISTS: usize = 8;
 
 /// How many times the lowest objective a run that has not settled may be and still come to lie below it.
@@ -49,12 +49,6 @@ pub(super) trait Shape<const P: usize>: Copy {
         V::zero()
     }
 
-    /// 1 where a point is one of the law, which its bounds do not say, else 0.
-    #[inline(always)]
-    fn allows<V: Vector>(self, _q: &[V; P]) -> V {
-        V::of(1.0)
-    }
-
     /// The law at `u` and its derivatives by `q`.
     fn at<V: Vector>(self, u: V, q: &[V; P], ready: V) -> (V, [V; P]);
 }
@@ -69,8 +63,20 @@ pub(super) fn race<S: Shape<P>, const P: usize>(curve: &Curve, shape: S, starts:
 
 /// Race the best `most` starts, then the best of these until what may be the lowest has settled.
 pub(super) fn heats<S: Shape<P>, const P: usize>(curve: &Curve, shape: S, starts: &mut Vec<Start<P>>, most: usize) {
+    heats_within(curve, shape, starts, most, |_| true);
+}
+
+/// The same where those alone go on that are of the law, which their boxes do not say.
+pub(super) fn heats_within<S: Shape<P>, const P: usize>(
+    curve: &Curve,
+    shape: S,
+    starts: &mut Vec<Start<P>>,
+    most: usize,
+    is_law: impl Fn(&Start<P>) -> bool,
+) {
     keep_best(starts, most);
     race(curve, shape, starts, ROUNDS);
+    starts.retain(is_law);
     starts.truncate(FINALISTS);
     settle(curve, shape, starts);
 }
@@ -242,7 +248,7 @@ fn look<S: Shape<P>, V: Vector, const P: usize>(curve: &Curve, shape: S, q: &[V;
     }
     let half = V::of(0.5) * model.value;
     // Nothing is less than what is not a number.
-    let sound = shape.allows(q).where_less(half, V::of(f64::MAX));
+    let sound = V::of(1.0).where_less(half, V::of(f64::MAX));
     model.value = select(sound, half, V::of(f64::INFINITY));
     model
 }

@@ -1,0 +1,177 @@
+//! Each search finds the curve that its rows were made of.
+
+use super::curve::Curve;
+use super::mixture::mixture;
+use super::race::{Shape, heats};
+use super::small;
+use super::start::Start;
+use super::{corner, double_power, saturating, smooth_break, stretched};
+use crate::problem::GroupRows;
+use crate::residual::Residual;
+use crate::simd::{Vector, VectorKernel, dispatch_vector, math};
+
+/// Rows of one curve from x = 1 to 1,000, evenly in ln x.
+fn sizes(n: usize) -> Vec<f64> {
+    (0..n).map(|i| 10f64.powf(3.0 * i as f64 / (n - 1) as f64)).collect()
+}
+
+fn placed(x: &[f64], y: &[f64], residual: Residual) -> Curve {
+    let rows = GroupRows { inputs: vec![x], target: y, weights: None, sigma: None };
+    Curve::of(&rows, residual).unwrap()
+}
+
+/// Whether the best end of a search is `truth`, in natural parameters.
+fn assert_found<const P: usize>(
+    law: impl Fn(f64) -> f64,
+    ends: impl Fn(&Curve) -> Vec<Start<P>>,
+    natural: impl Fn(&[f64; P], &Curve) -> Vec<f64>,
+    truth: &[f64],
+) {
+    for residual in [Residual::Log, Residual::Raw] {
+        let x = sizes(24);
+        let y: Vec<f64> = x.iter().map(|x| law(*x)).collect();
+        let curve = placed(&x, &y, residual);
+        let ends = ends(&curve);
+        assert!(ends[0].score < 1e-16, "{residual:?}: {:e}", ends[0].score);
+        for (found, truth) in natural(&ends[0].q, &curve).iter().zip(truth) {
+            assert!((found - truth).abs() < 1e-4 * truth.abs().max(1e-3), "{residual:?}: {found} for {truth}");
+        }
+    }
+}
+
+#[test]
+fn a_corner_between_rows_is_found() {
+    let law = |x: f64| 1.5 + (0.2 - 0.3 * x.ln() - 0.4 * (x.ln() - 3.1).max(0.0)).exp();
+    assert_found(law, corner::ends, corner::natural, &[0.2, 0.3, 0.4, 3.1, 1.5]);
+}
+
+#[test]
+fn a_corner_on_a_row_is_held_there() {
+    let x = sizes(25);
+    let place = x[12].ln();
+    let noise = |i: usize| 1e-2 * ((i * 7919 % 101) as f64 / 101.0 - 0.5);
+    let of = |x: f64| 1.5 + (0.2 - 0.2 * x.ln() + 0.9 * (x.ln() - place).max(0.0)).exp();
+    let y: Vec<f64> = x.iter().enumerate().map(|(i, x)| of(*x) * noise(i).exp()).collect();
+    let held = corner::ends(&placed(&x, &y, Residual::Log));
+    assert_eq!(held[0].held.at_row, Some(3));
+}
+
+#[test]
+fn a_power_that_ends_at_a_corner_is_held_at_its_limit() {
+    let x = sizes(24);
+    let y: Vec<f64> = x.iter().map(|x| 1.5 + if *x < 60.0 { 2.0 * x.powf(-0.3) } else { 0.0 }).collect();
+    let ends = corner::ends(&placed(&x, &y, Residual::Log));
+    assert!(ends[0].score < 1e-12, "{:e}", ends[0].score);
+    assert!(ends[0].held.at_limit.is_some());
+}
+
+#[test]
+fn a_smooth_break_is_found() {
+    let law = |x: f64| 0.8 + 1.3 * (-0.25 * x.ln() - 0.5 * 0.4 * (1.0 + ((x.ln() - 3.0) / 0.4).exp()).ln()).exp();
+    assert_found(law, smooth_break::ends, smooth_break::natural, &[0.8, 1.3, 0.25, 0.5, 0.4, 3f64.exp()]);
+}
+
+#[test]
+fn a_stretched_exponential_is_found() {
+    let law = |x: f64| 1.2 + 2.5 * (-(x / 80.0).powf(0.45)).exp();
+    assert_found(law, stretched::ends, stretched::natural, &[1.2, 2.5, 80.0, 0.45]);
+}
+
+#[test]
+fn two_powers_are_found_with_a_floor_and_without_one() {
+    let law = |x: f64| 1.1 + 0.9 * x.powf(-0.15) + 1.4 * x.powf(-0.7);
+    assert_found(law, double_power::ends, double_power::natural, &[1.1, 0.9, 0.15, 1.4, 0.7]);
+    let law = |x: f64| 0.9 * x.powf(-0.15) + 1.4 * x.powf(-0.7);
+    assert_found(law, double_power::ends, double_power::natural, &[0.0, 0.9, 0.15, 1.4, 0.7]);
+}
+
+#[test]
+fn a_power_between_two_ends_is_found() {
+    let (floor, ceiling, amplitude, alpha, k) = (1.0, 4.0, 9.0, 0.8, 0.6);
+    let law = |x: f64| {
+        let t = f64::ln(amplitude) - alpha * x.ln() - (1.0 - k) * f64::ln(ceiling - floor);
+        floor + (ceiling - floor) * math::m4(t, k)
+    };
+    assert_found(law, saturating::ends, saturating::natural, &[floor, ceiling, amplitude, alpha, k]);
+}
+
+#[test]
+fn the_best_mixture_of_two_powers_is_these_powers() {
+    let x = sizes(24);
+    let y: Vec<f64> = x.iter().map(|x| 1.1 + 0.9 * x.powf(-0.15) + 1.4 * x.powf(-0.7)).collect();
+    let found = mixture(&placed(&x, &y, Residual::Log));
+    // Up to the grid: what lies between two of its exponents may be shared by more of them.
+    assert!(found.has_floor && !found.powers.is_empty() && found.powers.len() <= 3, "{found:?}");
+    let y: Vec<f64> = x.iter().map(|x| 2.0 * x.powf(-0.3)).collect();
+    let found = mixture(&placed(&x, &y, Residual::Log));
+    assert!(found.powers.iter().any(|a| (a - 0.3).abs() < 0.05), "{found:?}");
+}
+
+#[test]
+fn least_squares_are_solved_and_singular_ones_refused() {
+    let rows = || (0..5).map(|i| ([1.0, f64::from(i)], 2.0 - 0.5 * f64::from(i), 1.0));
+    let (found, left) = small::fit(rows()).unwrap();
+    assert!((found[0] - 2.0).abs() < 1e-12 && (found[1] + 0.5).abs() < 1e-12 && left < 1e-24);
+    assert!(small::fit((0..5).map(|_| ([1.0, 1.0], 2.0, 1.0))).is_none());
+}
+
+/// A law, for the derivatives of every shape against differences.
+struct Slopes<S, const P: usize>(S, [f64; P], [f64; P], f64);
+
+impl<S: Shape<P>, const P: usize> VectorKernel for Slopes<S, P> {
+    type Output = (f64, [f64; P]);
+
+    fn run<V: Vector>(self) -> Self::Output {
+        let Self(shape, q, upper, u) = self;
+        let (q, upper) = (q.map(V::of), upper.map(V::of));
+        let (value, slopes) = shape.at(V::of(u), &q, shape.ready(&q, &upper));
+        let first = |v: V| {
+            let mut lanes = [0.0; crate::simd::LANES];
+            v.store(&mut lanes);
+            lanes[0]
+        };
+        (first(value), slopes.map(first))
+    }
+}
+
+fn assert_slopes<S: Shape<P>, const P: usize>(shape: S, q: [f64; P], upper: [f64; P]) {
+    for u in [-3.0, -0.4, 0.3, 2.7] {
+        let (_, slopes) = dispatch_vector(Slopes(shape, q, upper, u));
+        for a in 0..P {
+            let step = 1e-6 * q[a].abs().max(1.0);
+            let at = |sign: f64| {
+                let mut there = q;
+                there[a] += sign * step;
+                dispatch_vector(Slopes(shape, there, upper, u)).0
+            };
+            let difference = (at(1.0) - at(-1.0)) / (2.0 * step);
+            assert!((slopes[a] - difference).abs() < 1e-7 * difference.abs().max(1.0), "{a} at {u}: {}", slopes[a]);
+        }
+    }
+}
+
+#[test]
+fn slopes_are_those_of_the_law() {
+    assert_slopes(corner::Corner, [0.7, 0.3, 0.2, 0.4, 0.1], [9.0, 9.0, 9.0, 9.0, 0.25]);
+    assert_slopes(smooth_break::SmoothBreak, [0.7, 0.3, 0.2, 0.4, 0.1, -0.5], [9.0; 6]);
+    assert_slopes(stretched::Stretched, [0.7, 1.3, 0.2, 0.4], [9.0; 4]);
+    assert_slopes(saturating::Saturating, [0.7, 1.3, 0.2, 0.4, -0.3], [9.0; 5]);
+    assert_slopes(double_power::WithFloor { first: -3.0 }, [2.7, 0.3, 0.2, 0.4, 0.9], [9.0; 5]);
+    assert_slopes(double_power::WithoutFloor { first: -3.0 }, [2.7, 0.3, 0.4, 0.9], [9.0; 4]);
+}
+
+#[test]
+fn a_race_keeps_to_the_box_of_each_start() {
+    let x = sizes(16);
+    let y: Vec<f64> = x.iter().map(|x| 1.2 + 2.5 * (-(x / 80.0).powf(0.45)).exp()).collect();
+    let curve = placed(&x, &y, Residual::Log);
+    let limits = ([0.0, 0.0, 0.01, 0.6], [1.0, 9.0, 5.0, 1.0]);
+    let mut starts = vec![Start::new(0.0, [0.5, 1.0, 0.3, 0.8], limits); 3];
+    heats(&curve, stretched::Stretched, &mut starts, 3);
+    for start in &starts {
+        assert!(start.is_settled);
+        for a in 0..4 {
+            assert!((limits.0[a]..=limits.1[a]).contains(&start.q[a]), "{a}: {}", start.q[a]);
+        }
+    }
+}
