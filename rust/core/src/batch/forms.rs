@@ -138,6 +138,10 @@ impl Forms {
         s: &mut Scratch,
     ) -> Option<Found> {
         let lowest = ends.first()?.value;
+        // What passes through every row may do so in many ways, and what those share is for the general search to say.
+        if lowest <= fitter.natural(options.rounding * options.rounding) {
+            return None;
+        }
         let mut best = Outcome::FAILED;
         let mut escape = None;
         let mut values: Vec<f64> = Vec::with_capacity(ends.len());

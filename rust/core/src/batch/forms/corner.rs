@@ -23,6 +23,9 @@ const MOST: [f64; 3] = [60.0, 20.0, 40.0];
 const ROUNDS: usize = 10;
 const FURTHER: usize = 40;
 
+/// Different x on either side that decide a slope and a corner.
+const DECIDES: usize = 2;
+
 /// Starts that go on, and of those whose power ends at the corner.
 const FOLLOWED: usize = 16;
 const ENDED: usize = 8;
@@ -97,7 +100,13 @@ pub(super) fn ends(curve: &Curve) -> Vec<Start<5>> {
         race(curve, Corner, &mut next, FURTHER);
         let [next] = next;
         if next.q[4] == start.q[4] {
-            start.held = Held::at_row(PLACE);
+            // A slope that only one x decides makes up for every move of the corner.
+            let x = places(curve);
+            let before = x.iter().filter(|u| **u < start.q[4]).count();
+            let after = x.iter().filter(|u| **u > start.q[4]).count();
+            if before >= DECIDES && after >= DECIDES {
+                start.held = Held::at_row(PLACE);
+            }
         } else if next.score < start.score {
             moved.push(next);
         }

@@ -45,10 +45,11 @@ const LAW: usize = 2;
 
 /// Partners of a fast power that are starts, and where the best mixture is one of the law.
 const PARTNERS: usize = 4;
-const FEW: usize = 1;
+const FEW: usize = 2;
 
-/// Starts with a floor and without one.
+/// Starts with a floor, those of them that go on, and starts without one.
 const STARTS: usize = 32;
+const FINALISTS: usize = 16;
 const FACES: usize = 8;
 
 /// Smallest amplitude of a start at the smallest x, relative to the targets: a trace for the slopes to see.
@@ -113,7 +114,8 @@ pub(super) fn natural(q: &[f64; 5], curve: &Curve) -> Vec<f64> {
 pub(super) fn ends(curve: &Curve) -> Vec<Start<5>> {
     let Scanned { mut above, mut bottom } = dispatch(Scan(curve));
     let first = curve.ends().0;
-    heats_within(curve, WithFloor { first }, &mut above, STARTS, |start| floored(curve, start).is_some());
+    let is_law = |start: &Start<5>| floored(curve, start).is_some();
+    heats_within(curve, WithFloor { first }, &mut above, (STARTS, FINALISTS), is_law);
     heats(curve, WithoutFloor { first }, &mut bottom, FACES);
     let mut ends: Vec<Start<5>> = above.iter().filter_map(|start| floored(curve, start)).collect();
     ends.extend(bottom.iter().map(|start| {

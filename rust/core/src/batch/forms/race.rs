@@ -63,21 +63,21 @@ pub(super) fn race<S: Shape<P>, const P: usize>(curve: &Curve, shape: S, starts:
 
 /// Race the best `most` starts, then the best of these until what may be the lowest has settled.
 pub(super) fn heats<S: Shape<P>, const P: usize>(curve: &Curve, shape: S, starts: &mut Vec<Start<P>>, most: usize) {
-    heats_within(curve, shape, starts, most, |_| true);
+    heats_within(curve, shape, starts, (most, FINALISTS), |_| true);
 }
 
-/// The same where those alone go on that are of the law, which their boxes do not say.
+/// The same with a number of those that go on, which are of the law where their boxes do not say so.
 pub(super) fn heats_within<S: Shape<P>, const P: usize>(
     curve: &Curve,
     shape: S,
     starts: &mut Vec<Start<P>>,
-    most: usize,
+    (most, finalists): (usize, usize),
     is_law: impl Fn(&Start<P>) -> bool,
 ) {
     keep_best(starts, most);
     race(curve, shape, starts, ROUNDS);
     starts.retain(is_law);
-    starts.truncate(FINALISTS);
+    starts.truncate(finalists);
     settle(curve, shape, starts);
 }
 
