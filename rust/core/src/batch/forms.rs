@@ -29,6 +29,12 @@ use crate::solve::{Options, Outcome, Scratch, Status, polish};
 use curve::Curve;
 use start::{Held, Start};
 
+/// How many different x there must be beyond the number of parameters.
+const MORE: usize = 3;
+
+/// Largest share of the spread of the targets that a law may leave.
+const UNEXPLAINED: f64 = 0.1;
+
 /// Descents of one end: after its last digits are found, the next one sees that nothing is left to gain.
 const MOST_DESCENTS: usize = 2;
 
@@ -110,7 +116,7 @@ impl Forms {
         s: &mut Scratch,
     ) -> Option<Found> {
         let curve = Curve::of(rows, self.residual)?;
-        if curve.rows() < self.params.len() {
+        if curve.places() < self.params.len() + MORE {
             return None;
         }
         let ends = match self.search {
@@ -124,6 +130,11 @@ impl Forms {
                 told(&curve, &double_power::ends(&curve), double_power::natural, Some(double_power::farther))
             }
         };
+        // What the law hardly explains has other optima than starts of its form lead to.
+        let unit = if curve.is_log { 1.0 } else { curve.unit * curve.unit };
+        if ends.first()?.value > UNEXPLAINED * curve.spread() * unit {
+            return None;
+        }
         self.finish(&ends, problem, fitter, options, x, s)
     }
 

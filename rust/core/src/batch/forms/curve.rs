@@ -7,6 +7,12 @@ use crate::simd::{Kernel, dispatch, math};
 /// Rows of one curve.
 const MOST_ROWS: usize = 512;
 
+/// Largest |ln x| in the middle at which all limits of a law are numbers.
+const FAR: f64 = 40.0;
+
+/// How many times the smallest weight the largest may be: beyond that a few rows decide alone.
+const UNEQUAL: f64 = 100.0;
+
 /// Magnitudes of targets whose squares are ordinary numbers.
 const USUAL: (f64, f64) = (1e-100, 1e100);
 
@@ -40,7 +46,25 @@ impl Curve {
             return None;
         }
         let curve = dispatch(Sort { x, y, weights: rows.weights, is_log: residual == Residual::Log });
-        (curve.width() > 0.0).then_some(curve)
+        let weights = curve.weight.iter().fold((f64::INFINITY, 0.0_f64), |(l, m), w| (l.min(*w), m.max(*w)));
+        let is_usual = curve.middle.abs() <= FAR && weights.1 <= UNEQUAL * weights.0;
+        (curve.width() > 0.0 && is_usual).then_some(curve)
+    }
+
+    /// Number of different x.
+    pub(super) fn places(&self) -> usize {
+        1 + self.u.windows(2).filter(|pair| pair[0] < pair[1]).count()
+    }
+
+    /// Half the sum of squares that the best constant leaves.
+    pub(super) fn spread(&self) -> f64 {
+        let (mut total, mut sum) = (0.0, 0.0);
+        for (w, y) in self.weight.iter().zip(&self.observed) {
+            total += w;
+            sum += w * y;
+        }
+        let mean = sum / total;
+        0.5 * self.weight.iter().zip(&self.observed).map(|(w, y)| w * (y - mean) * (y - mean)).sum::<f64>()
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -87,11 +111,16 @@ impl Kernel for Sort<'_> {
     #[inline(always)]
     fn run(self) -> Curve {
         let Self { x, y, weights, is_log } = self;
-        let mut order: Vec<usize> = (0..x.len()).collect();
+        // Rows without weight say nothing, not even where gaps are.
+        let counts = |i: &usize| weights.is_none_or(|w| w[*i] > 0.0);
+        let mut order: Vec<usize> = (0..x.len()).filter(counts).collect();
         order.sort_by(|a, b| x[*a].total_cmp(&x[*b]));
         let mut u: Vec<f64> = order.iter().map(|i| x[*i]).collect();
         u.iter_mut().for_each(|v| *v = math::ln(*v));
-        let middle = 0.5 * (u[0] + u[u.len() - 1]);
+        let middle = match (u.first(), u.last()) {
+            (Some(first), Some(last)) => 0.5 * (first + last),
+            _ => 0.0,
+        };
         u.iter_mut().for_each(|v| *v -= middle);
         let (low, top) = y.iter().fold((f64::INFINITY, 0.0_f64), |(low, top), y| (low.min(*y), top.max(*y)));
         let unit =

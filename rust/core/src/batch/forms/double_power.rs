@@ -15,9 +15,10 @@ use crate::simd::{Kernel, Vector, dispatch, lanes, math};
 /// Smallest exponent, over the width of the rows.
 const LEAST: f64 = 0.01;
 
-/// By what power of e the fastest power has fallen at the second x, and how much it may fall over all rows and leave numbers.
+/// By what power of e the fastest power has fallen at the second x, and how much it may fall as far as the mean of ln x, near which
+/// amplitudes are measured, and leave numbers whose squares are numbers.
 const FALLS: f64 = 36.0;
-const MOST_FALLS: f64 = 450.0;
+const MOST_FALLS: f64 = 245.0;
 
 /// How many times as fast what has no end goes on.
 const FASTER: f64 = 1.3;
@@ -29,7 +30,8 @@ const FAST: usize = 4;
 fn most(curve: &Curve) -> f64 {
     let first = curve.ends().0;
     let second = curve.u.iter().copied().find(|u| *u > first).unwrap_or(first);
-    (FALLS / (second - first)).min(MOST_FALLS / curve.width())
+    let mean = curve.u.iter().sum::<f64>() / curve.rows() as f64;
+    (FALLS / (second - first)).min(MOST_FALLS / (mean - first))
 }
 
 /// Exponents of the grid, the smallest over the width, and how many times that the largest is.
