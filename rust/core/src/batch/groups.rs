@@ -78,15 +78,18 @@ pub fn fit_groups(
             let own = question.columns.offsets[g + 1] - question.columns.offsets[g];
             let fit = || fit_group(question, g, starts, control);
             let fit = || if own * threads < rows { alone(fit) } else { fit() };
+            let is_proven = |row: &FitRow| proofs.as_ref().is_some_and(|proofs| proofs.is_proven(&question.group(g), row));
             let row = match quick {
                 Some((row, true)) => row,
+                // A proof costs more than the fit of a curve, and far less than a general search.
+                Some((row, false)) if is_proven(&row) => FitRow { proven: true, exhaustive: false, ..row },
                 Some((row, false)) => lower(row, fit()),
                 None => fit(),
             };
-            // A proof costs more than the fit of a curve: of many it is looked for where starts do not agree, or later.
+            // Of many groups the others are proven where starts do not agree, or later.
             let is_agreed = row.exhaustive || (row.agreement >= AGREEMENT_NEEDED && !row.doubtful);
-            let proofs = proofs.as_ref().filter(|_| groups == 1 || !is_agreed);
-            FitRow { proven: proofs.is_some_and(|proofs| proofs.is_proven(&question.group(g), &row)), ..row }
+            let proven = row.proven || ((groups == 1 || !is_agreed) && is_proven(&row));
+            FitRow { proven, ..row }
         };
         control.finished(1);
         row
