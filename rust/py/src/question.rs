@@ -212,19 +212,25 @@ fn fit_table<'py>(py: Python<'py>, rows: &[FitRow], p: usize) -> PyResult<Bound<
     table.set_item("exhaustive", PyArray1::from_vec(py, rows.iter().map(|r| r.exhaustive).collect()))?;
     table.set_item("proven", PyArray1::from_vec(py, rows.iter().map(|r| r.proven).collect()))?;
     table.set_item("evaluations", counts(&|r| r.evaluations))?;
-    let flat = |f: &dyn Fn(&FitRow) -> Vec<f64>| {
-        PyArray1::from_vec(py, rows.iter().flat_map(f).collect()).reshape([rows.len(), p])
-    };
-    table.set_item("params", flat(&|r| r.params.clone())?)?;
-    let flags = |f: &dyn Fn(&FitRow) -> Vec<bool>| {
-        PyArray1::from_vec(py, rows.iter().flat_map(f).collect()).reshape([rows.len(), p])
-    };
-    table.set_item("at_bound", flags(&|r| r.at_bound.clone())?)?;
-    table.set_item("unidentified", flags(&|r| r.unidentified.clone())?)?;
-    table.set_item("level", flags(&|r| r.level.clone())?)?;
+    table.set_item("params", wide(py, rows, p, |r| &r.params)?)?;
+    table.set_item("at_bound", wide(py, rows, p, |r| &r.at_bound)?)?;
+    table.set_item("unidentified", wide(py, rows, p, |r| &r.unidentified)?)?;
+    table.set_item("level", wide(py, rows, p, |r| &r.level)?)?;
     let codes = rows.iter().flat_map(|r| r.runs_off.iter().map(|to| *to as u8)).collect();
     table.set_item("runs_off", PyArray1::from_vec(py, codes).reshape([rows.len(), p])?)?;
-    table.set_item("level_lower", flat(&|r| r.level_lower.clone())?)?;
-    table.set_item("level_upper", flat(&|r| r.level_upper.clone())?)?;
+    table.set_item("level_lower", wide(py, rows, p, |r| &r.level_lower)?)?;
+    table.set_item("level_upper", wide(py, rows, p, |r| &r.level_upper)?)?;
     Ok(table)
+}
+
+/// A column with one entry per group and parameter.
+fn wide<'py, T: numpy::Element + Copy>(
+    py: Python<'py>,
+    rows: &[FitRow],
+    p: usize,
+    f: impl Fn(&FitRow) -> &[T],
+) -> PyResult<Bound<'py, PyArray2<T>>> {
+    let mut flat = Vec::with_capacity(rows.len() * p);
+    rows.iter().for_each(|row| flat.extend_from_slice(f(row)));
+    PyArray1::from_vec(py, flat).reshape([rows.len(), p])
 }

@@ -8,6 +8,7 @@ use super::look::{Engine, Point};
 use super::place::{Best, Side, Workspace};
 use super::search::{Found, Place};
 use crate::batch::row::{FitRow, RunsOff};
+use crate::simd::vector::sums;
 use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector, math};
 use crate::solve::Status;
 use crate::solve::certificate::{Certificate, ROUNDING_FACTOR};
@@ -60,6 +61,8 @@ struct Measures {
     curved: f64,
     gradient: [f64; PARAMS],
     gram: [[f64; PARAMS]; PARAMS],
+    /// The amplitude in that unit of x.
+    centred: f64,
 }
 
 impl<S: Scale, C: Cost> Engine<'_, S, C> {
@@ -130,8 +133,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         let is_closed = condition <= SUSPICIOUS || (is_bent && higher(found.limit));
         let least = FELT * measures.residual.sqrt();
         let moves = |a: usize, size: f64| measures.gram[a][a].sqrt() * size.abs() > least;
-        let centred = best.amplitude * math::exp(signed(found.side, best.exponent) * offset);
-        let is_felt = moves(1, centred) && moves(2, best.exponent);
+        let is_felt = moves(1, measures.centred) && moves(2, best.exponent);
         if !(certificate.holds() && is_felt && is_imperfect(&measures, best.objective)) {
             return None;
         }
@@ -300,15 +302,17 @@ impl<S: Scale, C: Cost> VectorKernel for Measure<'_, '_, S, C> {
             m12 = w1.fused(c2, m12);
             m22 = (weight * c2).fused(c2, m22);
         }
-        let (m01, m02, m12) = (m01.sum(), m02.sum(), m12.sum());
+        let [pull, residual, rounding, borders, curved] = sums([pull, square, rounding, borders, curved]);
+        let [g0, g1, g2, m00, m01, m02, m11, m12, m22] = sums([g0, g1, g2, m00, m01, m02, m11, m12, m22]);
         Some(Measures {
-            pull: pull.sum(),
-            residual: square.sum(),
-            rounding: rounding.sum(),
-            borders: borders.sum(),
-            curved: curved.sum(),
-            gradient: [g0.sum(), g1.sum(), g2.sum()],
-            gram: [[m00.sum(), m01, m02], [m01, m11.sum(), m12], [m02, m12, m22.sum()]],
+            pull,
+            residual,
+            rounding,
+            borders,
+            curved,
+            gradient: [g0, g1, g2],
+            gram: [[m00, m01, m02], [m01, m11, m12], [m02, m12, m22]],
+            centred,
         })
     }
 }
