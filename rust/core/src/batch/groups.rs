@@ -134,7 +134,7 @@ fn fit_quickly(curves: &Curves, question: &Question, g: usize, workspace: &mut W
     Some((row, is_sure))
 }
 
-/// The general fit of a shallow curve, or the quick one where that is lower: then nothing says that it is the best of all.
+/// The general fit of a rough curve, or the quick one where that is lower: then nothing says that it is the best of all.
 fn lower(quick: FitRow, general: FitRow) -> FitRow {
     let is_lower = quick.objective < general.objective - AGREEMENT_TOLERANCE * general.objective.abs();
     if is_lower || (general.objective.is_nan() && !quick.objective.is_nan()) {

@@ -46,7 +46,7 @@ pub(in crate::batch) enum Ending {
     Whole(FitRow),
     /// An optimum from which the way to a limit may be open: that is for the general report.
     Open(FitRow),
-    /// The best of what was seen along a shallow objective: the general search has a say too.
+    /// The best of what was seen along a rough objective: the general search has a say too.
     Unsure(FitRow),
 }
 
@@ -70,8 +70,8 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
     pub(super) fn ending(&mut self, curves: &Curves, found: &Found) -> Option<Ending> {
         let ending = self.ending_of(curves, found)?;
         match ending {
-            Ending::Whole(row) if found.is_shallow => Some(Ending::Unsure(row)),
-            Ending::Open(_) if found.is_shallow => None,
+            Ending::Whole(row) if found.is_rough => Some(Ending::Unsure(row)),
+            Ending::Open(_) if found.is_rough => None,
             ending => Some(ending),
         }
     }

@@ -19,9 +19,15 @@ const SAME_VALLEY: [f64; 3] = [1.0, 1.003, 1.02];
 const AROUND: f64 = 2.5;
 const NARROW: f64 = 0.25;
 
-/// How many exponents of a walk may have values below so many times the least.
+/// How many exponents of a walk may have values below so many times the least before all between them are walked again.
 const SHALLOW: f64 = 2.0;
 const MOST_NEAR: usize = 6;
+
+/// Walks side by side share so much of the exponents, as the ends of one are not followed.
+const OVERLAP: f64 = 1.5;
+
+/// Optima that differ by more than the first share of the objective are not the same, and by less than the second rivals.
+const RIVALS: (f64, f64) = (1e-9, 0.05);
 
 /// The kind of law to be searched.
 #[derive(Debug, Clone, Copy)]
@@ -54,8 +60,8 @@ pub(super) struct Found {
     pub(super) starts: usize,
     /// Least objective at an infinite exponent on this side, where it was near.
     pub(super) limit: f64,
-    /// Whether so many exponents come near the least value that a valley may have been missed.
-    pub(super) is_shallow: bool,
+    /// Whether a second walk along a shallow objective found more than the first, so that there may be still more.
+    pub(super) is_rough: bool,
 }
 
 /// What has been found so far.
@@ -67,12 +73,20 @@ pub(super) struct Candidates {
     pub(super) level: bool,
     alone: Option<(Side, f64, f64)>,
     is_alone_known: bool,
+    /// Whether two optima between the faces are nearly as good as each other.
+    has_rivals: bool,
+    /// Whether to descend from every point near the least value of a second walk.
+    from_everywhere: bool,
 }
 
 impl Candidates {
     pub(super) fn take(&mut self, side: Side, place: Place, value: f64) {
+        if let (Some(Found { value: known, place: Place::Inside(..), .. }), Place::Inside(..)) = (self.found, place) {
+            let apart = (value - known).abs() / known.min(value);
+            self.has_rivals |= apart > RIVALS.0 && apart < RIVALS.1;
+        }
         if self.found.is_none_or(|found| value < found.value) {
-            self.found = Some(Found { side, place, value, starts: 0, limit: f64::INFINITY, is_shallow: false });
+            self.found = Some(Found { side, place, value, starts: 0, limit: f64::INFINITY, is_rough: false });
         }
     }
 }
@@ -107,6 +121,8 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             level: false,
             alone: None,
             is_alone_known: false,
+            has_rivals: false,
+            from_everywhere: false,
         };
         for side in rules.all() {
             let k = usize::from(side == Side::Rising);
@@ -119,9 +135,10 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         }
         self.look_closely(&walks, rules, &mut best)?;
         self.faces(rules, &mut best)?;
+        let is_rough = is_shallow && self.look_everywhere(&walks, SHALLOW * least, rules, &mut best)?;
         let mut found = best.found?;
         found.starts = best.starts.max(1);
-        found.is_shallow = is_shallow;
+        found.is_rough = is_rough;
         found.limit = best.limits[usize::from(found.side == Side::Rising)];
         Some(found)
     }
@@ -157,14 +174,52 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         if C::IS_SQUARES || a <= 0.0 || walk.spread[k] < NARROW * self.cost.width() {
             return Some(());
         }
-        self.zoom(side, (a / AROUND, a * AROUND), rules, best)
+        self.zoom(side, (a / AROUND, a * AROUND), f64::INFINITY, rules, best)
     }
 
-    /// A walk over a stretch of exponents.
-    pub(super) fn zoom(&mut self, side: Side, ends: (f64, f64), rules: Rules, best: &mut Candidates) -> Option<()> {
+    /// Walks as dense as the one near the best point wherever a walk came below `highest`, and beside that, with a descent from
+    /// every point near the least; whether they found anything lower, or there are rivals.
+    fn look_everywhere(
+        &mut self,
+        walks: &[Option<Walk>; 2],
+        highest: f64,
+        rules: Rules,
+        best: &mut Candidates,
+    ) -> Option<bool> {
+        let before = best.found.map_or(f64::INFINITY, |found| found.value);
+        let faces = (best.level, best.alone.is_some());
+        best.from_everywhere = true;
+        for side in rules.all() {
+            let Some(walk) = &walks[usize::from(side == Side::Rising)] else { continue };
+            let mut near = (0..LIMIT).filter(|&k| walk.value[k] <= highest);
+            let Some(first) = near.next() else { continue };
+            let last = near.next_back().unwrap_or(first);
+            let mut from = first.checked_sub(1).map_or(walk.exponent[0] / AROUND, |k| walk.exponent[k]);
+            let end = walk.exponent[(last + 1).min(LIMIT - 1)];
+            while from * OVERLAP < end {
+                let to = from * (AROUND * AROUND);
+                self.zoom(side, (from, to), highest, rules, best)?;
+                from = to / OVERLAP;
+            }
+        }
+        if faces != (best.level, best.alone.is_some()) {
+            self.faces(rules, best)?;
+        }
+        Some(best.has_rivals || best.found.is_some_and(|found| found.value < before * (1.0 - RIVALS.0)))
+    }
+
+    /// A walk over a stretch of exponents, of which valleys up to `highest` are followed.
+    pub(super) fn zoom(
+        &mut self,
+        side: Side,
+        ends: (f64, f64),
+        highest: f64,
+        rules: Rules,
+        best: &mut Candidates,
+    ) -> Option<()> {
         let walk = self.walk(side, &places((ends.0 * self.placed.width, ends.1 * self.placed.width)), rules.signs);
         let least = walk.value[..LIMIT].iter().fold(f64::INFINITY, |least, v| least.min(*v));
-        self.follow((side, &walk), None, VERY_CLOSE * least, rules, best)
+        self.follow((side, &walk), None, highest.min(VERY_CLOSE * least), rules, best)
     }
 
     /// Descend from a point of a second walk, unless it is the one nearest to the best, or, its linear parameters at their very best,
@@ -175,7 +230,8 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             Place::Inside([.., a], ..) => (a, found.value),
             _ => (0.0, found.value),
         });
-        if walk.exponent[k - 1] * at < known.0 * known.0 && known.0 * known.0 < at * walk.exponent[k + 1] {
+        let is_nearest = walk.exponent[k - 1] * at < known.0 * known.0 && known.0 * known.0 < at * walk.exponent[k + 1];
+        if is_nearest && !best.from_everywhere {
             return Some(());
         }
         let held = Rules { holds_exponent: true, ..rules };
@@ -183,7 +239,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         let is_valley = walk.value[k] < walk.value[k - 1] && walk.value[k] <= walk.value[k + 1];
         // Where the objective falls away from the best point, another valley begins.
         let slope = self.at(side, from)?.gradient[2];
-        if is_valley || look.value < known.1 || (known.0 > 0.0 && slope * (known.0 - at) > 0.0) {
+        if is_valley || best.from_everywhere || look.value < known.1 || (known.0 > 0.0 && slope * (known.0 - at) > 0.0) {
             best.starts += 1;
             self.enter(side, from, rules, best)?;
         }
