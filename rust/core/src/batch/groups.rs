@@ -32,6 +32,9 @@ const CAREFUL: f64 = 10.0;
 /// Evaluations of a trust region run; the worst certified problem of the NIST suite needs a tenth.
 const MOST_GUIDED: usize = 3_000;
 
+/// Quick fits that are counted at a time.
+const COUNTED: usize = 16;
+
 /// Rows above which starts are searched on a sample.
 const MANY_ROWS: usize = 20_000;
 
@@ -78,7 +81,8 @@ pub fn fit_groups(
             let own = question.columns.offsets[g + 1] - question.columns.offsets[g];
             let fit = || fit_group(question, g, starts, control);
             let fit = || if own * threads < rows { alone(fit) } else { fit() };
-            let is_proven = |row: &FitRow| proofs.as_ref().is_some_and(|proofs| proofs.is_proven(&question.group(g), row));
+            let is_proven =
+                |row: &FitRow| proofs.as_ref().is_some_and(|proofs| proofs.is_proven(&question.group(g), row));
             let row = match quick {
                 Some((row, true)) => row,
                 // A proof costs more than the fit of a curve, and far less than a general search.
@@ -91,7 +95,11 @@ pub fn fit_groups(
             let proven = row.proven || ((groups == 1 || !is_agreed) && is_proven(&row));
             FitRow { proven, ..row }
         };
-        control.finished(1);
+        // Threads that count after every quick fit wait for each other.
+        let every = if curves.is_some() { COUNTED } else { 1 };
+        if (g + 1) % every == 0 || g + 1 == groups {
+            control.finished(g % every + 1);
+        }
         row
     };
     Ok(match many {

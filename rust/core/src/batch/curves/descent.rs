@@ -72,7 +72,7 @@ impl Rules {
 /// Where a descent led.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Descent {
-    /// To a stationary point with a positive definite Hessian; the predicted decrease of the next step.
+    /// To a stationary point with a positive definite Hessian, but for an exponent that is held; the predicted decrease of the next step.
     Bottom(Point, Look, f64),
     /// Beyond the bound of the constant.
     BelowConstant(Point),
@@ -89,6 +89,11 @@ pub(super) enum Descent {
 impl<S: Scale, C: Cost> Engine<'_, S, C> {
     /// Follow a valley to its bottom.
     pub(super) fn descend(&mut self, side: Side, start: Point, rules: Rules) -> Descent {
+        self.descend_from(side, (start, None), rules)
+    }
+
+    /// The same from a point that was looked at.
+    pub(super) fn descend_from(&mut self, side: Side, start: (Point, Option<Look>), rules: Rules) -> Descent {
         dispatch_vector(Descend { engine: self, side, start, rules })
     }
 }
@@ -96,7 +101,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
 struct Descend<'e, 'a, S, C> {
     engine: &'e mut Engine<'a, S, C>,
     side: Side,
-    start: Point,
+    start: (Point, Option<Look>),
     rules: Rules,
 }
 
@@ -105,7 +110,7 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
 
     #[inline(always)]
     fn run<V: Vector>(self) -> Descent {
-        let Self { engine, side, start: mut point, rules } = self;
+        let Self { engine, side, start: (mut point, mut known), rules } = self;
         let gap = engine.gap(side);
         let width = engine.placed.width;
         let (mut damping, mut cuts, mut previous) = (0.0_f64, 0, f64::INFINITY);
@@ -114,7 +119,7 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
         let mut scale: Option<[f64; 3]> = None;
         let mut trial = Trial { point, drop: 0.0, is_near: false, turns: false };
         for _ in 0..MOST_LOOKS {
-            let there = engine.look::<V>(side, trial.point);
+            let there = known.take().or_else(|| engine.look::<V>(side, trial.point));
             let accepted = match (here, there) {
                 (None, None) => return Descent::Lost,
                 (None, Some(there)) => Some(there),
@@ -140,7 +145,8 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
             } else {
                 damping = (damping * MORE).max(DAMPING);
             }
-            let Some(mut here) = here else { return Descent::Lost };
+            let Some(whole) = here else { return Descent::Lost };
+            let mut here = whole;
             if rules.holds_exponent {
                 here.gradient[2] = 0.0;
                 here.hessian = std::array::from_fn(|i| {
@@ -171,9 +177,9 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
             if damping > 0.0
                 && damping <= MILD
                 && drop <= HIDDEN * here.value
-                && let Some(whole) = solve(&here.hessian, here.gradient.map(|g| -g))
+                && let Some(undamped) = solve(&here.hessian, here.gradient.map(|g| -g))
             {
-                (step, damping) = (whole, 0.0);
+                (step, damping) = (undamped, 0.0);
                 drop = promise(&step, &here);
             }
             if damping > 0.0 && drop <= BOTTOM * here.value {
@@ -182,7 +188,7 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
             }
             let is_near = damping == 0.0 && drop <= HIDDEN * here.value;
             if is_near && (drop <= BOTTOM * here.value || drop >= 0.25 * previous) {
-                return Descent::Bottom(point, here, 0.5 * drop);
+                return Descent::Bottom(point, whole, 0.5 * drop);
             }
             let mut next = [point[0] + step[0], point[1] + step[1], point[2] + step[2]];
             let turns = next[1] * point[1] <= 0.0 && rules.is_bounded();

@@ -103,8 +103,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             h12 = bs.fused(first_by_a, pv.fused(d, h12));
             h22 = (bend * first_by_a).fused(first_by_a, (pv * s).fused(dd, h22));
         }
-        let [value, g0, g1, g2, h00, h01, h02, h11, h12, h22] =
-            sums([value, g0, g1, g2, h00, h01, h02, h11, h12, h22]);
+        let [value, g0, g1, g2, h00, h01, h02, h11, h12, h22] = sums([value, g0, g1, g2, h00, h01, h02, h11, h12, h22]);
         let gradient = [g0, g1, g2];
         let hessian = [[h00, h01, h02], [h01, h11, h12], [h02, h12, h22]];
         // One sum tells of everything that is not finite: numbers of either sign cancel, others do not.

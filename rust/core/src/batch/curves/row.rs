@@ -112,32 +112,29 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         let first = usize::from(!has_constant);
         let mut certificate =
             Certificate { gradient: 0.0, decrease: decrease.max(0.0) / best.objective, multiplier: 0.0 };
+        let lengths: [f64; PARAMS] = std::array::from_fn(|a| measures.gram[a][a].sqrt());
+        let pull = measures.pull.sqrt();
         let mut scaled = [0.0; PARAMS * PARAMS];
         let q = PARAMS - first;
         for a in first..PARAMS {
-            let length = measures.gram[a][a].sqrt();
-            certificate.gradient =
-                certificate.gradient.max(measures.gradient[a].abs() / (length * measures.pull.sqrt()));
+            certificate.gradient = certificate.gradient.max(measures.gradient[a].abs() / (lengths[a] * pull));
             for b in first..PARAMS {
-                let cosine = measures.gram[a][b] / (length * measures.gram[b][b].sqrt());
+                let cosine = measures.gram[a][b] / (lengths[a] * lengths[b]);
                 scaled[(a - first) * q + b - first] = if a == b { 1.0 } else { cosine };
             }
         }
         let mut gram = scaled;
-        eigenvalues(&mut scaled[..q * q], q);
-        let values = (0..q).map(|j| scaled[j * q + j].abs());
-        let (small, large) = values.fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
-        let condition = large / small;
+        let condition = condition(&mut scaled, q);
         // An optimum so poorly determined may lie at infinity: not where the limits are known to be higher.
         let higher = |limit: f64| limit > best.objective * (1.0 + LEVEL);
         let is_closed = condition <= SUSPICIOUS || (is_bent && higher(found.limit));
         let least = FELT * measures.residual.sqrt();
-        let moves = |a: usize, size: f64| measures.gram[a][a].sqrt() * size.abs() > least;
+        let moves = |a: usize, size: f64| lengths[a] * size.abs() > least;
         let is_felt = moves(1, measures.centred) && moves(2, best.exponent);
         if !(certificate.holds() && is_felt && is_imperfect(&measures, best.objective)) {
             return None;
         }
-        let mut row = FitRow::empty(curves.parameters(), self.placed.rows, Status::Converged);
+        let mut row = FitRow::ordinary(curves.parameters(), self.placed.rows);
         self.fill(curves, found, best, &mut row)?;
         row.certificate = certificate;
         row.condition = condition;
@@ -147,6 +144,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         }
         if condition > LARGEST {
             row.status = Status::NotIdentified;
+            row.unidentified.resize(curves.parameters(), false);
             let order = curves.order();
             for a in undetermined(&mut gram, q) {
                 row.unidentified[order[first + a]] = true;
@@ -315,6 +313,47 @@ impl<S: Scale, C: Cost> VectorKernel for Measure<'_, '_, S, C> {
             centred,
         })
     }
+}
+
+/// The condition number of a scaled J'J.
+fn condition(scaled: &mut [f64; PARAMS * PARAMS], q: usize) -> f64 {
+    /// Condition up to which the closed form has as many digits as rotations.
+    const PLAIN: f64 = 1e6;
+    if q == PARAMS {
+        let condition = condition_of_three([scaled[1], scaled[2], scaled[5]]);
+        if condition <= PLAIN {
+            return condition;
+        }
+    }
+    eigenvalues(&mut scaled[..q * q], q);
+    let values = (0..q).map(|j| scaled[j * q + j].abs());
+    let (small, large) = values.fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
+    large / small
+}
+
+/// The condition number of three cosines, of entries (0,1), (0,2) and (1,2), from the characteristic polynomial.
+fn condition_of_three([a, b, c]: [f64; 3]) -> f64 {
+    /// Steps at most: they only come near that many where two eigenvalues are the same.
+    const STEPS: usize = 60;
+    let minor = |cosine: f64| (1.0 - cosine) * (1.0 + cosine);
+    let rest = c - a * b;
+    let determinant = minor(a) * (minor(b) - rest * rest / minor(a));
+    // The largest eigenvalue is 1 + mu: mu^3 - squares mu - 2 a b c = 0, by Newton's method from above.
+    let squares = a * a + b * b + c * c;
+    let mut mu = 2.0 * (squares * (1.0 / 3.0)).sqrt();
+    for _ in 0..STEPS {
+        let slope = 3.0 * mu * mu - squares;
+        let next = 2.0 * (mu * mu * mu + a * b * c) / slope;
+        if !(slope > 0.0 && next < mu) {
+            break;
+        }
+        mu = next;
+    }
+    let large = 1.0 + mu;
+    let product = determinant / large;
+    let half = 0.5 * (minor(a) + minor(b) + minor(c) - product) / large;
+    let middle = half + (half * half - product).max(0.0).sqrt();
+    large * middle / product
 }
 
 /// The parameters that take part in directions which rounding decides, of a scaled J'J.

@@ -16,6 +16,8 @@ const CLOSE: f64 = 1.5;
 /// times the width of a loss residuals are where it is needed.
 const VERY_CLOSE: f64 = 1.05;
 const SAME_VALLEY: [f64; 3] = [1.0, 1.003, 1.02];
+/// The same along a shallow objective, where estimates tell little.
+const EVERYWHERE: f64 = 1.3;
 const AROUND: f64 = 2.5;
 const NARROW: f64 = 0.25;
 
@@ -219,7 +221,8 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
     ) -> Option<()> {
         let walk = self.walk(side, &places((ends.0 * self.placed.width, ends.1 * self.placed.width)), rules.signs);
         let least = walk.value[..LIMIT].iter().fold(f64::INFINITY, |least, v| least.min(*v));
-        self.follow((side, &walk), None, highest.min(VERY_CLOSE * least), rules, best)
+        let close = if best.from_everywhere { EVERYWHERE } else { VERY_CLOSE };
+        self.follow((side, &walk), None, highest.min(close * least), rules, best)
     }
 
     /// Descend from a point of a second walk, unless it is the one nearest to the best, or, its linear parameters at their very best,
@@ -238,10 +241,11 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         let Descent::Bottom(from, look, _) = self.descend(side, [e + m, m * at, at], held) else { return Some(()) };
         let is_valley = walk.value[k] < walk.value[k - 1] && walk.value[k] <= walk.value[k + 1];
         // Where the objective falls away from the best point, another valley begins.
-        let slope = self.at(side, from)?.gradient[2];
-        if is_valley || best.from_everywhere || look.value < known.1 || (known.0 > 0.0 && slope * (known.0 - at) > 0.0) {
+        let slope = look.gradient[2];
+        if is_valley || best.from_everywhere || look.value < known.1 || (known.0 > 0.0 && slope * (known.0 - at) > 0.0)
+        {
             best.starts += 1;
-            self.enter(side, from, rules, best)?;
+            self.enter_from(side, (from, Some(look)), rules, best)?;
         }
         Some(())
     }
@@ -286,7 +290,8 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             }
             if before.is_none() {
                 // Of squares of raw residuals a walk knows the very values, of squares of logarithms nearly.
-                let same = SAME_VALLEY[if C::IS_SQUARES { usize::from(S::IS_LOG) } else { 2 }];
+                let own = SAME_VALLEY[if C::IS_SQUARES { usize::from(S::IS_LOG) } else { 2 }];
+                let same = if best.from_everywhere && !C::IS_SQUARES { EVERYWHERE } else { own };
                 if is_seen && (is_valley || value <= same * least) {
                     self.enter_anew(side, walk, k, rules, best)?;
                 }
@@ -303,7 +308,18 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
 
     /// Descend from a point into a valley, and take its bottom.
     pub(super) fn enter(&mut self, side: Side, from: Point, rules: Rules, best: &mut Candidates) -> Option<()> {
-        match self.descend(side, from, rules) {
+        self.enter_from(side, (from, None), rules, best)
+    }
+
+    /// The same from a point that was looked at.
+    fn enter_from(
+        &mut self,
+        side: Side,
+        from: (Point, Option<Look>),
+        rules: Rules,
+        best: &mut Candidates,
+    ) -> Option<()> {
+        match self.descend_from(side, from, rules) {
             Descent::Bottom(point, look, decrease) => {
                 if is_beyond(constant(point), rules.signs.constant) {
                     best.alone = Some((side, point[0], point[1] / point[0]));
@@ -345,12 +361,12 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         let amplitude = sign * math::exp(alone.height);
         if rules.signs.has_constant {
             let point = [amplitude, amplitude * alone.exponent, alone.exponent];
-            let pull = self.at(side, point)?.gradient[0];
-            if is_beyond(-pull, rules.signs.constant) {
+            let look = self.at(side, point)?;
+            if is_beyond(-look.gradient[0], rules.signs.constant) {
                 best.take(side, Place::Alone(alone, sign), alone.value);
                 return Some(());
             }
-            return self.enter(side, point, rules, best);
+            return self.enter_from(side, (point, Some(look)), rules, best);
         }
         best.take(side, Place::Alone(alone, sign), alone.value);
         Some(())
