@@ -13,6 +13,7 @@ mod look;
 mod place;
 mod row;
 mod search;
+mod shallow;
 mod tangent;
 mod walk;
 

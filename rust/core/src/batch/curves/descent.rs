@@ -25,6 +25,10 @@ const MILD: f64 = 1e-2;
 const SAME: f64 = 1e-13;
 const ROUGH: f64 = 1e-10;
 
+/// Relative distances, of points and of objectives, from a known optimum to the end of a step that leads there and nowhere else.
+const SAME_POINT: f64 = 1e-5;
+const SAME_VALUE: f64 = 1e-8;
+
 /// a width below which a constant beyond its bound does not come back.
 const SHALLOW: f64 = 0.1;
 
@@ -50,9 +54,26 @@ pub(super) struct Rules {
     pub(super) sides: [bool; 2],
     /// Whether the exponent stays where it is.
     pub(super) holds_exponent: bool,
+    /// Relative predicted decrease that is small enough to end at, where that is not the very bottom.
+    pub(super) enough: f64,
+    /// An optimum that is known, and the objective there: a step onto it is the last one.
+    pub(super) known: Option<(Point, f64)>,
 }
 
 impl Rules {
+    pub(super) fn new(signs: Signs, sides: [bool; 2]) -> Self {
+        Self { signs, sides, holds_exponent: false, enough: 0.0, known: None }
+    }
+
+    /// Whether the Newton step of a point leads to the optimum that is known.
+    #[inline(always)]
+    fn is_known(&self, next: Point, value: f64) -> bool {
+        self.known.is_some_and(|(point, objective)| {
+            (0..3).all(|k| (next[k] - point[k]).abs() <= SAME_POINT * point[k].abs())
+                && (value - objective).abs() <= SAME_VALUE * objective
+        })
+    }
+
     /// Whether the amplitude may have one sign only.
     pub(super) fn is_bounded(self) -> bool {
         self.signs.amplitude != [true, true]
@@ -76,6 +97,8 @@ pub(super) enum Descent {
     Bottom(Point, Look, f64),
     /// Beyond the bound of the constant.
     BelowConstant(Point),
+    /// To the optimum that is known.
+    Known,
     /// To an amplitude of zero.
     NoPower,
     /// To an exponent at which only the rows at the end feel the power.
@@ -186,6 +209,9 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
                 // Level in some direction.
                 return Descent::Lost;
             }
+            if damping == 0.0 && drop <= rules.enough * here.value {
+                return Descent::Bottom(point, whole, 0.5 * drop);
+            }
             let is_near = damping == 0.0 && drop <= HIDDEN * here.value;
             if is_near && (drop <= BOTTOM * here.value || drop >= 0.25 * previous) {
                 return Descent::Bottom(point, whole, 0.5 * drop);
@@ -195,6 +221,9 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
             if turns {
                 let share = (1.0 - SHRINK) * point[1] / (point[1] - next[1]);
                 next = std::array::from_fn(|k| share.mul_add(step[k], point[k]));
+            }
+            if damping == 0.0 && !turns && rules.is_known(next, here.value - 0.5 * drop) {
+                return Descent::Known;
             }
             next[2] = within(point[2], next[2], width, rules);
             trial = Trial { point: next, drop, is_near, turns };

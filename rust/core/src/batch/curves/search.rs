@@ -16,20 +16,18 @@ const CLOSE: f64 = 1.5;
 /// times the width of a loss residuals are where it is needed.
 const VERY_CLOSE: f64 = 1.05;
 const SAME_VALLEY: [f64; 3] = [1.0, 1.003, 1.02];
-/// The same along a shallow objective, where estimates tell little.
+/// The same along a shallow objective, where estimates tell little; relative predicted decrease there that makes a start of a point.
 const EVERYWHERE: f64 = 1.3;
-const AROUND: f64 = 2.5;
+const ROUGHLY: f64 = 1e-4;
+pub(super) const AROUND: f64 = 2.5;
 const NARROW: f64 = 0.25;
 
 /// How many exponents of a walk may have values below so many times the least before all between them are walked again.
 const SHALLOW: f64 = 2.0;
 const MOST_NEAR: usize = 6;
 
-/// Walks side by side share so much of the exponents, as the ends of one are not followed.
-const OVERLAP: f64 = 1.5;
-
 /// Optima that differ by more than the first share of the objective are not the same, and by less than the second rivals.
-const RIVALS: (f64, f64) = (1e-9, 0.05);
+pub(super) const RIVALS: (f64, f64) = (1e-9, 0.05);
 
 /// The kind of law to be searched.
 #[derive(Debug, Clone, Copy)]
@@ -73,12 +71,12 @@ pub(super) struct Candidates {
     limits: [f64; 2],
     /// Whether a law without a power, or without a constant, is to be tried.
     pub(super) level: bool,
-    alone: Option<(Side, f64, f64)>,
+    pub(super) alone: Option<(Side, f64, f64)>,
     is_alone_known: bool,
     /// Whether two optima between the faces are nearly as good as each other.
-    has_rivals: bool,
+    pub(super) has_rivals: bool,
     /// Whether to descend from every point near the least value of a second walk.
-    from_everywhere: bool,
+    pub(super) from_everywhere: bool,
 }
 
 impl Candidates {
@@ -101,7 +99,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         if signs.has_constant && self.gap(Side::Falling) >= self.placed.width {
             return None;
         }
-        let rules = Rules { signs: *signs, sides: *sides, holds_exponent: false };
+        let rules = Rules::new(*signs, *sides);
         let mut walks: [Option<Walk>; 2] = [None; 2];
         let mut least = f64::INFINITY;
         for side in rules.all() {
@@ -146,7 +144,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
     }
 
     /// The laws that lack a term, where the search met them.
-    fn faces(&mut self, rules: Rules, best: &mut Candidates) -> Option<()> {
+    pub(super) fn faces(&mut self, rules: Rules, best: &mut Candidates) -> Option<()> {
         if best.level && rules.is_bounded() && rules.signs.has_constant {
             let level = self.level(Among::All)?;
             best.take(Side::Falling, Place::Level(level), level.value);
@@ -179,37 +177,6 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         self.zoom(side, (a / AROUND, a * AROUND), f64::INFINITY, rules, best)
     }
 
-    /// Walks as dense as the one near the best point wherever a walk came below `highest`, and beside that, with a descent from
-    /// every point near the least; whether they found anything lower, or there are rivals.
-    fn look_everywhere(
-        &mut self,
-        walks: &[Option<Walk>; 2],
-        highest: f64,
-        rules: Rules,
-        best: &mut Candidates,
-    ) -> Option<bool> {
-        let before = best.found.map_or(f64::INFINITY, |found| found.value);
-        let faces = (best.level, best.alone.is_some());
-        best.from_everywhere = true;
-        for side in rules.all() {
-            let Some(walk) = &walks[usize::from(side == Side::Rising)] else { continue };
-            let mut near = (0..LIMIT).filter(|&k| walk.value[k] <= highest);
-            let Some(first) = near.next() else { continue };
-            let last = near.next_back().unwrap_or(first);
-            let mut from = first.checked_sub(1).map_or(walk.exponent[0] / AROUND, |k| walk.exponent[k]);
-            let end = walk.exponent[(last + 1).min(LIMIT - 1)];
-            while from * OVERLAP < end {
-                let to = from * (AROUND * AROUND);
-                self.zoom(side, (from, to), highest, rules, best)?;
-                from = to / OVERLAP;
-            }
-        }
-        if faces != (best.level, best.alone.is_some()) {
-            self.faces(rules, best)?;
-        }
-        Some(best.has_rivals || best.found.is_some_and(|found| found.value < before * (1.0 - RIVALS.0)))
-    }
-
     /// A walk over a stretch of exponents, of which valleys up to `highest` are followed.
     pub(super) fn zoom(
         &mut self,
@@ -237,7 +204,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         if is_nearest && !best.from_everywhere {
             return Some(());
         }
-        let held = Rules { holds_exponent: true, ..rules };
+        let held = Rules { holds_exponent: true, enough: if best.from_everywhere { ROUGHLY } else { 0.0 }, ..rules };
         let Descent::Bottom(from, look, _) = self.descend(side, [e + m, m * at, at], held) else { return Some(()) };
         let is_valley = walk.value[k] < walk.value[k - 1] && walk.value[k] <= walk.value[k + 1];
         // Where the objective falls away from the best point, another valley begins.
@@ -245,7 +212,12 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         if is_valley || best.from_everywhere || look.value < known.1 || (known.0 > 0.0 && slope * (known.0 - at) > 0.0)
         {
             best.starts += 1;
-            self.enter_from(side, (from, Some(look)), rules, best)?;
+            let own = best.found.filter(|found| best.from_everywhere && found.side == side);
+            let known = own.and_then(|found| match found.place {
+                Place::Inside(point, look, _) => Some((point, look.value)),
+                _ => None,
+            });
+            self.enter_from(side, (from, Some(look)), Rules { known, ..rules }, best)?;
         }
         Some(())
     }
@@ -332,7 +304,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             Descent::BelowConstant(point) => best.alone = Some((side, point[0], point[1] / point[0])),
             Descent::NoPower => best.level = true,
             // The walk saw the limit, and the other side.
-            Descent::Steep | Descent::Across => {}
+            Descent::Known | Descent::Steep | Descent::Across => {}
             Descent::Lost => return None,
         }
         Some(())
