@@ -97,7 +97,7 @@ pub fn fit_groups(
         };
         // Threads that count after every quick fit wait for each other.
         let every = if curves.is_some() { COUNTED } else { 1 };
-        if (g + 1) % every == 0 || g + 1 == groups {
+        if (g + 1).is_multiple_of(every) || g + 1 == groups {
             control.finished(g % every + 1);
         }
         row

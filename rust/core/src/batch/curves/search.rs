@@ -73,8 +73,8 @@ pub(super) struct Candidates {
     pub(super) level: bool,
     pub(super) alone: Option<(Side, f64, f64)>,
     is_alone_known: bool,
-    /// Whether two optima between the faces are nearly as good as each other.
-    pub(super) has_rivals: bool,
+    /// Optima between the faces that are nearly as good as the best one before them.
+    pub(super) rivals: usize,
     /// Whether to descend from every point near the least value of a second walk.
     pub(super) from_everywhere: bool,
 }
@@ -83,7 +83,7 @@ impl Candidates {
     pub(super) fn take(&mut self, side: Side, place: Place, value: f64) {
         if let (Some(Found { value: known, place: Place::Inside(..), .. }), Place::Inside(..)) = (self.found, place) {
             let apart = (value - known).abs() / known.min(value);
-            self.has_rivals |= apart > RIVALS.0 && apart < RIVALS.1;
+            self.rivals += usize::from(apart > RIVALS.0 && apart < RIVALS.1);
         }
         if self.found.is_none_or(|found| value < found.value) {
             self.found = Some(Found { side, place, value, starts: 0, limit: f64::INFINITY, is_rough: false });
@@ -121,7 +121,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             level: false,
             alone: None,
             is_alone_known: false,
-            has_rivals: false,
+            rivals: 0,
             from_everywhere: false,
         };
         for side in rules.all() {

@@ -39,6 +39,6 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         if faces != (best.level, best.alone.is_some()) {
             self.faces(rules, best)?;
         }
-        Some(best.has_rivals || best.found.is_some_and(|found| found.value < before * (1.0 - RIVALS.0)))
+        Some(best.rivals > 0 || best.found.is_some_and(|found| found.value < before * (1.0 - RIVALS.0)))
     }
 }
