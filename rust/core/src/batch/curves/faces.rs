@@ -152,7 +152,7 @@ impl<C: Cost> VectorKernel for Constant<'_, C> {
             return None;
         }
         let (mut low, mut high) = lanes::ends(&w.observed[..placed.rows]);
-        let mut value = 0.0;
+        let (mut value, mut moved) = (0.0, high - low);
         for step in 0..MOST_STEPS {
             let [mut v, mut g, mut k, mut majorised] = [V::zero(); 4];
             for i in (0..n).step_by(LANES) {
@@ -176,7 +176,10 @@ impl<C: Cost> VectorKernel for Constant<'_, C> {
             if g * g <= BOTTOM * curvature * value || next == place || C::IS_SQUARES && step > 0 {
                 break;
             }
-            place = if next > low && next < high { next } else { 0.5 * (low + high) };
+            // Where a zone is narrow, steps lead over it from side to side.
+            let is_newton = next > low && next < high && (next - place).abs() < 0.5 * moved;
+            moved = if is_newton { (next - place).abs() } else { 0.5 * (high - low) };
+            place = if is_newton { next } else { 0.5 * (low + high) };
         }
         Some(Level { place, value })
     }

@@ -305,6 +305,8 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             Descent::NoPower => best.level = true,
             // The walk saw the limit, and the other side.
             Descent::Known | Descent::Steep | Descent::Across => {}
+            // Elsewhere there may be more where one was lost.
+            Descent::Lost if best.from_everywhere => best.rivals += 1,
             Descent::Lost => return None,
         }
         Some(())
