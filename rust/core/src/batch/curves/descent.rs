@@ -142,7 +142,9 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
         let mut scale: Option<[f64; 3]> = None;
         let mut trial = Trial { point, drop: 0.0, is_near: false, turns: false };
         for _ in 0..MOST_LOOKS {
-            let there = known.take().or_else(|| engine.look::<V>(side, trial.point));
+            let was_looked_at = known.take();
+            let is_fresh = was_looked_at.is_none();
+            let there = was_looked_at.or_else(|| engine.look::<V>(side, trial.point));
             let accepted = match (here, there) {
                 (None, None) => return Descent::Lost,
                 (None, Some(there)) => Some(there),
@@ -168,6 +170,7 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
             } else {
                 damping = (damping * MORE).max(DAMPING);
             }
+            let is_last = is_fresh && accepted.is_some();
             let Some(whole) = here else { return Descent::Lost };
             let mut here = whole;
             if rules.holds_exponent {
@@ -183,8 +186,7 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
                     return Descent::Lost;
                 }
                 if damping > 0.0 && scale.is_none() {
-                    let metric = engine.majorised::<V>(side, point);
-                    scale = Some([metric[0][0], metric[1][1], metric[2][2]]);
+                    scale = Some(engine.damping::<V>(side, point, is_last));
                 }
                 let mut system = here.hessian;
                 for (k, scale) in scale.iter().flatten().enumerate() {

@@ -121,6 +121,33 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         dispatch_vector(Metric { engine: self, side, point })
     }
 
+    /// The diagonal of [`majorised`](Self::majorised) at the point that was looked at last, or at another one.
+    #[inline(always)]
+    pub(super) fn damping<V: Vector>(&mut self, side: Side, point: Point, is_last: bool) -> [f64; 3] {
+        let [height, slope, a] = point;
+        if !is_last {
+            self.shape::<V>(side, a);
+        }
+        let n = self.placed.padded;
+        let Workspace { observed, present, shape: [phi, first, _], .. } = &*self.w;
+        let [phi, first, observed, present] = [phi, first, observed, present].map(|column| &column[..n]);
+        let [mut m00, mut m11, mut m22] = [V::zero(); 3];
+        for i in (0..n).step_by(LANES) {
+            let (p, d) = (V::load(&phi[i..]), V::load(&first[i..]));
+            let f = V::of(slope).fused(p, V::of(height));
+            let (r, v) = S::residual(f, V::load(&observed[i..]));
+            let mut weight = V::load(&present[i..]);
+            if !C::IS_SQUARES {
+                weight = weight * steepness(r, self.cost.at(r)[1]);
+            }
+            let (c1, c2) = (p * v, V::of(slope) * d * v);
+            m00 = (weight * v).fused(v, m00);
+            m11 = (weight * c1).fused(c1, m11);
+            m22 = (weight * c2).fused(c2, m22);
+        }
+        sums([m00, m11, m22])
+    }
+
     /// The Hessian of the parabolas that touch the loss from above, at the law's tangent: what steps are damped with.
     #[inline(always)]
     pub(super) fn majorised<V: Vector>(&mut self, side: Side, point: Point) -> [[f64; 3]; 3] {
