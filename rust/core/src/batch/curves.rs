@@ -5,6 +5,7 @@
 //! a term is lost, or an exponent infinite, are looked at as laws of their own. What is neither an ordinary optimum nor one of
 //! these (a perfect fit, parameters that the rows hardly determine, other bounds in force) is left to the general search.
 
+mod condition;
 mod cost;
 mod descent;
 mod faces;

@@ -1,6 +1,7 @@
 //! From the point where a search ended to a row of the table, as [`report`](crate::batch::report) would fill it.
 
 use super::Curves;
+use super::condition::condition;
 use super::cost::{Cost, Scale};
 use super::descent::{constant, solve, stiffness};
 use super::faces::{Level, STRAIGHT};
@@ -12,10 +13,10 @@ use crate::simd::vector::sums;
 use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector, math};
 use crate::solve::Status;
 use crate::solve::certificate::{Certificate, ROUNDING_FACTOR};
-use crate::solve::linalg::{eigenvalues, singular};
+use crate::solve::linalg::singular;
 
 /// Parameters.
-const PARAMS: usize = 3;
+pub(super) const PARAMS: usize = 3;
 
 /// Condition of the scaled J'J above which an optimum may lie at infinity, and above which rounding decides.
 const SUSPICIOUS: f64 = 1e8;
@@ -313,47 +314,6 @@ impl<S: Scale, C: Cost> VectorKernel for Measure<'_, '_, S, C> {
             centred,
         })
     }
-}
-
-/// The condition number of a scaled J'J.
-fn condition(scaled: &mut [f64; PARAMS * PARAMS], q: usize) -> f64 {
-    /// Condition up to which the closed form has as many digits as rotations.
-    const PLAIN: f64 = 1e6;
-    if q == PARAMS {
-        let condition = condition_of_three([scaled[1], scaled[2], scaled[5]]);
-        if condition <= PLAIN {
-            return condition;
-        }
-    }
-    eigenvalues(&mut scaled[..q * q], q);
-    let values = (0..q).map(|j| scaled[j * q + j].abs());
-    let (small, large) = values.fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
-    large / small
-}
-
-/// The condition number of three cosines, of entries (0,1), (0,2) and (1,2), from the characteristic polynomial.
-fn condition_of_three([a, b, c]: [f64; 3]) -> f64 {
-    /// Steps at most: they only come near that many where two eigenvalues are the same.
-    const STEPS: usize = 60;
-    let minor = |cosine: f64| (1.0 - cosine) * (1.0 + cosine);
-    let rest = c - a * b;
-    let determinant = minor(a) * (minor(b) - rest * rest / minor(a));
-    // The largest eigenvalue is 1 + mu: mu^3 - squares mu - 2 a b c = 0, by Newton's method from above.
-    let squares = a * a + b * b + c * c;
-    let mut mu = 2.0 * (squares * (1.0 / 3.0)).sqrt();
-    for _ in 0..STEPS {
-        let slope = 3.0 * mu * mu - squares;
-        let next = 2.0 * (mu * mu * mu + a * b * c) / slope;
-        if !(slope > 0.0 && next < mu) {
-            break;
-        }
-        mu = next;
-    }
-    let large = 1.0 + mu;
-    let product = determinant / large;
-    let half = 0.5 * (minor(a) + minor(b) + minor(c) - product) / large;
-    let middle = half + (half * half - product).max(0.0).sqrt();
-    large * middle / product
 }
 
 /// The parameters that take part in directions which rounding decides, of a scaled J'J.
