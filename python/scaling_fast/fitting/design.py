@@ -150,9 +150,7 @@ def measured(
         if formula in columns:
             return columns[formula]
         names = formula_names(formula)[2]
-        used = {
-            name: columns[name] if name in columns else params[name][group()] for name in names
-        }
+        used = {name: columns[name] if name in columns else params[name][group()] for name in names}
         value = evaluate(formula, used)
         return value if value.size == size else np.broadcast_to(value[:1], (size,))
 
