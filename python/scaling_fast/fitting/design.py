@@ -141,21 +141,26 @@ def measured(
     counts = np.diff(offsets)
     if need.measure == "rows":
         return counts.astype(np.float64)
-    starts, group = offsets[:-1], np.repeat(np.arange(counts.size), counts)
+    starts, size = offsets[:-1], int(offsets[-1])
+
+    def group() -> NDArray[np.int64]:
+        return np.repeat(np.arange(counts.size), counts)
 
     def rows(formula: str) -> Floats:
+        if formula in columns:
+            return columns[formula]
         names = formula_names(formula)[2]
-        used = {name: columns[name] if name in columns else params[name][group] for name in names}
+        used = {name: columns[name] if name in columns else params[name][group()] for name in names}
         value = evaluate(formula, used)
-        return value if value.size == group.size else np.broadcast_to(value[:1], group.shape)
+        return value if value.size == size else np.broadcast_to(value[:1], (size,))
 
     of = rows(need.of)
     if need.measure == "levels":
-        return levels(of, rows(need.within) if need.within else None, group, counts.size)
+        return levels(of, rows(need.within) if need.within else None, group(), counts.size)
     if need.measure == "positive":
         return np.add.reduceat((of > 0.0).astype(np.float64), starts)
     if need.measure == "independence":
-        return _independence(of, rows(need.within), group, starts, counts)
+        return _independence(of, rows(need.within), group(), starts, counts)
     largest = np.maximum.reduceat(of, starts)
     if need.measure == "largest":
         return largest

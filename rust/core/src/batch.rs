@@ -26,5 +26,5 @@ pub use draws::Draws;
 pub use errors::{Errors, Quantity, errors};
 pub use groups::{fit_groups, prove_groups};
 pub use replicates::{Resampling, resample};
-pub use row::FitRow;
+pub use row::{FitRow, RunsOff};
 pub use selected::selected;

@@ -1,9 +1,9 @@
 //! A question as Python asks it: fitted, resampled, and looked at one point.
 
-use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
+use numpy::{Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use scaling_core::batch::{self, Control, FitRow};
+use scaling_core::batch::{self, Control, FitRow, RunsOff};
 use scaling_core::columns::Columns;
 use scaling_core::memory::{ask, collected};
 use scaling_core::point;
@@ -212,19 +212,29 @@ fn fit_table<'py>(py: Python<'py>, rows: &[FitRow], p: usize) -> PyResult<Bound<
     table.set_item("exhaustive", PyArray1::from_vec(py, rows.iter().map(|r| r.exhaustive).collect()))?;
     table.set_item("proven", PyArray1::from_vec(py, rows.iter().map(|r| r.proven).collect()))?;
     table.set_item("evaluations", counts(&|r| r.evaluations))?;
-    let flat = |f: &dyn Fn(&FitRow) -> Vec<f64>| {
-        PyArray1::from_vec(py, rows.iter().flat_map(f).collect()).reshape([rows.len(), p])
-    };
-    table.set_item("params", flat(&|r| r.params.clone())?)?;
-    let flags = |f: &dyn Fn(&FitRow) -> Vec<bool>| {
-        PyArray1::from_vec(py, rows.iter().flat_map(f).collect()).reshape([rows.len(), p])
-    };
-    table.set_item("at_bound", flags(&|r| r.at_bound.clone())?)?;
-    table.set_item("unidentified", flags(&|r| r.unidentified.clone())?)?;
-    table.set_item("level", flags(&|r| r.level.clone())?)?;
-    let codes = rows.iter().flat_map(|r| r.runs_off.iter().map(|to| *to as u8)).collect();
-    table.set_item("runs_off", PyArray1::from_vec(py, codes).reshape([rows.len(), p])?)?;
-    table.set_item("level_lower", flat(&|r| r.level_lower.clone())?)?;
-    table.set_item("level_upper", flat(&|r| r.level_upper.clone())?)?;
+    table.set_item("params", wide(py, rows, p, |r| &r.params, |v| *v, f64::NAN)?)?;
+    table.set_item("at_bound", wide(py, rows, p, |r| &r.at_bound, |v| *v, false)?)?;
+    table.set_item("unidentified", wide(py, rows, p, |r| &r.unidentified, |v| *v, false)?)?;
+    table.set_item("level", wide(py, rows, p, |r| &r.level, |v| *v, false)?)?;
+    table.set_item("runs_off", wide(py, rows, p, |r| &r.runs_off, |end| *end as u8, RunsOff::Nowhere as u8)?)?;
+    table.set_item("level_lower", wide(py, rows, p, |r| &r.level_lower, |v| *v, f64::NAN)?)?;
+    table.set_item("level_upper", wide(py, rows, p, |r| &r.level_upper, |v| *v, f64::NAN)?)?;
     Ok(table)
+}
+
+/// A column with one entry per group and parameter; a row of which nothing is to be said is filled with `other`.
+fn wide<'py, F, T: Element + Copy>(
+    py: Python<'py>,
+    rows: &[FitRow],
+    p: usize,
+    entries: impl Fn(&FitRow) -> &[F],
+    entry: impl Fn(&F) -> T,
+    other: T,
+) -> PyResult<Bound<'py, PyArray2<T>>> {
+    let mut flat = Vec::with_capacity(rows.len() * p);
+    for (i, row) in rows.iter().enumerate() {
+        flat.extend(entries(row).iter().map(&entry));
+        flat.resize((i + 1) * p, other);
+    }
+    PyArray1::from_vec(py, flat).reshape([rows.len(), p])
 }

@@ -5,6 +5,7 @@
 //! a term is lost, or an exponent infinite, are looked at as laws of their own. What is neither an ordinary optimum nor one of
 //! these (a perfect fit, parameters that the rows hardly determine, other bounds in force) is left to the general search.
 
+mod condition;
 mod cost;
 mod descent;
 mod faces;
@@ -13,6 +14,7 @@ mod look;
 mod place;
 mod row;
 mod search;
+mod shallow;
 mod tangent;
 mod walk;
 
@@ -21,7 +23,7 @@ use crate::expr::PowerTerm;
 use crate::loss::{Criterion, Loss};
 use crate::question::{Question, Starts};
 use crate::residual::Residual;
-use crate::simd::math;
+use crate::simd::{Kernel, dispatch, math};
 use cost::{Cost, Huber, Log, LogCosh, Raw, Scale, SoftL1, Squares};
 use look::Engine;
 use place::Curve;
@@ -186,9 +188,11 @@ impl Curves {
     #[inline(always)]
     fn natural(&self, constant: f64, (amplitude, factor): (f64, f64), exponent: f64, row: &mut FitRow) -> Option<()> {
         row.params[self.exponent] = (-exponent - self.power.constant) / self.power.slope;
-        row.params[self.power.param] = self.power.parameter(amplitude, factor);
+        // Each half of the factor is a number where the whole is.
+        let half = dispatch(Exponential(0.5 * factor));
+        row.params[self.power.param] = amplitude / self.power.scale * half * half;
         if let Some(term) = self.constant {
-            row.params[term.param] = term.parameter(constant, 0.0);
+            row.params[term.param] = constant / term.scale;
         }
         for (j, (lower, upper)) in self.bounds.iter().enumerate() {
             let value = row.params[j];
@@ -215,11 +219,16 @@ impl Term {
         let (lower, upper) = bounds[self.param];
         if self.scale > 0.0 { [lower < 0.0, upper > 0.0] } else { [upper > 0.0, lower < 0.0] }
     }
+}
 
-    /// The parameter of an amplitude that is `value` times the exponential of `factor`.
+/// The exponential of one number, by the instructions that kernels have.
+struct Exponential(f64);
+
+impl Kernel for Exponential {
+    type Output = f64;
+
     #[inline(always)]
-    fn parameter(&self, value: f64, factor: f64) -> f64 {
-        // Each half is a number where the whole is.
-        value / self.scale * math::exp(0.5 * factor) * math::exp(0.5 * factor)
+    fn run(self) -> f64 {
+        math::exp(self.0)
     }
 }

@@ -33,6 +33,9 @@ const CAREFUL: f64 = 10.0;
 /// Evaluations of a trust region run; the worst certified problem of the NIST suite needs a tenth.
 const MOST_GUIDED: usize = 3_000;
 
+/// Quick fits that are counted at a time.
+const COUNTED: usize = 16;
+
 /// Rows above which starts are searched on a sample.
 const MANY_ROWS: usize = 20_000;
 
@@ -80,17 +83,25 @@ pub fn fit_groups(
             let own = question.columns.offsets[g + 1] - question.columns.offsets[g];
             let fit = || fit_group(question, g, (starts, forms.as_ref()), control);
             let fit = || if own * threads < rows { alone(fit) } else { fit() };
+            let is_proven =
+                |row: &FitRow| proofs.as_ref().is_some_and(|proofs| proofs.is_proven(&question.group(g), row));
             let row = match quick {
                 Some((row, true)) => row,
+                // A proof costs more than the fit of a curve, and far less than a general search.
+                Some((row, false)) if is_proven(&row) => FitRow { proven: true, exhaustive: false, ..row },
                 Some((row, false)) => lower(row, fit()),
                 None => fit(),
             };
-            // A proof costs more than the fit of a curve: of many it is looked for where starts do not agree, or later.
+            // Of many groups the others are proven where starts do not agree, or later.
             let is_agreed = row.exhaustive || (row.agreement >= AGREEMENT_NEEDED && !row.doubtful);
-            let proofs = proofs.as_ref().filter(|_| groups == 1 || !is_agreed);
-            FitRow { proven: proofs.is_some_and(|proofs| proofs.is_proven(&question.group(g), &row)), ..row }
+            let proven = row.proven || ((groups == 1 || !is_agreed) && is_proven(&row));
+            FitRow { proven, ..row }
         };
-        control.finished(1);
+        // Threads that count after every quick fit wait for each other.
+        let every = if curves.is_some() { COUNTED } else { 1 };
+        if (g + 1).is_multiple_of(every) || g + 1 == groups {
+            control.finished(g % every + 1);
+        }
         row
     };
     Ok(match many {
@@ -133,7 +144,7 @@ fn fit_quickly(curves: &Curves, question: &Question, g: usize, workspace: &mut W
     Some((row, is_sure))
 }
 
-/// The general fit of a shallow curve, or the quick one where that is lower: then nothing says that it is the best of all.
+/// The general fit of a rough curve, or the quick one where that is lower: then nothing says that it is the best of all.
 fn lower(quick: FitRow, general: FitRow) -> FitRow {
     let is_lower = quick.objective < general.objective - AGREEMENT_TOLERANCE * general.objective.abs();
     if is_lower || (general.objective.is_nan() && !quick.objective.is_nan()) {

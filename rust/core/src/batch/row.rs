@@ -61,7 +61,7 @@ pub struct FitRow {
     pub evaluations: usize,
     /// Whether each parameter sits on a bound.
     pub at_bound: Vec<bool>,
-    /// Whether the rows leave each parameter undetermined.
+    /// Whether the rows leave each parameter undetermined; this and what follows is empty where nothing is to be said.
     pub unidentified: Vec<bool>,
     /// Where each parameter runs off to when the optimum lies at infinity.
     pub runs_off: Vec<RunsOff>,
@@ -103,5 +103,10 @@ impl FitRow {
             level_lower: vec![f64::NAN; parameters],
             level_upper: vec![f64::NAN; parameters],
         }
+    }
+    /// A row of an optimum of which nothing special is to be said. Many are made, and each vector costs.
+    pub(super) fn ordinary(parameters: usize, rows: usize) -> Self {
+        let nothing = Self::empty(0, rows, Status::Converged);
+        Self { params: vec![f64::NAN; parameters], at_bound: vec![false; parameters], ..nothing }
     }
 }

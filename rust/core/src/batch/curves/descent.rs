@@ -25,6 +25,10 @@ const MILD: f64 = 1e-2;
 const SAME: f64 = 1e-13;
 const ROUGH: f64 = 1e-10;
 
+/// Relative distances, of points and of objectives, from a known optimum to the end of a step that leads there and nowhere else.
+const SAME_POINT: f64 = 1e-5;
+const SAME_VALUE: f64 = 1e-8;
+
 /// a width below which a constant beyond its bound does not come back.
 const SHALLOW: f64 = 0.1;
 
@@ -50,9 +54,26 @@ pub(super) struct Rules {
     pub(super) sides: [bool; 2],
     /// Whether the exponent stays where it is.
     pub(super) holds_exponent: bool,
+    /// Relative predicted decrease that is small enough to end at, where that is not the very bottom.
+    pub(super) enough: f64,
+    /// An optimum that is known, and the objective there: a step onto it is the last one.
+    pub(super) known: Option<(Point, f64)>,
 }
 
 impl Rules {
+    pub(super) fn new(signs: Signs, sides: [bool; 2]) -> Self {
+        Self { signs, sides, holds_exponent: false, enough: 0.0, known: None }
+    }
+
+    /// Whether the Newton step of a point leads to the optimum that is known.
+    #[inline(always)]
+    fn is_known(&self, next: Point, value: f64) -> bool {
+        self.known.is_some_and(|(point, objective)| {
+            (0..3).all(|k| (next[k] - point[k]).abs() <= SAME_POINT * point[k].abs())
+                && (value - objective).abs() <= SAME_VALUE * objective
+        })
+    }
+
     /// Whether the amplitude may have one sign only.
     pub(super) fn is_bounded(self) -> bool {
         self.signs.amplitude != [true, true]
@@ -72,10 +93,12 @@ impl Rules {
 /// Where a descent led.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Descent {
-    /// To a stationary point with a positive definite Hessian; the predicted decrease of the next step.
+    /// To a stationary point with a positive definite Hessian, but for an exponent that is held; the predicted decrease of the next step.
     Bottom(Point, Look, f64),
     /// Beyond the bound of the constant.
     BelowConstant(Point),
+    /// To the optimum that is known.
+    Known,
     /// To an amplitude of zero.
     NoPower,
     /// To an exponent at which only the rows at the end feel the power.
@@ -89,6 +112,11 @@ pub(super) enum Descent {
 impl<S: Scale, C: Cost> Engine<'_, S, C> {
     /// Follow a valley to its bottom.
     pub(super) fn descend(&mut self, side: Side, start: Point, rules: Rules) -> Descent {
+        self.descend_from(side, (start, None), rules)
+    }
+
+    /// The same from a point that was looked at.
+    pub(super) fn descend_from(&mut self, side: Side, start: (Point, Option<Look>), rules: Rules) -> Descent {
         dispatch_vector(Descend { engine: self, side, start, rules })
     }
 }
@@ -96,7 +124,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
 struct Descend<'e, 'a, S, C> {
     engine: &'e mut Engine<'a, S, C>,
     side: Side,
-    start: Point,
+    start: (Point, Option<Look>),
     rules: Rules,
 }
 
@@ -105,7 +133,7 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
 
     #[inline(always)]
     fn run<V: Vector>(self) -> Descent {
-        let Self { engine, side, start: mut point, rules } = self;
+        let Self { engine, side, start: (mut point, mut known), rules } = self;
         let gap = engine.gap(side);
         let width = engine.placed.width;
         let (mut damping, mut cuts, mut previous) = (0.0_f64, 0, f64::INFINITY);
@@ -114,7 +142,9 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
         let mut scale: Option<[f64; 3]> = None;
         let mut trial = Trial { point, drop: 0.0, is_near: false, turns: false };
         for _ in 0..MOST_LOOKS {
-            let there = engine.look::<V>(side, trial.point);
+            let was_looked_at = known.take();
+            let is_fresh = was_looked_at.is_none();
+            let there = was_looked_at.or_else(|| engine.look::<V>(side, trial.point));
             let accepted = match (here, there) {
                 (None, None) => return Descent::Lost,
                 (None, Some(there)) => Some(there),
@@ -140,7 +170,9 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
             } else {
                 damping = (damping * MORE).max(DAMPING);
             }
-            let Some(mut here) = here else { return Descent::Lost };
+            let is_last = is_fresh && accepted.is_some();
+            let Some(whole) = here else { return Descent::Lost };
+            let mut here = whole;
             if rules.holds_exponent {
                 here.gradient[2] = 0.0;
                 here.hessian = std::array::from_fn(|i| {
@@ -154,8 +186,7 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
                     return Descent::Lost;
                 }
                 if damping > 0.0 && scale.is_none() {
-                    let metric = engine.majorised::<V>(side, point);
-                    scale = Some([metric[0][0], metric[1][1], metric[2][2]]);
+                    scale = Some(engine.damping::<V>(side, point, is_last));
                 }
                 let mut system = here.hessian;
                 for (k, scale) in scale.iter().flatten().enumerate() {
@@ -171,24 +202,30 @@ impl<S: Scale, C: Cost> VectorKernel for Descend<'_, '_, S, C> {
             if damping > 0.0
                 && damping <= MILD
                 && drop <= HIDDEN * here.value
-                && let Some(whole) = solve(&here.hessian, here.gradient.map(|g| -g))
+                && let Some(undamped) = solve(&here.hessian, here.gradient.map(|g| -g))
             {
-                (step, damping) = (whole, 0.0);
+                (step, damping) = (undamped, 0.0);
                 drop = promise(&step, &here);
             }
             if damping > 0.0 && drop <= BOTTOM * here.value {
                 // Level in some direction.
                 return Descent::Lost;
             }
+            if damping == 0.0 && drop <= rules.enough * here.value {
+                return Descent::Bottom(point, whole, 0.5 * drop);
+            }
             let is_near = damping == 0.0 && drop <= HIDDEN * here.value;
             if is_near && (drop <= BOTTOM * here.value || drop >= 0.25 * previous) {
-                return Descent::Bottom(point, here, 0.5 * drop);
+                return Descent::Bottom(point, whole, 0.5 * drop);
             }
             let mut next = [point[0] + step[0], point[1] + step[1], point[2] + step[2]];
             let turns = next[1] * point[1] <= 0.0 && rules.is_bounded();
             if turns {
                 let share = (1.0 - SHRINK) * point[1] / (point[1] - next[1]);
                 next = std::array::from_fn(|k| share.mul_add(step[k], point[k]));
+            }
+            if damping == 0.0 && !turns && rules.is_known(next, here.value - 0.5 * drop) {
+                return Descent::Known;
             }
             next[2] = within(point[2], next[2], width, rules);
             trial = Trial { point: next, drop, is_near, turns };

@@ -3,6 +3,7 @@
 use super::cost::{Cost, Scale};
 use super::look::{Engine, steepness};
 use super::place::{MOST_ROWS, Placed, Side, Workspace};
+use crate::simd::vector::sums;
 use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector, lanes, math};
 
 /// Steps at most.
@@ -111,10 +112,9 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             m01 = strength.fused(-l, m01);
             m1 = (strength * l).fused(l, m1);
         }
-        let first = [v.sum(), g0.sum(), g1.sum()];
-        let second = [h00.sum(), h01.sum(), h11.sum()];
-        let all = first.iter().chain(&second).map(|v| v.abs()).sum::<f64>();
-        all.is_finite().then(|| (first, second, [m0.sum(), m01.sum(), m1.sum()]))
+        let [v, g0, g1, h00, h01, h11, m0, m01, m1] = sums([v, g0, g1, h00, h01, h11, m0, m01, m1]);
+        let all = [v, g0, g1, h00, h01, h11].iter().map(|v| v.abs()).sum::<f64>();
+        all.is_finite().then_some(([v, g0, g1], [h00, h01, h11], [m0, m01, m1]))
     }
 }
 
@@ -152,7 +152,7 @@ impl<C: Cost> VectorKernel for Constant<'_, C> {
             return None;
         }
         let (mut low, mut high) = lanes::ends(&w.observed[..placed.rows]);
-        let mut value = 0.0;
+        let (mut value, mut moved) = (0.0, high - low);
         for step in 0..MOST_STEPS {
             let [mut v, mut g, mut k, mut majorised] = [V::zero(); 4];
             for i in (0..n).step_by(LANES) {
@@ -164,8 +164,8 @@ impl<C: Cost> VectorKernel for Constant<'_, C> {
                 k = weight.fused(curvature, k);
                 majorised = weight.fused(steepness(r, psi), majorised);
             }
-            value = v.sum();
-            let (g, k, majorised) = (g.sum(), k.sum(), majorised.sum());
+            let [v, g, k, majorised] = sums([v, g, k, majorised]);
+            value = v;
             if g > 0.0 {
                 high = place;
             } else {
@@ -176,7 +176,10 @@ impl<C: Cost> VectorKernel for Constant<'_, C> {
             if g * g <= BOTTOM * curvature * value || next == place || C::IS_SQUARES && step > 0 {
                 break;
             }
-            place = if next > low && next < high { next } else { 0.5 * (low + high) };
+            // Where a zone is narrow, steps lead over it from side to side.
+            let is_newton = next > low && next < high && (next - place).abs() < 0.5 * moved;
+            moved = if is_newton { (next - place).abs() } else { 0.5 * (high - low) };
+            place = if is_newton { next } else { 0.5 * (low + high) };
         }
         Some(Level { place, value })
     }

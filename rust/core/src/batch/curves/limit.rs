@@ -58,7 +58,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         // The walk did not go as far as that only the second x differs.
         let (from, to) = (BEFORE * ENDS.1 / self.placed.width, REACH / gap);
         if from < to {
-            self.zoom(side, (from, to), rules, best)?;
+            self.zoom(side, (from, to), f64::INFINITY, rules, best)?;
         }
         self.far_out(side, (e, m, gap), value, rules, best);
         Some(value)

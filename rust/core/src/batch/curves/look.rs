@@ -6,6 +6,7 @@
 
 use super::cost::{Cost, Scale};
 use super::place::{Placed, Side, Workspace};
+use crate::simd::vector::sums;
 use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector, math};
 
 /// a l up to which phi is summed as a series: its closed form has lost digits there.
@@ -72,12 +73,15 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         self.evaluations += 1;
         let [height, slope, a] = point;
         self.shape::<V>(side, a);
-        let Workspace { observed, present, shape: [phi, first, second], .. } = &*self.w;
+        let n = self.placed.padded;
+        let Workspace { observed, present, shape, .. } = &*self.w;
+        let [phi, first, second] = shape.each_ref().map(|column| &column[..n]);
+        let (observed, present) = (&observed[..n], &present[..n]);
         let (h, s) = (V::of(height), V::of(slope));
         let mut value = V::zero();
         let [mut g0, mut g1, mut g2] = [V::zero(); 3];
         let [mut h00, mut h01, mut h02, mut h11, mut h12, mut h22] = [V::zero(); 6];
-        for i in (0..self.placed.padded).step_by(LANES) {
+        for i in (0..n).step_by(LANES) {
             let (p, d, dd) = (V::load(&phi[i..]), V::load(&first[i..]), V::load(&second[i..]));
             let weight = V::load(&present[i..]);
             let f = s.fused(p, h);
@@ -99,12 +103,11 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             h12 = bs.fused(first_by_a, pv.fused(d, h12));
             h22 = (bend * first_by_a).fused(first_by_a, (pv * s).fused(dd, h22));
         }
-        let (h01, h02, h12) = (h01.sum(), h02.sum(), h12.sum());
-        let value = value.sum();
-        let gradient = [g0.sum(), g1.sum(), g2.sum()];
-        let hessian = [[h00.sum(), h01, h02], [h01, h11.sum(), h12], [h02, h12, h22.sum()]];
+        let [value, g0, g1, g2, h00, h01, h02, h11, h12, h22] = sums([value, g0, g1, g2, h00, h01, h02, h11, h12, h22]);
+        let gradient = [g0, g1, g2];
+        let hessian = [[h00, h01, h02], [h01, h11, h12], [h02, h12, h22]];
         // One sum tells of everything that is not finite: numbers of either sign cancel, others do not.
-        let all = value + gradient.iter().chain(hessian.as_flattened()).map(|v| v.abs()).sum::<f64>();
+        let all = value + [g0, g1, g2, h00, h01, h02, h11, h12, h22].iter().map(|v| v.abs()).sum::<f64>();
         all.is_finite().then_some(Look { value, gradient, hessian })
     }
 
@@ -116,6 +119,33 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
     /// [`majorised`](Self::majorised), outside of a kernel.
     pub(super) fn metric(&mut self, side: Side, point: Point) -> [[f64; 3]; 3] {
         dispatch_vector(Metric { engine: self, side, point })
+    }
+
+    /// The diagonal of [`majorised`](Self::majorised) at the point that was looked at last, or at another one.
+    #[inline(always)]
+    pub(super) fn damping<V: Vector>(&mut self, side: Side, point: Point, is_last: bool) -> [f64; 3] {
+        let [height, slope, a] = point;
+        if !is_last {
+            self.shape::<V>(side, a);
+        }
+        let n = self.placed.padded;
+        let Workspace { observed, present, shape: [phi, first, _], .. } = &*self.w;
+        let [phi, first, observed, present] = [phi, first, observed, present].map(|column| &column[..n]);
+        let [mut m00, mut m11, mut m22] = [V::zero(); 3];
+        for i in (0..n).step_by(LANES) {
+            let (p, d) = (V::load(&phi[i..]), V::load(&first[i..]));
+            let f = V::of(slope).fused(p, V::of(height));
+            let (r, v) = S::residual(f, V::load(&observed[i..]));
+            let mut weight = V::load(&present[i..]);
+            if !C::IS_SQUARES {
+                weight = weight * steepness(r, self.cost.at(r)[1]);
+            }
+            let (c1, c2) = (p * v, V::of(slope) * d * v);
+            m00 = (weight * v).fused(v, m00);
+            m11 = (weight * c1).fused(c1, m11);
+            m22 = (weight * c2).fused(c2, m22);
+        }
+        sums([m00, m11, m22])
     }
 
     /// The Hessian of the parabolas that touch the loss from above, at the law's tangent: what steps are damped with.
@@ -139,8 +169,8 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             m12 = w1.fused(c2, m12);
             m22 = (weight * c2).fused(c2, m22);
         }
-        let (m01, m02, m12) = (m01.sum(), m02.sum(), m12.sum());
-        [[m00.sum(), m01, m02], [m01, m11.sum(), m12], [m02, m12, m22.sum()]]
+        let [m00, m01, m02, m11, m12, m22] = sums([m00, m01, m02, m11, m12, m22]);
+        [[m00, m01, m02], [m01, m11, m12], [m02, m12, m22]]
     }
 }
 

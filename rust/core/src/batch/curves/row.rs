@@ -1,6 +1,7 @@
 //! From the point where a search ended to a row of the table, as [`report`](crate::batch::report) would fill it.
 
 use super::Curves;
+use super::condition::condition;
 use super::cost::{Cost, Scale};
 use super::descent::{constant, solve, stiffness};
 use super::faces::{Level, STRAIGHT};
@@ -8,13 +9,14 @@ use super::look::{Engine, Point};
 use super::place::{Best, Side, Workspace};
 use super::search::{Found, Place};
 use crate::batch::row::{FitRow, RunsOff};
+use crate::simd::vector::sums;
 use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector, math};
 use crate::solve::Status;
 use crate::solve::certificate::{Certificate, ROUNDING_FACTOR};
-use crate::solve::linalg::{eigenvalues, singular};
+use crate::solve::linalg::singular;
 
 /// Parameters.
-const PARAMS: usize = 3;
+pub(super) const PARAMS: usize = 3;
 
 /// Condition of the scaled J'J above which an optimum may lie at infinity, and above which rounding decides.
 const SUSPICIOUS: f64 = 1e8;
@@ -45,7 +47,7 @@ pub(in crate::batch) enum Ending {
     Whole(FitRow),
     /// An optimum from which the way to a limit may be open: that is for the general report.
     Open(FitRow),
-    /// The best of what was seen along a shallow objective: the general search has a say too.
+    /// The best of what was seen along a rough objective: the general search has a say too.
     Unsure(FitRow),
 }
 
@@ -60,6 +62,8 @@ struct Measures {
     curved: f64,
     gradient: [f64; PARAMS],
     gram: [[f64; PARAMS]; PARAMS],
+    /// The amplitude in that unit of x.
+    centred: f64,
 }
 
 impl<S: Scale, C: Cost> Engine<'_, S, C> {
@@ -67,8 +71,8 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
     pub(super) fn ending(&mut self, curves: &Curves, found: &Found) -> Option<Ending> {
         let ending = self.ending_of(curves, found)?;
         match ending {
-            Ending::Whole(row) if found.is_shallow => Some(Ending::Unsure(row)),
-            Ending::Open(_) if found.is_shallow => None,
+            Ending::Whole(row) if found.is_rough => Some(Ending::Unsure(row)),
+            Ending::Open(_) if found.is_rough => None,
             ending => Some(ending),
         }
     }
@@ -109,33 +113,29 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         let first = usize::from(!has_constant);
         let mut certificate =
             Certificate { gradient: 0.0, decrease: decrease.max(0.0) / best.objective, multiplier: 0.0 };
+        let lengths: [f64; PARAMS] = std::array::from_fn(|a| measures.gram[a][a].sqrt());
+        let pull = measures.pull.sqrt();
         let mut scaled = [0.0; PARAMS * PARAMS];
         let q = PARAMS - first;
         for a in first..PARAMS {
-            let length = measures.gram[a][a].sqrt();
-            certificate.gradient =
-                certificate.gradient.max(measures.gradient[a].abs() / (length * measures.pull.sqrt()));
+            certificate.gradient = certificate.gradient.max(measures.gradient[a].abs() / (lengths[a] * pull));
             for b in first..PARAMS {
-                let cosine = measures.gram[a][b] / (length * measures.gram[b][b].sqrt());
+                let cosine = measures.gram[a][b] / (lengths[a] * lengths[b]);
                 scaled[(a - first) * q + b - first] = if a == b { 1.0 } else { cosine };
             }
         }
         let mut gram = scaled;
-        eigenvalues(&mut scaled[..q * q], q);
-        let values = (0..q).map(|j| scaled[j * q + j].abs());
-        let (small, large) = values.fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
-        let condition = large / small;
+        let condition = condition(&mut scaled, q);
         // An optimum so poorly determined may lie at infinity: not where the limits are known to be higher.
         let higher = |limit: f64| limit > best.objective * (1.0 + LEVEL);
         let is_closed = condition <= SUSPICIOUS || (is_bent && higher(found.limit));
         let least = FELT * measures.residual.sqrt();
-        let moves = |a: usize, size: f64| measures.gram[a][a].sqrt() * size.abs() > least;
-        let centred = best.amplitude * math::exp(signed(found.side, best.exponent) * offset);
-        let is_felt = moves(1, centred) && moves(2, best.exponent);
+        let moves = |a: usize, size: f64| lengths[a] * size.abs() > least;
+        let is_felt = moves(1, measures.centred) && moves(2, best.exponent);
         if !(certificate.holds() && is_felt && is_imperfect(&measures, best.objective)) {
             return None;
         }
-        let mut row = FitRow::empty(curves.parameters(), self.placed.rows, Status::Converged);
+        let mut row = FitRow::ordinary(curves.parameters(), self.placed.rows);
         self.fill(curves, found, best, &mut row)?;
         row.certificate = certificate;
         row.condition = condition;
@@ -145,6 +145,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         }
         if condition > LARGEST {
             row.status = Status::NotIdentified;
+            row.unidentified.resize(curves.parameters(), false);
             let order = curves.order();
             for a in undetermined(&mut gram, q) {
                 row.unidentified[order[first + a]] = true;
@@ -300,15 +301,17 @@ impl<S: Scale, C: Cost> VectorKernel for Measure<'_, '_, S, C> {
             m12 = w1.fused(c2, m12);
             m22 = (weight * c2).fused(c2, m22);
         }
-        let (m01, m02, m12) = (m01.sum(), m02.sum(), m12.sum());
+        let [pull, residual, rounding, borders, curved] = sums([pull, square, rounding, borders, curved]);
+        let [g0, g1, g2, m00, m01, m02, m11, m12, m22] = sums([g0, g1, g2, m00, m01, m02, m11, m12, m22]);
         Some(Measures {
-            pull: pull.sum(),
-            residual: square.sum(),
-            rounding: rounding.sum(),
-            borders: borders.sum(),
-            curved: curved.sum(),
-            gradient: [g0.sum(), g1.sum(), g2.sum()],
-            gram: [[m00.sum(), m01, m02], [m01, m11.sum(), m12], [m02, m12, m22.sum()]],
+            pull,
+            residual,
+            rounding,
+            borders,
+            curved,
+            gradient: [g0, g1, g2],
+            gram: [[m00, m01, m02], [m01, m11, m12], [m02, m12, m22]],
+            centred,
         })
     }
 }

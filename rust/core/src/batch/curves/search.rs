@@ -16,12 +16,18 @@ const CLOSE: f64 = 1.5;
 /// times the width of a loss residuals are where it is needed.
 const VERY_CLOSE: f64 = 1.05;
 const SAME_VALLEY: [f64; 3] = [1.0, 1.003, 1.02];
-const AROUND: f64 = 2.5;
+/// The same along a shallow objective, where estimates tell little; relative predicted decrease there that makes a start of a point.
+const EVERYWHERE: f64 = 1.3;
+const ROUGHLY: f64 = 1e-4;
+pub(super) const AROUND: f64 = 2.5;
 const NARROW: f64 = 0.25;
 
-/// How many exponents of a walk may have values below so many times the least.
+/// How many exponents of a walk may have values below so many times the least before all between them are walked again.
 const SHALLOW: f64 = 2.0;
 const MOST_NEAR: usize = 6;
+
+/// Optima that differ by more than the first share of the objective are not the same, and by less than the second rivals.
+pub(super) const RIVALS: (f64, f64) = (1e-9, 0.05);
 
 /// The kind of law to be searched.
 #[derive(Debug, Clone, Copy)]
@@ -54,8 +60,8 @@ pub(super) struct Found {
     pub(super) starts: usize,
     /// Least objective at an infinite exponent on this side, where it was near.
     pub(super) limit: f64,
-    /// Whether so many exponents come near the least value that a valley may have been missed.
-    pub(super) is_shallow: bool,
+    /// Whether a second walk along a shallow objective found more than the first, so that there may be still more.
+    pub(super) is_rough: bool,
 }
 
 /// What has been found so far.
@@ -65,14 +71,22 @@ pub(super) struct Candidates {
     limits: [f64; 2],
     /// Whether a law without a power, or without a constant, is to be tried.
     pub(super) level: bool,
-    alone: Option<(Side, f64, f64)>,
+    pub(super) alone: Option<(Side, f64, f64)>,
     is_alone_known: bool,
+    /// Optima between the faces that are nearly as good as the best one before them.
+    pub(super) rivals: usize,
+    /// Whether to descend from every point near the least value of a second walk.
+    pub(super) from_everywhere: bool,
 }
 
 impl Candidates {
     pub(super) fn take(&mut self, side: Side, place: Place, value: f64) {
+        if let (Some(Found { value: known, place: Place::Inside(..), .. }), Place::Inside(..)) = (self.found, place) {
+            let apart = (value - known).abs() / known.min(value);
+            self.rivals += usize::from(apart > RIVALS.0 && apart < RIVALS.1);
+        }
         if self.found.is_none_or(|found| value < found.value) {
-            self.found = Some(Found { side, place, value, starts: 0, limit: f64::INFINITY, is_shallow: false });
+            self.found = Some(Found { side, place, value, starts: 0, limit: f64::INFINITY, is_rough: false });
         }
     }
 }
@@ -85,7 +99,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         if signs.has_constant && self.gap(Side::Falling) >= self.placed.width {
             return None;
         }
-        let rules = Rules { signs: *signs, sides: *sides, holds_exponent: false };
+        let rules = Rules::new(*signs, *sides);
         let mut walks: [Option<Walk>; 2] = [None; 2];
         let mut least = f64::INFINITY;
         for side in rules.all() {
@@ -107,6 +121,8 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             level: false,
             alone: None,
             is_alone_known: false,
+            rivals: 0,
+            from_everywhere: false,
         };
         for side in rules.all() {
             let k = usize::from(side == Side::Rising);
@@ -119,15 +135,16 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         }
         self.look_closely(&walks, rules, &mut best)?;
         self.faces(rules, &mut best)?;
+        let is_rough = is_shallow && self.look_everywhere(&walks, SHALLOW * least, rules, &mut best)?;
         let mut found = best.found?;
         found.starts = best.starts.max(1);
-        found.is_shallow = is_shallow;
+        found.is_rough = is_rough;
         found.limit = best.limits[usize::from(found.side == Side::Rising)];
         Some(found)
     }
 
     /// The laws that lack a term, where the search met them.
-    fn faces(&mut self, rules: Rules, best: &mut Candidates) -> Option<()> {
+    pub(super) fn faces(&mut self, rules: Rules, best: &mut Candidates) -> Option<()> {
         if best.level && rules.is_bounded() && rules.signs.has_constant {
             let level = self.level(Among::All)?;
             best.take(Side::Falling, Place::Level(level), level.value);
@@ -157,14 +174,22 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         if C::IS_SQUARES || a <= 0.0 || walk.spread[k] < NARROW * self.cost.width() {
             return Some(());
         }
-        self.zoom(side, (a / AROUND, a * AROUND), rules, best)
+        self.zoom(side, (a / AROUND, a * AROUND), f64::INFINITY, rules, best)
     }
 
-    /// A walk over a stretch of exponents.
-    pub(super) fn zoom(&mut self, side: Side, ends: (f64, f64), rules: Rules, best: &mut Candidates) -> Option<()> {
+    /// A walk over a stretch of exponents, of which valleys up to `highest` are followed.
+    pub(super) fn zoom(
+        &mut self,
+        side: Side,
+        ends: (f64, f64),
+        highest: f64,
+        rules: Rules,
+        best: &mut Candidates,
+    ) -> Option<()> {
         let walk = self.walk(side, &places((ends.0 * self.placed.width, ends.1 * self.placed.width)), rules.signs);
         let least = walk.value[..LIMIT].iter().fold(f64::INFINITY, |least, v| least.min(*v));
-        self.follow((side, &walk), None, VERY_CLOSE * least, rules, best)
+        let close = if best.from_everywhere { EVERYWHERE } else { VERY_CLOSE };
+        self.follow((side, &walk), None, highest.min(close * least), rules, best)
     }
 
     /// Descend from a point of a second walk, unless it is the one nearest to the best, or, its linear parameters at their very best,
@@ -175,17 +200,24 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             Place::Inside([.., a], ..) => (a, found.value),
             _ => (0.0, found.value),
         });
-        if walk.exponent[k - 1] * at < known.0 * known.0 && known.0 * known.0 < at * walk.exponent[k + 1] {
+        let is_nearest = walk.exponent[k - 1] * at < known.0 * known.0 && known.0 * known.0 < at * walk.exponent[k + 1];
+        if is_nearest && !best.from_everywhere {
             return Some(());
         }
-        let held = Rules { holds_exponent: true, ..rules };
+        let held = Rules { holds_exponent: true, enough: if best.from_everywhere { ROUGHLY } else { 0.0 }, ..rules };
         let Descent::Bottom(from, look, _) = self.descend(side, [e + m, m * at, at], held) else { return Some(()) };
         let is_valley = walk.value[k] < walk.value[k - 1] && walk.value[k] <= walk.value[k + 1];
         // Where the objective falls away from the best point, another valley begins.
-        let slope = self.at(side, from)?.gradient[2];
-        if is_valley || look.value < known.1 || (known.0 > 0.0 && slope * (known.0 - at) > 0.0) {
+        let slope = look.gradient[2];
+        if is_valley || best.from_everywhere || look.value < known.1 || (known.0 > 0.0 && slope * (known.0 - at) > 0.0)
+        {
             best.starts += 1;
-            self.enter(side, from, rules, best)?;
+            let own = best.found.filter(|found| best.from_everywhere && found.side == side);
+            let known = own.and_then(|found| match found.place {
+                Place::Inside(point, look, _) => Some((point, look.value)),
+                _ => None,
+            });
+            self.enter_from(side, (from, Some(look)), Rules { known, ..rules }, best)?;
         }
         Some(())
     }
@@ -230,7 +262,8 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             }
             if before.is_none() {
                 // Of squares of raw residuals a walk knows the very values, of squares of logarithms nearly.
-                let same = SAME_VALLEY[if C::IS_SQUARES { usize::from(S::IS_LOG) } else { 2 }];
+                let own = SAME_VALLEY[if C::IS_SQUARES { usize::from(S::IS_LOG) } else { 2 }];
+                let same = if best.from_everywhere && !C::IS_SQUARES { EVERYWHERE } else { own };
                 if is_seen && (is_valley || value <= same * least) {
                     self.enter_anew(side, walk, k, rules, best)?;
                 }
@@ -247,7 +280,18 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
 
     /// Descend from a point into a valley, and take its bottom.
     pub(super) fn enter(&mut self, side: Side, from: Point, rules: Rules, best: &mut Candidates) -> Option<()> {
-        match self.descend(side, from, rules) {
+        self.enter_from(side, (from, None), rules, best)
+    }
+
+    /// The same from a point that was looked at.
+    fn enter_from(
+        &mut self,
+        side: Side,
+        from: (Point, Option<Look>),
+        rules: Rules,
+        best: &mut Candidates,
+    ) -> Option<()> {
+        match self.descend_from(side, from, rules) {
             Descent::Bottom(point, look, decrease) => {
                 if is_beyond(constant(point), rules.signs.constant) {
                     best.alone = Some((side, point[0], point[1] / point[0]));
@@ -260,7 +304,9 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             Descent::BelowConstant(point) => best.alone = Some((side, point[0], point[1] / point[0])),
             Descent::NoPower => best.level = true,
             // The walk saw the limit, and the other side.
-            Descent::Steep | Descent::Across => {}
+            Descent::Known | Descent::Steep | Descent::Across => {}
+            // Elsewhere there may be more where one was lost.
+            Descent::Lost if best.from_everywhere => best.rivals += 1,
             Descent::Lost => return None,
         }
         Some(())
@@ -289,12 +335,12 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         let amplitude = sign * math::exp(alone.height);
         if rules.signs.has_constant {
             let point = [amplitude, amplitude * alone.exponent, alone.exponent];
-            let pull = self.at(side, point)?.gradient[0];
-            if is_beyond(-pull, rules.signs.constant) {
+            let look = self.at(side, point)?;
+            if is_beyond(-look.gradient[0], rules.signs.constant) {
                 best.take(side, Place::Alone(alone, sign), alone.value);
                 return Some(());
             }
-            return self.enter(side, point, rules, best);
+            return self.enter_from(side, (point, Some(look)), rules, best);
         }
         best.take(side, Place::Alone(alone, sign), alone.value);
         Some(())

@@ -35,8 +35,25 @@ pub(super) struct Walk {
 
 /// Exponents of a walk between two of them, over logarithms that are 1 apart.
 pub(super) fn places(ends: (f64, f64)) -> [f64; WALK] {
-    let step = math::ln(ends.1 / ends.0) / (LIMIT - 1) as f64;
-    std::array::from_fn(|k| if k == LIMIT { INFINITE } else { ends.0 * math::exp(step * k as f64) })
+    dispatch_vector(Places(ends))
+}
+
+struct Places((f64, f64));
+
+impl VectorKernel for Places {
+    type Output = [f64; WALK];
+
+    #[inline(always)]
+    fn run<V: Vector>(self) -> [f64; WALK] {
+        let Self((first, last)) = self;
+        let step = math::ln(last / first) / (LIMIT - 1) as f64;
+        let mut places: [f64; WALK] = std::array::from_fn(|k| step * k as f64);
+        for eight in places.chunks_exact_mut(LANES) {
+            (V::of(first) * math::exp_bounded(V::load(eight))).store(eight);
+        }
+        places[LIMIT] = INFINITE;
+        places
+    }
 }
 
 /// The sums that a line of least squares needs.
@@ -129,23 +146,26 @@ impl<C: Cost> VectorKernel for Along<'_, C> {
         for first in (0..WALK).step_by(LANES) {
             let minus = -V::load(&walk.exponent[first..]);
             let Workspace { logs, mirrored, factor, aim, present, powers, .. } = &mut *w;
-            let logs = if side == Side::Falling { logs } else { mirrored };
+            let logs = &(if side == Side::Falling { logs } else { mirrored })[..rows];
+            let (factor, aim, present) = (&factor[..rows], &aim[..rows], &present[..rows]);
+            let powers = &mut powers[..rows * LANES];
             let mut sums = Sums::<V>::zero();
-            for i in 0..rows {
+            for (i, to) in powers.chunks_exact_mut(LANES).enumerate() {
                 let power = math::exp_bounded(V::of(-FAR).most(minus * V::of(logs[i])));
-                power.store(&mut powers[i * LANES..]);
+                power.store(to);
                 let (v, weight) = (factor[i], present[i]);
                 let strength = weight * v;
                 add(&mut sums, power, V::of(strength * v), V::of(strength * aim[i]));
             }
+            let powers = powers.chunks_exact(LANES);
             let (mut e, mut m) = sums.solve(signs);
             if !C::IS_SQUARES {
                 let mut square = V::zero();
                 let mut total = 0.0;
-                for i in 0..rows {
-                    let t = miss(w, i, e, m);
-                    square = (V::of(w.present[i]) * t).fused(t, square);
-                    total += w.present[i];
+                for (i, power) in powers.clone().enumerate() {
+                    let t = miss(V::load(power), (factor[i], aim[i]), (e, m));
+                    square = (V::of(present[i]) * t).fused(t, square);
+                    total += present[i];
                 }
                 let mut width = by_lane(square * V::of(1.0 / total), f64::sqrt);
                 width.store(&mut walk.spread[first..]);
@@ -156,19 +176,19 @@ impl<C: Cost> VectorKernel for Along<'_, C> {
                     }
                     width = least.most(width * V::of(NARROWER));
                     let mut sums = Sums::<V>::zero();
-                    for i in 0..rows {
-                        let t = miss(w, i, e, m);
-                        let strength = V::of(w.present[i] * w.factor[i]) / width.most(t.most(-t));
-                        let power = V::load(&w.powers[i * LANES..]);
-                        add(&mut sums, power, strength * V::of(w.factor[i]), strength * V::of(w.aim[i]));
+                    for (i, power) in powers.clone().enumerate() {
+                        let (power, factor, aim) = (V::load(power), factor[i], aim[i]);
+                        let t = miss(power, (factor, aim), (e, m));
+                        let strength = V::of(present[i] * factor) / width.most(t.most(-t));
+                        add(&mut sums, power, strength * V::of(factor), strength * V::of(aim));
                     }
                     (e, m) = sums.solve(signs);
                 }
             }
             let mut value = V::zero();
-            for i in 0..rows {
-                let [rho, ..] = cost.at(miss(w, i, e, m));
-                value = V::of(w.present[i]).fused(rho, value);
+            for (i, power) in powers.enumerate() {
+                let [rho, ..] = cost.at(miss(V::load(power), (factor[i], aim[i]), (e, m)));
+                value = V::of(present[i]).fused(rho, value);
             }
             e.store(&mut walk.constant[first..]);
             m.store(&mut walk.amplitude[first..]);
@@ -178,11 +198,10 @@ impl<C: Cost> VectorKernel for Along<'_, C> {
     }
 }
 
-/// The residual of row `i` at every exponent.
+/// The residual of a row at every exponent.
 #[inline(always)]
-fn miss<V: Vector>(w: &Workspace, i: usize, e: V, m: V) -> V {
-    let law = m.fused(V::load(&w.powers[i * LANES..]), e);
-    law.fused(V::of(w.factor[i]), V::of(-w.aim[i]))
+fn miss<V: Vector>(power: V, (factor, aim): (f64, f64), (e, m): (V, V)) -> V {
+    m.fused(power, e).fused(V::of(factor), V::of(-aim))
 }
 
 /// Add a row with its weight on squares, and on products with what it should be.
