@@ -28,6 +28,10 @@ pub(in crate::batch) struct Workspace {
     pub(super) shape: [Aligned; 3],
     /// exp(-a l) of the walk, row by row, one exponent per lane.
     pub(super) powers: Aligned,
+    /// Of each row at the point looked at: the law less the target, times the factor, and its derivatives by slope and exponent.
+    pub(super) miss: Aligned,
+    pub(super) by_slope: Aligned,
+    pub(super) by_exponent: Aligned,
 }
 
 impl Workspace {
@@ -42,6 +46,9 @@ impl Workspace {
             aim: zeros(),
             shape: [zeros(), zeros(), zeros()],
             powers: Aligned::zeros(MOST_ROWS * LANES),
+            miss: zeros(),
+            by_slope: zeros(),
+            by_exponent: zeros(),
         }
     }
 }

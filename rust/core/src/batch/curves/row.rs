@@ -103,18 +103,29 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
 
     /// The row of an optimum, on the bound of the constant or off it.
     fn optimum(&mut self, curves: &Curves, found: &Found, best: Best, decrease: f64, is_bent: bool) -> Option<Ending> {
-        let has_constant = matches!(found.place, Place::Inside(..));
-        let offset = self.offset(found.side, best.exponent);
-        let measures = self.measures(found.side, best, offset)?;
-        let first = usize::from(!has_constant);
-        let mut certificate =
-            Certificate { gradient: 0.0, decrease: decrease.max(0.0) / best.objective, multiplier: 0.0 };
+        let measures = self.measures(found.side, best, self.offset(found.side, best.exponent))?;
+        let first = usize::from(!matches!(found.place, Place::Inside(..)));
+        let cosine = |a: usize| measures.gradient[a].abs() / (measures.gram[a][a].sqrt() * measures.pull.sqrt());
+        let gradient = (first..PARAMS).map(cosine).fold(0.0, f64::max);
+        let certificate = Certificate { gradient, decrease: decrease.max(0.0) / best.objective, multiplier: 0.0 };
+        // An optimum that is poorly determined may lie at infinity: not where the limits are known to be higher.
+        let is_closed = is_bent && found.limit > best.objective * (1.0 + LEVEL);
+        self.certified(curves, (found.side, found.starts), best, (certificate, first, is_closed), &measures)
+    }
+
+    /// The row of an optimum of certificate `certificate`, `first` parameters being on their bounds.
+    fn certified(
+        &mut self,
+        curves: &Curves,
+        (side, starts): (Side, usize),
+        best: Best,
+        (certificate, first, is_closed): (Certificate, usize, bool),
+        measures: &Measures,
+    ) -> Option<Ending> {
         let mut scaled = [0.0; PARAMS * PARAMS];
         let q = PARAMS - first;
         for a in first..PARAMS {
             let length = measures.gram[a][a].sqrt();
-            certificate.gradient =
-                certificate.gradient.max(measures.gradient[a].abs() / (length * measures.pull.sqrt()));
             for b in first..PARAMS {
                 let cosine = measures.gram[a][b] / (length * measures.gram[b][b].sqrt());
                 scaled[(a - first) * q + b - first] = if a == b { 1.0 } else { cosine };
@@ -125,22 +136,20 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         let values = (0..q).map(|j| scaled[j * q + j].abs());
         let (small, large) = values.fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
         let condition = large / small;
-        // An optimum so poorly determined may lie at infinity: not where the limits are known to be higher.
-        let higher = |limit: f64| limit > best.objective * (1.0 + LEVEL);
-        let is_closed = condition <= SUSPICIOUS || (is_bent && higher(found.limit));
         let least = FELT * measures.residual.sqrt();
         let moves = |a: usize, size: f64| measures.gram[a][a].sqrt() * size.abs() > least;
-        let centred = best.amplitude * math::exp(signed(found.side, best.exponent) * offset);
+        let offset = self.offset(side, best.exponent);
+        let centred = best.amplitude * math::exp(signed(side, best.exponent) * offset);
         let is_felt = moves(1, centred) && moves(2, best.exponent);
-        if !(certificate.holds() && is_felt && is_imperfect(&measures, best.objective)) {
+        if !(certificate.holds() && is_felt && is_imperfect(measures, best.objective)) {
             return None;
         }
         let mut row = FitRow::empty(curves.parameters(), self.placed.rows, Status::Converged);
-        self.fill(curves, found, best, &mut row)?;
+        self.fill(curves, (side, starts), best, &mut row)?;
         row.certificate = certificate;
         row.condition = condition;
         row.exhaustive = true;
-        if !is_closed {
+        if condition > SUSPICIOUS && !is_closed {
             return Some(Ending::Open(row));
         }
         if condition > LARGEST {
@@ -153,6 +162,19 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         Some(Ending::Whole(row))
     }
 
+    /// The row of a vertex of absolute deviations; that of one that may lie at infinity is open.
+    pub(super) fn vertex(
+        &mut self,
+        curves: &Curves,
+        (side, starts): (Side, usize),
+        best: Best,
+        certificate: Certificate,
+    ) -> Option<Ending> {
+        let measures = self.measures(side, best, self.offset(side, best.exponent))?;
+        let first = usize::from(best.constant == 0.0);
+        self.certified(curves, (side, starts), best, (certificate, first, false), &measures)
+    }
+
     /// The row of a law that is best without its power: nothing is said of the exponent.
     fn without_power(&mut self, curves: &Curves, found: &Found, level: Level) -> Option<FitRow> {
         let constant = if S::IS_LOG { math::exp(level.place) } else { level.place };
@@ -162,7 +184,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             return None;
         }
         let mut row = FitRow::empty(curves.parameters(), self.placed.rows, Status::NotIdentified);
-        self.fill(curves, found, best, &mut row)?;
+        self.fill(curves, (found.side, found.starts), best, &mut row)?;
         let cosine = measures.gradient[0].abs() / (measures.gram[0][0] * measures.pull).sqrt();
         row.certificate = Certificate { gradient: cosine, decrease: 0.0, multiplier: 0.0 };
         row.condition = f64::INFINITY;
@@ -178,9 +200,9 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             return None;
         }
         let mut row = FitRow::empty(curves.parameters(), self.placed.rows, Status::Unbounded);
-        self.fill(curves, found, best, &mut row)?;
+        self.fill(curves, (found.side, found.starts), best, &mut row)?;
         let mut nearer = row.clone();
-        self.fill(curves, found, Best { exponent: best.exponent / FARTHER, ..best }, &mut nearer)?;
+        self.fill(curves, (found.side, found.starts), Best { exponent: best.exponent / FARTHER, ..best }, &mut nearer)?;
         for j in 0..row.params.len() {
             let (here, farther) = (nearer.params[j], row.params[j]);
             row.runs_off[j] = match RunsOff::between(here, farther) {
@@ -199,12 +221,18 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
     }
 
     /// Parameters and objective in the caller's units; None where a parameter has no number or lies beyond its bounds.
-    fn fill(&self, curves: &Curves, found: &Found, best: Best, row: &mut FitRow) -> Option<()> {
-        let exponent = signed(found.side, best.exponent);
-        let end = self.end(found.side);
+    pub(super) fn fill(
+        &self,
+        curves: &Curves,
+        (side, starts): (Side, usize),
+        best: Best,
+        row: &mut FitRow,
+    ) -> Option<()> {
+        let exponent = signed(side, best.exponent);
+        let end = self.end(side);
         row.objective = best.objective;
         row.evaluations = self.evaluations;
-        (row.starts, row.agreement) = (found.starts, 1);
+        (row.starts, row.agreement) = (starts, 1);
         curves.natural(
             best.constant * self.placed.unit,
             (best.amplitude * self.placed.unit, exponent * end),
