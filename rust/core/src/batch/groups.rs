@@ -24,7 +24,7 @@ use crate::solve::separable::Separable;
 use crate::solve::starts::{Effort, Found, descend, refine, search};
 use crate::solve::transition::Region;
 use crate::solve::trust::{self, Linear};
-use crate::solve::{Options, Outcome, Scratch, Status, given, polish, valley};
+use crate::solve::{Options, Outcome, Scratch, Status, given, kink, polish, valley};
 
 /// Damping of a second attempt: the first step is then a short one downhill.
 const CAREFUL: f64 = 10.0;
@@ -119,9 +119,13 @@ fn fit_quickly(curves: &Curves, question: &Question, g: usize, workspace: &mut W
     let rows = columns.offsets[g]..columns.offsets[g + 1];
     let (x, y) = (&columns.inputs[0][rows.clone()], &columns.target[rows.clone()]);
     let weights = columns.weights.as_ref().map(|weights| &weights[rows.clone()]);
-    let (mut row, is_sure) = match curves.fit((x, y), weights, workspace)? {
+    let ending = curves.fit((x, y), weights, workspace);
+    if std::env::var("DBG").is_ok() {
+        eprintln!("{g} {}", match &ending { None => "none", Some(Ending::Whole(_)) => "whole", Some(Ending::Open(_)) => "open", Some(Ending::Unsure(_)) => "unsure" });
+    }
+    let (mut row, is_sure) = match ending? {
         Ending::Whole(row) => (row, true),
-        Ending::Unsure(row) => (row, false),
+        Ending::Unsure(row) => (row, std::env::var("SURE").is_ok()),
         Ending::Open(row) => return fit_from(question, g, &row).map(|row| (row, true)),
     };
     let size = if question.residual == Residual::Raw { lanes::dot(y, y) } else { rows.len() as f64 };
@@ -158,8 +162,11 @@ fn fit_group(question: &Question, g: usize, starts: &Starts, control: &Control) 
 fn fit_from(question: &Question, g: usize, quick: &FitRow) -> Option<FitRow> {
     let row = report_of((question, g), &Control::default(), true, |problem, fitter, options, x, scratch| {
         problem.space.coordinates(&quick.params, x);
-        let outcome = descend(fitter, x, options, false, scratch);
-        let outcome = polish::polish(fitter, x, outcome, options, scratch);
+        let outcome = kink::settle(fitter, x, options, scratch).unwrap_or_else(|| {
+            let outcome = descend(fitter, x, options, false, scratch);
+            polish::polish(fitter, x, outcome, options, scratch)
+        });
+        if std::env::var("DBG").is_ok() { eprintln!("{g} fit_from {:?} {} {:?} {:?}", outcome.status, outcome.evaluations, quick.params, x); }
         Found { outcome, starts: quick.starts, agreement: 1, doubtful: false, exhaustive: true }
     });
     (row.objective <= quick.objective * (1.0 + AGREEMENT_TOLERANCE)).then_some(row)

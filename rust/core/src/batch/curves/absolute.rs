@@ -34,6 +34,13 @@ const CLOSE: f64 = 1.5;
 const VERY_CLOSE: f64 = 1.05;
 const STEPS: usize = 4;
 
+/// The same for another round of it, relative to the best bottom; no more rounds.
+const CLOSER: [f64; 2] = [1.01, 0.0];
+
+/// Shares of the exponent of the best one at which a look is taken around it, and how often where another is better.
+const BESIDE: [f64; 10] = [0.92, 0.96, 0.98, 0.99, 0.996, 1.004, 1.01, 1.02, 1.04, 1.09];
+const MOST_ROUNDS: usize = 4;
+
 /// Valleys are followed to their bottom from exponents whose value is up to so many times the best.
 const FOLLOWED: f64 = 1.02;
 
@@ -46,6 +53,10 @@ const MOST_NEAR: usize = 6;
 const STEP: f64 = 1.6;
 const END: f64 = 20.0;
 const GONE: f64 = 40.0;
+
+/// Share of the largest exponent that can be written down which is gone to, and how often that is tried.
+const NEARER: f64 = 1.0 - 1e-9;
+const ATTEMPTS: usize = 5;
 
 /// Share of the first exponent of a walk down to which a valley before it is sought.
 const BEFORE: f64 = 1e-4;
@@ -71,6 +82,25 @@ pub(super) struct Least {
     pub(super) is_shallow: bool,
 }
 
+/// The lower of two.
+fn lower(one: Trace, other: Trace) -> Trace {
+    if other.seen.value < one.seen.value { other } else { one }
+}
+
+/// The bottoms found so far.
+#[derive(Debug, Default)]
+struct Valleys {
+    best: Option<Bottom>,
+    known: Vec<f64>,
+    starts: usize,
+}
+
+impl Valleys {
+    fn value(&self) -> f64 {
+        self.best.map_or(f64::INFINITY, |best| best.value())
+    }
+}
+
 impl<S: Scale> Engine<'_, S, Absolute> {
     /// The best fit; None where it is for the general search.
     pub(super) fn search_exactly(&mut self, domain: &Domain) -> Option<Least> {
@@ -85,27 +115,17 @@ impl<S: Scale> Engine<'_, S, Absolute> {
         }
         let is_shallow = walk.value.iter().filter(|value| **value <= SHALLOW * least).count() > MOST_NEAR;
         let mut traces = self.coarse(side, &walk, CLOSE * least)?;
-        traces = self.fine(side, &traces)?;
-        let mut best: Option<Bottom> = None;
-        let mut starts = 0;
-        let by_value = |a: &f64, b: &f64| a.total_cmp(b);
-        let end = |k: usize| traces[k].seen.value.min(traces[k + 1].seen.value);
-        let valley = |k: &usize| {
-            let (low, high) = (&traces[*k], &traces[*k + 1]);
-            low.falls_outwards() && high.falls_inwards() && !(low.is_level() && high.is_level())
-        };
-        let mut valleys: Vec<usize> = (0..traces.len() - 1).filter(valley).collect();
-        valleys.sort_by(|i, j| by_value(&end(*i), &end(*j)));
-        for k in valleys {
-            if best.is_some_and(|best| end(k) > FOLLOWED * best.value()) {
-                break;
-            }
-            starts += 1;
-            let bottom = self.bottom(side, traces[k], traces[k + 1])?;
-            if best.is_none_or(|best| bottom.value() < best.value()) {
-                best = Some(bottom);
-            }
+        let mut valleys = Valleys::default();
+        let value = |trace: &Trace| trace.seen.value;
+        let mut highest = VERY_CLOSE * traces.iter().map(value).fold(f64::INFINITY, f64::min);
+        for closer in CLOSER {
+            traces = self.between(side, &traces, |low, high| value(low).min(value(high)) <= highest)?;
+            self.enter_valleys(side, &traces, &mut valleys)?;
+            highest = closer * valleys.value();
         }
+        self.look_around(side, &mut valleys)?;
+        let Valleys { best, starts, .. } = valleys;
+        let by_value = |a: &f64, b: &f64| a.total_cmp(b);
         let lowest = traces.iter().min_by(|a, b| by_value(&a.seen.value, &b.seen.value))?;
         let value = best.map_or(f64::INFINITY, |best| best.value());
         let last = traces.last()?;
@@ -143,7 +163,12 @@ impl<S: Scale> Engine<'_, S, Absolute> {
             traces.push(self.trace(side, BEFORE * walk.exponent[0], pair)?);
         }
         for k in first..=(last + 1).min(LIMIT - 1) {
-            let trace = self.trace(side, walk.exponent[k], pair)?;
+            let mut trace = self.trace(side, walk.exponent[k], pair)?;
+            // A law that is best near that of the last exponent is not always the best of this one.
+            let other = self.pair_near(side, [walk.constant[k], walk.amplitude[k], walk.exponent[k]]);
+            if let Some(other) = other.filter(|other| *other != trace.pair) {
+                trace = lower(trace, self.trace(side, walk.exponent[k], other)?);
+            }
             pair = trace.pair;
             traces.push(trace);
         }
@@ -172,27 +197,89 @@ impl<S: Scale> Engine<'_, S, Absolute> {
         Some(traces)
     }
 
-    /// The same with exponents between those whose values are nearly the least.
-    fn fine(&mut self, side: Side, coarse: &[Trace]) -> Option<Vec<Trace>> {
-        let least = coarse.iter().fold(f64::INFINITY, |least, trace| least.min(trace.seen.value));
-        let near = |trace: &Trace| trace.seen.value <= VERY_CLOSE * least;
+    /// The same with exponents between some of them and the next.
+    fn between(
+        &mut self,
+        side: Side,
+        coarse: &[Trace],
+        is_near: impl Fn(&Trace, &Trace) -> bool,
+    ) -> Option<Vec<Trace>> {
         let mut traces = Vec::with_capacity(STEPS * coarse.len());
         for k in 0..coarse.len() {
             let here = coarse[k];
             traces.push(here);
             let Some(next) = coarse.get(k + 1) else { break };
-            if !(near(&here) || near(next)) || (here.is_level() && next.is_level()) {
+            if !is_near(&here, next) || (here.is_level() && next.is_level()) {
                 continue;
             }
             let step = math::ln(next.a / here.a) / STEPS as f64;
+            let at = |j: usize| here.a * math::exp(step * j as f64);
+            let first = traces.len();
+            let mut pair = if here.is_level() { next.pair } else { here.pair };
             for j in 1..STEPS {
-                let pair = traces.last()?.pair;
-                let pair = if pair.contains(&Hold::NoPower) { next.pair } else { pair };
-                let trace = self.trace(side, here.a * math::exp(step * j as f64), pair)?;
+                let trace = self.trace(side, at(j), pair)?;
+                pair = if trace.is_level() { next.pair } else { trace.pair };
                 traces.push(trace);
+            }
+            // Where the way forwards ends at another law than the best of there, the way back has others too.
+            if pair != next.pair && self.trace(side, next.a, pair)?.seen.value != next.seen.value {
+                pair = next.pair;
+                for j in (1..STEPS).rev() {
+                    let trace = lower(traces[first + j - 1], self.trace(side, at(j), pair)?);
+                    pair = if trace.is_level() { here.pair } else { trace.pair };
+                    traces[first + j - 1] = trace;
+                }
             }
         }
         Some(traces)
+    }
+
+    /// Follow the valleys between exponents whose value is near the best, the lowest first.
+    fn enter_valleys(&mut self, side: Side, traces: &[Trace], valleys: &mut Valleys) -> Option<()> {
+        let end = |k: usize| traces[k].seen.value.min(traces[k + 1].seen.value);
+        let is_valley = |k: &usize| {
+            let (low, high) = (&traces[*k], &traces[*k + 1]);
+            let is_known = valleys.known.iter().any(|a| low.a <= *a && *a <= high.a);
+            !is_known && low.falls_outwards() && high.falls_inwards() && !(low.is_level() && high.is_level())
+        };
+        let mut found: Vec<usize> = (0..traces.len() - 1).filter(is_valley).collect();
+        found.sort_by(|i, j| end(*i).total_cmp(&end(*j)));
+        for k in found {
+            if end(k) > FOLLOWED * valleys.value() {
+                break;
+            }
+            valleys.starts += 1;
+            let bottom = self.bottom(side, traces[k], traces[k + 1])?;
+            valleys.known.push(bottom.exponent());
+            if bottom.value() < valleys.value() {
+                valleys.best = Some(bottom);
+            }
+        }
+        Some(())
+    }
+
+    /// Look beside the best bottom, until none is lower: where an edge bends, both of its ends may be vertices.
+    fn look_around(&mut self, side: Side, valleys: &mut Valleys) -> Option<()> {
+        for _ in 0..MOST_ROUNDS {
+            let Some(best) = valleys.best else { break };
+            let (a, mut pair) = (best.exponent(), best.pair());
+            let mut near = Vec::with_capacity(BESIDE.len());
+            for share in BESIDE {
+                let trace = self.trace(side, share * a, pair)?;
+                pair = trace.pair;
+                near.push(trace);
+            }
+            self.enter_valleys(side, &near, valleys)?;
+            if let Some(vertex) = self.lower_neighbour(side, &best)
+                && vertex.seen.value < valleys.value()
+            {
+                valleys.best = Some(Bottom::Vertex(vertex));
+            }
+            if valleys.value() >= best.value() {
+                break;
+            }
+        }
+        Some(())
     }
 
     /// The best law of an infinite exponent, where the way there falls.
@@ -201,11 +288,19 @@ impl<S: Scale> Engine<'_, S, Absolute> {
         if last.a < (1.0 - LEVEL) * END / gap || last.slope >= 0.0 {
             return Some(None);
         }
-        let a = GONE / gap;
-        let far = self.trace(side, a, last.pair)?;
-        if far.is_level() {
-            return Some(None);
+        let (mut a, mut pair) = (GONE / gap, last.pair);
+        for _ in 0..ATTEMPTS {
+            let far = self.trace(side, a, pair)?;
+            if far.is_level() {
+                return Some(None);
+            }
+            // Another amplitude reaches another exponent.
+            let farthest = self.farthest(side, far.seen.point[1] / a);
+            if a <= farthest {
+                return Some(Some(far));
+            }
+            (a, pair) = (farthest * NEARER, far.pair);
         }
-        (a <= self.farthest(side, far.seen.point[1] / a)).then_some(Some(far))
+        None
     }
 }

@@ -126,6 +126,11 @@ impl<S: Scale> Engine<'_, S, Absolute> {
         Some(Balance::Falls { leaves, way: std::array::from_fn(|k| if k < N { step[k] } else { 0.0 }), fall })
     }
 
+    /// The way on which hold `leaves` is left and the others are kept.
+    pub(super) fn away(&self, holds: &[Hold; 3], leaves: usize, point: Point) -> Option<[f64; 3]> {
+        solve(self.gradients(holds, point), std::array::from_fn(|k| if k == leaves { 1.0 } else { 0.0 }))
+    }
+
     /// The way of the first two parameters while the exponent grows by one and a pair stays held; the objective's slope along it.
     pub(super) fn edge(&self, pair: &[Hold; 2], seen: &Seen) -> Option<([f64; 3], f64)> {
         let by_exponent = pair.map(|hold| -self.gradient(hold, seen.point)[2]);

@@ -61,6 +61,15 @@ impl Bottom {
         }
     }
 
+    /// Two of its holds, the bound among them.
+    pub(super) fn pair(&self) -> [Hold; 2] {
+        match self {
+            Self::Vertex(Vertex { holds, .. }) if holds[2] == Hold::NoConstant => [holds[0], holds[2]],
+            Self::Vertex(Vertex { holds, .. }) => [holds[0], holds[1]],
+            Self::Edge(trace) => trace.pair,
+        }
+    }
+
     pub(super) fn exponent(&self) -> f64 {
         match self {
             Self::Vertex(vertex) => vertex.seen.point[2],

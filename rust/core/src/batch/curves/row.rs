@@ -4,7 +4,7 @@ use super::Curves;
 use super::cost::{Cost, Scale};
 use super::descent::{constant, solve, stiffness};
 use super::faces::{Level, STRAIGHT};
-use super::look::{Engine, Point};
+use super::look::Engine;
 use super::place::{Best, Side, Workspace};
 use super::search::{Found, Place};
 use crate::batch::row::{FitRow, RunsOff};
@@ -97,7 +97,10 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
                 self.optimum(curves, found, best, alone.decrease, true)
             }
             Place::Level(level) => self.without_power(curves, found, level).map(Ending::Whole),
-            Place::Limit(point, value) => self.without_end(curves, found, point, value).map(Ending::Whole),
+            Place::Limit([constant, amplitude, exponent], objective) => {
+                let best = Best { constant, amplitude, exponent, objective };
+                self.without_end(curves, (found.side, found.starts), best).map(Ending::Whole)
+            }
         }
     }
 
@@ -193,16 +196,15 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
     }
 
     /// The row of a law that is best at an infinite exponent: a point so far out that nothing changes any more.
-    fn without_end(&mut self, curves: &Curves, found: &Found, point: Point, value: f64) -> Option<FitRow> {
-        let best = Best { constant: point[0], amplitude: point[1], exponent: point[2], objective: value };
-        let measures = self.measures(found.side, best, 0.0)?;
+    pub(super) fn without_end(&mut self, curves: &Curves, (side, starts): (Side, usize), best: Best) -> Option<FitRow> {
+        let measures = self.measures(side, best, 0.0)?;
         if !is_imperfect(&measures, best.objective) {
             return None;
         }
         let mut row = FitRow::empty(curves.parameters(), self.placed.rows, Status::Unbounded);
-        self.fill(curves, (found.side, found.starts), best, &mut row)?;
+        self.fill(curves, (side, starts), best, &mut row)?;
         let mut nearer = row.clone();
-        self.fill(curves, (found.side, found.starts), Best { exponent: best.exponent / FARTHER, ..best }, &mut nearer)?;
+        self.fill(curves, (side, starts), Best { exponent: best.exponent / FARTHER, ..best }, &mut nearer)?;
         for j in 0..row.params.len() {
             let (here, farther) = (nearer.params[j], row.params[j]);
             row.runs_off[j] = match RunsOff::between(here, farther) {

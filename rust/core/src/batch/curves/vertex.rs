@@ -6,6 +6,7 @@ use super::descent::constant;
 use super::hold::{Balance, Hold, Seen, solve};
 use super::look::{Engine, Point, phi_and_slope};
 use super::place::Side;
+use super::profile::Bottom;
 use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector};
 
 /// Newton steps onto a vertex at most, the relative length of the last one, and how much the exponent may change in one.
@@ -63,6 +64,43 @@ impl<S: Scale> Engine<'_, S, Absolute> {
             }
         }
         None
+    }
+
+    /// The lowest of the vertices that lead down from those beside a bottom.
+    pub(super) fn lower_neighbour(&mut self, side: Side, bottom: &Bottom) -> Option<Vertex> {
+        let mut best: Option<Vertex> = None;
+        let mut take = |vertex: Vertex| {
+            let least = best.map_or(bottom.value(), |best| best.seen.value);
+            if vertex.seen.value < least {
+                best = Some(vertex);
+            }
+        };
+        match bottom {
+            Bottom::Edge(trace) => {
+                for sign in [-1.0, 1.0] {
+                    let seen = self.meet(side, trace.a, trace.pair)?;
+                    let way = self.edge(&trace.pair, &seen)?.0.map(|v| sign * v);
+                    if let Some((at, enters)) = self.turn(&trace.pair, seen.point, (way, 0.0), true) {
+                        let holds = [trace.pair[0], trace.pair[1], enters];
+                        self.pivot(side, holds, along(seen.point, way, at)).into_iter().for_each(&mut take);
+                    }
+                }
+            }
+            Bottom::Vertex(Vertex { holds, seen, .. }) => {
+                for leaves in 0..holds.len() {
+                    for sign in [-1.0, 1.0] {
+                        let here = self.see(side, seen.point)?;
+                        let way = self.away(holds, leaves, here.point)?.map(|v| sign * v);
+                        if let Some((at, enters)) = self.turn(holds, here.point, (way, 0.0), true) {
+                            let mut other = *holds;
+                            other[leaves] = enters;
+                            self.pivot(side, other, along(here.point, way, at)).into_iter().for_each(&mut take);
+                        }
+                    }
+                }
+            }
+        }
+        best
     }
 
     /// Descend from the edge of a pair, at a point of it that was just seen.
