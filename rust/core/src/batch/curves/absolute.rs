@@ -34,6 +34,9 @@ const CLOSE: f64 = 1.5;
 const VERY_CLOSE: f64 = 1.05;
 const STEPS: usize = 4;
 
+/// Root mean square of relative residuals from which on the law of an exponent is sought from more than one side.
+const WIDE: f64 = 0.03;
+
 /// The same for another round of it, relative to the best bottom; no more rounds.
 const CLOSER: [f64; 2] = [1.01, 0.0];
 
@@ -165,8 +168,7 @@ impl<S: Scale> Engine<'_, S, Absolute> {
         for k in first..=(last + 1).min(LIMIT - 1) {
             let mut trace = self.trace(side, walk.exponent[k], pair)?;
             // A law that is best near that of the last exponent is not always the best of this one.
-            let other = self.pair_near(side, [walk.constant[k], walk.amplitude[k], walk.exponent[k]]);
-            if let Some(other) = other.filter(|other| *other != trace.pair) {
+            for other in self.other_pairs(side, walk, k) {
                 trace = lower(trace, self.trace(side, walk.exponent[k], other)?);
             }
             pair = trace.pair;
@@ -195,6 +197,16 @@ impl<S: Scale> Engine<'_, S, Absolute> {
             }
         }
         Some(traces)
+    }
+
+    /// Pairs to begin from at an exponent of a walk; of laws whose misses are large, whose logarithms bend, more than one may be
+    /// best among those near it.
+    fn other_pairs(&mut self, side: Side, walk: &Walk, k: usize) -> impl Iterator<Item = [Hold; 2]> + use<S> {
+        let found = self.pair_near(side, [walk.constant[k], walk.amplitude[k], walk.exponent[k]]);
+        let row = found.and_then(|pair| pair.into_iter().find(|hold| matches!(hold, Hold::Row(_))));
+        let is_wide = walk.spread[k] > WIDE;
+        let faces = [Hold::NoConstant, Hold::NoPower].map(|bound| row.filter(|_| is_wide).map(|row| [row, bound]));
+        [found, faces[0], faces[1]].into_iter().flatten()
     }
 
     /// The same with exponents between some of them and the next.
