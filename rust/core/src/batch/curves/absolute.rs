@@ -67,6 +67,9 @@ const BEFORE: f64 = 1e-4;
 /// Relative rise of the objective that still counts as level on the way to infinity.
 const LEVEL: f64 = 1e-9;
 
+/// Ratio of objectives that differ by rounding.
+const SAME: f64 = 1.0 + 1e-13;
+
 /// Where the best law lies.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Lowest {
@@ -133,13 +136,14 @@ impl<S: Scale> Engine<'_, S, Absolute> {
         let value = best.map_or(f64::INFINITY, |best| best.value());
         let last = traces.last()?;
         let far = self.far(side, last)?;
+        if std::env::var("DBG").is_ok() { eprintln!("search best {:?} lowest {lowest:?} far {:?}", best.map(|b| (b.value(), b.exponent())), far.map(|f| (f.a, f.seen.value))); }
         let place = if let Some(far) = far.filter(|far| far.seen.value * (1.0 - LEVEL) < value) {
             Lowest::Limit(far)
-        } else if lowest.is_level() && lowest.seen.value <= value {
+        } else if lowest.is_level() && lowest.seen.value <= SAME * value {
             Lowest::Level(*lowest)
         } else {
             // What is lower than every bottom lies beyond the ends.
-            Lowest::Bottom(best.filter(|best| best.value() <= lowest.seen.value)?)
+            Lowest::Bottom(best.filter(|best| best.value() <= SAME * lowest.seen.value)?)
         };
         Some(Least { side, place, starts: starts.max(1), is_shallow })
     }
@@ -297,7 +301,7 @@ impl<S: Scale> Engine<'_, S, Absolute> {
     /// The best law of an infinite exponent, where the way there falls.
     fn far(&mut self, side: Side, last: &Trace) -> Option<Option<Trace>> {
         let gap = self.gap(side);
-        if last.a < (1.0 - LEVEL) * END / gap || last.slope >= 0.0 {
+        if last.a < (1.0 - LEVEL) * END / gap {
             return Some(None);
         }
         let (mut a, mut pair) = (GONE / gap, last.pair);

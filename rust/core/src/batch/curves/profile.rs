@@ -119,11 +119,19 @@ impl<S: Scale> Engine<'_, S, Absolute> {
     pub(super) fn trace(&mut self, side: Side, a: f64, mut pair: [Hold; 2]) -> Option<Trace> {
         let mut seen = self.meet_inside(side, a, &mut pair)?;
         for _ in 0..MOST_PIVOTS {
-            let Balance::Falls { leaves, way, fall } = self.balance(&pair, &seen)? else { break };
+            let balance = self.balance(&pair, &seen);
+            if balance.is_none() && !pair.contains(&Hold::NoPower) {
+                // Rows that the power hardly tells apart, so far out.
+                let row = pair.iter().find(|hold| matches!(hold, Hold::Row(_)))?;
+                pair = [*row, Hold::NoPower];
+                seen = self.meet(side, a, pair)?;
+                continue;
+            }
+            let Balance::Falls { leaves, way, fall } = balance? else { break };
             let mut next = None;
             // The jumps at the rows are exact, the slope between them is that of the start.
             for at_once in [false, true] {
-                let (_, enters) = self.turn(&pair, seen.point, (way, fall), at_once)?;
+                let Some((_, enters)) = self.turn(&pair, seen.point, (way, fall), at_once) else { continue };
                 let mut other = pair;
                 other[leaves] = enters;
                 next = self.meet(side, a, other).filter(|there| there.value < seen.value).map(|there| (other, there));

@@ -27,6 +27,7 @@ const OFF: f64 = 1e-9;
 impl<S: Scale> Engine<'_, S, Absolute> {
     /// The end of a search; None where more must be known than was looked at here.
     pub(super) fn sharp_ending(&mut self, curves: &Curves, least: &Least) -> Option<Ending> {
+        if std::env::var("DBG").is_ok() { eprintln!("place {}", match least.place { Lowest::Bottom(Bottom::Vertex(v)) => if self.is_sharp(&v, least) { "vertex" } else { { let w=&*self.w; let m=(0..self.placed.rows).filter(|i| !v.holds.contains(&Hold::Row(*i))).map(|i| w.miss[i].abs()).fold(1e9,f64::min); eprintln!("{} {} {m} {:?} {:?}", v.multiplier-1.0, v.spare, v.holds, v.seen.point); "blunt" } }, Lowest::Bottom(_) => "edge", Lowest::Level(_) => "level", Lowest::Limit(_) => "limit" }); }
         let ending = match least.place {
             Lowest::Bottom(Bottom::Vertex(vertex)) if self.is_sharp(&vertex, least) => {
                 self.vertex_row(curves, least, &vertex)?
