@@ -81,7 +81,10 @@ impl Curves {
             Residual::Log => true,
             Residual::Logit | Residual::LogExcess { .. } => return None,
         };
-        let is_known = matches!(loss, Loss::Absolute | Loss::Squared | Loss::Huber { .. } | Loss::SoftL1 { .. } | Loss::LogCosh { .. });
+        let is_known = matches!(
+            loss,
+            Loss::Absolute | Loss::Squared | Loss::Huber { .. } | Loss::SoftL1 { .. } | Loss::LogCosh { .. }
+        );
         let columns = &question.columns;
         let plain = *starts == Starts::Auto && columns.sigma.is_none() && columns.inputs.len() == 1;
         let free = question.params.iter().all(|spec| spec.fixed.is_none() && spec.start.is_none());

@@ -119,13 +119,9 @@ fn fit_quickly(curves: &Curves, question: &Question, g: usize, workspace: &mut W
     let rows = columns.offsets[g]..columns.offsets[g + 1];
     let (x, y) = (&columns.inputs[0][rows.clone()], &columns.target[rows.clone()]);
     let weights = columns.weights.as_ref().map(|weights| &weights[rows.clone()]);
-    let ending = curves.fit((x, y), weights, workspace);
-    if std::env::var("DBG").is_ok() {
-        eprintln!("{g} {}", match &ending { None => "none", Some(Ending::Whole(_)) => "whole", Some(Ending::Open(_)) => "open", Some(Ending::Unsure(_)) => "unsure" });
-    }
-    let (mut row, is_sure) = match ending? {
+    let (mut row, is_sure) = match curves.fit((x, y), weights, workspace)? {
         Ending::Whole(row) => (row, true),
-        Ending::Unsure(row) => (row, std::env::var("SURE").is_ok()),
+        Ending::Unsure(row) => (row, false),
         Ending::Open(row) => return fit_from(question, g, &row).map(|row| (row, true)),
     };
     let size = if question.residual == Residual::Raw { lanes::dot(y, y) } else { rows.len() as f64 };
@@ -166,7 +162,6 @@ fn fit_from(question: &Question, g: usize, quick: &FitRow) -> Option<FitRow> {
             let outcome = descend(fitter, x, options, false, scratch);
             polish::polish(fitter, x, outcome, options, scratch)
         });
-        if std::env::var("DBG").is_ok() { eprintln!("{g} fit_from {:?} {} {:?} {:?}", outcome.status, outcome.evaluations, quick.params, x); }
         Found { outcome, starts: quick.starts, agreement: 1, doubtful: false, exhaustive: true }
     });
     (row.objective <= quick.objective * (1.0 + AGREEMENT_TOLERANCE)).then_some(row)

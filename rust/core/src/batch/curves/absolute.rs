@@ -47,10 +47,6 @@ const MOST_ROUNDS: usize = 4;
 /// Valleys are followed to their bottom from exponents whose value is up to so many times the best.
 const FOLLOWED: f64 = 1.02;
 
-/// How many exponents of a walk may have values below so many times the least.
-const SHALLOW: f64 = 2.0;
-const MOST_NEAR: usize = 6;
-
 /// Factor between exponents beyond the walk, and a times the distance of the second x where they end; from where on that x feels
 /// nothing.
 const STEP: f64 = 1.6;
@@ -85,7 +81,6 @@ pub(super) struct Least {
     pub(super) side: Side,
     pub(super) place: Lowest,
     pub(super) starts: usize,
-    pub(super) is_shallow: bool,
 }
 
 /// The lower of two.
@@ -119,7 +114,6 @@ impl<S: Scale> Engine<'_, S, Absolute> {
         if !least.is_finite() {
             return None;
         }
-        let is_shallow = walk.value.iter().filter(|value| **value <= SHALLOW * least).count() > MOST_NEAR;
         let mut traces = self.coarse(side, &walk, CLOSE * least)?;
         let mut valleys = Valleys::default();
         let value = |trace: &Trace| trace.seen.value;
@@ -136,7 +130,6 @@ impl<S: Scale> Engine<'_, S, Absolute> {
         let value = best.map_or(f64::INFINITY, |best| best.value());
         let last = traces.last()?;
         let far = self.far(side, last)?;
-        if std::env::var("DBG").is_ok() { eprintln!("search best {:?} lowest {lowest:?} far {:?}", best.map(|b| (b.value(), b.exponent())), far.map(|f| (f.a, f.seen.value))); }
         let place = if let Some(far) = far.filter(|far| far.seen.value * (1.0 - LEVEL) < value) {
             Lowest::Limit(far)
         } else if lowest.is_level() && lowest.seen.value <= SAME * value {
@@ -145,7 +138,7 @@ impl<S: Scale> Engine<'_, S, Absolute> {
             // What is lower than every bottom lies beyond the ends.
             Lowest::Bottom(best.filter(|best| best.value() <= SAME * lowest.seen.value)?)
         };
-        Some(Least { side, place, starts: starts.max(1), is_shallow })
+        Some(Least { side, place, starts: starts.max(1) })
     }
 
     /// Whether there are four different x.

@@ -251,7 +251,8 @@ impl<S: Scale> VectorKernel for Pass<'_, '_, S> {
             Given::Linear(linear) => linear,
             Given::Pair(pair) => meeting(engine, a, pair)?,
         };
-        let Workspace { present, factor, aim, shape: [phi, first, _], miss, by_slope, by_exponent, .. } = &mut *engine.w;
+        let Workspace { present, factor, aim, shape: [phi, first, _], miss, by_slope, by_exponent, .. } =
+            &mut *engine.w;
         let (h, s) = (V::of(height), V::of(slope));
         let [mut value, mut p0, mut p1, mut p2] = [V::zero(); 4];
         for i in (0..engine.placed.padded).step_by(LANES) {

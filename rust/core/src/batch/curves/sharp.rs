@@ -27,8 +27,7 @@ const OFF: f64 = 1e-9;
 impl<S: Scale> Engine<'_, S, Absolute> {
     /// The end of a search; None where more must be known than was looked at here.
     pub(super) fn sharp_ending(&mut self, curves: &Curves, least: &Least) -> Option<Ending> {
-        if std::env::var("DBG").is_ok() { eprintln!("place {}", match least.place { Lowest::Bottom(Bottom::Vertex(v)) => if self.is_sharp(&v, least) { "vertex" } else { { let w=&*self.w; let m=(0..self.placed.rows).filter(|i| !v.holds.contains(&Hold::Row(*i))).map(|i| w.miss[i].abs()).fold(1e9,f64::min); eprintln!("{} {} {m} {:?} {:?}", v.multiplier-1.0, v.spare, v.holds, v.seen.point); "blunt" } }, Lowest::Bottom(_) => "edge", Lowest::Level(_) => "level", Lowest::Limit(_) => "limit" }); }
-        let ending = match least.place {
+        Some(match least.place {
             Lowest::Bottom(Bottom::Vertex(vertex)) if self.is_sharp(&vertex, least) => {
                 self.vertex_row(curves, least, &vertex)?
             }
@@ -49,12 +48,7 @@ impl<S: Scale> Engine<'_, S, Absolute> {
                 let exponent = 1.0 / self.placed.width;
                 self.open(curves, least, Best { constant, amplitude: 0.0, exponent, objective: trace.seen.value })?
             }
-        };
-        match ending {
-            Ending::Whole(row) if least.is_shallow => Some(Ending::Unsure(row)),
-            Ending::Open(_) if least.is_shallow && std::env::var("SURE").is_err() => None,
-            ending => Some(ending),
-        }
+        })
     }
 
     fn best(&self, point: Point, objective: f64, holds: &[Hold]) -> Best {
@@ -72,7 +66,8 @@ impl<S: Scale> Engine<'_, S, Absolute> {
 
     /// Whether every hold has something to spare, and no other row is at zero: seen last, `vertex` fills the buffers.
     fn is_sharp(&mut self, vertex: &Vertex, least: &Least) -> bool {
-        if vertex.multiplier > 1.0 - SPARE || vertex.spare < SPARE || self.see(least.side, vertex.seen.point).is_none() {
+        if vertex.multiplier > 1.0 - SPARE || vertex.spare < SPARE || self.see(least.side, vertex.seen.point).is_none()
+        {
             return false;
         }
         let w = &*self.w;

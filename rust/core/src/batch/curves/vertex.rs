@@ -51,7 +51,7 @@ impl<S: Scale> Engine<'_, S, Absolute> {
             match self.balance(&holds, &seen)? {
                 Balance::Best { multiplier, spare, rest } => {
                     return Some(Vertex { holds, seen, multiplier, spare, rest });
-                },
+                }
                 Balance::Falls { leaves, way, fall } => {
                     let (at, enters) = self.turn(&holds, seen.point, (way, fall), false)?;
                     holds[leaves] = enters;
@@ -152,7 +152,10 @@ impl<S: Scale> VectorKernel for Onto<'_, '_, S> {
             for (k, hold) in holds.iter().enumerate() {
                 (system[k], right[k]) = if let Hold::Row(i) = hold {
                     let factor = w.factor[*i];
-                    ([factor, factor * phi[k], factor * slope * first[k]], w.aim[*i] - factor * (height + slope * phi[k]))
+                    (
+                        [factor, factor * phi[k], factor * slope * first[k]],
+                        w.aim[*i] - factor * (height + slope * phi[k]),
+                    )
                 } else {
                     ([1.0, -1.0 / a, slope / (a * a)], slope / a - height)
                 };
