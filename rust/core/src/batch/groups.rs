@@ -44,6 +44,9 @@ const SAME_OBJECTIVE: f64 = 1e-12;
 /// Objective of a quick fit, relative to the rows, or to their squares where residuals are raw, below which the digits of the caller's parameters show in it.
 const SMALL: f64 = 1e-6;
 
+/// Condition above which parameters may be lost that are those of no level set.
+const POOR: f64 = 1e8;
+
 /// Whether row `i` of `n` belongs to the sample: a multiplicative hash (Knuth), so that no order of the rows can hide a part
 /// of the design from it.
 fn is_scout(i: usize, n: usize) -> bool {
@@ -122,7 +125,12 @@ fn fit_quickly(curves: &Curves, question: &Question, g: usize, workspace: &mut W
     let (mut row, is_sure) = match curves.fit((x, y), weights, workspace)? {
         Ending::Whole(row) => (row, true),
         Ending::Unsure(row) => (row, false),
-        Ending::Open(row) => return fit_from(question, g, &row).map(|row| (row, true)),
+        Ending::Open(row) => {
+            let has_power = row.params.iter().all(|v| *v != 0.0);
+            // A level set that was lost on the way from here may be followed from elsewhere.
+            let is_lost = |row: &FitRow| row.status == Status::NotIdentified && row.condition < POOR && has_power;
+            return fit_from(question, g, &row).map(|row| (!is_lost(&row), row)).map(|(is_sure, row)| (row, is_sure));
+        }
     };
     let size = if question.residual == Residual::Raw { lanes::dot(y, y) } else { rows.len() as f64 };
     if row.status != Status::Converged || row.objective <= SMALL * size {

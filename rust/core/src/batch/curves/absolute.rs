@@ -130,7 +130,9 @@ impl<S: Scale> Engine<'_, S, Absolute> {
         let value = best.map_or(f64::INFINITY, |best| best.value());
         let last = traces.last()?;
         let far = self.far(side, last)?;
-        let place = if let Some(far) = far.filter(|far| far.seen.value * (1.0 - LEVEL) < value) {
+        // What hardly gains anything, or is as good from somewhere on, is the infinite one itself.
+        let finite = value.min(lowest.seen.value);
+        let place = if let Some(far) = far.filter(|far| far.seen.value * (1.0 - LEVEL) < finite) {
             Lowest::Limit(far)
         } else if lowest.is_level() && lowest.seen.value <= SAME * value {
             Lowest::Level(*lowest)
@@ -249,7 +251,7 @@ impl<S: Scale> Engine<'_, S, Absolute> {
         let is_valley = |k: &usize| {
             let (low, high) = (&traces[*k], &traces[*k + 1]);
             let is_known = valleys.known.iter().any(|a| low.a <= *a && *a <= high.a);
-            !is_known && low.falls_outwards() && high.falls_inwards() && !(low.is_level() && high.is_level())
+            !is_known && low.falls_outwards() && high.falls_inwards() && low.slope != high.slope
         };
         let mut found: Vec<usize> = (0..traces.len() - 1).filter(is_valley).collect();
         found.sort_by(|i, j| end(*i).total_cmp(&end(*j)));

@@ -25,7 +25,7 @@ pub(super) struct Trace {
     pub(super) a: f64,
     pub(super) pair: [Hold; 2],
     pub(super) seen: Seen,
-    /// Of the profile, by the exponent.
+    /// Of the profile, by the exponent; 0 where there is no power.
     pub(super) slope: f64,
 }
 
@@ -35,13 +35,13 @@ impl Trace {
         self.pair.contains(&Hold::NoPower)
     }
 
-    /// Whether the profile is lower somewhat farther out, or nearer.
+    /// Whether the profile is no higher somewhat farther out, or nearer.
     pub(super) fn falls_outwards(&self) -> bool {
-        self.slope < 0.0 || self.is_level()
+        self.slope <= 0.0 || self.is_level()
     }
 
     pub(super) fn falls_inwards(&self) -> bool {
-        self.slope > 0.0 || self.is_level()
+        self.slope >= 0.0 || self.is_level()
     }
 }
 
@@ -162,7 +162,7 @@ impl<S: Scale> Engine<'_, S, Absolute> {
             }
             let mut a = (low.a * high.a).sqrt();
             // Where both ends are on one edge its slope is nearly a straight line.
-            if low.pair == high.pair && section % 3 != 2 && !low.is_level() && !high.is_level() {
+            if low.pair == high.pair && section % 3 != 2 && low.slope < high.slope {
                 let share = low.slope / (low.slope - high.slope);
                 a = low.a + share.clamp(0.01, 0.99) * (high.a - low.a);
             }
