@@ -2,7 +2,7 @@
 
 use super::cost::{Cost, Scale};
 use super::hold::Hold;
-use super::look::Engine;
+use super::look::{Engine, Point};
 use super::place::Side;
 use super::profile::{Bottom, Trace};
 use super::search::Domain;
@@ -124,23 +124,30 @@ impl<S: Scale> Engine<'_, S, Absolute> {
             highest = closer * valleys.value();
         }
         self.look_around(side, &mut valleys)?;
-        let Valleys { best, starts, .. } = valleys;
-        let by_value = |a: &f64, b: &f64| a.total_cmp(b);
-        let lowest = traces.iter().min_by(|a, b| by_value(&a.seen.value, &b.seen.value))?;
-        let value = best.map_or(f64::INFINITY, |best| best.value());
-        let last = traces.last()?;
-        let far = self.far(side, last)?;
+        let place = self.lowest(side, &traces, &valleys)?;
+        Some(Least { side, place, starts: valleys.starts.max(1) })
+    }
+
+    /// The best of all bottoms, faces and limits.
+    fn lowest(&mut self, side: Side, traces: &[Trace], valleys: &Valleys) -> Option<Lowest> {
+        let seen = traces.iter().filter(|trace| self.is_expressible(side, trace.seen.point));
+        let lowest = seen.min_by(|a, b| a.seen.value.total_cmp(&b.seen.value)).copied();
+        let value = valleys.value();
+        let finite = lowest.map_or(value, |lowest| value.min(lowest.seen.value));
         // What hardly gains anything, or is as good from somewhere on, is the infinite one itself.
-        let finite = value.min(lowest.seen.value);
-        let place = if let Some(far) = far.filter(|far| far.seen.value * (1.0 - LEVEL) < finite) {
-            Lowest::Limit(far)
-        } else if lowest.is_level() && lowest.seen.value <= SAME * value {
-            Lowest::Level(*lowest)
-        } else {
-            // What is lower than every bottom lies beyond the ends.
-            Lowest::Bottom(best.filter(|best| best.value() <= SAME * lowest.seen.value)?)
-        };
-        Some(Least { side, place, starts: starts.max(1) })
+        if let Some(far) = self.far(side, traces.last()?)?.filter(|far| far.seen.value * (1.0 - LEVEL) < finite) {
+            return Some(Lowest::Limit(far));
+        }
+        if let Some(level) = lowest.filter(|lowest| lowest.is_level() && lowest.seen.value <= SAME * value) {
+            return Some(Lowest::Level(level));
+        }
+        // What is lower than every bottom lies beyond the ends.
+        valleys.best.filter(|best| best.value() <= SAME * finite).map(Lowest::Bottom)
+    }
+
+    /// Whether the amplitude has a number in the caller's units.
+    fn is_expressible(&self, side: Side, [_, slope, a]: Point) -> bool {
+        slope == 0.0 || a <= self.farthest(side, slope / a)
     }
 
     /// Whether there are four different x.
@@ -262,7 +269,7 @@ impl<S: Scale> Engine<'_, S, Absolute> {
             valleys.starts += 1;
             let bottom = self.bottom(side, traces[k], traces[k + 1])?;
             valleys.known.push(bottom.exponent());
-            if bottom.value() < valleys.value() {
+            if bottom.value() < valleys.value() && self.is_expressible(side, bottom.point()) {
                 valleys.best = Some(bottom);
             }
         }
@@ -283,6 +290,7 @@ impl<S: Scale> Engine<'_, S, Absolute> {
             self.enter_valleys(side, &near, valleys)?;
             if let Some(vertex) = self.lower_neighbour(side, &best)
                 && vertex.seen.value < valleys.value()
+                && self.is_expressible(side, vertex.seen.point)
             {
                 valleys.best = Some(Bottom::Vertex(vertex));
             }

@@ -8,7 +8,7 @@ use super::absolute::Absolute;
 use super::cost::Scale;
 use super::descent::constant;
 use super::hold::{Balance, Hold, Seen};
-use super::look::Engine;
+use super::look::{Engine, Point};
 use super::place::Side;
 use super::vertex::Vertex;
 
@@ -61,6 +61,13 @@ impl Bottom {
         }
     }
 
+    pub(super) fn point(&self) -> Point {
+        match self {
+            Self::Vertex(vertex) => vertex.seen.point,
+            Self::Edge(trace) => trace.seen.point,
+        }
+    }
+
     /// Two of its holds, the bound among them.
     pub(super) fn pair(&self) -> [Hold; 2] {
         match self {
@@ -71,10 +78,7 @@ impl Bottom {
     }
 
     pub(super) fn exponent(&self) -> f64 {
-        match self {
-            Self::Vertex(vertex) => vertex.seen.point[2],
-            Self::Edge(trace) => trace.a,
-        }
+        self.point()[2]
     }
 }
 

@@ -27,33 +27,32 @@ const OFF: f64 = 1e-9;
 impl<S: Scale> Engine<'_, S, Absolute> {
     /// The end of a search; None where more must be known than was looked at here.
     pub(super) fn sharp_ending(&mut self, curves: &Curves, least: &Least) -> Option<Ending> {
-        Some(match least.place {
-            Lowest::Bottom(Bottom::Vertex(vertex)) if self.is_sharp(&vertex, least) => {
-                self.vertex_row(curves, least, &vertex)?
-            }
+        match least.place {
             Lowest::Bottom(Bottom::Vertex(vertex)) => {
-                self.open(curves, least, self.best(vertex.seen.point, vertex.seen.value, &vertex.holds))?
+                let row = if self.is_sharp(&vertex, least) { self.vertex_row(curves, least, &vertex) } else { None };
+                let best = self.best(vertex.seen.point, vertex.seen.value, &vertex.holds);
+                row.or_else(|| self.open(curves, least, best))
             }
             Lowest::Limit(trace) => {
                 let best = self.best(trace.seen.point, trace.seen.value, &trace.pair);
                 let mut row = self.without_end(curves, (least.side, least.starts), best)?;
                 row.certificate = self.pair_certificate(&trace, least)?;
-                Ending::Whole(row)
+                Some(Ending::Whole(row))
             }
             Lowest::Bottom(Bottom::Edge(trace)) => {
-                self.open(curves, least, self.best(trace.seen.point, trace.seen.value, &trace.pair))?
+                self.open(curves, least, self.best(trace.seen.point, trace.seen.value, &trace.pair))
             }
             Lowest::Level(trace) => {
                 let [constant, ..] = trace.seen.point;
                 let exponent = 1.0 / self.placed.width;
-                self.open(curves, least, Best { constant, amplitude: 0.0, exponent, objective: trace.seen.value })?
+                self.open(curves, least, Best { constant, amplitude: 0.0, exponent, objective: trace.seen.value })
             }
-        })
+        }
     }
 
     fn best(&self, point: Point, objective: f64, holds: &[Hold]) -> Best {
         let amplitude = point[1] / point[2];
-        let constant = if holds.contains(&Hold::NoConstant) { 0.0 } else { constant(point) };
+        let constant = if holds.contains(&Hold::NoConstant) { 0.0 } else { constant(point).max(0.0) };
         Best { constant, amplitude, exponent: point[2], objective }
     }
 
