@@ -109,6 +109,7 @@ impl<S: Scale> Engine<'_, S, Absolute> {
         if !self.has_four_places(side) {
             return None;
         }
+        self.merge_repeated_rows();
         let walk = self.walk(side, &domain.places, domain.signs);
         let least = walk.value.iter().fold(f64::INFINITY, |least, v| least.min(*v));
         if !least.is_finite() {
@@ -148,6 +149,24 @@ impl<S: Scale> Engine<'_, S, Absolute> {
     /// Whether the amplitude has a number in the caller's units.
     fn is_expressible(&self, side: Side, [_, slope, a]: Point) -> bool {
         slope == 0.0 || a <= self.farthest(side, slope / a)
+    }
+
+    /// Give the weight of every repeated row to the first of its kind: together they hold a point as one.
+    fn merge_repeated_rows(&mut self) {
+        let (rows, w) = (self.placed.rows, &mut *self.w);
+        for i in 0..rows {
+            for j in 0..i {
+                if w.logs[i] == w.logs[j]
+                    && w.observed[i] == w.observed[j]
+                    && w.aim[i] == w.aim[j]
+                    && w.present[j] > 0.0
+                {
+                    w.present[j] += w.present[i];
+                    w.present[i] = 0.0;
+                    break;
+                }
+            }
+        }
     }
 
     /// Whether there are four different x.

@@ -153,7 +153,7 @@ impl<S: Scale> Engine<'_, S, Absolute> {
         let w = &*self.w;
         for i in 0..self.placed.rows {
             let change = w.factor[i] * way[0] + w.by_slope[i] * way[1] + w.by_exponent[i] * way[2];
-            if w.miss[i] * change < 0.0 && !holds.contains(&Hold::Row(i)) {
+            if w.miss[i] * change < 0.0 && w.present[i] > 0.0 && !holds.contains(&Hold::Row(i)) {
                 breaks[count] = (-w.miss[i] / change, 2.0 * w.present[i] * change.abs(), Hold::Row(i));
                 count += 1;
             }

@@ -99,9 +99,9 @@ impl<S: Scale> Engine<'_, S, Absolute> {
     /// The row with the least residual, at another x than `taken`.
     fn nearest(&self, side: Side, taken: Option<usize>) -> Option<usize> {
         let (w, logs) = (&*self.w, self.w.logs(side));
-        let size = |i: usize| if S::IS_LOG { w.miss[i].abs() } else { w.miss[i].abs() * w.present[i] };
-        let others = (0..self.placed.rows).filter(|&i| taken.is_none_or(|other| logs[i] != logs[other]));
-        others.min_by(|&i, &j| size(i).total_cmp(&size(j)))
+        let others =
+            (0..self.placed.rows).filter(|&i| w.present[i] > 0.0 && taken.is_none_or(|other| logs[i] != logs[other]));
+        others.min_by(|&i, &j| w.miss[i].abs().total_cmp(&w.miss[j].abs()))
     }
 
     /// The point that a pair holds at an exponent, or where it would be beyond a bound, a pair with that.

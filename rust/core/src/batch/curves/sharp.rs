@@ -73,7 +73,7 @@ impl<S: Scale> Engine<'_, S, Absolute> {
         let rows = 0..self.placed.rows;
         let largest = w.observed[rows.clone()].iter().fold(0.0_f64, |most, y| most.max(y.abs()));
         let unit = if S::IS_LOG { OFF } else { OFF * largest };
-        rows.into_iter().all(|i| w.miss[i].abs() > unit || vertex.holds.contains(&Hold::Row(i)))
+        rows.into_iter().all(|i| w.miss[i].abs() > unit || w.present[i] == 0.0 || vertex.holds.contains(&Hold::Row(i)))
     }
 
     /// The certificate of the two linear parameters.
