@@ -6,6 +6,7 @@
 //! these (a perfect fit, parameters that the rows hardly determine, other bounds in force) is left to the general search.
 
 mod absolute;
+mod balance;
 mod cost;
 mod descent;
 mod faces;
@@ -27,8 +28,7 @@ use crate::loss::{Criterion, Loss};
 use crate::question::{Question, Starts};
 use crate::residual::Residual;
 use crate::simd::math;
-use absolute::Absolute;
-use cost::{Cost, Huber, Log, LogCosh, Raw, Scale, SoftL1, Squares};
+use cost::{Absolute, Cost, Huber, Log, LogCosh, Raw, Scale, SoftL1, Squares};
 use look::Engine;
 use place::Curve;
 pub(super) use place::Workspace;

@@ -1,32 +1,13 @@
 //! Absolute deviations of short curves: the walk of smooth losses finds where to look, an exact one every valley there.
 
-use super::cost::{Cost, Scale};
+use super::cost::{Absolute, Scale};
 use super::hold::Hold;
 use super::look::{Engine, Point};
 use super::place::Side;
 use super::profile::{Bottom, Trace};
 use super::search::Domain;
 use super::walk::{ENDS, LIMIT, Walk};
-use crate::simd::{Vector, math};
-
-/// |r|, which has no parabola: rows on its kink have any slope from -1 to 1, here 0.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Absolute;
-
-impl Cost for Absolute {
-    const IS_CURVED: bool = false;
-
-    #[inline(always)]
-    fn at<V: Vector>(self, r: V) -> [V; 3] {
-        let one = V::of(1.0);
-        let psi = one.where_less(V::zero(), r) - one.where_less(r, V::zero());
-        [r.most(-r), psi, V::zero()]
-    }
-
-    fn width(self) -> f64 {
-        0.0
-    }
-}
+use crate::simd::math;
 
 /// Exponents whose walked values are up to so many times the least are looked at exactly; of these, those up to so many times the
 /// least exact one more closely, in so many steps from each to the next.

@@ -1,6 +1,7 @@
 //! One curve in lanes: x as logarithms of its ratio to the smallest, targets on the scale of the residual.
 
 use super::cost::by_lane;
+use super::hold::Break;
 use crate::simd::{Aligned, LANES, Vector, VectorKernel, dispatch_vector, lanes, math};
 
 /// Rows of one curve.
@@ -32,6 +33,8 @@ pub(in crate::batch) struct Workspace {
     pub(super) miss: Aligned,
     pub(super) by_slope: Aligned,
     pub(super) by_exponent: Aligned,
+    /// What is met along a way.
+    pub(super) breaks: Vec<Break>,
 }
 
 impl Workspace {
@@ -49,6 +52,7 @@ impl Workspace {
             miss: zeros(),
             by_slope: zeros(),
             by_exponent: zeros(),
+            breaks: Vec::new(),
         }
     }
 }

@@ -4,13 +4,13 @@
 //! begins from those of the last one needs a pivot or two at each. Along an edge the profile is smooth, its slope is known, and
 //! where this turns from negative to positive between two exponents there is a valley: at a vertex, or on the edge.
 
-use super::absolute::Absolute;
-use super::cost::Scale;
+use super::balance::{Balance, Seen};
+use super::cost::{Absolute, Scale};
 use super::descent::constant;
-use super::hold::{Balance, Hold, Seen};
+use super::hold::Hold;
 use super::look::{Engine, Point};
 use super::place::Side;
-use super::vertex::Vertex;
+use super::vertex::{Vertex, along};
 
 /// Pivots at one exponent.
 const MOST_PIVOTS: usize = 60;
@@ -205,5 +205,42 @@ impl<S: Scale> Engine<'_, S, Absolute> {
         let other = if trace.a == low.a { high } else { low };
         let enters = other.pair.iter().find(|hold| !trace.pair.contains(hold))?;
         self.pivot(side, [trace.pair[0], trace.pair[1], *enters], trace.seen.point).filter(is_here)
+    }
+
+    /// The lowest of the vertices that lead down from those beside a bottom.
+    pub(super) fn lower_neighbour(&mut self, side: Side, bottom: &Bottom) -> Option<Vertex> {
+        let mut best: Option<Vertex> = None;
+        let mut take = |vertex: Vertex| {
+            let least = best.map_or(bottom.value(), |best| best.seen.value);
+            if vertex.seen.value < least {
+                best = Some(vertex);
+            }
+        };
+        match bottom {
+            Bottom::Edge(trace) => {
+                for sign in [-1.0, 1.0] {
+                    let seen = self.meet(side, trace.a, trace.pair)?;
+                    let way = self.edge(&trace.pair, &seen)?.0.map(|v| sign * v);
+                    if let Some((at, enters)) = self.turn(&trace.pair, seen.point, (way, 0.0), true) {
+                        let holds = [trace.pair[0], trace.pair[1], enters];
+                        self.pivot(side, holds, along(seen.point, way, at)).into_iter().for_each(&mut take);
+                    }
+                }
+            }
+            Bottom::Vertex(Vertex { holds, seen, .. }) => {
+                for leaves in 0..holds.len() {
+                    for sign in [-1.0, 1.0] {
+                        let here = self.see(side, seen.point)?;
+                        let way = self.away(holds, leaves, here.point)?.map(|v| sign * v);
+                        if let Some((at, enters)) = self.turn(holds, here.point, (way, 0.0), true) {
+                            let mut other = *holds;
+                            other[leaves] = enters;
+                            self.pivot(side, other, along(here.point, way, at)).into_iter().for_each(&mut take);
+                        }
+                    }
+                }
+            }
+        }
+        best
     }
 }

@@ -5,10 +5,11 @@
 //! the general report says what may be said, from the point that was found.
 
 use super::Curves;
-use super::absolute::{Absolute, Least, Lowest};
-use super::cost::Scale;
+use super::absolute::{Least, Lowest};
+use super::balance::Balance;
+use super::cost::{Absolute, Scale};
 use super::descent::constant;
-use super::hold::{Balance, Hold};
+use super::hold::Hold;
 use super::look::{Engine, Point};
 use super::place::Best;
 use super::profile::{Bottom, Trace};

@@ -1,12 +1,11 @@
 //! Vertices of a sum of absolute deviations: three holds at once, found by Newton's method, left along their edges.
 
-use super::absolute::Absolute;
-use super::cost::Scale;
+use super::balance::{Balance, Seen, solve};
+use super::cost::{Absolute, Scale};
 use super::descent::constant;
-use super::hold::{Balance, Hold, Seen, solve};
+use super::hold::Hold;
 use super::look::{Engine, Point, phi_and_slope};
 use super::place::Side;
-use super::profile::Bottom;
 use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector};
 
 /// Newton steps onto a vertex at most, the relative length of the last one, and how much the exponent may change in one.
@@ -66,43 +65,6 @@ impl<S: Scale> Engine<'_, S, Absolute> {
         None
     }
 
-    /// The lowest of the vertices that lead down from those beside a bottom.
-    pub(super) fn lower_neighbour(&mut self, side: Side, bottom: &Bottom) -> Option<Vertex> {
-        let mut best: Option<Vertex> = None;
-        let mut take = |vertex: Vertex| {
-            let least = best.map_or(bottom.value(), |best| best.seen.value);
-            if vertex.seen.value < least {
-                best = Some(vertex);
-            }
-        };
-        match bottom {
-            Bottom::Edge(trace) => {
-                for sign in [-1.0, 1.0] {
-                    let seen = self.meet(side, trace.a, trace.pair)?;
-                    let way = self.edge(&trace.pair, &seen)?.0.map(|v| sign * v);
-                    if let Some((at, enters)) = self.turn(&trace.pair, seen.point, (way, 0.0), true) {
-                        let holds = [trace.pair[0], trace.pair[1], enters];
-                        self.pivot(side, holds, along(seen.point, way, at)).into_iter().for_each(&mut take);
-                    }
-                }
-            }
-            Bottom::Vertex(Vertex { holds, seen, .. }) => {
-                for leaves in 0..holds.len() {
-                    for sign in [-1.0, 1.0] {
-                        let here = self.see(side, seen.point)?;
-                        let way = self.away(holds, leaves, here.point)?.map(|v| sign * v);
-                        if let Some((at, enters)) = self.turn(holds, here.point, (way, 0.0), true) {
-                            let mut other = *holds;
-                            other[leaves] = enters;
-                            self.pivot(side, other, along(here.point, way, at)).into_iter().for_each(&mut take);
-                        }
-                    }
-                }
-            }
-        }
-        best
-    }
-
     /// Descend from the edge of a pair, at a point of it that was just seen.
     pub(super) fn leave_edge(&mut self, side: Side, pair: [Hold; 2], seen: &Seen) -> Option<Vertex> {
         let (way, slope) = self.edge(&pair, seen)?;
@@ -113,7 +75,7 @@ impl<S: Scale> Engine<'_, S, Absolute> {
 }
 
 /// The point so far along a way, its exponent not too different.
-fn along(from: Point, way: [f64; 3], at: f64) -> Point {
+pub(super) fn along(from: Point, way: [f64; 3], at: f64) -> Point {
     let mut share = at;
     let to = from[2] + at * way[2];
     if to < SHRINK * from[2] || to > GROW * from[2] {
