@@ -44,8 +44,8 @@ const SAME_OBJECTIVE: f64 = 1e-12;
 /// Objective of a quick fit, relative to the rows, or to their squares where residuals are raw, below which the digits of the caller's parameters show in it.
 const SMALL: f64 = 1e-6;
 
-/// Condition above which parameters may be lost that are those of no level set.
-const POOR: f64 = 1e8;
+/// Condition above which a level set may well be without end.
+const POOR: f64 = 1e6;
 
 /// Whether row `i` of `n` belongs to the sample: a multiplicative hash (Knuth), so that no order of the rows can hide a part
 /// of the design from it.

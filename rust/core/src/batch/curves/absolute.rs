@@ -123,8 +123,22 @@ impl<S: Scale> Engine<'_, S, Absolute> {
         if let Some(level) = lowest.filter(|lowest| lowest.is_level() && lowest.seen.value <= SAME * value) {
             return Some(Lowest::Level(level));
         }
-        // What is lower than every bottom lies beyond the ends.
-        valleys.best.filter(|best| best.value() <= SAME * finite).map(Lowest::Bottom)
+        if let Some(best) = valleys.best.filter(|best| best.value() <= SAME * finite) {
+            return Some(Lowest::Bottom(best));
+        }
+        // What is lower than every bottom lies beyond the ends, unless no power was any better than none.
+        let level = self.level_trace(side, traces[0].a)?;
+        (level.seen.value <= SAME * finite).then_some(Lowest::Level(level))
+    }
+
+    /// The best law without a power.
+    fn level_trace(&mut self, side: Side, a: f64) -> Option<Trace> {
+        let rows = (0..self.placed.rows).filter(|&i| self.w.present[i] > 0.0).collect::<Vec<_>>();
+        let through = rows.into_iter().filter_map(|i| {
+            let pair = [Hold::Row(i), Hold::NoPower];
+            self.meet(side, a, pair).map(|seen| Trace { a, pair, seen, slope: 0.0 })
+        });
+        through.min_by(|one, other| one.seen.value.total_cmp(&other.seen.value))
     }
 
     /// Whether the amplitude has a number in the caller's units.
