@@ -39,7 +39,7 @@ const NEARER: f64 = 1.0 - 1e-9;
 const ATTEMPTS: usize = 5;
 
 /// Share of the first exponent of a walk down to which a valley before it is sought.
-const BEFORE: f64 = 1e-4;
+const BEFORE: f64 = 1e-7;
 
 /// Relative rise of the objective that still counts as level on the way to infinity.
 const LEVEL: f64 = 1e-9;
@@ -117,8 +117,12 @@ impl<S: Scale> Engine<'_, S, Absolute> {
         let value = valleys.value();
         let finite = lowest.map_or(value, |lowest| value.min(lowest.seen.value));
         // What hardly gains anything, or is as good from somewhere on, is the infinite one itself.
-        if let Some(far) = self.far(side, traces.last()?)?.filter(|far| far.seen.value * (1.0 - LEVEL) < finite) {
-            return Some(Lowest::Limit(far));
+        let last = traces.last()?;
+        if last.a >= (1.0 - LEVEL) * END / self.gap(side) {
+            let far = self.far(side, last)?;
+            if !far.is_level() && far.seen.value * (1.0 - LEVEL) < finite {
+                return Some(Lowest::Limit(far));
+            }
         }
         if let Some(level) = lowest.filter(|lowest| lowest.is_level() && lowest.seen.value <= SAME * value) {
             return Some(Lowest::Level(level));
@@ -315,24 +319,17 @@ impl<S: Scale> Engine<'_, S, Absolute> {
         Some(())
     }
 
-    /// The best law of an infinite exponent, where the way there falls.
-    fn far(&mut self, side: Side, last: &Trace) -> Option<Option<Trace>> {
-        let gap = self.gap(side);
-        if last.a < (1.0 - LEVEL) * END / gap {
-            return Some(None);
-        }
-        let (mut a, mut pair) = (GONE / gap, last.pair);
+    /// The best law of an infinite exponent, or of the largest one that can be written down.
+    fn far(&mut self, side: Side, last: &Trace) -> Option<Trace> {
+        let (mut a, mut pair) = (GONE / self.gap(side), last.pair);
         for _ in 0..ATTEMPTS {
             let far = self.trace(side, a, pair)?;
-            if far.is_level() {
-                return Some(None);
+            if self.is_expressible(side, far.seen.point) {
+                return Some(far);
             }
             // Another amplitude reaches another exponent.
-            let farthest = self.farthest(side, far.seen.point[1] / a);
-            if a <= farthest {
-                return Some(Some(far));
-            }
-            (a, pair) = (farthest * NEARER, far.pair);
+            a = self.farthest(side, far.seen.point[1] / a) * NEARER;
+            pair = far.pair;
         }
         None
     }

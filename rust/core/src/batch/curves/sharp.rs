@@ -31,17 +31,17 @@ impl<S: Scale> Engine<'_, S, Absolute> {
         match least.place {
             Lowest::Bottom(Bottom::Vertex(vertex)) => {
                 let row = if self.is_sharp(&vertex, least) { self.vertex_row(curves, least, &vertex) } else { None };
-                let best = self.best(vertex.seen.point, vertex.seen.value, &vertex.holds);
+                let best = best_of(vertex.seen.point, vertex.seen.value, &vertex.holds);
                 row.or_else(|| self.open(curves, least, best))
             }
             Lowest::Limit(trace) => {
-                let best = self.best(trace.seen.point, trace.seen.value, &trace.pair);
+                let best = best_of(trace.seen.point, trace.seen.value, &trace.pair);
                 let mut row = self.without_end(curves, (least.side, least.starts), best)?;
                 row.certificate = self.pair_certificate(&trace, least)?;
                 Some(Ending::Whole(row))
             }
             Lowest::Bottom(Bottom::Edge(trace)) => {
-                self.open(curves, least, self.best(trace.seen.point, trace.seen.value, &trace.pair))
+                self.open(curves, least, best_of(trace.seen.point, trace.seen.value, &trace.pair))
             }
             Lowest::Level(trace) => {
                 let [constant, ..] = trace.seen.point;
@@ -49,12 +49,6 @@ impl<S: Scale> Engine<'_, S, Absolute> {
                 self.open(curves, least, Best { constant, amplitude: 0.0, exponent, objective: trace.seen.value })
             }
         }
-    }
-
-    fn best(&self, point: Point, objective: f64, holds: &[Hold]) -> Best {
-        let amplitude = point[1] / point[2];
-        let constant = if holds.contains(&Hold::NoConstant) { 0.0 } else { constant(point).max(0.0) };
-        Best { constant, amplitude, exponent: point[2], objective }
     }
 
     /// An optimum for the general report.
@@ -85,7 +79,7 @@ impl<S: Scale> Engine<'_, S, Absolute> {
     }
 
     fn vertex_row(&mut self, curves: &Curves, least: &Least, vertex: &Vertex) -> Option<Ending> {
-        let best = self.best(vertex.seen.point, vertex.seen.value, &vertex.holds);
+        let best = best_of(vertex.seen.point, vertex.seen.value, &vertex.holds);
         let certificate =
             Certificate { gradient: self.unbalanced(&vertex.rest), decrease: 0.0, multiplier: vertex.multiplier };
         self.vertex(curves, (least.side, least.starts), best, certificate)
@@ -106,4 +100,11 @@ impl<S: Scale> Engine<'_, S, Absolute> {
         let rest = rest.iter().zip(squares).map(|(rest, square)| rest.abs() / (square * pull).sqrt());
         rest.fold(0.0, f64::max)
     }
+}
+
+/// The point of a law on the side of a search.
+fn best_of(point: Point, objective: f64, holds: &[Hold]) -> Best {
+    let amplitude = point[1] / point[2];
+    let constant = if holds.contains(&Hold::NoConstant) { 0.0 } else { constant(point).max(0.0) };
+    Best { constant, amplitude, exponent: point[2], objective }
 }
