@@ -12,6 +12,9 @@ use super::look::{Engine, Point};
 use super::place::Side;
 use super::vertex::{Vertex, along};
 
+#[cfg(test)]
+mod tests;
+
 /// Pivots at one exponent.
 const MOST_PIVOTS: usize = 60;
 
