@@ -1,4 +1,4 @@
-"""Short curves under absolute deviations: no pair of rows at any exponent makes a better law, and many are fitted as one is."""
+"""Short curves under absolute deviations: no pair of rows at any exponent makes a better law."""
 
 from __future__ import annotations
 
