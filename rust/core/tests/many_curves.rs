@@ -18,6 +18,8 @@ const LOSSES: [Loss; 5] = [
     Loss::LogCosh { scale: 1e-2 },
 ];
 
+const CONVEX: [Loss; 6] = [LOSSES[0], LOSSES[1], LOSSES[2], LOSSES[3], LOSSES[4], Loss::Absolute];
+
 /// Evaluations of the law that a fit makes do with, among them the descents from all over a shallow objective.
 const FEW: usize = 2500;
 
@@ -119,6 +121,40 @@ fn curves_under_every_smooth_convex_loss_are_those_of_the_general_search() {
 }
 
 #[test]
+fn curves_under_absolute_deviations_are_those_of_the_general_search() {
+    let falling = curves(24, |k, x| offset(3 * k + 1, x));
+    let rising = curves(24, |k, x| 0.5 + share(0.6, k) + (0.1 + share(0.755, k)) * x.powf(0.1 + 0.3 * share(0.57, k)));
+    for (quick, slow, rows) in [
+        ("E + A*x**(-c)", "E + A*abs(x)**(-c)", &falling),
+        ("A/x**c + E", "A/abs(x)**c + E", &falling),
+        ("E + A*x**c", "E + A*abs(x)**c", &rising),
+    ] {
+        for residual in [Residual::Log, Residual::Raw] {
+            let [a, b] = [quick, slow].map(|f| fits(f, rows, Loss::Absolute, residual, Some(&positive())));
+            compare(&a, &b, &format!("{quick} {residual:?}"));
+        }
+    }
+}
+
+#[test]
+fn a_curve_under_absolute_deviations_meets_as_many_rows_as_it_has_parameters() {
+    let rows = curves(24, |k, x| offset(3 * k + 1, x));
+    let fits = fits("E + A*x**(-c)", &rows, Loss::Absolute, Residual::Log, Some(&positive()));
+    let mut vertices = 0;
+    for (row, ends) in fits.iter().zip(rows.offsets.windows(2)) {
+        let [e, a, c] = row.params[..] else { panic!("three parameters") };
+        let met =
+            (ends[0]..ends[1]).filter(|&i| ((e + a * rows.x[i].powf(-c)) / rows.y[i] - 1.0).abs() < 1e-11).count();
+        let multiplier = row.certificate.multiplier;
+        assert!(row.status == Status::Converged && row.exhaustive && multiplier <= 1.0, "{:?}", row.certificate);
+        // Where the law bends enough, two will do.
+        assert!((2..=3).contains(&met), "{met}");
+        vertices += usize::from(met == 3);
+    }
+    assert!(vertices >= 20, "{vertices}");
+}
+
+#[test]
 fn spellings_of_the_law_are_one_law() {
     let falling = curves(12, |k, x| offset(3 * k + 1, x));
     let rising = curves(12, |k, x| 6.0 - offset(3 * k + 1, x));
@@ -144,12 +180,14 @@ fn units_change_nothing() {
     let mut other = rows.clone();
     other.x.iter_mut().for_each(|x| *x *= 1e12);
     other.y.iter_mut().for_each(|y| *y *= 1e-6);
-    let of = |rows: &Rows| fits("E + A*x**(-c)", rows, Loss::Huber { delta: 1e-3 }, Residual::Log, Some(&positive()));
-    for (a, b) in of(&rows).iter().zip(&of(&other)) {
-        assert_eq!(a.status, b.status);
-        assert!((a.objective - b.objective).abs() <= 1e-9 * a.objective);
-        assert!((a.params[2] - b.params[2]).abs() <= 1e-6 * a.params[2]);
-        assert!((1e-6 * a.params[0] - b.params[0]).abs() <= 1e-6 * b.params[0]);
+    for loss in [Loss::Huber { delta: 1e-3 }, Loss::Absolute] {
+        let of = |rows: &Rows| fits("E + A*x**(-c)", rows, loss, Residual::Log, Some(&positive()));
+        for (a, b) in of(&rows).iter().zip(&of(&other)) {
+            assert_eq!(a.status, b.status);
+            assert!((a.objective - b.objective).abs() <= 1e-9 * a.objective);
+            assert!((a.params[2] - b.params[2]).abs() <= 1e-6 * a.params[2]);
+            assert!((1e-6 * a.params[0] - b.params[0]).abs() <= 1e-6 * b.params[0]);
+        }
     }
 }
 
@@ -166,7 +204,7 @@ fn weights_count_rows_as_often_as_they_say() {
         }
         twice.offsets.push(twice.x.len());
     }
-    for loss in LOSSES {
+    for loss in CONVEX {
         let columns = Columns {
             names: vec!["x".into()],
             inputs: vec![rows.x.clone()],
@@ -196,7 +234,7 @@ fn a_power_that_only_the_smallest_x_shows_runs_off() {
     let y = [1.3, 1.0, 1.01, 0.99, 1.02, 1.0, 0.98, 1.0, 1.01];
     let x = [1.5, 3.0, 5.0, 8.0, 13.0, 21.0, 34.0, 55.0, 89.0];
     let rows = Rows { x: x.to_vec(), y: y.to_vec(), offsets: vec![0, 9] };
-    for loss in [Loss::Squared, Loss::Huber { delta: 1e-2 }] {
+    for loss in [Loss::Squared, Loss::Huber { delta: 1e-2 }, Loss::Absolute] {
         for residual in [Residual::Log, Residual::Raw] {
             let row = fits("E + A*x**(-c)", &rows, loss, residual, Some(&positive())).remove(0);
             assert_eq!(row.status, Status::Unbounded);
@@ -212,7 +250,7 @@ fn a_power_that_only_the_smallest_x_shows_runs_off() {
 #[test]
 fn rows_that_rise_have_no_falling_power() {
     let rows = curves(6, |k, x| 1.0 + 0.1 * (1 + k) as f64 * x.ln());
-    for loss in LOSSES {
+    for loss in CONVEX {
         for row in fits("E + A*x**(-c)", &rows, loss, Residual::Log, Some(&positive())) {
             assert_eq!(row.params[1], 0.0, "{loss:?}");
             // Where other constants are as good, the general report speaks of the exponent alone.
@@ -228,7 +266,7 @@ fn rows_that_rise_have_no_falling_power() {
 fn a_floor_that_lies_at_zero_is_on_its_bound() {
     // A line in logs that bends downwards.
     let rows = curves(6, |k, x| (-(0.1 + 0.02 * k as f64) * x.ln() - 0.02 * x.ln().powi(2)).exp());
-    for loss in LOSSES {
+    for loss in CONVEX {
         for row in fits("E + A*x**(-c)", &rows, loss, Residual::Log, Some(&positive())) {
             assert!(row.status == Status::Converged && row.params[0] < 1e-12, "{loss:?}");
             assert_eq!(row.at_bound[0], row.params[0] == 0.0);

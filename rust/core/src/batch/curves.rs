@@ -5,17 +5,23 @@
 //! a term is lost, or an exponent infinite, are looked at as laws of their own. What is neither an ordinary optimum nor one of
 //! these (a perfect fit, parameters that the rows hardly determine, other bounds in force) is left to the general search.
 
+mod absolute;
+mod balance;
 mod condition;
 mod cost;
 mod descent;
 mod faces;
+mod hold;
 mod limit;
 mod look;
 mod place;
+mod profile;
 mod row;
 mod search;
 mod shallow;
+mod sharp;
 mod tangent;
+mod vertex;
 mod walk;
 
 use super::row::FitRow;
@@ -24,7 +30,7 @@ use crate::loss::{Criterion, Loss};
 use crate::question::{Question, Starts};
 use crate::residual::Residual;
 use crate::simd::{Kernel, dispatch, math};
-use cost::{Cost, Huber, Log, LogCosh, Raw, Scale, SoftL1, Squares};
+use cost::{Absolute, Cost, Huber, Log, LogCosh, Raw, Scale, SoftL1, Squares};
 use look::Engine;
 use place::Curve;
 pub(super) use place::Workspace;
@@ -77,7 +83,10 @@ impl Curves {
             Residual::Log => true,
             Residual::Logit | Residual::LogExcess { .. } => return None,
         };
-        let is_known = matches!(loss, Loss::Squared | Loss::Huber { .. } | Loss::SoftL1 { .. } | Loss::LogCosh { .. });
+        let is_known = matches!(
+            loss,
+            Loss::Absolute | Loss::Squared | Loss::Huber { .. } | Loss::SoftL1 { .. } | Loss::LogCosh { .. }
+        );
         let columns = &question.columns;
         let plain = *starts == Starts::Auto && columns.sigma.is_none() && columns.inputs.len() == 1;
         let free = question.params.iter().all(|spec| spec.fixed.is_none() && spec.start.is_none());
@@ -141,6 +150,8 @@ impl Curves {
             (false, Loss::Huber { delta }) => self.search::<Raw, _>(&curve, Huber { delta }, workspace),
             (false, Loss::SoftL1 { delta }) => self.search::<Raw, _>(&curve, SoftL1 { delta }, workspace),
             (false, Loss::LogCosh { scale }) => self.search::<Raw, _>(&curve, LogCosh { scale }, workspace),
+            (true, Loss::Absolute) => self.search_exactly::<Log>(&curve, workspace),
+            (false, Loss::Absolute) => self.search_exactly::<Raw>(&curve, workspace),
             _ => None,
         }
     }
@@ -150,6 +161,14 @@ impl Curves {
         let mut engine = Engine::<S, C> { w: workspace, placed, cost, evaluations: 0, kind: std::marker::PhantomData };
         let found = engine.search(&self.domain)?;
         engine.ending(self, &found)
+    }
+
+    fn search_exactly<S: Scale>(&self, curve: &Curve<'_>, workspace: &mut Workspace) -> Option<Ending> {
+        let placed = place::place(curve, (S::IS_LOG, self.domain.sides[1]), workspace)?;
+        let kind = std::marker::PhantomData;
+        let mut engine = Engine::<S, _> { w: workspace, placed, cost: Absolute, evaluations: 0, kind };
+        let least = engine.search_exactly(&self.domain)?;
+        engine.sharp_ending(self, &least)
     }
 
     fn parameters(&self) -> usize {

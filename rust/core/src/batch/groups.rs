@@ -25,7 +25,7 @@ use crate::solve::separable::Separable;
 use crate::solve::starts::{Effort, Found, descend, refine, search};
 use crate::solve::transition::Region;
 use crate::solve::trust::{self, Linear};
-use crate::solve::{Options, Outcome, Scratch, Status, given, polish, valley};
+use crate::solve::{Options, Outcome, Scratch, Status, given, kink, polish, valley};
 
 /// Damping of a second attempt: the first step is then a short one downhill.
 const CAREFUL: f64 = 10.0;
@@ -47,6 +47,9 @@ const SAME_OBJECTIVE: f64 = 1e-12;
 
 /// Objective of a quick fit, relative to the rows, or to their squares where residuals are raw, below which the digits of the caller's parameters show in it.
 const SMALL: f64 = 1e-6;
+
+/// Condition above which a level set may well be without end.
+const POOR: f64 = 1e6;
 
 /// Whether row `i` of `n` belongs to the sample: a multiplicative hash (Knuth), so that no order of the rows can hide a part
 /// of the design from it.
@@ -135,7 +138,12 @@ fn fit_quickly(curves: &Curves, question: &Question, g: usize, workspace: &mut W
     let (mut row, is_sure) = match curves.fit((x, y), weights, workspace)? {
         Ending::Whole(row) => (row, true),
         Ending::Unsure(row) => (row, false),
-        Ending::Open(row) => return fit_from(question, g, &row).map(|row| (row, true)),
+        Ending::Open(row) => {
+            let has_power = row.params.iter().all(|v| *v != 0.0);
+            // A level set that was lost on the way from here may be followed from elsewhere.
+            let is_lost = |row: &FitRow| row.status == Status::NotIdentified && row.condition < POOR && has_power;
+            return fit_from(question, g, &row).map(|row| (!is_lost(&row), row)).map(|(is_sure, row)| (row, is_sure));
+        }
     };
     let size = if question.residual == Residual::Raw { lanes::dot(y, y) } else { rows.len() as f64 };
     if row.status != Status::Converged || row.objective <= SMALL * size {
@@ -174,8 +182,10 @@ fn fit_group(question: &Question, g: usize, (starts, forms): (&Starts, Option<&F
 fn fit_from(question: &Question, g: usize, quick: &FitRow) -> Option<FitRow> {
     let row = report_of((question, g), &Control::default(), true, |problem, fitter, options, x, scratch| {
         problem.space.coordinates(&quick.params, x);
-        let outcome = descend(fitter, x, options, false, scratch);
-        let outcome = polish::polish(fitter, x, outcome, options, scratch);
+        let outcome = kink::settle(fitter, x, options, scratch).unwrap_or_else(|| {
+            let outcome = descend(fitter, x, options, false, scratch);
+            polish::polish(fitter, x, outcome, options, scratch)
+        });
         Found { outcome, starts: quick.starts, agreement: 1, doubtful: false, exhaustive: true, escape: None }
     });
     (row.objective <= quick.objective * (1.0 + AGREEMENT_TOLERANCE)).then_some(row)

@@ -14,6 +14,9 @@ use super::separable::{BoxLeastSquares, Separable};
 /// Zero-residual rows beyond the free coordinates that are still looked at: a parameter held at its optimum.
 const MOST_SURPLUS: usize = 64;
 
+/// Times the rounding of residuals up to which they may be zero at an optimum that is known otherwise.
+const NEARLY: [f64; 2] = [1.0, 1e4];
+
 /// Newton steps on one set of zero-residual rows: convergence is quadratic, so this is generous.
 const MOST_STEPS: usize = 12;
 
@@ -86,6 +89,24 @@ pub fn minimise<O: Separable>(objective: &mut O, x: &mut [f64], options: Options
         outcome.certificate = Certificate { gradient: 0.0, decrease: 0.0, multiplier: 0.0 };
     }
     outcome
+}
+
+/// What is known of an optimum near `x`, on the rows whose residuals are nearly zero there; None where it is not one.
+pub fn settle<O: Separable>(objective: &mut O, x: &mut [f64], options: Options, s: &mut Scratch) -> Option<Outcome> {
+    objective.kink()?;
+    let before = objective.value(x);
+    for times in NEARLY {
+        let mut point = x.to_vec();
+        let certificate = exact(objective, &mut point, times * options.rounding, options.rounding, s);
+        let value = objective.value(&point);
+        if let Some(certificate) = certificate.filter(Certificate::holds)
+            && value <= before * (1.0 + 1e-13)
+        {
+            x.copy_from_slice(&point);
+            return Some(Outcome { value, status: Status::Converged, certificate, evaluations: 2 });
+        }
+    }
+    None
 }
 
 /// Newton on the rows whose residual is zero at the optimum, taken to be those within `width`; None when they cannot be it.

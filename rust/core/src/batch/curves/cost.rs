@@ -1,4 +1,4 @@
-//! The smooth convex losses and the two residuals of this engine as types: what differs between them is decided when a
+//! The convex losses and the two residuals of this engine as types: what differs between them is decided when a
 //! kernel is compiled, not at every row.
 
 use crate::loss::Loss;
@@ -101,6 +101,25 @@ impl Cost for LogCosh {
 
     fn width(self) -> f64 {
         self.scale
+    }
+}
+
+/// |r|, which has no parabola: rows on its kink have any slope from -1 to 1, here 0.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Absolute;
+
+impl Cost for Absolute {
+    const IS_CURVED: bool = false;
+
+    #[inline(always)]
+    fn at<V: Vector>(self, r: V) -> [V; 3] {
+        let one = V::of(1.0);
+        let psi = one.where_less(V::zero(), r) - one.where_less(r, V::zero());
+        [r.most(-r), psi, V::zero()]
+    }
+
+    fn width(self) -> f64 {
+        0.0
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) struct Engine<'a, S, C> {
 impl<S: Scale, C: Cost> Engine<'_, S, C> {
     /// Fill phi and its first two derivatives by a.
     #[inline(always)]
-    fn shape<V: Vector>(&mut self, side: Side, a: f64) {
+    pub(super) fn shape<V: Vector>(&mut self, side: Side, a: f64) {
         let Workspace { logs, mirrored, shape: [phi, first, second], .. } = &mut *self.w;
         let logs = if side == Side::Falling { logs } else { mirrored };
         let n = self.placed.padded;
@@ -212,6 +212,19 @@ pub(super) fn steepness<V: Vector>(r: V, psi: V) -> V {
     let size = r.most(-r);
     let one = V::of(1.0).where_less(size, V::of(TINY));
     one + (psi / (r + one)).where_less(V::of(TINY), size)
+}
+
+/// phi and its first derivative by a, of curves that reach over this many times 1/a.
+#[inline(always)]
+pub(super) fn phi_and_slope<V: Vector>(l: V, a: f64, reach: f64) -> [V; 2] {
+    if reach.abs() < NEAR {
+        let [phi, first, _] = series::<V>(l, a);
+        return [phi, first];
+    }
+    let inverse = V::of(1.0 / a);
+    let b = math::exp_bounded(V::of(FAR).least(V::of(-FAR).most(V::of(-a) * l)));
+    let phi = (b - V::of(1.0)) * inverse;
+    [phi, -((l * b + phi) * inverse)]
 }
 
 /// phi and its first two derivatives by a, where a l is small: phi = -l sum of (-z)^k/(k + 1)! with z = a l.

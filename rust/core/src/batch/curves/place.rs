@@ -1,6 +1,7 @@
 //! One curve in lanes: x as logarithms of its ratio to the smallest, targets on the scale of the residual.
 
 use super::cost::by_lane;
+use super::hold::Break;
 use crate::simd::{Aligned, LANES, Vector, VectorKernel, dispatch_vector, lanes, math};
 
 /// Rows of one curve.
@@ -28,6 +29,12 @@ pub(in crate::batch) struct Workspace {
     pub(super) shape: [Aligned; 3],
     /// exp(-a l) of the walk, row by row, one exponent per lane.
     pub(super) powers: Aligned,
+    /// Of each row at the point looked at: the law less the target, times the factor, and its derivatives by slope and exponent.
+    pub(super) miss: Aligned,
+    pub(super) by_slope: Aligned,
+    pub(super) by_exponent: Aligned,
+    /// What is met along a way.
+    pub(super) breaks: Vec<Break>,
 }
 
 impl Workspace {
@@ -42,6 +49,10 @@ impl Workspace {
             aim: zeros(),
             shape: [zeros(), zeros(), zeros()],
             powers: Aligned::zeros(MOST_ROWS * LANES),
+            miss: zeros(),
+            by_slope: zeros(),
+            by_exponent: zeros(),
+            breaks: Vec::new(),
         }
     }
 }

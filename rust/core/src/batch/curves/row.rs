@@ -5,7 +5,7 @@ use super::condition::condition;
 use super::cost::{Cost, Scale};
 use super::descent::{constant, solve, stiffness};
 use super::faces::{Level, STRAIGHT};
-use super::look::{Engine, Point};
+use super::look::Engine;
 use super::place::{Best, Side, Workspace};
 use super::search::{Found, Place};
 use crate::batch::row::{FitRow, RunsOff};
@@ -101,24 +101,38 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
                 self.optimum(curves, found, best, alone.decrease, true)
             }
             Place::Level(level) => self.without_power(curves, found, level).map(Ending::Whole),
-            Place::Limit(point, value) => self.without_end(curves, found, point, value).map(Ending::Whole),
+            Place::Limit([constant, amplitude, exponent], objective) => {
+                let best = Best { constant, amplitude, exponent, objective };
+                self.without_end(curves, (found.side, found.starts), best).map(Ending::Whole)
+            }
         }
     }
 
     /// The row of an optimum, on the bound of the constant or off it.
     fn optimum(&mut self, curves: &Curves, found: &Found, best: Best, decrease: f64, is_bent: bool) -> Option<Ending> {
-        let has_constant = matches!(found.place, Place::Inside(..));
-        let offset = self.offset(found.side, best.exponent);
-        let measures = self.measures(found.side, best, offset)?;
-        let first = usize::from(!has_constant);
-        let mut certificate =
-            Certificate { gradient: 0.0, decrease: decrease.max(0.0) / best.objective, multiplier: 0.0 };
+        let measures = self.measures(found.side, best, self.offset(found.side, best.exponent))?;
+        let first = usize::from(!matches!(found.place, Place::Inside(..)));
+        let cosine = |a: usize| measures.gradient[a].abs() / (measures.gram[a][a].sqrt() * measures.pull.sqrt());
+        let gradient = (first..PARAMS).map(cosine).fold(0.0, f64::max);
+        let certificate = Certificate { gradient, decrease: decrease.max(0.0) / best.objective, multiplier: 0.0 };
+        // An optimum that is poorly determined may lie at infinity: not where the limits are known to be higher.
+        let is_closed = is_bent && found.limit > best.objective * (1.0 + LEVEL);
+        self.certified(curves, (found.side, found.starts), best, (certificate, first, is_closed), &measures)
+    }
+
+    /// The row of an optimum of certificate `certificate`, `first` parameters being on their bounds.
+    fn certified(
+        &mut self,
+        curves: &Curves,
+        (side, starts): (Side, usize),
+        best: Best,
+        (certificate, first, is_closed): (Certificate, usize, bool),
+        measures: &Measures,
+    ) -> Option<Ending> {
         let lengths: [f64; PARAMS] = std::array::from_fn(|a| measures.gram[a][a].sqrt());
-        let pull = measures.pull.sqrt();
         let mut scaled = [0.0; PARAMS * PARAMS];
         let q = PARAMS - first;
         for a in first..PARAMS {
-            certificate.gradient = certificate.gradient.max(measures.gradient[a].abs() / (lengths[a] * pull));
             for b in first..PARAMS {
                 let cosine = measures.gram[a][b] / (lengths[a] * lengths[b]);
                 scaled[(a - first) * q + b - first] = if a == b { 1.0 } else { cosine };
@@ -126,20 +140,18 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         }
         let mut gram = scaled;
         let condition = condition(&mut scaled, q);
-        // An optimum so poorly determined may lie at infinity: not where the limits are known to be higher.
-        let higher = |limit: f64| limit > best.objective * (1.0 + LEVEL);
-        let is_closed = condition <= SUSPICIOUS || (is_bent && higher(found.limit));
         let least = FELT * measures.residual.sqrt();
         let moves = |a: usize, size: f64| lengths[a] * size.abs() > least;
         let is_felt = moves(1, measures.centred) && moves(2, best.exponent);
-        if !(certificate.holds() && is_felt && is_imperfect(&measures, best.objective)) {
+        if !(certificate.holds() && is_felt && is_imperfect(measures, best.objective)) {
             return None;
         }
         let mut row = FitRow::ordinary(curves.parameters(), self.placed.rows);
-        self.fill(curves, found, best, &mut row)?;
+        self.fill(curves, (side, starts), best, &mut row)?;
         row.certificate = certificate;
         row.condition = condition;
         row.exhaustive = true;
+        let is_closed = condition <= SUSPICIOUS || is_closed;
         if !is_closed {
             return Some(Ending::Open(row));
         }
@@ -154,6 +166,19 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
         Some(Ending::Whole(row))
     }
 
+    /// The row of a vertex of absolute deviations; that of one that may lie at infinity is open.
+    pub(super) fn vertex(
+        &mut self,
+        curves: &Curves,
+        (side, starts): (Side, usize),
+        best: Best,
+        certificate: Certificate,
+    ) -> Option<Ending> {
+        let measures = self.measures(side, best, self.offset(side, best.exponent))?;
+        let first = usize::from(best.constant == 0.0);
+        self.certified(curves, (side, starts), best, (certificate, first, false), &measures)
+    }
+
     /// The row of a law that is best without its power: nothing is said of the exponent.
     fn without_power(&mut self, curves: &Curves, found: &Found, level: Level) -> Option<FitRow> {
         let constant = if S::IS_LOG { math::exp(level.place) } else { level.place };
@@ -163,7 +188,7 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
             return None;
         }
         let mut row = FitRow::empty(curves.parameters(), self.placed.rows, Status::NotIdentified);
-        self.fill(curves, found, best, &mut row)?;
+        self.fill(curves, (found.side, found.starts), best, &mut row)?;
         let cosine = measures.gradient[0].abs() / (measures.gram[0][0] * measures.pull).sqrt();
         row.certificate = Certificate { gradient: cosine, decrease: 0.0, multiplier: 0.0 };
         row.condition = f64::INFINITY;
@@ -172,16 +197,15 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
     }
 
     /// The row of a law that is best at an infinite exponent: a point so far out that nothing changes any more.
-    fn without_end(&mut self, curves: &Curves, found: &Found, point: Point, value: f64) -> Option<FitRow> {
-        let best = Best { constant: point[0], amplitude: point[1], exponent: point[2], objective: value };
-        let measures = self.measures(found.side, best, 0.0)?;
+    pub(super) fn without_end(&mut self, curves: &Curves, (side, starts): (Side, usize), best: Best) -> Option<FitRow> {
+        let measures = self.measures(side, best, 0.0)?;
         if !is_imperfect(&measures, best.objective) {
             return None;
         }
         let mut row = FitRow::empty(curves.parameters(), self.placed.rows, Status::Unbounded);
-        self.fill(curves, found, best, &mut row)?;
+        self.fill(curves, (side, starts), best, &mut row)?;
         let mut nearer = row.clone();
-        self.fill(curves, found, Best { exponent: best.exponent / FARTHER, ..best }, &mut nearer)?;
+        self.fill(curves, (side, starts), Best { exponent: best.exponent / FARTHER, ..best }, &mut nearer)?;
         for j in 0..row.params.len() {
             let (here, farther) = (nearer.params[j], row.params[j]);
             row.runs_off[j] = match RunsOff::between(here, farther) {
@@ -200,12 +224,18 @@ impl<S: Scale, C: Cost> Engine<'_, S, C> {
     }
 
     /// Parameters and objective in the caller's units; None where a parameter has no number or lies beyond its bounds.
-    fn fill(&self, curves: &Curves, found: &Found, best: Best, row: &mut FitRow) -> Option<()> {
-        let exponent = signed(found.side, best.exponent);
-        let end = self.end(found.side);
+    pub(super) fn fill(
+        &self,
+        curves: &Curves,
+        (side, starts): (Side, usize),
+        best: Best,
+        row: &mut FitRow,
+    ) -> Option<()> {
+        let exponent = signed(side, best.exponent);
+        let end = self.end(side);
         row.objective = best.objective;
         row.evaluations = self.evaluations;
-        (row.starts, row.agreement) = (found.starts, 1);
+        (row.starts, row.agreement) = (starts, 1);
         curves.natural(
             best.constant * self.placed.unit,
             (best.amplitude * self.placed.unit, exponent * end),
