@@ -21,7 +21,7 @@ use crate::question::{Question, Starts};
 use crate::residual::Residual;
 use crate::solve::certificate::AGREEMENT_TOLERANCE;
 use crate::solve::separable::Separable;
-use crate::solve::starts::{Found, LAST_RESORT, descend, is_better};
+use crate::solve::starts::{Found, descend, is_better};
 use crate::solve::trust::{self, Linear};
 use crate::solve::unbounded::{self, Escape};
 use crate::solve::within::Within;
@@ -35,8 +35,11 @@ const MORE: usize = 3;
 /// Largest share of the spread of the targets that a law may leave.
 const UNEXPLAINED: f64 = 0.1;
 
-/// Descents of one end: after its last digits are found, the next one sees that nothing is left to gain.
+/// Descents of one end.
 const MOST_DESCENTS: usize = 2;
+
+/// Evaluations along a trust region that an end gets which has no certificate.
+const MOST_GUIDED: usize = 1_000;
 
 /// Ends that are finished, how many times the best they may be, and how alike two of them are that are the same.
 const MOST_FINISHED: usize = 3;
@@ -247,19 +250,20 @@ impl Forms {
     }
 }
 
-/// The last of a way down, to its last digits.
+/// The last of a way down, to its last digits; one towards a limit goes on along a trust region.
 fn down<O: Separable>(objective: &mut O, point: &mut [f64], options: Options, s: &mut Scratch) -> Outcome {
     let mut best = Outcome::FAILED;
     for _ in 0..MOST_DESCENTS {
         let outcome = descend(objective, point, options, false, s);
         let outcome = polish::polish(objective, point, outcome, options, s);
         best = Outcome { evaluations: best.evaluations + outcome.evaluations, ..outcome };
-        if outcome.status == Status::Converged || !outcome.value.is_finite() {
+        // After its last digits are found, the next descent sees that nothing is left to gain.
+        if outcome.status != Status::Stalled {
             break;
         }
     }
-    if best.status != Status::Converged && best.value.is_finite() && objective.width() > 0.0 {
-        trust::follow(objective, point, Linear::Stepped, LAST_RESORT, s);
+    if best.status != Status::Converged && best.value.is_finite() {
+        trust::follow(objective, point, Linear::Stepped, MOST_GUIDED, s);
         let outcome = descend(objective, point, options, false, s);
         return Outcome { evaluations: best.evaluations + outcome.evaluations, ..outcome };
     }

@@ -55,7 +55,7 @@ const MOST_FURTHER: usize = 2_560;
 const GUIDED: usize = 300;
 
 /// Evaluations along a trust region that a search gets which ended without a certificate.
-pub const LAST_RESORT: usize = 3_000;
+const LAST_RESORT: usize = 3_000;
 
 /// How many points are scanned and how many of them refined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

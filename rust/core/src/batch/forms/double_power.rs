@@ -27,7 +27,7 @@ const FASTER: f64 = 1.3;
 const FAST: usize = 4;
 
 /// The largest exponent: a power that only the rows of the smallest x have.
-fn most(curve: &Curve) -> f64 {
+fn fastest(curve: &Curve) -> f64 {
     let first = curve.ends().0;
     let second = curve.u.iter().copied().find(|u| *u > first).unwrap_or(first);
     let mean = curve.u.iter().sum::<f64>() / curve.rows() as f64;
@@ -49,9 +49,9 @@ const LAW: usize = 2;
 const PARTNERS: usize = 4;
 const FEW: usize = 2;
 
-/// Starts with a floor, those of them that go on, and starts without one.
+/// Starts with a floor, half of which go on, fewer of them where the best mixture is one of the law, and starts without a floor.
 const STARTS: usize = 32;
-const FINALISTS: usize = 16;
+const FEW_STARTS: usize = 16;
 const FACES: usize = 8;
 
 /// Smallest amplitude of a start at the smallest x, relative to the targets: a trace for the slopes to see.
@@ -114,10 +114,11 @@ pub(super) fn natural(q: &[f64; 5], curve: &Curve) -> Vec<f64> {
 
 /// Where races with a floor and without one end, best first: floor, amplitudes at the smallest x, exponents.
 pub(super) fn ends(curve: &Curve) -> Vec<Start<5>> {
-    let Scanned { mut above, mut bottom } = dispatch(Scan(curve));
+    let Scanned { mut above, mut bottom, is_law } = dispatch(Scan(curve));
+    let most = if is_law { FEW_STARTS } else { STARTS };
     let first = curve.ends().0;
-    let is_law = |start: &Start<5>| floored(curve, start).is_some();
-    heats_within(curve, WithFloor { first }, &mut above, (STARTS, FINALISTS), is_law);
+    let has_floor = |start: &Start<5>| floored(curve, start).is_some();
+    heats_within(curve, WithFloor { first }, &mut above, (most, most / 2), has_floor);
     heats(curve, WithoutFloor { first }, &mut bottom, FACES);
     let mut ends: Vec<Start<5>> = above.iter().filter_map(|start| floored(curve, start)).collect();
     ends.extend(bottom.iter().map(|start| {
@@ -125,8 +126,8 @@ pub(super) fn ends(curve: &Curve) -> Vec<Start<5>> {
         let q = [0.0, first, slow, second, fast];
         Start { is_settled: start.is_settled, ..Start::new(start.score, q, ([0.0; 5], [0.0; 5])) }
     }));
-    let most = most(curve);
-    ends.iter_mut().filter(|end| end.q[4] >= most).for_each(|end| end.held = Held::at_limit(FAST));
+    let fastest = fastest(curve);
+    ends.iter_mut().filter(|end| end.q[4] >= fastest).for_each(|end| end.held = Held::at_limit(FAST));
     keep_best(&mut ends, STARTS + FACES);
     ends
 }
@@ -146,6 +147,8 @@ struct Scan<'a>(&'a Curve);
 struct Scanned {
     above: Vec<Start<5>>,
     bottom: Vec<Start<4>>,
+    /// Whether the best mixture is one of the law.
+    is_law: bool,
 }
 
 impl Kernel for Scan<'_> {
@@ -157,16 +160,17 @@ impl Kernel for Scan<'_> {
         let width = curve.width();
         let grid = |k: usize| GRID_FIRST / width * math::exp(math::ln(GRID_RATIO) * k as f64 / (GRID - 1) as f64);
         let Mixture { powers: own, has_floor } = mixture(curve);
-        let most = most(curve);
-        let beyond = BEYOND.map(|ratio| ratio / width).into_iter().chain([most]);
-        let grid = (0..GRID).map(grid).chain(beyond).filter(|exponent| *exponent <= most);
+        let fastest = fastest(curve);
+        let beyond = BEYOND.map(|ratio| ratio / width).into_iter().chain([fastest]);
+        let grid = (0..GRID).map(grid).chain(beyond).filter(|exponent| *exponent <= fastest);
         let mut exponents: Vec<f64> = own.iter().copied().chain(grid).collect();
         exponents.sort_by(f64::total_cmp);
         exponents.dedup();
         let sums = Sums::of(curve, &exponents);
-        let mut scanned = Scanned { above: Vec::new(), bottom: Vec::new() };
+        let is_law = own.len() <= LAW;
+        let mut scanned = Scanned { above: Vec::new(), bottom: Vec::new(), is_law };
         for j in 1..exponents.len() {
-            let mut found = Scanned { above: Vec::new(), bottom: Vec::new() };
+            let mut found = Scanned { above: Vec::new(), bottom: Vec::new(), is_law };
             for i in 0..j {
                 let (slow, fast) = (exponents[i], exponents[j]);
                 // What the best mixture is made of goes first.
@@ -174,13 +178,13 @@ impl Kernel for Scan<'_> {
                 sums.put(curve, (i, slow), (j, fast), is_own, &mut found);
             }
             // Of every fast power the best partners.
-            keep_best(&mut found.above, if own.len() > LAW { PARTNERS } else { FEW });
+            keep_best(&mut found.above, if is_law { FEW } else { PARTNERS });
             keep_best(&mut found.bottom, 1);
             scanned.above.extend(found.above);
             scanned.bottom.extend(found.bottom);
         }
         // The best of all mixtures is one of the law: what it says of the floor holds.
-        if own.len() <= LAW {
+        if is_law {
             if has_floor { scanned.bottom.clear() } else { scanned.above.clear() }
         }
         scanned
@@ -243,7 +247,7 @@ impl Sums {
     #[inline(always)]
     fn put(&self, curve: &Curve, (i, slow): (usize, f64), (j, fast): (usize, f64), is_own: bool, to: &mut Scanned) {
         let (width, least) = (curve.width(), TRACE * curve.top);
-        let ends = (LEAST / width, most(curve));
+        let ends = (LEAST / width, fastest(curve));
         let first = |score: f64| if is_own { -1.0 } else { score };
         let is_law = |found: &[f64]| found.iter().all(|v| *v >= 0.0);
         let constant = self.count - 1;

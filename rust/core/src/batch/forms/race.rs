@@ -5,14 +5,13 @@ use super::curve::Curve;
 use super::start::{Start, keep_best};
 use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector, math};
 
-/// Rounds of the first heat and of those that follow, how many of them at most, and starts that go on.
+/// Rounds of the first heat, and starts that go on.
 const ROUNDS: usize = 10;
-const FURTHER: usize = 40;
-const HEATS: usize = 3;
 const FINALISTS: usize = 8;
 
-/// How many times the lowest objective a run that has not settled may be and still come to lie below it.
-const WITHIN_REACH: f64 = 2.0;
+/// Rounds of the heats that follow, and how many times the lowest objective a run that has not settled may be to take part: those
+/// of the last ones have had their time.
+const HEATS: [(usize, f64); 3] = [(40, 2.0), (40, 1.5), (40, 1.1)];
 
 /// Damping of the first step, relative to the metric, and its ends.
 const FIRST: f64 = 1e-2;
@@ -76,23 +75,33 @@ pub(super) fn heats_within<S: Shape<P>, const P: usize>(
 ) {
     keep_best(starts, most);
     race(curve, shape, starts, ROUNDS);
-    starts.retain(is_law);
+    starts.retain(&is_law);
     starts.truncate(finalists);
-    settle(curve, shape, starts);
+    settle_within(curve, shape, starts, is_law);
 }
 
 /// Race these starts until what may be the lowest of them has settled.
 pub(super) fn settle<S: Shape<P>, const P: usize>(curve: &Curve, shape: S, starts: &mut Vec<Start<P>>) {
-    for _ in 0..HEATS {
+    settle_within(curve, shape, starts, |_| true);
+}
+
+fn settle_within<S: Shape<P>, const P: usize>(
+    curve: &Curve,
+    shape: S,
+    starts: &mut Vec<Start<P>>,
+    is_law: impl Fn(&Start<P>) -> bool,
+) {
+    for (rounds, reach) in HEATS {
         let Some(lowest) = starts.first().map(|start| start.score) else { return };
         let (mut open, closed): (Vec<_>, Vec<_>) =
-            starts.iter().partition(|start| !start.is_settled && start.score <= WITHIN_REACH * lowest);
+            starts.iter().partition(|start| !start.is_settled && start.score <= reach * lowest);
         if open.is_empty() {
             return;
         }
-        race(curve, shape, &mut open, FURTHER);
+        race(curve, shape, &mut open, rounds);
         open.extend(closed);
         *starts = open;
+        starts.retain(&is_law);
         starts.sort_by(|a, b| a.score.total_cmp(&b.score));
     }
 }
