@@ -74,7 +74,7 @@ def test_a_spelling_changes_nothing(law):
 
 @pytest.mark.parametrize("law", LAWS)
 def test_units_and_the_order_of_rows_change_nothing(law):
-    """x a million million times as large, the loss a millionth, the rows in reverse."""
+    """X a million million times as large, the loss a millionth, the rows in reverse."""
     for seed in range(3):
         rows = curve(law, seed)
         fit = sf.fit(rows, law, loss=sf.Squared())

@@ -123,7 +123,9 @@ fn raced(curve: &Curve, mut starts: Vec<Start<5>>, lowest: f64) -> Vec<Start<5>>
     starts.retain(|start| start.score < WITHIN_REACH * lowest);
     settle(curve, Corner, &mut starts);
     starts.retain(|start| start.score < lowest);
-    starts.iter_mut().for_each(|start| start.held = Held::at_limit(CHANGE));
+    for start in &mut starts {
+        start.held = Held::at_limit(CHANGE);
+    }
     starts
 }
 

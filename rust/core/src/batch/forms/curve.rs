@@ -116,19 +116,25 @@ impl Kernel for Sort<'_> {
         let mut order: Vec<usize> = (0..x.len()).filter(counts).collect();
         order.sort_by(|a, b| x[*a].total_cmp(&x[*b]));
         let mut u: Vec<f64> = order.iter().map(|i| x[*i]).collect();
-        u.iter_mut().for_each(|v| *v = math::ln(*v));
+        for v in &mut u {
+            *v = math::ln(*v);
+        }
         let middle = match (u.first(), u.last()) {
             (Some(first), Some(last)) => 0.5 * (first + last),
             _ => 0.0,
         };
-        u.iter_mut().for_each(|v| *v -= middle);
+        for v in &mut u {
+            *v -= middle;
+        }
         let (low, top) = y.iter().fold((f64::INFINITY, 0.0_f64), |(low, top), y| (low.min(*y), top.max(*y)));
         let unit =
             math::power_of_two(((low.to_bits() >> 52) as i64 - 1023).midpoint((top.to_bits() >> 52) as i64 - 1023));
         let y: Vec<f64> = order.iter().map(|i| y[*i] / unit).collect();
         let mut observed = y.clone();
         if is_log {
-            observed.iter_mut().for_each(|v| *v = math::ln(*v));
+            for v in &mut observed {
+                *v = math::ln(*v);
+            }
         }
         let weight: Vec<f64> = order.iter().map(|i| weights.map_or(1.0, |w| w[*i])).collect();
         let relative = weight.iter().zip(&y).map(|(w, y)| if is_log { *w } else { w * y * y }).collect();

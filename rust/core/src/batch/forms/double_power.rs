@@ -127,7 +127,9 @@ pub(super) fn ends(curve: &Curve) -> Vec<Start<5>> {
         Start { is_settled: start.is_settled, ..Start::new(start.score, q, ([0.0; 5], [0.0; 5])) }
     }));
     let fastest = fastest(curve);
-    ends.iter_mut().filter(|end| end.q[4] >= fastest).for_each(|end| end.held = Held::at_limit(FAST));
+    for end in ends.iter_mut().filter(|end| end.q[4] >= fastest) {
+        end.held = Held::at_limit(FAST);
+    }
     keep_best(&mut ends, STARTS + FACES);
     ends
 }

@@ -58,7 +58,9 @@ impl Kernel for Best<'_> {
                 square = v.mul_add(*v, square);
             }
             let length = square.sqrt();
-            column.iter_mut().for_each(|v| *v /= length);
+            for v in column {
+                *v /= length;
+            }
             lengths.push(length);
         }
         let column = |k: usize| &columns[k * n..(k + 1) * n];

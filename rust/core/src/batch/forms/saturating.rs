@@ -107,10 +107,16 @@ impl Kernel for Grid<'_> {
 #[inline(always)]
 fn between(curve: &Curve, floor: f64, height: f64) -> Option<([f64; 3], f64)> {
     let mut shares = curve.y.clone();
-    shares.iter_mut().for_each(|y| *y = ((*y - floor) / height).clamp(NEAR, 1.0 - NEAR));
+    for y in &mut shares {
+        *y = ((*y - floor) / height).clamp(NEAR, 1.0 - NEAR);
+    }
     let (mut logs, mut rests) = (shares.clone(), shares.clone());
-    logs.iter_mut().for_each(|v| *v = math::ln(*v));
-    rests.iter_mut().for_each(|v| *v = math::ln(1.0 - *v));
+    for v in &mut logs {
+        *v = math::ln(*v);
+    }
+    for v in &mut rests {
+        *v = math::ln(1.0 - *v);
+    }
     let mut found = None;
     let mut k = FIRST_K;
     for _ in 0..2 {

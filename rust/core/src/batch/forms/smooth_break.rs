@@ -95,7 +95,9 @@ pub(super) fn natural(q: &[f64; 6], curve: &Curve) -> Vec<f64> {
 pub(super) fn ends(curve: &Curve) -> Vec<Start<6>> {
     let Scanned { above, mut bottom } = dispatch_vector(Scan(curve));
     // Without a floor the law is linear but for the break, and the end of a long ridge.
-    bottom.iter_mut().for_each(|start| start.upper[0] = 0.0);
+    for start in &mut bottom {
+        start.upper[0] = 0.0;
+    }
     let mut starts = thin(curve, above);
     let mut bottom = thin(curve, bottom);
     heats(curve, SmoothBreak, &mut starts, STARTS);
@@ -193,7 +195,9 @@ impl VectorKernel for Scan<'_> {
                 weights[i * KINDS * LANES + index] = curve.relative[i] * share * share;
             }
         }
-        logs.iter_mut().for_each(|log| *log = math::ln(*log));
+        for log in &mut logs {
+            *log = math::ln(*log);
+        }
         let straight: [Sums<V>; KINDS] = std::array::from_fn(|kind| lines(curve, kind, &logs, &weights));
         let gaps = (1..n).filter(|gap| curve.u[gap - 1] < curve.u[*gap]);
         let inside = gaps.flat_map(|gap| WIDTHS.map(|width| (0.5 * (curve.u[gap - 1] + curve.u[gap]), width)));

@@ -111,7 +111,9 @@ impl Kernel for Grid<'_> {
             for i in 0..SLOPES {
                 let slope = SLOPE * math::exp(math::ln(SLOPE_RATIO) * i as f64 / (SLOPES - 1) as f64);
                 let mut powers = grown.clone();
-                powers.iter_mut().for_each(|g| *g = math::exp(-slope * *g));
+                for g in &mut powers {
+                    *g = math::exp(-slope * *g);
+                }
                 let rows = || powers.iter().zip(&curve.y).zip(&curve.relative);
                 let both = fit(rows().map(|((p, y), w)| ([1.0, *p], *y, w / (y * y))));
                 let found = match both {
