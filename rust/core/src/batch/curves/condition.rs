@@ -1,7 +1,9 @@
 //! The condition number of three columns of length one, which every fit of a curve is judged by.
 
-use super::row::PARAMS;
 use crate::solve::linalg::eigenvalues;
+
+/// Columns: a constant, an amplitude, an exponent.
+pub(super) const PARAMS: usize = 3;
 
 /// The condition number of a scaled J'J.
 pub(super) fn condition(scaled: &mut [f64; PARAMS * PARAMS], q: usize) -> f64 {

@@ -1,7 +1,7 @@
 //! From the point where a search ended to a row of the table, as [`report`](crate::batch::report) would fill it.
 
 use super::Curves;
-use super::condition::condition;
+use super::condition::{PARAMS, condition};
 use super::cost::{Cost, Scale};
 use super::descent::{constant, solve, stiffness};
 use super::faces::{Level, STRAIGHT};
@@ -14,9 +14,6 @@ use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector, math};
 use crate::solve::Status;
 use crate::solve::certificate::{Certificate, ROUNDING_FACTOR};
 use crate::solve::linalg::singular;
-
-/// Parameters.
-pub(super) const PARAMS: usize = 3;
 
 /// Condition of the scaled J'J above which an optimum may lie at infinity, and above which rounding decides.
 const SUSPICIOUS: f64 = 1e8;
