@@ -32,8 +32,8 @@ use start::{Held, Start};
 /// How many different x there must be beyond the number of parameters.
 const MORE: usize = 3;
 
-/// Largest share of the spread of the targets that a law may leave.
-const UNEXPLAINED: f64 = 0.1;
+/// Smallest and largest share of the spread of the targets that a law may leave.
+const UNEXPLAINED: (f64, f64) = (1e-5, 0.1);
 
 /// Descents of one end.
 const MOST_DESCENTS: usize = 2;
@@ -133,9 +133,11 @@ impl Forms {
                 told(&curve, &double_power::ends(&curve), double_power::natural, Some(double_power::farther))
             }
         };
-        // What the law hardly explains has other optima than starts of its form lead to.
+        // What the law hardly explains has other optima than starts of its form lead to; where it explains nearly all, a break beyond
+        // the rows may hide in the rest.
         let unit = if curve.is_log { 1.0 } else { curve.unit * curve.unit };
-        if ends.first()?.value > UNEXPLAINED * curve.spread() * unit {
+        let left = ends.first()?.value / (curve.spread() * unit);
+        if !(UNEXPLAINED.0..=UNEXPLAINED.1).contains(&left) {
             return None;
         }
         self.finish(&ends, problem, fitter, options, x, s)
@@ -152,10 +154,6 @@ impl Forms {
         s: &mut Scratch,
     ) -> Option<Found> {
         let lowest = ends.first()?.value;
-        // What passes through every row may do so in many ways, and what those share is for the general search to say.
-        if lowest <= fitter.natural(options.rounding * options.rounding) {
-            return None;
-        }
         let mut best = Outcome::FAILED;
         let mut escape = None;
         let mut values: Vec<f64> = Vec::with_capacity(ends.len());

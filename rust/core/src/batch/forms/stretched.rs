@@ -6,7 +6,7 @@
 use super::curve::Curve;
 use super::race::{Shape, exp, heats};
 use super::small::fit;
-use super::start::{Held, Start};
+use super::start::Start;
 use crate::simd::{Kernel, Vector, dispatch, math};
 
 /// Starts of the race.
@@ -27,13 +27,8 @@ const BEND: (f64, f64) = (0.02, 1.92);
 const LEAST: (f64, f64) = (1e-4, 1e-3);
 const MOST: (f64, f64) = (50.0, 2.0);
 
-/// Largest -ln tau, and steps to the kappa that has it from where they begin.
-const LARGEST: f64 = 686.0;
-const STEPS: usize = 20;
-const FIRST_BEND: f64 = 5e-3;
-
 /// kappa below which a race goes on to a power, or may as well.
-const ALL_BUT_POWER: f64 = 0.012;
+const ALL_BUT_POWER: f64 = 0.03;
 
 /// How far a floor may lie above the smallest target, which noise may have put too low.
 const ABOVE: f64 = 1.05;
@@ -58,15 +53,6 @@ impl Shape<4> for Stretched {
     }
 }
 
-/// The place of tau among the parameters.
-const TAU: usize = 2;
-
-/// The smallest kappa at which tau is a number.
-fn least_bend(slope: f64, curve: &Curve) -> f64 {
-    let most = LARGEST + curve.middle;
-    (0..STEPS).fold(FIRST_BEND, |bend, _| math::ln((slope / bend).max(1.0)) / most).max(f64::MIN_POSITIVE)
-}
-
 /// E, A, tau, kappa of a point, in units of x and of the targets.
 pub(super) fn natural(q: &[f64; 4], curve: &Curve) -> Vec<f64> {
     let [floor, amplitude, slope, bend] = *q;
@@ -75,16 +61,13 @@ pub(super) fn natural(q: &[f64; 4], curve: &Curve) -> Vec<f64> {
     vec![floor * curve.unit, amplitude * math::exp(ratio) * curve.unit, scale, bend]
 }
 
-/// Where races from a grid of s and kappa end, best first.
+/// Where races from a grid of s and kappa end, best first; none where the best goes on to a power: how far A and tau are numbers on
+/// the way there is for the general search to find.
 pub(super) fn ends(curve: &Curve) -> Vec<Start<4>> {
     let mut ends = dispatch(Grid(curve));
     heats(curve, Stretched, &mut ends, STARTS);
-    for end in &mut ends {
-        let least = least_bend(end.q[2], curve);
-        if end.q[3] <= ALL_BUT_POWER.max(least) {
-            end.q[3] = least;
-            end.held = Held::at_limit(TAU);
-        }
+    if ends.first().is_some_and(|end| end.q[3] <= ALL_BUT_POWER) {
+        ends.clear();
     }
     ends
 }
