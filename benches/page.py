@@ -1,9 +1,11 @@
 """Write the figures of docs/why/speed.md from the records of peers.py and success.py.
 
-    python benches/page.py [--peers benches/results/peers-DATE.json] [--success benches/results/success-DATE.json]
+    python benches/page.py [--peers benches/results/peers-DATE.json] [--curves benches/results/peers-DATE.json]
+                           [--success benches/results/success-DATE.json]
 
-Only what stands between `<!-- peers -->` or `<!-- success -->` and the next `<!-- end -->` is replaced. Of
-each kind of peer the table shows the fastest contender among the most accurate ones.
+Only what stands between `<!-- peers -->`, `<!-- curves -->` or `<!-- success -->` and the next `<!-- end -->`
+is replaced; `--curves` takes a record of the tasks with short curves. Of each kind of peer the tables show
+the fastest contender among the most accurate ones.
 """
 
 from __future__ import annotations
@@ -75,11 +77,13 @@ def replaced(text: str, name: str, body: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="write the figures of docs/why/speed.md")
     parser.add_argument("--peers", type=Path)
+    parser.add_argument("--curves", type=Path)
     parser.add_argument("--success", type=Path)
     options = parser.parse_args()
     text = PAGE.read_text("utf-8")
-    if options.peers:
-        text = replaced(text, "peers", peers_table(json.loads(options.peers.read_text("utf-8"))))
+    for name, record in (("peers", options.peers), ("curves", options.curves)):
+        if record:
+            text = replaced(text, name, peers_table(json.loads(record.read_text("utf-8"))))
     if options.success:
         text = replaced(
             text, "success", success_table(json.loads(options.success.read_text("utf-8")))
