@@ -26,6 +26,9 @@ def curve(law: str, seed: int, noise: float = 0.01) -> pl.DataFrame:
         y = floor + np.exp(0.3 - slope * u - turn * 0.3 * np.logaddexp(0, (u - place) / 0.3))
     elif law == "double_power":
         y = floor + draw.uniform(0.2, 3) * np.exp(-0.3 * slope * u) + np.exp(-2 * slope * u)
+    elif law == "m4":
+        share = 1 / (1 + np.exp(1.2 * slope * (u - place)))
+        y = 0.5 + floor + draw.uniform(1, 4) * share
     else:
         kappa = draw.uniform(0.2, 0.9)
         y = floor + 2 * np.exp(-slope * (np.exp(kappa * (u - 3.5)) - 1) / kappa)
@@ -37,6 +40,7 @@ LAWS = {
     "bnsl": "bnsl",
     "double_power": "double_power",
     "stretched_exp": "stretched_exp",
+    "m4": "m4",
 }
 
 
@@ -50,6 +54,26 @@ def test_nothing_lower_is_known(law, residual):
         many = sf.fit(rows, law, loss=sf.Squared(), residual=residual, starts=40)
         if fit.is_global or many.status == "converged":
             assert fit.objective <= many.objective * (1 + LOWER), seed
+
+
+MOST_STARTS = 24
+"""Starts that a search of a known form finishes with at most."""
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_the_catalogue_takes_the_search_of_its_form(law):
+    """Its bounds are those that the search asks for; the general search has its own count of starts."""
+    known = sf.laws.get(law)
+    name = next(iter(known.params))
+    general = {name: sf.Param(lower=known.params[name].lower, upper=1e9)}
+    counts = set()
+    for seed in range(6):
+        rows = curve(law, seed)
+        quick = sf.fit(rows, law, loss=sf.Squared()).table["n_starts"][0]
+        other = sf.fit(rows, law, loss=sf.Squared(), params=general).table["n_starts"][0]
+        assert quick <= MOST_STARTS
+        counts.add(quick == other)
+    assert False in counts
 
 
 SPELLINGS = {

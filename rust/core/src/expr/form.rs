@@ -1,4 +1,5 @@
-//! Laws of one column that a search of their own knows, recognised by what they are written like.
+//! Laws of one column that have a search of their own, recognised by how they are written. Sums of powers, `double_power` among them,
+//! are recognised however they are written, in [`power_sum`](super::power_sum).
 
 use std::sync::OnceLock;
 
@@ -11,13 +12,13 @@ use super::parse::parse;
 /// A law of one column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// E, B, c0, c1, f, d: a power with a smooth break over a floor.
+    /// E, B, c0, c1, f, d: a power with a smooth break over a floor (`bnsl`).
     SmoothBreak,
-    /// a, c0, c1, d, E: a power with a corner over a floor.
+    /// a, c0, c1, d, E: a power with a corner over a floor (`hinge_power`).
     Corner,
-    /// E, A, tau, kappa: a stretched exponential over a floor.
+    /// E, A, tau, kappa: a stretched exponential over a floor (`stretched_exp`).
     Stretched,
-    /// E, H, A, alpha, k: a power between a floor and a ceiling.
+    /// E, H, A, alpha, k: a power between a floor and a ceiling (`m4`).
     Saturating,
 }
 

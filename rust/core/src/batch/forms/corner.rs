@@ -23,6 +23,12 @@ const MOST: [f64; 3] = [60.0, 20.0, 40.0];
 const ROUNDS: usize = 10;
 const FURTHER: usize = 40;
 
+/// Races of one start at most.
+const MOST_RACES: usize = 3;
+
+/// Share of a gap by which a corner may be off a row and lie on it.
+const ON_ROW: f64 = 1e-9;
+
 /// Different x on either side that decide a slope and a corner.
 const DECIDES: usize = 2;
 
@@ -96,9 +102,12 @@ pub(super) fn ends(curve: &Curve) -> Vec<Start<5>> {
     // A corner on a row is a start of the next gap; where it stays on the row in both, nothing moves it.
     let mut moved = Vec::new();
     for start in &mut starts {
-        let Some(mut next) = next_gap(curve, start).map(|next| [next]) else { continue };
-        race(curve, Corner, &mut next, FURTHER);
-        let [next] = next;
+        put_on_row(start);
+        let Some(next) = next_gap(curve, start) else { continue };
+        let mut next = [next];
+        settle_one(curve, &mut next);
+        let [mut next] = next;
+        put_on_row(&mut next);
         if next.q[4] == start.q[4] {
             // A slope that only one x decides makes up for every move of the corner.
             let x = places(curve);
@@ -115,6 +124,27 @@ pub(super) fn ends(curve: &Curve) -> Vec<Start<5>> {
     starts.extend(raced(curve, ended, starts.first().map_or(f64::INFINITY, |start| start.score)));
     keep_best(&mut starts, FOLLOWED);
     starts
+}
+
+/// Put a corner that has all but come to a row on it.
+fn put_on_row(start: &mut Start<5>) {
+    let (lower, upper) = (start.lower[4], start.upper[4]);
+    let near = ON_ROW * (upper - lower);
+    if start.q[4] - lower <= near {
+        start.q[4] = lower;
+    } else if upper - start.q[4] <= near {
+        start.q[4] = upper;
+    }
+}
+
+/// Race one start until it has settled.
+fn settle_one(curve: &Curve, start: &mut [Start<5>; 1]) {
+    for _ in 0..MOST_RACES {
+        race(curve, Corner, start, FURTHER);
+        if start[0].is_settled {
+            break;
+        }
+    }
 }
 
 /// Where races end whose power ends at the corner, beyond which there is but the floor; those below `lowest`.

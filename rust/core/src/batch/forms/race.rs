@@ -9,8 +9,8 @@ use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector, math};
 const ROUNDS: usize = 10;
 const FINALISTS: usize = 8;
 
-/// Rounds of the heats that follow, and how many times the lowest objective a run that has not settled may be to take part: those
-/// of the last ones have had their time.
+/// Rounds of each heat that follows, and how far above the lowest objective (as a factor) a run that has not settled may lie to take
+/// part in it.
 const HEATS: [(usize, f64); 3] = [(40, 2.0), (40, 1.5), (40, 1.1)];
 
 /// Damping of the first step, relative to the metric, and its ends.
@@ -42,13 +42,13 @@ const ROUNDING: f64 = 1e-14;
 
 /// A law in the coordinates in which its starts run.
 pub(super) trait Shape<const P: usize>: Copy {
-    /// What a look needs once, given the upper bounds of its coordinates.
+    /// What is computed once for all rows, from the coordinates and their upper bounds.
     #[inline(always)]
     fn ready<V: Vector>(self, _q: &[V; P], _upper: &[V; P]) -> V {
         V::zero()
     }
 
-    /// The law at `u` and its derivatives by `q`.
+    /// The law at `u` (ln x from the middle of the rows), in units of `Curve::unit`, and its derivatives by the coordinates `q`.
     fn at<V: Vector>(self, u: V, q: &[V; P], ready: V) -> (V, [V; P]);
 }
 
@@ -65,7 +65,7 @@ pub(super) fn heats<S: Shape<P>, const P: usize>(curve: &Curve, shape: S, starts
     heats_within(curve, shape, starts, (most, FINALISTS), |_| true);
 }
 
-/// The same with a number of those that go on, which are of the law where their boxes do not say so.
+/// The same, where `finalists` go on and only points that pass `is_law` may: for conditions that the box of a start cannot express.
 pub(super) fn heats_within<S: Shape<P>, const P: usize>(
     curve: &Curve,
     shape: S,

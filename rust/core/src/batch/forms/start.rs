@@ -5,6 +5,7 @@
 pub(super) struct Start<const P: usize> {
     /// What it promises, or the objective where a race took it.
     pub(super) score: f64,
+    /// The coordinates in which the race of the law runs.
     pub(super) q: [f64; P],
     pub(super) lower: [f64; P],
     pub(super) upper: [f64; P],

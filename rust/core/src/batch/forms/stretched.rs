@@ -61,8 +61,8 @@ pub(super) fn natural(q: &[f64; 4], curve: &Curve) -> Vec<f64> {
     vec![floor * curve.unit, amplitude * math::exp(ratio) * curve.unit, scale, bend]
 }
 
-/// Where races from a grid of s and kappa end, best first; none where the best goes on to a power: how far A and tau are numbers on
-/// the way there is for the general search to find.
+/// Where races from a grid of s and kappa end, best first; none where the best is a power, the limit of kappa to 0: on the way there A and
+/// tau leave the range of numbers, which the general search knows how to follow.
 pub(super) fn ends(curve: &Curve) -> Vec<Start<4>> {
     let mut ends = dispatch(Grid(curve));
     heats(curve, Stretched, &mut ends, STARTS);
