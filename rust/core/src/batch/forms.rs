@@ -21,7 +21,7 @@ use crate::question::{Question, Starts};
 use crate::residual::Residual;
 use crate::solve::certificate::AGREEMENT_TOLERANCE;
 use crate::solve::separable::Separable;
-use crate::solve::starts::{Found, descend, is_better};
+use crate::solve::starts::{Found, descend, is_better, needed};
 use crate::solve::trust::{self, Linear};
 use crate::solve::unbounded::{self, Escape};
 use crate::solve::within::Within;
@@ -30,7 +30,7 @@ use curve::Curve;
 use start::{Held, Start};
 
 /// How many different x there must be beyond the number of parameters.
-const MORE: usize = 3;
+const MORE: usize = 5;
 
 /// Smallest and largest share of the spread of the targets that a law may leave.
 const UNEXPLAINED: (f64, f64) = (1e-5, 0.1);
@@ -40,6 +40,9 @@ const MOST_DESCENTS: usize = 2;
 
 /// Evaluations along a trust region that an end gets which has no certificate.
 const MOST_GUIDED: usize = 1_000;
+
+/// How far beside its row a corner is tried, in ln x.
+const ASIDE: f64 = 1e-6;
 
 /// Ends that are finished, how many times the best they may be, and how alike two of them are that are the same.
 const MOST_FINISHED: usize = 3;
@@ -160,7 +163,7 @@ impl Forms {
         let mut finished: Vec<f64> = Vec::new();
         for end in ends {
             let first = finished.first().copied();
-            // Settled ends that lie higher are optima of their own, and others lead where the first of them did.
+            // Settled ends that lie higher are optima of their own; of the others it is assumed that they lead where the first did.
             let is_higher = first.is_some_and(|first| end.value > first * (1.0 + SAME));
             let is_known = (is_higher && (end.is_settled || best.status == Status::Converged))
                 || finished.iter().any(|known| (known - end.value).abs() <= SAME * known.abs());
@@ -178,12 +181,15 @@ impl Forms {
                 escape = self.escape((problem, fitter), end, x, outcome.value);
             }
         }
-        if !best.value.is_finite() {
+        // An end whose parameters have no number, or that the descent leads away from, is lost: what is left is no evidence.
+        let value = fitter.natural(best.value);
+        if !best.value.is_finite() || value > lowest * (1.0 + SAME) {
             return None;
         }
-        let most = fitter.natural(best.value) * (1.0 + AGREEMENT_TOLERANCE);
-        let agreement = values.iter().filter(|value| **value <= most).count();
-        Some(Found { outcome: best, starts: ends.len(), agreement, doubtful: false, exhaustive: false, escape })
+        let agrees = |end: &&f64| (**end - value).abs() <= AGREEMENT_TOLERANCE * value.abs();
+        let agreement = values.iter().filter(agrees).count();
+        let doubtful = agreement < needed(ends.len());
+        Some(Found { outcome: best, starts: ends.len(), agreement, doubtful, exhaustive: false, escape })
     }
 
     /// The coordinates of parameters in the order of the form.
@@ -228,6 +234,11 @@ impl Forms {
                 down(&mut Within::new(&mut Within::new(fitter, a, here), b, there), point, options, s)
             }
         };
+        if let Some(a) = of(held.at_row)
+            && !is_lowest_at(fitter, a, point, outcome.value)
+        {
+            return Outcome { status: Status::Stalled, ..outcome };
+        }
         // What is at its limit has no optimum, which the report is to find.
         let is_over = held.at_limit.is_some() && outcome.status == Status::Converged;
         Outcome { status: if is_over { Status::Stalled } else { outcome.status }, ..outcome }
@@ -246,6 +257,18 @@ impl Forms {
         let farther: Vec<f64> = x.iter().zip(from.iter().zip(&to)).map(|(x, (from, to))| x + (to - from)).collect();
         unbounded::known(fitter, coordinate, x, &farther, value)
     }
+}
+
+/// Whether moving coordinate `a` a little to either side raises the objective: where the others are at their best, so does moving it
+/// together with them.
+fn is_lowest_at<O: Separable>(objective: &mut O, a: usize, point: &[f64], value: f64) -> bool {
+    let is_lowest = [-ASIDE, ASIDE].into_iter().all(|step| {
+        let mut beside = point.to_vec();
+        beside[a] += step;
+        objective.value(&beside) >= value
+    });
+    objective.settle(point);
+    is_lowest
 }
 
 /// The last of a way down, to its last digits; one towards a limit goes on along a trust region.

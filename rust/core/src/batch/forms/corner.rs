@@ -16,8 +16,9 @@ const KINDS: usize = 3;
 /// How far a floor may lie above the smallest target.
 const ABOVE: f64 = 1.1;
 
-/// Largest magnitudes of b, c0 and c1.
+/// Largest magnitudes of b, c0 and c1, and by what power of e the last of them may change the law within the narrowest gap.
 const MOST: [f64; 3] = [60.0, 20.0, 40.0];
+const MOST_WITHIN: f64 = 12.0;
 
 /// Rounds of the race in which every gap takes part, and of those that follow.
 const ROUNDS: usize = 10;
@@ -162,7 +163,8 @@ fn raced(curve: &Curve, mut starts: Vec<Start<5>>, lowest: f64) -> Vec<Start<5>>
 /// A power that falls steeply from the corner on instead of ending there.
 fn gentle(curve: &Curve, ended: &Start<5>) -> Start<5> {
     let mut start = *ended;
-    (start.lower[3], start.upper[3]) = (-MOST[2], MOST[2]);
+    let most = most_change(curve);
+    (start.lower[3], start.upper[3]) = (-most, most);
     start.upper[0] = start.upper[0].max(ABOVE * curve.low);
     start.q[3] = STEEP;
     start
@@ -232,6 +234,12 @@ fn next_gap(curve: &Curve, start: &Start<5>) -> Option<Start<5>> {
     Some(next)
 }
 
+/// The largest magnitude of c1.
+fn most_change(curve: &Curve) -> f64 {
+    let narrowest = places(curve).windows(2).fold(f64::INFINITY, |least, gap| least.min(gap[1] - gap[0]));
+    MOST[2].max(MOST_WITHIN / narrowest)
+}
+
 /// The different u, ascending.
 fn places(curve: &Curve) -> Vec<f64> {
     let mut places = curve.u.clone();
@@ -251,6 +259,7 @@ impl Kernel for Scan<'_> {
     fn run(self) -> Vec<Start<5>> {
         let curve = self.0;
         let n = curve.rows();
+        let change_most = most_change(curve);
         // The best of every gap under floors that are low, higher, and nearly as high as the smallest target, where the weights of
         // the scan mislead.
         let mut best: Vec<[Option<Start<5>>; KINDS]> = vec![[None; KINDS]; n];
@@ -272,8 +281,8 @@ impl Kernel for Scan<'_> {
                     continue;
                 }
                 let Some((score, at_middle, before, change, corner)) = two_lines(curve, &sums, gap) else { continue };
-                let lower = [0.0, -MOST[0], -MOST[1], -MOST[2], curve.u[gap - 1]];
-                let upper = [ABOVE * curve.low, MOST[0], MOST[1], MOST[2], curve.u[gap]];
+                let lower = [0.0, -MOST[0], -MOST[1], -change_most, curve.u[gap - 1]];
+                let upper = [ABOVE * curve.low, MOST[0], MOST[1], change_most, curve.u[gap]];
                 let start = Start::new(score, [floor, at_middle, before, change, corner], (lower, upper));
                 let slot = &mut best[gap][index * KINDS / FLOORS];
                 if slot.is_none_or(|known| score < known.score) {

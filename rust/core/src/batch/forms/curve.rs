@@ -11,7 +11,10 @@ const MOST_ROWS: usize = 512;
 const FAR: f64 = 40.0;
 
 /// How many times the smallest weight the largest may be: beyond that a few rows decide alone.
-const UNEQUAL: f64 = 100.0;
+const UNEQUAL: f64 = 10.0;
+
+/// Share of the width that the widest gap may be: between two clusters of rows a law may do what it likes.
+const WIDEST: f64 = 0.4;
 
 /// Magnitudes of targets whose squares are ordinary numbers.
 const USUAL: (f64, f64) = (1e-100, 1e100);
@@ -48,7 +51,8 @@ impl Curve {
         let curve = dispatch(Sort { x, y, weights: rows.weights, is_log: residual == Residual::Log });
         let weights = curve.weight.iter().fold((f64::INFINITY, 0.0_f64), |(l, m), w| (l.min(*w), m.max(*w)));
         let is_usual = curve.middle.abs() <= FAR && weights.1 <= UNEQUAL * weights.0;
-        (curve.width() > 0.0 && is_usual).then_some(curve)
+        let widest = curve.u.windows(2).fold(0.0_f64, |widest, pair| widest.max(pair[1] - pair[0]));
+        (curve.width() > 0.0 && is_usual && widest <= WIDEST * curve.width()).then_some(curve)
     }
 
     /// Number of different x.

@@ -1,7 +1,8 @@
 //! E + A1 x^-a1 + A2 x^-a2: two powers over a floor.
 //!
 //! The best mixture of any number of powers with amplitudes that are not negative is a convex problem; where it has two powers or
-//! fewer it is the best fit of the law itself, else its powers in pairs are starts, beside a grid. With a floor, races run in h = E + A1
+//! fewer it is, for squares of relative changes and up to its grid of exponents, the best fit of the law itself, else its powers in pairs
+//! are starts, beside a larger grid. With a floor, races run in h = E + A1
 //! and s = A1 a1, u = ln x from the smallest x: as the slow power goes over into a straight line, so does the way there. Without one
 //! they run on the face E = 0.
 

@@ -18,9 +18,6 @@ const FIRST: f64 = 1e-2;
 const LEAST: f64 = 1e-12;
 const MOST: f64 = 1e12;
 
-/// Damping of a run that no step leads on.
-const STUCK: f64 = 1e8;
-
 /// What of the metric is kept from one step to the next.
 const KEPT: f64 = 0.9;
 
@@ -192,8 +189,6 @@ impl<S: Shape<P>, const P: usize> VectorKernel for Race<'_, S, P> {
             let promised = promise(&whole, &moved);
             // Under much damping every step promises little.
             is_settled = one.where_less(promised, V::of(LITTLE) * here.value).where_less(damping, one);
-            // Nor does one go on that is stuck at the end of the law.
-            is_settled = is_settled.most(one.where_less(V::of(STUCK), damping));
             if (one - is_settled).nonzero() == 0 {
                 break;
             }

@@ -65,8 +65,8 @@ pub(super) fn natural(q: &[f64; 5], curve: &Curve) -> Vec<f64> {
     vec![floor * curve.unit, (floor + height) * curve.unit, math::exp(log), exponent, k]
 }
 
-/// Where races from a grid of floors and ceilings end, best first; none where the best goes on to the plain power k = 0, a limit
-/// with a basin for every row that it leaves at the ceiling.
+/// Where races from a grid of floors and ceilings end, best first; none where the best goes on to k = 0, a plain power cut off
+/// at the ceiling: that limit has a basin for every number of rows that are cut off.
 pub(super) fn ends(curve: &Curve) -> Vec<Start<5>> {
     let mut ends = dispatch(Grid(curve));
     heats(curve, Saturating, &mut ends, STARTS);

@@ -106,7 +106,7 @@ pub(super) fn ends(curve: &Curve) -> Vec<Start<6>> {
     let ends = corner::ends(curve);
     // What turns at a corner may do so more gently, or end there.
     let mut gentle: Vec<Start<6>> =
-        ends.iter().take(SMOOTHED).flat_map(|end| GENTLE.map(|width| smoothed(curve, end, width))).collect();
+        distinct(&ends).take(SMOOTHED).flat_map(|end| GENTLE.map(|width| smoothed(curve, end, width))).collect();
     heats(curve, SmoothBreak, &mut gentle, SMOOTHED * GENTLE.len());
     starts.extend(gentle);
     // What becomes a corner ends at the best one, of which the gaps show all there are.
@@ -116,6 +116,18 @@ pub(super) fn ends(curve: &Curve) -> Vec<Start<6>> {
     starts.extend(corners);
     keep_best(&mut starts, ENDS);
     starts
+}
+
+/// The corners that lie apart: several starts of one gap end at the same.
+fn distinct(ends: &[Start<5>]) -> impl Iterator<Item = &Start<5>> {
+    ends.iter()
+        .enumerate()
+        .filter(|(k, end)| ends[..*k].iter().all(|known| known.q[4] != end.q[4] && !is_same(known, end)))
+        .map(|(_, end)| end)
+}
+
+fn is_same(one: &Start<5>, other: &Start<5>) -> bool {
+    (one.score - other.score).abs() <= SAME * other.score.abs()
 }
 
 /// A corner as a break so sharp that no row tells it from one, but not much sharper.

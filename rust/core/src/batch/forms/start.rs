@@ -17,7 +17,7 @@ pub(super) struct Start<const P: usize> {
 /// Parameters of the law, by their places, that stay where they are while an end is finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Held {
-    /// Where a corner lies: on a row that it leaves to neither side.
+    /// Where a corner lies: on a row, from which moving it to either side raises the objective.
     pub(super) at_row: Option<usize>,
     /// What has no end: so far out that no row tells it from its limit.
     pub(super) at_limit: Option<usize>,

@@ -5,7 +5,7 @@
 
 use std::f64::consts::LN_2;
 
-use super::{exp, exp_bounded, ln_1p_reduced, sigmoid, softplus};
+use super::{exp, exp_bounded, exp_m1, ln, ln_1p_reduced, sigmoid, softplus};
 use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector};
 
 /// Steps after which the bracket is as narrow as doubles allow; Newton needs 3 to 12.
@@ -203,13 +203,16 @@ fn bracket(t: f64, k: f64) -> (f64, f64) {
         let level = t + sign * slack;
         if level < 0.0 { level } else { t / k + sign * (1.0 + 1.0 / k) * LN_2 }
     };
-    let (low, high) = (end(-1.0).max(-f64::MAX), end(1.0).min(f64::MAX));
+    let (low, mut high) = (end(-1.0).max(-f64::MAX), end(1.0).min(f64::MAX));
+    if t < 0.0 {
+        // v is at most e^t, whatever k: without this the bracket of a tiny k is too wide to be halved in time.
+        high = high.min(1.0 - ln(exp_m1(-t)));
+    }
     ((low - 1.0 - low.abs() * 1e-12).max(-f64::MAX), (high + 1.0 + high.abs() * 1e-12).min(f64::MAX))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::ln;
     use super::*;
 
     /// v for k = 1/2, 1 and 2, where the equation has a root in closed form, written without cancellation.
@@ -294,6 +297,15 @@ mod tests {
         let usual = |shares: [f64; LANES]| shares.map(|share| if share.is_nan() { 0 } else { share.to_bits() });
         let plain = usual(Shares { t, k }.run::<crate::simd::vector::Plain>());
         assert_eq!(usual(dispatch_vector(Shares { t, k })), plain);
+    }
+
+    #[test]
+    fn a_tiny_k_is_all_but_the_plain_power() {
+        for k in [1e-300, 1e-100, 1e-60, 1e-20] {
+            for t in [-30.0, -1.0, -0.15, -0.1, -0.05, -1e-3] {
+                near(m4(t, k), exp(t), t, &format!("t {t}, k {k:e}"));
+            }
+        }
     }
 
     #[test]
