@@ -98,6 +98,17 @@ pub fn sums<V: Vector, const N: usize>(parts: [V; N]) -> [f64; N] {
     sums
 }
 
+/// A function of each lane, which selects instead of branching.
+#[inline(always)]
+pub fn by_lane<V: Vector>(v: V, f: impl Fn(f64) -> f64) -> V {
+    let mut lanes = [0.0; LANES];
+    v.store(&mut lanes);
+    for lane in &mut lanes {
+        *lane = f(*lane);
+    }
+    V::load(&lanes)
+}
+
 /// The exponent bits of 1.
 const ONE_BITS: u64 = 1f64.to_bits();
 

@@ -4,11 +4,12 @@
 //! instead. Each of these holds the point with a multiplier; while one of them is too weak, the point slides down along the
 //! others to the first row at which the objective turns upwards, and that one takes its place.
 
-use super::cost::{Absolute, Cost, Scale, by_lane};
+use super::cost::{Absolute, Cost, Scale};
 use super::descent::constant;
 use super::hold::{Break, Hold};
 use super::look::{Engine, Point};
 use super::place::{Side, Workspace};
+use crate::simd::vector::by_lane;
 use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector, math};
 
 /// A point, the objective there and its derivatives by height, slope and exponent, the rows that hold the point on one side.

@@ -2,6 +2,7 @@
 //! kernel is compiled, not at every row.
 
 use crate::loss::Loss;
+use crate::simd::vector::by_lane;
 use crate::simd::{LANES, Vector, math};
 
 /// A loss, for whole lanes.
@@ -154,15 +155,4 @@ impl Scale for Log {
         // Not a number where the law is negative, which no step may lead to.
         (by_lane(f, math::ln) - observed, V::of(1.0) / f)
     }
-}
-
-/// A function of each lane, which selects instead of branching.
-#[inline(always)]
-pub(super) fn by_lane<V: Vector>(v: V, f: impl Fn(f64) -> f64) -> V {
-    let mut lanes = [0.0; LANES];
-    v.store(&mut lanes);
-    for lane in &mut lanes {
-        *lane = f(*lane);
-    }
-    V::load(&lanes)
 }

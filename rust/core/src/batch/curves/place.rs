@@ -1,7 +1,7 @@
 //! One curve in lanes: x as logarithms of its ratio to the smallest, targets on the scale of the residual.
 
-use super::cost::by_lane;
 use super::hold::Break;
+use crate::simd::vector::by_lane;
 use crate::simd::{Aligned, LANES, Vector, VectorKernel, dispatch_vector, lanes, math};
 
 /// Rows of one curve.

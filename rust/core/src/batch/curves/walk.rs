@@ -4,9 +4,10 @@
 //! by 1/max(|t|, width), the width falling to that of the loss: the valleys of plain squares are not those of such a loss.
 
 use super::cost::Cost;
-use super::cost::{Scale, by_lane};
+use super::cost::Scale;
 use super::look::{Engine, FAR};
 use super::place::{Placed, Side, WALK, Workspace, largest};
+use crate::simd::vector::by_lane;
 use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector, math};
 
 /// Rounds of reweighting, more of them where the width is far from that of the loss, and the share that is left of it after each.

@@ -3,6 +3,7 @@
 
 use super::curve::Curve;
 use super::start::{Start, keep_best};
+use crate::simd::vector::by_lane;
 use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector, math};
 
 /// Rounds of the first heat, and starts that go on.
@@ -128,17 +129,6 @@ pub(super) fn exp<V: Vector>(v: V) -> V {
 #[inline(always)]
 pub(super) fn ln<V: Vector>(v: V) -> V {
     by_lane(v, math::ln)
-}
-
-/// A function of each lane, which selects instead of branching.
-#[inline(always)]
-fn by_lane<V: Vector>(v: V, f: impl Fn(f64) -> f64) -> V {
-    let mut lanes = [0.0; LANES];
-    v.store(&mut lanes);
-    for lane in &mut lanes {
-        *lane = f(*lane);
-    }
-    V::load(&lanes)
 }
 
 /// `yes` where `mask` is 1, `no` where it is 0.
