@@ -24,14 +24,20 @@ __all__ = [
 ]
 
 
+EXACT_BELOW = 2.0**53
+"""Below it a double that is whole stands for that number alone."""
+
+
 def whole_number(value: object, name: str, lowest: int, highest: int | None = None) -> int:
-    """Return an int between two limits, both included; booleans, text and fractions are refused.
+    """Return an int between two limits, both included; a float that is whole, such as 1e4, is one.
 
     Raises
     ------
     ParameterError
-        For anything else.
+        For anything else: booleans, text, fractions, and floats too large to be exact.
     """
+    if isinstance(value, float | np.floating) and abs(double := float(value)) < EXACT_BELOW:
+        value = int(double) if double.is_integer() else value
     index = getattr(type(value), "__index__", None)
     if index is None or isinstance(value, bool):
         raise ParameterError(

@@ -35,7 +35,7 @@ from scaling_fast.cli.command import main
             ["fit", "runs.csv", "chinchilla", *COLUMNS, "--loss", "hubert:1"],
             "did you mean `huber`?",
         ),
-        (["fit", "runs.csv", "chinchilla", *COLUMNS, "--loss", "huber"], "huber:DELTA"),
+        (["fit", "runs.csv", "chinchilla", *COLUMNS, "--loss", "soft_l1"], "soft_l1:DELTA"),
         (["fit", "runs.csv", "chinchilla", *COLUMNS, "--loss", "huber:-1"], "positive"),
         (["fit", "runs.csv", "chinchilla", *COLUMNS, "--residual", "lot"], "residual"),
         (["fit", "runs.csv", "chinchilla", *COLUMNS, "--param", "alpha"], "alpha:lower=0"),

@@ -1,4 +1,4 @@
-"""Options of `sf.fit` outside what is legal: refused by name, at once."""
+"""Options of `sf.fit`: what can mean a single thing is taken for it, the rest is refused by name, at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ import scaling_fast as sf
 @pytest.mark.parametrize(
     ("options", "param"),
     [
-        ({"loss": "huber"}, "loss"),
+        ({"loss": "hubert"}, "loss"),
+        ({"loss": "soft_l1"}, "loss"),
+        ({"loss": sf.Huber}, "loss"),
         ({"loss": 1e-3}, "loss"),
         ({"residual": "cubic"}, "residual"),
         ({"target": 3}, "target"),
@@ -69,9 +71,9 @@ FIT = [
     ({"seed": -1}, P, "seed", []),
     ({"seed": 2**64}, P, "seed", []),
     ({"seed": "x"}, P, "seed", []),
-    ({"loss": "huber"}, P, "loss", ["Huber(1e-3)"]),
+    ({"loss": "hubre"}, P, "loss", ["did you mean `huber`"]),
     ({"loss": sf.Huber}, P, "loss", ["Huber(1e-3)"]),
-    ({"loss": sf.Squared}, P, "loss", ["Squared()"]),
+    ({"loss": sf.SoftL1}, P, "loss", ["SoftL1(1e-3)"]),
     ({"loss": 1e-3}, P, "loss", []),
     ({"loss": lambda r: r * r}, P, "loss", []),
     ({"loss": Odd()}, P, "loss", []),
@@ -112,7 +114,7 @@ FIT = [
     ({"starts": [1.0, 2.0, 3.0]}, P, "starts", []),
     ({"starts": np.ones((2, 3))}, P, "starts", []),
     ({"params": {"alpah": sf.Param(lower=0)}}, P, "alpah", ["did you mean `alpha`"]),
-    ({"params": {"E": 3.0}}, P, "E", ["Param"]),
+    ({"params": {"E": (0, 3)}}, P, "E", ["Param(lower=0, upper=3)"]),
     ({"params": {1.0: sf.Param()}}, P, None, ["1.0"]),
     ({"params": [sf.Param()]}, P, "params", ["mapping"]),
     ({"params": "E"}, P, "params", ["mapping"]),
@@ -174,3 +176,82 @@ def test_unexpected_keywords_are_pythons_own():
         sf.fit(FRAME, LAW, wieghts="w")
     with pytest.raises(TypeError, match="positional"):
         sf.fit(FRAME, LAW, "loss")
+
+
+@pytest.mark.parametrize(
+    ("loose", "strict"),
+    [
+        ({"loss": "huber"}, {"loss": sf.Huber(1e-3)}),
+        ({"loss": "Soft-L1:0.02"}, {"loss": sf.SoftL1(0.02)}),
+        ({"loss": "huber:1.345:mad"}, {"loss": sf.Huber(1.345, scale="mad")}),
+        ({"loss": sf.Squared}, {"loss": sf.Squared()}),
+        ({"params": {"E": 1.5}}, {"params": {"E": sf.Param(fixed=1.5)}}),
+        ({"params": {"E": np.float32(1.5)}}, {"params": {"E": sf.Param(fixed=1.5)}}),
+        ({"starts": 2e1}, {"starts": 20}),
+        ({"starts": np.float64(20)}, {"starts": 20}),
+        ({"seed": 7.0}, {"seed": 7}),
+        ({"columns": {"x": "x", "y": "loss"}}, {}),
+        ({"columns": {"y": "loss"}, "target": "loss"}, {}),
+        ({"columns": {"y": pl.col("loss") * 2}}, {"columns": {"loss": pl.col("loss") * 2}}),
+    ],
+)
+def test_what_can_mean_a_single_thing_is_taken_for_it(runs, loose, strict):
+    fits = [sf.fit(runs, "E + A*x**(-alpha)", **options) for options in (loose, strict)]
+    assert dict(fits[0].params) == dict(fits[1].params)
+    assert fits[0].objective == fits[1].objective
+    assert fits[0].seed == fits[1].seed
+
+
+def test_a_scheme_may_be_written_as_on_the_terminal(runs):
+    fit = sf.fit(runs, "E + A*x**(-alpha)", loss=sf.Squared())
+    for text, scheme in (("pairs", sf.Pairs()), ("wild:rademacher", sf.Wild("rademacher"))):
+        digests = {sf.bootstrap(fit, each, n=1e1, progress=False).digest for each in (text, scheme)}
+        assert len(digests) == 1
+
+
+@pytest.mark.parametrize(
+    "options", [{"n": 10.5}, {"n": 2.0**60}, {"n": math.nan}, {"n": "10"}, {"n": True}]
+)
+def test_a_number_of_replicates_that_is_not_whole_is_refused(runs, options):
+    with pytest.raises(sf.errors.ParameterError, match="whole number"):
+        sf.bootstrap(sf.fit(runs, "E + A*x**(-alpha)"), progress=False, **options)
+
+
+def test_a_y_of_the_law_is_a_column_and_not_the_target(runs):
+    frame = runs.rename({"x": "v"})
+    fit = sf.fit(frame, "E + A*y**(-alpha)", columns={"y": "v"})
+    assert (fit.law.columns, fit.converged) == (("y",), True)
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "words"),
+    [
+        (
+            ("x", "val_loss", "run"),
+            {},
+            "column `loss` not found; the target is given by `target=`; did you mean `val_loss`?",
+        ),
+        (("x", "score"), {}, "the target is given by `target=`; did you mean `score`?"),
+        (
+            ("x", "first", "second"),
+            {"target": "frist"},
+            "column `frist` not found; the target is given by `target=`; did you mean `first`? "
+            "The columns are `first`, `second`",
+        ),
+        (("x", "loss"), {"by": "run"}, "column `run` not found; groups are given by `by=`; the"),
+        (("x", "loss", "weight"), {"weights": "w"}, "weights are given by `weights=`; the"),
+        (("x", "loss"), {"sigma": "sd"}, "column `sd` not found; sigma is given by `sigma=`; the"),
+    ],
+)
+def test_a_missing_column_names_the_option_that_gives_it(columns, options, words):
+    frame = {name: [1.0, 2.0, 4.0, 8.0, 16.0] for name in columns}
+    with pytest.raises(sf.errors.DataError) as caught:
+        sf.fit(frame, "E + A*x**(-alpha)", **options)
+    assert words in str(caught.value)
+    assert caught.value.code == "missing_column"
+
+
+def test_a_missing_column_of_the_law_names_columns():
+    with pytest.raises(sf.errors.DataError, match="which column is which: columns=") as caught:
+        sf.fit({"a": [1.0, 2.0], "b": [1.0, 2.0], "loss": [2.0, 1.0]}, "chinchilla")
+    assert 'columns={"N": "..."}' in str(caught.value)

@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     import polars as pl
 
 ARGUMENTS = (
-    *("level", "loss", "method", "n", "noise", "nulls", "residual", "scheme", "sd", "seed"),
+    *("by", "level", "loss", "method", "n", "noise", "nulls", "residual", "scheme", "sd", "seed"),
     *("sigma", "starts", "target", "threads", "weights"),
 )
 """Arguments of the library whose option on the command line has the same name."""
 
 _ASSIGNED = re.compile(rf"""(?<![\w-])({"|".join(ARGUMENTS)})=(["'])([\w.:-]+)\2""")
+_NAMED = re.compile(rf"""`({"|".join(ARGUMENTS)})=`""")
 _COLUMNS = re.compile(r"columns=\{([^{}]*)\}")
 _COLUMN = re.compile(r'"([^"]*)": "([^"]*)"')
 _LIST = re.compile(r"`\[('[^']*'(?:, '[^']*')*)\]`")
@@ -42,6 +43,7 @@ def with_options(message: str, param: str | None = None) -> str:
     'the free parameters are `E`, `alpha`'
     """
     message = _ASSIGNED.sub(r"--\1 \3", message)
+    message = _NAMED.sub(r"`--\1`", message)
     message = re.sub(r"\b(?:pass )?force=True", "--force", message)
     message = _COLUMNS.sub(
         lambda mapping: " ".join(

@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from scaling_fast.errors import ParameterError, nearest, quote
 from scaling_fast.laws import Param
 from scaling_fast.losses import LOSSES, LogExcess
-from scaling_fast.resampling.schemes import Indices, Scheme, Weights
+from scaling_fast.losses.words import loss_form
+from scaling_fast.resampling.schemes.words import SCHEMES, scheme_form
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from scaling_fast.losses import Loss
-
-# Indices and Weights hold arrays, which a command line cannot.
-SCHEMES: dict[str, Any] = {
-    scheme.name: scheme for scheme in get_args(Scheme) if scheme not in (Indices, Weights)
-}
-SCHEME_FIELDS: dict[str, tuple[tuple[str, str, bool], ...]] = {
-    "clusters": (("by", "COLUMN", False),),
-    "strata": (("by", "COLUMN", False),),
-    "blocks": (("length", "LENGTH", False), ("within", "COLUMN", True)),
-    "bayesian": (("cluster", "COLUMN", True),),
-    "subsample": (("m", "M", False),),
-    "wild": (("signs", "SIGNS", True), ("cluster", "COLUMN", True)),
-    "parametric": (("sd", "SD", True),),
-    "jackknife": (("cluster", "COLUMN", True),),
-}
-"""What follows the name of a scheme after colons: field, kind of value, whether it may be left out."""
-EXAMPLES = {"COLUMN": "run", "LENGTH": "5", "M": "20"}
 RESIDUALS = ("log", "raw", "logit")
 
 _SCALED = re.compile(r"(?P<column>.+?)\s*(?P<operator>[*/])\s*(?P<number>[^*/]+)")
@@ -116,10 +98,6 @@ def _column(name: str, text: str, frame: pl.DataFrame) -> Any:
     return column / number if scaled["operator"] == "/" else column * number
 
 
-def _loss_form(name: str) -> str:
-    return ":".join([name, *(field.name.upper() for field in fields(LOSSES[name])[:1])])
-
-
 def listed(names: Iterable[str]) -> str:
     """Return names as a sentence lists them, with "or" before the last.
 
@@ -134,44 +112,12 @@ def listed(names: Iterable[str]) -> str:
 
 def loss_forms() -> str:
     """Return how each loss is written, for a help text."""
-    return listed(map(_loss_form, LOSSES))
-
-
-def _scheme_form(name: str) -> str:
-    form = name
-    for _, kind, optional in reversed(SCHEME_FIELDS.get(name, ())):
-        tail = form.removeprefix(name)
-        form = name + (f"[:{kind}{tail}]" if optional else f":{kind}{tail}")
-    return form
+    return listed(map(loss_form, LOSSES))
 
 
 def scheme_forms() -> str:
     """Return how each scheme is written, for a help text; what stands in brackets may be left out."""
-    return "|".join(map(_scheme_form, SCHEMES))
-
-
-def loss(text: str) -> Loss:
-    """Return `squared`, `huber:1e-3` or `huber:1.345:mad` as a loss.
-
-    Raises
-    ------
-    ParameterError
-        For an unknown loss, or a number that is missing or superfluous.
-    """
-    word, *parts = (part.strip() for part in text.split(":"))
-    name = word.lower().replace("-", "_")
-    if name not in LOSSES:
-        raise _unknown(word, list(LOSSES), "--loss")
-    wanted = [field.name for field in fields(LOSSES[name])]
-    if len(parts) > len(wanted) or (wanted and not parts):
-        raise ParameterError(
-            f"--loss {name} must be written {quote(_loss_form(name))}, got {quote(text)}",
-            code="form",
-            param="loss",
-        )
-    values = [_number(part, "--loss") if i == 0 else part for i, part in enumerate(parts)]
-    made: Loss = LOSSES[name](*values)
-    return made
+    return "|".join(map(scheme_form, SCHEMES))
 
 
 def residual(text: str | None) -> Any:
@@ -197,7 +143,7 @@ def residual(text: str | None) -> Any:
 
 
 def params(texts: Sequence[str]) -> dict[str, Param] | None:
-    """Return `alpha:lower=0,upper=2,start=.3` and `E:fixed=1.7` as the library's `params=`.
+    """Return `alpha:lower=0,upper=2,start=.3` and `E=1.7`, a fixed value, as the library's `params=`.
 
     Raises
     ------
@@ -209,6 +155,10 @@ def params(texts: Sequence[str]) -> dict[str, Param] | None:
     example = "alpha:lower=0,upper=2,start=0.3"
     found = {}
     for text in texts:
+        # A number alone is the value that the parameter keeps.
+        colon, equals = text.find(":"), text.find("=")
+        if colon < 0 < equals:
+            text = text[:equals] + ":fixed" + text[equals:]
         name, rest = _pair(text, ":", "--param", example)
         pairs = [_pair(part, "=", "--param", example) for part in rest.split(",")]
         for field, _ in pairs:
@@ -238,46 +188,3 @@ def starts(text: str, words: Sequence[str]) -> str | int | Mapping[str, float]:
         pairs = [_pair(part, "=", "--starts", "E=1.7,A=400") for part in stripped.split(",")]
         return _once(((name, _number(value, "--starts")) for name, value in pairs), "--starts")
     raise _unknown(stripped, [*words, "a whole number", "E=1.7,A=400,..."], "--starts")
-
-
-def scheme(text: str) -> Scheme:
-    """Return `pairs`, `clusters:run`, `bayesian:run` or `jackknife` as a scheme.
-
-    Raises
-    ------
-    ParameterError
-        For an unknown scheme, or a column or number that is missing or superfluous.
-    """
-    word, colon, rest = text.partition(":")
-    name = word.strip().lower()
-    if name not in SCHEMES:
-        raise _unknown(word, list(SCHEMES), "--scheme")
-    wanted = SCHEME_FIELDS.get(name, ())
-    if colon and not wanted:
-        raise ParameterError(
-            f"--scheme {name} takes nothing after its name, got {quote(rest)}",
-            code="form",
-            param="scheme",
-        )
-    # The last part is a column, which may hold colons itself.
-    parts = rest.split(":", len(wanted) - 1) if rest else []
-    values: dict[str, Any] = {}
-    for place, (field, kind, optional) in enumerate(wanted):
-        part = parts[place] if place < len(parts) else ""
-        if part:
-            values[field] = _scheme_part(part, kind)
-        elif not optional:
-            what = "a column" if kind == "COLUMN" else f"a {kind}"
-            raise ParameterError(
-                f"--scheme {name} needs {what}: write `{name}:{EXAMPLES[kind]}`",
-                code="form",
-                param="scheme",
-            )
-    return SCHEMES[name](**values)  # type: ignore[no-any-return]
-
-
-def _scheme_part(text: str, kind: str) -> Any:
-    if kind in ("COLUMN", "SIGNS"):
-        return text
-    number = _number(text, "--scheme")
-    return int(number) if kind in ("LENGTH", "M") and number.is_integer() else number

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from scaling_fast.errors import DataError, FormulaError, ParameterError, quote, suggestion
 from scaling_fast.fitting.table import DIAGNOSTICS, column_name
 from scaling_fast.frames import as_frame
-from scaling_fast.laws.usual import mapping_hint
-from scaling_fast.losses.registry import LOSSES
+from scaling_fast.laws import Param
+from scaling_fast.losses.registry import DEFAULT_LOSS, LOSSES
 from scaling_fast.losses.residual import ALLOWED, LogExcess
-from scaling_fast.losses.sums import Huber
+from scaling_fast.losses.words import loss_from_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,6 @@ __all__ = [
     "bound_law",
     "check_excess",
     "checked_loss",
-    "column_hints",
     "refuse_extreme_sigma",
     "refuse_key_clash",
     "refuse_lost_diagnostics",
@@ -35,10 +35,12 @@ __all__ = [
     "require_floor",
     "requirements",
     "target_and_residual",
+    "target_in_columns",
     "with_params",
 ]
 
 DEFAULT_TARGET = "loss"
+TARGET_OF_PAPERS = "y"
 
 
 def with_params(law: Law, params: Any) -> Law:
@@ -60,7 +62,34 @@ def with_params(law: Law, params: Any) -> Law:
                 param=name,
             )
     declared = {name: law.params[name] for name in law.to_dict()["params"]}
-    return replace(law, params=declared | dict(params))
+    # A number is the value that the parameter keeps.
+    given = {
+        name: Param(fixed=float(value))
+        if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+        else value
+        for name, value in params.items()
+    }
+    return replace(law, params=declared | given)
+
+
+def target_in_columns(
+    law: Law, columns: Mapping[str, Any] | None, target: str | None
+) -> tuple[Mapping[str, Any] | None, str | None]:
+    """Return `columns` and `target` with an entry for "y", where the law has no y, as the target."""
+    is_target = (
+        isinstance(columns, Mapping)
+        and TARGET_OF_PAPERS in columns
+        and TARGET_OF_PAPERS not in (*law.params, *(law.columns or ()))
+        and law.target is None
+        and target in (None, columns[TARGET_OF_PAPERS])
+    )
+    if columns is None or not is_target:
+        return columns, target
+    meant = columns[TARGET_OF_PAPERS]
+    if not isinstance(meant, str):
+        return columns, TARGET_OF_PAPERS  # an expression, under that name
+    others = {name: source for name, source in columns.items() if name != TARGET_OF_PAPERS}
+    return others, meant
 
 
 def bound_law(law: Law, columns: Mapping[str, Any] | None, frame: Any, target: str | None) -> Law:
@@ -84,29 +113,14 @@ def bound_law(law: Law, columns: Mapping[str, Any] | None, frame: Any, target: s
             )
     if law.columns is not None:
         return law
-    if columns:
-        return law.bind([name for name in columns if name in law.params])
+    own = [name for name in columns or () if name in law.params]
+    if own:
+        return law.bind(own)
     # A column that cannot be read still counts as one: reading it says what is wrong with it.
     has = list(frame) if isinstance(frame, Mapping) else as_frame(frame, ()).columns
     return law.bind_frame(
         [name for name in has if isinstance(name, str) and (name != aimed or name in law.params)]
     )
-
-
-@contextmanager
-def column_hints(law: Law, columns: Mapping[str, Any] | None, frame: Any) -> Iterator[None]:
-    """Add to the error of a missing column how to say which column of the frame is meant."""
-    try:
-        yield
-    except DataError as error:
-        name = error.column
-        if error.code == "missing_column" and name in (law.columns or ()):
-            has = list(frame) if isinstance(frame, Mapping) else as_frame(frame, ()).columns
-            unmapped = [column for column in law.columns or () if column not in (columns or {})]
-            hint = mapping_hint(unmapped, has)
-            if hint is not None and name not in (columns or {}):
-                error.args = (f"{error}; say which column is which: {hint}",)
-        raise
 
 
 def target_and_residual(
@@ -190,10 +204,22 @@ def require_floor(law: Law, table: Table, residual: LogExcess) -> None:
 
 
 def checked_loss(loss: Any) -> Loss:
-    """Return the loss; None stands for the default, `Huber(1e-3)`."""
+    """Return the loss; None stands for the default, text for what a command line means by it."""
     if loss is None:
-        return Huber(1e-3)
-    if isinstance(loss, type) or getattr(loss, "name", None) not in LOSSES:
+        return DEFAULT_LOSS
+    if isinstance(loss, str):
+        return loss_from_text(loss)
+    if isinstance(loss, type) and loss in LOSSES.values():
+        if not fields(loss):  # Squared and Absolute have nothing to choose
+            loss = loss()
+        else:
+            raise ParameterError(
+                f"loss is the class {loss.__name__}; say its constant, for example "
+                f"{loss.__name__}(1e-3)",
+                code="loss",
+                param="loss",
+            )
+    if getattr(loss, "name", None) not in LOSSES:
         raise ParameterError(
             f"loss must be a loss such as Huber(1e-3) or Squared(), got {quote(loss)}",
             code="loss",

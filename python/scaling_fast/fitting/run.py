@@ -11,7 +11,6 @@ from scaling_fast.fitting.binding import (
     bound_law,
     check_excess,
     checked_loss,
-    column_hints,
     refuse_extreme_sigma,
     refuse_key_clash,
     refuse_lost_diagnostics,
@@ -19,10 +18,12 @@ from scaling_fast.fitting.binding import (
     require_floor,
     requirements,
     target_and_residual,
+    target_in_columns,
     with_params,
 )
 from scaling_fast.fitting.diagnostics import fit_findings, on_the_margin
 from scaling_fast.fitting.failures import refuse_useless
+from scaling_fast.fitting.missing_columns import column_hints
 from scaling_fast.fitting.proof import Proof
 from scaling_fast.fitting.request import Request
 from scaling_fast.fitting.result import Fit
@@ -59,13 +60,13 @@ def fit(
     *,
     target: str | None = None,
     columns: Mapping[str, str | pl.Expr] | None = None,
-    loss: Loss | None = None,
+    loss: Loss | str | None = None,
     residual: Literal["log", "raw", "logit"] | LogExcess | None = None,
     weights: Any = None,
     sigma: Any = None,
     by: str | Sequence[str] | None = None,
     starts: Any = "auto",
-    params: Mapping[str, Param] | None = None,
+    params: Mapping[str, Param | float] | None = None,
     seed: int = 0,
     threads: int | None = None,
     nulls: Literal["error", "drop"] = "error",
@@ -85,9 +86,11 @@ def fit(
     target
         Column to be explained; by default what stands left of ~ in the formula, else "loss".
     columns
-        Name in the law -> column of the frame, or polars expression.
+        Name in the law -> column of the frame, or polars expression. "y" is the target where the
+        law has no y.
     loss
-        Loss of a residual over sigma; `Huber(1e-3)` by default. See `scaling_fast.losses`.
+        Loss of a residual over sigma, or its text on the terminal such as "huber:1e-2";
+        `Huber(1e-3)` by default. See `scaling_fast.losses`.
     residual
         "log" (ln f - ln y, the default), "raw" (f - y), "logit", or `LogExcess("E")`
         (ln(f - E) - ln(y - E)). A formula with a transformed target, "log(y) ~ ...", has raw
@@ -105,7 +108,7 @@ def fit(
         least three starts, and a quarter of them, agree and span a tenth of what "auto" would
         search (a factor of two in an exponent).
     params
-        Parameter -> `Param` that replaces the one of the law.
+        Parameter -> `Param` that replaces the one of the law, or a number that it keeps.
     seed
         Seed, from 0 to 2**64 - 1, kept with the result; automatic starts are a fixed sequence.
     threads
@@ -141,13 +144,15 @@ def fit(
     law = with_params(as_law(law), params)
     if isinstance(frame, pl.LazyFrame):
         frame = as_frame(frame, ())  # collected once
+    columns, target = target_in_columns(law, columns, target)
     law = bound_law(law, columns, frame, target)
     target, scale_of_residual = target_and_residual(law, target, residual)
     refuse_target_on_right(law, target, columns)
     loss = checked_loss(loss)
     if isinstance(scale_of_residual, LogExcess):
         check_excess(law, loss, scale_of_residual)
-    with column_hints(law, columns, frame):
+    named = {"target": target, "by": by, "weights": weights, "sigma": sigma}
+    with column_hints(law, columns, frame, named):
         table = read(
             frame,
             names=list(law.columns or ()),

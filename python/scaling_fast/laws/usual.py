@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-__all__ = ["mapping_hint", "usual_column"]
+__all__ = ["TARGETS", "mapping_hint", "usual_column"]
 
 USUAL = {
     "N": ("params", "parameters", "n_params", "model_size"),
     "D": ("tokens", "n_tokens", "training_tokens", "dataset_size"),
     "C": ("flops", "compute", "training_flops"),
 }
+
+TARGETS = (
+    *("val_loss", "eval_loss", "valid_loss", "validation_loss", "test_loss", "final_loss"),
+    *("train_loss", "loss", "Loss", "bpb", "perplexity", "ppl", "score", "accuracy", "error", "y"),
+)
+"""Usual names of what a law explains."""
 
 
 def usual_column(name: str, columns: Collection[str]) -> str | None:

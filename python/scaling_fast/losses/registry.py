@@ -17,7 +17,7 @@ from scaling_fast.losses.sums import (
     Tukey,
 )
 
-__all__ = ["LOSSES", "WITH_SCALE", "Loss", "loss_from_spec"]
+__all__ = ["DEFAULT_LOSS", "LOSSES", "WITH_SCALE", "Loss", "loss_from_spec"]
 
 Loss = (
     Squared
@@ -34,6 +34,9 @@ Loss = (
 
 LOSSES: dict[str, Any] = {loss.name: loss for loss in get_args(Loss)}
 """Name -> class of every loss."""
+
+DEFAULT_LOSS = Huber(1e-3)
+"""The loss of Hoffmann et al. (2022)."""
 
 WITH_SCALE = (ScaledHuber.name, StudentT.name)
 """The losses whose scale is estimated with the law; their objective is a negative log-likelihood."""

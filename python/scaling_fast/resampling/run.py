@@ -16,6 +16,7 @@ from scaling_fast.resampling.multistart import MULTI_STARTS
 from scaling_fast.resampling.plan import plan_for
 from scaling_fast.resampling.result import Bootstrap
 from scaling_fast.resampling.schemes import Pairs
+from scaling_fast.resampling.schemes.words import as_scheme
 from scaling_fast.resampling.streaming.run import summarised
 from scaling_fast.runtime.memory import ask_first, require_memory
 from scaling_fast.runtime.progress import watched
@@ -52,7 +53,7 @@ class Options(TypedDict, total=False):
 @overload
 def bootstrap(
     fit: Fit,
-    scheme: Scheme = ...,
+    scheme: Scheme | str = ...,
     *,
     keep: Literal["draws"] | PathLike[str] = ...,
     **options: Unpack[Options],
@@ -60,19 +61,19 @@ def bootstrap(
 @overload
 def bootstrap(
     fit: Sequence[Fit],
-    scheme: Scheme = ...,
+    scheme: Scheme | str = ...,
     *,
     keep: Literal["draws"] | PathLike[str] = ...,
     **options: Unpack[Options],
 ) -> list[Bootstrap]: ...
 @overload
 def bootstrap(
-    fit: Fit, scheme: Scheme = ..., *, keep: Literal["summary"], **options: Unpack[Options]
+    fit: Fit, scheme: Scheme | str = ..., *, keep: Literal["summary"], **options: Unpack[Options]
 ) -> BootstrapSummary: ...
 @overload
 def bootstrap(
     fit: Sequence[Fit],
-    scheme: Scheme = ...,
+    scheme: Scheme | str = ...,
     *,
     keep: Literal["summary"],
     **options: Unpack[Options],
@@ -80,7 +81,7 @@ def bootstrap(
 @ask_first
 def bootstrap(
     fit: Fit | Sequence[Fit],
-    scheme: Scheme = Pairs(),  # noqa: B008 (a frozen value)
+    scheme: Scheme | str = Pairs(),  # noqa: B008 (a frozen value)
     *,
     n: int | None = None,
     starts: str | int = "warm",
@@ -101,7 +102,7 @@ def bootstrap(
     scheme
         `Pairs()`, `Clusters("run")`, `Strata("budget")`, `Blocks(5, within="run")`, `Bayesian()`,
         `Residuals()`, `Wild()`, `Parametric()`, `Jackknife()`, `Subsample(m)`, `Indices(array)`,
-        `Weights(array)`.
+        `Weights(array)`; or its text on the terminal, such as "clusters:run".
     n
         Number of replicates per group, 1 or more; 10,000 by default. `Jackknife`, `Indices` and
         `Weights` fix it themselves.
@@ -149,6 +150,7 @@ def bootstrap(
     >>> boot.draws.height, boot.failures.height
     (100, 0)
     """
+    drawn: Scheme = as_scheme(scheme)
     path = _folder(keep)
     extra = _starts(starts)
     seed = checked_seed(seed)
@@ -162,18 +164,18 @@ def bootstrap(
     results: list[Any] = []
     for place, each in enumerate(fits):
         estimates = each.estimates
-        plan = plan_for(estimates, scheme)
-        count = _count(n, plan.replicates, scheme)
+        plan = plan_for(estimates, drawn)
+        count = _count(n, plan.replicates, drawn)
         job = Job(estimates, plan, seed, extra)
         folder = path if path is None or isinstance(fit, Fit) else path / f"fit-{place}"
         with watched(progress, "refitting") as watch:
             if keep == "summary":
                 _require_room(each, min(count, BLOCK))
-                results.append(summarised(each, scheme, job, count, execution, watch))
+                results.append(summarised(each, drawn, job, count, execution, watch))
             else:
                 _require_room(each, count)
                 found = gathered(job, count, execution, path=folder, watch=watch)
-                results.append(_bootstrap(each, scheme, seed, count, extra, found))
+                results.append(_bootstrap(each, drawn, seed, count, extra, found))
     return results[0] if isinstance(fit, Fit) else results
 
 

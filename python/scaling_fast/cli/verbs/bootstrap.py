@@ -22,6 +22,7 @@ from scaling_fast.cli.verbs.options import (
 from scaling_fast.errors import CheckpointError, ConvergenceError
 from scaling_fast.resampling import run
 from scaling_fast.resampling.result import METHODS, Bootstrap
+from scaling_fast.resampling.schemes.words import as_scheme
 
 if TYPE_CHECKING:
     from scaling_fast.fitting.result import Fit
@@ -45,7 +46,7 @@ class BootstrapOptions:
     @property
     def interval_method(self) -> str:
         """Method of the intervals: the one that was asked for, or the scheme's usual one."""
-        usual = "normal" if parsing.scheme(self.scheme).name == "jackknife" else "percentile"
+        usual = "normal" if as_scheme(self.scheme).name == "jackknife" else "percentile"
         return self.method or usual
 
 
@@ -126,7 +127,7 @@ def bootstrap(
         scheme=scheme, n=n, starts=starts, fit_starts=fit_starts, level=level, method=method,
         quantities=quantities, path=path, folder=folder, shards=shards,
     )  # fmt: skip
-    parsing.scheme(scheme)
+    as_scheme(scheme)
     parsing.starts(starts, ["warm", "multi"])
     refuse_output(path, options)
     fitted = fit_from_options(options, fit_starts)
@@ -155,7 +156,7 @@ def _resample(fitted: Fit, options: FitOptions, resampling: BootstrapOptions) ->
     try:
         return run.bootstrap(
             fitted,
-            parsing.scheme(resampling.scheme),
+            as_scheme(resampling.scheme),
             starts=starts,
             seed=options.seed,
             threads=options.threads,

@@ -131,7 +131,7 @@ def fit_from_options(options: FitOptions, starts: str) -> Fit:
             options.law,
             target=options.target,
             columns=columns,
-            loss=parsing.loss(options.loss),
+            loss=options.loss,
             residual=parsing.residual(options.residual),
             weights=options.weights,
             sigma=options.sigma,
@@ -152,8 +152,8 @@ def _reword(error: ScalingError, options: FitOptions, frame: pl.DataFrame) -> No
     files.locate(error, options.file, frame.height)
     named = {options.target, options.weights, options.sigma, *options.by}
     named |= {text.partition("=")[2] for text in options.columns}
-    if error.code == "missing_column" and error.column and error.column not in named:
-        sentence = str(error).partition("; say which column is which: ")[0]
+    sentence, is_of_law, _ = str(error).partition("; say which column is which: ")
+    if error.code == "missing_column" and error.column not in named and error.column and is_of_law:
         error.args = (f"{sentence}{column_hint(error.column, frame)}",)
     if error.code == "loss" and (options.residual or "").startswith("log"):
         error.args = (

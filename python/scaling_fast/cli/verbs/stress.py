@@ -17,6 +17,7 @@ from scaling_fast.cli.verbs.options import (
     scheme_option,
 )
 from scaling_fast.resampling.intervals.batched import COVERED
+from scaling_fast.resampling.schemes.words import as_scheme
 from scaling_fast.stress.simulation import NOISES
 
 
@@ -87,7 +88,7 @@ def coverage(
     FILE and LAW are those of `scaling-fast fit`.
     """
     options = FitOptions(**given)
-    drawn = parsing.scheme(scheme)
+    drawn = as_scheme(scheme)
     fitted = fit_from_options(options, "auto")
     if "converged" not in fit_view.statuses(fitted, options.by):
         output.note("the fit did not converge, so there is no truth to simulate from")
