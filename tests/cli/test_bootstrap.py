@@ -25,6 +25,18 @@ def test_a_bootstrap_gives_an_interval_a_quantity(runs, frame):
     assert len(table) == 3
 
 
+def test_whole_numbers_may_be_written_as_floats(runs):
+    words = [*COLUMNS, "--json", "--param", "E=1.8"]
+    draws = [
+        strict_json(call("bootstrap", runs, "chinchilla", *words, "--n", n, "--seed", seed).stdout)
+        for n, seed in (("2e1", "3.0"), ("20", "3"))
+    ]
+    assert draws[0]["digest"] == draws[1]["digest"]
+    assert (
+        "whole number" in call("bootstrap", runs, "chinchilla", *words, "--n", "2.5", code=2).stderr
+    )
+
+
 @pytest.mark.parametrize(
     "scheme", ["pairs", "clusters:run", "bayesian", "bayesian:run", "jackknife"]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+import click
 import polars as pl
 
 from scaling_fast.errors import ParameterError, nearest, quote
@@ -12,6 +13,7 @@ from scaling_fast.laws import Param
 from scaling_fast.losses import LOSSES, LogExcess
 from scaling_fast.losses.words import loss_form
 from scaling_fast.resampling.schemes.words import SCHEMES, scheme_form
+from scaling_fast.validation import EXACT_BELOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +22,33 @@ RESIDUALS = ("log", "raw", "logit")
 
 _SCALED = re.compile(r"(?P<column>.+?)\s*(?P<operator>[*/])\s*(?P<number>[^*/]+)")
 _PARAM_FIELDS = ("start", "lower", "upper", "fixed")
+
+
+class _Whole(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.2
+    """A whole number of the command line; 1e4 is one."""
+
+    name = "integer"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number as an int."""
+        number = _whole(str(value))
+        if number is None:
+            self.fail(f"{value!r} is not a whole number.", param, ctx)
+        return number
+
+
+WHOLE = _Whole()
+
+
+def _whole(text: str) -> int | None:
+    """Return a whole number, digits or a float such as 1e4; None for anything else."""
+    if re.fullmatch(r"[+-]?[0-9]+", text):
+        return int(text)
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() and abs(number) < EXACT_BELOW else None
 
 
 def _number(text: str, option: str) -> float:
@@ -182,8 +211,9 @@ def starts(text: str, words: Sequence[str]) -> str | int | Mapping[str, float]:
     stripped = text.strip()
     if stripped in words:
         return stripped
-    if re.fullmatch(r"[+-]?[0-9]+", stripped):
-        return int(stripped)
+    count = _whole(stripped)
+    if count is not None:
+        return count
     if "=" in stripped:
         pairs = [_pair(part, "=", "--starts", "E=1.7,A=400") for part in stripped.split(",")]
         return _once(((name, _number(value, "--starts")) for name, value in pairs), "--starts")

@@ -9,7 +9,7 @@ import click
 import polars as pl
 
 from scaling_fast.auditing import run
-from scaling_fast.cli import files, output, streams
+from scaling_fast.cli import files, output, parsing, streams
 from scaling_fast.cli.exit_codes import FAIL_ON, SEVERITIES, after_findings
 from scaling_fast.errors import DataError, ScalingError
 from scaling_fast.findings import PRECEDENCE
@@ -52,11 +52,15 @@ The page or JSON report of an earlier audit is replaced; any other file needs --
 )
 @click.argument("paper", default="cerebras2023")
 @click.option("--data", metavar="FILE", help="Rows to use instead of those that the claim names.")
-@click.option("--n", type=int, help="Number of replicates. [default: the claim's own number]")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random numbers.")
+@click.option(
+    "--n", type=parsing.WHOLE, help="Number of replicates. [default: the claim's own number]"
+)
+@click.option(
+    "--seed", type=parsing.WHOLE, default=0, show_default=True, help="Seed of the random numbers."
+)
 @click.option(
     "--threads",
-    type=int,
+    type=parsing.WHOLE,
     help="Number of threads. [default: SCALING_FAST_THREADS, else all cores]",
 )
 @_path_option("--html", "html", "the report")

@@ -63,7 +63,9 @@ Examples:
 @fit_options
 @scheme_option
 @click.option(
-    "--n", type=int, help="Number of replicates. [default: 10000, or what the scheme sets]"
+    "--n",
+    type=parsing.WHOLE,
+    help="Number of replicates. [default: 10000, or what the scheme sets]",
 )
 @click.option(
     "--starts",
@@ -109,7 +111,7 @@ Examples:
 )
 @click.option(
     "--shards",
-    type=int,
+    type=parsing.WHOLE,
     help="Number of parts; it does not change the result. [default: tens to thousands]",
 )
 @click.pass_context

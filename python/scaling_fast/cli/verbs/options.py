@@ -61,10 +61,10 @@ _OPTIONS = (
         help="What to do with rows that hold a null or NaN.",
     ),
     click.option(
-        "--seed", type=int, default=0, show_default=True, help="Seed of the random numbers."
+        "--seed", type=parsing.WHOLE, default=0, show_default=True, help="Seed of the random numbers."
     ),
     click.option(
-        "--threads", type=int,
+        "--threads", type=parsing.WHOLE,
         help="Number of threads. [default: SCALING_FAST_THREADS, else all cores]",
     ),
     click.option("--force", is_flag=True, help="Replace an output file that exists already."),

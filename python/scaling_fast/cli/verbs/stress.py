@@ -51,10 +51,18 @@ Examples:
     help=f"Interval: {parsing.listed(COVERED)}. Can be repeated. [default: percentile]",
 )
 @click.option(
-    "--n-sim", type=int, default=2000, show_default=True, help="Number of simulated data sets."
+    "--n-sim",
+    type=parsing.WHOLE,
+    default=2000,
+    show_default=True,
+    help="Number of simulated data sets.",
 )
 @click.option(
-    "--n", type=int, default=499, show_default=True, help="Number of replicates per data set."
+    "--n",
+    type=parsing.WHOLE,
+    default=499,
+    show_default=True,
+    help="Number of replicates per data set.",
 )
 @click.option(
     "--level",
