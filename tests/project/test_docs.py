@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from scaling_fast._core import statuses
+
 ROOT = Path(__file__).parents[2]
 PAGES = [
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
@@ -136,3 +138,10 @@ def test_decisions_are_numbered_without_a_gap_and_listed():
         text = (folder / name).read_text("utf-8")
         assert text.startswith(f"# {int(name[:4])}. ")
         assert text.index("## Decision") < text.index("## Why")
+
+
+def test_the_page_on_certificates_lists_every_status():
+    listed = re.findall(
+        r"^\| `([a-z_]+)` \|", text_of("docs/why/certificate.md"), flags=re.MULTILINE
+    )
+    assert sorted(listed) == sorted(word for word, _ in statuses())
