@@ -28,6 +28,7 @@ MEANINGS = {
     "gradient": "slope that is left, as a cosine; at most 1e-8 when converged",
     "condition": f"how hard the parameters are to tell apart; above {LARGE_CONDITION:g} rounding decides",
     "at_bound": "parameters that ended on a bound",
+    "findings": "codes of what to know before the numbers are used; stderr has the sentences",
 }
 """Column of the table of fits -> what it means."""
 LEVEL = 0.95  # of the delta-method intervals beside the parameters
@@ -44,15 +45,15 @@ def statuses(fit: Fit, keys: Sequence[str]) -> list[str]:
 
 
 def table(fit: Fit, keys: Sequence[str]) -> pl.DataFrame:
-    """Return the table of a fit with `is_global` after the status."""
-    law_names = _law_names(fit, keys)
-    name = column_name("is_global", law_names)
-    if name in fit.table.columns:
+    """Return the table of a fit; that of a single fit with the columns that groups have beside."""
+    if fit.request.table.keys.width:
         return fit.table
+    law_names = _law_names(fit, keys)
     place = fit.table.get_column_index(column_name("status", law_names)) + 1
-    return fit.table.clone().insert_column(
-        place, pl.Series(name, fit.global_groups, dtype=pl.Boolean)
-    )
+    is_global = pl.Series(column_name("is_global", law_names), [fit.is_global])
+    codes = list(dict.fromkeys(finding.code for finding in fit.findings))
+    findings = pl.Series(column_name("findings", law_names), [codes], dtype=pl.List(pl.String))
+    return fit.table.clone().insert_column(place, is_global).with_columns(findings)
 
 
 def emit(fit: Fit, keys: Sequence[str]) -> None:

@@ -181,6 +181,11 @@ class Request:
         """The parameters that are not fixed, in the law's order."""
         return [name for name in self.names if self.law.params[name].fixed is None]
 
+    def of_group(self, group: int) -> Request:
+        """Return the question that the rows of one group ask, by its number, as that of a single fit."""
+        rows = self.table.of_group(group)
+        return Request(self.law, rows, self.loss, self.residual, dict(self.columns))
+
     def fit(
         self,
         starts: int | NDArray[np.float64] | None,

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from scaling_fast.errors import ParameterError
-from scaling_fast.findings import SummaryRepr, format_findings
-from scaling_fast.fitting.archived import ArchivedFit
-from scaling_fast.fitting.certificate import Certificate
+from scaling_fast.findings import format_findings
+from scaling_fast.fitting.answers import FitAnswers
+from scaling_fast.fitting.archived import entry_of, fields_of
+from scaling_fast.fitting.assembly import FitFields, of_one_group
 from scaling_fast.fitting.delta_method import delta_intervals, parameter_covariance
-from scaling_fast.fitting.estimates import Estimates
 from scaling_fast.fitting.prediction import predicted
+from scaling_fast.fitting.selection import group_with_keys
 from scaling_fast.fitting.status import status_sentence
 from scaling_fast.fitting.summary import estimate_lines, group_lines, question_lines
 from scaling_fast.fitting.table import column_name, square_frame
@@ -32,158 +31,54 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-    from scaling_fast.findings import Finding
-    from scaling_fast.fitting.proof import Proof
-    from scaling_fast.fitting.request import Request
-    from scaling_fast.laws import Law
-    from scaling_fast.losses.registry import Loss
 
 __all__ = ["Fit"]
 
 
 @methods_ask_first(
-    "objective_at", "residuals", "jacobian", "cov", "interval", "predict", "summary", "save"
+    "select",
+    "objective_at",
+    "residuals",
+    "jacobian",
+    "cov",
+    "interval",
+    "predict",
+    "summary",
+    "save",
 )
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Fit(SummaryRepr):
-    """A law fitted to a frame.
+class Fit(FitAnswers):
+    """A law fitted to a frame: what `fit` returns.
 
-    Attributes
-    ----------
-    request
-        The question: law, rows, loss and residual.
-    table
-        One row per group: keys, parameters, derived quantities, objective, status, n, n_starts,
-        agreement, gradient, condition, at_bound; and scale, where it is estimated with the law. A
-        diagnostic whose name the law uses itself is called `fit_...`.
-    findings
-        What is worth knowing before the numbers are used.
-    measured_scale
-        The scale of the residuals where it was estimated or measured, else None.
-    seed
-        The seed given to `fit`.
-    certificates
-        Gradient, decrease and multiplier of each group's certificate, shape (groups, 3).
-    global_groups, proof
-        Whether the optimum of each group is called global, (groups,), and which of them are proven.
+    Its attributes are those of `FitAnswers`: the numbers of a single fit by name, `.table` for groups.
     """
-
-    request: Request
-    table: pl.DataFrame
-    findings: tuple[Finding, ...]
-    measured_scale: float | None
-    seed: int
-    certificates: NDArray[np.float64]
-    global_groups: NDArray[np.bool_]
-    proof: Proof
 
     kind: ClassVar[str] = "fit"
 
-    # -- the question ---------------------------------------------------------------------------
+    # -- one group of many ----------------------------------------------------------------------
 
-    @property
-    def law(self) -> Law:
-        """The law with its columns bound."""
-        return self.request.law
+    def select(self, /, **keys: Any) -> Fit:
+        """Return the fit of one group as a single fit: `fit.select(curve="c1")`.
 
-    @property
-    def loss(self) -> Loss:
-        """The loss with the constants it was fitted with."""
-        return self.request.loss
+        It is the fit that the group has in `.table`, with its status, certificate and findings; nothing
+        is fitted again. Its rows are those of the group, so that intervals, profiles, replicates and
+        predictions are those of a fit of these rows alone.
 
-    @property
-    def n(self) -> int:
-        """The number of rows that count."""
-        return self.request.table.rows
-
-    @property
-    def groups(self) -> int:
-        """The number of groups."""
-        return self.table.height
-
-    @property
-    def estimates(self) -> Estimates:
-        """The question and the parameters of every group, from which refits begin."""
-        columns = [self.table[name].to_numpy() for name in self.request.names]
-        return Estimates(
-            self.request, np.ascontiguousarray(np.column_stack(columns), dtype=np.float64)
-        )
-
-    # -- the answer of a single fit -------------------------------------------------------------
-
-    def require_single(self, wanted: str) -> dict[str, Any]:
-        """Return the row of a single fit.
+        Parameters
+        ----------
+        keys
+            Key column -> its value. Columns may be left out where the others name one group.
 
         Raises
         ------
         ParameterError
-            For a grouped fit; the message names `wanted`.
+            For a fit without groups, and for keys that name no group or more than one.
         """
-        if self.table.height != 1 or self.request.table.keys.width:
-            raise ParameterError(
-                f"`{wanted}` works for a single fit, not for groups (here {self.table.height}); "
-                "look at `.table`, one row per group; `scaling_fast.bootstrap` gives intervals of every group",
-                code="grouped",
-                param=wanted,
-            )
-        return self.table.row(0, named=True)
+        return self.of_group(group_with_keys(self.request.table.keys, keys))
 
-    def _diagnostic(self, name: str) -> Any:
-        return self.require_single(name)[column_name(name, self._taken())]
-
-    def _taken(self) -> list[str]:
-        return [*self.request.table.keys.columns, *self.law.params, *self.law.derived]
-
-    @property
-    def params(self) -> Mapping[str, float]:
-        """Parameter -> estimate, natural units, in the law's order."""
-        row = self.require_single("params")
-        return MappingProxyType({name: float(row[name]) for name in self.request.names})
-
-    @property
-    def derived(self) -> Mapping[str, float]:
-        """Derived quantity -> its value."""
-        row = self.require_single("derived")
-        return MappingProxyType({name: float(row[name]) for name in self.law.derived})
-
-    @property
-    def objective(self) -> float:
-        """The sum over rows of weight x rho(residual / sigma), or the negative log-likelihood.
-
-        Under `ScaledHuber` and `StudentT` it is the sum of w (-ln p(r/(sigma s)) + ln s), constants
-        included; under `LogExcess(jacobian=True)` the sum of w ln(y - E) is added, and with
-        `Squared` the rest is n/2 ln(RSS) without constants.
-        """
-        return float(self._diagnostic("objective"))
-
-    @property
-    def scale(self) -> float | None:
-        """The scale of the residuals where it was estimated (or measured, by `scale="mad"`), else None."""
-        if self.request.is_likelihood:
-            self.require_single("scale")
-        return self.measured_scale
-
-    @property
-    def status(self) -> str:
-        """How the fit ended, in one word."""
-        return str(self._diagnostic("status"))
-
-    @property
-    def converged(self) -> bool:
-        """Whether the certificate holds."""
-        return self.status == "converged"
-
-    @property
-    def is_global(self) -> bool:
-        """Whether the optimum is proven to be the best, agreed on by enough starts, or every valley was seen."""
-        self.require_single("is_global")
-        return bool(self.global_groups[0])
-
-    @property
-    def certificate(self) -> Certificate:
-        """What stands behind `converged` and `is_global`."""
-        self.require_single("certificate")
-        return Certificate.of(self.certificates[0], self.global_groups[0], self.proof.groups[0])
+    def of_group(self, group: int) -> Fit:
+        """Return the fit of one group, by its number in the order of `.table`, as a single fit."""
+        return Fit(*of_one_group(self._fields(), group))
 
     # -- what a fit implies ---------------------------------------------------------------------
 
@@ -274,16 +169,6 @@ class Fit(SummaryRepr):
             noise=noise,
         )
 
-    def is_free(self, name: str) -> bool:
-        """Return whether a parameter of a single fit moved: it is not fixed and did not end on a bound."""
-        bound = self.require_single("at_bound")[column_name("at_bound", self._taken())]
-        return self.law.params[name].fixed is None and name not in bound
-
-    @property
-    def free_parameters(self) -> int:
-        """The number of parameters of a single fit that moved."""
-        return sum(self.is_free(name) for name in self.request.names)
-
     def _clusters(self, by: str | Sequence[str]) -> NDArray[np.uint32]:
         return cluster_numbers(self.request.table, cluster_columns(by, "cluster"))
 
@@ -353,7 +238,7 @@ class Fit(SummaryRepr):
             For a single fit that did not converge.
         """
         require_usable_process()
-        status = self.table[column_name("status", self._taken())]
+        status = self.table[column_name("status", self.taken_names())]
         return predicted(self.request, self.point, status, frame)
 
     def point(self, group: int) -> dict[str, float]:
@@ -373,7 +258,7 @@ class Fit(SummaryRepr):
             if not self.converged:
                 lines.append(f"status     {status_sentence(self.status)}")
         else:
-            lines += group_lines(self.table[column_name("status", self._taken())], self.n)
+            lines += group_lines(self.table[column_name("status", self.taken_names())], self.n)
         return "\n".join([*lines, *format_findings(self.findings)])
 
     # -- saving ---------------------------------------------------------------------------------
@@ -390,11 +275,14 @@ class Fit(SummaryRepr):
 
     def archive_entry(self) -> tuple[archive.Entry, archive.Frames]:
         """Return the fit as an entry for JSON and tables for Arrow."""
-        return ArchivedFit(*(getattr(self, field.name) for field in fields(self))).archive_entry()
+        return entry_of(self._fields())
 
     @classmethod
     def from_archive_entry(
         cls, entry: Mapping[str, Any], frames: Mapping[str, pl.DataFrame]
     ) -> Fit:
         """Return the fit that `archive_entry` wrote."""
-        return cls(*ArchivedFit.from_archive_entry(entry, frames))
+        return cls(*fields_of(entry, frames))
+
+    def _fields(self) -> FitFields:
+        return FitFields(*(getattr(self, field.name) for field in fields(self)))
