@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["group_findings"]
 
+FAILED = "groups_failed"
+"""The code of the finding that counts the groups that did not converge."""
+
 
 def group_findings(
     request: Request,
@@ -57,26 +60,26 @@ def group_findings(
     """
     table = request.table
     everywhere = np.ones(table.groups, dtype=bool)
-    general = [*table.findings, *mistyped_findings(request)]
-    general += [LOCAL_START] if local else []
-    ended = _ended(columns)
     marked = [
+        *(Marked(finding, everywhere) for finding in table.findings),
         *_left_out(request),
         _no_dof(request),
+        *(Marked(finding, everywhere) for finding in mistyped_findings(request)),
         *shortfalls(request, columns.params),
-        _failed(status),
+        Marked(LOCAL_START, everywhere & local),
         _level(np.asarray(columns.level.any(axis=1))),
+        _failed(status),
         _not_global(disagreed & columns.converged),
         *_bounds(request, columns),
         _condition(columns),
         *_zones(request, columns),
     ]
-    named = [naming_groups(each, table.keys) for each in marked if each.groups.any()]
-    # Of a group alone the code says how its fit ended, which `groups_failed` counts over all.
-    codes = [(finding.code, everywhere) for finding in general]
+    codes = []
     for finding, groups in marked:
-        codes += ended if finding.code == "groups_failed" else [(finding.code, groups)]
-    return (*general, *named), code_lists(codes, table.groups)
+        # Of a group alone the code says how its fit ended, which `groups_failed` counts over all.
+        codes += _ended(columns) if finding.code == FAILED else [(finding.code, groups)]
+    named = (naming_groups(each, table.keys) for each in marked if each.groups.any())
+    return tuple(named), code_lists(codes, table.groups)
 
 
 def _left_out(request: Request) -> list[Marked]:
@@ -104,7 +107,7 @@ def _failed(status: pl.Series) -> Marked:
     failed = (status != "converged").to_numpy()
     words = status.filter(failed).cast(str).value_counts(sort=True, name="count")
     finding = _finding(
-        "groups_failed",
+        FAILED,
         "amber",
         f"{int(failed.sum())} of {len(status)} groups have no certified optimum; their status says why",
         statistic=float(failed.sum()),
