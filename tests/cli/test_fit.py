@@ -104,12 +104,14 @@ def test_groups_that_fail_are_counted_and_no_usable_fit_exits_3(runs, frame):
 
 def test_a_terminal_shows_one_fit_as_names_values_and_intervals(runs):
     words = ("fit", runs, "chinchilla", *COLUMNS)
-    seen = watched(*words, COLUMNS="100")
+    seen = watched(*words, "--loss", "squared", COLUMNS="100")
     assert "95 %, delta method" in seen
     assert "is_global" in seen
-    kinked = watched(*words, "--loss", "absolute", COLUMNS="100")
-    assert "delta method" not in kinked
-    assert "alpha" in kinked
+    for loss, name in (("huber(1e-3)", "Huber(1e-3)"), ("absolute", "Absolute()")):
+        kinked = watched(*words, "--loss", loss, COLUMNS="100")
+        assert "delta method" not in kinked
+        assert f"{name} has no local standard errors" in kinked
+        assert "alpha" in kinked
 
 
 FORMULA = "E + A*x**(-alpha)"

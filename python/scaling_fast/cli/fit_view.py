@@ -9,7 +9,7 @@ import polars as pl
 from scaling_fast.cli import output, streams
 from scaling_fast.errors import ScalingError
 from scaling_fast.fitting.diagnostics import LARGE_CONDITION
-from scaling_fast.fitting.near_absolute import is_nearly_absolute
+from scaling_fast.fitting.near_absolute import is_nearly_absolute, no_local_errors
 from scaling_fast.fitting.table import AGREEMENT_NEEDED, column_name
 
 if TYPE_CHECKING:
@@ -82,13 +82,11 @@ def _emit_one(fit: Fit, row: dict[str, Any], law_names: Sequence[str]) -> None:
         for name, value in row.items()
     ]
     output.print_table(("name", "value", ""), lines, title=fit.law.formula)
-    if intervals and is_nearly_absolute(fit.request, fit.params):
-        output.note(
-            "under a loss that is nearly absolute these intervals are off by tens of per cent; use "
-            "those of `scaling-fast bootstrap`"
-        )
-    elif intervals:
+    if intervals:
         output.note("`scaling-fast bootstrap` gives intervals that assume less, by resampling")
+    elif fit.converged and is_nearly_absolute(fit.request, fit.params):
+        reason = no_local_errors(fit.loss).partition(";")[0]
+        output.note(f"{reason}; `scaling-fast bootstrap` gives intervals")
     elif row[column_name("status", law_names)] == "converged":
         output.note(
             "this fit has no delta-method intervals; `scaling-fast bootstrap` gives resampled ones"

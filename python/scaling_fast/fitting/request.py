@@ -197,6 +197,14 @@ class Request:
         columns, interrupted = self.question.fit(starts, threads=threads, progress=progress)
         return FitColumns(**columns), interrupted
 
+    def counts(self, group: int) -> NDArray[np.float64]:
+        """Return how often each row of one group counts: its weight, or 1; shape (rows,)."""
+        table = self.table
+        rows = slice(int(table.offsets[group]), int(table.offsets[group + 1]))
+        if table.weights is None:
+            return np.ones(rows.stop - rows.start)
+        return np.ascontiguousarray(table.weights[rows])
+
     def rows(self, group: int, params: Mapping[str, float]) -> RowValues:
         """Return residual, psi, psi' and Jacobian of one group at a point."""
         return RowValues(*self.question.rows(group, [float(params[name]) for name in self.names]))

@@ -11,8 +11,10 @@ from scaling_fast.findings import format_findings
 from scaling_fast.fitting.answers import FitAnswers
 from scaling_fast.fitting.archived import entry_of, fields_of
 from scaling_fast.fitting.assembly import FitFields, of_one_group
-from scaling_fast.fitting.delta_method import delta_intervals, parameter_covariance
+from scaling_fast.fitting.delta_method import Optimum, delta_ends, parameter_covariance
+from scaling_fast.fitting.interval_table import interval_table
 from scaling_fast.fitting.prediction import predicted
+from scaling_fast.fitting.prediction_band import with_band
 from scaling_fast.fitting.selection import group_with_keys
 from scaling_fast.fitting.status import status_sentence
 from scaling_fast.fitting.summary import estimate_lines, group_lines, question_lines
@@ -135,8 +137,7 @@ class Fit(FitAnswers):
             and B = Σ w psi² JJ', times n/(n - p), or G/(G - 1) over clusters. The default is
             "hessian" for `Squared` without `cluster` and "sandwich" otherwise. Where the objective is a
             likelihood with a scale of its own, "hessian" is the inverse of the observed information
-            of law and scale, and "sandwich" is that of their joint scores. Near a kink (Absolute,
-            Pinball, a Huber delta far inside the noise) trust neither: resample instead.
+            of law and scale, and "sandwich" is that of their joint scores.
         cluster
             Column, or columns, whose equal values form a cluster; sandwich only.
         noise
@@ -146,30 +147,30 @@ class Fit(FitAnswers):
         Raises
         ------
         ParameterError
-            For a loss with a kink, which has no curvature to invert, or an unknown kind.
+            Under a loss that is straight for more than half of the rows (`code="kink"`), which has no
+            curvature to invert: use `scaling_fast.bootstrap`. For an unknown kind.
         DataError
             When no degree of freedom is left.
         """
         require_usable_process()
+        self.require_single("cov")
+        clusters = self._clusters(cluster)
         with np.errstate(all="ignore"):  # an overflow shows as inf or NaN
-            matrix = self._covariance(kind, cluster, noise)
+            matrix = parameter_covariance(self.optimum(), kind=kind, clusters=clusters, noise=noise)
         return square_frame(self.request.names, matrix)
 
-    def _covariance(
-        self, kind: str | None, cluster: str | Sequence[str] | None, noise: str
-    ) -> NDArray[np.float64]:
-        self.require_single("cov")
-        return parameter_covariance(
-            self.request,
-            self.params,
-            free=[place for place, name in enumerate(self.request.names) if self.is_free(name)],
-            scale=self.scale,
-            kind=kind,
-            clusters=None if cluster is None else self._clusters(cluster),
-            noise=noise,
-        )
+    def optimum(self, group: int = 0) -> Optimum:
+        """Return what the delta method needs of one group, by its number in the order of `.table`."""
+        bound = self.table[column_name("at_bound", self.taken_names())][group]
+        scale = self.measured_scale
+        if self.request.is_likelihood:
+            scale = float(self.table[column_name("scale", self.taken_names())][group])
+        at_bound = [name in bound for name in self.request.names]
+        return Optimum.of(self.request, group, self.point(group), at_bound, scale)
 
-    def _clusters(self, by: str | Sequence[str]) -> NDArray[np.uint32]:
+    def _clusters(self, by: str | Sequence[str] | None) -> NDArray[np.uint32] | None:
+        if by is None:
+            return None
         return cluster_numbers(self.request.table, cluster_columns(by, "cluster"))
 
     def interval(
@@ -179,14 +180,14 @@ class Fit(FitAnswers):
         *,
         kind: str | None = None,
         cluster: str | Sequence[str] | None = None,
+        noise: str = "estimated",
     ) -> pl.DataFrame:
         """Return delta-method intervals: columns name, estimate, lower, upper.
 
-        The half-width is a t quantile with n - p degrees of freedom (G - 1 with clusters) times
-        the standard error of `cov(kind)`. Under a loss that is nearly absolute (Huber with a delta
-        far inside the noise, as 1e-3 is for published losses) that error is off by tens of per
-        cent: use `scaling_fast.bootstrap(fit).interval()`. A parameter that ended on a bound has no
-        such interval (its ends are NaN), and the intervals of the others take it as fixed there.
+        The half-width is a t quantile with n - p degrees of freedom (G - 1 with clusters) times the
+        standard error of `cov(kind)`. What is positive wherever its parameters lie within their bounds has
+        the interval of its logarithm; no end leaves the bounds. A parameter on a bound has NaN for ends,
+        and the intervals of the others take it as fixed there.
 
         Parameters
         ----------
@@ -195,31 +196,33 @@ class Fit(FitAnswers):
         of
             Formulas of parameters, such as "beta/(alpha+beta)"; the default is every parameter and
             every derived quantity.
-        kind, cluster
-            As in `cov`.
+        kind, cluster, noise
+            As in `cov`. With noise="given" the quantile is the normal one.
+
+        Raises
+        ------
+        ParameterError
+            Under a loss that is straight for more than half of the rows, as `Huber(1e-3)` is for
+            published losses (`code="kink"`): use `scaling_fast.bootstrap(fit).interval()`.
+        DataError
+            When no degree of freedom is left, or the curve passes through every row.
         """
         require_usable_process()
         self.require_single("interval")
-        level = checked_level(level)
-        with np.errstate(all="ignore"):
-            matrix = self._covariance(kind, cluster, "estimated")
-        freedom = self.request.table.weight_sum - self.free_parameters
-        if cluster is not None:
-            freedom = float(self._clusters(cluster).max())
-        on_bound = [
-            self.law.params[name].fixed is None and not self.is_free(name)
-            for name in self.request.names
-        ]
-        return delta_intervals(
-            self.estimates,
-            named_formulas(self.law, self.request.names, of),
-            matrix,
-            freedom=freedom,
-            level=level,
-            on_bound=on_bound,
+        formulas = named_formulas(self.law, self.request.names, of)
+        ends = delta_ends(
+            self.optimum(),
+            formulas,
+            level=checked_level(level),
+            kind=kind,
+            clusters=self._clusters(cluster),
+            noise=noise,
         )
+        return interval_table(self.estimates, formulas, ends[None])
 
-    def predict(self, frame: Any = None) -> pl.DataFrame:
+    def predict(
+        self, frame: Any = None, interval: str | None = None, *, level: float = 0.95
+    ) -> pl.DataFrame:
         """Return the law's columns with `prediction`, in the target's units, and `decades_beyond`.
 
         `decades_beyond` is the largest distance outside the fitted range of any column, in log10
@@ -231,15 +234,29 @@ class Fit(FitAnswers):
         frame
             Any frame with the columns of the law, under the names that the fit found them by; the
             fitted frame by default.
+        interval
+            None, or "confidence" (of the curve) or "prediction" (of a new run) for `lower` and `upper` by
+            the delta method, as `.interval`: on the scale of the residuals, and on the logarithm where the
+            law cannot be negative. A group without one has NaN.
+        level
+            Confidence level, between 0 and 1.
 
         Raises
         ------
         ConvergenceError
             For a single fit that did not converge.
+        ParameterError, DataError
+            For an interval that `.interval` refuses too, or one of new runs with `sigma=`.
         """
         require_usable_process()
         status = self.table[column_name("status", self.taken_names())]
-        return predicted(self.request, self.point, status, frame)
+        table = predicted(self.request, self.point, status, frame)
+        if interval is None:
+            return table
+        optima = [self.optimum(group) for group in range(self.groups)]
+        usable = (status == "converged").to_list()
+        level = checked_level(level)
+        return with_band(table, optima, usable, frame, interval=interval, level=level)
 
     def point(self, group: int) -> dict[str, float]:
         """Return parameter -> estimate of one group, by its number in the order of `.table`."""
@@ -254,7 +271,7 @@ class Fit(FitAnswers):
         if self.table.height == 1 and not self.request.table.keys.width:
             verdict = "global" if self.is_global else self.status
             lines.append(f"rows       {self.n}   objective {self.objective:.12g}   {verdict}")
-            lines += estimate_lines(self.params, self.derived, self.scale)
+            lines += estimate_lines(self.optimum(), self.derived)
             if not self.converged:
                 lines.append(f"status     {status_sentence(self.status)}")
         else:

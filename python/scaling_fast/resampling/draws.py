@@ -130,12 +130,21 @@ class Draws:
             As in `require_usable`.
         """
         max_failures = checked_failures(max_failures)
+        part, good = self._converged(group)
+        require_usable(int(good.sum()), part.height, max_failures)
+        return {name: part[name].to_numpy()[good] for name in self.request.names}
+
+    def objectives(self, group: int) -> NDArray[np.float64]:
+        """Return the objectives of the usable replicates of one group, by its number."""
+        part, good = self._converged(group)
+        return part[self.column("objective")].to_numpy()[good]
+
+    def _converged(self, group: int) -> tuple[pl.DataFrame, NDArray[np.bool_]]:
+        """Return the rows of one group, and which of them are usable."""
         part = self.of_group(group)
         # In numpy: a forked child has no threads of polars to filter with.
         codes = part[self.column("status")].to_physical().to_numpy()
-        good = codes == status_code("converged")
-        require_usable(int(good.sum()), part.height, max_failures)
-        return {name: part[name].to_numpy()[good] for name in self.request.names}
+        return part, codes == status_code("converged")
 
     def groups_of_rows(self) -> NDArray[np.int64]:
         """Return the number of the group of each row, from 0, shape (rows,)."""

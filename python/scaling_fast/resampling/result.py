@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import ConvergenceError, ParameterError, quote
+from scaling_fast.errors import ParameterError, ScalingError, quote
 from scaling_fast.findings import SummaryRepr, format_findings
+from scaling_fast.fitting.prediction_band import checked_band
 from scaling_fast.fitting.result import Fit
 from scaling_fast.fitting.status import with_status_type
 from scaling_fast.fitting.table import column_name, square_frame
@@ -25,6 +26,7 @@ from scaling_fast.resampling.intervals.methods import (
     check_method,
     intervals,
 )
+from scaling_fast.resampling.intervals.no_width import require_noise, require_noisy_replicates
 from scaling_fast.resampling.intervals.small_sample import shrinkage, widening
 from scaling_fast.resampling.intervals.studentized import studentized_errors
 from scaling_fast.resampling.jackknife import left_out
@@ -131,11 +133,11 @@ class Bootstrap(SummaryRepr):
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
-        """What is worth knowing before an interval is used: unusable replicates, lower optima, few clusters."""
-        unusable = self._unusable()
+        """What is worth knowing before an interval is used: of the fit, and of the replicates."""
         lower = self.disagreement and self.disagreement.finding()
         return (
-            *failure_findings(unusable, self.draws.height),
+            *self.fit.findings,
+            *failure_findings(self._unusable(), self.draws.height),
             *([lower] if lower else []),
             *scheme_findings(self.fit.estimates, self.scheme),
         )
@@ -171,8 +173,8 @@ class Bootstrap(SummaryRepr):
             numpy's. "bca" refits without each row (each cluster, under `Clusters`) for its
             acceleration. "studentized" divides each draw by its own standard error: s² (J'WJ)⁻¹ under
             `Squared` with `Residuals` and `Parametric`, the sandwich elsewhere; do not use it under
-            losses that are nearly absolute, where the sandwich is 30 % off. Nominal 90 % percentile intervals of
-            scaling-law parameters cover 86 to 90 % with 12 rows or more, and "bca" no better.
+            losses that are nearly absolute, where the sandwich is 30 % off. "normal" intervals of what is
+            positive are those of its logarithm; no end leaves the bounds; equal draws have NaN for ends.
         of
             Formulas of parameters, such as "beta/(alpha+beta)"; the default is every parameter and
             derived quantity.
@@ -190,6 +192,8 @@ class Bootstrap(SummaryRepr):
         ------
         ConvergenceError
             When a larger share of the replicates is unusable.
+        DataError
+            Where the curve passes through every row, as with n = p, or every replicate through its own.
         ParameterError
             For an illegal level or method, or quantiles of a jackknife.
         """
@@ -198,7 +202,7 @@ class Bootstrap(SummaryRepr):
         formulas = named_formulas(self.fit.law, self.fit.request.names, of)
         for formula in formulas.values():  # an unknown name is refused before anything is refitted
             evaluate(formula, {name: np.ones(1) for name in self.fit.request.names})
-        estimates, draws = self.fit.estimates, self.replicates
+        estimates = self.fit.estimates
         without = None
         if method == "bca":
             without = left_out(estimates, cluster_columns(self.scheme))
@@ -208,7 +212,7 @@ class Bootstrap(SummaryRepr):
 
         def replicates(group: int) -> Replicates:
             return Replicates(
-                draws.usable(group, max_failures),
+                self._usable(group, max_failures),
                 None if without is None else without.usable(group, max_failures),
                 None if errors is None else errors(group),
                 shrink[group],
@@ -224,6 +228,13 @@ class Bootstrap(SummaryRepr):
             left_out_only=self.scheme.name == "jackknife",
             max_failures=max_failures,
         )
+
+    def _usable(self, group: int, max_failures: float) -> dict[str, NDArray[np.float64]]:
+        """Return parameter -> values over the usable replicates of a group that show noise."""
+        require_noise(self.fit.estimates, self.scheme, group)
+        usable = self.replicates.usable(group, max_failures)
+        require_noisy_replicates(self.fit.estimates, group, self.replicates.objectives(group))
+        return usable
 
     def _errors(
         self, formulas: Mapping[str, str]
@@ -259,7 +270,7 @@ class Bootstrap(SummaryRepr):
                 code="grouped",
                 param="cov",
             )
-        draws = self.replicates.usable(0, max_failures)
+        draws = self._usable(0, max_failures)
         if log:
             for name, values in draws.items():
                 if not (values > 0).all():
@@ -283,6 +294,7 @@ class Bootstrap(SummaryRepr):
         *,
         interval: str = "confidence",
         level: float = 0.95,
+        small_sample: bool = False,
         max_failures: float = MOST_FAILURES,
     ) -> pl.DataFrame:
         """Return the law's columns with prediction, lower, upper and decades_beyond.
@@ -296,17 +308,12 @@ class Bootstrap(SummaryRepr):
             draws of the curve plus residuals of the fit drawn at random, times sqrt(n/(n - p)).
         level
             Confidence level, between 0 and 1.
-        max_failures
-            Largest share of unusable replicates that is accepted, from 0 to 1.
+        small_sample, max_failures
+            As in `interval`: the first widens the band for few rows or clusters.
         """
         require_usable_process()
         level = checked_level(level)
-        if interval not in ("confidence", "prediction"):
-            raise ParameterError(
-                f'interval must be "confidence" or "prediction", got {quote(interval)}',
-                code="interval",
-                param="interval",
-            )
+        interval = checked_band(interval)
         if self.fit.groups != 1:
             raise ParameterError(
                 "predict() needs a bootstrap of a single fit, and this one has groups; fit and bootstrap "
@@ -321,13 +328,15 @@ class Bootstrap(SummaryRepr):
                 code="method",
                 param="scheme",
             )
+        estimates = self.fit.estimates
         return band(
             self.fit,
-            self.replicates.usable(0, max_failures),
+            self._usable(0, max_failures),
             frame,
             level=level,
             noise=self.seed if interval == "prediction" else None,
-            shrink=shrinkage(self.fit.estimates, self.scheme)[0],
+            shrink=shrinkage(estimates, self.scheme)[0],
+            widen=widening(estimates, self.scheme)[0] if small_sample else None,
         )
 
     # -- showing --------------------------------------------------------------------------------
@@ -345,8 +354,8 @@ class Bootstrap(SummaryRepr):
             method = "normal" if self.scheme.name == "jackknife" else "percentile"
             try:
                 table = self.interval(method=method)
-            except (ConvergenceError, ParameterError) as error:
-                # An interrupted run may have too few replicates for an interval; the summary shows why.
+            except ScalingError as error:
+                # Too few replicates after an interruption, or n = p: the summary shows why.
                 lines.append(str(error))
             else:
                 lines.append(f"95 % {method} intervals")

@@ -183,7 +183,8 @@ def _print(boot: Bootstrap, fitted: Fit, options: FitOptions, resampling: Bootst
     """Print the intervals, and the findings of the fit and of its refits."""
     level, method = resampling.level, resampling.interval_method
     intervals = boot.interval(level=level, method=method, of=list(resampling.quantities) or None)
-    findings = [*fitted.findings, *(boot.findings if fitted.groups == 1 else ())]
+    # Those of the fit are among them; with groups, the check for lower optima takes too long.
+    findings = boot.findings if fitted.groups == 1 else fitted.findings
     if not options.as_json:
         title = f"{100 * level:.6g} % {method} intervals, {boot.n:,} {resampling.scheme} replicates"
         output.emit_table(intervals, title=title)

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 
 from scaling_fast._core import Program, Purpose, quantiles
-from scaling_fast.errors import ParameterError
+from scaling_fast.fitting.prediction_band import refuse_own_sigma, with_noise
 from scaling_fast.fitting.table import column_name
-from scaling_fast.losses.residual import LogExcess
+from scaling_fast.resampling.intervals.methods import widened_level
 from scaling_fast.runtime.streams import philox
 
 if TYPE_CHECKING:
@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from scaling_fast.fitting.request import Request
     from scaling_fast.fitting.result import Fit
 
-__all__ = ["band", "with_noise"]
+__all__ = ["band"]
 
 
 def band(
@@ -33,6 +32,7 @@ def band(
     level: float,
     noise: int | None,
     shrink: float = 1.0,
+    widen: tuple[float, float] | None = None,
 ) -> pl.DataFrame:
     """Return the law's columns with prediction, lower, upper and decades_beyond.
 
@@ -50,13 +50,19 @@ def band(
         Seed of the residuals added for new runs, from 0 to 2**64 - 1; None for the curve alone.
     shrink
         Factor on the distance of a draw from the estimate, above 0; not 1 for subsamples.
+    widen
+        Factor on a standard error, 1 or more, and degrees of freedom of its t quantile; None for draws as
+        they are.
     """
     base = fit.predict(frame)
     columns = {name: base[name].to_numpy() for name in fit.request.program.columns}
     count = len(next(iter(draws.values())))
     residuals = None if noise is None else _noise(fit, count, noise)
     middle = base[base.columns[-2]].to_numpy()
-    tail = (1.0 - level) / 2.0
+    if residuals is not None and widen is not None:
+        # Residuals are enlarged already: the factor is for the curve alone, the t quantile for both.
+        shrink, widen = shrink * widen[0], (1.0, widen[1])
+    tail = (1.0 - widened_level(level, widen)) / 2.0
     ends = np.empty((base.height, 2))
     for row in range(base.height):
         # One row of columns against every draw: the law's formula with parameters as columns.
@@ -98,13 +104,7 @@ def _noise(fit: Fit, count: int, seed: int) -> NDArray[np.float64]:
     They are not centred: the loss decides where zero lies among them.
     """
     table = fit.request.table
-    if table.sigma is not None:
-        raise ParameterError(
-            "a fit with sigma= says how precise each of its rows is, but not how precise a new run "
-            'would be; use interval="confidence"',
-            code="sigma",
-            param="interval",
-        )
+    refuse_own_sigma(fit.request)
     residuals = fit.residuals()
     weights = None
     total = float(len(residuals))
@@ -116,40 +116,3 @@ def _noise(fit: Fit, count: int, seed: int) -> NDArray[np.float64]:
     inflate = math.sqrt(total / (total - free)) if total > free else math.nan
     rng = np.random.Generator(philox(seed, Purpose.BANDS))
     return inflate * rng.choice(residuals, size=count, p=weights)
-
-
-def with_noise(
-    request: Request,
-    values: NDArray[np.float64],
-    noise: NDArray[np.float64],
-    draws: Mapping[str, NDArray[np.float64]],
-) -> NDArray[np.float64]:
-    """Return fitted values plus noise, shape (values,).
-
-    Residuals are fitted minus observed, so noise is subtracted, on the scale of the residual.
-
-    Parameters
-    ----------
-    request
-        The question, whose residual has a scale.
-    values
-        Fitted values in the units of the target.
-    noise
-        Residuals, of the same shape.
-    draws
-        Parameter -> its value for each of the values.
-    """
-    program, residual = request.program, request.residual
-    if program.transform is not None:
-        return np.asarray(
-            program.invert_target(np.asarray(program.transform_target(values)) - noise)
-        )
-    if residual == "log":
-        return values * np.exp(-noise)
-    if residual == "logit":
-        logit = np.log(values / (1.0 - values)) - noise
-        return 1.0 / (1.0 + np.exp(-logit))
-    if isinstance(residual, LogExcess):
-        floor = draws[residual.param]
-        return np.asarray(floor + (values - floor) * np.exp(-noise))
-    return values - noise

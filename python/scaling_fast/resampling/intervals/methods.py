@@ -10,8 +10,10 @@ import numpy as np
 
 from scaling_fast._core import interval as core_interval
 from scaling_fast.errors import ConvergenceError, ParameterError, quote
+from scaling_fast.fitting.interval_ends import TINY, is_positive, t_quantile, within
 from scaling_fast.fitting.interval_table import estimates_of, interval_table
-from scaling_fast.laws.quantities import evaluate
+from scaling_fast.laws.quantities import evaluate, exp
+from scaling_fast.laws.ranges import ANYWHERE, law_bounds, value_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scaling_fast.fitting.estimates import Estimates
+    from scaling_fast.laws.ranges import Range
     from scaling_fast.resampling.schemes import Scheme
 
 __all__ = [
@@ -30,6 +33,7 @@ __all__ = [
     "check_method",
     "ends_of",
     "intervals",
+    "widened_level",
 ]
 
 METHODS = ("percentile", "basic", "normal", "bc", "bca", "studentized")
@@ -124,6 +128,8 @@ def intervals(
         Whether the replicates are those of a jackknife.
     """
     middle = estimates_of(estimates, formulas)
+    bounds = law_bounds(estimates.request.law)
+    ranges = [value_range(formula, bounds) for formula in formulas.values()]
     ends = np.empty((*middle.shape, 2))
     for group in range(estimates.groups):
         given = replicates(group)
@@ -136,8 +142,6 @@ def intervals(
                 own, each = given.errors[0][place], given.errors[1][:, place]
                 values, each = _with_errors(values, each, max_failures)
                 errors = (float(own), np.ascontiguousarray(each))
-            if given.shrink != 1.0:
-                values = estimate + given.shrink * (values - estimate)
             ends[group, place] = ends_of(
                 "jackknife" if left_out_only else method,
                 level,
@@ -146,6 +150,8 @@ def intervals(
                 left_out=jackknife,
                 errors=errors,
                 widen=given.widen,
+                shrink=given.shrink,
+                inside=ranges[place],
             )
     return interval_table(estimates, formulas, ends)
 
@@ -159,8 +165,13 @@ def ends_of(
     left_out: NDArray[np.float64] | None = None,
     errors: tuple[float, NDArray[np.float64]] | None = None,
     widen: tuple[float, float] | None = None,
+    shrink: float = 1.0,
+    inside: Range = ANYWHERE,
 ) -> tuple[float, float]:
     """Return the ends of one interval; the method may also be "jackknife", with its refits as `values`.
+
+    Symmetric intervals are those of the logarithm where the quantity cannot be negative. No end leaves
+    the range. Draws that are all the same give no interval: the ends are NaN.
 
     Parameters
     ----------
@@ -172,14 +183,47 @@ def ends_of(
         Value of the quantity at the fit.
     values
         Value of the quantity in each usable replicate, shape (replicates,).
-    left_out, errors, widen
+    left_out, errors, widen, shrink
         As in `Replicates`, of one quantity.
+    inside
+        The range of the quantity within the bounds of its parameters.
     """
-    if method == "jackknife" or (method == "normal" and widen is not None):
-        return _symmetric_ends(level, estimate, values, widen, left_out_only=method == "jackknife")
-    wider = _widened(level, widen) if method in ("percentile", "basic") else level
-    ends: tuple[float, float] = core_interval(method, wider, estimate, values, left_out, errors)
-    return ends
+    if method in ("normal", "jackknife"):
+        ends = _symmetric(method, level, estimate, values, widen, shrink, inside)
+    else:
+        if shrink != 1.0:
+            values = estimate + shrink * (values - estimate)
+        wider = widened_level(level, widen) if method in ("percentile", "basic") else level
+        ends = within(core_interval(method, wider, estimate, values, left_out, errors), inside)
+        if method == "basic" and not ends[0] < ends[1]:
+            # Mirrored at an estimate on its bound, every draw lies outside: the draws themselves do not.
+            ends = within(core_interval("percentile", wider, estimate, values), inside)
+    is_constant = inside[0] == inside[1]
+    return ends if ends[0] < ends[1] or is_constant else (math.nan, math.nan)
+
+
+def _symmetric(
+    method: str,
+    level: float,
+    estimate: float,
+    values: NDArray[np.float64],
+    widen: tuple[float, float] | None,
+    shrink: float,
+    inside: Range,
+) -> tuple[float, float]:
+    """Return the ends of a symmetric interval, of the logarithm where every draw has one."""
+    logarithmic = is_positive(estimate, inside) and bool((values > 0.0).all())
+    if logarithmic:
+        estimate, values = math.log(estimate), np.log(values)
+    if shrink != 1.0:
+        values = estimate + shrink * (values - estimate)
+    if method == "jackknife" or widen is not None:
+        ends = _symmetric_ends(level, estimate, values, widen, left_out_only=method == "jackknife")
+    else:
+        ends = core_interval("normal", level, estimate, values, None, None)
+    if logarithmic:
+        ends = max(exp(ends[0]), TINY), exp(ends[1])
+    return within(ends, inside)
 
 
 def _with_errors(
@@ -197,14 +241,14 @@ def _with_errors(
     return values[good], errors[good]
 
 
-def _widened(level: float, widen: tuple[float, float] | None) -> float:
+def widened_level(level: float, widen: tuple[float, float] | None) -> float:
     """Return the level of quantiles as wide as a t interval would be (Hesterberg 2015)."""
     if widen is None:
         return level
-    from scipy.special import ndtr, stdtrit
+    from scipy.special import ndtr
 
     factor, freedom = widen
-    return float(1.0 - 2.0 * ndtr(-factor * stdtrit(freedom, 0.5 + level / 2)))
+    return float(1.0 - 2.0 * ndtr(-factor * t_quantile(level, freedom)))
 
 
 def _symmetric_ends(
@@ -216,15 +260,11 @@ def _symmetric_ends(
     left_out_only: bool,
 ) -> tuple[float, float]:
     """Return estimate -+ quantile x standard error, from draws or from a jackknife."""
-    from scipy.special import ndtri, stdtrit
-
     count = len(values)
     # The spread of a jackknife is 1/(n - 1) of what draws would have, so its sum is weighted up.
     share = (count - 1) / count if left_out_only else 1 / (count - 1)
     with np.errstate(all="ignore"):
         error = math.sqrt(share * float(np.sum((values - values.mean()) ** 2)))
-    if widen is None:
-        half = float(ndtri(0.5 + level / 2)) * error
-    else:
-        half = widen[0] * float(stdtrit(widen[1], 0.5 + level / 2)) * error
+    factor, freedom = (1.0, math.inf) if widen is None else widen
+    half = factor * t_quantile(level, freedom) * error
     return estimate - half, estimate + half
