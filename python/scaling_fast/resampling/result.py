@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import ParameterError, ScalingError, quote
+from scaling_fast.errors import ParameterError
 from scaling_fast.findings import SummaryRepr, format_findings
 from scaling_fast.fitting.prediction_band import checked_band
 from scaling_fast.fitting.result import Fit
 from scaling_fast.fitting.status import with_status_type
-from scaling_fast.fitting.table import column_name, square_frame
+from scaling_fast.fitting.table import column_name
 from scaling_fast.laws.quantities import evaluate, named_formulas
 from scaling_fast.resampling.diagnostics import failure_findings, scheme_findings
 from scaling_fast.resampling.draws import Draws
-from scaling_fast.resampling.intervals.bands import band
+from scaling_fast.resampling.intervals.bands import band, bands_of_groups
+from scaling_fast.resampling.intervals.covariances import covariance_of_draws, covariance_table
 from scaling_fast.resampling.intervals.methods import (
     METHODS,
     MOST_FAILURES,
@@ -26,12 +27,17 @@ from scaling_fast.resampling.intervals.methods import (
     check_method,
     intervals,
 )
-from scaling_fast.resampling.intervals.no_width import require_noise, require_noisy_replicates
-from scaling_fast.resampling.intervals.small_sample import shrinkage, widening
+from scaling_fast.resampling.intervals.no_width import (
+    require_clusters,
+    require_noise,
+    require_noisy_replicates,
+)
+from scaling_fast.resampling.intervals.shown import interval_lines
+from scaling_fast.resampling.intervals.small_sample import shrinkage, widening_of
 from scaling_fast.resampling.intervals.studentized import studentized_errors
-from scaling_fast.resampling.jackknife import left_out
+from scaling_fast.resampling.jackknife import left_out_usable
 from scaling_fast.resampling.multistart import multistart_check
-from scaling_fast.resampling.plan import cluster_columns
+from scaling_fast.resampling.plan import cluster_columns, cluster_counts
 from scaling_fast.resampling.schemes.entries import scheme_from_entry, scheme_to_entry
 from scaling_fast.runtime import archive
 from scaling_fast.runtime.memory import methods_ask_first
@@ -162,7 +168,10 @@ class Bootstrap(SummaryRepr):
         small_sample: bool = False,
         max_failures: float = MOST_FAILURES,
     ) -> pl.DataFrame:
-        """Return intervals: group keys, name, estimate, lower, upper.
+        """Return intervals: group keys, name, estimate, lower, upper, and of groups a status.
+
+        A group without an interval has null for ends; its status says how its fit ended, or is the code of
+        the refusal ("failures", "no_dof", "exact", "one_cluster"), which `fit.select(...)` spells out.
 
         Parameters
         ----------
@@ -186,14 +195,15 @@ class Bootstrap(SummaryRepr):
             correct their residuals. Below 20 rows draws of `Pairs` spread too widely already, so that a
             nominal 90 % covers 95 % or more.
         max_failures
-            Largest share of unusable replicates that is accepted, from 0 to 1.
+            Largest share of unusable replicates that is accepted, from 0 to 1, in each group.
 
         Raises
         ------
         ConvergenceError
-            When a larger share of the replicates is unusable.
+            When a larger share of the replicates is unusable; of groups, if none has an interval.
         DataError
-            Where the curve passes through every row, as with n = p, or every replicate through its own.
+            Where the curve passes through every row, as with n = p, or every replicate through its own; of
+            groups, if none has an interval.
         ParameterError
             For an illegal level or method, or quantiles of a jackknife.
         """
@@ -205,22 +215,22 @@ class Bootstrap(SummaryRepr):
         estimates = self.fit.estimates
         without = None
         if method == "bca":
-            without = left_out(estimates, cluster_columns(self.scheme))
+            without = left_out_usable(estimates, cluster_columns(self.scheme), max_failures)
         errors = self._errors(formulas) if method == "studentized" else None
-        widen = widening(estimates, self.scheme) if small_sample else None
+        widen = widening_of(estimates, self.scheme) if small_sample else None
         shrink = shrinkage(estimates, self.scheme)
 
         def replicates(group: int) -> Replicates:
             return Replicates(
                 self._usable(group, max_failures),
-                None if without is None else without.usable(group, max_failures),
+                None if without is None else without(group),
                 None if errors is None else errors(group),
                 shrink[group],
-                None if widen is None else widen[group],
+                None if widen is None else widen(group),
             )
 
         return intervals(
-            estimates,
+            self.fit,
             formulas,
             method=method,
             level=level,
@@ -231,10 +241,18 @@ class Bootstrap(SummaryRepr):
 
     def _usable(self, group: int, max_failures: float) -> dict[str, NDArray[np.float64]]:
         """Return parameter -> values over the usable replicates of a group that show noise."""
+        if self._clusters is not None:
+            require_clusters(int(self._clusters[group]))
         require_noise(self.fit.estimates, self.scheme, group)
         usable = self.replicates.usable(group, max_failures)
         require_noisy_replicates(self.fit.estimates, group, self.replicates.objectives(group))
         return usable
+
+    @cached_property
+    def _clusters(self) -> NDArray[np.int64] | None:
+        """The number of clusters in each group, for a scheme that draws, weights or signs them."""
+        by = cluster_columns(self.scheme)
+        return None if by is None else cluster_counts(self.fit.request.table, by)
 
     def _errors(
         self, formulas: Mapping[str, str]
@@ -256,6 +274,8 @@ class Bootstrap(SummaryRepr):
     def cov(self, *, log: bool = False, max_failures: float = MOST_FAILURES) -> pl.DataFrame:
         """Return the covariance (ddof 1) of the draws as a square frame, in the law's order.
 
+        Those of groups stand below each other, with keys and status as in `interval`.
+
         Parameters
         ----------
         log
@@ -264,29 +284,16 @@ class Bootstrap(SummaryRepr):
         max_failures
             Largest share of unusable replicates that is accepted, from 0 to 1.
         """
-        if self.fit.groups != 1:
-            raise ParameterError(
-                "cov() works for a single fit, not for groups; filter `.draws` by group",
-                code="grouped",
-                param="cov",
+        shrink = shrinkage(self.fit.estimates, self.scheme)
+
+        def covariance(group: int) -> NDArray[np.float64]:
+            draws = self._usable(group, max_failures)
+            matrix = covariance_of_draws(
+                draws, log=log, left_out_only=self.scheme.name == "jackknife"
             )
-        draws = self._usable(0, max_failures)
-        if log:
-            for name, values in draws.items():
-                if not (values > 0).all():
-                    raise ParameterError(
-                        f"{quote(name)} is not positive in every draw, so it has no logarithm",
-                        code="log",
-                        param=name,
-                    )
-            draws = {name: np.log(values) for name, values in draws.items()}
-        with np.errstate(all="ignore"):
-            matrix = np.atleast_2d(np.cov(np.array(list(draws.values())), ddof=1))
-        if self.scheme.name == "jackknife":
-            count = len(next(iter(draws.values())))
-            matrix = matrix * (count - 1) ** 2 / count
-        matrix = matrix * shrinkage(self.fit.estimates, self.scheme)[0] ** 2
-        return square_frame(list(draws), matrix)
+            return matrix * shrink[group] ** 2
+
+        return covariance_table(self.fit, covariance)
 
     def predict(
         self,
@@ -302,7 +309,8 @@ class Bootstrap(SummaryRepr):
         Parameters
         ----------
         frame
-            Any frame with the law's columns; the fitted one by default.
+            Any frame with the law's columns; the fitted one by default. Of groups also with the key columns;
+            a group without an interval has NaN.
         interval
             "confidence": percentile interval of the curve. "prediction": that of a new run, from the
             draws of the curve plus residuals of the fit drawn at random, times sqrt(n/(n - p)).
@@ -314,13 +322,6 @@ class Bootstrap(SummaryRepr):
         require_usable_process()
         level = checked_level(level)
         interval = checked_band(interval)
-        if self.fit.groups != 1:
-            raise ParameterError(
-                "predict() needs a bootstrap of a single fit, and this one has groups; fit and bootstrap "
-                "one group",
-                code="grouped",
-                param="predict",
-            )
         if self.scheme.name == "jackknife":
             raise ParameterError(
                 "jackknife replicates are not draws of a curve, so they have no quantiles; use Pairs(), "
@@ -329,14 +330,22 @@ class Bootstrap(SummaryRepr):
                 param="scheme",
             )
         estimates = self.fit.estimates
+        noise = self.seed if interval == "prediction" else None
+        shrink = shrinkage(estimates, self.scheme)
+        widen = widening_of(estimates, self.scheme) if small_sample else None
+        if estimates.request.table.keys.width:
+            usable = partial(self._usable, max_failures=max_failures)
+            return bands_of_groups(
+                self.fit, usable, frame, level=level, noise=noise, shrink=shrink, widen=widen
+            )
         return band(
             self.fit,
             self._usable(0, max_failures),
             frame,
             level=level,
-            noise=self.seed if interval == "prediction" else None,
-            shrink=shrinkage(estimates, self.scheme)[0],
-            widen=widening(estimates, self.scheme)[0] if small_sample else None,
+            noise=noise,
+            shrink=shrink[0],
+            widen=None if widen is None else widen(0),
         )
 
     # -- showing --------------------------------------------------------------------------------
@@ -350,19 +359,8 @@ class Bootstrap(SummaryRepr):
             f"replicates {self.draws.height:,} of {self.requested * self.fit.groups:,}   unusable {failed:,}",
             f"starts     {self.disagreement or checked}",
         ]
-        if self.fit.groups == 1:
-            method = "normal" if self.scheme.name == "jackknife" else "percentile"
-            try:
-                table = self.interval(method=method)
-            except ScalingError as error:
-                # Too few replicates after an interruption, or n = p: the summary shows why.
-                lines.append(str(error))
-            else:
-                lines.append(f"95 % {method} intervals")
-                lines += [
-                    f"  {name:<12} {estimate:>14.6g}  [{lower:.6g}, {upper:.6g}]"
-                    for name, estimate, lower, upper in table.iter_rows()
-                ]
+        if not self.fit.request.table.keys.width:
+            lines += interval_lines(self.interval, self.scheme)
         lines += format_findings(self.findings)
         return "\n".join(lines)
 

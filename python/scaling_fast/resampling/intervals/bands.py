@@ -11,17 +11,18 @@ import polars as pl
 from scaling_fast._core import Program, Purpose, quantiles
 from scaling_fast.fitting.prediction_band import refuse_own_sigma, with_noise
 from scaling_fast.fitting.table import column_name
+from scaling_fast.resampling.intervals.each_group import each_group
 from scaling_fast.resampling.intervals.methods import widened_level
 from scaling_fast.runtime.streams import philox
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from scaling_fast.fitting.result import Fit
 
-__all__ = ["band"]
+__all__ = ["band", "bands_of_groups"]
 
 
 def band(
@@ -56,15 +57,78 @@ def band(
     """
     base = fit.predict(frame)
     columns = {name: base[name].to_numpy() for name in fit.request.program.columns}
+    middle = base[base.columns[-2]].to_numpy()
+    ends = _ends(fit, draws, columns, middle, level, noise, shrink, widen)
+    return _with_ends(base, ends)
+
+
+def bands_of_groups(
+    fit: Fit,
+    draws: Callable[[int], Mapping[str, NDArray[np.float64]]],
+    frame: Any,
+    *,
+    level: float,
+    noise: int | None,
+    shrink: Sequence[float],
+    widen: Callable[[int], tuple[float, float]] | None,
+) -> pl.DataFrame:
+    """Return what `band` does of a grouped fit, with group keys in front; a group without a band has NaN.
+
+    Parameters
+    ----------
+    fit
+        The fit of groups.
+    draws, shrink, widen
+        As in `band`, of each group by its number.
+    frame, level, noise
+        As in `band`.
+
+    Raises
+    ------
+    ScalingError
+        If no group has a band.
+    """
+    base, keys = fit.predict(frame), fit.request.table.keys
+    columns = {name: base[name].to_numpy() for name in fit.request.program.columns}
+    middle = base[base.columns[-2]].to_numpy()
+    known = {key: group for group, key in enumerate(keys.iter_rows())}
+    asked = zip(*(base[name].to_list() for name in keys.columns), strict=True)
+    group_of_row = np.array([known.get(key, -1) for key in asked], dtype=np.int64)
+    ends = np.full((base.height, 2), np.nan)
+
+    def fill(group: int) -> int:
+        usable = draws(group)
+        rows = np.flatnonzero(group_of_row == group)
+        here = {name: column[rows] for name, column in columns.items()}
+        wider = None if widen is None else widen(group)
+        one = fit.of_group(group)
+        ends[rows] = _ends(one, usable, here, middle[rows], level, noise, shrink[group], wider)
+        return rows.size
+
+    each_group(fit, fill)
+    ends[np.isnan(middle)] = np.nan
+    return _with_ends(base, ends)
+
+
+def _ends(
+    fit: Fit,
+    draws: Mapping[str, NDArray[np.float64]],
+    columns: Mapping[str, NDArray[np.float64]],
+    middle: NDArray[np.float64],
+    level: float,
+    noise: int | None,
+    shrink: float,
+    widen: tuple[float, float] | None,
+) -> NDArray[np.float64]:
+    """Return the ends of a band around a single fit, shape (rows, 2)."""
     count = len(next(iter(draws.values())))
     residuals = None if noise is None else _noise(fit, count, noise)
-    middle = base[base.columns[-2]].to_numpy()
     if residuals is not None and widen is not None:
         # Residuals are enlarged already: the factor is for the curve alone, the t quantile for both.
         shrink, widen = shrink * widen[0], (1.0, widen[1])
     tail = (1.0 - widened_level(level, widen)) / 2.0
-    ends = np.empty((base.height, 2))
-    for row in range(base.height):
+    ends = np.empty((len(middle), 2))
+    for row in range(len(middle)):
         # One row of columns against every draw: the law's formula with parameters as columns.
         values = _curve(fit, {name: float(column[row]) for name, column in columns.items()}, draws)
         if shrink != 1.0:
@@ -72,6 +136,11 @@ def band(
         if residuals is not None:
             values = with_noise(fit.request, values, residuals, draws)
         ends[row] = quantiles(np.ascontiguousarray(values), [tail, 1.0 - tail])
+    return ends
+
+
+def _with_ends(base: pl.DataFrame, ends: NDArray[np.float64]) -> pl.DataFrame:
+    """Return a table of predictions with lower and upper before its last column."""
     taken = base.columns
     return pl.DataFrame(
         [

@@ -14,6 +14,7 @@ from scaling_fast.fitting.interval_ends import TINY, is_positive, t_quantile, wi
 from scaling_fast.fitting.interval_table import estimates_of, interval_table
 from scaling_fast.laws.quantities import evaluate, exp
 from scaling_fast.laws.ranges import ANYWHERE, law_bounds, value_range
+from scaling_fast.resampling.intervals.each_group import each_group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-    from scaling_fast.fitting.estimates import Estimates
+    from scaling_fast.fitting.result import Fit
     from scaling_fast.laws.ranges import Range
     from scaling_fast.resampling.schemes import Scheme
 
@@ -103,7 +104,7 @@ class Replicates:
 
 
 def intervals(
-    estimates: Estimates,
+    fit: Fit,
     formulas: Mapping[str, str],
     *,
     method: str,
@@ -112,12 +113,12 @@ def intervals(
     left_out_only: bool,
     max_failures: float = MOST_FAILURES,
 ) -> pl.DataFrame:
-    """Return intervals: group keys, name, estimate, lower, upper.
+    """Return intervals: group keys, name, estimate, lower, upper; of groups each with a status.
 
     Parameters
     ----------
-    estimates
-        The question that was resampled, and the parameters of every group.
+    fit
+        The fit that was resampled.
     formulas
         Name of the quantity -> formula of parameters.
     method, level, max_failures
@@ -127,14 +128,15 @@ def intervals(
     left_out_only
         Whether the replicates are those of a jackknife.
     """
+    estimates = fit.estimates
     middle = estimates_of(estimates, formulas)
     bounds = law_bounds(estimates.request.law)
     ranges = [value_range(formula, bounds) for formula in formulas.values()]
-    ends = np.empty((*middle.shape, 2))
-    for group in range(estimates.groups):
+
+    def of_group(group: int) -> list[tuple[float, float]]:
         given = replicates(group)
+        ends = []
         for place, formula in enumerate(formulas.values()):
-            estimate = float(middle[group, place])
             values = evaluate(formula, given.values)
             jackknife = None if given.left_out is None else evaluate(formula, given.left_out)
             errors = None
@@ -142,18 +144,27 @@ def intervals(
                 own, each = given.errors[0][place], given.errors[1][:, place]
                 values, each = _with_errors(values, each, max_failures)
                 errors = (float(own), np.ascontiguousarray(each))
-            ends[group, place] = ends_of(
-                "jackknife" if left_out_only else method,
-                level,
-                estimate,
-                values,
-                left_out=jackknife,
-                errors=errors,
-                widen=given.widen,
-                shrink=given.shrink,
-                inside=ranges[place],
+            ends.append(
+                ends_of(
+                    "jackknife" if left_out_only else method,
+                    level,
+                    float(middle[group, place]),
+                    values,
+                    left_out=jackknife,
+                    errors=errors,
+                    widen=given.widen,
+                    shrink=given.shrink,
+                    inside=ranges[place],
+                )
             )
-    return interval_table(estimates, formulas, ends)
+        return ends
+
+    found, status = each_group(fit, of_group)
+    ends = np.full((*middle.shape, 2), math.nan)
+    for group, each in enumerate(found):
+        if each is not None:
+            ends[group] = each
+    return interval_table(estimates, formulas, ends, status)
 
 
 def ends_of(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scaling_fast.fitting.estimates import Estimates
     from scaling_fast.resampling.schemes import Scheme
 
-__all__ = ["has_noise", "require_noise", "require_noisy_replicates"]
+__all__ = ["has_noise", "require_clusters", "require_noise", "require_noisy_replicates"]
 
 EXACT_REPLICATE = 1e-9
 """Objective of a replicate, in those of the fit, below which its curve meets every row that was drawn."""
@@ -53,6 +53,20 @@ def require_noise(estimates: Estimates, scheme: Scheme, group: int) -> None:
             code="no_dof",
         )
     raise DataError(exact_sentence(), code="exact")
+
+
+def require_clusters(count: int) -> None:
+    """Refuse intervals from a single cluster, which every replicate repeats.
+
+    Raises
+    ------
+    DataError
+        For fewer than two clusters (`code="one_cluster"`).
+    """
+    if count < 2:
+        raise DataError(
+            "there is only one cluster, so there is nothing to resample", code="one_cluster"
+        )
 
 
 def require_noisy_replicates(

@@ -33,7 +33,7 @@ def normal_ends(
     estimates: Estimates,
     scheme: Scheme,
     moments: Sequence[StreamingMoments],
-    matrices: Sequence[NDArray[np.float64]],
+    matrices: Mapping[int, NDArray[np.float64]],
     formulas: Mapping[str, str],
     level: float,
 ) -> NDArray[np.float64]:
@@ -43,8 +43,10 @@ def normal_ends(
     ----------
     estimates, scheme
         The question that was resampled, and how.
-    moments, matrices
-        The moments of each group, and the covariance of its estimates.
+    moments
+        The moments of each group.
+    matrices
+        Number of a group -> the covariance of its estimates; a group without one has no interval.
     formulas
         Name of the quantity -> formula of parameters; only quantities of the moments.
     level
@@ -53,12 +55,13 @@ def normal_ends(
     Returns
     -------
     ndarray
-        Shape (groups, quantities, 2).
+        Shape (groups, quantities, 2); NaN where there is no interval.
     """
     z, shrink = t_quantile(level, math.inf), shrinkage(estimates, scheme)
     middle, ranges = estimates_of(estimates, formulas), _ranges(estimates, formulas)
-    ends = np.empty((*middle.shape, 2))
-    for group, each in enumerate(moments):
+    ends = np.full((*middle.shape, 2), np.nan)
+    for group, matrix in matrices.items():
+        each = moments[group]
         for column, (name, inside) in enumerate(zip(formulas, ranges, strict=True)):
             if name not in each.names:
                 raise ParameterError(
@@ -68,7 +71,7 @@ def normal_ends(
                     param="of",
                 )
             place, estimate = each.names.index(name), float(middle[group, column])
-            spread = math.sqrt(max(matrices[group][place, place], 0.0))
+            spread = math.sqrt(max(matrix[place, place], 0.0))
             if each.least[place] > 0.0 and is_positive(estimate, inside):
                 # A jackknife's spread is larger than that of its refits, and so is that of the logarithm.
                 plain = math.sqrt(max(each.covariance()[place, place], 0.0))
@@ -87,9 +90,10 @@ def quantile_ends(
     moments: Sequence[StreamingMoments],
     level: float,
     *,
+    groups: Sequence[int],
     mirrored: bool,
 ) -> NDArray[np.float64]:
-    """Return the quantiles at both tails, shape (groups, quantities, 2).
+    """Return the quantiles at both tails, shape (groups, quantities, 2); NaN where there is no interval.
 
     Parameters
     ----------
@@ -101,6 +105,8 @@ def quantile_ends(
         The moments of each group.
     level
         Confidence level, between 0 and 1.
+    groups
+        Numbers of the groups that have an interval.
     mirrored
         Whether they are mirrored at the estimate, unless that leaves the range of a quantity.
     """
@@ -109,14 +115,17 @@ def quantile_ends(
     levels = (tail, 1.0 - tail)
     # A quantile of type 7 lies between two neighbours in ascending order: those are looked for.
     wanted = {
-        (group, name): {place for share in levels for place in _neighbours(each.count, share)}
-        for group, each in enumerate(moments)
+        (group, name): {
+            place for share in levels for place in _neighbours(moments[group].count, share)
+        }
+        for group in groups
         for name in formulas
     }
     found = order_statistics(rerun, moments, wanted)
     shrink, middle = shrinkage(estimates, scheme), estimates_of(estimates, formulas)
-    ends = np.empty((*middle.shape, 2))
-    for group, each in enumerate(moments):
+    ends = np.full((*middle.shape, 2), np.nan)
+    for group in groups:
+        each = moments[group]
         for column, name in enumerate(formulas):
             values, estimate = found[group, name], middle[group, column]
             for side, share in enumerate(levels):

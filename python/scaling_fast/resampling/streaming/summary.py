@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -15,15 +15,17 @@ from scaling_fast.findings import SummaryRepr, format_findings
 from scaling_fast.fitting.interval_table import interval_table
 from scaling_fast.fitting.result import Fit
 from scaling_fast.fitting.status import status_code, status_column
-from scaling_fast.fitting.table import column_name, square_frame, with_keys
+from scaling_fast.fitting.table import column_name, with_keys
 from scaling_fast.laws.quantities import named_formulas
 from scaling_fast.resampling.diagnostics import failure_findings, scheme_findings
 from scaling_fast.resampling.draws import require_usable
 from scaling_fast.resampling.execution.jobs import Job
 from scaling_fast.resampling.execution.shards import ExecutionPlan
+from scaling_fast.resampling.intervals.covariances import covariance_table
+from scaling_fast.resampling.intervals.each_group import each_group
 from scaling_fast.resampling.intervals.methods import MOST_FAILURES
-from scaling_fast.resampling.intervals.no_width import require_noise
-from scaling_fast.resampling.plan import plan_for
+from scaling_fast.resampling.intervals.no_width import require_clusters, require_noise
+from scaling_fast.resampling.plan import cluster_columns, cluster_counts, plan_for
 from scaling_fast.resampling.schemes.entries import scheme_from_entry, scheme_to_entry
 from scaling_fast.resampling.streaming.ends import normal_ends, quantile_ends
 from scaling_fast.resampling.streaming.moments import (
@@ -196,16 +198,13 @@ class BootstrapSummary(SummaryRepr):
         max_failures
             Largest share of unusable replicates that is accepted, from 0 to 1.
         """
-        if self.fit.groups != 1:
-            raise ParameterError(
-                "cov() works for a single fit, not for groups; fit and bootstrap one group",
-                code="grouped",
-                param="cov",
-            )
-        self._require(max_failures)
-        names = self.fit.request.names
-        matrix = self._covariance(self.moments[0])
-        return square_frame(names, matrix[: len(names), : len(names)])
+        size = len(self.fit.request.names)
+
+        def covariance(group: int) -> NDArray[np.float64]:
+            self._usable(group, max_failures)
+            return self._covariance(self.moments[group])[:size, :size]
+
+        return covariance_table(self.fit, covariance)
 
     def interval(
         self,
@@ -219,7 +218,7 @@ class BootstrapSummary(SummaryRepr):
         shards: int | None = None,
         progress: bool | Callable[[int, int], object] | None = None,
     ) -> pl.DataFrame:
-        """Return intervals: group keys, name, estimate, lower, upper.
+        """Return intervals: group keys, name, estimate, lower, upper, and of groups a status.
 
         "percentile" and "basic" refit the replicates once more (each is a pure function of its
         number), this time keeping the few that lie in the bins of the ends: the quantiles are
@@ -248,10 +247,11 @@ class BootstrapSummary(SummaryRepr):
                 code="method",
                 param="method",
             )
-        self._require(max_failures)
+        kept, status = each_group(self.fit, partial(self._usable, max_failures=max_failures))
+        groups = [group for group, count in enumerate(kept) if count is not None]
         formulas = named_formulas(self.fit.law, self.fit.request.names, of)
         if method == "normal":
-            matrices = [self._covariance(moments) for moments in self.moments]
+            matrices = {group: self._covariance(self.moments[group]) for group in groups}
             ends = normal_ends(
                 self.job.estimates, self.scheme, self.moments, matrices, formulas, level
             )
@@ -261,10 +261,11 @@ class BootstrapSummary(SummaryRepr):
             execution = ExecutionPlan.checked(executor, shards, task, here)
             with watched(progress, "refitting") as watch:
                 rerun = Rerun(self.job, self.finished, formulas, execution, watch)
+                mirrored = method == "basic"
                 ends = quantile_ends(
-                    rerun, self.scheme, self.moments, level, mirrored=method == "basic"
+                    rerun, self.scheme, self.moments, level, groups=groups, mirrored=mirrored
                 )
-        return interval_table(self.fit.estimates, formulas, ends)
+        return interval_table(self.fit.estimates, formulas, ends, status)
 
     def _covariance(self, moments: StreamingMoments) -> NDArray[np.float64]:
         """Return the covariance of the estimates: that of the draws, or a jackknife's inflated one."""
@@ -273,13 +274,16 @@ class BootstrapSummary(SummaryRepr):
             matrix = matrix * (moments.count - 1) ** 2 / moments.count
         return matrix
 
-    def _require(self, max_failures: float) -> None:
+    def _usable(self, group: int, max_failures: float) -> int:
+        """Return the number of usable replicates of a group; too few for an interval are refused."""
         max_failures = checked_failures(max_failures)
-        converged = status_code("converged")
-        for group, moments in enumerate(self.moments):
-            require_noise(self.fit.estimates, self.scheme, group)
-            total = sum(moments.statuses.values())
-            require_usable(moments.statuses.get(converged, 0), total, max_failures)
+        if (by := cluster_columns(self.scheme)) is not None:
+            require_clusters(int(cluster_counts(self.fit.request.table, by)[group]))
+        require_noise(self.fit.estimates, self.scheme, group)
+        statuses = self.moments[group].statuses
+        usable = statuses.get(status_code("converged"), 0)
+        require_usable(usable, sum(statuses.values()), max_failures)
+        return usable
 
     @cached_property
     def digest(self) -> str:
