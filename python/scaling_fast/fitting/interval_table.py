@@ -57,14 +57,15 @@ def interval_table(
         Why each group has an interval or none; for groups only.
     """
     keys = estimates.request.table.keys
+    grouped = bool(keys.width)
     columns = {
         "name": pl.Series(list(formulas) * estimates.groups, dtype=pl.String),
         "estimate": pl.Series(estimates_of(estimates, formulas).ravel()),
-        "lower": pl.Series(ends[:, :, 0].ravel()),
-        "upper": pl.Series(ends[:, :, 1].ravel()),
+        # Not filled later: a forked child has no threads of polars to fill with.
+        "lower": pl.Series(ends[:, :, 0].ravel(), nan_to_null=grouped),
+        "upper": pl.Series(ends[:, :, 1].ravel(), nan_to_null=grouped),
     }
-    if keys.width:
-        columns |= {end: columns[end].fill_nan(None) for end in ("lower", "upper")}
+    if grouped:
         columns["status"] = pl.Series([word for word in status for _ in formulas], dtype=pl.String)
     return with_keys(
         keys,

@@ -14,12 +14,12 @@ from scaling_fast.findings import SummaryRepr, format_findings
 from scaling_fast.fitting.prediction_band import checked_band
 from scaling_fast.fitting.result import Fit
 from scaling_fast.fitting.status import with_status_type
-from scaling_fast.fitting.table import column_name
+from scaling_fast.fitting.table import column_name, square_frame
 from scaling_fast.laws.quantities import evaluate, named_formulas
 from scaling_fast.resampling.diagnostics import failure_findings, scheme_findings
 from scaling_fast.resampling.draws import Draws
 from scaling_fast.resampling.intervals.bands import band, bands_of_groups
-from scaling_fast.resampling.intervals.covariances import covariance_of_draws, covariance_table
+from scaling_fast.resampling.intervals.covariances import covariance_of_draws
 from scaling_fast.resampling.intervals.methods import (
     METHODS,
     MOST_FAILURES,
@@ -221,12 +221,13 @@ class Bootstrap(SummaryRepr):
         shrink = shrinkage(estimates, self.scheme)
 
         def replicates(group: int) -> Replicates:
+            wider = None if widen is None else widen(group)
             return Replicates(
                 self._usable(group, max_failures),
                 None if without is None else without(group),
                 None if errors is None else errors(group),
                 shrink[group],
-                None if widen is None else widen(group),
+                wider,
             )
 
         return intervals(
@@ -274,8 +275,6 @@ class Bootstrap(SummaryRepr):
     def cov(self, *, log: bool = False, max_failures: float = MOST_FAILURES) -> pl.DataFrame:
         """Return the covariance (ddof 1) of the draws as a square frame, in the law's order.
 
-        Those of groups stand below each other, with keys and status as in `interval`.
-
         Parameters
         ----------
         log
@@ -284,16 +283,19 @@ class Bootstrap(SummaryRepr):
         max_failures
             Largest share of unusable replicates that is accepted, from 0 to 1.
         """
-        shrink = shrinkage(self.fit.estimates, self.scheme)
-
-        def covariance(group: int) -> NDArray[np.float64]:
-            draws = self._usable(group, max_failures)
-            matrix = covariance_of_draws(
-                draws, log=log, left_out_only=self.scheme.name == "jackknife"
+        if self.fit.groups != 1:
+            raise ParameterError(
+                "cov() works for a single fit, not for groups; filter `.draws` by group, or bootstrap "
+                "`fit.select(...)`, the fit of one group",
+                code="grouped",
+                param="cov",
             )
-            return matrix * shrink[group] ** 2
-
-        return covariance_table(self.fit, covariance)
+        draws = self._usable(0, max_failures)
+        only = self.scheme.name == "jackknife"
+        matrix = covariance_of_draws(draws, log=log, left_out_only=only)
+        return square_frame(
+            list(draws), matrix * shrinkage(self.fit.estimates, self.scheme)[0] ** 2
+        )
 
     def predict(
         self,

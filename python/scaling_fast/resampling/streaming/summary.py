@@ -15,13 +15,12 @@ from scaling_fast.findings import SummaryRepr, format_findings
 from scaling_fast.fitting.interval_table import interval_table
 from scaling_fast.fitting.result import Fit
 from scaling_fast.fitting.status import status_code, status_column
-from scaling_fast.fitting.table import column_name, with_keys
+from scaling_fast.fitting.table import column_name, square_frame, with_keys
 from scaling_fast.laws.quantities import named_formulas
 from scaling_fast.resampling.diagnostics import failure_findings, scheme_findings
 from scaling_fast.resampling.draws import require_usable
 from scaling_fast.resampling.execution.jobs import Job
 from scaling_fast.resampling.execution.shards import ExecutionPlan
-from scaling_fast.resampling.intervals.covariances import covariance_table
 from scaling_fast.resampling.intervals.each_group import each_group
 from scaling_fast.resampling.intervals.methods import MOST_FAILURES
 from scaling_fast.resampling.intervals.no_width import require_clusters, require_noise
@@ -198,13 +197,17 @@ class BootstrapSummary(SummaryRepr):
         max_failures
             Largest share of unusable replicates that is accepted, from 0 to 1.
         """
-        size = len(self.fit.request.names)
-
-        def covariance(group: int) -> NDArray[np.float64]:
-            self._usable(group, max_failures)
-            return self._covariance(self.moments[group])[:size, :size]
-
-        return covariance_table(self.fit, covariance)
+        if self.fit.groups != 1:
+            raise ParameterError(
+                "cov() works for a single fit, not for groups; bootstrap `fit.select(...)`, the fit of "
+                "one group",
+                code="grouped",
+                param="cov",
+            )
+        self._usable(0, max_failures)
+        names = self.fit.request.names
+        matrix = self._covariance(self.moments[0])
+        return square_frame(names, matrix[: len(names), : len(names)])
 
     def interval(
         self,
