@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import polars as pl
 
+from scaling_fast.errors import quote
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,6 +21,10 @@ __all__ = ["MOST_NAMED", "Marked", "code_lists", "name_lists", "naming_groups"]
 
 MOST_NAMED = 10
 """Groups that a finding names."""
+
+
+MOST_SHOWN = 3
+"""Groups that its sentence names."""
 
 
 class Marked(NamedTuple):
@@ -39,6 +45,8 @@ class Marked(NamedTuple):
 def naming_groups(marked: Marked, keys: pl.DataFrame) -> Finding:
     """Return the finding with the keys of the first groups that it concerns, and how many these are.
 
+    The evidence has ten of them, and the sentence three, unless it concerns all groups.
+
     Parameters
     ----------
     marked
@@ -50,7 +58,12 @@ def naming_groups(marked: Marked, keys: pl.DataFrame) -> Finding:
     places = np.flatnonzero(groups)
     named = [list(keys.row(place)) for place in places[:MOST_NAMED].tolist()]
     own = {"groups": named, "count": int(places.size)}
-    return replace(finding, evidence={**finding.evidence, **own})
+    sentence = finding.sentence
+    if places.size < groups.size:
+        shown = [quote(", ".join(map(str, key))) for key in named[:MOST_SHOWN]]
+        more = f" and {places.size - MOST_SHOWN} more" if places.size > MOST_SHOWN else ""
+        sentence += f" ({', '.join(shown)}{more})"
+    return replace(finding, sentence=sentence, evidence={**finding.evidence, **own})
 
 
 def code_lists(marks: Sequence[tuple[str, NDArray[np.bool_]]], groups: int) -> pl.Series:
