@@ -281,15 +281,18 @@ def delta_ends(
         As `parameter_covariance`, and where the curve meets every row.
     """
     request = optimum.request
+    bounds, on_bound = law_bounds(request.law), optimum.on_bound
     with np.errstate(all="ignore"):
+        # An unknown name is refused before a fit that has no interval.
+        slopes = [formula_gradient(formula, optimum.params) for formula in formulas.values()]
         matrix = parameter_covariance(optimum, kind=kind, clusters=clusters, noise=noise)
         if noise != "given" and curve_passes_through(request, optimum.group, optimum.params):
             raise DataError(exact_sentence(), code="exact")
         factor = t_quantile(level, degrees_of_freedom(optimum, clusters, noise))
-        bounds, on_bound = law_bounds(request.law), optimum.on_bound
         ends = np.empty((len(formulas), 2))
-        for place, formula in enumerate(formulas.values()):
-            value, slope = formula_gradient(formula, optimum.params)
+        for place, (formula, (value, slope)) in enumerate(
+            zip(formulas.values(), slopes, strict=True)
+        ):
             half = factor * math.sqrt(max(float(slope @ matrix @ slope), 0.0))
             if half == 0.0 and slope[on_bound].any():
                 half = math.nan  # on a bound nothing is normal; a width of zero would be a claim

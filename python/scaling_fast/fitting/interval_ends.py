@@ -10,11 +10,22 @@ from scaling_fast.laws.quantities import exp
 if TYPE_CHECKING:
     from scaling_fast.laws.ranges import Range
 
-__all__ = ["TINY", "exact_sentence", "is_positive", "symmetric_ends", "t_quantile", "within"]
+__all__ = [
+    "TINY",
+    "exact_sentence",
+    "has_width",
+    "is_positive",
+    "symmetric_ends",
+    "t_quantile",
+    "within",
+]
 
 
 TINY = 5e-324
 """The smallest positive double: what is positive is not 0, not even where an exponential underflows."""
+
+ROUNDING = 1e-14
+"""Width beside its ends at which an interval is made of rounding errors."""
 
 
 def exact_sentence() -> str:
@@ -43,6 +54,13 @@ def within(ends: tuple[float, float], inside: Range) -> tuple[float, float]:
     """Return the ends of an interval, moved into a range; NaN stays NaN."""
     lower, upper = (end if math.isnan(end) else min(max(end, inside[0]), inside[1]) for end in ends)
     return lower, upper
+
+
+def has_width(ends: tuple[float, float]) -> bool:
+    """Return whether an interval has a width beyond the rounding of its ends; not where one is NaN."""
+    lower, upper = ends
+    size = max(abs(lower), abs(upper))
+    return lower < upper and (math.isinf(size) or upper - lower > ROUNDING * size)
 
 
 def symmetric_ends(estimate: float, half: float, inside: Range) -> tuple[float, float]:

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
     from scaling_fast.fitting.request import Request
 
-__all__ = ["mad_scale", "noise_scale", "scaled_by_mad"]
+__all__ = ["drawn_in", "mad_scale", "noise_scale", "scaled_by_mad"]
 
+
+WINSOR = 3.0
+"""Scales beyond which a residual that is drawn is pulled in, as in the core."""
 
 MOST_ROUNDS, SCALE_TOLERANCE = 100, 1e-12
 """Most rounds of `scale="mad"`, and the relative change of the scale that ends them."""
@@ -50,11 +53,27 @@ def noise_scale(
     own
         The scale of the loss, or None.
     """
-    if own is not None:
-        return own
+    return _both(request, group, params, free)[1] if own is None else own
+
+
+def drawn_in(request: Request, params: Mapping[str, float], free: int) -> NDArray[np.float64]:
+    """Return the residuals of a single fit, those beyond 3 robust scales pulled in to 3; the table's order.
+
+    Parameters
+    ----------
+    request, params, free
+        As in `noise_scale`.
+    """
+    residual, scale = request.rows(0, params).residual, _both(request, 0, params, free)[0]
+    return np.clip(residual, -WINSOR * scale, WINSOR * scale) if scale > 0.0 else residual
+
+
+def _both(
+    request: Request, group: int, params: Mapping[str, float], free: int
+) -> tuple[float, float]:
+    """Return the robust scale, and the standard deviation of the winsorised residuals."""
     passed = free if is_nearly_absolute(request, params, group) else 0
-    residual = request.rows(group, params).residual
-    return robust_scales(residual, request.counts(group), free, passed)[1]
+    return robust_scales(request.rows(group, params).residual, request.counts(group), free, passed)
 
 
 def mad_scale(request: Request, delta: float, threads: int) -> float:

@@ -56,8 +56,8 @@ def estimate_lines(optimum: Optimum, derived: Mapping[str, float]) -> list[str]:
     values += [(name, value, "   (derived)") for name, value in derived.items()]
     lines = [] if optimum.scale is None else [f"scale      {optimum.scale:.8g}"]
     for name, value, remark in values:
-        error = errors.get(name, 0.0)
-        shown = f"+- {error:.2g}" if error > 0.0 else "-"
+        own = errors.get(name, 0.0)
+        shown = f"+- {own:.2g}" if own > 0.0 else "-"
         is_fixed = name in request.law.params and request.law.params[name].fixed is not None
         lines.append(f"  {name:<12} {value:<14.8g} {'fixed' if is_fixed else shown}{remark}")
     return lines + said

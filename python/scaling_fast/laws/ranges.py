@@ -6,6 +6,8 @@ import ast
 import math
 from typing import TYPE_CHECKING, TypeAlias
 
+from scaling_fast._core import Program
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -21,11 +23,16 @@ ANYWHERE: Range = (-math.inf, math.inf)
 
 
 def law_bounds(law: Law) -> dict[str, Range]:
-    """Return parameter -> its bounds; a fixed one has its value twice."""
-    return {
-        name: (param.lower, param.upper) if param.fixed is None else (param.fixed, param.fixed)
-        for name, param in law.params.items()
-    }
+    """Return parameter -> its bounds; a fixed one has its value twice.
+
+    A parameter that the formula needs above zero, as "log(x/peak)" needs its peak, is bounded by zero.
+    """
+    positive = Program(law.formula, list(law.columns or ())).positive
+    bounds = {}
+    for name, param in law.params.items():
+        lower = max(param.lower, 0.0) if name in positive else param.lower
+        bounds[name] = (lower, param.upper) if param.fixed is None else (param.fixed, param.fixed)
+    return bounds
 
 
 def value_range(formula: str, bounds: Mapping[str, Range]) -> Range:

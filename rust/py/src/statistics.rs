@@ -3,8 +3,8 @@
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use scaling_core::memory::{Promise, ask};
-use scaling_core::stats;
 use scaling_core::resample::robust::{self, Fitted};
+use scaling_core::stats;
 use scaling_core::stats::Method;
 
 use crate::error::{parameter, raise};

@@ -10,6 +10,7 @@ import polars as pl
 
 from scaling_fast._core import Program, Purpose, quantiles
 from scaling_fast.fitting.prediction_band import refuse_own_sigma, with_noise
+from scaling_fast.fitting.robust_scale import drawn_in
 from scaling_fast.fitting.table import column_name
 from scaling_fast.resampling.intervals.each_group import each_group
 from scaling_fast.resampling.intervals.methods import widened_level
@@ -170,18 +171,18 @@ def _curve(
 def _noise(fit: Fit, count: int, seed: int) -> NDArray[np.float64]:
     """Return residuals of the fit drawn at random by their weights, from numpy's Philox keyed by the seed.
 
-    They are not centred: the loss decides where zero lies among them.
+    They are not centred: the loss decides where zero lies among them. A run that diverged counts as three
+    robust scales, so that it does not become a part of every band.
     """
-    table = fit.request.table
     refuse_own_sigma(fit.request)
-    residuals = fit.residuals()
-    weights = None
-    total = float(len(residuals))
-    if table.weights is not None:
-        weights = table.weights[np.argsort(table.order, kind="stable")]
-        total = float(weights.sum())
-        weights = weights / total
     free = fit.free_parameters
+    residuals = drawn_in(fit.request, fit.params, free)
+    counts = fit.request.counts(0)
+    total = float(counts.sum())
+    weights = None if fit.request.table.weights is None else counts / total
+    back = np.argsort(fit.request.table.order, kind="stable")
     inflate = math.sqrt(total / (total - free)) if total > free else math.nan
     rng = np.random.Generator(philox(seed, Purpose.BANDS))
-    return inflate * rng.choice(residuals, size=count, p=weights)
+    return inflate * rng.choice(
+        residuals[back], size=count, p=None if weights is None else weights[back]
+    )

@@ -10,7 +10,14 @@ import numpy as np
 
 from scaling_fast._core import interval as core_interval
 from scaling_fast.errors import ConvergenceError, ParameterError, quote
-from scaling_fast.fitting.interval_ends import TINY, is_positive, t_quantile, within
+from scaling_fast.fitting.interval_ends import (
+    TINY,
+    has_width,
+    is_positive,
+    symmetric_ends,
+    t_quantile,
+    within,
+)
 from scaling_fast.fitting.interval_table import estimates_of, interval_table
 from scaling_fast.laws.quantities import evaluate, exp
 from scaling_fast.laws.ranges import ANYWHERE, law_bounds, value_range
@@ -206,11 +213,11 @@ def ends_of(
             values = estimate + shrink * (values - estimate)
         wider = widened_level(level, widen) if method in ("percentile", "basic") else level
         ends = within(core_interval(method, wider, estimate, values, left_out, errors), inside)
-        if method == "basic" and not ends[0] < ends[1]:
+        if method == "basic" and not has_width(ends):
             # Mirrored at an estimate on its bound, every draw lies outside: the draws themselves do not.
             ends = within(core_interval("percentile", wider, estimate, values), inside)
     is_constant = inside[0] == inside[1]
-    return ends if ends[0] < ends[1] or is_constant else (math.nan, math.nan)
+    return ends if is_constant or has_width(ends) else (math.nan, math.nan)
 
 
 def _symmetric(
@@ -222,19 +229,21 @@ def _symmetric(
     shrink: float,
     inside: Range,
 ) -> tuple[float, float]:
-    """Return the ends of a symmetric interval, of the logarithm where every draw has one."""
-    logarithmic = is_positive(estimate, inside) and bool((values > 0.0).all())
-    if logarithmic:
-        estimate, values = math.log(estimate), np.log(values)
+    """Return the ends of a symmetric interval, of the logarithm of a quantity that is positive."""
+    positive = is_positive(estimate, inside)
+    logarithmic = positive and bool((values > 0.0).all())
+    middle = math.log(estimate) if logarithmic else estimate
+    drawn = np.log(values) if logarithmic else values
     if shrink != 1.0:
-        values = estimate + shrink * (values - estimate)
+        drawn = middle + shrink * (drawn - middle)
     if method == "jackknife" or widen is not None:
-        ends = _symmetric_ends(level, estimate, values, widen, left_out_only=method == "jackknife")
+        ends = _symmetric_ends(level, middle, drawn, widen, left_out_only=method == "jackknife")
     else:
-        ends = core_interval("normal", level, estimate, values, None, None)
+        ends = core_interval("normal", level, middle, drawn, None, None)
     if logarithmic:
-        ends = max(exp(ends[0]), TINY), exp(ends[1])
-    return within(ends, inside)
+        return within((max(exp(ends[0]), TINY), exp(ends[1])), inside)
+    # Draws on a bound of zero have no logarithm: the spread beside the estimate stands for that of the logarithm.
+    return symmetric_ends(estimate, 0.5 * (ends[1] - ends[0]), inside)
 
 
 def _with_errors(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scaling_fast.errors import ParameterError, quote
-from scaling_fast.fitting.interval_ends import is_positive, symmetric_ends, t_quantile
+from scaling_fast.fitting.interval_ends import has_width, is_positive, symmetric_ends, t_quantile
 from scaling_fast.fitting.interval_table import estimates_of
 from scaling_fast.laws.ranges import law_bounds, value_range
 from scaling_fast.resampling.intervals.small_sample import shrinkage
@@ -77,10 +77,7 @@ def normal_ends(
                 plain = math.sqrt(max(each.covariance()[place, place], 0.0))
                 larger = spread / plain if plain > 0.0 else 0.0
                 spread = estimate * larger * logarithmic_spread(each, place)
-                ends[group, column] = symmetric_ends(estimate, z * shrink[group] * spread, inside)
-            else:
-                half = z * shrink[group] * spread
-                ends[group, column] = estimate - half, estimate + half
+            ends[group, column] = symmetric_ends(estimate, z * shrink[group] * spread, inside)
     return _checked(ends, ranges)
 
 
@@ -138,7 +135,7 @@ def quantile_ends(
     ranges = _ranges(estimates, formulas)
     if mirrored:
         other = _inside(2.0 * middle[:, :, None] - ends[:, :, ::-1], ranges)
-        ends = np.where(other[:, :, :1] < other[:, :, 1:], other, ends)
+        ends = np.where(_has_width(other)[:, :, None], other, ends)
     return _checked(ends, ranges)
 
 
@@ -156,10 +153,14 @@ def _inside(ends: NDArray[np.float64], ranges: Sequence[Range]) -> NDArray[np.fl
 def _checked(ends: NDArray[np.float64], ranges: Sequence[Range]) -> NDArray[np.float64]:
     """Return ends within their ranges, NaN where draws that are all the same leave no interval."""
     ends = _inside(ends, ranges)
-    for place, (lowest, highest) in enumerate(ranges):
-        if lowest < highest:
-            ends[:, place][~(ends[:, place, 0] < ends[:, place, 1])] = np.nan
+    varies = np.array([lowest < highest for lowest, highest in ranges])
+    ends[varies[None, :] & ~_has_width(ends)] = np.nan
     return ends
+
+
+def _has_width(ends: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which intervals have a width, shape (groups, quantities)."""
+    return np.array([[has_width(pair) for pair in group] for group in ends.tolist()], dtype=bool)
 
 
 def _neighbours(count: int, share: float) -> tuple[int, int]:
