@@ -64,7 +64,8 @@ def emit(fit: Fit, keys: Sequence[str]) -> None:
         return
     law_names = _law_names(fit, keys)
     if whole.height == 1:
-        _emit_one(fit, whole.row(0, named=True), law_names)
+        single = fit.of_group(0) if fit.request.table.keys.width else fit
+        _emit_one(single, whole.row(0, named=True), law_names)
         return
     wanted = [*law_names, column_name("status", law_names)]
     cut = output.emit_table(whole, title=fit.law.formula, essential=wanted, keys=keys)
@@ -97,7 +98,7 @@ def _intervals(fit: Fit) -> dict[str, str]:
     """Return the delta-method interval of each quantity, where the fit has them."""
     try:
         found = fit.interval(LEVEL) if fit.converged else None
-    except ScalingError:  # a loss with a kink, no degree of freedom left, one group of a column
+    except ScalingError:  # a loss with a kink, no degree of freedom left
         return {}
     if found is None:
         return {}
