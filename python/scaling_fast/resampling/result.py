@@ -42,7 +42,7 @@ from scaling_fast.resampling.schemes.entries import scheme_from_entry, scheme_to
 from scaling_fast.runtime import archive
 from scaling_fast.runtime.memory import methods_ask_first
 from scaling_fast.runtime.process import require_usable_process
-from scaling_fast.validation import checked_level
+from scaling_fast.validation import checked_failures, checked_level
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -170,8 +170,8 @@ class Bootstrap(SummaryRepr):
     ) -> pl.DataFrame:
         """Return intervals: group keys, name, estimate, lower, upper, and of groups a status.
 
-        A group without an interval has null for ends; its status says how its fit ended, or is the code of
-        the refusal ("failures", "no_dof", "exact", "one_cluster"), which `fit.select(...)` spells out.
+        A group without an interval has null for ends; its status is how its fit ended, or the code of the
+        refusal: "failures", "no_dof", "exact", "one_cluster".
 
         Parameters
         ----------
@@ -200,14 +200,13 @@ class Bootstrap(SummaryRepr):
         Raises
         ------
         ConvergenceError
-            When a larger share of the replicates is unusable; of groups, if none has an interval.
+            When a larger share of the replicates is unusable, of groups in all.
         DataError
-            Where the curve passes through every row, as with n = p, or every replicate through its own; of
-            groups, if none has an interval.
+            Where the curve passes through every row, as with n = p, or every replicate through its own.
         ParameterError
             For an illegal level or method, or quantiles of a jackknife.
         """
-        level = checked_level(level)
+        level, max_failures = checked_level(level), checked_failures(max_failures)
         check_method(method, self.scheme, small_sample=small_sample)
         formulas = named_formulas(self.fit.law, self.fit.request.names, of)
         for formula in formulas.values():  # an unknown name is refused before anything is refitted
@@ -293,9 +292,8 @@ class Bootstrap(SummaryRepr):
         draws = self._usable(0, max_failures)
         only = self.scheme.name == "jackknife"
         matrix = covariance_of_draws(draws, log=log, left_out_only=only)
-        return square_frame(
-            list(draws), matrix * shrinkage(self.fit.estimates, self.scheme)[0] ** 2
-        )
+        shrink = shrinkage(self.fit.estimates, self.scheme)[0]
+        return square_frame(list(draws), matrix * shrink**2)
 
     def predict(
         self,
@@ -322,7 +320,7 @@ class Bootstrap(SummaryRepr):
             As in `interval`: the first widens the band for few rows or clusters.
         """
         require_usable_process()
-        level = checked_level(level)
+        level, max_failures = checked_level(level), checked_failures(max_failures)
         interval = checked_band(interval)
         if self.scheme.name == "jackknife":
             raise ParameterError(

@@ -134,7 +134,8 @@ def quantile_ends(
                 ends[group, column, side] = type_seven(below, above, each.count, share)
     ranges = _ranges(estimates, formulas)
     if mirrored:
-        other = _inside(2.0 * middle[:, :, None] - ends[:, :, ::-1], ranges)
+        with np.errstate(all="ignore"):  # a group without an interval may have run off
+            other = _inside(2.0 * middle[:, :, None] - ends[:, :, ::-1], ranges)
         ends = np.where(_has_width(other)[:, :, None], other, ends)
     return _checked(ends, ranges)
 

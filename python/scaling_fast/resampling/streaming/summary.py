@@ -204,7 +204,7 @@ class BootstrapSummary(SummaryRepr):
                 code="grouped",
                 param="cov",
             )
-        self._usable(0, max_failures)
+        self._usable(0, checked_failures(max_failures))
         names = self.fit.request.names
         matrix = self._covariance(self.moments[0])
         return square_frame(names, matrix[: len(names), : len(names)])
@@ -250,6 +250,7 @@ class BootstrapSummary(SummaryRepr):
                 code="method",
                 param="method",
             )
+        max_failures = checked_failures(max_failures)
         kept, status = each_group(self.fit, partial(self._usable, max_failures=max_failures))
         groups = [group for group, count in enumerate(kept) if count is not None]
         formulas = named_formulas(self.fit.law, self.fit.request.names, of)
@@ -279,7 +280,6 @@ class BootstrapSummary(SummaryRepr):
 
     def _usable(self, group: int, max_failures: float) -> int:
         """Return the number of usable replicates of a group; too few for an interval are refused."""
-        max_failures = checked_failures(max_failures)
         if (by := cluster_columns(self.scheme)) is not None:
             require_clusters(int(cluster_counts(self.fit.request.table, by)[group]))
         require_noise(self.fit.estimates, self.scheme, group)
