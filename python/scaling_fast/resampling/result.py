@@ -18,7 +18,7 @@ from scaling_fast.fitting.table import column_name, square_frame
 from scaling_fast.laws.quantities import evaluate, named_formulas
 from scaling_fast.resampling.diagnostics import failure_findings, scheme_findings
 from scaling_fast.resampling.draws import Draws
-from scaling_fast.resampling.intervals.bands import band, bands_of_groups
+from scaling_fast.resampling.intervals.bands import band, bands_of_groups, refuse_jackknife
 from scaling_fast.resampling.intervals.covariances import covariance_of_draws
 from scaling_fast.resampling.intervals.methods import (
     METHODS,
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scaling_fast.findings import Finding
+    from scaling_fast.fitting.estimates import Estimates
     from scaling_fast.resampling.multistart import MultistartCheck
     from scaling_fast.resampling.schemes import Scheme
 
@@ -98,10 +99,15 @@ class Bootstrap(SummaryRepr):
 
     kind: ClassVar[str] = "bootstrap"
 
-    @property
+    @cached_property
     def replicates(self) -> Draws:
         """The draws as an object that splits them by group, selects the usable ones and digests them."""
         return Draws(self.fit.request, self.draws, self.requested)
+
+    @cached_property
+    def estimates(self) -> Estimates:
+        """The question and the parameters of every group, around which it was resampled."""
+        return self.fit.estimates
 
     @property
     def n(self) -> int:
@@ -135,7 +141,7 @@ class Bootstrap(SummaryRepr):
         require_usable_process()
         if self.starts:
             return None
-        return multistart_check(self.fit.estimates, self.scheme, self.seed, self.requested)
+        return multistart_check(self.estimates, self.scheme, self.seed, self.requested)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -145,7 +151,7 @@ class Bootstrap(SummaryRepr):
             *self.fit.findings,
             *failure_findings(self._unusable(), self.draws.height),
             *([lower] if lower else []),
-            *scheme_findings(self.fit.estimates, self.scheme),
+            *scheme_findings(self.estimates, self.scheme),
         )
 
     @cached_property
@@ -211,13 +217,12 @@ class Bootstrap(SummaryRepr):
         formulas = named_formulas(self.fit.law, self.fit.request.names, of)
         for formula in formulas.values():  # an unknown name is refused before anything is refitted
             evaluate(formula, {name: np.ones(1) for name in self.fit.request.names})
-        estimates = self.fit.estimates
         without = None
         if method == "bca":
-            without = left_out_usable(estimates, cluster_columns(self.scheme), max_failures)
+            without = left_out_usable(self.estimates, cluster_columns(self.scheme), max_failures)
         errors = self._errors(formulas) if method == "studentized" else None
-        widen = widening_of(estimates, self.scheme) if small_sample else None
-        shrink = shrinkage(estimates, self.scheme)
+        widen = widening_of(self.estimates, self.scheme) if small_sample else None
+        shrink = shrinkage(self.estimates, self.scheme)
 
         def replicates(group: int) -> Replicates:
             wider = None if widen is None else widen(group)
@@ -243,9 +248,9 @@ class Bootstrap(SummaryRepr):
         """Return parameter -> values over the usable replicates of a group that show noise."""
         if self._clusters is not None:
             require_clusters(int(self._clusters[group]))
-        require_noise(self.fit.estimates, self.scheme, group)
+        require_noise(self.estimates, self.scheme, group)
         usable = self.replicates.usable(group, max_failures)
-        require_noisy_replicates(self.fit.estimates, group, self.replicates.objectives(group))
+        require_noisy_replicates(self.estimates, group, self.replicates.objectives(group))
         return usable
 
     @cached_property
@@ -260,7 +265,7 @@ class Bootstrap(SummaryRepr):
         """Return group -> standard errors of the estimates and of the usable draws."""
         draws = self.replicates
         return studentized_errors(
-            self.fit.estimates,
+            self.estimates,
             self.scheme,
             self.seed,
             self.requested,
@@ -292,7 +297,7 @@ class Bootstrap(SummaryRepr):
         draws = self._usable(0, max_failures)
         only = self.scheme.name == "jackknife"
         matrix = covariance_of_draws(draws, log=log, left_out_only=only)
-        shrink = shrinkage(self.fit.estimates, self.scheme)[0]
+        shrink = shrinkage(self.estimates, self.scheme)[0]
         return square_frame(list(draws), matrix * shrink**2)
 
     def predict(
@@ -322,18 +327,11 @@ class Bootstrap(SummaryRepr):
         require_usable_process()
         level, max_failures = checked_level(level), checked_failures(max_failures)
         interval = checked_band(interval)
-        if self.scheme.name == "jackknife":
-            raise ParameterError(
-                "jackknife replicates are not draws of a curve, so they have no quantiles; use Pairs(), "
-                'or interval(method="normal") for a parameter',
-                code="method",
-                param="scheme",
-            )
-        estimates = self.fit.estimates
+        refuse_jackknife(self.scheme)
         noise = self.seed if interval == "prediction" else None
-        shrink = shrinkage(estimates, self.scheme)
-        widen = widening_of(estimates, self.scheme) if small_sample else None
-        if estimates.request.table.keys.width:
+        shrink = shrinkage(self.estimates, self.scheme)
+        widen = widening_of(self.estimates, self.scheme) if small_sample else None
+        if self.fit.request.table.keys.width:
             usable = partial(self._usable, max_failures=max_failures)
             return bands_of_groups(
                 self.fit, usable, frame, level=level, noise=noise, shrink=shrink, widen=widen

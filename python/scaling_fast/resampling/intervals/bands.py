@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from scaling_fast._core import Program, Purpose, quantiles
+from scaling_fast.errors import ParameterError
 from scaling_fast.fitting.prediction_band import refuse_own_sigma, with_noise
 from scaling_fast.fitting.robust_scale import drawn_in
 from scaling_fast.fitting.table import column_name
@@ -17,13 +18,31 @@ from scaling_fast.resampling.intervals.methods import widened_level
 from scaling_fast.runtime.streams import philox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from scaling_fast.fitting.result import Fit
+    from scaling_fast.resampling.schemes import Scheme
 
-__all__ = ["band", "bands_of_groups"]
+__all__ = ["band", "bands_of_groups", "refuse_jackknife"]
+
+
+def refuse_jackknife(scheme: Scheme) -> None:
+    """Refuse a band from replicates that are not draws of a curve.
+
+    Raises
+    ------
+    ParameterError
+        For a jackknife.
+    """
+    if scheme.name == "jackknife":
+        raise ParameterError(
+            "jackknife replicates are not draws of a curve, so they have no quantiles; use Pairs(), "
+            'or interval(method="normal") for a parameter',
+            code="method",
+            param="scheme",
+        )
 
 
 def band(
@@ -102,7 +121,8 @@ def bands_of_groups(
         rows = np.flatnonzero(group_of_row == group)
         here = {name: column[rows] for name, column in columns.items()}
         wider = None if widen is None else widen(group)
-        one = fit.of_group(group)
+        # Only its residuals are a group's own.
+        one = fit if noise is None else fit.of_group(group)
         ends[rows] = _ends(one, usable, here, middle[rows], level, noise, shrink[group], wider)
         return rows.size
 
@@ -129,9 +149,9 @@ def _ends(
         shrink, widen = shrink * widen[0], (1.0, widen[1])
     tail = (1.0 - widened_level(level, widen)) / 2.0
     ends = np.empty((len(middle), 2))
+    curve = _curve(fit, columns, draws)
     for row in range(len(middle)):
-        # One row of columns against every draw: the law's formula with parameters as columns.
-        values = _curve(fit, {name: float(column[row]) for name, column in columns.items()}, draws)
+        values = curve({name: float(column[row]) for name, column in columns.items()})
         if shrink != 1.0:
             values = middle[row] + shrink * (values - middle[row])
         if residuals is not None:
@@ -154,18 +174,20 @@ def _with_ends(base: pl.DataFrame, ends: NDArray[np.float64]) -> pl.DataFrame:
 
 
 def _curve(
-    fit: Fit, at: Mapping[str, float], draws: Mapping[str, NDArray[np.float64]]
-) -> NDArray[np.float64]:
-    """Return the prediction at one row of columns by every draw, shape (draws,)."""
-    program = fit.request.program
-    everything = dict(draws) | {
-        name: np.full(len(next(iter(draws.values()))), value) for name, value in at.items()
-    }
-    swapped = Program(fit.law.formula, list(everything))
-    values = swapped.evaluate(
-        [np.ascontiguousarray(everything[name]) for name in swapped.columns], []
-    )
-    return np.asarray(program.invert_target(np.asarray(values)))
+    fit: Fit, names: Iterable[str], draws: Mapping[str, NDArray[np.float64]]
+) -> Callable[[Mapping[str, float]], NDArray[np.float64]]:
+    """Return a function from one row of columns to its prediction by every draw, shape (draws,)."""
+    count = len(next(iter(draws.values())))
+    # The law's formula with its parameters as columns: one row of columns against every draw.
+    swapped = Program(fit.law.formula, [*draws, *names])
+    given = {name: np.ascontiguousarray(values) for name, values in draws.items()}
+
+    def at(row: Mapping[str, float]) -> NDArray[np.float64]:
+        everything = given | {name: np.full(count, value) for name, value in row.items()}
+        values = swapped.evaluate([everything[name] for name in swapped.columns], [])
+        return np.asarray(fit.request.program.invert_target(np.asarray(values)))
+
+    return at
 
 
 def _noise(fit: Fit, count: int, seed: int) -> NDArray[np.float64]:

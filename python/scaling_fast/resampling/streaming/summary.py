@@ -269,7 +269,7 @@ class BootstrapSummary(SummaryRepr):
                 ends = quantile_ends(
                     rerun, self.scheme, self.moments, level, groups=groups, mirrored=mirrored
                 )
-        return interval_table(self.fit.estimates, formulas, ends, status)
+        return interval_table(self.job.estimates, formulas, ends, status)
 
     def _covariance(self, moments: StreamingMoments) -> NDArray[np.float64]:
         """Return the covariance of the estimates: that of the draws, or a jackknife's inflated one."""
@@ -282,7 +282,7 @@ class BootstrapSummary(SummaryRepr):
         """Return the number of usable replicates of a group; too few for an interval are refused."""
         if (by := cluster_columns(self.scheme)) is not None:
             require_clusters(int(cluster_counts(self.fit.request.table, by)[group]))
-        require_noise(self.fit.estimates, self.scheme, group)
+        require_noise(self.job.estimates, self.scheme, group)
         statuses = self.moments[group].statuses
         usable = statuses.get(status_code("converged"), 0)
         require_usable(usable, sum(statuses.values()), max_failures)
@@ -303,7 +303,7 @@ class BootstrapSummary(SummaryRepr):
         return (
             *self.fit.findings,
             *failure_findings(failed, self.finished * self.fit.groups),
-            *scheme_findings(self.fit.estimates, self.scheme),
+            *scheme_findings(self.job.estimates, self.scheme),
         )
 
     def summary(self) -> str:
