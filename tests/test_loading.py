@@ -288,6 +288,15 @@ def test_a_fit_saved_by_the_version_before_has_the_same_table(name):
     assert found == ANSWERS[name]["table"]
 
 
+def test_a_grouped_fit_saved_by_the_version_before_gives_its_groups():
+    fit = saved("grouped-fit")
+    for row in fit.table.iter_rows(named=True):
+        keys = {name: row[name] for name in fit.request.table.keys.columns}
+        one = fit.select(**keys)
+        assert (one.status, one.objective) == (row["status"], row["objective"])
+        assert dict(one.params) == {name: row[name] for name in fit.request.names}
+
+
 def test_a_fit_saved_by_the_version_before_gives_the_same_answers():
     fit, want = saved("fit"), ANSWERS["fit"]
     assert dict(fit.params) == want["params"]

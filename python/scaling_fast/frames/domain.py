@@ -102,7 +102,8 @@ def _refuse(
         quote(column) if source == column else f"{quote(column)} ({quote(source)} in the frame)"
     )
     raise DataError(
-        f"column {called} must be {rule}; row {row} holds {describe(value)}{more}{hint}",
+        f"column {called} must be {rule}; row {row} holds {describe(value)}"
+        f"{table.within_group(row)}{more}{hint}",
         code="domain",
         column=source,
         row=row,

@@ -136,6 +136,14 @@ class Table:
             for name, value in zip(self.keys.columns, self.keys.row(group), strict=True)
         )
 
+    def within_group(self, row: int) -> str:
+        """Return the end of a sentence that names the group of a row of the caller's frame, if there are groups."""
+        if not self.keys.width:
+            return ""
+        place = int(np.flatnonzero(self.order == row)[0])
+        group = int(np.searchsorted(self.offsets, place, side="right")) - 1
+        return f", in the group {self.key_text(group)}"
+
     def archive_entry(self) -> tuple[Entry, Frames]:
         """Return the table as JSON and Arrow hold it, without `extra`: clusters are read from the frame."""
         entry = {
