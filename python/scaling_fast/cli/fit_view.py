@@ -85,10 +85,12 @@ def _emit_one(fit: Fit, row: dict[str, Any], law_names: Sequence[str]) -> None:
     output.print_table(("name", "value", ""), lines, title=fit.law.formula)
     if intervals:
         output.note("`scaling-fast bootstrap` gives intervals that assume less, by resampling")
-    elif fit.converged and is_nearly_absolute(fit.request, fit.params):
+    elif row[column_name("status", law_names)] != "converged":
+        return
+    elif is_nearly_absolute(fit.request, fit.point(0)):
         reason = no_local_errors(fit.loss).partition(";")[0]
         output.note(f"{reason}; `scaling-fast bootstrap` gives intervals")
-    elif row[column_name("status", law_names)] == "converged":
+    else:
         output.note(
             "this fit has no delta-method intervals; `scaling-fast bootstrap` gives resampled ones"
         )

@@ -89,9 +89,7 @@ def curve_passes_through(request: Request, group: int, params: Mapping[str, floa
     """Return whether the curve meets every row of a group to rounding, so that nothing tells its error."""
     table = request.table
     rows = slice(int(table.offsets[group]), int(table.offsets[group + 1]))
-    residual = request.rows(group, params).residual
-    if table.sigma is not None:
-        residual = residual * table.sigma[rows]
+    residual = request.undivided(group, params)[0]
     unit = 1.0
     if request.residual == "raw":
         target = table.target[rows]
@@ -194,6 +192,13 @@ def _checked_kind(
     loss = request.loss
     plain = loss.name == "squared" and clusters is None
     kind = kind or ("hessian" if plain else "sandwich")
+    if request.covariance is not None and (kind == "sandwich" or clusters is not None):
+        raise ParameterError(
+            "a fit with a covariance of the errors has no sandwich, which takes rows or clusters as "
+            'independent; use kind="hessian"',
+            code="covariance",
+            param="kind",
+        )
     if kind not in ("hessian", "sandwich"):
         raise ParameterError(
             f'kind must be "hessian" or "sandwich", got {quote(kind)}',

@@ -62,7 +62,7 @@ def refuse_own_sigma(request: Request) -> None:
     ParameterError
         For a fit with `sigma=`.
     """
-    if request.table.sigma is not None:
+    if request.table.sigma is not None or request.covariance is not None:
         raise ParameterError(
             "a fit with sigma= says how precise each of its rows is, but not how precise a new run "
             'would be; use interval="confidence"',

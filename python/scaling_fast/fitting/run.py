@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -22,6 +23,7 @@ from scaling_fast.fitting.binding import (
     target_and_residual,
     with_params,
 )
+from scaling_fast.fitting.correlated import is_covariance, of_rows, refuse_with_covariance
 from scaling_fast.fitting.failures import refuse_useless
 from scaling_fast.fitting.request import Request
 from scaling_fast.fitting.result import Fit
@@ -91,7 +93,9 @@ def fit(
     weights
         Column or array: how often each row counts, 0 or more; a row of weight 0 is left out.
     sigma
-        Column or array: the standard deviation that each residual is divided by, above 0.
+        Column or array: the standard deviation that each residual is divided by, above 0. Or the covariance
+        of the errors, a square array with one row and column per row of the frame, as in scipy's
+        `curve_fit`: with `Squared` only, without `by` and `weights`.
     by
         Columns whose equal values form a group: one fit per group, in one call.
     starts
@@ -143,6 +147,9 @@ def fit(
     loss = checked_loss(loss)
     if isinstance(scale_of_residual, LogExcess):
         check_excess(law, loss, scale_of_residual)
+    matrix = is_covariance(sigma)
+    if matrix:
+        refuse_with_covariance(loss, scale_of_residual, by=by, weights=weights)
     with column_hints(law, columns, frame):
         table = read(
             frame,
@@ -150,11 +157,13 @@ def fit(
             target=target,
             columns=columns,
             weights=weights,
-            sigma=sigma,
+            sigma=None if matrix else sigma,
             by=by,
             nulls=nulls,
         )
     request, scale = _request(law, table, loss, scale_of_residual, columns, workers)
+    if matrix:
+        request = replace(request, covariance=of_rows(sigma, table))
     wanted = starting_points(starts, request)
     with watched(None, "fitting") as progress:
         answer, interrupted = request.fit(wanted, threads=workers, progress=progress)

@@ -25,6 +25,7 @@ def question_lines(request: Request) -> list[str]:
     """Return the formula and how its names were read, the target, the residual and the loss."""
     law, residual = request.law, request.residual
     form = residual if isinstance(residual, str) else repr(residual)
+    form = form if request.covariance is None else f"correlated {form}"
     return [
         f"law        {law.name or 'formula'}: {law.formula}",
         f"columns    {', '.join(law.columns or ())}",

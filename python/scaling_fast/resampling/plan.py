@@ -88,6 +88,13 @@ def plan_for(estimates: Estimates, scheme: Any) -> Plan:
         For a scheme that the rows, the loss or the residual do not allow.
     """
     table = estimates.request.table
+    if estimates.request.covariance is not None and not isinstance(scheme, Parametric):
+        raise ParameterError(
+            f"the errors of this fit have a covariance, and {quote(scheme)} would draw them as independent; use "
+            "Parametric()",
+            code="covariance",
+            param="scheme",
+        )
     match scheme:
         case Pairs():
             return Plan("pairs")

@@ -156,11 +156,7 @@ class Bootstrap(SummaryRepr):
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of the draws, equal for equal draws whatever computed them.
-
-        Over group index and replicate (u64), status code (u8), objective and the parameters in the
-        law's order (f64): whole columns one after the other, little-endian, every NaN the same.
-        """
+        """sha256 of the draws, equal for equal draws whatever computed them; see `Draws.digest`."""
         return self.replicates.digest()
 
     # -- summaries ------------------------------------------------------------------------------
@@ -188,8 +184,8 @@ class Bootstrap(SummaryRepr):
             numpy's. "bca" refits without each row (each cluster, under `Clusters`) for its
             acceleration. "studentized" divides each draw by its own standard error: s² (J'WJ)⁻¹ under
             `Squared` with `Residuals` and `Parametric`, the sandwich elsewhere; do not use it under
-            losses that are nearly absolute, where the sandwich is 30 % off. "normal" intervals of what is
-            positive are those of its logarithm; no end leaves the bounds; equal draws have NaN for ends.
+            losses that are nearly absolute. "normal" intervals of what is positive are those of its logarithm;
+            no end leaves the bounds; equal draws have NaN for ends.
         of
             Formulas of parameters, such as "beta/(alpha+beta)"; the default is every parameter and
             derived quantity.
@@ -317,8 +313,8 @@ class Bootstrap(SummaryRepr):
             Any frame with the law's columns; the fitted one by default. Of groups also with the key columns;
             a group without an interval has NaN.
         interval
-            "confidence": percentile interval of the curve. "prediction": that of a new run, from the
-            draws of the curve plus residuals of the fit drawn at random, times sqrt(n/(n - p)).
+            "confidence": percentile interval of the curve. "prediction": that of a new run, from draws of the
+            curve plus residuals drawn at random, times sqrt(n/(n - p)) and at most three robust scales.
         level
             Confidence level, between 0 and 1.
         small_sample, max_failures

@@ -26,9 +26,17 @@ from scaling_fast.runtime.process import require_usable_process
 from scaling_fast.runtime.progress import watched
 from scaling_fast.runtime.resources import checked_threads
 from scaling_fast.runtime.streams import philox
+from scaling_fast.stress.covered import REFUSED, covered
 from scaling_fast.stress.result import Stress
 from scaling_fast.stress.simulation import Design, checked_noise, spread
-from scaling_fast.validation import checked_failures, checked_level, checked_seed, whole_number
+from scaling_fast.validation import (
+    checked_failures,
+    checked_level,
+    checked_seed,
+    non_negative_number,
+    positive_number,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -48,8 +56,8 @@ MOST_SIMULATIONS = 10_000_000
 AMBER, RED = 0.01, 0.10
 """How far below its level a coverage may lie, beyond its Monte-Carlo error, before it is amber, or red."""
 
-REFUSED, FEW_REFUSED = 0.05, 0.01
-"""Shares of data sets without an interval above which no coverage is shown, and above which there is a finding."""
+FEW_REFUSED = 0.01
+"""Share of data sets without an interval above which there is a finding."""
 
 
 @ask_first
@@ -151,7 +159,7 @@ def coverage(
     design = Design(
         fit,
         point,
-        spread(fit) if sd is None else _positive(sd, "sd"),
+        spread(fit) if sd is None else positive_number(sd, "sd"),
         noise,
         _clusters(fit, scheme, noise),
         _share(icc),
@@ -209,59 +217,13 @@ def _stress(
     truths = estimates_of(Estimates(request, point), question.formulas)[0].tolist()
     rows = [
         {"name": name, "method": method, "truth": truth}
-        | _row(ends[:, quantity, place, 0], ends[:, quantity, place, 1], truth)
+        | covered(ends[:, quantity, place, 0], ends[:, quantity, place, 1], truth)
         for quantity, (name, truth) in enumerate(zip(question.formulas, truths, strict=True))
         for place, method in enumerate(question.methods)
     ]
     table = pl.DataFrame(rows)
     settings = dict(settings) | {"n_sim": len(ends)}
     return Stress("coverage", table, _findings(table, question.level, len(ends)), settings)
-
-
-def _row(lower: NDArray[np.float64], upper: NDArray[np.float64], truth: float) -> dict[str, Any]:
-    """Return how often the intervals of one method and quantity contain the truth, and how wide they are."""
-    total = len(lower)
-    # An infinite end is an interval; a NaN is none.
-    given = ~(np.isnan(lower) | np.isnan(upper))
-    refused = int((~given).sum())
-    lower, upper = lower[given], upper[given]
-    shown = refused <= REFUSED * total
-    covered = (
-        np.sum((lower <= truth) & (truth <= upper)),
-        np.sum(upper < truth),
-        np.sum(lower > truth),
-    )
-    share, below, above = (float(number / total) if shown else math.nan for number in covered)
-    width, error = _median(upper - lower)
-    return {
-        "coverage": share,
-        "coverage_error": _share_error(share, total) if shown else math.nan,
-        "below": below,
-        "above": above,
-        "width": width,
-        "width_error": error,
-        "refused": refused,
-    }
-
-
-def _share_error(share: float, count: int) -> float:
-    """Return the standard error of a share, as if four more data sets had been seen, two of them covered.
-
-    Otherwise a share would count as certain when a few data sets agree (Agresti and Coull 1998).
-    """
-    middle = (share * count + 2.0) / (count + 4.0)
-    return math.sqrt(middle * (1.0 - middle) / (count + 4.0))
-
-
-def _median(widths: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the median and its standard error, half the distance of the quantiles one error to each side."""
-    count = len(widths)
-    if count < 2:
-        return (float(widths[0]), math.nan) if count else (math.nan, math.nan)
-    # The rank of the median has standard deviation sqrt(n)/2, a step of 0.5/sqrt(n) in level.
-    step = 0.5 / math.sqrt(count)
-    low, middle, high = np.quantile(widths, [max(0.5 - step, 0.0), 0.5, min(0.5 + step, 1.0)])
-    return float(middle), float(high - low) / 2
 
 
 def _findings(table: pl.DataFrame, level: float, n_sim: int) -> tuple[Finding, ...]:
@@ -317,6 +279,12 @@ def _require_single(fit: Any) -> None:
     if not isinstance(fit, Fit):
         raise ParameterError(f"coverage needs a Fit, got {quote(fit)}", code="fit", param="fit")
     fit.require_single("coverage")
+    if fit.request.covariance is not None:
+        raise ParameterError(
+            "coverage simulates independent errors, and those of this fit have a covariance",
+            code="covariance",
+            param="fit",
+        )
 
 
 def _simulations(n_sim: Any) -> int:
@@ -386,18 +354,8 @@ def _clusters(fit: Fit, scheme: Scheme, noise: str) -> NDArray[np.uint32] | None
     return cluster_numbers(fit.request.table, by)
 
 
-def _positive(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer):
-        raise ParameterError(f"{name} must be a number, got {quote(value)}", code=name, param=name)
-    if not 0.0 < float(value) < math.inf:
-        raise ParameterError(
-            f"{name} must be positive and finite, got {quote(value)}", code=name, param=name
-        )
-    return float(value)
-
-
 def _share(icc: Any) -> float:
-    value = 0.0 if icc == 0 and not isinstance(icc, bool) else _positive(icc, "icc")
+    value = non_negative_number(icc, "icc")
     if value > 1.0:
         raise ParameterError(
             f"icc must lie between 0 and 1, got {quote(icc)}", code="icc", param="icc"
