@@ -11,6 +11,7 @@ from scaling_fast.errors import quote
 from scaling_fast.findings import Finding
 from scaling_fast.fitting.design import shortfalls
 from scaling_fast.fitting.level import level_findings, level_groups
+from scaling_fast.fitting.mistakes.every import mistakes
 from scaling_fast.fitting.runs_off import runs_off_finding
 from scaling_fast.fitting.status import status_sentence
 from scaling_fast.losses.residual import LogExcess
@@ -53,7 +54,8 @@ def fit_findings(
     found = list(request.table.findings)
     found += _rows(request)
     found += _mistyped(request)
-    found += shortfalls(request, columns.params)
+    design = shortfalls(request, columns.params)
+    found += design
     found += _local() if local else []
     if single:
         found += _optimum(request, columns, status[0])
@@ -61,6 +63,7 @@ def fit_findings(
         found += _bounds(request, columns)
         found += _condition(columns)
         found += _zone(request, columns)
+        found += mistakes(request, columns, design)
     else:
         found += _failed_groups(status)
         found += level_groups(request, columns)

@@ -1,0 +1,60 @@
+"""Every check of the rows of a single fit, in the order in which their findings matter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scaling_fast.fitting.mistakes.outliers import cleaned, outlier_finding
+from scaling_fast.fitting.mistakes.overflow import wrapped
+from scaling_fast.fitting.mistakes.precision import moving_together, weak_parameters
+from scaling_fast.fitting.mistakes.repeats import checkpoints, copies, disagreeing
+from scaling_fast.fitting.mistakes.sample import Sample
+from scaling_fast.fitting.mistakes.shape import autocorrelation, curvature
+from scaling_fast.fitting.mistakes.units import exchanged, other_units
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scaling_fast.findings import Finding
+    from scaling_fast.fitting.columns import FitColumns
+    from scaling_fast.fitting.request import Request
+
+__all__ = ["mistakes"]
+
+
+def mistakes(request: Request, columns: FitColumns, design: Sequence[Finding]) -> list[Finding]:
+    """Return what a careful colleague would say about the rows of a single fit.
+
+    Parameters
+    ----------
+    request, columns
+        The question of one group, and what the core answered.
+    design
+        The findings of the design, which the findings of columns that move together go by.
+    """
+    sample = Sample.of(request, columns)
+    with np.errstate(all="ignore"):
+        clean = cleaned(sample) if sample.has_residuals else None
+        found = wrapped(request)
+        swapped = exchanged(sample)
+        found += swapped or other_units(sample)
+        copied = copies(sample)
+        found += copied
+        repeated = checkpoints(sample, clean)
+        found += repeated
+        if clean is not None and not repeated:
+            found += disagreeing(sample)
+        found += moving_together(sample, design)
+        if clean is None:
+            return found
+        found += weak_parameters(sample, clean)
+        found += outlier_finding(sample, clean)
+        # Rows that are no separate runs, or two experiments, have residuals that go together for that reason.
+        if sample.converged and not any(
+            finding.code in ("checkpoints", "replicates_disagree") for finding in found
+        ):
+            found += autocorrelation(sample, clean)
+            found += curvature(sample, clean, copied=bool(copied))
+    return found

@@ -1,0 +1,321 @@
+"""Rows that repeat: copies, checkpoints of one run, and equal runs that disagree."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from scaling_fast.errors import quote
+from scaling_fast.fitting.mistakes.chance import variance_ratio_deviate
+from scaling_fast.fitting.mistakes.sample import amber, listed_rows
+from scaling_fast.fitting.mistakes.shape import replicates
+from scaling_fast.fitting.robust_scale import MAD_TO_SIGMA
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scaling_fast.findings import Finding
+    from scaling_fast.fitting.mistakes.outliers import Cleaned
+    from scaling_fast.fitting.mistakes.sample import Sample
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["checkpoints", "copies", "disagreeing"]
+
+RUN = re.compile(
+    r"(^|_)(run|runs|trial|job|experiment|wandb|ckpt|checkpoint)(_?(name|id|no|number))?$", re.I
+)
+"""Names of columns that say which run a row belongs to."""
+
+LATER = re.compile(
+    r"^(step|iter|iteration|token|epoch|ckpt|checkpoint)s?$|^(iters|seen)$", re.IGNORECASE
+)
+"""Names of columns that rise within a run."""
+
+REPEATED = 1.5
+"""Rows per run from which on a file holds checkpoints rather than a few runs that were written down twice."""
+
+EVEN = 1.2
+"""Largest over smallest step of rows that are spaced evenly, as checkpoints are and designed scales are not."""
+
+FEWEST_CHECKPOINTS = 4
+"""Rows of one size that evenly spaced checkpoints have at least."""
+
+SHARED = 0.5
+"""Share of the variance of residuals that rows of one size share, above which they are no separate runs."""
+
+CERTAIN = 3.7
+"""Deviate that noise passes in one of ten thousand fits."""
+
+COINCIDENCES = 1e-3
+"""Probability of as many equal targets by chance, above which equal rows are not called copies."""
+
+APART, APART_ALONE = 4.0, 7.0
+"""Robust standard deviations that equal runs do not differ by: the middle of three sets or more, or of fewer."""
+
+FEWEST_ALONE = 6
+"""Rows without an equal, beyond the parameters, that noise is read from."""
+
+CLEFT = 0.3
+"""Scatter over mean of the differences of equal rows, below which they are two curves and not noise.
+
+Differences of normal pairs have a scatter of .76 of their mean.
+"""
+
+FEWEST_SETS = 6
+"""Sets of equal rows that two curves are read from."""
+
+
+def copies(sample: Sample) -> list[Finding]:
+    """Return the finding of rows that repeat another in every column of the law and in the target."""
+    table = sample.request.table
+    copied, target = [], table.target
+    sets = list(replicates(sample)) if sample.inputs else []
+    pairs = equal = 0
+    for places in sets:
+        values = target[places]
+        order = np.argsort(values, kind="stable")
+        same = np.flatnonzero(np.diff(values[order]) == 0.0)
+        copied += [places[order[place + 1]] for place in same.tolist()]
+        pairs += len(places) - 1
+        equal += len(same)
+    if not copied:
+        return []
+    chance = _coincidence(sample, sets)
+    # Equal targets among equal rows that rounding makes by itself.
+    if not _is_more(equal, pairs, chance):
+        return []
+    rows = sorted(int(table.order[place]) for place in copied)
+    verb = "repeats another" if len(rows) == 1 else "repeat others"
+    return [
+        amber(
+            "duplicates",
+            f"{listed_rows(rows)} {verb} in every column of the law and in {sample.label(table.target_name)}, so "
+            "that errors look smaller than they are",
+            "leave copies out, for example with frame.unique()",
+            statistic=float(len(rows)),
+            evidence={"rows": rows[:100], "count": len(rows)},
+        )
+    ]
+
+
+def _coincidence(sample: Sample, sets: list[NDArray[np.intp]]) -> float:
+    """Return the probability that two different runs of equal columns have equal targets, by their rounding."""
+    target = sample.request.table.target
+    values = np.unique(target)
+    steps = np.diff(values)
+    if not steps.size:
+        return 1.0
+    step = float(np.min(steps[steps > 1e-12 * np.abs(values).max()], initial=np.inf))
+    spread = [float(np.ptp(target[places])) for places in sets if np.ptp(target[places]) > 0.0]
+    if not spread:
+        # No two equal rows differ: what noise there is shows in the residuals alone.
+        if not sample.has_residuals:
+            return 0.0
+        noise = float(np.median(np.abs(sample.at_point[0])))
+        size = (
+            noise * float(np.median(np.abs(target))) if sample.request.residual == "log" else noise
+        )
+        spread = [size]
+    return min(1.0, step / max(float(np.median(spread)), step)) if _is_coarse(target) else 0.0
+
+
+def _is_coarse(target: Floats) -> bool:
+    """Return whether targets have at most four digits, as rounded or counted ones have."""
+    return all(float(f"{value:.4g}") == value for value in target[:64].tolist())
+
+
+def _is_more(equal: int, pairs: int, chance: float) -> bool:
+    """Return whether more are equal than chance makes: the tail of a binomial is below COINCIDENCES."""
+    if chance <= 0.0:
+        return equal > 0
+    mean = pairs * chance
+    if equal <= mean or chance >= 1.0:
+        return False
+    # Chernoff's bound of the tail.
+    share = equal / pairs
+    entropy = share * np.log(share / chance)
+    if share < 1.0:
+        entropy += (1.0 - share) * np.log((1.0 - share) / (1.0 - chance))
+    return bool(np.exp(-pairs * entropy) < COINCIDENCES)
+
+
+def checkpoints(sample: Sample, clean: Cleaned | None) -> list[Finding]:
+    """Return the finding of rows that are checkpoints of the same runs.
+
+    Parameters
+    ----------
+    sample
+        The rows.
+    clean
+        The residuals without outliers; None where they say nothing.
+    """
+    run = _run_column(sample)
+    if run is not None:
+        name, runs = run
+        return [
+            _checkpoints(sample, quote(name), runs, f"by={name!r} or Clusters({name!r})", "a run")
+        ]
+    grid = _size_and_data(sample)
+    if grid is None:
+        return []
+    size, data = grid
+    sets = _rising(sample, size, data)
+    if not sets:
+        return []
+    even = sum(_is_even(sample.inputs[data][places]) for places in sets)
+    if 2 * even > len(sets) or (clean is not None and _go_together(sample, clean, size)):
+        label = sample.label(size)
+        return [_checkpoints(sample, label, len(sets), f"Clusters({label.strip('`')!r})", "a size")]
+    return []
+
+
+def _checkpoints(sample: Sample, label: str, runs: int, remedy: str, what: str) -> Finding:
+    return amber(
+        "checkpoints",
+        f"{sample.rows} rows come from {runs} values of {label}, as checkpoints of {what} do: they share its "
+        "errors and its unfinished schedule, and are no separate runs",
+        f"keep the last row of each, or resample with {remedy}"
+        if "Clusters(" in remedy
+        else remedy,
+        statistic=sample.rows / runs,
+        threshold=REPEATED,
+        evidence={"column": label.strip("`"), "runs": runs},
+    )
+
+
+def _run_column(sample: Sample) -> tuple[str, int] | None:
+    """Return a column that names runs with several rows each, of rising data, and how many runs there are."""
+    table = sample.request.table
+    used = set(table.sources.values())
+    for name in table.frame.columns:
+        if name in used or not RUN.search(name):
+            continue
+        values = table.frame[name]
+        if values.dtype.is_nested() or values.dtype == pl.Object:
+            continue
+        codes = values.rank("dense").fill_null(0).to_numpy().astype(np.int64)[table.order]
+        runs = len(np.unique(codes))
+        if runs < 2 or sample.rows < REPEATED * runs:
+            continue
+        rising = [*sample.inputs.values()]
+        rising += [
+            table.frame[other].to_numpy()[table.order]
+            for other in table.frame.columns
+            if other not in used and LATER.search(other) and table.frame[other].dtype.is_numeric()
+        ]
+        if any(_differs_within(codes, column) for column in rising):
+            return name, runs
+    return None
+
+
+def _differs_within(codes: NDArray[np.int64], column: Floats) -> bool:
+    """Return whether a column has another value in each row of a run."""
+    order = np.lexsort((column, codes))
+    same_run = np.diff(codes[order]) == 0
+    return bool(same_run.any() and (np.diff(column[order])[same_run] != 0.0).mean() > 0.95)
+
+
+def _size_and_data(sample: Sample) -> tuple[str, str] | None:
+    """Return the columns of size and of data, of a law that has both."""
+    roles = sample.roles
+    sizes = [name for name, role in roles.items() if role == "size" and name in sample.inputs]
+    data = [name for name, role in roles.items() if role == "data" and name in sample.inputs]
+    return (sizes[0], data[0]) if sizes and data else None
+
+
+def _rising(sample: Sample, size: str, data: str) -> list[NDArray[np.intp]]:
+    """Return the places of the rows of each size that has enough rows, in the order of their data."""
+    order = np.lexsort((sample.inputs[data], sample.inputs[size]))
+    begins = np.flatnonzero(np.diff(sample.inputs[size][order]) != 0.0) + 1
+    if len(begins) + 1 > sample.rows / 2:
+        return []
+    sets = [places for places in np.split(order, begins) if len(places) >= FEWEST_CHECKPOINTS]
+    covered = sum(len(places) for places in sets)
+    return sets if 2 * covered > sample.rows else []
+
+
+def _is_even(data: Floats) -> bool:
+    steps = np.diff(data)
+    return bool(steps.min() > 0.0 and steps.max() < EVEN * steps.min())
+
+
+def _go_together(sample: Sample, clean: Cleaned, size: str) -> bool:
+    """Return whether rows of one size have most of their residual in common (analysis of variance)."""
+    values, group = np.unique(sample.inputs[size][clean.kept], return_inverse=True)
+    counts = np.bincount(group)
+    between, within = len(values) - 1, len(group) - len(values)
+    if between < 3 or within < 2 * len(values):
+        return False
+    means = np.bincount(group, clean.residual) / counts
+    square_between = float(np.sum(counts * means**2))
+    square_within = float(np.sum((clean.residual - means[group]) ** 2))
+    if square_within <= 0.0:
+        return False
+    ratio = (square_between / between) / (square_within / within)
+    middle = len(group) / len(values)
+    shared = (ratio - 1.0) / (ratio - 1.0 + middle)
+    return shared > SHARED and variance_ratio_deviate(ratio, between, within) > CERTAIN
+
+
+def disagreeing(sample: Sample) -> list[Finding]:
+    """Return the finding of equal runs whose targets lie on two curves, or far beyond the noise of the others."""
+    sets = list(replicates(sample))
+    if not sets:
+        return []
+    residual = sample.at_point[0]
+    # Upper and lower half of each set: for a pair both rows.
+    gaps, centres = [], []
+    for places in sets:
+        values = residual[places]
+        if not np.ptp(values) > 0.0:
+            continue
+        upper = values > (values.max() + values.min()) / 2
+        gaps.append(float(values[upper].mean() - values[~upper].mean()))
+        centres.append(float(sample.request.table.target[places].mean()))
+    if not gaps:
+        return []
+    gap = np.array(gaps)[np.argsort(centres, kind="stable")]
+    noise = _noise_of_others(sample, sets, residual)
+    middle = float(np.median(gap))
+    limit = (APART if len(gap) > 2 else APART_ALONE) * noise * 2**0.5
+    apart = 0.0 < limit < middle
+    cleft = False
+    if len(gap) >= FEWEST_SETS:
+        scatter = float(np.sqrt(np.mean(np.diff(gap) ** 2) / 2))
+        cleft = scatter < CLEFT * float(gap.mean())
+    if not (apart or cleft):
+        return []
+    size = (
+        f"{100 * np.expm1(middle):.2g} %" if sample.request.residual == "log" else f"{middle:.3g}"
+    )
+    names = " and ".join(sample.label(name) for name in sample.inputs)
+    rows = sorted(int(sample.request.table.order[place]) for places in sets for place in places)
+    return [
+        amber(
+            "replicates_disagree",
+            f"rows of equal {names} differ by {size}, far beyond the noise: two experiments in one file?",
+            "fit each experiment by itself with by=, or give the law the column in which they differ",
+            severity="red",
+            statistic=middle,
+            threshold=limit if limit > 0.0 else None,
+            evidence={"rows": rows[:100], "sets": len(gap)},
+        )
+    ]
+
+
+def _noise_of_others(sample: Sample, sets: list[NDArray[np.intp]], residual: Floats) -> float:
+    """Return the noise of the rows that have no equal, 0 where they are too few to tell."""
+    alone = np.ones(sample.rows, dtype=bool)
+    for places in sets:
+        alone[places] = False
+    rank = sample.basis.shape[1]
+    if int(alone.sum()) < rank + FEWEST_ALONE:
+        return 0.0
+    basis = np.linalg.qr(sample.basis[alone])[0]
+    error = residual[alone] - basis @ (basis.T @ residual[alone])
+    size = np.sort(np.abs(error))
+    return MAD_TO_SIGMA * float(np.median(size)) * (len(size) / (len(size) - rank)) ** 0.5
