@@ -12,6 +12,7 @@ from scaling_fast.findings import Finding
 from scaling_fast.fitting.design import shortfalls
 from scaling_fast.fitting.level import level_findings, level_groups
 from scaling_fast.fitting.mistakes.every import mistakes
+from scaling_fast.fitting.mistakes.overflow import wrapped
 from scaling_fast.fitting.runs_off import runs_off_finding
 from scaling_fast.fitting.status import status_sentence
 from scaling_fast.losses.residual import LogExcess
@@ -65,6 +66,7 @@ def fit_findings(
         found += _zone(request, columns)
         found += mistakes(request, columns, design)
     else:
+        found += wrapped(request)
         found += _failed_groups(status)
         found += level_groups(request, columns)
     return tuple(found)

@@ -47,6 +47,6 @@ def variance_ratio_deviate(ratio: float, above: int, below: int) -> float:
     >>> round(variance_ratio_deviate(3.1, 3, 20), 1)  # its tail is 5 %
     1.6
     """
-    root = ratio ** (1 / 3)
+    root = math.cbrt(ratio)
     first, second = 2 / (9 * above), 2 / (9 * below)
     return ((1 - second) * root - (1 - first)) / math.sqrt(second * root**2 + first)

@@ -63,7 +63,7 @@ class Cleaned:
     @property
     def freedom(self) -> int:
         """Degrees of freedom of the kept rows."""
-        return len(self.residual) - self.basis.shape[1]
+        return len(self.residual) - int(self.basis.shape[1])
 
 
 def cleaned(sample: Sample) -> Cleaned:
@@ -107,25 +107,43 @@ def outlier_finding(sample: Sample, clean: Cleaned) -> list[Finding]:
     worst = out[np.argsort(-np.abs(clean.deviation[out]), kind="stable")]
     rows = [int(sample.request.table.order[place]) for place in worst]
     far = float(clean.deviation[worst[0]])
-    target = sample.label(sample.request.table.target_name)
     side = "below" if far > 0 else "above"
-    verb = "lies" if len(rows) == 1 else "lie off the law"
     what = f"{abs(far):.3g} standard deviations {side} what the other rows predict"
-    begin = (
-        f"{listed_rows(rows)} {verb} {what}"
-        if len(rows) == 1
-        else (f"{listed_rows(rows)} {verb}, the first {what}")
-    )
+    if len(rows) == 1:
+        begin = f"{listed_rows(rows)} lies {what}"
+    else:
+        begin = f"{listed_rows(rows)} lie off the law, the first {what}"
+    end = _end(sample, clean)
+    if end:
+        guess = f"the law does not hold at the {end}"
+        advice = f"leave out the {end}, as warm-up, or fit a law that has a part for them"
+    else:
+        guess = f"{sample.label(sample.request.table.target_name)} of a diverged run?"
+        advice = "look at these runs, and leave out those that failed; a robust loss does not protect the ends"
     return [
         amber(
             "outliers",
-            f"{begin}: {target} of a diverged run?",
-            "look at these runs, and leave out those that failed; a robust loss does not protect the ends",
+            f"{begin}: {guess}",
+            advice,
             statistic=abs(far),
             threshold=_threshold(len(clean.kept), clean.freedom),
             evidence={"rows": rows, "deviations": clean.deviation[worst].tolist()},
         )
     ]
+
+
+def _end(sample: Sample, clean: Cleaned) -> str:
+    """Return which end of the only column the rows set aside are, in words; nothing where they are not one."""
+    out = ~clean.kept
+    count = int(out.sum())
+    if len(sample.inputs) != 1 or count < 2:
+        return ""
+    ((name, values),) = sample.inputs.items()
+    order = np.argsort(values, kind="stable")
+    for word, places in (("smallest", order[:count]), ("largest", order[-count:])):
+        if out[places].all():
+            return f"{word} values of {sample.label(name)}"
+    return ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,9 +177,11 @@ class _Deleted:
     @classmethod
     def of(cls, start: Floats, whole: Floats, gone: NDArray[np.intp]) -> _Deleted:
         """Return the fit without these rows."""
-        inverse = np.eye(whole.shape[1])
+        inverse: Floats = np.eye(whole.shape[1])
         if gone.size:
-            inverse = np.linalg.pinv(inverse - whole[gone].T @ whole[gone])
+            inverse = np.asarray(
+                np.linalg.pinv(inverse - whole[gone].T @ whole[gone]), dtype=np.float64
+            )
         return cls._with(start, whole, gone.tolist(), inverse)
 
     def without(self, row: int) -> _Deleted:
@@ -192,13 +212,13 @@ class _Deleted:
     @property
     def freedom(self) -> int:
         """Degrees of freedom of the kept rows."""
-        return max(len(self.start) - len(self.gone) - self.whole.shape[1], 1)
+        return max(len(self.start) - len(self.gone) - int(self.whole.shape[1]), 1)
 
     def cleaned(self) -> Cleaned:
         """Return what is left as the other checks take it."""
         basis = self.whole
         if self.gone:
-            basis = basis[self.kept] @ np.linalg.cholesky(self.inverse)
+            basis = np.linalg.qr(basis[self.kept])[0]
         residual = self.error[self.kept]
         sd = float(np.sqrt(residual @ residual / self.freedom))
         return Cleaned(self.kept, residual, basis, sd, self.deviation)

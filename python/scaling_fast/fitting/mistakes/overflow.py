@@ -9,18 +9,13 @@ import polars as pl
 
 from scaling_fast.errors import quote
 from scaling_fast.fitting.mistakes.sample import amber, listed_rows
+from scaling_fast.frames.values import has_wrapped
 
 if TYPE_CHECKING:
     from scaling_fast.findings import Finding
     from scaling_fast.fitting.request import Request
 
 __all__ = ["wrapped"]
-
-HALF = {pl.Int32: 2.0**31, pl.Int64: 2.0**63}
-"""Types that products are made in, and where they wrap."""
-
-LARGE = 1e-3
-"""Size of a value over the end of its type from which on it is there by accident."""
 
 EQUAL = 1e-6
 """Relative difference within which two products are the same."""
@@ -34,14 +29,9 @@ def wrapped(request: Request) -> list[Finding]:
         if isinstance(source, pl.Expr) and name in table.sources:
             found += _of_expression(request, name, source)
     for name in table.frame.columns:
-        dtype = table.frame.schema[name]
-        end = HALF.get(type(dtype) if not isinstance(dtype, type) else dtype)
-        if end is None:
-            continue
-        low = table.frame[name].min()
-        if isinstance(low, int) and low < -LARGE * end:
+        if has_wrapped(table.frame[name]):
             bad = np.flatnonzero((table.frame[name] < 0).fill_null(value=False).to_numpy())
-            found.append(_finding(name, bad.tolist(), str(dtype)))
+            found.append(_finding(name, bad.tolist(), str(table.frame.schema[name])))
     return found
 
 

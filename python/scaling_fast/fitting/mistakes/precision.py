@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 __all__ = ["moving_together", "weak_parameters"]
 
-WEAK_EXPONENT = 0.16
+WEAK_EXPONENT = 0.25
 """Half-width of the 95 % interval of an exponent over its estimate, above which its first digit is in doubt."""
 
-WEAK_FLOOR = 0.07
+WEAK_FLOOR = 0.06
 """Half-width of the 95 % interval of a floor over the smallest target, above which it is hardly known."""
 
-TOGETHER = 0.99
+TOGETHER = 0.98
 """Correlation of two columns above which what one does cannot be told from what the other does.
 
-The variance of what each does is 50 times that of columns that vary by themselves.
+The variance of what each does is 25 times that of columns that vary by themselves.
 """
 
 
@@ -42,7 +42,11 @@ def weak_parameters(sample: Sample, clean: Cleaned) -> list[Finding]:
     errors = _standard_errors(sample, clean)
     quantile = student_quantile(0.025, max(clean.freedom, 1))
     free = sample.request.free
-    exponents = {name for _, _, found in sample.request.program.powers for name in found}
+    program = sample.request.program
+    # The slope of a logarithm is no exponent, and the height of a straight line no floor.
+    exponents = {name for _, _, found in program.powers for name in found} - set(program.linear)
+    if not exponents & set(free):
+        return []
     least = float(np.min(np.abs(sample.request.table.target)))
     weak = {}
     for name, error in zip(free, errors.tolist(), strict=True):

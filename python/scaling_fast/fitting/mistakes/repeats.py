@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["checkpoints", "copies", "disagreeing"]
 
-RUN = re.compile(
-    r"(^|_)(run|runs|trial|job|experiment|wandb|ckpt|checkpoint)(_?(name|id|no|number))?$", re.I
-)
+RUN = re.compile(r"(^|_)(run|runs|job|wandb)(_?(name|id|no|number))?$", re.I)
 """Names of columns that say which run a row belongs to."""
 
 LATER = re.compile(
@@ -59,14 +58,17 @@ APART, APART_ALONE = 4.0, 7.0
 FEWEST_ALONE = 6
 """Rows without an equal, beyond the parameters, that noise is read from."""
 
-CLEFT = 0.3
+CLEFT = 0.25
 """Scatter over mean of the differences of equal rows, below which they are two curves and not noise.
 
 Differences of normal pairs have a scatter of .76 of their mean.
 """
 
-FEWEST_SETS = 6
-"""Sets of equal rows that two curves are read from."""
+CLOSE = 0.2
+"""Scatter within each of the two curves over their distance, which normal noise split in halves exceeds."""
+
+FEWEST_SETS = 8
+"""Sets of equal rows that two curves are read from; normal noise passes for two then in .5 % of fits."""
 
 
 def copies(sample: Sample) -> list[Finding]:
@@ -155,35 +157,28 @@ def checkpoints(sample: Sample, clean: Cleaned | None) -> list[Finding]:
     """
     run = _run_column(sample)
     if run is not None:
-        name, runs = run
-        return [
-            _checkpoints(sample, quote(name), runs, f"by={name!r} or Clusters({name!r})", "a run")
-        ]
+        return [_checkpoints(sample, *run, "a run")]
     grid = _size_and_data(sample)
-    if grid is None:
+    sets = _rising(sample, *grid) if grid else []
+    if grid is None or not sets:
         return []
     size, data = grid
-    sets = _rising(sample, size, data)
-    if not sets:
-        return []
     even = sum(_is_even(sample.inputs[data][places]) for places in sets)
     if 2 * even > len(sets) or (clean is not None and _go_together(sample, clean, size)):
-        label = sample.label(size)
-        return [_checkpoints(sample, label, len(sets), f"Clusters({label.strip('`')!r})", "a size")]
+        name = sample.request.table.sources.get(size, size)
+        return [_checkpoints(sample, name, len(sets), "a size")]
     return []
 
 
-def _checkpoints(sample: Sample, label: str, runs: int, remedy: str, what: str) -> Finding:
+def _checkpoints(sample: Sample, name: str, runs: int, what: str) -> Finding:
     return amber(
         "checkpoints",
-        f"{sample.rows} rows come from {runs} values of {label}, as checkpoints of {what} do: they share its "
-        "errors and its unfinished schedule, and are no separate runs",
-        f"keep the last row of each, or resample with {remedy}"
-        if "Clusters(" in remedy
-        else remedy,
+        f"{sample.rows} rows come from {runs} values of {quote(name)}, as checkpoints of {what} do: they share "
+        "its errors and its unfinished schedule, and are not separate runs",
+        f"keep the last row of each, or resample with Clusters({name!r})",
         statistic=sample.rows / runs,
         threshold=REPEATED,
-        evidence={"column": label.strip("`"), "runs": runs},
+        evidence={"column": name, "runs": runs},
     )
 
 
@@ -191,6 +186,9 @@ def _run_column(sample: Sample) -> tuple[str, int] | None:
     """Return a column that names runs with several rows each, of rising data, and how many runs there are."""
     table = sample.request.table
     used = set(table.sources.values())
+    sizes = [
+        name for name, role in sample.roles.items() if role == "size" and name in sample.inputs
+    ]
     for name in table.frame.columns:
         if name in used or not RUN.search(name):
             continue
@@ -200,6 +198,8 @@ def _run_column(sample: Sample) -> tuple[str, int] | None:
         codes = values.rank("dense").fill_null(0).to_numpy().astype(np.int64)[table.order]
         runs = len(np.unique(codes))
         if runs < 2 or sample.rows < REPEATED * runs:
+            continue
+        if any(not _is_equal_within(codes, sample.inputs[size]) for size in sizes):
             continue
         rising = [*sample.inputs.values()]
         rising += [
@@ -217,6 +217,13 @@ def _differs_within(codes: NDArray[np.int64], column: Floats) -> bool:
     order = np.lexsort((column, codes))
     same_run = np.diff(codes[order]) == 0
     return bool(same_run.any() and (np.diff(column[order])[same_run] != 0.0).mean() > 0.95)
+
+
+def _is_equal_within(codes: NDArray[np.int64], column: Floats) -> bool:
+    """Return whether a column has one value in each run."""
+    order = np.lexsort((column, codes))
+    same_run = np.diff(codes[order]) == 0
+    return bool(same_run.any() and (np.diff(column[order])[same_run] == 0.0).all())
 
 
 def _size_and_data(sample: Sample) -> tuple[str, str] | None:
@@ -263,34 +270,23 @@ def _go_together(sample: Sample, clean: Cleaned, size: str) -> bool:
 
 def disagreeing(sample: Sample) -> list[Finding]:
     """Return the finding of equal runs whose targets lie on two curves, or far beyond the noise of the others."""
-    sets = list(replicates(sample))
+    sets = [places for places in replicates(sample) if np.ptp(sample.at_point[0][places]) > 0.0]
     if not sets:
         return []
     residual = sample.at_point[0]
-    # Upper and lower half of each set: for a pair both rows.
-    gaps, centres = [], []
-    for places in sets:
-        values = residual[places]
-        if not np.ptp(values) > 0.0:
-            continue
-        upper = values > (values.max() + values.min()) / 2
-        gaps.append(float(values[upper].mean() - values[~upper].mean()))
-        centres.append(float(sample.request.table.target[places].mean()))
-    if not gaps:
-        return []
-    gap = np.array(gaps)[np.argsort(centres, kind="stable")]
-    noise = _noise_of_others(sample, sets, residual)
+    gap, within = _halves(sample, sets)
     middle = float(np.median(gap))
-    limit = (APART if len(gap) > 2 else APART_ALONE) * noise * 2**0.5
-    apart = 0.0 < limit < middle
+    noise = _noise_of_others(sample, sets, residual)
+    limit = (APART if len(gap) > 2 else APART_ALONE) * noise * math.sqrt(2.0)
     cleft = False
     if len(gap) >= FEWEST_SETS:
-        scatter = float(np.sqrt(np.mean(np.diff(gap) ** 2) / 2))
-        cleft = scatter < CLEFT * float(gap.mean())
-    if not (apart or cleft):
+        scatter = math.sqrt(float(np.mean(np.diff(gap) ** 2)) / 2)
+        mean = float(gap.mean())
+        cleft = scatter < CLEFT * mean and within < CLOSE * mean
+    if not (cleft or 0.0 < limit < middle):
         return []
     size = (
-        f"{100 * np.expm1(middle):.2g} %" if sample.request.residual == "log" else f"{middle:.3g}"
+        f"{100 * math.expm1(middle):.2g} %" if sample.request.residual == "log" else f"{middle:.3g}"
     )
     names = " and ".join(sample.label(name) for name in sample.inputs)
     rows = sorted(int(sample.request.table.order[place]) for places in sets for place in places)
@@ -307,6 +303,22 @@ def disagreeing(sample: Sample) -> list[Finding]:
     ]
 
 
+def _halves(sample: Sample, sets: list[NDArray[np.intp]]) -> tuple[Floats, float]:
+    """Return how far apart the upper and the lower half of each set lie, by rising target, and the scatter within."""
+    gaps, centres, square, freedom = [], [], 0.0, 0
+    for places in sets:
+        values = sample.at_point[0][places]
+        upper = values > (values.max() + values.min()) / 2
+        halves = values[upper], values[~upper]
+        gaps.append(float(halves[0].mean() - halves[1].mean()))
+        centres.append(float(sample.request.table.target[places].mean()))
+        for half in halves:
+            square += float(np.sum((half - half.mean()) ** 2))
+            freedom += len(half) - 1
+    gap = np.array(gaps)[np.argsort(centres, kind="stable")]
+    return gap, math.sqrt(square / freedom) if freedom else 0.0
+
+
 def _noise_of_others(sample: Sample, sets: list[NDArray[np.intp]], residual: Floats) -> float:
     """Return the noise of the rows that have no equal, 0 where they are too few to tell."""
     alone = np.ones(sample.rows, dtype=bool)
@@ -318,4 +330,4 @@ def _noise_of_others(sample: Sample, sets: list[NDArray[np.intp]], residual: Flo
     basis = np.linalg.qr(sample.basis[alone])[0]
     error = residual[alone] - basis @ (basis.T @ residual[alone])
     size = np.sort(np.abs(error))
-    return MAD_TO_SIGMA * float(np.median(size)) * (len(size) / (len(size) - rank)) ** 0.5
+    return MAD_TO_SIGMA * float(np.median(size)) * math.sqrt(len(size) / (len(size) - rank))

@@ -175,7 +175,10 @@ class Sample:
     def decomposed(self) -> tuple[Floats, Floats, Floats, Floats]:
         """Singular values of the Jacobian with columns of length one: U, s, V', and the lengths."""
         jacobian = self.at_point[1]
-        lengths = np.sqrt(np.einsum("ij,ij->j", jacobian, jacobian))
+        # First by the largest, whose square may be beyond a double.
+        largest = np.abs(jacobian).max(axis=0)
+        scaled = jacobian / np.where(largest > 0.0, largest, 1.0)
+        lengths = largest * np.sqrt(np.einsum("ij,ij->j", scaled, scaled))
         left, values, right = np.linalg.svd(
             jacobian / np.where(lengths > 0.0, lengths, 1.0), full_matrices=False
         )

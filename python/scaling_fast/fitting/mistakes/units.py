@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.fitting.mistakes.roles import role_of_name
-from scaling_fast.fitting.mistakes.sample import amber
+from scaling_fast.fitting.mistakes.sample import amber, listed_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +29,9 @@ SMALLEST = {"size": 1e5, "data": 1e6, "compute": 1e12}
 USUAL = {"size": (1e7, 1e12), "data": (1e8, 1e14), "compute": (1e17, 1e26)}
 """Where the middle of a study lies, by which the unit is guessed."""
 
+FAR_BELOW = 100.0
+"""Factor between rows of two units: what a designed column leaves out between two values, at least, is less."""
+
 SCALES = {
     "size": ((1e9, "billions"), (1e6, "millions"), (1e3, "thousands")),
     "data": ((1e9, "billions"), (1e6, "millions"), (1e12, "trillions"), (1e3, "thousands")),
@@ -41,14 +44,19 @@ SCALES = {
 }
 """Units that tables are written in, the most common first."""
 
-LOGARITHMS = {"size": (5.0, 13.0), "data": (6.0, 15.0), "compute": (12.0, 28.0)}
-"""Where logarithms to base 10 lie."""
+LOGARITHMS = {"size": (5.0, 30.0), "data": (6.0, 36.0), "compute": (12.0, 65.0)}
+"""Where logarithms lie, from the smallest to base 10 to the largest to base e."""
 
 NARROW = 3.0
 """Largest over smallest value of a column of logarithms, at most; scales that are worth a law vary by more."""
 
 STEEP = 3.0
 """Exponent beyond which a power law of a column between 4 and 30 is one of its exponential."""
+
+UNIT_IN_NAME = re.compile(
+    r"_([kmbt]|1e\d+|millions?|billions?|trillions?|thousands?)$|(^|_)(log|ln)", re.IGNORECASE
+)
+"""Names that say the unit themselves."""
 
 IMPOSSIBLE = 12.5
 """Largest loss in nats per token of a model that knows nothing: ln of a vocabulary of 256,000."""
@@ -114,7 +122,7 @@ def other_units(sample: Sample) -> list[Finding]:
     """Return the findings of columns, and of a target, in units that the law does not take."""
     found = []
     for name, role in sample.roles.items():
-        if not isinstance(sample.request.columns.get(name), pl.Expr):
+        if not _is_meant(sample, name):
             found += _of_column(sample, name, role)
     if not found:
         found += _of_a_logarithm(sample)
@@ -123,12 +131,22 @@ def other_units(sample: Sample) -> list[Finding]:
     return found + _of_target(sample)
 
 
+def _is_meant(sample: Sample, name: str) -> bool:
+    """Return whether the caller chose the unit: by an expression, or in a name where the law has no unit."""
+    if isinstance(sample.request.columns.get(name), pl.Expr):
+        return True
+    source = sample.request.table.sources.get(name, name)
+    return not sample.request.law.units.get(name) and UNIT_IN_NAME.search(source) is not None
+
+
 def _of_column(sample: Sample, name: str, role: str) -> list[Finding]:
     """Return the finding of sizes, data or compute too small for any study."""
     values = sample.request.table.arrays[name]
     low, high = float(values.min()), float(values.max())
-    if low <= 0.0 or high >= SMALLEST[role]:
+    if low <= 0.0:
         return []
+    if high >= SMALLEST[role]:
+        return _of_some_rows(sample, name, role)
     begin, end = LOGARITHMS[role]
     if begin <= low and high <= end and high < NARROW * low:
         return [
@@ -150,9 +168,32 @@ def _of_column(sample: Sample, name: str, role: str) -> list[Finding]:
         _finding(
             sample,
             name,
-            f"{sample.label(name)} holds {low:.3g} to {high:.3g}, which must be {word} of {WORD[role]}",
+            f"{sample.label(name)} holds {low:.3g} to {high:.3g}, presumably {word} of {WORD[role]}",
             f"give the law the {WORD[role]} themselves, or its constants and budgets are in your unit",
             high,
+        )
+    ]
+
+
+def _of_some_rows(sample: Sample, name: str, role: str) -> list[Finding]:
+    """Return the finding of a few rows in another unit than the others, far below them."""
+    values = sample.request.table.arrays[name]
+    if values.min() >= SMALLEST[role] / FAR_BELOW:
+        return []
+    logs = np.sort(np.log10(values))
+    place = int(np.argmax(np.diff(logs)))
+    if logs[place + 1] - logs[place] < np.log10(FAR_BELOW):
+        return []
+    rows = np.flatnonzero(values < 10.0 ** (logs[place] + 1.0))
+    listed = listed_rows(sorted(sample.request.table.order[rows].tolist()))
+    return [
+        _finding(
+            sample,
+            name,
+            f"{sample.label(name)} is {10.0 ** logs[place]:.3g} or less in {listed} and "
+            f"{10.0 ** logs[place + 1]:.3g} or more in the others: two units in one column",
+            f"give {WORD[role]} in one unit in all rows",
+            float(values.min()),
         )
     ]
 
@@ -173,8 +214,8 @@ def _of_a_logarithm(sample: Sample) -> list[Finding]:
                 _finding(
                     sample,
                     name,
-                    f"{sample.label(name)} holds {values.min():.3g} to {values.max():.3g}, as logarithms do, and the "
-                    "law takes a power of it",
+                    f"{sample.label(name)} holds {values.min():.3g} to {values.max():.3g}, as logarithms do, and "
+                    "the law takes a power of it",
                     f"give the law the numbers themselves, for example 10 ** {name}",
                     float(values.max()),
                 )
@@ -207,7 +248,7 @@ def _of_thousands(sample: Sample) -> list[Finding]:
         _finding(
             sample,
             what[0],
-            f"losses like these belong to runs with a thousand times the {told}, which must be in thousands",
+            f"losses like these belong to runs with a thousand times the {told}, which are presumably in thousands",
             "give the law parameters and tokens themselves",
             as_is,
         )
@@ -288,11 +329,7 @@ def _is_called_loss(name: str) -> bool:
 def _like_losses(sample: Sample) -> bool:
     """Return whether the target may be losses in nats per token."""
     target = sample.request.table.target
-    return (
-        _is_called_loss(sample.request.table.target_name)
-        and target.min() > 1.0
-        and target.max() < IMPOSSIBLE
-    )
+    return bool(target.min() > 1.0 and target.max() < IMPOSSIBLE)
 
 
 def _surface(size: Floats, data: Floats) -> Floats:
