@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scaling_fast.fitting.mistakes.chance import student_quantile
+from scaling_fast.fitting.mistakes.roles import is_called_loss
 from scaling_fast.fitting.mistakes.sample import amber, listed_rows
 
 if TYPE_CHECKING:
@@ -118,7 +119,8 @@ def outlier_finding(sample: Sample, clean: Cleaned) -> list[Finding]:
         guess = f"the law does not hold at the {end}"
         advice = f"leave out the {end}, as warm-up, or fit a law that has a part for them"
     else:
-        guess = f"{sample.label(sample.request.table.target_name)} of a diverged run?"
+        diverged = far < 0 and is_called_loss(sample.request.table.target_name)
+        guess = "a diverged run?" if diverged else "runs of another kind, or wrong numbers?"
         advice = "look at these runs, and leave out those that failed; a robust loss does not protect the ends"
     return [
         amber(

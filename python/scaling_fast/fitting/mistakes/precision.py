@@ -30,6 +30,9 @@ WEAK_EXPONENT = 0.25
 WEAK_FLOOR = 0.06
 """Half-width of the 95 % interval of a floor over the smallest target, above which it is hardly known."""
 
+FEWEST_ROWS = 5
+"""Rows from which on a correlation of columns is no accident of their number."""
+
 TOGETHER = 0.98
 """Correlation of two columns above which what one does cannot be told from what the other does.
 
@@ -122,7 +125,8 @@ def moving_together(sample: Sample, lines: Sequence[Finding]) -> list[Finding]:
         found += _one_budget(sample, measures["budget"])
     elif (fixed := _fixed_compute(sample)) is not None:
         found.append(_budget_finding(f"{fixed} has one value", fixed))
-    for first, second in itertools.combinations(sample.inputs, 2):
+    enough = sample.rows >= FEWEST_ROWS
+    for first, second in itertools.combinations(sample.inputs if enough else (), 2):
         correlation = _correlation(sample.inputs[first], sample.inputs[second])
         if correlation > TOGETHER or (found == [] and correlation < -TOGETHER):
             found.append(_collinear(sample, first, second, correlation))

@@ -74,23 +74,23 @@ FEWEST_SETS = 8
 def copies(sample: Sample) -> list[Finding]:
     """Return the finding of rows that repeat another in every column of the law and in the target."""
     table = sample.request.table
-    copied, target = [], table.target
-    sets = list(replicates(sample)) if sample.inputs else []
-    pairs = equal = 0
+    target = table.target
+    sets = list(replicates(sample))
+    certain: list[int] = []
+    rounded: list[tuple[int, int]] = []
     for places in sets:
-        values = target[places]
-        order = np.argsort(values, kind="stable")
-        same = np.flatnonzero(np.diff(values[order]) == 0.0)
-        copied += [places[order[place + 1]] for place in same.tolist()]
-        pairs += len(places) - 1
-        equal += len(same)
-    if not copied:
+        order = places[np.argsort(target[places], kind="stable")]
+        for place in np.flatnonzero(np.diff(target[order]) == 0.0).tolist():
+            pair = (int(order[place]), int(order[place + 1]))
+            if _is_rounded(float(target[pair[1]])):
+                rounded.append(pair)
+            else:
+                certain.append(pair[1])
+    if rounded:
+        certain += _copied_everywhere(sample, rounded, sets)
+    if not certain:
         return []
-    chance = _coincidence(sample, sets)
-    # Equal targets among equal rows that rounding makes by itself.
-    if not _is_more(equal, pairs, chance):
-        return []
-    rows = sorted(int(table.order[place]) for place in copied)
+    rows = sorted(int(table.order[place]) for place in certain)
     verb = "repeats another" if len(rows) == 1 else "repeat others"
     return [
         amber(
@@ -104,45 +104,66 @@ def copies(sample: Sample) -> list[Finding]:
     ]
 
 
-def _coincidence(sample: Sample, sets: list[NDArray[np.intp]]) -> float:
-    """Return the probability that two different runs of equal columns have equal targets, by their rounding."""
+def _copied_everywhere(
+    sample: Sample, pairs: list[tuple[int, int]], sets: list[NDArray[np.intp]]
+) -> list[int]:
+    """Return the second row of each pair of equal numbers of few digits that is a copy of the first.
+
+    A copy is equal in the other measurements too; where there are none, rounding must not make as many.
+    """
+    table = sample.request.table
+    used = set(table.sources.values())
+    others = [
+        column.to_numpy()[table.order]
+        for column in table.frame.get_columns()
+        if column.dtype.is_float() and column.name not in used
+    ]
+    if others:
+        return [
+            second
+            for first, second in pairs
+            if all(
+                np.array_equal(column[first], column[second], equal_nan=True) for column in others
+            )
+        ]
+    enough = _are_more(len(pairs), _coincidences(sample, sets))
+    return [second for _, second in pairs] if enough else []
+
+
+def _is_rounded(value: float) -> bool:
+    """Return whether a number has at most four digits, as rounded or counted ones have."""
+    return float(f"{value:.4g}") == value
+
+
+def _coincidences(sample: Sample, sets: list[NDArray[np.intp]]) -> float:
+    """Return how many pairs of different runs rounding makes equal, for normal noise.
+
+    Two numbers of standard deviation s are equal when rounded to steps d with probability d/(2 s sqrt(pi)).
+    """
     target = sample.request.table.target
-    values = np.unique(target)
-    steps = np.diff(values)
-    if not steps.size:
-        return 1.0
-    step = float(np.min(steps[steps > 1e-12 * np.abs(values).max()], initial=np.inf))
-    spread = [float(np.ptp(target[places])) for places in sets if np.ptp(target[places]) > 0.0]
-    if not spread:
+    square = sum(float(np.sum((target[places] - target[places].mean()) ** 2)) for places in sets)
+    freedom = sum(len(places) - 1 for places in sets)
+    noise = math.sqrt(square / freedom)
+    if noise == 0.0 and sample.has_residuals:
         # No two equal rows differ: what noise there is shows in the residuals alone.
-        if not sample.has_residuals:
-            return 0.0
         noise = float(np.median(np.abs(sample.at_point[0])))
-        size = (
-            noise * float(np.median(np.abs(target))) if sample.request.residual == "log" else noise
-        )
-        spread = [size]
-    return min(1.0, step / max(float(np.median(spread)), step)) if _is_coarse(target) else 0.0
+        if sample.request.residual == "log":
+            noise *= float(np.median(np.abs(target)))
+    if noise == 0.0:
+        return 0.0
+    decimals = [
+        len(f"{value:.12f}".rstrip("0").partition(".")[2]) for value in target[:64].tolist()
+    ]
+    step = 10.0 ** -float(np.median(decimals))
+    pairs = sum(len(places) * (len(places) - 1) / 2 for places in sets)
+    return float(min(freedom, pairs * min(1.0, step / (2.0 * noise * math.sqrt(math.pi)))))
 
 
-def _is_coarse(target: Floats) -> bool:
-    """Return whether targets have at most four digits, as rounded or counted ones have."""
-    return all(float(f"{value:.4g}") == value for value in target[:64].tolist())
-
-
-def _is_more(equal: int, pairs: int, chance: float) -> bool:
-    """Return whether more are equal than chance makes: the tail of a binomial is below COINCIDENCES."""
-    if chance <= 0.0:
+def _are_more(equal: int, mean: float) -> bool:
+    """Return whether more are equal than chance makes: Chernoff's bound of a Poisson tail is below COINCIDENCES."""
+    if mean <= 0.0:
         return equal > 0
-    mean = pairs * chance
-    if equal <= mean or chance >= 1.0:
-        return False
-    # Chernoff's bound of the tail.
-    share = equal / pairs
-    entropy = share * np.log(share / chance)
-    if share < 1.0:
-        entropy += (1.0 - share) * np.log((1.0 - share) / (1.0 - chance))
-    return bool(np.exp(-pairs * entropy) < COINCIDENCES)
+    return equal > mean and math.exp(equal - mean - equal * math.log(equal / mean)) < COINCIDENCES
 
 
 def checkpoints(sample: Sample, clean: Cleaned | None) -> list[Finding]:
@@ -304,7 +325,7 @@ def disagreeing(sample: Sample) -> list[Finding]:
 
 
 def _halves(sample: Sample, sets: list[NDArray[np.intp]]) -> tuple[Floats, float]:
-    """Return how far apart the upper and the lower half of each set lie, by rising target, and the scatter within."""
+    """Return how far the halves of each set lie apart, by rising target, and the scatter within halves."""
     gaps, centres, square, freedom = [], [], 0.0, 0
     for places in sets:
         values = sample.at_point[0][places]

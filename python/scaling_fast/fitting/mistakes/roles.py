@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from scaling_fast.fitting.request import Request
 
-__all__ = ["role_of_name", "roles_of"]
+__all__ = ["is_called_loss", "role_of_name", "roles_of"]
 
 BY_UNIT = {"parameters": "size", "tokens": "data", "FLOP": "compute"}
 """Units of the laws of the catalogue."""
@@ -44,3 +44,12 @@ def roles_of(request: Request) -> dict[str, str]:
 def role_of_name(name: str) -> str | None:
     """Return what a column of this name holds: "size", "data", "compute", or None where the name does not say."""
     return next((role for role, words in WORDS.items() if words.search(name)), None)
+
+
+LOSS = re.compile(r"loss|(^|_)(ce|nll|nats)($|_)|cross_?entropy", re.IGNORECASE)
+"""Names that users give to losses."""
+
+
+def is_called_loss(name: str) -> bool:
+    """Return whether a target of this name is a loss in nats, or was meant to be one."""
+    return LOSS.search(name) is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,18 +43,24 @@ def _neighbours(sample: Sample, clean: Cleaned) -> list[tuple[str, NDArray[np.in
     Each is what the order is called, and the kept rows in it.
     """
     inputs = {name: values[clean.kept] for name, values in sample.inputs.items()}
+    if len(inputs) > 2:
+        return []
+    # Equal rows are neighbours in no order: that of a file, which may be sorted by the target, is none.
+    tie = _shuffled(len(clean.residual))
     if len(inputs) == 1:
         ((name, values),) = inputs.items()
-        return [(f"along {sample.label(name)}", np.argsort(values, kind="stable"))]
+        return [(f"along {sample.label(name)}", np.lexsort((tie, values)))]
     orders = []
-    for name, values in inputs.items():
-        other = next((rest for rest in inputs if rest != name), None)
-        if other is not None and len(inputs) == 2:
-            place = np.lexsort((inputs[other], values))
-            orders.append(
-                (f"in the order of {sample.label(name)} and {sample.label(other)}", place)
-            )
+    for name, other in itertools.permutations(inputs, 2):
+        said = f"in the order of {sample.label(name)} and {sample.label(other)}"
+        orders.append((said, np.lexsort((tie, inputs[other], inputs[name]))))
     return orders
+
+
+@lru_cache(maxsize=64)
+def _shuffled(rows: int) -> NDArray[np.intp]:
+    """Return the numbers of rows in an order that is the same every time and has nothing to do with them."""
+    return np.random.Generator(np.random.Philox(0)).permutation(rows)
 
 
 def autocorrelation(sample: Sample, clean: Cleaned) -> list[Finding]:
@@ -74,7 +82,7 @@ def autocorrelation(sample: Sample, clean: Cleaned) -> list[Finding]:
             "autocorrelated",
             f"the residuals of neighbours {where} go together: their correlation is {lag:.2f}, with "
             f"{runs} changes of sign where noise has {expected:.0f}, so that the rows say less than their number",
-            "compare other laws (sf.compare), or resample whole runs with Clusters(run)",
+            "fit a law of another shape, or thin the rows until neighbours are independent",
             statistic=lag,
             threshold=CORRELATED,
             evidence={"lag_one": lag, "runs": runs, "expected": expected, "deviate": deviate},
@@ -157,7 +165,7 @@ def _against_curves(sample: Sample, clean: Cleaned) -> list[Finding]:
             "lack_of_fit",
             f"the residuals follow a smooth curve in {names}: it explains {100 * share:.0f} % of them, more than "
             "noise leaves, so that the law misses the shape of the rows",
-            "compare other laws (sf.compare), and do not extrapolate this one",
+            "fit a law of another shape, and do not extrapolate this one",
             statistic=ratio,
             threshold=CURVED,
             evidence={"share": share, "terms": int(left.shape[1]), "deviate": deviate},
@@ -210,7 +218,7 @@ def _against_replicates(sample: Sample, clean: Cleaned) -> list[Finding]:
             "lack_of_fit",
             f"the law misses the means of equal rows by {ratio**0.5:.2g} times what equal rows disagree by: "
             "it does not have the shape of the rows",
-            "compare other laws (sf.compare), and do not extrapolate this one",
+            "fit a law of another shape, and do not extrapolate this one",
             statistic=ratio,
             threshold=CURVED,
             evidence={"pure_error": (pure / freedom) ** 0.5, "deviate": deviate},

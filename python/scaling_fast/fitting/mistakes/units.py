@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from scaling_fast.fitting.mistakes.roles import role_of_name
+from scaling_fast.fitting.mistakes.roles import is_called_loss, role_of_name
 from scaling_fast.fitting.mistakes.sample import amber, listed_rows
 
 if TYPE_CHECKING:
@@ -258,7 +258,7 @@ def _of_thousands(sample: Sample) -> list[Finding]:
 def _of_target(sample: Sample) -> list[Finding]:
     """Return the finding of a target in bits, or of a perplexity."""
     table = sample.request.table
-    if not _is_called_loss(table.target_name):
+    if not is_called_loss(table.target_name):
         if re.search(r"(^|_)(ppl|perplexity)($|_)", table.target_name, re.IGNORECASE):
             return [_perplexity(sample)]
         return []
@@ -318,12 +318,6 @@ def _size_and_data(sample: Sample) -> tuple[str, str] | None:
         role: name for name, role in reversed(sample.roles.items()) if arrays[name].min() > 0.0
     }
     return (named["size"], named["data"]) if {"size", "data"} <= set(named) else None
-
-
-def _is_called_loss(name: str) -> bool:
-    return (
-        re.search(r"loss|(^|_)(ce|nll|nats)($|_)|cross_?entropy", name, re.IGNORECASE) is not None
-    )
 
 
 def _like_losses(sample: Sample) -> bool:
