@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scaling_fast.fitting.mistakes.checkpoints import checkpoint_finding
 from scaling_fast.fitting.mistakes.outliers import cleaned, outlier_finding
 from scaling_fast.fitting.mistakes.overflow import wrapped
 from scaling_fast.fitting.mistakes.precision import moving_together, weak_parameters
-from scaling_fast.fitting.mistakes.repeats import checkpoints, copies, disagreeing
+from scaling_fast.fitting.mistakes.replicates import copies, disagreeing
 from scaling_fast.fitting.mistakes.sample import Sample
 from scaling_fast.fitting.mistakes.shape import autocorrelation, curvature
 from scaling_fast.fitting.mistakes.units import exchanged, other_units
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from scaling_fast.fitting.request import Request
 
 __all__ = ["mistakes"]
+
+MANY_COPIES = 0.1
+"""Share of the rows from which on copies make residuals of neighbours go together."""
 
 
 def mistakes(request: Request, columns: FitColumns, design: Sequence[Finding]) -> list[Finding]:
@@ -41,20 +45,21 @@ def mistakes(request: Request, columns: FitColumns, design: Sequence[Finding]) -
         swapped = exchanged(sample)
         found += swapped or other_units(sample)
         copied = copies(sample)
-        found += copied
-        repeated = checkpoints(sample, clean)
-        found += repeated
-        if clean is not None and not repeated:
-            found += disagreeing(sample)
-        found += moving_together(sample, design)
+        repeated = checkpoint_finding(sample, clean)
+        disagree = disagreeing(sample) if clean is not None and not repeated else []
+        found += [*copied, *repeated, *disagree, *moving_together(sample, design)]
         if clean is None:
             return found
         found += weak_parameters(sample, clean)
         found += outlier_finding(sample, clean)
-        # Rows that are no separate runs, or two experiments, have residuals that go together for that reason.
-        if sample.converged and not any(
-            finding.code in ("checkpoints", "replicates_disagree") for finding in found
-        ):
+        # Rows that repeat have residuals that go together for that reason.
+        explained = repeated or disagree or _are_many(sample, copied)
+        if sample.converged and not explained:
             found += autocorrelation(sample, clean)
             found += curvature(sample, clean, copied=bool(copied))
     return found
+
+
+def _are_many(sample: Sample, copied: Sequence[Finding]) -> bool:
+    """Return whether copies are so many that they alone make neighbours equal."""
+    return bool(copied) and copied[0].evidence["count"] > MANY_COPIES * sample.rows

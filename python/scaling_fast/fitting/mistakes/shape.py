@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scaling_fast.fitting.mistakes.chance import variance_ratio_deviate
+from scaling_fast.fitting.mistakes.replicates import replicates
 from scaling_fast.fitting.mistakes.sample import amber
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from scaling_fast.findings import Finding
@@ -22,16 +21,13 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["autocorrelation", "curvature", "replicates"]
+__all__ = ["autocorrelation", "curvature"]
 
 CORRELATED = 3.1
 """Deviate of the correlation of neighbours, or of the number of runs, that noise passes in .1 % of fits."""
 
 CURVED = 3.0
 """Deviate of the share of a curve that the law has not, which noise passes in .13 % of fits."""
-
-DECIMALS = 7
-"""Decimals of a logarithm in which equal numbers agree, however they were computed."""
 
 FEWEST = 8
 """Rows below which neighbours say nothing."""
@@ -205,6 +201,10 @@ def _against_replicates(sample: Sample, clean: Cleaned) -> list[Finding]:
         for places in sets
     )
     freedom = sum(len(places) - 1 for places in sets)
+    target = sample.request.table.target[clean.kept]
+    equal = sum(len(places) - len(np.unique(target[places])) for places in sets)
+    if 2 * equal > freedom:
+        return []  # copies, or numbers of few digits
     missing = clean.freedom - freedom
     lack = float(clean.residual @ clean.residual) - pure
     if freedom < 3 or missing < 1 or pure <= 0.0 or lack <= 0.0:
@@ -224,27 +224,3 @@ def _against_replicates(sample: Sample, clean: Cleaned) -> list[Finding]:
             evidence={"pure_error": (pure / freedom) ** 0.5, "deviate": deviate},
         )
     ]
-
-
-def replicates(sample: Sample, kept: NDArray[np.bool_] | None = None) -> Iterator[NDArray[np.intp]]:
-    """Yield the places, among the kept rows, of rows that are equal in every column of the law."""
-    arrays = [
-        _rounded(values if kept is None else values[kept]) for values in sample.inputs.values()
-    ]
-    if not arrays:
-        return
-    order = np.lexsort(arrays)
-    changed = np.zeros(len(order), dtype=bool)
-    for values in arrays:
-        changed[1:] |= np.diff(values[order]) != 0.0
-    begins = np.flatnonzero(changed[1:]) + 1
-    if len(begins) + 1 == len(order):
-        return
-    for places in np.split(order, begins):
-        if len(places) > 1:
-            yield places
-
-
-def _rounded(values: Floats) -> Floats:
-    """Return values that are equal where the numbers are, but for the rounding of a computation."""
-    return np.asarray(np.log(values)).round(DECIMALS) if values.min() > 0.0 else values

@@ -23,7 +23,7 @@ __all__ = ["exchanged", "other_units"]
 
 WORD = {"size": "parameters", "data": "tokens", "compute": "FLOP"}
 
-SMALLEST = {"size": 1e5, "data": 1e6, "compute": 1e12}
+SMALLEST = {"size": 1e5, "data": 1e6, "compute": 1e14}
 """What the largest run of any study exceeds."""
 
 USUAL = {"size": (1e7, 1e12), "data": (1e8, 1e14), "compute": (1e17, 1e26)}
