@@ -131,7 +131,7 @@ def _later_column(sample: Sample) -> tuple[str, int] | None:
     if len(sample.inputs) != 1:
         return None
     ((name, values),) = sample.inputs.items()
-    sets = list(replicates(sample))
+    sets = replicates(sample)
     covered = sum(len(places) for places in sets)
     if not sets or covered < REPEATED * len(sets) or 2 * covered < sample.rows:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["mistakes"]
 
+MOST_ROWS = 10_000
+"""Rows that are looked at; of more a sample, in which what is typical of them shows as well."""
+
 MANY_COPIES = 0.1
 """Share of the rows from which on copies make residuals of neighbours go together."""
 
@@ -38,13 +42,13 @@ def mistakes(request: Request, columns: FitColumns, design: Sequence[Finding]) -
     design
         The findings of the design, which the findings of columns that move together go by.
     """
-    sample = Sample.of(request, columns)
+    sample = Sample.of(_thinned(request), columns)
     with np.errstate(all="ignore"):
         clean = cleaned(sample) if sample.has_residuals else None
         found = wrapped(request)
         swapped = exchanged(sample)
         found += swapped or other_units(sample)
-        copied = copies(sample)
+        copied = copies(sample if sample.request is request else Sample.of(request, columns))
         repeated = checkpoint_finding(sample, clean)
         disagree = disagreeing(sample) if clean is not None and not repeated else []
         found += [*copied, *repeated, *disagree, *moving_together(sample, design)]
@@ -58,6 +62,26 @@ def mistakes(request: Request, columns: FitColumns, design: Sequence[Finding]) -
             found += autocorrelation(sample, clean)
             found += curvature(sample, clean, copied=bool(copied))
     return found
+
+
+def _thinned(request: Request) -> Request:
+    """Return the question of a sample of its rows, where looking at all takes longer than fitting."""
+    table = request.table
+    if table.rows <= MOST_ROWS:
+        return request
+    # At random: a period of the file must not become one of the sample.
+    drawn = np.random.Generator(np.random.Philox(0)).permutation(table.rows)[:MOST_ROWS]
+    drawn.sort()
+    few = replace(
+        table,
+        arrays={name: values[drawn] for name, values in table.arrays.items()},
+        target=table.target[drawn],
+        weights=None if table.weights is None else table.weights[drawn],
+        sigma=None if table.sigma is None else table.sigma[drawn],
+        offsets=np.array([0, MOST_ROWS]),
+        order=table.order[drawn],
+    )
+    return replace(request, table=few)
 
 
 def _are_many(sample: Sample, copied: Sequence[Finding]) -> bool:

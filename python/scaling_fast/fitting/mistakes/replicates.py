@@ -11,8 +11,6 @@ from scaling_fast.fitting.mistakes.sample import amber, listed_rows
 from scaling_fast.fitting.robust_scale import MAD_TO_SIGMA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from scaling_fast.findings import Finding
@@ -20,7 +18,10 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["copies", "disagreeing", "replicates"]
+__all__ = ["copies", "disagreeing", "replicates", "set_numbers"]
+
+MOST_SETS = 1000
+"""Sets of equal rows that are looked at one by one."""
 
 DECIMALS = 7
 """Decimals of a logarithm in which equal numbers agree, however they were computed."""
@@ -47,23 +48,39 @@ FEWEST_SETS, MANY_SETS = 5, 8
 """Sets of equal rows that two curves are read from; normal noise passes for two then in .5 % of fits."""
 
 
-def replicates(sample: Sample, kept: NDArray[np.bool_] | None = None) -> Iterator[NDArray[np.intp]]:
-    """Yield the places, among the kept rows, of rows that are equal in every column of the law."""
-    arrays = [
-        _rounded(values if kept is None else values[kept]) for values in sample.inputs.values()
-    ]
+def replicates(sample: Sample, kept: NDArray[np.bool_] | None = None) -> list[NDArray[np.intp]]:
+    """Return the places, among the kept rows, of rows that are equal in every column of the law, set by set.
+
+    Of very many sets the first MOST_SETS, in the order of their columns.
+    """
+    order, begins = _sets(sample, kept)
+    sizes = np.diff(begins, append=len(order))
+    several = np.flatnonzero(sizes > 1)[:MOST_SETS]
+    return [order[begins[k] : begins[k] + sizes[k]] for k in several.tolist()]
+
+
+def set_numbers(sample: Sample, kept: NDArray[np.bool_] | None = None) -> NDArray[np.intp] | None:
+    """Return the number of the set of equal rows of each kept row, shape (kept,); None where no two are equal."""
+    order, begins = _sets(sample, kept)
+    if len(begins) == len(order):
+        return None
+    number = np.zeros(len(order), dtype=np.intp)
+    number[order] = np.repeat(np.arange(len(begins)), np.diff(begins, append=len(order)))
+    return number
+
+
+def _sets(
+    sample: Sample, kept: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the kept rows in the order of their columns, and where in it each set of equal rows begins."""
+    inputs = sample.inputs.values()
+    arrays = [_rounded(values if kept is None else values[kept]) for values in inputs]
     if not arrays:
-        return
+        return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
     order = np.lexsort(arrays)
-    changed = np.zeros(len(order), dtype=bool)
-    for values in arrays:
-        changed[1:] |= np.diff(values[order]) != 0.0
-    begins = np.flatnonzero(changed[1:]) + 1
-    if len(begins) + 1 == len(order):
-        return
-    for places in np.split(order, begins):
-        if len(places) > 1:
-            yield places
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = np.logical_or.reduce([np.diff(values[order]) != 0.0 for values in arrays])
+    return order, np.flatnonzero(new)
 
 
 def _rounded(values: Floats) -> Floats:
@@ -74,20 +91,17 @@ def _rounded(values: Floats) -> Floats:
 def copies(sample: Sample) -> list[Finding]:
     """Return the finding of rows that repeat another in every column of the law and in the target."""
     table = sample.request.table
-    target = table.target
-    sets = list(replicates(sample))
-    certain: list[int] = []
-    rounded: list[tuple[int, int]] = []
-    for places in sets:
-        order = places[np.argsort(target[places], kind="stable")]
-        for place in np.flatnonzero(np.diff(target[order]) == 0.0).tolist():
-            pair = (int(order[place]), int(order[place + 1]))
-            if _is_rounded(float(target[pair[1]])):
-                rounded.append(pair)
-            else:
-                certain.append(pair[1])
-    if rounded:
-        certain += _copied_everywhere(sample, rounded, sets)
+    number = set_numbers(sample)
+    if number is None:
+        return []
+    order = np.lexsort((table.target, number))
+    same = (np.diff(number[order]) == 0) & (np.diff(table.target[order]) == 0.0)
+    first, second = order[:-1][same], order[1:][same]
+    few = _are_rounded(table.target[second])
+    certain = second[~few].tolist()
+    if few.any():
+        pairs = list(zip(first[few].tolist(), second[few].tolist(), strict=True))
+        certain += _copied_everywhere(sample, pairs, number)
     if not certain:
         return []
     rows = sorted(int(table.order[place]) for place in certain)
@@ -105,7 +119,7 @@ def copies(sample: Sample) -> list[Finding]:
 
 
 def _copied_everywhere(
-    sample: Sample, pairs: list[tuple[int, int]], sets: list[NDArray[np.intp]]
+    sample: Sample, pairs: list[tuple[int, int]], number: NDArray[np.intp]
 ) -> list[int]:
     """Return the second row of each pair of equal numbers of few digits that is a copy of the first.
 
@@ -126,24 +140,37 @@ def _copied_everywhere(
                 np.array_equal(column[first], column[second], equal_nan=True) for column in others
             )
         ]
-    enough = _are_more(len(pairs), _coincidences(sample, sets))
+    enough = _are_more(len(pairs), _coincidences(sample, number))
     return [second for _, second in pairs] if enough else []
 
 
-def _is_rounded(value: float) -> bool:
-    """Return whether a number has at most four digits, as rounded or counted ones have."""
-    return float(f"{value:.4g}") == value
+def _are_rounded(values: Floats) -> NDArray[np.bool_]:
+    """Return whether numbers have at most four digits, as rounded or counted ones have."""
+    size = np.abs(values)
+    digits = size * 10.0 ** (3.0 - np.floor(np.log10(np.where(size > 0.0, size, 1.0))))
+    return np.asarray(np.abs(digits - np.round(digits)) < 1e-9 * digits)
 
 
-def _coincidences(sample: Sample, sets: list[NDArray[np.intp]]) -> float:
+def _coincidences(sample: Sample, number: NDArray[np.intp]) -> float:
     """Return how many pairs of different runs rounding makes equal, for normal noise.
 
     Two numbers of standard deviation s are equal when rounded to steps d with probability d/(2 s sqrt(pi)).
+
+    Parameters
+    ----------
+    sample
+        The rows.
+    number
+        Number of the set of equal rows of each row, shape (rows,).
     """
     target = sample.request.table.target
-    square = sum(float(np.sum((target[places] - target[places].mean()) ** 2)) for places in sets)
-    freedom = sum(len(places) - 1 for places in sets)
+    counts = np.bincount(number)
+    means = np.bincount(number, target) / counts
+    square = float(np.sum((target - means[number]) ** 2))
+    freedom = len(target) - len(counts)
     noise = math.sqrt(square / freedom)
+    if noise <= 1e-12 * float(np.abs(target).max()):
+        noise = 0.0
     if noise == 0.0 and sample.has_residuals:
         # No two equal rows differ: what noise there is shows in the residuals alone.
         noise = float(np.median(np.abs(sample.at_point[0])))
@@ -155,7 +182,7 @@ def _coincidences(sample: Sample, sets: list[NDArray[np.intp]]) -> float:
         len(f"{value:.12f}".rstrip("0").partition(".")[2]) for value in target[:64].tolist()
     ]
     step = 10.0 ** -float(np.median(decimals))
-    pairs = sum(len(places) * (len(places) - 1) / 2 for places in sets)
+    pairs = float(np.sum(counts * (counts - 1.0))) / 2
     return float(min(freedom, pairs * min(1.0, step / (2.0 * noise * math.sqrt(math.pi)))))
 
 
@@ -170,7 +197,7 @@ def _are_more(equal: int, mean: float) -> bool:
 
 def disagreeing(sample: Sample) -> list[Finding]:
     """Return the finding of equal runs whose targets lie on two curves, or far beyond the noise of the others."""
-    sets = list(replicates(sample))
+    sets = replicates(sample)
     if not sets:
         return []
     residual = sample.at_point[0]

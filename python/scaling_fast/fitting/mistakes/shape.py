@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scaling_fast.fitting.mistakes.chance import variance_ratio_deviate
-from scaling_fast.fitting.mistakes.replicates import replicates
+from scaling_fast.fitting.mistakes.replicates import set_numbers
 from scaling_fast.fitting.mistakes.sample import amber
 
 if TYPE_CHECKING:
@@ -193,17 +193,17 @@ def _curves(sample: Sample, clean: Cleaned) -> Floats | None:
 
 def _against_replicates(sample: Sample, clean: Cleaned) -> list[Finding]:
     """Return the finding of rows of equal columns that agree better with one another than with the law."""
-    sets = list(replicates(sample, clean.kept))
-    if not sets:
+    number = set_numbers(sample, clean.kept)
+    if number is None:
         return []
-    pure = sum(
-        float(np.sum((clean.residual[places] - clean.residual[places].mean()) ** 2))
-        for places in sets
-    )
-    freedom = sum(len(places) - 1 for places in sets)
+    counts = np.bincount(number)
+    means = np.bincount(number, clean.residual) / counts
+    pure = float(np.sum((clean.residual - means[number]) ** 2))
+    freedom = len(number) - len(counts)
     target = sample.request.table.target[clean.kept]
-    equal = sum(len(places) - len(np.unique(target[places])) for places in sets)
-    if 2 * equal > freedom:
+    order = np.lexsort((target, number))
+    equal = (np.diff(number[order]) == 0) & (np.diff(target[order]) == 0.0)
+    if 2 * int(equal.sum()) > freedom:
         return []  # copies, or numbers of few digits
     missing = clean.freedom - freedom
     lack = float(clean.residual @ clean.residual) - pure
