@@ -11,6 +11,7 @@ from scaling_fast.errors import quote
 from scaling_fast.findings import Finding
 from scaling_fast.fitting.design import shortfalls
 from scaling_fast.fitting.level import level_findings
+from scaling_fast.fitting.mistakes.every import mistakes
 from scaling_fast.fitting.runs_off import runs_off_finding
 from scaling_fast.fitting.status import status_sentence
 from scaling_fast.losses.residual import LogExcess
@@ -60,13 +61,15 @@ def fit_findings(
     found += left_out_findings(request.table)
     found += _no_dof(request)
     found += mistyped_findings(request)
-    found += [marked.finding for marked in shortfalls(request, columns.params)]
+    design = [marked.finding for marked in shortfalls(request, columns.params)]
+    found += design
     found += [LOCAL_START] if local else []
     found += _optimum(request, columns, status)
     found += _agreement(columns, status) if disagreed else []
     found += _bounds(request, columns)
     found += _condition(columns)
     found += _zone(request, columns)
+    found += mistakes(request, columns, design)
     return tuple(found)
 
 

@@ -17,6 +17,7 @@ from scaling_fast.fitting.diagnostics import (
     on_the_margin,
 )
 from scaling_fast.fitting.marked import Marked, code_lists, naming_groups
+from scaling_fast.fitting.mistakes.overflow import wrapped
 from scaling_fast.fitting.status import status_code
 from scaling_fast.fitting.zone import zones
 
@@ -47,7 +48,8 @@ def group_findings(
 
     A finding names the first ten of its groups, and is amber where it would be red of a single fit: the
     other groups are as good as without it. The codes are those that `fit_findings` gives for the rows of
-    the group alone; warnings about the whole frame stand in every group.
+    the group alone, but for `mistakes`, whose checks of the rows take hundreds of times as long as a fit: a
+    group that is selected has them. Warnings about the whole frame stand in every group.
 
     Parameters
     ----------
@@ -67,6 +69,7 @@ def group_findings(
         *(Marked(finding, everywhere) for finding in mistyped_findings(request)),
         *shortfalls(request, columns.params),
         Marked(LOCAL_START, everywhere & local),
+        *(Marked(finding, everywhere) for finding in wrapped(request)),
         _level(np.asarray(columns.level.any(axis=1))),
         _failed(status),
         _not_global(disagreed & columns.converged),

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
     from scaling_fast.fitting.request import Request
 
-__all__ = ["drawn_in", "mad_scale", "noise_scale", "scaled_by_mad"]
+__all__ = ["MAD_TO_SIGMA", "drawn_in", "mad_scale", "noise_scale", "scaled_by_mad"]
 
+
+MAD_TO_SIGMA = 1.4826
+"""1 / (the normal quantile of 3/4): the factor from the median absolute deviation of normal noise to its sd."""
 
 WINSOR = 3.0
 """Scales beyond which a residual that is drawn is pulled in, as in the core."""
