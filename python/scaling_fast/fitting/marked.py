@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from scaling_fast.findings import Finding
 
-__all__ = ["MOST_NAMED", "Marked", "code_lists", "name_lists", "naming_groups"]
+__all__ = ["MOST_NAMED", "Marked", "code_lists", "name_lists", "named_groups", "naming_groups"]
 
 MOST_NAMED = 10
 """Groups that a finding names."""
@@ -55,15 +55,29 @@ def naming_groups(marked: Marked, keys: pl.DataFrame) -> Finding:
         The key of each group, one row per group.
     """
     finding, groups = marked
-    places = np.flatnonzero(groups)
-    named = [list(keys.row(place)) for place in places[:MOST_NAMED].tolist()]
-    own = {"groups": named, "count": int(places.size)}
+    own = named_groups(groups, keys)
+    named, count = own["groups"], own["count"]
     sentence = finding.sentence
-    if places.size < groups.size:
+    if count < groups.size:
         shown = [quote(", ".join(map(str, key))) for key in named[:MOST_SHOWN]]
-        more = f" and {places.size - MOST_SHOWN} more" if places.size > MOST_SHOWN else ""
+        more = f" and {count - MOST_SHOWN} more" if count > MOST_SHOWN else ""
         sentence += f" ({', '.join(shown)}{more})"
     return replace(finding, sentence=sentence, evidence={**finding.evidence, **own})
+
+
+def named_groups(groups: NDArray[np.bool_], keys: pl.DataFrame) -> dict[str, Any]:
+    """Return the keys of the first groups of some, at most ten, and the count of these, as evidence holds them.
+
+    Parameters
+    ----------
+    groups
+        Which groups are meant, shape (groups,).
+    keys
+        The key of each group, one row per group.
+    """
+    places = np.flatnonzero(groups)
+    named = [list(keys.row(place)) for place in places[:MOST_NAMED].tolist()]
+    return {"groups": named, "count": int(places.size)}
 
 
 def code_lists(marks: Sequence[tuple[str, NDArray[np.bool_]]], groups: int) -> pl.Series:

@@ -149,7 +149,7 @@ class Bootstrap(SummaryRepr):
         lower = self.disagreement and self.disagreement.finding()
         return (
             *self.fit.findings,
-            *failure_findings(self._unusable(), self.draws.height),
+            *failure_findings(self.failures, self.fit.request.table.keys, self.draws.height),
             *([lower] if lower else []),
             *scheme_findings(self.estimates, self.scheme),
         )

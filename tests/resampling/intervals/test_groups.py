@@ -174,3 +174,20 @@ def test_bands_of_groups_are_those_of_each(frame, fit):
 def test_the_summary_of_one_group_prints(frame):
     fit = sf.fit(frame.filter(curve="good"), LAW, by="curve", loss=sf.Squared())
     assert "replicates" in repr(sf.bootstrap(fit, n=20))
+
+
+@pytest.mark.parametrize("keep", ["draws", "summary"])
+def test_groups_with_unusable_replicates_are_named(keep):
+    """One bad group of forty says nothing of all replicates, and is named all the same."""
+    good = [curve(f"good {number:02}", X, number) for number in range(39)]
+    fit = sf.fit(
+        pl.concat([*good, curve("flat", np.full(8, 1e7), 3)]), LAW, by="curve", loss=sf.Squared()
+    )
+    boot = sf.bootstrap(fit, n=20, keep=keep)
+    found = [each for each in boot.findings if each.code == "unusable_replicates"]
+    assert [each.evidence["groups"] for each in found] == [[["flat"]]]
+    assert found[0].severity == "amber"
+    fine = fit.select(curve="good 00")
+    assert "unusable_replicates" not in {
+        f.code for f in sf.bootstrap(fine, n=20, keep=keep).findings
+    }

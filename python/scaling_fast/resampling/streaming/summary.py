@@ -299,10 +299,10 @@ class BootstrapSummary(SummaryRepr):
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What is worth knowing before an interval is used: of the fit, and of the replicates."""
-        failed = sum(self.failures[self.failures.columns[-1]]) if self.failures.height else 0
+        keys = self.fit.request.table.keys
         return (
             *self.fit.findings,
-            *failure_findings(failed, self.finished * self.fit.groups),
+            *failure_findings(self.failures, keys, self.finished * self.fit.groups),
             *scheme_findings(self.job.estimates, self.scheme),
         )
 
