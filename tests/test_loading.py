@@ -114,7 +114,7 @@ def runs():
 
 @pytest.fixture(scope="module")
 def fit(runs):
-    return sf.fit(runs, "chinchilla", weights="w")
+    return sf.fit(runs, "chinchilla", weights="w", loss=sf.Squared())
 
 
 @pytest.fixture(scope="module")

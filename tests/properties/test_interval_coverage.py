@@ -1,7 +1,8 @@
 """Nominal 90 % intervals that the documentation recommends contain the truth in 90 % of simulated data sets.
 
-A hundred data sets by default; `make deep` (SCALING_FAST_DEEP=1) takes 500 a cell. The seed follows from the version,
-so that it is fresh with each one. A cell fails when its count lies below the .1 % quantile of Binomial(S, .9).
+A hundred data sets by default; `make deep` (SCALING_FAST_DEEP=1) takes 500 a cell. The seed follows from the
+version, so that it is fresh with each one. A cell fails when its count lies below the .1 % quantile of
+Binomial(S, .9).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ ROBUST = sf.Huber(1.345, scale="mad")
 
 
 def covered(rows, loss, method, noise="normal"):
-    """Return how many data sets have intervals of alpha, and of the curve a decade beyond, that contain the truth."""
+    """Return how many data sets have an interval that contains the truth, of alpha and a decade beyond."""
     x = np.geomspace(1e7, 1e10, rows)
     errors = np.exp(NOISE * np.random.default_rng([SEED, rows]).standard_normal(rows))
     fit = sf.fit({"x": x, "loss": (1.8 + 480.0 * x**-0.35) * errors}, "power_offset", loss=loss)
