@@ -2,9 +2,9 @@
 
     python benches/default_coverage.py [--simulations 500] [--replicates 399] [--seed 0] [--design po/20 ...]
 
-Truths are E = 1.8, A = 480, alpha = 0.35 over x = 1e7 to 1e10 (po), and with B = 2100, beta = 0.37 on budgets of 1e18 to
-1e21 FLOP times sizes from a quarter to four times the best one (ch); log residuals, normal noise of 0.5 %. Each cell
-shows the coverage for alpha, and for the curve one and two decades beyond the rows.
+Truths are E = 1.8, A = 480, alpha = 0.35 over x = 1e7 to 1e10 (po), and with B = 2100, beta = 0.37 on budgets of
+1e18 to 1e21 FLOP times sizes from a quarter to four times the best one (ch); log residuals, normal noise of 0.5 %.
+Each cell shows the coverage for alpha, and for the curve one and two decades beyond the rows.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--design", action="append", metavar="po/ROWS|ch/ROWS")
     asked = parser.parse_args()
-    print("| design | loss | method | alpha / 1 / 2 decades beyond | refused |\n|---|---|---|---|---|")
+    print(
+        "| design | loss | method | alpha / 1 / 2 decades beyond | refused |\n|---|---|---|---|---|"
+    )
     began = time.monotonic()
     for name in asked.design or ["po/10", "po/20", "po/60", "ch/20", "ch/40", "ch/60"]:
         for line in lines_of(name, asked.simulations, asked.replicates, asked.seed):
