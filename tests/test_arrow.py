@@ -85,7 +85,8 @@ def curves():
 @pytest.fixture(scope="module")
 def want(curves):
     table = sf.fit(curves, LAW, by="task").table
-    return table.with_columns(pl.col("status").cast(pl.String), pl.col("at_bound").list.join(","))
+    lists = pl.col("at_bound", "findings").list.join(",")
+    return table.with_columns(pl.col("status").cast(pl.String), lists)
 
 
 def joined(batches):
@@ -131,6 +132,7 @@ def test_the_schema_for_spark_is_that_of_the_batches(curves):
         words = [column.split() for column in fitter.ddl("task bigint").split(", ")]
         assert [name for name, _ in words] == batch.schema.names
         kinds = {"bigint": pa.int64(), "double": pa.float64(), "string": pa.large_string()}
+        kinds["boolean"] = pa.bool_()
         assert [kinds[kind] for _, kind in words] == batch.schema.types
 
 

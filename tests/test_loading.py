@@ -114,7 +114,7 @@ def runs():
 
 @pytest.fixture(scope="module")
 def fit(runs):
-    return sf.fit(runs, "chinchilla", weights="w")
+    return sf.fit(runs, "chinchilla", weights="w", loss=sf.Squared())
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +213,7 @@ def test_a_grouped_bootstrap_comes_back_as_it_was(grouped, tmp_path):
 
 def test_equal_results_are_equal_files(runs, fit, tmp_path):
     """Nothing of the clock, the process or the path is in the bytes."""
-    again = sf.fit(runs, "chinchilla", weights="w")
+    again = sf.fit(runs, "chinchilla", weights="w", loss=sf.Squared())
     assert file_of(again) == file_of(fit)
     boots = [
         sf.bootstrap(source, n=20, threads=threads) for source, threads in ((fit, 1), (again, 2))
@@ -286,6 +286,15 @@ def saved(name):
 def test_a_fit_saved_by_the_version_before_has_the_same_table(name):
     found = json.loads(saved(name).table.write_json())
     assert found == ANSWERS[name]["table"]
+
+
+def test_a_grouped_fit_saved_by_the_version_before_gives_its_groups():
+    fit = saved("grouped-fit")
+    for row in fit.table.iter_rows(named=True):
+        keys = {name: row[name] for name in fit.request.table.keys.columns}
+        one = fit.select(**keys)
+        assert (one.status, one.objective) == (row["status"], row["objective"])
+        assert dict(one.params) == {name: row[name] for name in fit.request.names}
 
 
 def test_a_fit_saved_by_the_version_before_gives_the_same_answers():

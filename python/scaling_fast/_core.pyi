@@ -52,6 +52,9 @@ def errors(
     *,
     threads: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]: ...
+def robust_scales(
+    residual: NDArray[np.float64], weight: NDArray[np.float64], free: int, passed: int
+) -> tuple[float, float]: ...
 def quantiles(values: NDArray[np.float64], levels: Sequence[float]) -> list[float]: ...
 def philox(
     seed: int, purpose: Purpose, replicate: int, group: int, count: int

@@ -26,7 +26,12 @@ __all__ = ["BatchFitter", "batch_fitter", "fit_scan"]
 ROWS = 100_000
 """Rows collected before the complete curves among them are fitted in one call."""
 
-SPARK = {pl.Int64: "bigint", pl.Float64: "double", pl.String: "string"}
+SPARK = {
+    pl.Boolean: "boolean",
+    pl.Int64: "bigint",
+    pl.Float64: "double",
+    pl.String: "string",
+}
 """Types of the result in Spark's words."""
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
+    "LISTED_NAMES",
     "CheckpointError",
     "ConvergenceError",
     "DataError",

@@ -59,8 +59,8 @@ def fit(
     Returns
     -------
     polars.Expr
-        A struct of parameters, derived quantities, objective, status, n, n_starts, agreement,
-        gradient, condition and at_bound.
+        A struct of parameters, derived quantities, objective, status, is_global, n, n_starts,
+        agreement, gradient, condition, at_bound and findings.
 
     Raises
     ------

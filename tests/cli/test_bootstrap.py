@@ -7,6 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from terminal import COLUMNS, QUICK, call, command, strict_json
@@ -77,3 +78,30 @@ def test_ctrl_c_ends_quietly_with_130_and_says_how_to_resume(runs):
     assert "interrupted" in err
     assert f"resume from {Path('folder').resolve()}" in err
     assert "Traceback" not in err
+
+
+def test_a_group_without_an_interval_has_empty_ends_and_a_status(tmp_path):
+    x = np.geomspace(1e6, 1e9, 8)
+    y = (1.8 + 480 * x**-0.35) * np.exp(0.005 * np.random.default_rng(0).normal(size=(2, 8)))
+    sizes = np.stack([x, np.full(8, 1e7)])
+    path = tmp_path / "curves.csv"
+    frame = {"curve": np.repeat(["good", "flat"], 8), "x": sizes.ravel(), "loss": y.ravel()}
+    pl.DataFrame(frame).write_csv(path)
+    words = ("bootstrap", path, "power_offset", "--by", "curve", "--loss", "squared", "--n", "30")
+    done = call(*words, "--of", "alpha")
+    names, flat, good = [line.split("\t") for line in done.stdout.splitlines()]
+    assert names == ["curve", "name", "estimate", "lower", "upper", "status"]
+    assert flat[3:] == ["", "", "not_identified"]
+    assert good[5] == "converged"
+    assert "1 of 2 groups have no interval (not_identified)" in done.stderr
+    entry = strict_json(call(*words, "--json").stdout)
+    assert [row["lower"] is None for row in entry["intervals"]] == [True] * 3 + [False] * 3
+
+
+def test_a_larger_share_of_unusable_replicates_may_be_accepted(tmp_path):
+    """Three rows of five: many resamples have too few sizes."""
+    path = tmp_path / "few.csv"
+    pl.DataFrame({"x": [1.0, 10, 100, 1000], "loss": [3.0, 2.01, 1.49, 1.25]}).write_csv(path)
+    words = ("bootstrap", path, "power_offset", "--loss", "squared", "--n", "60", "--of", "alpha")
+    assert "--max-failures 0.05 allows" in call(*words, code=3).stderr
+    assert "alpha" in call(*words, "--max-failures", "1").stdout

@@ -104,12 +104,13 @@ def test_groups_that_fail_are_counted_and_no_usable_fit_exits_3(runs, frame):
 
 def test_a_terminal_shows_one_fit_as_names_values_and_intervals(runs):
     words = ("fit", runs, "chinchilla", *COLUMNS)
-    seen = watched(*words, COLUMNS="100")
+    seen = watched(*words, "--loss", "squared", COLUMNS="100")
     assert "95 %, delta method" in seen
     assert "is_global" in seen
-    kinked = watched(*words, "--loss", "absolute", COLUMNS="100")
-    assert "delta method" not in kinked
-    assert "alpha" in kinked
+    for loss in ("huber:1e-3", "absolute"):
+        kinked = watched(*words, "--loss", loss, COLUMNS="100")
+        assert "delta method" not in kinked
+        assert "alpha" in kinked
 
 
 FORMULA = "E + A*x**(-alpha)"
@@ -132,3 +133,48 @@ def test_the_terminal_shows_the_scale(tmp_path):
     assert row["scale"] == pytest.approx(
         sf.fit(heavy_tailed_runs(), FORMULA, loss=sf.StudentT(4)).scale, rel=1e-9
     )
+
+
+@pytest.fixture
+def some_flat(tmp_path):
+    """Four curves of which one has a single size."""
+    x = np.geomspace(1e6, 1e9, 8)
+    y = (1.8 + 480 * x**-0.35) * np.exp(0.005 * np.random.default_rng(0).normal(size=(4, 8)))
+    sizes = np.tile(x, (4, 1))
+    sizes[2] = 1e7
+    curve = np.repeat(["a", "b", "c", "d"], 8)
+    path = tmp_path / "curves.csv"
+    pl.DataFrame({"curve": curve, "x": sizes.ravel(), "loss": y.ravel()}).write_csv(path)
+    return path
+
+
+@pytest.mark.parametrize(("share", "code"), [(None, 0), ("0.25", 0), ("0.2", 3), ("0", 3)])
+def test_a_share_of_fits_may_fail(some_flat, share, code):
+    words = () if share is None else ("--max-failures", share)
+    done = call("fit", some_flat, "power_offset", "--by", "curve", *words, code=code)
+    assert "1 of 4 fits did not converge" in done.stderr
+    assert ("--max-failures" in done.stderr) == (code == 3)
+    assert len(done.stdout.splitlines()) == 5
+
+
+def test_a_share_beyond_0_and_1_is_refused(some_flat):
+    for verb in ("fit", "bootstrap"):
+        done = call(verb, some_flat, "power_offset", "--max-failures", "2", code=2)
+        assert "--max-failures must be a share between 0 and 1" in done.stderr
+
+
+def test_findings_of_groups_are_codes_in_every_output(some_flat, tmp_path):
+    words = ("fit", some_flat, "power_offset", "--by", "curve", "--loss", "squared")
+    out = tmp_path / "fits.csv"
+    done = call(*words, "--output", out)
+    names, *rows = [line.split("\t") for line in done.stdout.splitlines()]
+    place = names.index("findings")
+    assert rows[2][place] == "design, not_identified, ill_conditioned"
+    written = pl.read_csv(out)
+    assert written["findings"][2] == rows[2][place]
+    assert written["is_global"].to_list() == [True, True, False, True]
+    entry = strict_json(call(*words, "--json").stdout)
+    assert entry["table"][2]["findings"] == rows[2][place].split(", ")
+    failed = next(f for f in entry["findings"] if f["code"] == "groups_failed")
+    assert failed["evidence"]["groups"] == [["c"]]
+    assert "(`c`)" in done.stderr

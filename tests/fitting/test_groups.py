@@ -166,3 +166,34 @@ def test_group_columns_that_leave_a_diagnostic_no_name_are_refused(name):
 def test_parameters_that_leave_a_diagnostic_no_name_are_refused():
     with pytest.raises(ParameterError, match="`fit_objective`"):
         sf.fit(RUNS, "objective + A*x**(-fit_objective)")
+
+
+def test_an_error_about_a_row_names_its_group(curves):
+    bad = curves.with_columns(
+        loss=pl.when(pl.int_range(pl.len()) == 40).then(-1.0).otherwise("loss")
+    )
+    key = bad["key"][40]
+    with pytest.raises(sf.errors.DataError, match=f"in the group `key` = `{key}`") as caught:
+        sf.fit(bad, LAW, columns=COLUMNS, by="key")
+    assert caught.value.row == 40
+    low = sf.Param(lower=float(curves["loss"].min()))
+    place = int(curves["loss"].arg_min())
+    with pytest.raises(sf.errors.DataError, match=f"`key` = `{curves['key'][place]}`"):
+        sf.fit(
+            curves,
+            LAW,
+            columns=COLUMNS,
+            by="key",
+            loss=sf.Squared(),
+            residual=sf.LogExcess("E"),
+            params={"E": low},
+        )
+
+
+def test_a_scheme_that_a_group_does_not_allow_names_it(curves):
+    fit = sf.fit(curves, LAW, columns=COLUMNS, by="key", loss=sf.Squared())
+    least = fit.table.sort("n").row(0, named=True)
+    with pytest.raises(ParameterError, match=f"the smallest group, `key` = `{least['key']}`"):
+        sf.bootstrap(fit, sf.Subsample(least["n"]), n=5)
+    with pytest.raises(ParameterError, match=r"fit\.select"):
+        sf.bootstrap(fit, sf.Jackknife())

@@ -104,3 +104,24 @@ def test_the_basis_is_saved_with_the_fit(tmp_path):
     fit = fitted(curves(3, seed=9), loss=sf.Squared(), by="curve")
     fit.save(tmp_path / "fit.sf")
     assert (sf.load(tmp_path / "fit.sf").proof.groups == fit.proof.groups).all()
+
+
+def test_proofs_are_looked_for_with_the_threads_of_the_fit(monkeypatch):
+    asked = []
+
+    def checked(threads):
+        asked.append(threads)
+        return 1
+
+    monkeypatch.setattr("scaling_fast.fitting.proof.checked_threads", checked)
+    fit = fitted(curves(3, seed=10), loss=sf.Squared(), by="curve", threads=2)
+    assert fit.proof.groups.all()
+    assert asked == [2]
+
+
+def test_one_group_is_proven_alone():
+    frame = curves(5, seed=11)
+    fit = fitted(frame, loss=sf.Squared(), by="curve")
+    assert fit.select(curve=2).certificate.basis == "proven"
+    assert fit.proof.groups.all()
+    assert fit.select(curve=3).certificate.basis == "proven"

@@ -68,6 +68,18 @@ def test_a_python_block_that_does_not_run_here_needs_an_engine(page):
     assert not programs or page in NEEDS_AN_ENGINE
 
 
+def test_the_page_of_findings_has_every_finding_of_a_fit():
+    made = re.compile(r'\b(?:amber|Finding)\(\s*(?:code=)?"(\w+)"')
+    said = re.compile(r'\b_finding\(\s*"(\w+)"')
+    rooms = [ROOT / "python/scaling_fast" / room for room in ("fitting", "frames")]
+    files = [path for room in rooms for path in room.rglob("*.py")]
+    codes = {code for path in files for code in made.findall(path.read_text("utf-8"))}
+    codes |= set(said.findall((rooms[0] / "diagnostics.py").read_text("utf-8")))
+    page = text_of("docs/guide/findings.md")
+    assert len(codes) > 20
+    assert not {code for code in codes if f"`{code}`" not in page}
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_relative_link_leads_somewhere(page):
     broken = []

@@ -181,12 +181,12 @@ def test_pinball_at_one_half_is_half_the_absolute_loss():
 
 
 def test_a_huber_in_units_of_the_mad_is_the_huber_of_that_delta():
-    """losses.Huber: delta times 1.4826 x the median absolute residual of the fit itself."""
+    """losses.Huber: delta times 1.4826 x median |r| x sqrt(n/(n - p)) of the fit itself."""
     x, y = design("log")
     runs = {"x": x, "y": y}
     lad = sf.fit(runs, FORMULA, target="y", loss=sf.Absolute())
     relative = sf.fit(runs, FORMULA, target="y", loss=sf.Huber(1.345, scale="mad"))
-    scale = 1.4826 * np.median(np.abs(relative.residuals()))
+    scale = 1.4826 * np.median(np.abs(relative.residuals())) * np.sqrt(len(x) / (len(x) - 3))
     given = sf.fit(runs, FORMULA, target="y", loss=sf.Huber(1.345 * scale))
     assert relative.scale == pytest.approx(scale, rel=1e-9)
     assert given.scale is None

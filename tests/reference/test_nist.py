@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from outcomes import codes
 
 import scaling_fast as sf
 
@@ -48,6 +49,19 @@ PERFECT = "Lanczos1"
 
 MEAN_DIGITS = 10.5
 """Over the solved ones."""
+
+
+FINDINGS = {
+    # Nelson's law and Kirby's miss their rows; Misra1a is the model of four that follows its rows least. What
+    # Lanczos2 has for noise is the rounding of its sixth digit. Single rows of the others stand off.
+    "Chwirut2": ["outliers"],
+    "Kirby2": ["autocorrelated", "lack_of_fit"],
+    "Lanczos2": ["outliers"],
+    "MGH17": ["outliers"],
+    "Misra1a": ["autocorrelated"],
+    "Nelson": ["outliers", "autocorrelated", "lack_of_fit"],
+}
+"""What is said of a problem beside that its start is local; nothing of the others."""
 
 
 @pytest.fixture(scope="session")
@@ -105,6 +119,12 @@ def test_every_start_gives_nine_digits_and_a_certificate(solved, name, start):
     assert deviation_digits(problem, fit) >= (3 if name == PERFECT else SOLVED)
     if name != PERFECT:  # whose certified sum is below print precision
         assert 2 * fit.objective == pytest.approx(problem["rss"], rel=2e-10, abs=0)
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_findings_are_exactly_those_with_a_reason(solved, name):
+    _, fit = solved(name, 2)
+    assert codes(fit) == ["local_start", *FINDINGS.get(name, [])]
 
 
 def test_the_mean_over_all_starts(solved):

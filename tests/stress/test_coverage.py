@@ -231,3 +231,83 @@ def test_grouped_fits_and_fits_without_residuals_are_refused(mean):
         sf.stress.coverage(exact, n_sim=5)
     with pytest.raises(sf.errors.ParameterError, match="needs a Fit"):
         sf.stress.coverage("fit", n_sim=5)
+
+
+def each_set(fit, count, sd, seed=0):
+    """Give the simulated data sets of a design as frames."""
+    from scaling_fast.stress.simulation import Design
+
+    sets = Design(fit, fit.params, sd, "normal", None, 0.0, seed).sets(0, count, 1)
+    request, rows = sets.estimates.request, fit.n
+    for number in range(count):
+        part = slice(number * rows, (number + 1) * rows)
+        yield {"x": request.table.arrays["x"][part], "loss": request.table.target[part]}, sets
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [sf.Squared(), sf.Huber(0.01), sf.Huber(1.345, scale="mad"), sf.StudentT(5), sf.Huber(3e-3)],
+    ids=repr,
+)
+def test_delta_is_the_interval_of_each_data_set_counted(loss):
+    """`fit.interval` of every simulated frame, one after the other: what it refuses is not covered."""
+    x = np.geomspace(1e7, 1e10, 12)
+    noise = np.exp(0.01 * np.random.default_rng(3).standard_normal(12))
+    fit = sf.fit({"x": x, "loss": (1.8 + 400 * x**-0.34) * noise}, "power_offset", loss=loss)
+    formulas = ["alpha", "E + A*1e12**(-alpha)"]
+    table = sf.stress.coverage(
+        fit, method="delta", n_sim=40, sd=0.01, of=formulas, truth=fit.params
+    ).table
+    covered, refused, widths = np.zeros(2), 0, []
+    for frame, _ in each_set(fit, 40, 0.01):
+        try:
+            ends = sf.fit(frame, "power_offset", loss=loss).interval(0.9, of=formulas)
+        except sf.ScalingError:
+            refused += 1
+            continue
+        truth = table["truth"].to_numpy()
+        covered += (ends["lower"].to_numpy() <= truth) & (truth <= ends["upper"].to_numpy())
+        widths.append((ends["upper"] - ends["lower"]).to_numpy())
+    assert table["refused"].to_list() == [refused, refused]
+    assert table["width"].to_list() == pytest.approx(np.median(widths, axis=0), rel=1e-5)
+    if refused > 0.05 * 40:
+        assert table["coverage"].is_nan().all()
+    else:
+        assert table["coverage"].to_list() == pytest.approx(covered / 40)
+
+
+def test_every_data_set_measures_its_own_scale():
+    """`Huber(c, scale="mad")`: the loss of a data set is that of its own fit, not of the one simulated from."""
+    loss = sf.Huber(1.345, scale="mad")
+    fit = sf.fit(
+        {
+            "x": (x := np.geomspace(1e7, 1e10, 12)),
+            "loss": (1.8 + 400 * x**-0.34) * (1 + 0.01 * np.sin(7 * np.arange(12))),
+        },
+        "power_offset",
+        loss=loss,
+    )
+    scales = []
+    for number, (frame, sets) in enumerate(each_set(fit, 5, 0.01)):
+        own = sf.fit(frame, "power_offset", loss=loss)
+        scales.append(own.scale)
+        assert sets.estimates.request.table.sigma[number * 12] == pytest.approx(own.scale, rel=1e-5)
+        assert sets.estimates.params[number] == pytest.approx(list(own.params.values()), rel=1e-5)
+    assert max(scales) > 1.2 * min(scales)
+
+
+def test_the_delta_method_under_a_straight_loss_is_refused_set_by_set():
+    fit = design(30, loss=sf.Huber(1e-4))
+    stress = sf.stress.coverage(
+        fit, method=["delta", "percentile"], n_sim=20, n=99, sd=0.01, truth=TRUTH, of="alpha"
+    )
+    refused = dict(stress.table.select("method", "refused").iter_rows())
+    assert refused == {"delta": 20, "percentile": 0}
+    assert "intervals_refused" in [finding.code for finding in stress.findings]
+    assert stress.table["coverage"].is_nan().to_list() == [True, False]
+
+
+def test_as_many_rows_as_parameters_cover_nothing():
+    stress = sf.stress.coverage(design(3), sf.Residuals(), ["percentile", "delta"], n_sim=10, n=49,
+                                sd=0.01, truth=TRUTH, of="E")  # fmt: skip
+    assert stress.table["refused"].to_list() == [10, 10]

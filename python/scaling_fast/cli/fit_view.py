@@ -9,7 +9,7 @@ import polars as pl
 from scaling_fast.cli import output, streams
 from scaling_fast.errors import ScalingError
 from scaling_fast.fitting.diagnostics import LARGE_CONDITION
-from scaling_fast.fitting.near_absolute import is_nearly_absolute
+from scaling_fast.fitting.near_absolute import is_nearly_absolute, no_local_errors
 from scaling_fast.fitting.table import AGREEMENT_NEEDED, column_name
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ MEANINGS = {
     "gradient": "slope that is left, as a cosine; at most 1e-8 when converged",
     "condition": f"how hard the parameters are to tell apart; above {LARGE_CONDITION:g} rounding decides",
     "at_bound": "parameters that ended on a bound",
+    "findings": "codes of what to know before the numbers are used; stderr has the sentences",
 }
 """Column of the table of fits -> what it means."""
 LEVEL = 0.95  # of the delta-method intervals beside the parameters
@@ -44,15 +45,15 @@ def statuses(fit: Fit, keys: Sequence[str]) -> list[str]:
 
 
 def table(fit: Fit, keys: Sequence[str]) -> pl.DataFrame:
-    """Return the table of a fit with `is_global` after the status."""
-    law_names = _law_names(fit, keys)
-    name = column_name("is_global", law_names)
-    if name in fit.table.columns:
+    """Return the table of a fit; that of a single fit with the columns that groups have beside."""
+    if fit.request.table.keys.width:
         return fit.table
+    law_names = _law_names(fit, keys)
     place = fit.table.get_column_index(column_name("status", law_names)) + 1
-    return fit.table.clone().insert_column(
-        place, pl.Series(name, fit.global_groups, dtype=pl.Boolean)
-    )
+    is_global = pl.Series(column_name("is_global", law_names), [fit.is_global])
+    codes = list(dict.fromkeys(finding.code for finding in fit.findings))
+    findings = pl.Series(column_name("findings", law_names), [codes], dtype=pl.List(pl.String))
+    return fit.table.clone().insert_column(place, is_global).with_columns(findings)
 
 
 def emit(fit: Fit, keys: Sequence[str]) -> None:
@@ -63,7 +64,8 @@ def emit(fit: Fit, keys: Sequence[str]) -> None:
         return
     law_names = _law_names(fit, keys)
     if whole.height == 1:
-        _emit_one(fit, whole.row(0, named=True), law_names)
+        single = fit.of_group(0) if fit.request.table.keys.width else fit
+        _emit_one(single, whole.row(0, named=True), law_names)
         return
     wanted = [*law_names, column_name("status", law_names)]
     cut = output.emit_table(whole, title=fit.law.formula, essential=wanted, keys=keys)
@@ -81,14 +83,14 @@ def _emit_one(fit: Fit, row: dict[str, Any], law_names: Sequence[str]) -> None:
         for name, value in row.items()
     ]
     output.print_table(("name", "value", ""), lines, title=fit.law.formula)
-    if intervals and is_nearly_absolute(fit.request, fit.params):
-        output.note(
-            "under a loss that is nearly absolute these intervals are off by tens of per cent; use "
-            "those of `scaling-fast bootstrap`"
-        )
-    elif intervals:
+    if intervals:
         output.note("`scaling-fast bootstrap` gives intervals that assume less, by resampling")
-    elif row[column_name("status", law_names)] == "converged":
+    elif row[column_name("status", law_names)] != "converged":
+        return
+    elif is_nearly_absolute(fit.request, fit.point(0)):
+        reason = no_local_errors(fit.loss).partition(";")[0]
+        output.note(f"{reason}; `scaling-fast bootstrap` gives intervals")
+    else:
         output.note(
             "this fit has no delta-method intervals; `scaling-fast bootstrap` gives resampled ones"
         )
@@ -98,7 +100,7 @@ def _intervals(fit: Fit) -> dict[str, str]:
     """Return the delta-method interval of each quantity, where the fit has them."""
     try:
         found = fit.interval(LEVEL) if fit.converged else None
-    except ScalingError:  # a loss with a kink, no degree of freedom left, one group of a column
+    except ScalingError:  # a loss with a kink, no degree of freedom left
         return {}
     if found is None:
         return {}

@@ -44,6 +44,8 @@ def with_options(message: str, param: str | None = None) -> str:
     """
     message = _ASSIGNED.sub(r"--\1 \3", message)
     message = _NAMED.sub(r"`--\1`", message)
+    message = re.sub(r"\bmax_failures=(?=[\d.])", "--max-failures ", message)
+    message = re.sub(r"^max_failures\b|(?<=larger )max_failures\b", "--max-failures", message)
     message = re.sub(r"\b(?:pass )?force=True", "--force", message)
     message = _COLUMNS.sub(
         lambda mapping: " ".join(

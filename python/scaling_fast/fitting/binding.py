@@ -195,7 +195,7 @@ def require_floor(law: Law, table: Table, residual: LogExcess) -> None:
         raise DataError(
             f"column {quote(table.target_name)} must lie above the {limit} {least:g} of "
             f"{quote(residual.param)}, because LogExcess takes the logarithm of their difference; "
-            f"row {row} does not",
+            f"row {row} does not{table.within_group(row)}",
             code="domain",
             column=table.target_name,
             param=residual.param,

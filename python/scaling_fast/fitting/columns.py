@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from scaling_fast.fitting.status import status_code
 from scaling_fast.fitting.table import AGREEMENT_NEEDED
@@ -101,6 +102,36 @@ class FitColumns:
         """
         agreed = (self.agreement >= AGREEMENT_NEEDED) & searched & ~self.doubtful
         return (self.proven | agreed | self.exhaustive) & self.converged
+
+    def of_group(self, group: int) -> FitColumns:
+        """Return the columns of one group, by its number, as those of a single fit."""
+        place = slice(group, group + 1)
+        return FitColumns(*(np.ascontiguousarray(values[place]) for values in self._arrays()))
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return the columns as a table for Arrow, one row per group; a matrix is one column per parameter."""
+        table = {}
+        for field, values in zip(fields(self), self._arrays(), strict=True):
+            if values.ndim == 1:
+                table[field.name] = values
+            else:
+                table |= {f"{field.name}:{j}": values[:, j] for j in range(values.shape[1])}
+        return pl.DataFrame(table)
+
+    @classmethod
+    def from_frame(cls, frame: pl.DataFrame) -> FitColumns:
+        """Return the columns that `to_frame` wrote."""
+        arrays = []
+        for field in fields(cls):
+            parts = [name for name in frame.columns if name.startswith(f"{field.name}:")]
+            if parts:
+                arrays.append(np.column_stack([frame[name].to_numpy() for name in parts]))
+            else:
+                arrays.append(frame[field.name].to_numpy())
+        return cls(*arrays)
+
+    def _arrays(self) -> list[NDArray[np.generic]]:
+        return [getattr(self, field.name) for field in fields(self)]
 
     def flagged(self, flags: NDArray[np.bool_], names: Sequence[str]) -> list[str]:
         """Return the names of the first group's parameters that carry a flag."""

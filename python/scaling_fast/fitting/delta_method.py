@@ -3,61 +3,160 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.fitting.covariance import covariance, likelihood_covariance
-from scaling_fast.fitting.interval_table import interval_table
+from scaling_fast.fitting.interval_ends import exact_sentence, symmetric_ends, t_quantile
+from scaling_fast.fitting.near_absolute import is_nearly_absolute, no_local_errors
 from scaling_fast.laws.quantities import formula_gradient
+from scaling_fast.laws.ranges import law_bounds, value_range
 from scaling_fast.losses.residual import LogExcess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import polars as pl
     from numpy.typing import NDArray
 
-    from scaling_fast.fitting.estimates import Estimates
     from scaling_fast.fitting.request import Request
 
-__all__ = ["delta_intervals", "parameter_covariance"]
+__all__ = [
+    "Optimum",
+    "curve_passes_through",
+    "degrees_of_freedom",
+    "delta_ends",
+    "parameter_covariance",
+]
+
+EXACT = 1e-12
+"""Size of residuals, of logarithms or beside the largest target, at which they are the rounding of an exact fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Optimum:
+    """The optimum of one group: all that the delta method needs of a fit.
+
+    Attributes
+    ----------
+    request
+        The question.
+    group
+        Number of the group, from 0.
+    params
+        Parameter -> estimate.
+    free
+        Places of the parameters that moved, counted from 0: neither fixed nor on a bound.
+    scale
+        The scale of the residuals where it is estimated with the law, or measured, else None.
+    """
+
+    request: Request
+    group: int
+    params: Mapping[str, float]
+    free: tuple[int, ...]
+    scale: float | None = None
+
+    @classmethod
+    def of(
+        cls,
+        request: Request,
+        group: int,
+        params: Mapping[str, float],
+        at_bound: Sequence[bool],
+        scale: float | None = None,
+    ) -> Optimum:
+        """Return the optimum whose parameters moved unless they are fixed or ended on a bound."""
+        free = tuple(
+            place
+            for place, name in enumerate(request.names)
+            if request.law.params[name].fixed is None and not at_bound[place]
+        )
+        return cls(request, group, params, free, scale)
+
+    @property
+    def on_bound(self) -> list[bool]:
+        """For each parameter whether it ended on a bound."""
+        return [
+            self.request.law.params[name].fixed is None and place not in self.free
+            for place, name in enumerate(self.request.names)
+        ]
+
+
+def curve_passes_through(request: Request, group: int, params: Mapping[str, float]) -> bool:
+    """Return whether the curve meets every row of a group to rounding, so that nothing tells its error."""
+    table = request.table
+    rows = slice(int(table.offsets[group]), int(table.offsets[group + 1]))
+    residual = request.undivided(group, params)[0]
+    unit = 1.0
+    if request.residual == "raw":
+        target = table.target[rows]
+        if request.program.target is not None:
+            target = np.asarray(request.program.transform_target(target))
+        unit = float(np.abs(target).max(initial=0.0)) or 1.0
+    return bool((np.abs(residual) <= EXACT * unit).all())
+
+
+def degrees_of_freedom(
+    optimum: Optimum, clusters: NDArray[np.uint32] | None, noise: str = "estimated"
+) -> float:
+    """Return n - p, or G - 1 with clusters; infinite where the noise is given.
+
+    Parameters
+    ----------
+    optimum
+        The optimum of one group.
+    clusters, noise
+        As in `parameter_covariance`.
+    """
+    if noise == "given":
+        return math.inf
+    if clusters is not None:
+        return float(clusters.max())
+    return float(optimum.request.counts(optimum.group).sum()) - len(optimum.free)
 
 
 def parameter_covariance(
-    request: Request,
-    params: Mapping[str, float],
+    optimum: Optimum,
     *,
-    free: Sequence[int],
-    scale: float | None,
-    kind: str | None,
-    clusters: NDArray[np.uint32] | None,
-    noise: str,
+    kind: str | None = None,
+    clusters: NDArray[np.uint32] | None = None,
+    noise: str = "estimated",
 ) -> NDArray[np.float64]:
     """Return the covariance in the law's order, shape (parameters, parameters); 0 for fixed parameters.
 
     Parameters
     ----------
-    request, params
-        The question of a single fit, and parameter -> estimate.
-    free
-        Places of the parameters that moved, counted from 0.
-    scale
-        The scale of the residuals where it is estimated with the law, else None.
-    kind, clusters, noise
-        As in `Fit.cov`; `clusters` holds the cluster of each row, from 0.
+    optimum
+        The optimum of one group.
+    kind, noise
+        As in `Fit.cov`.
+    clusters
+        The cluster of each row of the group, from 0, or None.
 
     Raises
     ------
     ParameterError
-        For a loss with a kink, which has no curvature to invert, or an unknown kind.
+        For a loss that is straight for most rows, which has no curvature to invert, or an unknown kind.
     DataError
-        When no degree of freedom is left, or no curvature under a loss that is nearly absolute.
+        When no degree of freedom is left.
     """
+    request, free = optimum.request, optimum.free
+    if optimum.scale == 0.0:
+        raise DataError(
+            "the residuals have no scale, so there is no noise to compute a covariance from",
+            code="no_scale",
+        )
+    if is_nearly_absolute(request, optimum.params, optimum.group):
+        raise ParameterError(no_local_errors(request.loss), code="kink", param="loss")
     kind = _checked_kind(request, kind, clusters, noise)
-    values = request.rows(0, params)
-    weights = request.table.weights
+    values = request.rows(optimum.group, optimum.params)
+    weights = None if request.table.weights is None else request.counts(optimum.group)
+    if clusters is not None and len(values.residual) <= len(free):
+        # Scores of a curve that meets every row are zero, and so would be the errors.
+        clusters = None
     if request.is_likelihood:
         block = likelihood_covariance(
             *values,
@@ -65,7 +164,7 @@ def parameter_covariance(
             weights=weights,
             kind=kind,
             clusters=clusters,
-            floor=_floor(request, params, scale, noise),
+            floor=_floor(optimum, noise),
         )
     else:
         block = covariance(
@@ -93,6 +192,13 @@ def _checked_kind(
     loss = request.loss
     plain = loss.name == "squared" and clusters is None
     kind = kind or ("hessian" if plain else "sandwich")
+    if request.covariance is not None and (kind == "sandwich" or clusters is not None):
+        raise ParameterError(
+            "a fit with a covariance of the errors has no sandwich, which takes rows or clusters as "
+            'independent; use kind="hessian"',
+            code="covariance",
+            param="kind",
+        )
     if kind not in ("hessian", "sandwich"):
         raise ParameterError(
             f'kind must be "hessian" or "sandwich", got {quote(kind)}',
@@ -118,13 +224,6 @@ def _checked_kind(
             code="noise",
             param="noise",
         )
-    if loss.name in ("absolute", "pinball"):
-        raise ParameterError(
-            f"{loss!r} has no curvature at its kink, so its covariance cannot be computed "
-            "from derivatives; use bootstrap(fit).cov()",
-            code="kink",
-            param="kind",
-        )
     if kind == "hessian" and loss.name != "squared" and not request.is_likelihood:
         raise ParameterError(
             'kind="hessian" assumes least squares; for this loss use kind="sandwich" or '
@@ -136,9 +235,10 @@ def _checked_kind(
 
 
 def _floor(
-    request: Request, params: Mapping[str, float], scale: float | None, noise: str
+    optimum: Optimum, noise: str
 ) -> tuple[int, NDArray[np.float64], NDArray[np.float64]] | None:
     """Return the place of E, y - E and sigma of each row where ln(y - E) is part of the likelihood, else None."""
+    request = optimum.request
     if noise == "given":
         raise ParameterError(
             f'noise="given" contradicts {request.loss!r}, whose scale is estimated; use Squared() '
@@ -146,52 +246,60 @@ def _floor(
             code="noise",
             param="noise",
         )
-    if scale == 0.0:
-        raise DataError(
-            "the residuals have no scale, so there is no noise to compute a covariance from",
-            code="no_scale",
-        )
     if not (isinstance(request.residual, LogExcess) and request.residual.jacobian):
         return None
     name, table = request.residual.param, request.table
-    sigma = np.ones(table.rows) if table.sigma is None else table.sigma
-    return request.names.index(name), table.target - params[name], sigma
+    rows = slice(int(table.offsets[optimum.group]), int(table.offsets[optimum.group + 1]))
+    target = table.target[rows]
+    sigma = np.ones(len(target)) if table.sigma is None else table.sigma[rows]
+    return request.names.index(name), target - optimum.params[name], sigma
 
 
-def delta_intervals(
-    estimates: Estimates,
+def delta_ends(
+    optimum: Optimum,
     formulas: Mapping[str, str],
-    matrix: NDArray[np.float64],
     *,
-    freedom: float,
     level: float,
-    on_bound: Sequence[bool],
-) -> pl.DataFrame:
-    """Return estimate -+ t quantile x standard error: columns name, estimate, lower, upper.
+    kind: str | None = None,
+    clusters: NDArray[np.uint32] | None = None,
+    noise: str = "estimated",
+) -> NDArray[np.float64]:
+    """Return the ends of estimate -+ t quantile x standard error, shape (formulas, 2).
+
+    A quantity that is above zero wherever its parameters lie within their bounds has the interval of its
+    logarithm. No end leaves the range that the bounds allow.
 
     Parameters
     ----------
-    estimates
-        The question and the parameters of a single fit.
+    optimum
+        The optimum of one group.
     formulas
         Name of the quantity -> formula of parameters.
-    matrix
-        Covariance of the parameters in the law's order, shape (parameters, parameters).
-    freedom
-        Degrees of freedom of the t quantile, above 0.
     level
         Confidence level, between 0 and 1.
-    on_bound
-        For each parameter whether it ended on a bound.
-    """
-    from scipy.special import stdtrit
+    kind, clusters, noise
+        As in `parameter_covariance`.
 
-    factor = float(stdtrit(freedom, 0.5 + level / 2))
-    ends = np.empty((1, len(formulas), 2))
-    for place, formula in enumerate(formulas.values()):
-        value, slope = formula_gradient(formula, estimates.point(0))
-        half = factor * math.sqrt(max(float(slope @ matrix @ slope), 0.0))
-        if half == 0.0 and slope[list(on_bound)].any():
-            half = math.nan  # on a bound nothing is normal; a width of zero would be a claim
-        ends[0, place] = value - half, value + half
-    return interval_table(estimates, formulas, ends)
+    Raises
+    ------
+    ParameterError, DataError
+        As `parameter_covariance`, and where the curve meets every row.
+    """
+    request = optimum.request
+    bounds, on_bound = law_bounds(request.law), optimum.on_bound
+    with np.errstate(all="ignore"):
+        # An unknown name is refused before a fit that has no interval.
+        slopes = [formula_gradient(formula, optimum.params) for formula in formulas.values()]
+        matrix = parameter_covariance(optimum, kind=kind, clusters=clusters, noise=noise)
+        if noise != "given" and curve_passes_through(request, optimum.group, optimum.params):
+            raise DataError(exact_sentence(), code="exact")
+        factor = t_quantile(level, degrees_of_freedom(optimum, clusters, noise))
+        ends = np.empty((len(formulas), 2))
+        for place, (formula, (value, slope)) in enumerate(
+            zip(formulas.values(), slopes, strict=True)
+        ):
+            half = factor * math.sqrt(max(float(slope @ matrix @ slope), 0.0))
+            if half == 0.0 and slope[on_bound].any():
+                half = math.nan  # on a bound nothing is normal; a width of zero would be a claim
+            ends[place] = symmetric_ends(value, half, value_range(formula, bounds))
+    return ends

@@ -12,6 +12,7 @@ from scaling_fast._core import names as formula_names
 from scaling_fast.findings import Finding
 from scaling_fast.fitting.levels import APART, levels
 from scaling_fast.fitting.lines import line_findings
+from scaling_fast.fitting.marked import Marked
 from scaling_fast.laws.quantities import evaluate
 
 if TYPE_CHECKING:
@@ -44,8 +45,10 @@ REMEDIES = {
 }
 
 
-def shortfalls(request: Request, params: Floats) -> list[Finding]:
+def shortfalls(request: Request, params: Floats) -> list[Marked]:
     """Return one finding for each need of the law that its rows do not meet, and for runs on one line.
+
+    Each with the groups whose rows it is about.
 
     Parameters
     ----------
@@ -76,8 +79,12 @@ def shortfalls(request: Request, params: Floats) -> list[Finding]:
         short = _is_short(need, has)
         if short.any():
             law = request.law.name or "the law"
-            found.append(_finding(need, has, short, law, close=_is_close(need, table, has, values)))
-    asked = {finding.evidence["of"] for finding in found}
+            close = _is_close(need, table, has, values)
+            found.append(Marked(_finding(need, has, short, law, close=close), short))
+    asked: dict[str, NDArray[np.bool_]] = {}
+    for finding, groups in found:
+        of = finding.evidence["of"]
+        asked[of] = asked[of] | groups if of in asked else groups
     return found + line_findings(request, params, asked)
 
 

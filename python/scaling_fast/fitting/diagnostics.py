@@ -10,19 +10,27 @@ import numpy as np
 from scaling_fast.errors import quote
 from scaling_fast.findings import Finding
 from scaling_fast.fitting.design import shortfalls
-from scaling_fast.fitting.level import level_findings, level_groups
+from scaling_fast.fitting.level import level_findings
+from scaling_fast.fitting.mistakes.every import mistakes
 from scaling_fast.fitting.runs_off import runs_off_finding
 from scaling_fast.fitting.status import status_sentence
 from scaling_fast.losses.residual import LogExcess
 
 if TYPE_CHECKING:
-    import polars as pl
     from numpy.typing import NDArray
 
     from scaling_fast.fitting.columns import FitColumns
     from scaling_fast.fitting.request import Request
+    from scaling_fast.frames import Table
 
-__all__ = ["fit_findings", "on_the_margin"]
+__all__ = [
+    "LARGE_CONDITION",
+    "LOCAL_START",
+    "fit_findings",
+    "left_out_findings",
+    "mistyped_findings",
+    "on_the_margin",
+]
 
 LARGE_CONDITION = 1e12
 """Condition of the scaled J'J above which a direction of the parameters is determined by rounding."""
@@ -31,54 +39,38 @@ LARGE_CONDITION = 1e12
 def fit_findings(
     request: Request,
     columns: FitColumns,
-    status: pl.Series,
+    status: str,
     *,
-    single: bool,
     disagreed: bool,
     local: bool,
 ) -> tuple[Finding, ...]:
-    """Return the findings of a fit, in the order in which they matter.
+    """Return the findings of a single fit, in the order in which they matter.
+
+    `group_findings` says the same of groups.
 
     Parameters
     ----------
     request, columns, status
-        The question, the columns that the core answered, and the status of each group as a word.
-    single
-        Whether there is one fit rather than groups.
+        The question, the columns that the core answered, and the status as a word.
     disagreed
-        Whether the automatic search of a single fit ended without starts that agree.
+        Whether the automatic search ended without starts that agree.
     local
         Whether one start was given, and nothing searched.
     """
     found = list(request.table.findings)
-    found += _rows(request)
-    found += _mistyped(request)
-    found += shortfalls(request, columns.params)
-    found += _local() if local else []
-    if single:
-        found += _optimum(request, columns, status[0])
-        found += _agreement(columns, status[0]) if disagreed else []
-        found += _bounds(request, columns)
-        found += _condition(columns)
-        found += _zone(request, columns)
-    else:
-        found += _failed_groups(status)
-        found += level_groups(request, columns)
+    found += left_out_findings(request.table)
+    found += _no_dof(request)
+    found += mistyped_findings(request)
+    design = [marked.finding for marked in shortfalls(request, columns.params)]
+    found += design
+    found += [LOCAL_START] if local else []
+    found += _optimum(request, columns, status)
+    found += _agreement(columns, status) if disagreed else []
+    found += _bounds(request, columns)
+    found += _condition(columns)
+    found += _zone(request, columns)
+    found += mistakes(request, columns, design)
     return tuple(found)
-
-
-def _failed_groups(status: pl.Series) -> list[Finding]:
-    failed = int((status != "converged").sum())
-    if not failed:
-        return []
-    return [
-        _finding(
-            "groups_failed",
-            "amber",
-            f"{failed} of {len(status)} groups have no certified optimum; their status says why",
-            statistic=float(failed),
-        )
-    ]
 
 
 def _optimum(request: Request, columns: FitColumns, status: str) -> list[Finding]:
@@ -111,15 +103,14 @@ def _optimum(request: Request, columns: FitColumns, status: str) -> list[Finding
     return found
 
 
-def _local() -> list[Finding]:
-    return [
-        _finding(
-            "local_start",
-            "amber",
-            "only the start given was tried: the optimum is a local one, and a better one may exist",
-            advice='search with starts="auto", or give a Grid of starts',
-        )
-    ]
+LOCAL_START = Finding(
+    "local_start",
+    "fit",
+    "amber",
+    "only the start given was tried: the optimum is a local one, and a better one may exist",
+    advice='search with starts="auto", or give a Grid of starts',
+)
+"""The finding of a fit that searched nothing."""
 
 
 def _agreement(columns: FitColumns, status: str) -> list[Finding]:
@@ -201,7 +192,7 @@ SHORTEST = 3
 """Length below which the name of a parameter is a symbol that resembles too many columns."""
 
 
-def _mistyped(request: Request) -> list[Finding]:
+def mistyped_findings(request: Request) -> list[Finding]:
     """Return findings for parameters that look like columns of the frame that the law does not use."""
     used = set(request.table.sources.values()) | set(request.law.columns or ())
     unused = {name.casefold(): name for name in request.table.frame.columns if name not in used}
@@ -229,8 +220,9 @@ def _were(rows: int) -> str:
     return "was" if rows == 1 else "were"
 
 
-def _rows(request: Request) -> list[Finding]:
-    table, found = request.table, []
+def left_out_findings(table: Table) -> list[Finding]:
+    """Return findings for rows that were dropped, and for rows of weight 0."""
+    found = []
     if table.dropped:
         found.append(
             _finding(
@@ -247,16 +239,20 @@ def _rows(request: Request) -> list[Finding]:
                 f"{_counted(table.zero_weight)} of weight 0 {_were(table.zero_weight)} left out",
             )
         )
-    free = sum(param.fixed is None for param in request.law.params.values())
-    if table.groups == 1 and table.rows == free:
-        found.append(
-            _finding(
-                "no_dof",
-                "amber",
-                f"n = p = {free}: the curve passes through every row, so its error cannot be estimated",
-            )
-        )
     return found
+
+
+def _no_dof(request: Request) -> list[Finding]:
+    free = len(request.free)
+    if request.table.rows != free:
+        return []
+    return [
+        _finding(
+            "no_dof",
+            "amber",
+            f"n = p = {free}: the curve passes through every row, so its error cannot be estimated",
+        )
+    ]
 
 
 def _zone(request: Request, columns: FitColumns) -> list[Finding]:

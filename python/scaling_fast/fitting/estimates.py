@@ -46,3 +46,7 @@ class Estimates:
     def point(self, group: int) -> dict[str, float]:
         """Return parameter -> estimate of one group, by its number."""
         return dict(zip(self.request.names, self.params[group].tolist(), strict=True))
+
+    def of_group(self, group: int) -> Estimates:
+        """Return the question and the estimates of one group, by its number, as those of a single fit."""
+        return Estimates(self.request.of_group(group), self.params[group : group + 1])

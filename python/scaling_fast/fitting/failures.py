@@ -91,8 +91,8 @@ def refuse_unconverged(status: str, wanted: str) -> None:
 
 def _poor(request: Request, columns: FitColumns) -> str:
     """Return the end of a sentence that says what the formula wants of a design and does not get."""
-    found = line_findings(request, columns.params, ())
-    return f"; {found[0].sentence}" if found else ""
+    found = line_findings(request, columns.params, {})
+    return f"; {found[0].finding.sentence}" if found else ""
 
 
 def _tiny(table: Table) -> str:

@@ -22,10 +22,12 @@ __all__ = ["DTYPES", "result_fields"]
 
 DTYPES = {
     "status": pl.String,
+    "is_global": pl.Boolean,
     "n": pl.Int64,
     "n_starts": pl.Int64,
     "agreement": pl.Int64,
     "at_bound": pl.List(pl.String),
+    "findings": pl.List(pl.String),
 }
 """Polars types of the diagnostics that are not doubles."""
 

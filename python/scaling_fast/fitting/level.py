@@ -16,10 +16,7 @@ if TYPE_CHECKING:
     from scaling_fast.fitting.columns import FitColumns
     from scaling_fast.fitting.request import Request
 
-__all__ = ["level_findings", "level_groups"]
-
-MOST_NAMED = 10
-"""Groups that a finding names."""
+__all__ = ["level_findings"]
 
 
 def level_findings(request: Request, columns: FitColumns) -> list[Finding]:
@@ -84,32 +81,6 @@ def _without_end(
         advice="use a smoother loss (a larger delta, or Squared), give bounds, or add rows",
         evidence={"parameters": names},
     )
-
-
-def level_groups(request: Request, columns: FitColumns) -> list[Finding]:
-    """Return the finding of a grouped fit in which converged groups have many best points.
-
-    Parameters
-    ----------
-    request, columns
-        The question and what the core answered.
-    """
-    among = np.flatnonzero(columns.level.any(axis=1) & columns.converged)
-    if not among.size:
-        return []
-    keys = [request.table.keys.row(group) for group in among[:MOST_NAMED].tolist()]
-    return [
-        Finding(
-            code="level_optimum",
-            check="fit",
-            severity="amber",
-            sentence=f"the loss is level around the optimum of {among.size} of {columns.groups} groups; "
-            "the centre of their best points is given",
-            statistic=float(among.size),
-            advice="use a smoother loss (a larger delta, or Squared) or an odd number of runs at each scale",
-            evidence={"groups": [list(key) for key in keys], "count": int(among.size)},
-        )
-    ]
 
 
 def _digits(value: float, other: float) -> str:

@@ -10,9 +10,10 @@ import numpy as np
 
 from scaling_fast.findings import Finding
 from scaling_fast.fitting.levels import APART
+from scaling_fast.fitting.marked import Marked
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -46,7 +47,9 @@ class _Column:
     """Whether the law is linear in its exponents, as a sum of logarithms is: any two values determine it."""
 
 
-def line_findings(request: Request, params: Floats, asked: Collection[str]) -> list[Finding]:
+def line_findings(
+    request: Request, params: Floats, asked: Mapping[str, NDArray[np.bool_]]
+) -> list[Marked]:
     """Return findings for a column that hardly varies, and for two columns that vary along one line.
 
     It asks of every law that raises columns to a power what the formula itself implies, whatever
@@ -59,23 +62,25 @@ def line_findings(request: Request, params: Floats, asked: Collection[str]) -> l
     params
         Fitted parameters, natural units, shape (groups, parameters).
     asked
-        Columns of which the law itself asked for more, and that need not be named again.
+        Column -> the groups in which the law itself asked for more of it, where it need not be named
+        again; shape (groups,).
     """
     columns = _power_columns(request)
     rows = {column.name: request.table.arrays[column.name] for column in columns}
     offsets = request.table.offsets
-    varied, found = [], []
+    nowhere = np.zeros(offsets.size - 1, dtype=bool)
+    narrow, found = {}, []
     for column in columns:
-        narrow = _spans(rows[column.name], offsets) <= APART + 1e-9
-        if not narrow.all():
-            varied.append(column)
-        if narrow.any() and len(column.free) > 1 and not (column.straight or column.name in asked):
-            found.append(_narrow(column, rows[column.name], offsets, narrow))
-    for first, second in itertools.combinations(varied, 2):
+        narrow[column.name] = _spans(rows[column.name], offsets) <= APART + 1e-9
+        unsaid = narrow[column.name] & ~asked.get(column.name, nowhere)
+        if unsaid.any() and len(column.free) > 1 and not column.straight:
+            found.append(Marked(_narrow(column, rows[column.name], offsets, unsaid), unsaid))
+    for first, second in itertools.combinations(columns, 2):
         # A parameter that both powers have is told by either.
         apart = [set(first.free) - set(second.free), set(second.free) - set(first.free)]
-        if all(apart):
-            found += _pair(request, (first, second), params)
+        varied = ~(narrow[first.name] | narrow[second.name])
+        if all(apart) and varied.any():
+            found += _pair(request, (first, second), params, varied)
     return found
 
 
@@ -118,8 +123,13 @@ def _narrow(
     )
 
 
-def _pair(request: Request, pair: tuple[_Column, _Column], params: Floats) -> list[Finding]:
-    """Return the finding of two columns whose rows lie along one line, in some group."""
+def _pair(
+    request: Request,
+    pair: tuple[_Column, _Column],
+    params: Floats,
+    varied: NDArray[np.bool_],
+) -> list[Marked]:
+    """Return the finding of two columns whose rows lie along one line, in some group in which both vary."""
     table = request.table
     values = [table.arrays[column.name] for column in pair]
     step = table.rows // THINNED if table.groups == 1 else 0
@@ -130,7 +140,10 @@ def _pair(request: Request, pair: tuple[_Column, _Column], params: Floats) -> li
             >= SPREAD
         ):
             return []
-    ray, budget = _scatter(values[0], values[1], table.offsets)
+    ray, budget = (
+        np.where(varied, scatter, np.inf)
+        for scatter in _scatter(values[0], values[1], table.offsets)
+    )
     found = []
     for scatter, say in ((ray, _ray), (np.where(ray < SPREAD, np.inf, budget), _budget)):
         on = scatter < SPREAD
@@ -147,7 +160,7 @@ def _pair(request: Request, pair: tuple[_Column, _Column], params: Floats) -> li
             for place, name in enumerate(request.names)
             if name in request.free
         }
-        found.append(say(pair, logs, where, float(scatter[worst]), point))
+        found.append(Marked(say(pair, logs, where, float(scatter[worst]), point), on))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,8 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from scaling_fast.fitting.request import Request
+    from scaling_fast.losses.registry import Loss
 
-__all__ = ["NEARLY", "STRAIGHT", "is_nearly_absolute", "straight_share"]
+__all__ = ["NEARLY", "STRAIGHT", "is_nearly_absolute", "no_local_errors", "straight_share"]
 
 
 NEARLY = 0.5
@@ -37,11 +39,8 @@ def straight_share(request: Request, params: Mapping[str, float], group: int = 0
     group
         Number of the group, from 0.
     """
-    table = request.table
     curvature = request.rows(group, params).curvature
-    counts = np.ones(len(curvature))
-    if table.weights is not None:
-        counts = table.weights[table.offsets[group] : table.offsets[group + 1]]
+    counts = request.counts(group)
     is_straight = curvature <= 0.5 * curvature.max(initial=0.0)
     return float(np.sum(counts * is_straight) / counts.sum())
 
@@ -59,3 +58,27 @@ def is_nearly_absolute(request: Request, params: Mapping[str, float], group: int
     if request.loss.name not in STRAIGHT:
         return False
     return straight_share(request, params, group) > NEARLY
+
+
+def no_local_errors(loss: Loss) -> str:
+    """Return the sentence that says why a fit under a loss has no standard errors, and what has.
+
+    Examples
+    --------
+    >>> from scaling_fast.losses.sums import Huber
+    >>> no_local_errors(Huber(1e-3))
+    'Huber(1e-3) has no local standard errors; sf.bootstrap(fit) gives intervals'
+    """
+    values = [_short(getattr(loss, field.name)) for field in fields(loss)]
+    label = f"{type(loss).__name__}({', '.join(value for value in values if value)})"
+    return f"{label} has no local standard errors; sf.bootstrap(fit) gives intervals"
+
+
+def _short(value: object) -> str:
+    """Return a constant of a loss as a person writes it: 0.02, 1e-3; nothing for one that is left out."""
+    if not isinstance(value, float):
+        return ""
+    plain, power = f"{value:g}", f"{value:.5e}".replace("e-0", "e-").replace("e+0", "e")
+    digits, _, exponent = power.partition("e")
+    power = f"{digits.rstrip('0').rstrip('.')}e{exponent}"
+    return power if len(power) < len(plain) else plain

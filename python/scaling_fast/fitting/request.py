@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
+import polars as pl
 
 from scaling_fast._core import Program, Question
 from scaling_fast.errors import ParameterError, quote, suggestion
 from scaling_fast.fitting.columns import FitColumns
+from scaling_fast.fitting.correlated import whitened
 from scaling_fast.frames import Table
 from scaling_fast.laws import Law
 from scaling_fast.losses.registry import loss_from_spec
@@ -26,7 +28,6 @@ from scaling_fast.validation import number
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import polars as pl
     from numpy.typing import NDArray
 
     from scaling_fast.losses.registry import Loss
@@ -71,6 +72,8 @@ class Request:
         "raw", "log", "logit" or a `LogExcess`.
     columns
         Column of the law -> where the caller said it comes from: a name or an expression.
+    covariance
+        Of the errors of the rows, in the order of the table, shape (rows, rows); None for independent ones.
     """
 
     law: Law
@@ -78,6 +81,7 @@ class Request:
     loss: Loss
     residual: str | LogExcess
     columns: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    covariance: NDArray[np.float64] | None = field(default=None, repr=False)
     program: Program = field(init=False, repr=False)
     question: Question = field(init=False, repr=False)
 
@@ -104,6 +108,11 @@ class Request:
             f"x:{name}": table.arrays[name] for name in program.columns
         }
         arrays |= {"target": target, "offsets": table.offsets}
+        if self.covariance is not None:
+            white = whitened(self.law.formula, program, table, self.residual, self.covariance)
+            own = {"formula": white.formula, "columns": list(white.columns), "residual": "raw"}
+            named = {f"x:{name}": values for name, values in white.columns.items()}
+            return header | own, named | {"target": white.target, "offsets": table.offsets}
         optional = {"weights": table.weights, "sigma": table.sigma}
         return header, arrays | {
             name: values for name, values in optional.items() if values is not None
@@ -134,6 +143,9 @@ class Request:
             "loss": list(self.loss.spec()),
             "residual": residual_entry(self.residual),
         }
+        if self.covariance is not None:
+            labels = [f"c{place}" for place in range(len(self.covariance))]
+            frames |= {"covariance": pl.DataFrame(self.covariance, schema=labels)}
         return own | entry, frames
 
     @classmethod
@@ -146,10 +158,12 @@ class Request:
             Table.from_archive_entry(entry, frames),
             loss_from_spec(*entry["loss"]),
             residual_from_entry(entry["residual"]),
+            covariance=frames["covariance"].to_numpy() if "covariance" in frames else None,
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (Request, (self.law, self.table, self.loss, self.residual, dict(self.columns)))
+        given = (self.law, self.table, self.loss, self.residual, dict(self.columns))
+        return (Request, (*given, self.covariance))
 
     @property
     def is_likelihood(self) -> bool:
@@ -181,6 +195,11 @@ class Request:
         """The parameters that are not fixed, in the law's order."""
         return [name for name in self.names if self.law.params[name].fixed is None]
 
+    def of_group(self, group: int) -> Request:
+        """Return the question that the rows of one group ask, by its number, as that of a single fit."""
+        rows = self.table.of_group(group)
+        return Request(self.law, rows, self.loss, self.residual, dict(self.columns))
+
     def fit(
         self,
         starts: int | NDArray[np.float64] | None,
@@ -191,6 +210,14 @@ class Request:
         """Return the columns of the table of fits, one entry per group, and whether Ctrl-C ended it."""
         columns, interrupted = self.question.fit(starts, threads=threads, progress=progress)
         return FitColumns(**columns), interrupted
+
+    def counts(self, group: int) -> NDArray[np.float64]:
+        """Return how often each row of one group counts: its weight, or 1; shape (rows,)."""
+        table = self.table
+        rows = slice(int(table.offsets[group]), int(table.offsets[group + 1]))
+        if table.weights is None:
+            return np.ones(rows.stop - rows.start)
+        return np.ascontiguousarray(table.weights[rows])
 
     def rows(self, group: int, params: Mapping[str, float]) -> RowValues:
         """Return residual, psi, psi' and Jacobian of one group at a point."""
@@ -205,21 +232,30 @@ class Request:
             Parameter -> value for each group, in order.
         """
         table = self.table
-        out = np.empty(table.rows)
-        for group, point in enumerate(points):
-            rows = slice(int(table.offsets[group]), int(table.offsets[group + 1]))
-            out[rows] = self.rows(group, point).residual
-        if table.sigma is not None:
-            with np.errstate(all="ignore"):
-                out *= table.sigma
+        out = np.concatenate(
+            [self.undivided(group, point)[0] for group, point in enumerate(points)]
+        )
         return out[np.argsort(table.order, kind="stable")]
 
     def jacobian(self, params: Mapping[str, float]) -> NDArray[np.float64]:
         """Return d residual / d parameter of a single fit in the caller's row order, not divided by sigma."""
-        jacobian = self.rows(0, params).jacobian
-        if self.table.sigma is not None:
-            jacobian = jacobian * self.table.sigma[:, None]
+        jacobian = self.undivided(0, params)[1]
         return jacobian[np.argsort(self.table.order, kind="stable")]
+
+    def undivided(
+        self, group: int, params: Mapping[str, float]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return residuals and their Jacobian of one group, not divided by sigma, in the table's order."""
+        table, values = self.table, self.rows(group, params)
+        residual, jacobian = values.residual, values.jacobian
+        if self.covariance is not None:
+            factor = np.linalg.cholesky(self.covariance)
+            return np.asarray(factor @ residual), np.asarray(factor @ jacobian)
+        if table.sigma is not None:
+            sigma = table.sigma[table.offsets[group] : table.offsets[group + 1]]
+            with np.errstate(all="ignore"):
+                return residual * sigma, jacobian * sigma[:, None]
+        return residual, jacobian
 
     def objective(self, group: int, params: Mapping[str, float]) -> float:
         """Return the objective of one group at a point."""

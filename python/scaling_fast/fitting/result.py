@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from scaling_fast.errors import ParameterError
-from scaling_fast.findings import SummaryRepr, format_findings
-from scaling_fast.fitting.archived import ArchivedFit
-from scaling_fast.fitting.certificate import Certificate
-from scaling_fast.fitting.delta_method import delta_intervals, parameter_covariance
-from scaling_fast.fitting.estimates import Estimates
+from scaling_fast.findings import format_findings
+from scaling_fast.fitting.answers import FitAnswers
+from scaling_fast.fitting.archived import entry_of, fields_of
+from scaling_fast.fitting.assembly import FitFields, of_one_group
+from scaling_fast.fitting.delta_method import Optimum, delta_ends, parameter_covariance
+from scaling_fast.fitting.interval_table import interval_table
 from scaling_fast.fitting.prediction import predicted
+from scaling_fast.fitting.prediction_band import with_band
+from scaling_fast.fitting.selection import group_with_keys
 from scaling_fast.fitting.status import status_sentence
 from scaling_fast.fitting.summary import estimate_lines, group_lines, question_lines
 from scaling_fast.fitting.table import column_name, square_frame
@@ -32,158 +33,54 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-    from scaling_fast.findings import Finding
-    from scaling_fast.fitting.proof import Proof
-    from scaling_fast.fitting.request import Request
-    from scaling_fast.laws import Law
-    from scaling_fast.losses.registry import Loss
 
 __all__ = ["Fit"]
 
 
 @methods_ask_first(
-    "objective_at", "residuals", "jacobian", "cov", "interval", "predict", "summary", "save"
+    "select",
+    "objective_at",
+    "residuals",
+    "jacobian",
+    "cov",
+    "interval",
+    "predict",
+    "summary",
+    "save",
 )
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Fit(SummaryRepr):
-    """A law fitted to a frame.
+class Fit(FitAnswers):
+    """A law fitted to a frame: what `fit` returns.
 
-    Attributes
-    ----------
-    request
-        The question: law, rows, loss and residual.
-    table
-        One row per group: keys, parameters, derived quantities, objective, status, n, n_starts,
-        agreement, gradient, condition, at_bound; and scale, where it is estimated with the law. A
-        diagnostic whose name the law uses itself is called `fit_...`.
-    findings
-        What is worth knowing before the numbers are used.
-    measured_scale
-        The scale of the residuals where it was estimated or measured, else None.
-    seed
-        The seed given to `fit`.
-    certificates
-        Gradient, decrease and multiplier of each group's certificate, shape (groups, 3).
-    global_groups, proof
-        Whether the optimum of each group is called global, (groups,), and which of them are proven.
+    Its attributes are those of `FitAnswers`: the numbers of a single fit by name, `.table` for groups.
     """
-
-    request: Request
-    table: pl.DataFrame
-    findings: tuple[Finding, ...]
-    measured_scale: float | None
-    seed: int
-    certificates: NDArray[np.float64]
-    global_groups: NDArray[np.bool_]
-    proof: Proof
 
     kind: ClassVar[str] = "fit"
 
-    # -- the question ---------------------------------------------------------------------------
+    # -- one group of many ----------------------------------------------------------------------
 
-    @property
-    def law(self) -> Law:
-        """The law with its columns bound."""
-        return self.request.law
+    def select(self, /, **keys: Any) -> Fit:
+        """Return the fit of one group as a single fit: `fit.select(curve="c1")`.
 
-    @property
-    def loss(self) -> Loss:
-        """The loss with the constants it was fitted with."""
-        return self.request.loss
+        It is the fit that the group has in `.table`, with its status, certificate and findings; nothing
+        is fitted again. Its rows are those of the group, so that intervals, profiles, replicates and
+        predictions are those of a fit of these rows alone.
 
-    @property
-    def n(self) -> int:
-        """The number of rows that count."""
-        return self.request.table.rows
-
-    @property
-    def groups(self) -> int:
-        """The number of groups."""
-        return self.table.height
-
-    @property
-    def estimates(self) -> Estimates:
-        """The question and the parameters of every group, from which refits begin."""
-        columns = [self.table[name].to_numpy() for name in self.request.names]
-        return Estimates(
-            self.request, np.ascontiguousarray(np.column_stack(columns), dtype=np.float64)
-        )
-
-    # -- the answer of a single fit -------------------------------------------------------------
-
-    def require_single(self, wanted: str) -> dict[str, Any]:
-        """Return the row of a single fit.
+        Parameters
+        ----------
+        keys
+            Key column -> its value. Columns may be left out where the others name one group.
 
         Raises
         ------
         ParameterError
-            For a grouped fit; the message names `wanted`.
+            For a fit without groups, and for keys that name no group or more than one.
         """
-        if self.table.height != 1 or self.request.table.keys.width:
-            raise ParameterError(
-                f"`{wanted}` works for a single fit, not for groups (here {self.table.height}); "
-                "look at `.table`, one row per group; `scaling_fast.bootstrap` gives intervals of every group",
-                code="grouped",
-                param=wanted,
-            )
-        return self.table.row(0, named=True)
+        return self.of_group(group_with_keys(self.request.table.keys, keys))
 
-    def _diagnostic(self, name: str) -> Any:
-        return self.require_single(name)[column_name(name, self._taken())]
-
-    def _taken(self) -> list[str]:
-        return [*self.request.table.keys.columns, *self.law.params, *self.law.derived]
-
-    @property
-    def params(self) -> Mapping[str, float]:
-        """Parameter -> estimate, natural units, in the law's order."""
-        row = self.require_single("params")
-        return MappingProxyType({name: float(row[name]) for name in self.request.names})
-
-    @property
-    def derived(self) -> Mapping[str, float]:
-        """Derived quantity -> its value."""
-        row = self.require_single("derived")
-        return MappingProxyType({name: float(row[name]) for name in self.law.derived})
-
-    @property
-    def objective(self) -> float:
-        """The sum over rows of weight x rho(residual / sigma), or the negative log-likelihood.
-
-        Under `ScaledHuber` and `StudentT` it is the sum of w (-ln p(r/(sigma s)) + ln s), constants
-        included; under `LogExcess(jacobian=True)` the sum of w ln(y - E) is added, and with
-        `Squared` the rest is n/2 ln(RSS) without constants.
-        """
-        return float(self._diagnostic("objective"))
-
-    @property
-    def scale(self) -> float | None:
-        """The scale of the residuals where it was estimated (or measured, by `scale="mad"`), else None."""
-        if self.request.is_likelihood:
-            self.require_single("scale")
-        return self.measured_scale
-
-    @property
-    def status(self) -> str:
-        """How the fit ended, in one word."""
-        return str(self._diagnostic("status"))
-
-    @property
-    def converged(self) -> bool:
-        """Whether the certificate holds."""
-        return self.status == "converged"
-
-    @property
-    def is_global(self) -> bool:
-        """Whether the optimum is proven to be the best, agreed on by enough starts, or every valley was seen."""
-        self.require_single("is_global")
-        return bool(self.global_groups[0])
-
-    @property
-    def certificate(self) -> Certificate:
-        """What stands behind `converged` and `is_global`."""
-        self.require_single("certificate")
-        return Certificate.of(self.certificates[0], self.global_groups[0], self.proof.groups[0])
+    def of_group(self, group: int) -> Fit:
+        """Return the fit of one group, by its number in the order of `.table`, as a single fit."""
+        return Fit(*of_one_group(self._fields(), group))
 
     # -- what a fit implies ---------------------------------------------------------------------
 
@@ -240,8 +137,7 @@ class Fit(SummaryRepr):
             and B = Σ w psi² JJ', times n/(n - p), or G/(G - 1) over clusters. The default is
             "hessian" for `Squared` without `cluster` and "sandwich" otherwise. Where the objective is a
             likelihood with a scale of its own, "hessian" is the inverse of the observed information
-            of law and scale, and "sandwich" is that of their joint scores. Near a kink (Absolute,
-            Pinball, a Huber delta far inside the noise) trust neither: resample instead.
+            of law and scale, and "sandwich" is that of their joint scores.
         cluster
             Column, or columns, whose equal values form a cluster; sandwich only.
         noise
@@ -251,40 +147,30 @@ class Fit(SummaryRepr):
         Raises
         ------
         ParameterError
-            For a loss with a kink, which has no curvature to invert, or an unknown kind.
+            Under a loss that is straight for more than half of the rows (`code="kink"`), which has no
+            curvature to invert: use `scaling_fast.bootstrap`. For an unknown kind.
         DataError
             When no degree of freedom is left.
         """
         require_usable_process()
+        self.require_single("cov")
+        clusters = self._clusters(cluster)
         with np.errstate(all="ignore"):  # an overflow shows as inf or NaN
-            matrix = self._covariance(kind, cluster, noise)
+            matrix = parameter_covariance(self.optimum(), kind=kind, clusters=clusters, noise=noise)
         return square_frame(self.request.names, matrix)
 
-    def _covariance(
-        self, kind: str | None, cluster: str | Sequence[str] | None, noise: str
-    ) -> NDArray[np.float64]:
-        self.require_single("cov")
-        return parameter_covariance(
-            self.request,
-            self.params,
-            free=[place for place, name in enumerate(self.request.names) if self.is_free(name)],
-            scale=self.scale,
-            kind=kind,
-            clusters=None if cluster is None else self._clusters(cluster),
-            noise=noise,
-        )
+    def optimum(self, group: int = 0) -> Optimum:
+        """Return what the delta method needs of one group, by its number in the order of `.table`."""
+        bound = self.table[column_name("at_bound", self.taken_names())][group]
+        scale = self.measured_scale
+        if self.request.is_likelihood:
+            scale = float(self.table[column_name("scale", self.taken_names())][group])
+        at_bound = [name in bound for name in self.request.names]
+        return Optimum.of(self.request, group, self.point(group), at_bound, scale)
 
-    def is_free(self, name: str) -> bool:
-        """Return whether a parameter of a single fit moved: it is not fixed and did not end on a bound."""
-        bound = self.require_single("at_bound")[column_name("at_bound", self._taken())]
-        return self.law.params[name].fixed is None and name not in bound
-
-    @property
-    def free_parameters(self) -> int:
-        """The number of parameters of a single fit that moved."""
-        return sum(self.is_free(name) for name in self.request.names)
-
-    def _clusters(self, by: str | Sequence[str]) -> NDArray[np.uint32]:
+    def _clusters(self, by: str | Sequence[str] | None) -> NDArray[np.uint32] | None:
+        if by is None:
+            return None
         return cluster_numbers(self.request.table, cluster_columns(by, "cluster"))
 
     def interval(
@@ -294,14 +180,14 @@ class Fit(SummaryRepr):
         *,
         kind: str | None = None,
         cluster: str | Sequence[str] | None = None,
+        noise: str = "estimated",
     ) -> pl.DataFrame:
         """Return delta-method intervals: columns name, estimate, lower, upper.
 
-        The half-width is a t quantile with n - p degrees of freedom (G - 1 with clusters) times
-        the standard error of `cov(kind)`. Under a loss that is nearly absolute (Huber with a delta
-        far inside the noise, as 1e-3 is for published losses) that error is off by tens of per
-        cent: use `scaling_fast.bootstrap(fit).interval()`. A parameter that ended on a bound has no
-        such interval (its ends are NaN), and the intervals of the others take it as fixed there.
+        The half-width is a t quantile with n - p degrees of freedom (G - 1 with clusters) times the
+        standard error of `cov(kind)`. What is positive wherever its parameters lie within their bounds has
+        the interval of its logarithm; no end leaves the bounds. A parameter on a bound has NaN for ends,
+        and the intervals of the others take it as fixed there.
 
         Parameters
         ----------
@@ -310,31 +196,33 @@ class Fit(SummaryRepr):
         of
             Formulas of parameters, such as "beta/(alpha+beta)"; the default is every parameter and
             every derived quantity.
-        kind, cluster
-            As in `cov`.
+        kind, cluster, noise
+            As in `cov`. With noise="given" the quantile is the normal one.
+
+        Raises
+        ------
+        ParameterError
+            Under a loss that is straight for more than half of the rows, as `Huber(1e-3)` is for
+            published losses (`code="kink"`): use `scaling_fast.bootstrap(fit).interval()`.
+        DataError
+            When no degree of freedom is left, or the curve passes through every row.
         """
         require_usable_process()
         self.require_single("interval")
-        level = checked_level(level)
-        with np.errstate(all="ignore"):
-            matrix = self._covariance(kind, cluster, "estimated")
-        freedom = self.request.table.weight_sum - self.free_parameters
-        if cluster is not None:
-            freedom = float(self._clusters(cluster).max())
-        on_bound = [
-            self.law.params[name].fixed is None and not self.is_free(name)
-            for name in self.request.names
-        ]
-        return delta_intervals(
-            self.estimates,
-            named_formulas(self.law, self.request.names, of),
-            matrix,
-            freedom=freedom,
-            level=level,
-            on_bound=on_bound,
+        formulas = named_formulas(self.law, self.request.names, of)
+        ends = delta_ends(
+            self.optimum(),
+            formulas,
+            level=checked_level(level),
+            kind=kind,
+            clusters=self._clusters(cluster),
+            noise=noise,
         )
+        return interval_table(self.estimates, formulas, ends[None])
 
-    def predict(self, frame: Any = None) -> pl.DataFrame:
+    def predict(
+        self, frame: Any = None, interval: str | None = None, *, level: float = 0.95
+    ) -> pl.DataFrame:
         """Return the law's columns with `prediction`, in the target's units, and `decades_beyond`.
 
         `decades_beyond` is the largest distance outside the fitted range of any column, in log10
@@ -346,15 +234,29 @@ class Fit(SummaryRepr):
         frame
             Any frame with the columns of the law, under the names that the fit found them by; the
             fitted frame by default.
+        interval
+            None, or "confidence" (of the curve) or "prediction" (of a new run) for `lower` and `upper` by
+            the delta method, as `.interval`: on the scale of the residuals, and on the logarithm where the
+            law cannot be negative. A group without one has NaN.
+        level
+            Confidence level, between 0 and 1.
 
         Raises
         ------
         ConvergenceError
             For a single fit that did not converge.
+        ParameterError, DataError
+            For an interval that `.interval` refuses too, or one of new runs with `sigma=`.
         """
         require_usable_process()
-        status = self.table[column_name("status", self._taken())]
-        return predicted(self.request, self.point, status, frame)
+        status = self.table[column_name("status", self.taken_names())]
+        table = predicted(self.request, self.point, status, frame)
+        if interval is None:
+            return table
+        optima = [self.optimum(group) for group in range(self.groups)]
+        usable = (status == "converged").to_list()
+        level = checked_level(level)
+        return with_band(table, optima, usable, frame, interval=interval, level=level)
 
     def point(self, group: int) -> dict[str, float]:
         """Return parameter -> estimate of one group, by its number in the order of `.table`."""
@@ -369,11 +271,11 @@ class Fit(SummaryRepr):
         if self.table.height == 1 and not self.request.table.keys.width:
             verdict = "global" if self.is_global else self.status
             lines.append(f"rows       {self.n}   objective {self.objective:.12g}   {verdict}")
-            lines += estimate_lines(self.params, self.derived, self.scale)
+            lines += estimate_lines(self.optimum(), self.derived)
             if not self.converged:
                 lines.append(f"status     {status_sentence(self.status)}")
         else:
-            lines += group_lines(self.table[column_name("status", self._taken())], self.n)
+            lines += group_lines(self.table[column_name("status", self.taken_names())], self.n)
         return "\n".join([*lines, *format_findings(self.findings)])
 
     # -- saving ---------------------------------------------------------------------------------
@@ -390,11 +292,14 @@ class Fit(SummaryRepr):
 
     def archive_entry(self) -> tuple[archive.Entry, archive.Frames]:
         """Return the fit as an entry for JSON and tables for Arrow."""
-        return ArchivedFit(*(getattr(self, field.name) for field in fields(self))).archive_entry()
+        return entry_of(self._fields())
 
     @classmethod
     def from_archive_entry(
         cls, entry: Mapping[str, Any], frames: Mapping[str, pl.DataFrame]
     ) -> Fit:
         """Return the fit that `archive_entry` wrote."""
-        return cls(*ArchivedFit.from_archive_entry(entry, frames))
+        return cls(*fields_of(entry, frames))
+
+    def _fields(self) -> FitFields:
+        return FitFields(*(getattr(self, field.name) for field in fields(self)))

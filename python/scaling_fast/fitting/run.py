@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
 
+from scaling_fast.fitting.assembly import assembled
 from scaling_fast.fitting.binding import (
     bound_law,
     check_excess,
@@ -21,20 +23,16 @@ from scaling_fast.fitting.binding import (
     target_in_columns,
     with_params,
 )
-from scaling_fast.fitting.diagnostics import fit_findings, on_the_margin
+from scaling_fast.fitting.correlated import is_covariance, of_rows, refuse_with_covariance
 from scaling_fast.fitting.failures import refuse_useless
 from scaling_fast.fitting.missing_columns import column_hints
-from scaling_fast.fitting.proof import Proof
 from scaling_fast.fitting.request import Request
 from scaling_fast.fitting.result import Fit
 from scaling_fast.fitting.robust_scale import mad_scale
 from scaling_fast.fitting.starts import starting_points
 from scaling_fast.fitting.status import status_column
-from scaling_fast.fitting.table import DIAGNOSTICS, bound_names, column_name
 from scaling_fast.frames import as_frame, read, require
-from scaling_fast.frames.room import require_room_for_rows
 from scaling_fast.laws import Law, Param, as_law
-from scaling_fast.laws.quantities import evaluate
 from scaling_fast.losses.residual import LogExcess, residual_word
 from scaling_fast.losses.sums import Absolute, Huber
 from scaling_fast.runtime.memory import ask_first
@@ -46,7 +44,7 @@ from scaling_fast.validation import checked_seed
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from scaling_fast.fitting.columns import FitColumns
+    from scaling_fast.fitting.assembly import Search
     from scaling_fast.frames import Table
     from scaling_fast.losses.registry import Loss
 
@@ -98,7 +96,9 @@ def fit(
     weights
         Column or array: how often each row counts, 0 or more; a row of weight 0 is left out.
     sigma
-        Column or array: the standard deviation that each residual is divided by, above 0.
+        Column or array: the standard deviation that each residual is divided by, above 0. Or the covariance
+        of the errors, a square array with one row and column per row of the frame, as in scipy's
+        `curve_fit`: with `Squared` only, without `by` and `weights`.
     by
         Columns whose equal values form a group: one fit per group, in one call.
     starts
@@ -151,7 +151,10 @@ def fit(
     loss = checked_loss(loss)
     if isinstance(scale_of_residual, LogExcess):
         check_excess(law, loss, scale_of_residual)
-    named = {"target": target, "by": by, "weights": weights, "sigma": sigma}
+    matrix = is_covariance(sigma)
+    if matrix:
+        refuse_with_covariance(loss, scale_of_residual, by=by, weights=weights)
+    named = {"target": target, "by": by, "weights": weights, "sigma": None if matrix else sigma}
     with column_hints(law, columns, frame, named):
         table = read(
             frame,
@@ -159,24 +162,30 @@ def fit(
             target=target,
             columns=columns,
             weights=weights,
-            sigma=sigma,
+            sigma=None if matrix else sigma,
             by=by,
             nulls=nulls,
         )
     request, scale = _request(law, table, loss, scale_of_residual, columns, workers)
+    if matrix:
+        request = replace(request, covariance=of_rows(sigma, table))
     wanted = starting_points(starts, request)
     with watched(None, "fitting") as progress:
-        columns_of_fit, interrupted = request.fit(wanted, threads=workers, progress=progress)
+        answer, interrupted = request.fit(wanted, threads=workers, progress=progress)
     if interrupted:
         raise KeyboardInterrupt
-    return _assemble(
-        request,
-        columns_of_fit,
-        scale,
-        seed,
-        local=isinstance(wanted, np.ndarray) and len(wanted) == 1,
-        automatic=wanted is None,
+    if table.groups == 1 and not table.keys.width:
+        refuse_useless(request, answer, status_column(answer.status)[0])
+    return Fit(
+        *assembled(request, answer, scale=scale, seed=seed, search=_search(wanted), threads=threads)
     )
+
+
+def _search(starts: Any) -> Search:
+    """Return how optima are searched from checked starts."""
+    if starts is None:
+        return "auto"
+    return "local" if isinstance(starts, np.ndarray) and len(starts) == 1 else "starts"
 
 
 def _request(
@@ -200,72 +209,3 @@ def _request(
     if isinstance(residual, LogExcess):
         require_floor(law, table, residual)
     return request, scale
-
-
-def _assemble(
-    request: Request,
-    columns: FitColumns,
-    scale: float | None,
-    seed: int,
-    *,
-    local: bool,
-    automatic: bool,
-) -> Fit:
-    """Return the core's columns as a `Fit`; a single fit without an answer is an error."""
-    table = request.table
-    require_room_for_rows("a table of fits", table.groups, 2 * len(request.names) + 12, 4)
-    single = table.groups == 1 and not table.keys.width
-    status = status_column(columns.status)
-    if single:
-        refuse_useless(request, columns, status[0])
-        if request.is_likelihood:
-            scale = float(columns.scale[0])
-    is_global = columns.is_global(searched=not local) & ~on_the_margin(request, columns)
-    findings = fit_findings(
-        request,
-        columns,
-        status,
-        single=single,
-        disagreed=automatic and not bool(is_global[0]),
-        local=local,
-    )
-    return Fit(
-        request,
-        _table_of_fits(request, columns, status),
-        findings,
-        scale,
-        seed,
-        columns.certificates,
-        is_global,
-        Proof.of(request, columns, is_global),
-    )
-
-
-def _table_of_fits(request: Request, columns: FitColumns, status: pl.Series) -> pl.DataFrame:
-    """Return one row per group: keys, parameters, derived quantities, diagnostics."""
-    law, keys = request.law, request.table.keys
-    values = {
-        name: np.ascontiguousarray(columns.params[:, place])
-        for place, name in enumerate(request.names)
-    }
-    derived = {label: evaluate(text, values) for label, text in law.derived.items()}
-    diagnostics = {
-        name: pl.Series(getattr(columns, name))
-        for name in ("objective", "n", "n_starts", "agreement", "gradient", "condition")
-    }
-    diagnostics["status"] = status
-    if request.is_likelihood:
-        diagnostics["scale"] = pl.Series(columns.scale)
-    diagnostics["at_bound"] = bound_names(columns.at_bound, request.names)
-    taken = [*keys.columns, *values, *derived]
-    return pl.DataFrame(
-        [
-            *keys.get_columns(),
-            *(pl.Series(name, column) for name, column in (values | derived).items()),
-            *(
-                diagnostics[name].alias(column_name(name, taken))
-                for name in DIAGNOSTICS
-                if name in diagnostics
-            ),
-        ]
-    )

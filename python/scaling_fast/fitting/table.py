@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = [
     "AGREEMENT_NEEDED",
     "DIAGNOSTICS",
-    "bound_names",
     "column_name",
     "square_frame",
     "with_keys",
@@ -33,28 +32,23 @@ DIAGNOSTICS = (
     "objective",
     "scale",
     "status",
+    "is_global",
     "n",
     "n_starts",
     "agreement",
     "gradient",
     "condition",
     "at_bound",
+    "findings",
 )
-"""The columns of `Fit.table` that describe the fit rather than the law; `scale` where it is estimated."""
+"""The columns of `Fit.table` that describe the fit rather than the law.
+
+`scale` where it is estimated, `is_global` and `findings` where there are groups.
+"""
 
 
 AGREEMENT_NEEDED = 3
 """Starts that must end at the same optimum before it is called global."""
-
-
-def bound_names(flags: NDArray[np.bool_], names: Sequence[str]) -> pl.Series:
-    """Return the names of the parameters on a bound, one list per group."""
-    if not flags.any():
-        return pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, len(flags))
-    on_bound = [
-        [name for name, flag in zip(names, row, strict=True) if flag] for row in flags.tolist()
-    ]
-    return pl.Series(on_bound, dtype=pl.List(pl.String))
 
 
 def square_frame(names: Sequence[str], matrix: NDArray[np.float64]) -> pl.DataFrame:

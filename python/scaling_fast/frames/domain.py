@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scaling_fast.errors import DataError, InternalError, quote
-from scaling_fast.frames.values import describe, first_bad
+from scaling_fast.frames.values import FAR_BELOW, describe, first_bad, has_wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,9 +101,28 @@ def _refuse(
     called = (
         quote(column) if source == column else f"{quote(column)} ({quote(source)} in the frame)"
     )
+    hint = _overflow(table, source, value) or hint
     raise DataError(
-        f"column {called} must be {rule}; row {row} holds {describe(value)}{more}{hint}",
+        f"column {called} must be {rule}; row {row} holds {describe(value)}"
+        f"{table.within_group(row)}{more}{hint}",
         code="domain",
         column=source,
         row=row,
+    )
+
+
+def _overflow(table: Table, source: str, value: float) -> str:
+    """Return the end of a sentence where the value is a product of whole numbers that wrapped around."""
+    frame = table.frame
+    if source in frame.columns:
+        wrapped = has_wrapped(frame[source])
+    else:
+        # An expression: only products of whole numbers come out whole and so far below zero.
+        whole = any(dtype.is_integer() for dtype in frame.dtypes)
+        wrapped = whole and value < -FAR_BELOW * 2.0**31 and value == round(value)
+    if not wrapped:
+        return ""
+    return (
+        "; products of whole numbers too large for their type wrap around below zero: multiply floats, "
+        "for example cast(pl.Float64) before the product"
     )

@@ -13,7 +13,7 @@ from scaling_fast.errors import DataError, quote
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Groups", "group_rows", "one_group"]
+__all__ = ["Groups", "group_rows", "one_group", "rows_with_keys"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,23 @@ def _descends(keys: pl.DataFrame) -> bool:
 def one_group(rows: int) -> Groups:
     """Return everything as one group without a key."""
     return Groups(None, np.array([0, rows], dtype=np.int64), pl.DataFrame())
+
+
+def rows_with_keys(keys: pl.DataFrame, groups: pl.DataFrame) -> NDArray[np.int64]:
+    """Return how many rows have the key of each group, shape (groups,); rows of no group count nowhere.
+
+    Parameters
+    ----------
+    keys
+        The key columns of the rows.
+    groups
+        The keys of the groups, in the same columns.
+    """
+    names = [f"k{place}" for place in range(groups.width)]
+    rows, wanted = keys.clone(), groups.clone()
+    rows.columns = wanted.columns = names  # polars takes some of the caller's for patterns
+    found = wanted.join(rows.group_by(names).len(), on=names, how="left", maintain_order="left")
+    return found["len"].fill_null(0).to_numpy().astype(np.int64)
 
 
 def _runs(keys: pl.DataFrame) -> tuple[pl.DataFrame, NDArray[np.int64]]:

@@ -10,7 +10,7 @@ import polars as pl
 
 from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.frames.containers import as_frame, as_series
-from scaling_fast.frames.groups import group_rows, one_group
+from scaling_fast.frames.groups import group_rows, one_group, rows_with_keys
 from scaling_fast.frames.room import require_room_for_rows
 from scaling_fast.frames.table import Table, read_only
 from scaling_fast.frames.values import (
@@ -98,13 +98,13 @@ def read(
         "a frame", whole.height, len(wanted) + 2, len(by_names) + len(extra_names)
     )
 
-    kept, weight, zero_weight = _weighted(whole, weights)
+    counting, weight, zero_weight = _weighted(whole, weights)
     raw, labels = _raw_columns(whole, wanted, sigma)
     numbers = {name: to_float64(series, labels[name]) for name, series in raw.items()}
     # By place, not by name: polars takes some names for patterns.
     keys = pl.DataFrame([whole[name] for name in by_names])
     others = pl.DataFrame([whole[name] for name in extra_names])
-    kept, dropped = _complete(numbers, labels, keys, others, kept, nulls)
+    kept, dropped = _complete(numbers, labels, keys, others, counting, nulls)
 
     rows = np.flatnonzero(kept)
     partial = rows.size < whole.height
@@ -132,7 +132,16 @@ def read(
         zero_weight=zero_weight,
         frame=whole,
         findings=tuple(finding for finding in warnings if finding is not None),
+        lost=_lost(keys, groups.keys, counting & ~kept, ~counting)
+        if by_names and partial
+        else None,
     )
+
+
+def _lost(keys: pl.DataFrame, groups: pl.DataFrame, *left_out: NDArray[np.bool_]) -> Any:
+    """Return how many rows of each group were left out for each reason, shape (reasons, groups)."""
+    counts = [rows_with_keys(keys[pl.Series(np.flatnonzero(rows))], groups) for rows in left_out]
+    return read_only(np.stack(counts))
 
 
 def _sources(

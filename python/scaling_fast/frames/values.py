@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "FAR_BELOW",
     "describe",
     "first_bad",
+    "has_wrapped",
     "inexact",
     "refuse_infinite",
     "refuse_missing",
@@ -177,6 +179,26 @@ def inexact(series: pl.Series, column: str) -> Finding | None:
         advice="The relative rounding is below 1.2e-16, which does not matter to a scaling law; store "
         "the column as floats to silence this.",
     )
+
+
+WRAPS: dict[Any, float] = {pl.Int32: 2.0**31, pl.Int64: 2.0**63}
+"""Types that products of whole numbers are made in, and where they wrap around."""
+
+FAR_BELOW = 1e-3
+"""Size of a negative whole number over the end of its type from which on it is there by accident."""
+
+
+def has_wrapped(series: pl.Series) -> bool:
+    """Return whether whole numbers lie so far below zero that a product of others must have wrapped around.
+
+    Examples
+    --------
+    >>> has_wrapped(pl.Series([3_000_000_000]) * pl.Series([4_000_000_000]))
+    True
+    """
+    end = WRAPS.get(type(series.dtype))
+    low = series.min() if end is not None else None
+    return isinstance(low, int) and low < -FAR_BELOW * (end or 0.0)
 
 
 def describe(value: float) -> str:

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     from scaling_fast.laws import Law
 
-__all__ = ["evaluate", "exp", "formula_gradient", "named_formulas"]
+__all__ = ["NAME", "evaluate", "exp", "formula_gradient", "named_formulas"]
 
 
 NAME = re.compile(r"(?<![0-9.])[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+"""A name in a formula."""
 
 
 def named_formulas(

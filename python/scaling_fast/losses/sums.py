@@ -100,8 +100,9 @@ class Huber:
         Where the loss turns from a parabola to a line, in units of the residual, from 1e-30 to
         1e150. With `scale="mad"`, in units of the residuals' scale.
     scale
-        None, or "mad" to multiply delta by 1.4826 times the median absolute residual of the fit
-        itself, found by iteration as in nlrob of R's robustbase.
+        None, or "mad" to multiply delta by a robust scale of the fit itself, found by iteration as in
+        nlrob of R's robustbase: 1.4826 x median |r| x sqrt(n/(n - p)). Replicates of a bootstrap hold
+        it; simulated data sets measure it anew.
 
     Raises
     ------

@@ -161,7 +161,11 @@ class ConstrainedRefits:
         params = dict(law.params) | changed
         try:
             request = Request(
-                replace(law, params=params), question.table, question.loss, question.residual
+                replace(law, params=params),
+                question.table,
+                question.loss,
+                question.residual,
+                covariance=question.covariance,
             )
         except ScalingError:
             return None, math.inf

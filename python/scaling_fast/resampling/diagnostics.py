@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scaling_fast.findings import Finding
+from scaling_fast.fitting.marked import named_groups
 from scaling_fast.frames.clusters import cluster_numbers
 from scaling_fast.resampling.plan import cluster_columns, cluster_counts, nearly_absolute
 from scaling_fast.resampling.schemes import Blocks, Wild
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from scaling_fast.fitting.estimates import Estimates
     from scaling_fast.resampling.schemes import Scheme
 
@@ -28,19 +32,44 @@ DOUBT, FAILURE = 0.02, 0.10
 """Shares of unusable replicates above which the finding is amber, and red."""
 
 
-def failure_findings(unusable: int, total: int) -> list[Finding]:
-    """Return a finding if more than 2 % of the replicates are unusable; it is red above 10 %."""
+def failure_findings(failures: pl.DataFrame, keys: pl.DataFrame, total: int) -> list[Finding]:
+    """Return a finding if more than 2 % of the replicates are unusable; it is red above 10 %.
+
+    Of groups it is amber where this is so in some, which it names, and red above 10 % of all.
+
+    Parameters
+    ----------
+    failures
+        Unusable replicates: group keys, status, count.
+    keys
+        The key of each group, one row per group; no columns for a single fit.
+    total
+        Number of replicates over all groups.
+    """
+    counts: Counter[tuple[Any, ...]] = Counter()
+    for row in failures.iter_rows():
+        counts[row[: keys.width]] += row[-1]
+    unusable = counts.total()
     share = unusable / total if total else 0.0
-    if share <= DOUBT:
+    sentence = f"{unusable:,} of {total:,} replicates are unusable"
+    evidence = {}
+    if keys.width and total:
+        lost = np.array([counts[key] for key in keys.iter_rows()])
+        many = lost > DOUBT * total / keys.height
+        evidence = named_groups(many, keys)
+        begin = f"in {evidence['count']:,} of {keys.height:,} groups more than {100 * DOUBT:g} %"
+        sentence = f"{begin} of the replicates are unusable, {unusable:,} of {total:,} in all"
+    if share <= DOUBT and not evidence.get("count"):
         return []
     return [
         Finding(
             "unusable_replicates",
             "bootstrap",
             "red" if share > FAILURE else "amber",
-            f"{unusable:,} of {total:,} replicates are unusable: `.failures` counts them, intervals leave them out",
+            f"{sentence}: `.failures` counts them, intervals leave them out",
             statistic=share,
             threshold=DOUBT,
+            evidence=evidence,
             advice='look at their status; fix a parameter, add rows, or try starts="multi"',
         )
     ]

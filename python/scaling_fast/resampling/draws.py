@@ -34,7 +34,7 @@ CANONICAL_NAN = np.uint64(0x7FF8000000000000)
 """The bits that stand for every NaN in a digest."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Draws:
     """The replicates of a fit, one row each.
 
@@ -130,12 +130,32 @@ class Draws:
             As in `require_usable`.
         """
         max_failures = checked_failures(max_failures)
-        part = self.of_group(group)
-        # In numpy: a forked child has no threads of polars to filter with.
-        codes = part[self.column("status")].to_physical().to_numpy()
-        good = codes == status_code("converged")
+        part, good = self._converged(group)
         require_usable(int(good.sum()), part.height, max_failures)
         return {name: part[name].to_numpy()[good] for name in self.request.names}
+
+    def objectives(self, group: int) -> NDArray[np.float64]:
+        """Return the objectives of the usable replicates of one group, by its number."""
+        part, good = self._converged(group)
+        return part[self.column("objective")].to_numpy()[good]
+
+    def _converged(self, group: int) -> tuple[pl.DataFrame, NDArray[np.bool_]]:
+        """Return the rows of one group, and which of them are usable."""
+        part = self.of_group(group)
+        if part.height == self.requested and self.frame.height == self.requested * self.groups:
+            start = group * self.requested
+            return part, self._usable_rows[start : start + self.requested]
+        return part, _are_usable(part[self.column("status")])
+
+    @functools.cached_property
+    def _usable_rows(self) -> NDArray[np.bool_]:
+        """Which replicates of all groups are usable, shape (rows,): looked up once, not group by group."""
+        return _are_usable(self.frame[self.column("status")])
+
+    @property
+    def groups(self) -> int:
+        """The number of groups."""
+        return self.request.table.groups
 
     def groups_of_rows(self) -> NDArray[np.int64]:
         """Return the number of the group of each row, from 0, shape (rows,)."""
@@ -168,6 +188,11 @@ class Draws:
             bits[np.isnan(values)] = CANONICAL_NAN
             hasher.update(bits.tobytes())
         return hasher.hexdigest()
+
+
+def _are_usable(status: pl.Series) -> NDArray[np.bool_]:
+    # In numpy: a forked child has no threads of polars to filter with.
+    return np.asarray(status.to_physical().to_numpy() == status_code("converged"))
 
 
 def require_usable(usable: int, total: int, max_failures: float) -> None:

@@ -88,6 +88,13 @@ def plan_for(estimates: Estimates, scheme: Any) -> Plan:
         For a scheme that the rows, the loss or the residual do not allow.
     """
     table = estimates.request.table
+    if estimates.request.covariance is not None and not isinstance(scheme, Parametric):
+        raise ParameterError(
+            f"the errors of this fit have a covariance, and {quote(scheme)} would draw them as independent; use "
+            "Parametric()",
+            code="covariance",
+            param="scheme",
+        )
     match scheme:
         case Pairs():
             return Plan("pairs")
@@ -151,7 +158,8 @@ def cluster_counts(table: Table, by: Sequence[str]) -> NDArray[np.int64]:
 def _require_single(table: Table, scheme: Scheme) -> None:
     if table.groups != 1:
         raise ParameterError(
-            f"{scheme!r} works for a single fit, not for groups; fit and bootstrap one group",
+            f"{scheme!r} works for a single fit, not for groups; bootstrap `fit.select(...)`, the fit of one "
+            "group",
             code="grouped",
             param="scheme",
         )
@@ -225,7 +233,10 @@ def _rows_per_draw(request: Request, scheme: Subsample) -> int:
             param="m",
         )
     if scheme.m >= int(sizes.min()):
-        holder = "the fit" if len(sizes) == 1 else "the smallest group"
+        table = request.table
+        holder = "the fit"
+        if table.keys.width:
+            holder = f"the smallest group, {table.key_text(int(sizes.argmin()))},"
         raise ParameterError(
             f"Subsample draws fewer rows than there are, and {holder} has {int(sizes.min())}; "
             f"m={scheme.m} must be less",

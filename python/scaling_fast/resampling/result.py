@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import polars as pl
 
-from scaling_fast.errors import ConvergenceError, ParameterError, quote
+from scaling_fast.errors import ParameterError
 from scaling_fast.findings import SummaryRepr, format_findings
+from scaling_fast.fitting.prediction_band import checked_band
 from scaling_fast.fitting.result import Fit
 from scaling_fast.fitting.status import with_status_type
 from scaling_fast.fitting.table import column_name, square_frame
 from scaling_fast.laws.quantities import evaluate, named_formulas
 from scaling_fast.resampling.diagnostics import failure_findings, scheme_findings
 from scaling_fast.resampling.draws import Draws
-from scaling_fast.resampling.intervals.bands import band
+from scaling_fast.resampling.intervals.bands import band, bands_of_groups, refuse_jackknife
+from scaling_fast.resampling.intervals.covariances import covariance_of_draws
 from scaling_fast.resampling.intervals.methods import (
     METHODS,
     MOST_FAILURES,
@@ -25,16 +27,22 @@ from scaling_fast.resampling.intervals.methods import (
     check_method,
     intervals,
 )
-from scaling_fast.resampling.intervals.small_sample import shrinkage, widening
+from scaling_fast.resampling.intervals.no_width import (
+    require_clusters,
+    require_noise,
+    require_noisy_replicates,
+)
+from scaling_fast.resampling.intervals.shown import interval_lines
+from scaling_fast.resampling.intervals.small_sample import shrinkage, widening_of
 from scaling_fast.resampling.intervals.studentized import studentized_errors
-from scaling_fast.resampling.jackknife import left_out
+from scaling_fast.resampling.jackknife import left_out_usable
 from scaling_fast.resampling.multistart import multistart_check
-from scaling_fast.resampling.plan import cluster_columns
+from scaling_fast.resampling.plan import cluster_columns, cluster_counts
 from scaling_fast.resampling.schemes.entries import scheme_from_entry, scheme_to_entry
 from scaling_fast.runtime import archive
 from scaling_fast.runtime.memory import methods_ask_first
 from scaling_fast.runtime.process import require_usable_process
-from scaling_fast.validation import checked_level
+from scaling_fast.validation import checked_failures, checked_level
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,6 +51,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scaling_fast.findings import Finding
+    from scaling_fast.fitting.estimates import Estimates
     from scaling_fast.resampling.multistart import MultistartCheck
     from scaling_fast.resampling.schemes import Scheme
 
@@ -90,10 +99,15 @@ class Bootstrap(SummaryRepr):
 
     kind: ClassVar[str] = "bootstrap"
 
-    @property
+    @cached_property
     def replicates(self) -> Draws:
         """The draws as an object that splits them by group, selects the usable ones and digests them."""
         return Draws(self.fit.request, self.draws, self.requested)
+
+    @cached_property
+    def estimates(self) -> Estimates:
+        """The question and the parameters of every group, around which it was resampled."""
+        return self.fit.estimates
 
     @property
     def n(self) -> int:
@@ -127,26 +141,22 @@ class Bootstrap(SummaryRepr):
         require_usable_process()
         if self.starts:
             return None
-        return multistart_check(self.fit.estimates, self.scheme, self.seed, self.requested)
+        return multistart_check(self.estimates, self.scheme, self.seed, self.requested)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
-        """What is worth knowing before an interval is used: unusable replicates, lower optima, few clusters."""
-        unusable = self._unusable()
+        """What is worth knowing before an interval is used: of the fit, and of the replicates."""
         lower = self.disagreement and self.disagreement.finding()
         return (
-            *failure_findings(unusable, self.draws.height),
+            *self.fit.findings,
+            *failure_findings(self.failures, self.fit.request.table.keys, self.draws.height),
             *([lower] if lower else []),
-            *scheme_findings(self.fit.estimates, self.scheme),
+            *scheme_findings(self.estimates, self.scheme),
         )
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of the draws, equal for equal draws whatever computed them.
-
-        Over group index and replicate (u64), status code (u8), objective and the parameters in the
-        law's order (f64): whole columns one after the other, little-endian, every NaN the same.
-        """
+        """sha256 of the draws, equal for equal draws whatever computed them; see `Draws.digest`."""
         return self.replicates.digest()
 
     # -- summaries ------------------------------------------------------------------------------
@@ -160,7 +170,10 @@ class Bootstrap(SummaryRepr):
         small_sample: bool = False,
         max_failures: float = MOST_FAILURES,
     ) -> pl.DataFrame:
-        """Return intervals: group keys, name, estimate, lower, upper.
+        """Return intervals: group keys, name, estimate, lower, upper, and of groups a status.
+
+        A group without an interval has null for ends; its status is how its fit ended, or the code of the
+        refusal: "failures", "no_dof", "exact", "one_cluster".
 
         Parameters
         ----------
@@ -171,8 +184,8 @@ class Bootstrap(SummaryRepr):
             numpy's. "bca" refits without each row (each cluster, under `Clusters`) for its
             acceleration. "studentized" divides each draw by its own standard error: s² (J'WJ)⁻¹ under
             `Squared` with `Residuals` and `Parametric`, the sandwich elsewhere; do not use it under
-            losses that are nearly absolute, where the sandwich is 30 % off. Nominal 90 % percentile intervals of
-            scaling-law parameters cover 86 to 90 % with 12 rows or more, and "bca" no better.
+            losses that are nearly absolute. "normal" intervals of what is positive are those of its logarithm;
+            no end leaves the bounds; equal draws have NaN for ends.
         of
             Formulas of parameters, such as "beta/(alpha+beta)"; the default is every parameter and
             derived quantity.
@@ -184,39 +197,41 @@ class Bootstrap(SummaryRepr):
             correct their residuals. Below 20 rows draws of `Pairs` spread too widely already, so that a
             nominal 90 % covers 95 % or more.
         max_failures
-            Largest share of unusable replicates that is accepted, from 0 to 1.
+            Largest share of unusable replicates that is accepted, from 0 to 1, in each group.
 
         Raises
         ------
         ConvergenceError
-            When a larger share of the replicates is unusable.
+            When a larger share of the replicates is unusable, of groups in all.
+        DataError
+            Where the curve passes through every row, as with n = p, or every replicate through its own.
         ParameterError
             For an illegal level or method, or quantiles of a jackknife.
         """
-        level = checked_level(level)
+        level, max_failures = checked_level(level), checked_failures(max_failures)
         check_method(method, self.scheme, small_sample=small_sample)
         formulas = named_formulas(self.fit.law, self.fit.request.names, of)
         for formula in formulas.values():  # an unknown name is refused before anything is refitted
             evaluate(formula, {name: np.ones(1) for name in self.fit.request.names})
-        estimates, draws = self.fit.estimates, self.replicates
         without = None
         if method == "bca":
-            without = left_out(estimates, cluster_columns(self.scheme))
+            without = left_out_usable(self.estimates, cluster_columns(self.scheme), max_failures)
         errors = self._errors(formulas) if method == "studentized" else None
-        widen = widening(estimates, self.scheme) if small_sample else None
-        shrink = shrinkage(estimates, self.scheme)
+        widen = widening_of(self.estimates, self.scheme) if small_sample else None
+        shrink = shrinkage(self.estimates, self.scheme)
 
         def replicates(group: int) -> Replicates:
+            wider = None if widen is None else widen(group)
             return Replicates(
-                draws.usable(group, max_failures),
-                None if without is None else without.usable(group, max_failures),
+                self._usable(group, max_failures),
+                None if without is None else without(group),
                 None if errors is None else errors(group),
                 shrink[group],
-                None if widen is None else widen[group],
+                wider,
             )
 
         return intervals(
-            estimates,
+            self.fit,
             formulas,
             method=method,
             level=level,
@@ -225,13 +240,28 @@ class Bootstrap(SummaryRepr):
             max_failures=max_failures,
         )
 
+    def _usable(self, group: int, max_failures: float) -> dict[str, NDArray[np.float64]]:
+        """Return parameter -> values over the usable replicates of a group that show noise."""
+        if self._clusters is not None:
+            require_clusters(int(self._clusters[group]))
+        require_noise(self.estimates, self.scheme, group)
+        usable = self.replicates.usable(group, max_failures)
+        require_noisy_replicates(self.estimates, group, self.replicates.objectives(group))
+        return usable
+
+    @cached_property
+    def _clusters(self) -> NDArray[np.int64] | None:
+        """The number of clusters in each group, for a scheme that draws, weights or signs them."""
+        by = cluster_columns(self.scheme)
+        return None if by is None else cluster_counts(self.fit.request.table, by)
+
     def _errors(
         self, formulas: Mapping[str, str]
     ) -> Callable[[int], tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """Return group -> standard errors of the estimates and of the usable draws."""
         draws = self.replicates
         return studentized_errors(
-            self.fit.estimates,
+            self.estimates,
             self.scheme,
             self.seed,
             self.requested,
@@ -255,27 +285,16 @@ class Bootstrap(SummaryRepr):
         """
         if self.fit.groups != 1:
             raise ParameterError(
-                "cov() works for a single fit, not for groups; filter `.draws` by group",
+                "cov() works for a single fit, not for groups; filter `.draws` by group, or bootstrap "
+                "`fit.select(...)`, the fit of one group",
                 code="grouped",
                 param="cov",
             )
-        draws = self.replicates.usable(0, max_failures)
-        if log:
-            for name, values in draws.items():
-                if not (values > 0).all():
-                    raise ParameterError(
-                        f"{quote(name)} is not positive in every draw, so it has no logarithm",
-                        code="log",
-                        param=name,
-                    )
-            draws = {name: np.log(values) for name, values in draws.items()}
-        with np.errstate(all="ignore"):
-            matrix = np.atleast_2d(np.cov(np.array(list(draws.values())), ddof=1))
-        if self.scheme.name == "jackknife":
-            count = len(next(iter(draws.values())))
-            matrix = matrix * (count - 1) ** 2 / count
-        matrix = matrix * shrinkage(self.fit.estimates, self.scheme)[0] ** 2
-        return square_frame(list(draws), matrix)
+        draws = self._usable(0, max_failures)
+        only = self.scheme.name == "jackknife"
+        matrix = covariance_of_draws(draws, log=log, left_out_only=only)
+        shrink = shrinkage(self.estimates, self.scheme)[0]
+        return square_frame(list(draws), matrix * shrink**2)
 
     def predict(
         self,
@@ -283,6 +302,7 @@ class Bootstrap(SummaryRepr):
         *,
         interval: str = "confidence",
         level: float = 0.95,
+        small_sample: bool = False,
         max_failures: float = MOST_FAILURES,
     ) -> pl.DataFrame:
         """Return the law's columns with prediction, lower, upper and decades_beyond.
@@ -290,44 +310,36 @@ class Bootstrap(SummaryRepr):
         Parameters
         ----------
         frame
-            Any frame with the law's columns; the fitted one by default.
+            Any frame with the law's columns; the fitted one by default. Of groups also with the key columns;
+            a group without an interval has NaN.
         interval
-            "confidence": percentile interval of the curve. "prediction": that of a new run, from the
-            draws of the curve plus residuals of the fit drawn at random, times sqrt(n/(n - p)).
+            "confidence": percentile interval of the curve. "prediction": that of a new run, from draws of the
+            curve plus residuals drawn at random, times sqrt(n/(n - p)) and at most three robust scales.
         level
             Confidence level, between 0 and 1.
-        max_failures
-            Largest share of unusable replicates that is accepted, from 0 to 1.
+        small_sample, max_failures
+            As in `interval`: the first widens the band for few rows or clusters.
         """
         require_usable_process()
-        level = checked_level(level)
-        if interval not in ("confidence", "prediction"):
-            raise ParameterError(
-                f'interval must be "confidence" or "prediction", got {quote(interval)}',
-                code="interval",
-                param="interval",
-            )
-        if self.fit.groups != 1:
-            raise ParameterError(
-                "predict() needs a bootstrap of a single fit, and this one has groups; fit and bootstrap "
-                "one group",
-                code="grouped",
-                param="predict",
-            )
-        if self.scheme.name == "jackknife":
-            raise ParameterError(
-                "jackknife replicates are not draws of a curve, so they have no quantiles; use Pairs(), "
-                'or interval(method="normal") for a parameter',
-                code="method",
-                param="scheme",
+        level, max_failures = checked_level(level), checked_failures(max_failures)
+        interval = checked_band(interval)
+        refuse_jackknife(self.scheme)
+        noise = self.seed if interval == "prediction" else None
+        shrink = shrinkage(self.estimates, self.scheme)
+        widen = widening_of(self.estimates, self.scheme) if small_sample else None
+        if self.fit.request.table.keys.width:
+            usable = partial(self._usable, max_failures=max_failures)
+            return bands_of_groups(
+                self.fit, usable, frame, level=level, noise=noise, shrink=shrink, widen=widen
             )
         return band(
             self.fit,
-            self.replicates.usable(0, max_failures),
+            self._usable(0, max_failures),
             frame,
             level=level,
-            noise=self.seed if interval == "prediction" else None,
-            shrink=shrinkage(self.fit.estimates, self.scheme)[0],
+            noise=noise,
+            shrink=shrink[0],
+            widen=None if widen is None else widen(0),
         )
 
     # -- showing --------------------------------------------------------------------------------
@@ -341,19 +353,8 @@ class Bootstrap(SummaryRepr):
             f"replicates {self.draws.height:,} of {self.requested * self.fit.groups:,}   unusable {failed:,}",
             f"starts     {self.disagreement or checked}",
         ]
-        if self.fit.groups == 1:
-            method = "normal" if self.scheme.name == "jackknife" else "percentile"
-            try:
-                table = self.interval(method=method)
-            except (ConvergenceError, ParameterError) as error:
-                # An interrupted run may have too few replicates for an interval; the summary shows why.
-                lines.append(str(error))
-            else:
-                lines.append(f"95 % {method} intervals")
-                lines += [
-                    f"  {name:<12} {estimate:>14.6g}  [{lower:.6g}, {upper:.6g}]"
-                    for name, estimate, lower, upper in table.iter_rows()
-                ]
+        if not self.fit.request.table.keys.width:
+            lines += interval_lines(self.interval, self.scheme)
         lines += format_findings(self.findings)
         return "\n".join(lines)
 

@@ -26,9 +26,17 @@ from scaling_fast.runtime.process import require_usable_process
 from scaling_fast.runtime.progress import watched
 from scaling_fast.runtime.resources import checked_threads
 from scaling_fast.runtime.streams import philox
+from scaling_fast.stress.covered import REFUSED, covered
 from scaling_fast.stress.result import Stress
 from scaling_fast.stress.simulation import Design, checked_noise, spread
-from scaling_fast.validation import checked_failures, checked_level, checked_seed, whole_number
+from scaling_fast.validation import (
+    checked_failures,
+    checked_level,
+    checked_seed,
+    non_negative_number,
+    positive_number,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -48,7 +56,7 @@ MOST_SIMULATIONS = 10_000_000
 AMBER, RED = 0.01, 0.10
 """How far below its level a coverage may lie, beyond its Monte-Carlo error, before it is amber, or red."""
 
-REFUSED = 0.01
+FEW_REFUSED = 0.01
 """Share of data sets without an interval above which there is a finding."""
 
 
@@ -76,7 +84,8 @@ def coverage(
 
     The fitted law plus noise makes `n_sim` data sets with the rows of the fit; each is fitted from
     automatic starts under the same loss and bootstrapped, and its intervals are compared with the
-    truth that it was made from.
+    truth that it was made from. Under `Huber(c, scale="mad")` each data set measures its own scale, which
+    its replicates hold.
 
     Parameters
     ----------
@@ -102,8 +111,8 @@ def coverage(
     truth
         Parameter -> true value, natural units; the estimates of the fit by default.
     sd
-        Standard deviation of the residuals, above 0 (over sigma where that is given); sqrt(RSS/(n - p))
-        of the fit by default.
+        Standard deviation of the residuals, above 0 (over sigma where that is given); by default the robust
+        scale of the fit, which one diverged run does not move.
     icc
         For "clustered": the share of variance that rows of a cluster have in common, from 0 to 1.
     small_sample, max_failures
@@ -116,7 +125,7 @@ def coverage(
     Stress
         `.table`: name, method, truth, coverage and its Monte-Carlo error (one standard deviation), the
         shares of intervals wholly below and above the truth, the median width and its error, and the
-        data sets refused. Coverage is a share of those that were not.
+        data sets refused, which count as not covered. Where more than 5 % are, the shares are NaN.
 
     Raises
     ------
@@ -150,7 +159,7 @@ def coverage(
     design = Design(
         fit,
         point,
-        spread(fit) if sd is None else _positive(sd, "sd"),
+        spread(fit) if sd is None else positive_number(sd, "sd"),
         noise,
         _clusters(fit, scheme, noise),
         _share(icc),
@@ -183,7 +192,8 @@ def _chunks(
     """Give the ends of the intervals of `CHUNK` data sets at a time; NaN where the fit did not converge."""
     for first in range(0, n_sim, CHUNK):
         sets = design.sets(first, min(CHUNK, n_sim - first), question.threads)
-        ends = question.ends(sets.estimates, _seed(design.seed, first // CHUNK))
+        seed = _seed(design.seed, first // CHUNK)
+        ends = question.ends(sets.estimates, sets.at_bound, sets.scale, seed)
         ends[~sets.converged] = np.nan
         yield ends
 
@@ -207,7 +217,7 @@ def _stress(
     truths = estimates_of(Estimates(request, point), question.formulas)[0].tolist()
     rows = [
         {"name": name, "method": method, "truth": truth}
-        | _row(ends[:, quantity, place, 0], ends[:, quantity, place, 1], truth)
+        | covered(ends[:, quantity, place, 0], ends[:, quantity, place, 1], truth)
         for quantity, (name, truth) in enumerate(zip(question.formulas, truths, strict=True))
         for place, method in enumerate(question.methods)
     ]
@@ -216,69 +226,30 @@ def _stress(
     return Stress("coverage", table, _findings(table, question.level, len(ends)), settings)
 
 
-def _row(lower: NDArray[np.float64], upper: NDArray[np.float64], truth: float) -> dict[str, Any]:
-    """Return how often the intervals of one method and quantity contain the truth, and how wide they are."""
-    given = np.isfinite(lower) & np.isfinite(upper)
-    count, refused = int(given.sum()), int((~given).sum())
-    lower, upper = lower[given], upper[given]
-    share = float(np.mean((lower <= truth) & (truth <= upper))) if count else math.nan
-    width, error = _median(upper - lower)
-    return {
-        "coverage": share,
-        "coverage_error": _share_error(share, count),
-        "below": float(np.mean(upper < truth)) if count else math.nan,
-        "above": float(np.mean(lower > truth)) if count else math.nan,
-        "width": width,
-        "width_error": error,
-        "refused": refused,
-    }
-
-
-def _share_error(share: float, count: int) -> float:
-    """Return the standard error of a share, as if four more data sets had been seen, two of them covered.
-
-    Otherwise a share would count as certain when a few data sets agree (Agresti and Coull 1998).
-    """
-    if not count:
-        return math.nan
-    middle = (share * count + 2.0) / (count + 4.0)
-    return math.sqrt(middle * (1.0 - middle) / (count + 4.0))
-
-
-def _median(widths: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the median and its standard error, half the distance of the quantiles one error to each side."""
-    count = len(widths)
-    if count < 2:
-        return (float(widths[0]), math.nan) if count else (math.nan, math.nan)
-    # The rank of the median has standard deviation sqrt(n)/2, a step of 0.5/sqrt(n) in level.
-    step = 0.5 / math.sqrt(count)
-    low, middle, high = np.quantile(widths, [max(0.5 - step, 0.0), 0.5, min(0.5 + step, 1.0)])
-    return float(middle), float(high - low) / 2
-
-
 def _findings(table: pl.DataFrame, level: float, n_sim: int) -> tuple[Finding, ...]:
     found = []
     for row in table.iter_rows(named=True):
         label = f"{row['method']} intervals of {row['name']}"
         evidence = {key: row[key] for key in ("coverage", "coverage_error", "width", "refused")}
-        if row["refused"] > REFUSED * n_sim:
+        if row["refused"] > FEW_REFUSED * n_sim:
+            hidden = row["refused"] > REFUSED * n_sim
             found.append(
                 Finding(
                     "intervals_refused",
                     "coverage",
                     "amber",
-                    f"{row['refused']} of {n_sim} data sets have no {label}: too many replicates failed",
+                    f"{row['refused']} of {n_sim} data sets have no {label}: "
+                    + ("no coverage is given" if hidden else "they count as not covered"),
                     statistic=row["refused"] / n_sim,
-                    threshold=REFUSED,
+                    threshold=FEW_REFUSED,
                     evidence=evidence,
-                    advice="the design hardly identifies the law: add rows, or fix a parameter",
+                    advice="the interval of one data set says why: failed replicates, or a straight loss",
                 )
             )
         if not math.isfinite(row["coverage"]):
             continue
         # Judged as a test of the level: by the error that the share has if the level is true.
-        seen = n_sim - row["refused"]
-        shortfall = level - row["coverage"] - 2.0 * math.sqrt(level * (1.0 - level) / seen)
+        shortfall = level - row["coverage"] - 2.0 * math.sqrt(level * (1.0 - level) / n_sim)
         severity: Any = "green"
         if shortfall > AMBER:
             severity = "red" if shortfall > RED else "amber"
@@ -308,6 +279,12 @@ def _require_single(fit: Any) -> None:
     if not isinstance(fit, Fit):
         raise ParameterError(f"coverage needs a Fit, got {quote(fit)}", code="fit", param="fit")
     fit.require_single("coverage")
+    if fit.request.covariance is not None:
+        raise ParameterError(
+            "coverage simulates independent errors, and those of this fit have a covariance",
+            code="covariance",
+            param="fit",
+        )
 
 
 def _simulations(n_sim: Any) -> int:
@@ -351,8 +328,8 @@ def _require_scheme(
             code="scheme",
             param="scheme",
         )
-    if "studentized" in methods or "delta" in methods:
-        require_errors(fit.estimates, scheme if "studentized" in methods else Pairs())
+    if "studentized" in methods:
+        require_errors(fit.estimates, scheme)
     unwidened = [name for name in methods if name not in (*EXPANDED, "delta")]
     if small_sample and unwidened:
         raise ParameterError(
@@ -377,18 +354,8 @@ def _clusters(fit: Fit, scheme: Scheme, noise: str) -> NDArray[np.uint32] | None
     return cluster_numbers(fit.request.table, by)
 
 
-def _positive(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer):
-        raise ParameterError(f"{name} must be a number, got {quote(value)}", code=name, param=name)
-    if not 0.0 < float(value) < math.inf:
-        raise ParameterError(
-            f"{name} must be positive and finite, got {quote(value)}", code=name, param=name
-        )
-    return float(value)
-
-
 def _share(icc: Any) -> float:
-    value = 0.0 if icc == 0 and not isinstance(icc, bool) else _positive(icc, "icc")
+    value = non_negative_number(icc, "icc")
     if value > 1.0:
         raise ParameterError(
             f"icc must lie between 0 and 1, got {quote(icc)}", code="icc", param="icc"

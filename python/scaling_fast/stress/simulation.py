@@ -12,9 +12,11 @@ import polars as pl
 from scaling_fast._core import Purpose
 from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.fitting.estimates import Estimates
+from scaling_fast.fitting.prediction_band import with_noise
 from scaling_fast.fitting.request import Request
+from scaling_fast.fitting.robust_scale import noise_scale, scaled_by_mad
 from scaling_fast.frames.table import read_only
-from scaling_fast.resampling.intervals.bands import with_noise
+from scaling_fast.losses.sums import Huber
 from scaling_fast.runtime.streams import philox
 
 if TYPE_CHECKING:
@@ -82,11 +84,17 @@ class Design:
             When noise takes a target out of the range that the residual allows.
         """
         request = self._request(first, count)
+        if isinstance(self.fit.loss, Huber) and self.fit.measured_scale is not None:
+            # Huber(c, scale="mad") was asked for: each data set measures its own scale.
+            delta = self.fit.loss.delta / self.fit.measured_scale
+            request = scaled_by_mad(request, delta, threads)
         columns, interrupted = request.fit(None, threads=threads)
         if interrupted:
             raise KeyboardInterrupt
         params = np.ascontiguousarray(columns.params, dtype=np.float64)
-        return Simulated(Estimates(request, params), columns.converged)
+        return Simulated(
+            Estimates(request, params), columns.converged, columns.at_bound, columns.scale
+        )
 
     def _request(self, first: int, count: int) -> Request:
         """Return one question with `count` data sets as its groups."""
@@ -149,29 +157,32 @@ class Simulated:
         Question and parameters, one group per data set.
     converged
         Whether the certificate of each data set's fit holds, shape (data sets,).
+    at_bound
+        For each parameter whether it ended on a bound, shape (data sets, parameters).
+    scale
+        The scale of the residuals where the loss estimates it, shape (data sets,).
     """
 
     estimates: Estimates
     converged: NDArray[np.bool_]
+    at_bound: NDArray[np.bool_]
+    scale: NDArray[np.float64]
 
 
 def spread(fit: Fit) -> float:
-    """Return sqrt(RSS/(n - p)) of the residuals over sigma, the standard deviation of the noise.
+    """Return the standard deviation of the noise around a fit, over sigma, from its robust scale.
 
     Raises
     ------
     DataError
         Without a degree of freedom.
     """
-    table = fit.request.table
-    residual = fit.request.rows(0, fit.params).residual
-    weights = np.ones(table.rows) if table.weights is None else table.weights
-    spare = table.weight_sum - fit.free_parameters
-    if spare <= 0:
+    if fit.request.table.weight_sum <= fit.free_parameters:
         raise DataError(
             "as many parameters as rows leave no residual to simulate from; give sd=", code="no_dof"
         )
-    return math.sqrt(float(np.sum(weights * residual**2)) / spare)
+    own = None if fit.loss.name == "squared" else fit.scale
+    return noise_scale(fit.request, 0, fit.params, fit.free_parameters, own)
 
 
 def checked_noise(noise: object) -> str:

@@ -2,6 +2,7 @@
 
 pub mod noise;
 pub mod residuals;
+pub mod robust;
 pub mod rows;
 pub mod stream;
 

@@ -27,7 +27,7 @@ mod _core {
     #[pymodule_export]
     use super::resampling::{Resampling, Scheme};
     #[pymodule_export]
-    use super::statistics::{interval, quantiles};
+    use super::statistics::{interval, quantiles, robust_scales};
     #[pymodule_export]
     use super::streams::{Purpose, philox};
 

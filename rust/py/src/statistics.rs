@@ -3,6 +3,7 @@
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use scaling_core::memory::{Promise, ask};
+use scaling_core::resample::robust::{self, Fitted};
 use scaling_core::stats;
 use scaling_core::stats::Method;
 
@@ -50,4 +51,18 @@ pub(crate) fn interval(
         (other, _) => return Err(parameter(py, "method", "a method of intervals", other)),
     };
     Ok(stats::interval(method, level, estimate, &draws.as_array().to_vec()))
+}
+
+/// 1.4826 x median |residual| x sqrt(n/(n - free)), leaving out `passed` rows that the curve passes through; and the standard
+/// deviation of noise, from residuals winsorised at three such scales.
+#[pyfunction]
+pub(crate) fn robust_scales(
+    residual: PyReadonlyArray1<'_, f64>,
+    weight: PyReadonlyArray1<'_, f64>,
+    free: usize,
+    passed: usize,
+) -> (f64, f64) {
+    let (residual, weight) = (residual.as_array().to_vec(), weight.as_array().to_vec());
+    let fitted = Fitted { n: weight.iter().sum(), free, passed };
+    (robust::scale(&residual, &weight, fitted), robust::deviation(&residual, &weight, fitted))
 }

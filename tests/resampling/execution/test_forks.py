@@ -147,7 +147,7 @@ def test_an_interrupt_in_the_child_is_the_childs():
 def test_what_is_asked_of_a_result_in_a_forked_child_is_answered_or_refused(call):
     run(
         f"""
-        fit = sf.fit(frame, "E + A*x**(-alpha)", threads=2)
+        fit = sf.fit(frame, "E + A*x**(-alpha)", loss=sf.Squared(), threads=2)
         boot = sf.bootstrap(fit, n=200, seed=9, threads=2)
         here = {call}
         if "save" not in {call!r}:

@@ -110,17 +110,20 @@ def test_repeated_data_narrow_the_interval(runs, squared):
     assert width(four) / width(squared) == pytest.approx(0.5, abs=0.08)
 
 
-def test_a_statistic_that_does_not_vary():
-    """B9: noise-free runs; percentile ends at the point, BCa NaN or the point, no crash."""
+@pytest.mark.parametrize(
+    "scheme",
+    [sf.Pairs(), sf.Bayesian(), sf.Residuals(), sf.Wild(), sf.Parametric(), sf.Jackknife()],
+)
+def test_noise_free_runs_have_no_interval(scheme):
+    """Every refit is the law itself: an interval of width zero would claim that nothing can err."""
     x = np.geomspace(1, 1e3, 12)
     fit = sf.fit({"x": x, "loss": 1.5 + 3 * x**-0.5}, LAW, loss=sf.Squared())
-    boot = sf.bootstrap(fit, n=200, seed=0)
-    table = boot.interval(0.9)
-    for end in ("lower", "upper"):
-        assert table[end].to_list() == pytest.approx([1.5, 3, 0.5], rel=1e-8)
-    bca = boot.interval(0.9, "bca")
-    for end in bca["lower"].to_list() + bca["upper"].to_list():
-        assert np.isnan(end) or 0.4 < end < 3.1
+    count = {} if scheme.name == "jackknife" else {"n": 100}
+    boot = sf.bootstrap(fit, scheme, **count)
+    with pytest.raises(sf.errors.DataError, match="passes through every row") as caught:
+        boot.interval(0.9, "normal")
+    assert caught.value.code == "exact"
+    assert "passes through every row" in boot.summary()
 
 
 def exact_mean_quantiles(levels):

@@ -21,10 +21,13 @@ from scaling_fast.cli.verbs.options import (
 )
 from scaling_fast.errors import CheckpointError, ConvergenceError
 from scaling_fast.resampling import run
-from scaling_fast.resampling.result import METHODS, Bootstrap
+from scaling_fast.resampling.result import METHODS, MOST_FAILURES, Bootstrap
 from scaling_fast.resampling.schemes.words import as_scheme
+from scaling_fast.validation import checked_failures
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from scaling_fast.fitting.result import Fit
 
 
@@ -39,6 +42,7 @@ class BootstrapOptions:
     level: float
     method: str | None
     quantities: tuple[str, ...]
+    max_failures: float
     path: Path | None
     folder: Path | None
     shards: int | None
@@ -96,6 +100,15 @@ Examples:
 )
 @quantities_option
 @click.option(
+    "--max-failures",
+    type=float,
+    default=MOST_FAILURES,
+    show_default=True,
+    metavar="SHARE",
+    help="Largest share of the replicates of a fit that may be unusable, from 0 to 1; above it the fit has no "
+    "interval.",
+)
+@click.option(
     "--draws",
     "path",
     type=Path,
@@ -117,8 +130,8 @@ Examples:
 @click.pass_context
 def bootstrap(
     context: click.Context, /, *, scheme: str, n: int | None, starts: str, fit_starts: str,
-    level: float, method: str | None, quantities: tuple[str, ...], path: Path | None,
-    folder: Path | None, shards: int | None, **given: Any,
+    level: float, method: str | None, quantities: tuple[str, ...], max_failures: float,
+    path: Path | None, folder: Path | None, shards: int | None, **given: Any,
 ) -> None:  # fmt: skip
     """Fit LAW to FILE, refit it on resampled rows, and print one interval per quantity.
 
@@ -127,7 +140,8 @@ def bootstrap(
     options = FitOptions(**given)
     resampling = BootstrapOptions(
         scheme=scheme, n=n, starts=starts, fit_starts=fit_starts, level=level, method=method,
-        quantities=quantities, path=path, folder=folder, shards=shards,
+        quantities=quantities, max_failures=checked_failures(max_failures), path=path, folder=folder,
+        shards=shards,
     )  # fmt: skip
     as_scheme(scheme)
     parsing.starts(starts, ["warm", "multi"])
@@ -185,12 +199,19 @@ def _resample(fitted: Fit, options: FitOptions, resampling: BootstrapOptions) ->
 def _print(boot: Bootstrap, fitted: Fit, options: FitOptions, resampling: BootstrapOptions) -> None:
     """Print the intervals, and the findings of the fit and of its refits."""
     level, method = resampling.level, resampling.interval_method
-    intervals = boot.interval(level=level, method=method, of=list(resampling.quantities) or None)
-    findings = [*fitted.findings, *(boot.findings if fitted.groups == 1 else ())]
+    intervals = boot.interval(
+        level=level,
+        method=method,
+        of=list(resampling.quantities) or None,
+        max_failures=resampling.max_failures,
+    )
+    # Those of the fit are among them; with groups, the check for lower optima takes too long.
+    findings = boot.findings if fitted.groups == 1 else fitted.findings
     if not options.as_json:
         title = f"{100 * level:.6g} % {method} intervals, {boot.n:,} {resampling.scheme} replicates"
         output.emit_table(intervals, title=title)
         output.note_findings(findings)
+        _note_without(boot, intervals)
         output.note(f"digest {boot.digest}")
         return
     output.emit_json(
@@ -207,3 +228,21 @@ def _print(boot: Bootstrap, fitted: Fit, options: FitOptions, resampling: Bootst
             "findings": [finding.as_dict() for finding in findings],
         }
     )
+
+
+def _note_without(boot: Bootstrap, intervals: pl.DataFrame) -> None:
+    """Say how many groups have no interval, and why."""
+    groups = boot.fit.groups
+    if not boot.fit.request.table.keys.width:
+        return
+    # By place: the columns have other names where a key of the groups is called so.
+    ends, status = intervals[intervals.columns[-3]], intervals[intervals.columns[-1]]
+    each = intervals.height // groups
+    without = [
+        status[row]
+        for row in range(0, intervals.height, each)
+        if ends[row : row + each].null_count() == each
+    ]
+    if without:
+        why = ", ".join(sorted(set(without)))
+        output.note(f"{len(without):,} of {groups:,} groups have no interval ({why})")

@@ -16,6 +16,7 @@ from scaling_fast.cli.verbs.options import (
     refuse_output,
     write_output,
 )
+from scaling_fast.validation import checked_failures
 
 
 @click.command(
@@ -40,11 +41,20 @@ Columns beside the parameters:
     help="Where the search starts: chosen for the law (auto), INT starts, or one given start.",
 )
 @click.option(
+    "--max-failures",
+    type=float,
+    default=1.0,
+    metavar="SHARE",
+    help="Exit with 3 where a larger share of the fits failed, from 0 to 1. [default: where all failed]",
+)
+@click.option(
     "--output", "path", type=Path, metavar="PATH",
     help="Also write the table to a .csv, .tsv, .parquet, .arrow, .json or .jsonl file.",
 )  # fmt: skip
 @click.pass_context
-def fit(context: click.Context, /, *, starts: str, path: Path | None, **given: Any) -> None:
+def fit(
+    context: click.Context, /, *, starts: str, max_failures: float, path: Path | None, **given: Any
+) -> None:
     """Fit LAW to FILE and print one row per fit.
 
     FILE is a CSV, TSV, Parquet, Arrow or JSON file, `-` for CSV from stdin, or the name of a
@@ -52,6 +62,7 @@ def fit(context: click.Context, /, *, starts: str, path: Path | None, **given: A
     (`scaling-fast laws`) or a formula such as "E + A/N**alpha".
     """
     options = FitOptions(**given)
+    max_failures = checked_failures(max_failures)
     refuse_output(path, options)
     fitted = fit_from_options(options, starts)
     write_output(fit_view.table(fitted, options.by), path, options)
@@ -66,4 +77,4 @@ def fit(context: click.Context, /, *, starts: str, path: Path | None, **given: A
     else:
         fit_view.emit(fitted, options.by)
         output.note_findings(fitted.findings)
-    context.exit(after_fit(fitted, options, fail_on=options.fail_on))
+    context.exit(after_fit(fitted, options, fail_on=options.fail_on, max_failures=max_failures))

@@ -174,15 +174,29 @@ def write_output(frame: pl.DataFrame, path: Path | None, options: FitOptions) ->
         files.write_frame(frame, path, force=options.force, raw=options.raw_cells)
 
 
-def after_fit(fitted: Fit, options: FitOptions, *, fail_on: str | None = None) -> Exit:
-    """Return the exit code of a fit, and note how many groups failed."""
+def after_fit(
+    fitted: Fit, options: FitOptions, *, fail_on: str | None = None, max_failures: float = 1.0
+) -> Exit:
+    """Return the exit code of a fit, and note how many groups failed.
+
+    Parameters
+    ----------
+    fitted, options
+        The fit, and what was asked of it.
+    fail_on
+        The least severity of a finding that fails.
+    max_failures
+        Largest share of fits that may fail, from 0 to 1; where all fail, there is no usable one.
+    """
     statuses = fit_view.statuses(fitted, options.by)
     failed = [status for status in statuses if status != "converged"]
+    too_many = len(failed) > max_failures * len(statuses)
     if failed and not options.as_json:
         output.note(
             f"{len(failed):,} of {len(statuses):,} fits did not converge "
             f"({', '.join(sorted(set(failed)))})"
+            + (f", more than --max-failures {max_failures:g} allows" if too_many else "")
         )
-    if len(failed) == len(statuses):
+    if too_many or len(failed) == len(statuses):
         return Exit.NO_USABLE_FIT
     return after_findings(fitted.findings, fail_on)

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scaling_fast.errors import ScalingError
+from scaling_fast.fitting.delta_method import Optimum, delta_ends
 from scaling_fast.fitting.interval_table import estimates_of
 from scaling_fast.fitting.status import status_code
 from scaling_fast.frames.clusters import cluster_numbers
 from scaling_fast.laws.quantities import evaluate
+from scaling_fast.laws.ranges import law_bounds, value_range
 from scaling_fast.resampling.execution.jobs import Job
 from scaling_fast.resampling.intervals.methods import METHODS, ends_of
+from scaling_fast.resampling.intervals.no_width import has_noise
 from scaling_fast.resampling.intervals.small_sample import shrinkage, widening
 from scaling_fast.resampling.intervals.studentized import standard_errors
 from scaling_fast.resampling.plan import Plan, cluster_columns, cluster_counts, plan_for
-from scaling_fast.resampling.schemes import Clusters, Pairs, Residuals, Subsample
+from scaling_fast.resampling.schemes import Subsample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,29 +59,48 @@ class IntervalQuestion:
     max_failures: float
     threads: int
 
-    def ends(self, sets: Estimates, seed: int) -> NDArray[np.float64]:
-        """Return the ends of every interval, shape (data sets, formulas, methods, 2); NaN where refused."""
+    def ends(
+        self, sets: Estimates, at_bound: NDArray[np.bool_], scale: NDArray[np.float64], seed: int
+    ) -> NDArray[np.float64]:
+        """Return the ends of every interval, shape (data sets, formulas, methods, 2); NaN where refused.
+
+        Parameters
+        ----------
+        sets
+            The data sets as groups of one question, and their parameters.
+        at_bound
+            For each parameter whether it ended on a bound, shape (data sets, parameters).
+        scale
+            The scale of the residuals where the loss estimates it, shape (data sets,).
+        seed
+            Seed of the bootstraps, from 0 to 2**64 - 1.
+        """
         middle = estimates_of(sets, self.formulas)
         out = np.full((sets.groups, len(self.formulas), len(self.methods), 2), np.nan)
         if "delta" in self.methods:
-            out[:, :, self.methods.index("delta")] = self._delta(sets, middle)
+            out[:, :, self.methods.index("delta")] = self._delta(sets, at_bound, scale)
         drawn = [method for method in self.methods if method != "delta"]
         if drawn:
             self._drawn(sets, seed, middle, drawn, out)
         return out
 
-    def _delta(self, sets: Estimates, middle: NDArray[np.float64]) -> NDArray[np.float64]:
-        from scipy.special import stdtrit
-
-        by = cluster_columns(self.scheme)
-        like: Scheme = Clusters(by) if by is not None else Pairs()
-        if by is None and sets.request.loss.name == "squared":
-            like = Residuals()
-        nothing = np.full((sets.groups, 1, len(sets.request.names)), np.nan)
-        errors, _ = standard_errors(sets, like, 0, nothing, self.formulas, self.threads)
-        freedom = np.array([free for _, free in widening(sets, like)])
-        half = stdtrit(freedom, 0.5 + self.level / 2)[:, None] * errors
-        return np.stack([middle - half, middle + half], axis=-1)
+    def _delta(
+        self, sets: Estimates, at_bound: NDArray[np.bool_], scale: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the ends of `Fit.interval` of each data set, shape (data sets, formulas, 2)."""
+        request, by = sets.request, cluster_columns(self.scheme)
+        every = None if by is None else cluster_numbers(request.table, by)
+        offsets = request.table.offsets
+        ends = np.full((sets.groups, len(self.formulas), 2), np.nan)
+        for group in np.flatnonzero(np.isfinite(sets.params).all(axis=1)).tolist():
+            own = float(scale[group]) if request.is_likelihood else None
+            optimum = Optimum.of(request, group, sets.point(group), at_bound[group].tolist(), own)
+            clusters = None if every is None else every[offsets[group] : offsets[group + 1]]
+            with suppress(ScalingError):  # what `Fit.interval` refuses has no ends
+                ends[group] = delta_ends(
+                    optimum, self.formulas, level=self.level, clusters=clusters
+                )
+        return ends
 
     def _drawn(
         self,
@@ -92,12 +116,15 @@ class IntervalQuestion:
         without = self._left_out(sets, seed) if "bca" in methods else None
         widen = widening(sets, self.scheme) if self.small_sample else [None] * sets.groups
         shrink = shrinkage(sets, self.scheme)
+        noisy = [has_noise(sets, self.scheme, group) for group in range(sets.groups)]
+        bounds = law_bounds(sets.request.law)
         for place, text in enumerate(self.formulas.values()):
             values = draws.evaluated(text)
+            inside = value_range(text, bounds)
             jackknives = None if without is None else without.evaluated(text)
             for group in range(sets.groups):
                 good = draws.good[group]
-                if _too_few(good, self.max_failures):
+                if not noisy[group] or _too_few(good, self.max_failures):
                     continue
                 estimate = float(middle[group, place])
                 for method in methods:
@@ -116,17 +143,16 @@ class IntervalQuestion:
                             float(errors[0][group, place]),
                             np.ascontiguousarray(each[kept]),
                         )
-                    drawn = np.ascontiguousarray(values[group][kept])
-                    if shrink[group] != 1.0:
-                        drawn = estimate + shrink[group] * (drawn - estimate)
                     out[group, place, self.methods.index(method)] = ends_of(
                         method,
                         self.level,
                         estimate,
-                        drawn,
+                        np.ascontiguousarray(values[group][kept]),
                         left_out=jackknife,
                         errors=studentized,
                         widen=widen[group],
+                        shrink=shrink[group],
+                        inside=inside,
                     )
 
     def _errors(

@@ -10,8 +10,18 @@ import numpy as np
 
 from scaling_fast._core import interval as core_interval
 from scaling_fast.errors import ConvergenceError, ParameterError, quote
+from scaling_fast.fitting.interval_ends import (
+    TINY,
+    has_width,
+    is_positive,
+    symmetric_ends,
+    t_quantile,
+    within,
+)
 from scaling_fast.fitting.interval_table import estimates_of, interval_table
-from scaling_fast.laws.quantities import evaluate
+from scaling_fast.laws.quantities import evaluate, exp
+from scaling_fast.laws.ranges import ANYWHERE, law_bounds, value_range
+from scaling_fast.resampling.intervals.each_group import each_group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,7 +29,8 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-    from scaling_fast.fitting.estimates import Estimates
+    from scaling_fast.fitting.result import Fit
+    from scaling_fast.laws.ranges import Range
     from scaling_fast.resampling.schemes import Scheme
 
 __all__ = [
@@ -30,6 +41,7 @@ __all__ = [
     "check_method",
     "ends_of",
     "intervals",
+    "widened_level",
 ]
 
 METHODS = ("percentile", "basic", "normal", "bc", "bca", "studentized")
@@ -99,7 +111,7 @@ class Replicates:
 
 
 def intervals(
-    estimates: Estimates,
+    fit: Fit,
     formulas: Mapping[str, str],
     *,
     method: str,
@@ -108,12 +120,12 @@ def intervals(
     left_out_only: bool,
     max_failures: float = MOST_FAILURES,
 ) -> pl.DataFrame:
-    """Return intervals: group keys, name, estimate, lower, upper.
+    """Return intervals: group keys, name, estimate, lower, upper; of groups each with a status.
 
     Parameters
     ----------
-    estimates
-        The question that was resampled, and the parameters of every group.
+    fit
+        The fit that was resampled.
     formulas
         Name of the quantity -> formula of parameters.
     method, level, max_failures
@@ -123,12 +135,15 @@ def intervals(
     left_out_only
         Whether the replicates are those of a jackknife.
     """
+    estimates = fit.estimates
     middle = estimates_of(estimates, formulas)
-    ends = np.empty((*middle.shape, 2))
-    for group in range(estimates.groups):
+    bounds = law_bounds(estimates.request.law)
+    ranges = [value_range(formula, bounds) for formula in formulas.values()]
+
+    def of_group(group: int) -> list[tuple[float, float]]:
         given = replicates(group)
+        ends = []
         for place, formula in enumerate(formulas.values()):
-            estimate = float(middle[group, place])
             values = evaluate(formula, given.values)
             jackknife = None if given.left_out is None else evaluate(formula, given.left_out)
             errors = None
@@ -136,18 +151,27 @@ def intervals(
                 own, each = given.errors[0][place], given.errors[1][:, place]
                 values, each = _with_errors(values, each, max_failures)
                 errors = (float(own), np.ascontiguousarray(each))
-            if given.shrink != 1.0:
-                values = estimate + given.shrink * (values - estimate)
-            ends[group, place] = ends_of(
-                "jackknife" if left_out_only else method,
-                level,
-                estimate,
-                values,
-                left_out=jackknife,
-                errors=errors,
-                widen=given.widen,
+            ends.append(
+                ends_of(
+                    "jackknife" if left_out_only else method,
+                    level,
+                    float(middle[group, place]),
+                    values,
+                    left_out=jackknife,
+                    errors=errors,
+                    widen=given.widen,
+                    shrink=given.shrink,
+                    inside=ranges[place],
+                )
             )
-    return interval_table(estimates, formulas, ends)
+        return ends
+
+    found, status = each_group(fit, of_group)
+    ends = np.full((*middle.shape, 2), math.nan)
+    for group, each in enumerate(found):
+        if each is not None:
+            ends[group] = each
+    return interval_table(estimates, formulas, ends, status)
 
 
 def ends_of(
@@ -159,8 +183,13 @@ def ends_of(
     left_out: NDArray[np.float64] | None = None,
     errors: tuple[float, NDArray[np.float64]] | None = None,
     widen: tuple[float, float] | None = None,
+    shrink: float = 1.0,
+    inside: Range = ANYWHERE,
 ) -> tuple[float, float]:
     """Return the ends of one interval; the method may also be "jackknife", with its refits as `values`.
+
+    Symmetric intervals are those of the logarithm where the quantity cannot be negative. No end leaves
+    the range. Draws that are all the same give no interval: the ends are NaN.
 
     Parameters
     ----------
@@ -172,14 +201,49 @@ def ends_of(
         Value of the quantity at the fit.
     values
         Value of the quantity in each usable replicate, shape (replicates,).
-    left_out, errors, widen
+    left_out, errors, widen, shrink
         As in `Replicates`, of one quantity.
+    inside
+        The range of the quantity within the bounds of its parameters.
     """
-    if method == "jackknife" or (method == "normal" and widen is not None):
-        return _symmetric_ends(level, estimate, values, widen, left_out_only=method == "jackknife")
-    wider = _widened(level, widen) if method in ("percentile", "basic") else level
-    ends: tuple[float, float] = core_interval(method, wider, estimate, values, left_out, errors)
-    return ends
+    if method in ("normal", "jackknife"):
+        ends = _symmetric(method, level, estimate, values, widen, shrink, inside)
+    else:
+        if shrink != 1.0:
+            values = estimate + shrink * (values - estimate)
+        wider = widened_level(level, widen) if method in ("percentile", "basic") else level
+        ends = within(core_interval(method, wider, estimate, values, left_out, errors), inside)
+        if method == "basic" and not has_width(ends):
+            # Mirrored at an estimate on its bound, every draw lies outside: the draws themselves do not.
+            ends = within(core_interval("percentile", wider, estimate, values), inside)
+    is_constant = inside[0] == inside[1]
+    return ends if is_constant or has_width(ends) else (math.nan, math.nan)
+
+
+def _symmetric(
+    method: str,
+    level: float,
+    estimate: float,
+    values: NDArray[np.float64],
+    widen: tuple[float, float] | None,
+    shrink: float,
+    inside: Range,
+) -> tuple[float, float]:
+    """Return the ends of a symmetric interval, of the logarithm of a quantity that is positive."""
+    positive = is_positive(estimate, inside)
+    logarithmic = positive and bool((values > 0.0).all())
+    middle = math.log(estimate) if logarithmic else estimate
+    drawn = np.log(values) if logarithmic else values
+    if shrink != 1.0:
+        drawn = middle + shrink * (drawn - middle)
+    if method == "jackknife" or widen is not None:
+        ends = _symmetric_ends(level, middle, drawn, widen, left_out_only=method == "jackknife")
+    else:
+        ends = core_interval("normal", level, middle, drawn, None, None)
+    if logarithmic:
+        return within((max(exp(ends[0]), TINY), exp(ends[1])), inside)
+    # Draws on a bound of zero have no logarithm: the spread beside the estimate stands for that of the logarithm.
+    return symmetric_ends(estimate, 0.5 * (ends[1] - ends[0]), inside)
 
 
 def _with_errors(
@@ -197,14 +261,14 @@ def _with_errors(
     return values[good], errors[good]
 
 
-def _widened(level: float, widen: tuple[float, float] | None) -> float:
+def widened_level(level: float, widen: tuple[float, float] | None) -> float:
     """Return the level of quantiles as wide as a t interval would be (Hesterberg 2015)."""
     if widen is None:
         return level
-    from scipy.special import ndtr, stdtrit
+    from scipy.special import ndtr
 
     factor, freedom = widen
-    return float(1.0 - 2.0 * ndtr(-factor * stdtrit(freedom, 0.5 + level / 2)))
+    return float(1.0 - 2.0 * ndtr(-factor * t_quantile(level, freedom)))
 
 
 def _symmetric_ends(
@@ -216,15 +280,11 @@ def _symmetric_ends(
     left_out_only: bool,
 ) -> tuple[float, float]:
     """Return estimate -+ quantile x standard error, from draws or from a jackknife."""
-    from scipy.special import ndtri, stdtrit
-
     count = len(values)
     # The spread of a jackknife is 1/(n - 1) of what draws would have, so its sum is weighted up.
     share = (count - 1) / count if left_out_only else 1 / (count - 1)
     with np.errstate(all="ignore"):
         error = math.sqrt(share * float(np.sum((values - values.mean()) ** 2)))
-    if widen is None:
-        half = float(ndtri(0.5 + level / 2)) * error
-    else:
-        half = widen[0] * float(stdtrit(widen[1], 0.5 + level / 2)) * error
+    factor, freedom = (1.0, math.inf) if widen is None else widen
+    half = factor * t_quantile(level, freedom) * error
     return estimate - half, estimate + half

@@ -92,8 +92,10 @@ class Parametric:
     Without `sd` it is the distribution whose likelihood the loss maximises: normal under `Squared`,
     Laplace under `Absolute`, the asymmetric one under `Pinball`, Huber's (normal middle, exponential
     tails) under `Huber` and `ScaledHuber`, Student's t under `StudentT`; the other losses take the
-    normal of the same mean square. Its scale is the most likely one for the residuals of the fit,
-    its variance enlarged by n/(n - p).
+    normal of the same mean square. Its scale is the most likely one for the residuals of the fit, those
+    beyond three robust scales (1.4826 x median |r| x sqrt(n/(n - p))) pulled in to three, its variance
+    enlarged by n/(n - p): one diverged run does not become the noise of all. A likelihood with a scale
+    keeps its own.
 
     Parameters
     ----------

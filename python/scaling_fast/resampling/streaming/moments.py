@@ -24,6 +24,7 @@ __all__ = [
     "edge",
     "from_frames",
     "keys_of",
+    "logarithmic_spread",
     "to_frames",
     "type_seven",
 ]
@@ -164,6 +165,36 @@ class StreamingMoments:
         """Return the covariance (ddof 1), shape (quantities, quantities)."""
         with np.errstate(all="ignore"):
             return np.asarray(self.products / (self.count - 1))
+
+
+NARROW = 1e-2
+"""Standard deviation beside the mean below which it is that of the logarithm, to a relative 1e-4."""
+
+
+def logarithmic_spread(moments: StreamingMoments, place: int) -> float:
+    """Return the standard deviation (ddof 1) of the logarithm of a quantity that is positive in every replicate.
+
+    Where it is not narrow, the values in a bin count as its middle.
+
+    Parameters
+    ----------
+    moments
+        The moments of one group.
+    place
+        Which of its quantities.
+    """
+    with np.errstate(all="ignore"):
+        narrow = math.sqrt(max(moments.covariance()[place, place], 0.0)) / float(
+            moments.mean[place]
+        )
+    if narrow < NARROW:
+        return narrow
+    bins = sorted(moments.bins[place].items())
+    numbers = np.array([number for _, number in bins], dtype=np.float64)
+    ends = [(edge(key << FIRST_SHIFT), edge((key + 1) << FIRST_SHIFT)) for key, _ in bins]
+    middles = np.array([math.log(0.5 * low + 0.5 * high) for low, high in ends])
+    mean = _total(numbers * middles) / moments.count
+    return math.sqrt(_total(numbers * (middles - mean) ** 2) / (moments.count - 1))
 
 
 def to_frames(groups: Sequence[StreamingMoments]) -> dict[str, pl.DataFrame]:

@@ -3,37 +3,38 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import polars as pl
 
 from scaling_fast.errors import ParameterError, quote
-from scaling_fast.findings import SummaryRepr
-from scaling_fast.fitting.interval_table import estimates_of, interval_table
+from scaling_fast.findings import SummaryRepr, format_findings
+from scaling_fast.fitting.interval_table import interval_table
 from scaling_fast.fitting.result import Fit
 from scaling_fast.fitting.status import status_code, status_column
 from scaling_fast.fitting.table import column_name, square_frame, with_keys
 from scaling_fast.laws.quantities import named_formulas
+from scaling_fast.resampling.diagnostics import failure_findings, scheme_findings
 from scaling_fast.resampling.draws import require_usable
 from scaling_fast.resampling.execution.jobs import Job
 from scaling_fast.resampling.execution.shards import ExecutionPlan
+from scaling_fast.resampling.intervals.each_group import each_group
 from scaling_fast.resampling.intervals.methods import MOST_FAILURES
-from scaling_fast.resampling.intervals.small_sample import shrinkage
-from scaling_fast.resampling.plan import plan_for
+from scaling_fast.resampling.intervals.no_width import require_clusters, require_noise
+from scaling_fast.resampling.plan import cluster_columns, cluster_counts, plan_for
 from scaling_fast.resampling.schemes.entries import scheme_from_entry, scheme_to_entry
+from scaling_fast.resampling.streaming.ends import normal_ends, quantile_ends
 from scaling_fast.resampling.streaming.moments import (
     FIRST_SHIFT,
     StreamingMoments,
     edge,
     from_frames,
     to_frames,
-    type_seven,
 )
-from scaling_fast.resampling.streaming.order_statistics import Rerun, order_statistics
+from scaling_fast.resampling.streaming.order_statistics import Rerun
 from scaling_fast.runtime import archive
 from scaling_fast.runtime.memory import methods_ask_first
 from scaling_fast.runtime.progress import watched
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from scaling_fast.findings import Finding
     from scaling_fast.resampling.schemes import Scheme
 
 __all__ = ["BootstrapSummary"]
@@ -197,11 +199,12 @@ class BootstrapSummary(SummaryRepr):
         """
         if self.fit.groups != 1:
             raise ParameterError(
-                "cov() works for a single fit, not for groups; fit and bootstrap one group",
+                "cov() works for a single fit, not for groups; bootstrap `fit.select(...)`, the fit of "
+                "one group",
                 code="grouped",
                 param="cov",
             )
-        self._require(max_failures)
+        self._usable(0, checked_failures(max_failures))
         names = self.fit.request.names
         matrix = self._covariance(self.moments[0])
         return square_frame(names, matrix[: len(names), : len(names)])
@@ -218,7 +221,7 @@ class BootstrapSummary(SummaryRepr):
         shards: int | None = None,
         progress: bool | Callable[[int, int], object] | None = None,
     ) -> pl.DataFrame:
-        """Return intervals: group keys, name, estimate, lower, upper.
+        """Return intervals: group keys, name, estimate, lower, upper, and of groups a status.
 
         "percentile" and "basic" refit the replicates once more (each is a pure function of its
         number), this time keeping the few that lie in the bins of the ends: the quantiles are
@@ -247,80 +250,26 @@ class BootstrapSummary(SummaryRepr):
                 code="method",
                 param="method",
             )
-        self._require(max_failures)
+        max_failures = checked_failures(max_failures)
+        kept, status = each_group(self.fit, partial(self._usable, max_failures=max_failures))
+        groups = [group for group, count in enumerate(kept) if count is not None]
         formulas = named_formulas(self.fit.law, self.fit.request.names, of)
-        middle = estimates_of(self.fit.estimates, formulas)
         if method == "normal":
-            ends = self._normal(formulas, level, middle)
+            matrices = {group: self._covariance(self.moments[group]) for group in groups}
+            ends = normal_ends(
+                self.job.estimates, self.scheme, self.moments, matrices, formulas, level
+            )
         else:
             here = checked_threads(threads)
             task = here if executor is None or threads is not None else 1
             execution = ExecutionPlan.checked(executor, shards, task, here)
             with watched(progress, "refitting") as watch:
-                ends = self._quantiles(formulas, level, middle, execution, watch)
-        if method == "basic":
-            # The quantiles mirrored at the estimate.
-            ends = 2.0 * middle[:, :, None] - ends[:, :, ::-1]
-        return interval_table(self.fit.estimates, formulas, ends)
-
-    def _normal(
-        self, formulas: Mapping[str, str], level: float, middle: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Return estimate -+ quantile x standard deviation, shape (groups, quantities, 2)."""
-        from scipy.special import ndtri
-
-        z = float(ndtri(0.5 + level / 2))
-        shrink = shrinkage(self.fit.estimates, self.scheme)
-        half = np.empty(middle.shape)
-        for group, moments in enumerate(self.moments):
-            matrix = self._covariance(moments)
-            for column, name in enumerate(formulas):
-                if name not in moments.names:
-                    raise ParameterError(
-                        f"moments are kept of {quote(moments.names, 200)} and not of {quote(name)}; "
-                        'method="percentile" works for any formula',
-                        code="of",
-                        param="of",
-                    )
-                place = moments.names.index(name)
-                spread = math.sqrt(max(matrix[place, place], 0.0))
-                half[group, column] = z * shrink[group] * spread
-        return np.stack([middle - half, middle + half], axis=-1)
-
-    def _quantiles(
-        self,
-        formulas: Mapping[str, str],
-        level: float,
-        middle: NDArray[np.float64],
-        execution: ExecutionPlan,
-        watch: Any,
-    ) -> NDArray[np.float64]:
-        """Return the quantiles at both tails, found by refitting once more; shape (groups, quantities, 2)."""
-        tail = (1.0 - level) / 2.0
-        levels = (tail, 1.0 - tail)
-        # A quantile of type 7 lies between two neighbours in ascending order: those are looked for.
-        wanted = {
-            (group, name): {
-                place for share in levels for place in _neighbours(moments.count, share)
-            }
-            for group, moments in enumerate(self.moments)
-            for name in formulas
-        }
-        rerun = Rerun(self.job, self.finished, formulas, execution, watch)
-        found = order_statistics(rerun, self.moments, wanted)
-        shrink = shrinkage(self.fit.estimates, self.scheme)
-        ends = np.empty((*middle.shape, 2))
-        for group, moments in enumerate(self.moments):
-            for column, name in enumerate(formulas):
-                values, estimate = found[group, name], middle[group, column]
-                for side, share in enumerate(levels):
-                    below, above = (values[place] for place in _neighbours(moments.count, share))
-                    if shrink[group] != 1.0:
-                        # Every draw of a subsample is shrunk alike, so their order stays the same.
-                        below = estimate + shrink[group] * (below - estimate)
-                        above = estimate + shrink[group] * (above - estimate)
-                    ends[group, column, side] = type_seven(below, above, moments.count, share)
-        return ends
+                rerun = Rerun(self.job, self.finished, formulas, execution, watch)
+                mirrored = method == "basic"
+                ends = quantile_ends(
+                    rerun, self.scheme, self.moments, level, groups=groups, mirrored=mirrored
+                )
+        return interval_table(self.job.estimates, formulas, ends, status)
 
     def _covariance(self, moments: StreamingMoments) -> NDArray[np.float64]:
         """Return the covariance of the estimates: that of the draws, or a jackknife's inflated one."""
@@ -329,12 +278,15 @@ class BootstrapSummary(SummaryRepr):
             matrix = matrix * (moments.count - 1) ** 2 / moments.count
         return matrix
 
-    def _require(self, max_failures: float) -> None:
-        max_failures = checked_failures(max_failures)
-        converged = status_code("converged")
-        for moments in self.moments:
-            total = sum(moments.statuses.values())
-            require_usable(moments.statuses.get(converged, 0), total, max_failures)
+    def _usable(self, group: int, max_failures: float) -> int:
+        """Return the number of usable replicates of a group; too few for an interval are refused."""
+        if (by := cluster_columns(self.scheme)) is not None:
+            require_clusters(int(cluster_counts(self.fit.request.table, by)[group]))
+        require_noise(self.job.estimates, self.scheme, group)
+        statuses = self.moments[group].statuses
+        usable = statuses.get(status_code("converged"), 0)
+        require_usable(usable, sum(statuses.values()), max_failures)
+        return usable
 
     @cached_property
     def digest(self) -> str:
@@ -343,6 +295,16 @@ class BootstrapSummary(SummaryRepr):
         for moments in self.moments:
             hasher.update(moments.to_bytes())
         return hasher.hexdigest()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is worth knowing before an interval is used: of the fit, and of the replicates."""
+        keys = self.fit.request.table.keys
+        return (
+            *self.fit.findings,
+            *failure_findings(self.failures, keys, self.finished * self.fit.groups),
+            *scheme_findings(self.job.estimates, self.scheme),
+        )
 
     def summary(self) -> str:
         """Return the scheme, the counts, and mean and standard deviation of every quantity as text."""
@@ -358,7 +320,7 @@ class BootstrapSummary(SummaryRepr):
                 f"  {row[0]:<12} mean {row[2]:>14.6g}  sd {row[3]:.6g}"
                 for row in self.table.iter_rows()
             ]
-        return "\n".join(lines)
+        return "\n".join([*lines, *format_findings(self.findings)])
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write the summary with its fit and question to one file that `scaling_fast.load` reads.
@@ -392,9 +354,3 @@ class BootstrapSummary(SummaryRepr):
         job = Job(fit.estimates, plan_for(fit.estimates, scheme), seed, entry["starts"])
         moments = from_frames(frames, fit.groups)
         return cls(fit, scheme, seed, entry["n"], entry["finished"], job, moments)
-
-
-def _neighbours(count: int, share: float) -> tuple[int, int]:
-    """Return the two places in ascending order, from 0, between which a quantile of `count` values lies."""
-    below = math.floor((count - 1) * share)
-    return below, min(below + 1, count - 1)

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::loss::{Criterion, Loss};
 use crate::problem::Fitter;
 use crate::question::Question;
 use crate::resample::noise::{Noise, Signs};
@@ -131,7 +132,8 @@ impl<'a> Design<'a> {
                 Source::Own(enlarged.collect())
             }
             Scheme::Parametric(None) => {
-                Source::Noise(Noise::implied(fitter.criterion(), &rows.residual, &rows.weight, free.len()))
+                let passed = if is_nearly_absolute(fitter.criterion(), rows) { free.len() } else { 0 };
+                Source::Noise(Noise::implied(fitter.criterion(), &rows.residual, &rows.weight, free.len(), passed))
             }
             Scheme::Parametric(Some(deviation)) => Source::Noise(Noise::Normal(deviation / fitter.residual_unit())),
             _ => return None,
@@ -258,6 +260,19 @@ impl Drawn {
             *weight = f64::from(*count);
         }
     }
+}
+
+/// Whether a loss is straight for more than half of the rows, each counted with its weight.
+fn is_nearly_absolute(criterion: Criterion, rows: &Rows) -> bool {
+    let is_kind = match criterion {
+        Criterion::Sum(Loss::Absolute | Loss::Pinball { .. }) => return true,
+        Criterion::Sum(Loss::Huber { .. } | Loss::SoftL1 { .. } | Loss::LogCosh { .. }) => true,
+        _ => false,
+    };
+    let largest = rows.curvature.iter().fold(0.0_f64, |m, v| m.max(*v));
+    let straight: f64 =
+        rows.weight.iter().zip(&rows.curvature).filter(|(_, v)| **v <= 0.5 * largest).map(|(w, _)| w).sum();
+    is_kind && straight > 0.5 * rows.weight.iter().sum::<f64>()
 }
 
 /// Binary exponents of the largest weight within which the weights of a replicate are taken as they are.

@@ -3,6 +3,7 @@
 use std::f64::consts::{PI, SQRT_2};
 
 use super::Stream;
+use super::robust::{self, Fitted};
 use crate::loss::{Criterion, Density, Loss};
 use crate::simd::{lanes, math};
 
@@ -68,9 +69,13 @@ impl Noise {
     ///
     /// `exp(-rho(r)/s^2)` at its most likely s for Huber, Absolute and Pinball, and the density itself for losses with a
     /// scale of their own; the others take the normal of the same mean square. Scales are corrected for the parameters
-    /// fitted, by n/(n - free) on the scale of a variance.
-    pub fn implied(criterion: Criterion, residual: &[f64], weight: &[f64], free: usize) -> Self {
+    /// fitted, by n/(n - free) on the scale of a variance. Residuals are winsorised first, so that one diverged run does
+    /// not become the noise of all; `passed` rows are those that the curve passes through ([`robust::scale`]).
+    pub fn implied(criterion: Criterion, residual: &[f64], weight: &[f64], free: usize, passed: usize) -> Self {
         let n = residual.len();
+        let drawn_in = robust::winsorised(residual, weight, Fitted { n: n as f64, free, passed });
+        // A density measures its own scale, and knows its tails.
+        let residual = if matches!(criterion, Criterion::Likelihood(_)) { residual } else { &drawn_in };
         let total = lanes::sum(weight);
         let lost = if n > free { n as f64 / (n - free) as f64 } else { 1.0 };
         let mean = |f: &dyn Fn(f64) -> f64| residual.iter().zip(weight).map(|(r, w)| w * f(*r)).sum::<f64>() / total;
@@ -254,7 +259,7 @@ mod tests {
     fn a_pinball_noise_has_its_quantile_at_zero() {
         // Fitted minus observed: the fitted value is the tau-quantile of the observed, so a share tau of residuals is above 0.
         let residual: Vec<f64> = (0..2000).map(|i| f64::from(i) / 1000.0 - 1.0).collect();
-        let noise = Noise::implied(Criterion::Sum(Loss::Pinball { tau: 0.9 }), &residual, &vec![1.0; 2000], 0);
+        let noise = Noise::implied(Criterion::Sum(Loss::Pinball { tau: 0.9 }), &residual, &vec![1.0; 2000], 0, 0);
         let mut stream = stream();
         let values: Vec<f64> = (0..N).map(|_| noise.draw(&mut stream)).collect();
         close(&values, |v| f64::from(v > 0.0), 0.9);
@@ -271,11 +276,11 @@ mod tests {
         let noise = Noise::Huber { delta, scale };
         let residual: Vec<f64> = (0..N).map(|_| noise.draw(&mut stream)).collect();
         let loss = Loss::Huber { delta: delta * scale };
-        let found = Noise::implied(Criterion::Sum(loss), &residual, &vec![1.0; N], 0);
+        let found = Noise::implied(Criterion::Sum(loss), &residual, &vec![1.0; N], 0, 0);
         let Noise::Huber { delta: found_delta, scale: found_scale } = found else { panic!("{found:?}") };
         assert!((found_scale / scale - 1.0).abs() < 0.02 && (found_delta / delta - 1.0).abs() < 0.02, "{found:?}");
         let own = Criterion::Likelihood(Density::Huber { delta });
-        let Noise::Huber { scale: own, .. } = Noise::implied(own, &residual, &vec![1.0; N], 0) else { panic!() };
+        let Noise::Huber { scale: own, .. } = Noise::implied(own, &residual, &vec![1.0; N], 0, 0) else { panic!() };
         assert!((own / scale - 1.0).abs() < 0.02, "{own}");
     }
 }
