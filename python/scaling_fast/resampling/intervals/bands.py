@@ -91,7 +91,7 @@ def _stretched(
     everything = np.append(values, middle)
     if residual == "logit" and bool(((everything > 0.0) & (everything < 1.0)).all()):
         logits = np.log(everything / (1.0 - everything))
-        return 1.0 / (1.0 + np.exp(-(logits[-1] + factor * (logits[:-1] - logits[-1]))))
+        return np.asarray(1.0 / (1.0 + np.exp(-(logits[-1] + factor * (logits[:-1] - logits[-1])))))
     if residual != "raw" and bool((everything > 0.0).all()):
         return np.asarray(middle * (values / middle) ** factor)
     return middle + factor * (values - middle)
