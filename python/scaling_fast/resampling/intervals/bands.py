@@ -153,7 +153,7 @@ def _ends(
     for row in range(len(middle)):
         values = curve({name: float(column[row]) for name, column in columns.items()})
         if shrink != 1.0:
-            values = middle[row] + shrink * (values - middle[row])
+            values = _stretched(fit.request.residual, float(middle[row]), values, shrink)
         if residuals is not None:
             values = with_noise(fit.request, values, residuals, draws)
         ends[row] = quantiles(np.ascontiguousarray(values), [tail, 1.0 - tail])
@@ -171,6 +171,19 @@ def _with_ends(base: pl.DataFrame, ends: NDArray[np.float64]) -> pl.DataFrame:
             base.get_columns()[-1],
         ]
     )
+
+
+def _stretched(
+    residual: object, middle: float, values: NDArray[np.float64], factor: float
+) -> NDArray[np.float64]:
+    """Return draws of the curve moved away from the estimate, or towards it, on a scale that keeps their range."""
+    everything = np.append(values, middle)
+    if residual == "logit" and bool(((everything > 0.0) & (everything < 1.0)).all()):
+        logits = np.log(everything / (1.0 - everything))
+        return np.asarray(1.0 / (1.0 + np.exp(-(logits[-1] + factor * (logits[:-1] - logits[-1])))))
+    if residual != "raw" and bool((everything > 0.0).all()):
+        return np.asarray(middle * (values / middle) ** factor)
+    return middle + factor * (values - middle)
 
 
 def _curve(
