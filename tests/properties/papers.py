@@ -71,6 +71,8 @@ class Kind:
         Standard errors that the reported exponent is moved by, the other parameters fitted again.
     early
         Whether the parameters are those of an optimiser that stopped early.
+    dropped
+        Whether the author fitted without the tenth of the rows with the largest residuals, and kept silent.
     scheme
         What the author's interval comes from: "pairs", which is "clusters" where runs are given,
         "rows" for pairs in spite of runs, or "residuals".
@@ -86,6 +88,7 @@ class Kind:
     narrow: float = 1.0
     shift: float = 0.0
     early: bool = False
+    dropped: bool = False
     scheme: str = "pairs"
     digitised: float = 0.0
 
@@ -103,6 +106,7 @@ class Kind:
                 "narrow",
                 "shift",
                 "early",
+                "dropped",
                 "scheme",
                 "digitised",
             )
@@ -118,6 +122,10 @@ def written(kind: Kind, seed: int) -> tuple[Paper, pl.DataFrame]:
     loss = sf.Huber(1e-3) if kind.loss == "huber" else sf.Squared()
     ask = {"target": "y", "columns": {name: name for name in _columns(kind)}, "residual": "log"}
     fitted = sf.fit(rows, kind.law, loss=loss, **ask)
+    if kind.dropped:
+        missed = np.log(fitted.predict(rows)["prediction"].to_numpy() / rows["y"].to_numpy())
+        kept = np.sort(np.argsort(np.abs(missed))[: kind.n - kind.n // 10])
+        fitted = sf.fit(rows[kept], kind.law, loss=loss, **ask)
     params = dict(fitted.params)
     scheme = {"residuals": sf.Residuals(), "rows": sf.Pairs(), "pairs": sf.Pairs()}[kind.scheme]
     if isinstance(kind.noise, float) and kind.scheme == "pairs":
@@ -254,6 +262,7 @@ FAULTS = {
     "exp2": tuple(replace(kind, shift=2.0) for kind in (PO, CH)),
     "exp3": tuple(replace(kind, shift=3.0) for kind in (PO, CH)),
     "early stop": (replace(PO, early=True), replace(CH, early=True)),
+    "dropped": (replace(PO, dropped=True, digits=4), replace(CH, dropped=True, digits=4)),
     "wrong cluster": (replace(CH, n=240, noise=0.8, scheme="rows"),),
 }
 
