@@ -90,8 +90,9 @@ def test_hoffmann_without_rows_is_still_red_by_its_own_numbers(monkeypatch):
     codes = {f.code: f.severity for f in result.findings}
     assert codes["R7.unrounded"] == "red"
     assert codes["R7.rounded"] == "grey"
-    assert codes["R6.unavailable"] == "grey"
+    assert codes["data.absent"] == "grey"
     assert result.verdict == "red"
+    assert "Fails (red), from the printed numbers alone" in result.summary()
 
 
 def test_a_table_of_rounded_numbers_alone_leaves_the_point_open(monkeypatch):
@@ -132,8 +133,12 @@ def test_an_impossible_seed_is_refused(tmp_path, seed):
 
 
 def test_the_embedded_claim_on_seven_points_is_audited_without_network():
+    """Green: what decides holds, and an objective that is not stated is a matter of disclosure."""
     result = audit("cerebras2023", n=200)
-    assert result.verdict in {"amber", "grey"}
+    assert result.verdict == "green"
+    answers = {scope["scope"]: scope["severity"] for scope in result.report["scopes"]}
+    assert answers["interval"] == "grey"  # none is claimed
+    assert answers["disclosure"] == "amber"
     codes = {f.code: f.severity for f in result.findings}
     assert codes["disclosure.objective"] == "amber"
     assert codes["R6.no_interval"] == "grey"

@@ -27,16 +27,17 @@ __all__ = ["full_report"]
 def full_report(case: Case, checks: Sequence[Check[Any]], outcome: Outcome) -> dict[str, Any]:
     """Return the report: what came out of the checks, and all that page and letter need to say it."""
     findings = outcome.findings
-    weights = {check.code: check.weight_in(case) for check in checks}
+    weights = {code: weight for check in checks for code, weight in check.weights_in(case).items()}
     counted = [finding.severity for finding in findings if weights[finding.check] != "advisory"]
     report = {
         "schema": SCHEMA,
         "name": case.paper.name,
-        "verdict": verdict(findings, weights),
+        "verdict": verdict(findings, checks, weights, is_extrapolated=case.is_extrapolated),
+        "basis": "table" if case.is_table_only else "rows",
         "counts": {severity: counted.count(severity) for severity in PRECEDENCE},
         "checks": {check.code: _check(check, case) for check in checks},
         **_claim(case),
-        "scopes": scopes(findings, checks, weights),
+        "scopes": scopes(findings, checks, weights, is_table_only=case.is_table_only),
         "findings": [finding.as_dict() for finding in findings],
         "table": _table(case, outcome.cells),
         "figures": figure_data(case),

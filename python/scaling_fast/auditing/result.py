@@ -13,6 +13,7 @@ from scaling_fast.findings import PRECEDENCE, Finding, Severity, float_from_json
 from scaling_fast.reporting import letter as letters
 from scaling_fast.reporting import page
 from scaling_fast.reporting.files import is_json, is_page
+from scaling_fast.reporting.words import basis
 from scaling_fast.runtime.files import as_path, read_regular, write_text
 from scaling_fast.runtime.memory import ask_first
 
@@ -192,4 +193,5 @@ class Audit:
     def __repr__(self) -> str:
         counts = self.report["counts"]
         shares = ", ".join(f"{counts[severity]} {severity}" for severity in PRECEDENCE)
-        return f"Audit({self.report['name']!r}, verdict={self.verdict!r}, findings: {shares})"
+        said = ", ".join([f"verdict={self.verdict!r}", *basis(self.report)])
+        return f"Audit({self.report['name']!r}, {said}, findings: {shares})"

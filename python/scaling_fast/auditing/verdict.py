@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from scaling_fast.auditing.multiplicity import holm
 from scaling_fast.findings import PRECEDENCE, Finding, Severity, worst
 
 if TYPE_CHECKING:
@@ -12,10 +13,12 @@ if TYPE_CHECKING:
 
     from scaling_fast.auditing.checks.check import Check, Weight
 
-__all__ = ["SCOPES", "scopes", "verdict"]
+__all__ = ["SCOPES", "scope_severity", "scopes", "verdict"]
 
-AMBER_COUNT: Final = 2  # that many ambers make the verdict amber
-GREY_SHARE: Final = 1.0 / 3.0  # more of the findings that count grey than this: grey
+OTHER_AMBERS: Final = 2  # that many doubts that do not decide, amber or red, make a scope amber
+HOLM_LEVEL: Final = 0.10  # chance of one false alarm among the tests of a scope that do not decide
+GREY_SHARE: Final = 1.0 / 2.0  # more of a scope's findings grey than this: grey
+UNCLAIMED: Final = "no_interval"  # how a code ends when the paper claims nothing that could fail
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,11 @@ SCOPES: Final = (
         },
     ),
     ScopeQuestion(
+        "decision",
+        "Is the decision stable?",
+        {"green": "Yes, within the printed digits.", "amber": "Only roughly.", "red": "No."},
+    ),
+    ScopeQuestion(
         "extrapolation",
         "How far can it be extrapolated?",
         {
@@ -56,80 +64,165 @@ SCOPES: Final = (
         },
     ),
     ScopeQuestion(
-        "decision",
-        "Is the decision stable?",
-        {"green": "Yes, within the printed digits.", "amber": "Only roughly.", "red": "No."},
+        "disclosure",
+        "Is enough disclosed to repeat it?",
+        {
+            "green": "Yes, as far as was checked.",
+            "amber": "Not everything.",
+            "red": "No.",
+        },
     ),
 )
+JUDGED: Final = ("fit", "interval", "decision")
+"""The scopes whose worst is the verdict. Extrapolation enters where a claim states an accuracy beyond the rows;
+disclosure never does: what is left open widens what may be found, and breaks no claim."""
 UNKNOWN: Final = "Cannot be assessed from what the paper discloses."
 NO_ROWS: Final = "Cannot be assessed without the rows."
-ROWLESS: Final = ("unavailable", "no_data")  # how a code ends when rows are all that is wanted
 
 
-def verdict(findings: Iterable[Finding], weights: Mapping[str, Weight]) -> Severity:
-    """Return the verdict of an audit (precedence red, grey, amber, green).
+def verdict(
+    findings: Iterable[Finding],
+    checks: Iterable[Check[Any]],
+    weights: Mapping[str, Weight],
+    *,
+    is_extrapolated: bool = False,
+) -> Severity:
+    """Return the verdict of an audit: the worst of fit, interval and decision.
 
-    Red if a decisive check is red; grey if more than a third of what counts could not be assessed;
-    amber with two ambers or any other red; else green. Advisory checks do not count.
+    The precedence is red, grey, amber, green. A scope without findings, or one of which the paper
+    claims nothing, is not counted; if none is counted the verdict is grey.
 
     Parameters
     ----------
     findings
         What came out of the checks.
+    checks
+        The checks, each of which belongs to one scope.
     weights
-        Code of a check -> its weight in this case.
+        Code of a check, or of a finding where that weighs less -> its weight in this case.
+    is_extrapolated
+        Whether a claim states an accuracy beyond the rows. Extrapolation then enters, at worst amber:
+        nothing there decides.
 
     Examples
     --------
+    >>> from scaling_fast.auditing.checks import CHECKS
     >>> weights = {"R2": "decisive", "R7": "decisive"}
     >>> red, grey = Finding("R7.x", "R7", "red", "outside"), Finding("R2.x", "R2", "grey", "?")
-    >>> verdict([red, grey], weights), verdict([], weights)
+    >>> verdict([red, grey], CHECKS, weights), verdict([], CHECKS, weights)
     ('red', 'grey')
     """
-    counted = [finding for finding in findings if weights[finding.check] != "advisory"]
-    if not counted:
-        return "grey"
-    reds = [finding for finding in counted if finding.severity == "red"]
-    if any(weights[finding.check] == "decisive" for finding in reds):
+    inside = _by_scope(findings, checks, weights)
+    judged = [
+        scope_severity(inside[scope], weights) for scope in JUDGED if _is_claimed(inside[scope])
+    ]
+    if is_extrapolated:
+        beyond = _extrapolation(inside["extrapolation"])
+        judged.append("amber" if beyond == "red" else beyond)
+    return next((severity for severity in PRECEDENCE if severity in judged), "grey")
+
+
+def scope_severity(inside: Sequence[Finding], weights: Mapping[str, Weight]) -> Severity:
+    """Return the severity of the findings of one scope that count.
+
+    A decisive red is red. Grey if more than half could not be assessed. A decisive amber is amber,
+    and so are two others, amber or red; those that are tests with a p-value must be significant at
+    .10 by Holm among the tests of the scope that do not decide.
+    """
+    decisive = {finding.severity for finding in inside if _weight(finding, weights) == "decisive"}
+    if "red" in decisive:
         return "red"
-    if sum(finding.severity == "grey" for finding in counted) > GREY_SHARE * len(counted):
+    grey = sum(finding.severity == "grey" for finding in inside)
+    if grey > GREY_SHARE * len(inside) or not inside:
         return "grey"
-    ambers = sum(finding.severity == "amber" for finding in counted)
-    return "amber" if ambers >= AMBER_COUNT or reds else "green"
+    others = [finding for finding in inside if _weight(finding, weights) == "counts"]
+    doubts = {  # the same doubt on several columns of observations is one
+        (finding.code, finding.evidence.get("claim"))
+        for finding in _significant(others)
+        if finding.severity in {"amber", "red"}
+    }
+    return "amber" if "amber" in decisive or len(doubts) >= OTHER_AMBERS else "green"
+
+
+def _significant(others: Sequence[Finding]) -> list[Finding]:
+    """Return the findings without those tests that several chances of a false alarm explain."""
+    tested = [finding for finding in others if "p" in finding.evidence]
+    adjusted = holm([float(finding.evidence["p"]) for finding in tested])
+    chance = {id(finding) for finding, p in zip(tested, adjusted, strict=True) if p > HOLM_LEVEL}
+    return [finding for finding in others if id(finding) not in chance]
+
+
+def _weight(finding: Finding, weights: Mapping[str, Weight]) -> Weight:
+    return weights.get(finding.code, weights[finding.check])
+
+
+def _by_scope(
+    findings: Iterable[Finding], checks: Iterable[Check[Any]], weights: Mapping[str, Weight]
+) -> dict[str, list[Finding]]:
+    """Return the findings that count, by the scope of their check."""
+    scope_of = {check.code: check.scope for check in checks}
+    inside: dict[str, list[Finding]] = {asked.scope: [] for asked in SCOPES}
+    for finding in findings:
+        if _weight(finding, weights) != "advisory":
+            inside[scope_of[finding.check]].append(finding)
+    return inside
+
+
+def _is_claimed(inside: Sequence[Finding]) -> bool:
+    """Return whether there is anything in a scope that could fail."""
+    return any(finding.code.partition(".")[2] != UNCLAIMED for finding in inside)
+
+
+def _extrapolation(inside: Sequence[Finding]) -> Severity:
+    """Return the word of extrapolation: wide inputs are needed for a horizon and do not make one."""
+    severity = worst(inside)
+    return "grey" if severity == "green" else severity
 
 
 def scopes(
-    findings: Sequence[Finding], checks: Iterable[Check[Any]], weights: Mapping[str, Weight]
+    findings: Sequence[Finding],
+    checks: Iterable[Check[Any]],
+    weights: Mapping[str, Weight],
+    *,
+    is_table_only: bool = False,
 ) -> list[dict[str, Any]]:
     """Return one answer per scope: its severity, a short answer, and the finding behind it."""
     of_check = {check.code: check for check in checks}
-    counted = [finding for finding in findings if weights[finding.check] != "advisory"]
+    inside = _by_scope(findings, of_check.values(), weights)
     return [
-        _answer(
-            asked,
-            [finding for finding in counted if of_check[finding.check].scope == asked.scope],
-            of_check,
-        )
+        _answer(asked, inside[asked.scope], of_check, weights, is_table_only=is_table_only)
         for asked in SCOPES
     ]
 
 
 def _answer(
-    asked: ScopeQuestion, inside: Sequence[Finding], of_check: Mapping[str, Check[Any]]
+    asked: ScopeQuestion,
+    inside: Sequence[Finding],
+    of_check: Mapping[str, Check[Any]],
+    weights: Mapping[str, Weight],
+    *,
+    is_table_only: bool,
 ) -> dict[str, Any]:
-    def rank(finding: Finding) -> tuple[int, bool]:
+    if asked.scope == "extrapolation":
+        severity = _extrapolation(inside)
+    elif asked.scope == "disclosure":
+        severity = worst([finding for finding in inside if finding.severity != "grey"])
+    else:
+        severity = scope_severity(inside, weights)
+
+    def rank(finding: Finding) -> tuple[bool, int, bool, bool]:
         leads = finding.code.partition(".")[2] in of_check[finding.check].leads
-        return PRECEDENCE.index(finding.severity), not leads
+        decides = _weight(finding, weights) == "decisive"
+        place = PRECEDENCE.index(finding.severity)
+        return finding.severity != severity, place, not decides, not leads
 
     leading = min(inside, key=rank, default=None)
-    severity = worst(inside)
-    if asked.scope == "extrapolation" and severity == "green":
-        severity = "grey"  # wide inputs are needed for a horizon and do not make one
-    rowless = leading is not None and leading.code.rpartition(".")[2] in ROWLESS
+    rowless = is_table_only and not inside
+    because = "What is asked here needs the rows." if rowless else "Nothing was checked."
     return {
         "scope": asked.scope,
         "question": asked.question,
         "severity": severity,
         "answer": NO_ROWS if rowless else asked.answers.get(severity, UNKNOWN),
-        "because": leading.sentence if leading is not None else "Nothing was checked.",
+        "because": leading.sentence if leading is not None else because,
     }

@@ -22,12 +22,13 @@ SEVERITY: Final = {
 VERDICT: Final = {  # after the words for the verdict and a colon
     "red": "a decisive check fails, so the claim does not follow from what is disclosed.",
     "amber": "no decisive check fails, but there are doubts that the authors could settle.",
-    "green": "what could be checked holds. Compatible does not mean replicated.",
+    "green": "every decisive check that applies holds. Compatible does not mean replicated.",
     "grey": "too little is disclosed, or could be assessed, to judge the claim.",
 }
 GREY_WITHOUT_ROWS: Final = (
     "the rows are not available to this audit, and too little can be assessed without them."
 )
+TABLE_ONLY: Final = "from the printed numbers alone"
 ADVISORY: Final = ("i", "Advisory")  # sign and word of advice, whatever its severity
 HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 SUPERSCRIPT: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -52,8 +53,13 @@ def finding_label(report: Mapping[str, Any], check: str, severity: str) -> str:
 
 
 def verdict_label(report: Mapping[str, Any]) -> str:
-    """Return the verdict of a report as a reader sees it."""
-    return severity_label(report["verdict"])
+    """Return the verdict of a report as a reader sees it, and that no rows stand behind it if so."""
+    return ", ".join([severity_label(report["verdict"]), *basis(report)])
+
+
+def basis(report: Mapping[str, Any]) -> list[str]:
+    """Return what a verdict rests on, where that is not the rows: nothing, or one clause."""
+    return [TABLE_ONLY] if report.get("basis") == "table" else []
 
 
 def verdict_meaning(report: Mapping[str, Any]) -> str:

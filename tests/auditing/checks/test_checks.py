@@ -16,7 +16,7 @@ from scaling_fast.auditing.checks.check import Cell, Check, Measured, Threshold
 from scaling_fast.auditing.checks.page import checks_page
 from scaling_fast.auditing.evidence.formulas import LawView, box_points, optimum, require_names
 from scaling_fast.auditing.run import audit_with
-from scaling_fast.auditing.verdict import SCOPES, scopes, verdict
+from scaling_fast.auditing.verdict import SCOPES, scope_severity, scopes, verdict
 from scaling_fast.errors import DataError
 from scaling_fast.findings import Finding
 
@@ -130,7 +130,7 @@ def test_findings_have_the_severities_of_the_published_audit(hoffmann):
     assert found["R1.objective_gap"] == ["amber"]
     assert found["R2.likelihood_ratio"] == ["red"]
     assert found["R2.wald"] == ["red"]
-    assert found["R4.bias"] == ["red"]
+    assert found["R4.bias"] == ["amber"]
     assert found["R4.target"] == ["green"]
     assert found["R4.across"] == ["amber"]
     assert found["R6.implied_size"] == ["red"]
@@ -208,11 +208,18 @@ def test_a_threshold_without_a_red_end_never_makes_red():
     assert str(endless) == "<= 0.1; never red"
 
 
-WEIGHTS = {check.code: check.weight for check in CHECKS}
+def weights():
+    """Return the weights of rows that are the authors' own: what can decide, does."""
+    named = {f"{c.code}.{name}": weight for c in CHECKS for name, weight in c.lighter.items()}
+    return {c.code: "decisive" if callable(c.weight) else c.weight for c in CHECKS} | named
 
 
-def finding(check, severity):
-    return Finding(f"{check}.x", check, severity, "found")
+WEIGHTS = weights()
+
+
+def finding(code, severity, **evidence):
+    check, _, name = code.partition(".")
+    return Finding(f"{check}.{name or 'x'}", check, severity, "found", evidence=evidence)
 
 
 @pytest.mark.parametrize(
@@ -221,22 +228,48 @@ def finding(check, severity):
         ([], "grey"),
         ([("R2", "green")], "green"),
         ([("R2", "red"), ("R7", "grey"), ("R6", "grey")], "red"),
-        ([("R4", "red")], "red"),
+        ([("R1", "red"), ("R2", "green")], "red"),
+        ([("R4.target", "red")], "red"),
         ([("R6", "red")], "red"),
         ([("R7", "red")], "red"),
-        ([("R1", "amber"), ("R2", "green"), ("R4", "green")], "green"),
-        ([("R1", "amber"), ("R2", "amber"), ("R4", "green")], "amber"),
-        ([("failures", "red"), ("R2", "green"), ("R4", "green")], "amber"),
-        ([("decades", "red"), ("R2", "green")], "amber"),
-        ([("R6", "grey"), ("R2", "green"), ("R4", "green")], "green"),
-        ([("R6", "grey"), ("R7", "grey"), ("R2", "green"), ("R4", "green")], "grey"),
-        ([("R6", "grey"), ("R7", "grey"), ("R1", "amber"), ("R2", "amber")], "grey"),
+        # Whatever decides makes its scope amber alone; what only counts, in twos.
+        ([("R1", "amber"), ("R2", "green")], "amber"),
+        ([("R2", "amber"), ("R2", "green")], "amber"),
+        ([("R6", "amber"), ("R7", "green")], "amber"),
+        ([("R4.bias", "amber"), ("R4.target", "green")], "green"),
+        ([("R4.bias", "amber"), ("R4.bias", "amber"), ("R4.target", "green")], "green"),
+        ([("R4.bias", "amber"), ("H8", "amber"), ("R4.target", "green")], "amber"),
+        ([("R4.across", "amber"), ("R4.target", "green")], "green"),
+        # Not assessed: more than half of a scope.
+        ([("R1", "grey"), ("R2", "grey"), ("R7", "green")], "grey"),
+        ([("R6", "grey"), ("R7", "green"), ("R2", "green")], "green"),
+        ([("R6", "grey"), ("R7", "grey"), ("R2", "amber")], "grey"),
+        # A scope of which nothing is claimed, disclosure, extrapolation and advice do not enter.
+        ([("R6.no_interval", "grey"), ("R7.no_interval", "grey"), ("R2", "green")], "green"),
+        ([("failures", "red"), ("disclosure", "amber"), ("R2", "green")], "green"),
+        ([("decades", "red"), ("R2", "green")], "green"),
+        ([("data", "grey"), ("R7", "green")], "green"),
+        ([("data", "grey"), ("R7.no_interval", "grey")], "grey"),
         ([("rows", "red"), ("R2", "green")], "green"),
-        ([("rows", "grey"), ("R2", "green")], "green"),
     ],
 )
-def test_the_verdict_follows_the_rubric(findings, expected):
-    assert verdict((finding(*given) for given in findings), WEIGHTS) == expected
+def test_the_verdict_is_the_worst_of_fit_interval_and_decision(findings, expected):
+    assert verdict([finding(*given) for given in findings], CHECKS, WEIGHTS) == expected
+
+
+@pytest.mark.parametrize(("word", "expected"), [("red", "amber"), ("green", "grey")])
+def test_extrapolation_enters_where_an_accuracy_beyond_the_rows_is_claimed(word, expected):
+    given = [finding("R2", "green"), finding("decades", word)]
+    assert verdict(given, CHECKS, WEIGHTS) == "green"
+    assert verdict(given, CHECKS, WEIGHTS, is_extrapolated=True) == expected
+
+
+def test_two_weak_tests_of_many_are_chance():
+    weak = [finding("R4.bias", "amber", p=0.04), finding("H8", "amber", p=0.09)]
+    held = finding("R4.noise_free", "green", p=0.9)
+    strong = [finding("R4.bias", "amber", p=0.01), finding("H8", "amber", p=0.04)]
+    assert scope_severity([*weak, held], WEIGHTS) == "green"
+    assert scope_severity([*strong, held], WEIGHTS) == "amber"
 
 
 def test_every_scope_has_an_answer_even_without_findings():
@@ -252,7 +285,7 @@ def test_wide_inputs_alone_certify_no_horizon():
 
 
 def test_a_claimed_target_speaks_before_rounding_for_the_decision():
-    bias = Finding("R4.bias", "R4", "red", "Rounding moves the law.")
+    bias = Finding("R4.bias", "R4", "amber", "Rounding moves the law.")
     target = Finding("R4.target", "R4", "red", "The claim is missed.")
     answers = scopes([bias, target], CHECKS, WEIGHTS)
     because = {answer["scope"]: answer["because"] for answer in answers}
@@ -264,10 +297,11 @@ def test_advice_speaks_for_no_scope():
     assert {answer["severity"] for answer in scopes([few], CHECKS, WEIGHTS)} == {"grey"}
 
 
-def test_the_weights_are_those_of_the_rubric():
+def test_what_decides_is_what_the_page_says():
     decisive = {code for code, weight in WEIGHTS.items() if weight == "decisive"}
-    assert decisive == {"R2", "R4", "R6", "R7"}
+    assert decisive == {"R1", "R2", "R4", "R6", "R7"}
     assert {code for code, weight in WEIGHTS.items() if weight == "advisory"} == {"rows"}
+    assert WEIGHTS["R4.bias"] == WEIGHTS["R4.across"] == "counts"
 
 
 def test_the_page_of_checks_is_made_from_the_checks():
@@ -308,7 +342,7 @@ MINE = Check(
 def test_a_check_added_at_run_time_is_in_verdict_docs_page_and_letter(tmp_path):
     before = audit_with(CHECKS, "cerebras2023", n=20)
     after = audit_with((*CHECKS, MINE), "cerebras2023", n=20)
-    assert (before.verdict, after.verdict) == ("amber", "red")
+    assert (before.verdict, after.verdict) == ("green", "red")
     added = after.findings[-1]
     assert (added.code, added.threshold, added.advice) == ("X9.nines", 0.2, "Count again.")
     assert after.findings[:-1] == before.findings

@@ -15,23 +15,40 @@ from scaling_fast.errors import DataError
 def test_rows_that_cannot_be_found_make_a_table_only_audit(tmp_path):
     result = audit(claim(tmp_path, data='file = "missing.csv"'))
     codes = {f.code: f.severity for f in result.findings}
-    assert codes["data.absent"] == "grey"
-    assert codes["R2.unavailable"] == "grey"
     assert codes["R7.rounded"] == "green"
     assert codes["R4.target"] == "green"
     assert result.table["computed"].null_count() == result.table.height
-    assert result.verdict == "grey"
     assert "missing.csv" in result.summary()
     assert "Cannot be assessed without the rows." in result.summary()
-    assert "SCALING_FAST_DATA" in next(f.advice for f in result.findings if f.check == "R2")
+    absent = next(f for f in result.findings if f.code == "data.absent")
+    assert "SCALING_FAST_DATA" in absent.advice
     assert "publish the rows" not in result.letter()
     assert "rows: none used" in result.letter()
 
 
-def test_rows_no_claim_file_names_are_asked_of_the_authors(tmp_path):
+def test_without_rows_one_grey_line_says_so_and_is_not_counted(tmp_path):
     result = audit(claim(tmp_path))
-    assert {"R1.no_data", "R2.no_data", "R6.no_data"} <= {f.code for f in result.findings}
-    assert result.letter().count("publish the rows") == 1
+    grey = [f.code for f in result.findings if f.severity == "grey"]
+    assert grey == ["data.absent"]
+    assert result.verdict == "green"
+    assert result.report["basis"] == "table"
+    page = result.write_html(tmp_path / "page.html").read_text(encoding="utf-8")
+    for text in (page, result.letter(), result.summary(), result._repr_html_(), repr(result)):
+        assert "from the printed numbers alone" in text
+    with_rows = audit(claim(tmp_path), data=rows(), n=FEW)
+    assert with_rows.report["basis"] == "rows"
+    assert "from the printed numbers alone" not in with_rows.summary()
+
+
+def test_numbers_that_nothing_can_be_held_against_are_grey(tmp_path):
+    path = claim(tmp_path)
+    text = path.read_text()
+    path.write_text(text[: text.index("[[claims]]")].replace("intervals", "#"))
+    assert audit(path).verdict == "grey"
+
+
+def test_rows_no_claim_file_names_are_asked_of_the_authors(tmp_path):
+    assert audit(claim(tmp_path)).letter().count("publish the rows") == 1
 
 
 def test_released_rows_that_are_not_named_are_not_asked_for(tmp_path):

@@ -34,10 +34,8 @@ OTHERWISE: Final = "otherwise"  # the question about every finding that has none
 # it is a limit of the audit and not of the paper.
 COMMON: Final = {
     "no_interval": "Which interval do you give your estimate, at which level and by which method?",
-    "no_data": "Could you publish the rows?",
     "bound": "Which numbers are the ends of the interval?",
     "incomplete": "Could you report every parameter of the law?",
-    "unavailable": "",
     "uncertified": "",
     "local": "",
     "no_refits": "",
@@ -62,12 +60,14 @@ class Threshold:
         The rule in words, where two numbers do not say it.
     source
         Who proposed the statistic; empty takes the source of the check.
+    weight
+        What its findings weigh, in words; empty takes the weight of the check.
 
     Examples
     --------
-    >>> ratio = Threshold("implied over reported rows", green=2.0, red=10.0)
-    >>> ratio.severity(3.0), ratio.crossed("red"), str(ratio)
-    ('amber', 10.0, '<= 2 / > 10')
+    >>> ratio = Threshold("our width over the reported one", green=1.5, red=2.0)
+    >>> ratio.severity(1.8), ratio.crossed("red"), str(ratio)
+    ('amber', 2.0, '<= 1.5 / > 2')
     """
 
     statistic: str
@@ -76,6 +76,7 @@ class Threshold:
     worse: Literal["larger", "smaller"] = "larger"
     label: str = ""
     source: str = ""
+    weight: str = ""
 
     def severity(self, value: float) -> Severity:
         """Return the severity of a number; NaN is grey."""
@@ -191,8 +192,13 @@ class Check(Generic[M]):
     thresholds
         Where green ends and red begins.
     weight
-        "decisive" findings alone can make the verdict red, "counts" ones can make it amber,
-        "advisory" ones never count; or a function of the case that returns one of them.
+        "decisive" findings that are red or amber make their scope so, of "counts" ones it takes two
+        to make it amber, "advisory" ones never count; or a function of the case that returns one
+        of them.
+    lighter
+        Second part of a code -> the weight of those findings, where it is another.
+    needs_rows
+        Whether it does not apply to an audit of the printed numbers alone.
     measure
         Returns the numbers of a case, and what could not be measured.
     judge
@@ -218,10 +224,17 @@ class Check(Generic[M]):
     say: Callable[[M, Severity], str]
     advice: str | Callable[[M, Severity], str] = ""
     leads: tuple[str, ...] = ()
+    lighter: Mapping[str, Weight] = field(default_factory=dict)
+    needs_rows: bool = False
 
     def weight_in(self, case: Case) -> Weight:
         """Return whether its findings decide, count or advise in this case."""
         return self.weight(case) if callable(self.weight) else self.weight
+
+    def weights_in(self, case: Case) -> dict[str, Weight]:
+        """Return the weights of its findings: by its code, and by a finding's where that is another."""
+        named = {f"{self.code}.{name}": weight for name, weight in self.lighter.items()}
+        return {self.code: self.weight_in(case), **named}
 
     def questions_in(self, case: Case) -> dict[str, str]:
         """Return what the authors are asked in this case, by the second part of a finding's code."""
@@ -275,6 +288,8 @@ def run_checks(checks: Iterable[Check[Any]], case: Case) -> Outcome:
     findings: list[Finding] = []
     cells: list[tuple[str, Cell]] = []
     for check in checks:
+        if check.needs_rows and case.is_table_only:
+            continue  # one line says so for all: that of the check of the rows themselves
         for measurement in check.measure(case):
             cells += [(check.code, cell) for cell in measurement.cells]
             finding = check.finding(measurement)

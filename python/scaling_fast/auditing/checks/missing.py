@@ -1,4 +1,4 @@
-"""What several checks cannot be made without: rows, a certified refit, noise."""
+"""What several checks cannot be made without: a certified refit, noise."""
 
 from __future__ import annotations
 
@@ -10,28 +10,7 @@ if TYPE_CHECKING:
     from scaling_fast.auditing.evidence.case import Case
     from scaling_fast.auditing.evidence.refits import View
 
-__all__ = ["FIND_ROWS", "no_rows", "no_yardstick", "uncertified"]
-
-FIND_ROWS = (
-    "Pass the rows with `--data FILE` (`data=` in Python), or set SCALING_FAST_DATA to the folder "
-    "that holds them."
-)
-
-
-def no_rows(case: Case) -> NotAssessed:
-    """Return that a check needs the rows: undisclosed, or only out of reach here.
-
-    Rows that only this audit could not reach are not the paper's fault: the code ends in
-    ``unavailable`` and the letter to the authors leaves it out.
-    """
-    name, advice = (
-        ("unavailable", FIND_ROWS) if case.unavailable else ("no_data", "Publish the rows.")
-    )
-    return NotAssessed(
-        name=name,
-        sentence=f"This cannot be checked without the rows: {case.absent}.",
-        advice=advice,
-    )
+__all__ = ["no_yardstick", "uncertified"]
 
 
 def uncertified(case: Case, view: View, consequence: str) -> NotAssessed:

@@ -21,31 +21,47 @@ BEFORE: Final = """\
 <!-- Made from CHECKS: python -m scaling_fast.auditing.checks.page docs/checks.md -->
 
 Residuals are fitted minus observed. S is the sum of absolute residuals, or of squares where the stated loss is
-not near absolute; n is the number of rows, k of parameters. A decisive check alone can make the verdict red.
-The thresholds are our own; none has been published. They are to be tuned by simulated coverage before they are
-frozen.
+not near absolute; n is the number of rows, k of parameters. The thresholds are our own; none has been published.
+[How they do on simulated papers](why/audits.md) is measured.
 
-| code | check | statistic | green / red | weight | source of the statistic |
-|---|---|---|---|---|---|
+| code | check | statistic | green / red | scope | weight | source of the statistic |
+|---|---|---|---|---|---|---|
 """
 AFTER: Final = """
 *Re-optimisation* and *Fit of the reported parameters* need a global optimum: one that is certified only locally
 is not assessed, and neither are rows without noise, which leave no scatter to judge by (residual sum of squares
 up to 1e-20 of the total, or residuals below 1e-12 of the observations).
 
-A number between green and red is amber. Of several forms of a test (rows, clusters) the largest p decides.
+A number between green and red is amber. Of several forms of a test (rows, clusters) the largest p decides; the
+three tests of *Fit of the reported parameters* are judged together, their p-values adjusted as Holm (1979) does.
+
+On the very rows of the fit the optimum of a stated objective is a number, not a sample, and the reported
+parameters must be it. *Re-optimisation* therefore decides where the claim file says `source = "authors"`,
+`"measured"` or `"published table"`, states loss and residual, and reports an n that is the number of rows fitted.
+Rows that were digitised have errors of their own: there it is amber at most.
+
+Rounding is never held against a claim by itself. What decides is whether the claimed number lies outside all that
+the printed digits allow; if another printed set of digits of the same paper allows it, that is a doubt.
 
 The likelihood ratio is not compared with chi-square: on the digitised Chinchilla rows, refits of resampled rows
 have a mean ratio of about 11 where five degrees of freedom say 5. The chi-square p is printed as the published
 figure and decides nothing.
 
-**Verdict.** Red if a decisive check is red. Else grey if more than a third of the findings could not be
-assessed. Else amber with two ambers or any other red. Else green, which means compatible and not replicated.
-Advisory findings are never counted.
+**Verdict.** Each check belongs to one scope. Within a scope a decisive red is red and a decisive amber is amber;
+of the findings that count it takes two, amber or red, and those that are tests must be significant at .10 after
+Holm. A scope of which more than half the findings could not be assessed is grey. The verdict is the worst of the
+fit, the interval and the decision, in the order red, grey, amber, green. A scope of which the paper claims
+nothing, an interval for one, is not counted. Extrapolation has its word beside the verdict, and enters it, amber
+at worst, only where a claim of kind `extrapolation` states a `tolerance` at inputs beyond the rows. Disclosure
+never enters: what is left open widens what may be found, and breaks no claim. Green means that every decisive
+check that applies is green. Compatible is not replicated. Advisory findings are never counted.
 
-**Grey** means "not assessed", for one of two reasons. A code that ends in `no_data`, `incomplete`, `bound` or
-`no_interval` is something the paper does not disclose, and the letter asks for it. A code that ends in
-`unavailable` is something this audit could not reach, and stays out of the letter.
+**Without rows** only the printed numbers are judged. Checks that need rows do not apply; one grey line says so
+and is not counted. Every output says "from the printed numbers alone", in JSON `basis = "table"`. The verdict is
+grey only if nothing printed could be held against anything else.
+
+**Grey** means "not assessed". Where the paper does not disclose what is missing, the letter asks for it; where
+only this audit could not reach it, the letter leaves it out.
 """
 
 
@@ -63,7 +79,7 @@ def checks_page(checks: Iterable[Check[Any]] = CHECKS) -> str:
 
 def _rows(check: Check[Any]) -> Iterator[str]:
     """Return one row of the table per threshold; the first says what is checked."""
-    weight = check.weight if isinstance(check.weight, str) else "depends on the case"
+    usual = check.weight if isinstance(check.weight, str) else "depends on the case"
     about = f"**{check.title}.** {check.about}"
     for place, threshold in enumerate(check.thresholds):
         cells = (
@@ -71,7 +87,8 @@ def _rows(check: Check[Any]) -> Iterator[str]:
             about if place == 0 else "the same",
             threshold.statistic,
             str(threshold),
-            weight,
+            f"{check.scope}, with rows" if check.needs_rows else check.scope,
+            threshold.weight or usual,
             threshold.source or check.source,
         )
         yield f"| {' | '.join(cells)} |"

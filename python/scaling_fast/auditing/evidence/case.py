@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Final
 
 from scaling_fast import laws, losses
 from scaling_fast._core import Program
@@ -15,49 +13,17 @@ from scaling_fast.auditing.claim.schema import HuberLoss
 from scaling_fast.auditing.evidence import rows
 from scaling_fast.auditing.evidence.formulas import LawView, require_names
 from scaling_fast.auditing.evidence.refits import Progress, View, refit, resample
+from scaling_fast.auditing.evidence.reported import reported_point
 from scaling_fast.errors import DataError, quote, suggestion
 
 if TYPE_CHECKING:
     from scaling_fast.auditing.claim.reading import Paper
+    from scaling_fast.auditing.evidence.reported import ReportedPoint
     from scaling_fast.auditing.evidence.rows import Note, Selection
 
 
-@dataclass(frozen=True, slots=True)
-class ReportedPoint:
-    """The parameters a paper reports.
-
-    Attributes
-    ----------
-    exact
-        Unrounded natural parameters, if disclosed.
-    centre
-        Printed natural parameters as they stand.
-    box
-        For each printed parameter the range of numbers that print alike.
-    bounds
-        Parameters of which the paper gives no point but a bound, as it prints it: "alpha >0.05".
-    """
-
-    exact: dict[str, float] | None
-    centre: dict[str, float] | None
-    box: dict[str, tuple[float, float]] | None
-    missing: tuple[str, ...]
-    printed: dict[str, Printed]
-    bounds: dict[str, str]
-
-    @property
-    def gap(self) -> str:
-        """What the paper leaves open of its parameters, as the end of "The paper ..."."""
-        absent = [name for name in self.missing if name not in self.bounds]
-        parts = [f"does not report {', '.join(absent)}"] if absent else []
-        if self.bounds:
-            parts.append(f"gives only a bound, not a value: {', '.join(self.bounds.values())}")
-        return " and ".join(parts) or "does not report parameters"
-
-    @property
-    def best(self) -> dict[str, float] | None:
-        """The unrounded parameters, else the printed ones."""
-        return self.exact or self.centre
+OWN_ROWS: Final = frozenset({"authors", "measured", "published table"})
+"""Sources of rows that are those of the reported fit, to the last digit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +65,49 @@ class Case:
         """Whose objective the refits minimise: `stated` by the paper, or `assumed` by the audit."""
         return "assumed" if unstated(self.paper) else "stated"
 
+    @property
+    def is_table_only(self) -> bool:
+        """Whether there are no rows, so that only the printed numbers can be judged."""
+        return not self.views
+
+    @property
+    def is_extrapolated(self) -> bool:
+        """Whether a claim states an accuracy beyond the rows: a value with a tolerance, and inputs outside them."""
+        return any(
+            claim.kind == "extrapolation"
+            and claim.tolerance is not None
+            and (self.headline is None or _is_outside(claim.at, self.headline))
+            for claim in self.paper.claims
+        )
+
+    def can_be_repeated(self, view: View) -> bool:
+        """Whether these are the very rows of the reported fit, under the objective that it states.
+
+        Then the optimum is a number, not a sample, and the reported parameters must be it: the
+        rows are the authors' (not digitised), the loss and the residuals are stated, and n is
+        reported and that of the rows.
+        """
+        said = None if self.paper.reported.n is None else Printed(self.paper.reported.n)
+        return (
+            self.paper.data.source in OWN_ROWS
+            and not unstated(self.paper)
+            and said is not None
+            and said.relation == ""
+            and said.value == view.n
+        )
+
     def where(self, view: View) -> str:
         """How to name a view in a sentence; nothing when there is only one."""
         return f" ({view.label})" if len(self.views) > 1 else ""
+
+
+def _is_outside(at: dict[str, float], view: View) -> bool:
+    """Return whether an input lies outside the values of its column."""
+    return any(
+        not float(values.min()) <= at[name] <= float(values.max())
+        for name, values in view.x.items()
+        if name in at
+    )
 
 
 def gather(
@@ -203,44 +209,6 @@ def _check_formulas(paper: Paper, law: LawView) -> None:
 
 def _uses(formula: str, name: str) -> bool:
     return re.search(rf"(?<![A-Za-z0-9_]){re.escape(name)}(?![A-Za-z0-9_])", formula) is not None
-
-
-def reported_point(paper: Paper, law: LawView) -> ReportedPoint:
-    """Return what the paper says its parameters are, in natural units and the law's order."""
-    unknown = [key for key in paper.reported.params if key not in law.params]
-    if unknown:
-        raise DataError(
-            f"`reported.params` names `{unknown[0]}`, which the law `{law.name}` does not have; "
-            f"its parameters are {', '.join(law.params)}"
-        )
-    given = paper.reported.params
-    said = {name: Printed(given[name]) for name in law.params if name in given}
-    printed = {name: number for name, number in said.items() if not number.is_bound}
-    bounds = {name: f"{name} {number.text}" for name, number in said.items() if number.is_bound}
-    exact: dict[str, float] = {}
-    for key, text in paper.reported.log_params.items():
-        name = key if key in law.params else key.upper()
-        if name not in law.params:
-            raise DataError(
-                f"`reported.log_params` names `{key}`, which is neither a parameter of the law "
-                f"`{law.name}` nor the logarithm (in lower case) of one"
-            )
-        number = Printed(text)
-        if number.is_bound:
-            bounds.setdefault(name, f"{key} {text}")
-        else:
-            exact[name] = number.value if key == name else float(np.exp(number.value))
-    whole = len(printed) == len(law.params)
-    return ReportedPoint(
-        exact={name: exact[name] for name in law.params} if len(exact) == len(law.params) else None,
-        centre={name: number.value for name, number in printed.items()} if whole else None,
-        box={name: (number.lower, number.upper) for name, number in printed.items()}
-        if whole
-        else None,
-        missing=tuple(name for name in law.params if name not in printed),
-        printed=printed,
-        bounds={name: text for name, text in bounds.items() if name not in printed},
-    )
 
 
 OPEN = {"loss": "the loss", "residual": "the scale of the residuals"}

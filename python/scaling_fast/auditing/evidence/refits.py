@@ -191,14 +191,31 @@ def refit(
     absolute = fit(frame, law.question, loss=Absolute(), **ask) if near else None
     boxed = None
     if box is not None and centre is not None:
-        try:
-            bounds = {name: Param(lower=low, upper=high) for name, (low, high) in box.items()}
-            inside = fit(frame, law.question, loss=loss, params=bounds, starts=dict(centre), **ask)
-            found = {name: float(value) for name, value in inside.params.items()}
-            boxed = found if _within(found, box) else None
-        except ScalingError:
-            boxed = None
+        boxed = _best_inside(stated, box, centre, frame=frame, law=law, loss=loss, ask=ask)
     return stated, absolute, boxed, near
+
+
+def _best_inside(
+    stated: Any,
+    box: Mapping[str, tuple[float, float]],
+    centre: Mapping[str, float],
+    *,
+    frame: pl.DataFrame,
+    law: LawView,
+    loss: Any,
+    ask: Mapping[str, Any],
+) -> dict[str, float] | None:
+    """Return the best point of a box: the optimum itself where it lies inside, else a bounded fit."""
+    found = {name: float(value) for name, value in stated.params.items()}
+    if stated.converged and _within(found, box):
+        return found
+    try:
+        bounds = {name: Param(lower=low, upper=high) for name, (low, high) in box.items()}
+        inside = fit(frame, law.question, loss=loss, params=bounds, starts=dict(centre), **ask)
+    except ScalingError:
+        return None
+    found = {name: float(value) for name, value in inside.params.items()}
+    return found if _within(found, box) else None
 
 
 def _within(point: Mapping[str, float], box: Mapping[str, tuple[float, float]]) -> bool:

@@ -15,6 +15,7 @@ from scaling_fast.errors import DataError, ScalingError
 from scaling_fast.findings import PRECEDENCE
 from scaling_fast.reporting.files import is_json, is_page
 from scaling_fast.reporting.words import (
+    basis,
     finding_label,
     is_advisory,
     severity_label,
@@ -129,7 +130,7 @@ def _print(audited: Audit) -> None:
         _print_for_person(audited)
     else:
         output.emit_table(_findings_table(audited))
-        output.note(f"verdict: {audited.verdict}")
+        output.note(", ".join([f"verdict: {audited.verdict}", *basis(audited.report)]))
 
 
 def _severity(finding: Finding, audited: Audit) -> str:

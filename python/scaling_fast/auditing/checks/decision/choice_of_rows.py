@@ -82,6 +82,7 @@ CHOICE_OF_ROWS = Check(
     source="ours",
     thresholds=(INSIDE,),
     weight="counts",
+    needs_rows=True,
     measure=measure,
     judge=judge,
     say=say,

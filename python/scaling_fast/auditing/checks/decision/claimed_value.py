@@ -39,9 +39,11 @@ __all__ = [
 ]
 
 CLAIM = Threshold(
-    "range of the claimed number over the parameters that round to the printed ones, or its value "
-    "at the unrounded parameters",
-    label="meets the claim / misses it; amber for a claim of several approaches (`across`)",
+    "the claimed number against its range over the parameters that round to the printed ones, and its "
+    "value at the unrounded parameters",
+    label="inside both / outside both; amber inside one of them, or for a claim of several approaches "
+    "(`across`)",
+    weight="decisive; counts for `across`",
 )
 
 
@@ -50,7 +52,7 @@ class ClaimedValue(Measured):
     """What the reported parameters give for one claim."""
 
     claim: Claim
-    is_met: bool
+    is_met: Mapping[str, bool]  # by each printed set of digits
     unrounded: float | None
     image: tuple[float, float] | None  # least and greatest over the box
 
@@ -76,19 +78,22 @@ def claimed_value(case: Case, claim: Claim, points: Mapping[str, Floats] | None)
             source = f"over the parameters that round to the printed ones; the paper says {said}"
             for side, end in zip(("smallest", "largest"), image, strict=True):
                 cells.append(Cell(f"claim `{claim.id}`, {side}", reported=end, source=source))
-    if unrounded is not None:
-        low = high = unrounded
-    elif image is not None:
-        low, high = image
-    else:
-        sentence = f"The claim `{claim.id}` has no finite value at the reported parameters."
-        return NotAssessed(name="target", sentence=sentence, cells=tuple(cells))
+    given = {"the unrounded": (unrounded, unrounded), "the printed": image or (None, None)}
     wanted = Printed(said)
     slack = (claim.tolerance or 0.0) * abs(wanted.value)
+    is_met = {
+        name: wanted.allows(low, high, slack=slack)
+        for name, (low, high) in given.items()
+        if low is not None and high is not None
+    }
+    if not is_met:
+        sentence = f"The claim `{claim.id}` has no finite value at the reported parameters."
+        return NotAssessed(name="target", sentence=sentence, cells=tuple(cells))
+    middle = unrounded if unrounded is not None else sum(image or ()) / 2
     return ClaimedValue(
         # Said of several fits together: one of them alone cannot break it.
         name="across" if claim.across else "target",
-        statistic=unrounded if unrounded is not None else (low + high) / 2,
+        statistic=middle,
         threshold=wanted.value,
         cells=tuple(cells),
         evidence={
@@ -98,32 +103,41 @@ def claimed_value(case: Case, claim: Claim, points: Mapping[str, Floats] | None)
             "unrounded": unrounded,
         },
         claim=claim,
-        is_met=wanted.allows(low, high, slack=slack),
+        is_met=is_met,
         unrounded=unrounded,
         image=image,
     )
 
 
 def judge_claimed(measured: ClaimedValue) -> Severity:
-    """Return green where the number is met; a claim of several approaches is never red."""
-    if measured.is_met:
+    """Return green where every set of digits meets the number, amber where one does, else red.
+
+    A claim of several approaches is never red.
+    """
+    if all(measured.is_met.values()):
         return "green"
-    return "amber" if measured.claim.across else "red"
+    return "amber" if measured.claim.across or any(measured.is_met.values()) else "red"
 
 
-def say_claimed(measured: ClaimedValue, _: Severity) -> str:
+def say_claimed(measured: ClaimedValue, severity: Severity) -> str:
     """Return what the reported parameters give, beside what the paper says."""
     claim, gives = measured.claim, _gives(measured)
     within = f" within {100 * claim.tolerance:g} %" if claim.tolerance else ""
     said = f"{claim.value}{within}"
-    if claim.across:
+    if claim.across and severity != "green":
         kind = "unrounded" if measured.unrounded is not None else "printed"
         return (
             f"The {kind} parameters of this approach give {gives} for `{claim.id}`, while the "
             f"paper's recommendation, drawn from all its approaches, was {said}. The "
             "recommendation rests on all approaches; this audit compares only this one."
         )
-    if measured.is_met:
+    if severity == "amber":
+        met = next(name for name, is_met in measured.is_met.items() if is_met)
+        return (
+            f"Only {met} parameters of the paper give the claimed `{claim.id}` ({said}): they give "
+            f"{gives}."
+        )
+    if severity == "green":
         return f"The reported parameters give the claimed `{claim.id}` ({said}): {gives}."
     return (
         f"The reported parameters cannot give the claimed `{claim.id}` ({said}): they give {gives}."

@@ -13,14 +13,13 @@ from scaling_fast.auditing.checks.decision.claimed_value import (
     judge_claimed,
     say_claimed,
 )
-from scaling_fast.auditing.checks.decision.largest_move import (
+from scaling_fast.auditing.checks.decision.printed_law import (
     MOVE,
-    LargestMove,
+    PrintedLaw,
     advise_move,
-    largest_move,
+    printed_law,
     say_move,
 )
-from scaling_fast.auditing.checks.missing import no_rows
 from scaling_fast.auditing.evidence.formulas import box_points
 
 if TYPE_CHECKING:
@@ -48,17 +47,15 @@ def measure(case: Case) -> Iterator[Measurement]:
             yield NotAssessed(name="too_many", sentence=sentence)
             return
         for view in case.views:
-            yield largest_move(case, view, points, centre)
+            yield printed_law(case, view, centre)
     for claim in case.paper.claims:
         if claim.value is not None and claim.kind not in {"equality", "fit"}:
             yield claimed_value(case, claim, points)
-    if points is not None and not case.views:
-        yield no_rows(case)
 
 
 def judge(measured: Measured) -> Severity:
-    """Return the severity of a move by its size, and of a claimed number by whether it is met."""
-    if isinstance(measured, LargestMove):
+    """Return the severity of a move, which is never red, and of a claimed number by whether it is met."""
+    if isinstance(measured, PrintedLaw):
         return MOVE.severity(measured.ratio)
     assert isinstance(measured, ClaimedValue)
     return judge_claimed(measured)
@@ -66,7 +63,7 @@ def judge(measured: Measured) -> Severity:
 
 def say(measured: Measured, severity: Severity) -> str:
     """Return how far rounding moves the law, or what the reported parameters give."""
-    if isinstance(measured, LargestMove):
+    if isinstance(measured, PrintedLaw):
         return say_move(measured, severity)
     assert isinstance(measured, ClaimedValue)
     return say_claimed(measured, severity)
@@ -74,14 +71,14 @@ def say(measured: Measured, severity: Severity) -> str:
 
 def advise(measured: Measured, _: Severity) -> str:
     """Return what to print, or what to say."""
-    return advise_move(measured) if isinstance(measured, LargestMove) else advise_claimed()
+    return advise_move(measured) if isinstance(measured, PrintedLaw) else advise_claimed()
 
 
 ROUNDING = Check(
     code="R4",
     title="Rounding and the claimed decision",
     scope="decision",
-    about="Can rounding to the printed digits change the law, and do these digits give the claimed decision?",
+    about="Does rounding to the printed digits move the law, and do these digits give the claimed decision?",
     question={
         "bias": "Could you print the parameters with the digits needed, or their logarithms?",
         "target": "Which parameters was this decision based on?",
@@ -95,4 +92,5 @@ ROUNDING = Check(
     say=say,
     advice=advise,
     leads=("target",),
+    lighter={"bias": "counts", "noise_free": "counts", "across": "counts"},
 )

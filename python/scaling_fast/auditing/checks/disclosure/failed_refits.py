@@ -73,6 +73,7 @@ FAILED_REFITS = Check(
     source="ours",
     thresholds=(SHARE,),
     weight="counts",
+    needs_rows=True,
     measure=measure,
     judge=judge,
     say=say,

@@ -20,7 +20,6 @@ from scaling_fast.auditing.checks.disclosure.notes import (
     noted,
     say_noted,
 )
-from scaling_fast.auditing.checks.missing import FIND_ROWS
 from scaling_fast.auditing.claim.printed import Printed
 from scaling_fast.errors import quote
 
@@ -39,6 +38,12 @@ COUNT = Threshold(
 )
 
 
+FIND_ROWS = (
+    "Pass the rows with `--data FILE` (`data=` in Python), or set SCALING_FAST_DATA to the folder "
+    "that holds them."
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherNumber(Measured):
     """A reported number of rows that is neither of those read nor of those fitted."""
@@ -49,12 +54,13 @@ class OtherNumber(Measured):
 def measure(case: Case) -> Iterator[Measurement]:
     """Return the rows read, and the reported number of rows where it is another."""
     yield from noted(case, "data")
-    if not case.views:
+    if case.is_table_only:
         why = f" ({case.why_absent})" if case.why_absent else ""
         yield NotAssessed(
             name="absent",
-            sentence=f"Only the paper's own numbers were audited: {case.absent}{why}.",
-            advice=FIND_ROWS,
+            sentence=f"Only the paper's own numbers were audited: {case.absent}{why}. What needs the "
+            "rows does not apply and is not counted.",
+            advice=FIND_ROWS if case.unavailable else f"Publish the rows. {FIND_ROWS}",
         )
         return
     read = Cell("rows read", counted=float(case.rows_read), source=case.data_label)
@@ -85,16 +91,25 @@ def advise(measured: Measured, severity: Severity) -> str:
     return "Find the rows of the reported fit, or correct the number."
 
 
+def questions(case: Case) -> dict[str, str]:
+    """Return the question about another number of rows, and about rows that are not disclosed.
+
+    Rows that only this audit could not reach are not the paper's fault, and not asked for.
+    """
+    return {
+        "reported_n": "How many rows was the law fitted to, and which?",
+        "absent": "" if case.unavailable else "Could you publish the rows?",
+        # What else is found here is between the audit and its data.
+        "otherwise": "",
+    }
+
+
 ROWS_READ = Check(
     code="data",
     title="Number of rows",
     scope="disclosure",
     about="Are there as many rows as the paper reports?",
-    question={
-        "reported_n": "How many rows was the law fitted to, and which?",
-        # What else is found here is between the audit and its data.
-        "otherwise": "",
-    },
+    question=questions,
     source="ours",
     thresholds=(COUNT,),
     weight="counts",

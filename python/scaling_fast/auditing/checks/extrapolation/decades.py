@@ -15,7 +15,6 @@ from scaling_fast.auditing.checks.check import (
     NotAssessed,
     Threshold,
 )
-from scaling_fast.auditing.checks.missing import no_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +40,6 @@ def measure(case: Case) -> Iterator[Measurement]:
     """Return the span of each input on the headline rows."""
     view = case.headline
     if view is None:
-        yield no_rows(case)
         return
     for column, values in view.x.items():
         yield _span(column, values)
@@ -74,6 +72,7 @@ DECADES = Check(
     source="ours",
     thresholds=(SPAN,),
     weight="counts",
+    needs_rows=True,
     measure=measure,
     judge=judge,
     say=say,

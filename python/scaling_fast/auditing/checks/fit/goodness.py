@@ -11,10 +11,10 @@ from scaling_fast.auditing.checks.fit.likelihood_ratio import (
     likelihood_ratio,
     say_ratio,
 )
-from scaling_fast.auditing.checks.fit.p_values import PValue, say_tested
+from scaling_fast.auditing.checks.fit.p_values import PValue, adjusted, say_tested
 from scaling_fast.auditing.checks.fit.score import SCORE, score
 from scaling_fast.auditing.checks.fit.wald import WALD, wald
-from scaling_fast.auditing.checks.missing import no_rows, no_yardstick, uncertified
+from scaling_fast.auditing.checks.missing import no_yardstick, uncertified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +27,6 @@ __all__ = ["GOODNESS"]
 
 def measure(case: Case) -> Iterator[Measurement]:
     """Return three tests of the reported parameters for each view."""
-    if not case.views:
-        yield no_rows(case)
     for view in case.views:
         point = case.reported.exact or view.boxed or case.reported.centre
         if point is None:
@@ -42,14 +40,13 @@ def measure(case: Case) -> Iterator[Measurement]:
         elif (missing := no_yardstick(case, view)) is not None:
             yield missing
         else:
-            yield likelihood_ratio(case, view, point)
-            yield wald(case, view, point)
-            yield score(case, view, point)
+            tests = [test(case, view, point) for test in (likelihood_ratio, wald, score)]
+            yield from adjusted(tests)
 
 
 def judge(measured: PValue) -> Severity:
-    """Return the severity of the p-value; green means compatible, not replicated."""
-    return RATIO.severity(measured.p)
+    """Return the severity of the p-value of Holm; green means compatible, not replicated."""
+    return RATIO.severity(measured.holm)
 
 
 def say(measured: PValue, severity: Severity) -> str:
@@ -83,6 +80,7 @@ GOODNESS = Check(
     source="Besiroglu et al. 2024",
     thresholds=(RATIO, WALD, SCORE),
     weight="decisive",
+    needs_rows=True,
     measure=measure,
     judge=judge,
     say=say,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scaling_fast.auditing.checks.check import Cell, Measurement, NotAssessed
-from scaling_fast.auditing.checks.fit.p_values import PValue, p_threshold
+from scaling_fast.auditing.checks.fit.p_values import PValue, among, p_threshold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -124,7 +124,7 @@ def say_ratio(measured: Ratio, severity: Severity) -> str:
     rows = "the digitised rows" if measured.digitised else "the rows they are said to fit"
     return (
         f"The reported parameters{where} do not fit {rows}: likelihood ratio {size}, p = {p:.1g} "
-        f"({measured.reference}).{limits}"
+        f"({measured.reference}){among(measured)}.{limits}"
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from scaling_fast.auditing.checks.check import Cell, Measured, Measurement, NotAssessed, Threshold
+from scaling_fast.auditing.multiplicity import holm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +16,17 @@ if TYPE_CHECKING:
     from scaling_fast.auditing.evidence.refits import View
     from scaling_fast.findings import Severity
 
-__all__ = ["P_GREEN", "P_RED", "Form", "PValue", "least_significant", "p_threshold", "say_tested"]
+__all__ = [
+    "P_GREEN",
+    "P_RED",
+    "Form",
+    "PValue",
+    "adjusted",
+    "among",
+    "least_significant",
+    "p_threshold",
+    "say_tested",
+]
 
 P_GREEN = 0.05
 P_RED = 1e-4
@@ -27,7 +39,7 @@ def p_threshold(statistic: str, *, source: str = "") -> Threshold:
         green=P_GREEN,
         red=P_RED,
         worse="smaller",
-        label=f"p >= {P_GREEN:g} / p < {P_RED:g}",
+        label=f"p >= {P_GREEN:g} / p < {P_RED:g}, after Holm over the tests of this check",
         source=source,
     )
 
@@ -37,9 +49,20 @@ class PValue(Measured):
     """A test of the reported parameters: its p-value, and where that came from."""
 
     p: float
+    holm: float = math.nan  # p allowing for the other tests of the same parameters
     title: str  # of the test
     where: str  # which view, in brackets, if there are several
     reference: str  # the distribution that p is of
+
+
+def adjusted(tests: Sequence[Measurement]) -> list[Measurement]:
+    """Return the tests of one point with the p-values of Holm: three chances to fail are not one."""
+    out = list(tests)
+    held = [(place, test) for place, test in enumerate(tests) if isinstance(test, PValue)]
+    values = holm([test.p for _, test in held])
+    for (place, test), p in zip(held, values, strict=True):
+        out[place] = replace(test, holm=p, evidence={**test.evidence, "p_holm": p})
+    return out
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -80,6 +103,13 @@ def least_significant(
     )
 
 
+def among(measured: PValue) -> str:
+    """Return p after Holm as the end of a clause, where it is another number."""
+    if measured.p >= P_GREEN or not measured.holm > measured.p:
+        return ""
+    return f", or {measured.holm:.2g} among the tests of this check"
+
+
 def say_tested(measured: PValue, severity: Severity) -> str:
     """Return what a test says of the reported parameters, with its statistic and p."""
     verb = {
@@ -89,5 +119,5 @@ def say_tested(measured: PValue, severity: Severity) -> str:
     }.get(severity, "could not be computed for")
     return (
         f"The {measured.title} test{measured.where} {verb} the reported parameters: statistic "
-        f"{measured.statistic:.3g}, p = {measured.p:.2g} ({measured.reference})."
+        f"{measured.statistic:.3g}, p = {measured.p:.2g} ({measured.reference}){among(measured)}."
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,30 +17,47 @@ from scaling_fast.auditing.checks.check import (
     NotAssessed,
     Threshold,
 )
-from scaling_fast.auditing.checks.missing import no_rows, no_yardstick, uncertified
+from scaling_fast.auditing.checks.missing import no_yardstick, uncertified
 from scaling_fast.auditing.claim.printed import Printed
-from scaling_fast.auditing.evidence.formulas import claim_values, coordinates
+from scaling_fast.auditing.evidence.formulas import (
+    claim_value,
+    claim_values,
+    coordinates,
+    quantile_interval,
+)
 from scaling_fast.laws.quantities import evaluate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from numpy.typing import NDArray
+
+    from scaling_fast.auditing.checks.check import Weight
     from scaling_fast.auditing.evidence.case import Case
     from scaling_fast.auditing.evidence.refits import View
     from scaling_fast.findings import Severity
 
+    Floats = NDArray[np.float64]
+
 __all__ = ["REOPTIMISED"]
 
-GAP_GREEN = 1e-3  # R1 sees the gap and R2 judges it, so a gap is never red
-SHIFT_GREEN = 0.1  # standard errors: the largest shift that leaves a larger gap green
-GAP = Threshold(
-    "relative gap of the objective, and shifts in standard deviations of refits (scales by their "
-    "logarithms)",
-    green=GAP_GREEN,
-    label=f"gap <= {GAP_GREEN:g}, or no shift above {SHIFT_GREEN:g}; never red",
+DISTANCE = Threshold(
+    "s: largest distance of the headline quantity and of the claims from their values at the optimum, in "
+    "standard errors (of row or cluster refits, the wider), at the unrounded parameters or else "
+    "the best ones that round to the reported ones; 0 where those are a minimum too",
+    green=0.1,
+    red=1.0,
+    label="s <= 0.1 / s > 1, on the very rows and the stated objective of the fit; elsewhere never red",
+    weight="decisive on the very rows and the stated objective of the fit, else counts",
 )
 ROUNDING_GAP = 1e-11
 """Relative difference of two sums of a few hundred losses that is rounding."""
+
+LEVEL_GAP = 1e-9
+"""Relative difference up to which another point is a minimum too: at the other end of a level optimum, say."""
+
+COUNTED = 1e6  # standard errors from which on a sentence gives no number
+WITHIN_ONE_DEVIATION = math.erf(math.sqrt(0.5))  # of a normal variable: 68.27 %
 
 ADVICE = {
     "stated": "Minimise to a certified optimum: scale the objective, tighten the tolerances, and "
@@ -50,23 +68,23 @@ ADVICE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap(Measured):
-    """How far the reported parameters lie above the minimum of the objective."""
+    """How far the reported parameters lie from the minimum of the objective."""
 
     gap: float
-    shifts: Mapping[str, float]  # in standard errors, by the name of a coordinate
+    distances: Mapping[str, float]  # of claimed quantities, in standard errors
     subject: str  # which reported parameters, as the subject of a sentence
     objective_origin: str
+    decides: bool  # whether the reported parameters must be this minimum
+    digitised: bool
 
     @property
-    def farthest(self) -> str | None:
-        """The coordinate that is shifted most."""
-        return max(self.shifts, key=lambda name: abs(self.shifts[name]), default=None)
+    def farthest(self) -> str:
+        """The quantity that is farthest from its refitted value."""
+        return max(self.distances, key=lambda name: self.distances[name])
 
 
 def measure(case: Case) -> Iterator[Measurement]:
     """Return the gap of the objective, and shifts of parameters and of the claimed quantities."""
-    if not case.views:
-        yield no_rows(case)
     for view in case.views:
         if not view.stated.converged:
             yield uncertified(
@@ -86,32 +104,37 @@ def measure(case: Case) -> Iterator[Measurement]:
 
 
 def judge(measured: Gap) -> Severity:
-    """Return green for a small gap, or for one that moves no parameter; else amber."""
-    severity = GAP.severity(measured.gap)
-    farthest = measured.farthest
-    if severity == "amber" and farthest and abs(measured.shifts[farthest]) <= SHIFT_GREEN:
-        return "green"
-    return severity
+    """Return the severity of the largest distance; red only where the parameters must be the minimum."""
+    severity = DISTANCE.severity(measured.distances[measured.farthest])
+    return "amber" if severity == "red" and not measured.decides else severity
 
 
 def say(measured: Gap, severity: Severity) -> str:
-    """Return how far the objective is above its minimum, and which parameter is off most."""
+    """Return how far the objective is above its minimum, and which quantity is off most."""
     gap, origin, subject = measured.gap, measured.objective_origin, measured.subject
     if severity == "green":
-        near = "lie at" if gap == 0.0 else f"come within {_percent(gap)} of"
+        near = "lie at" if gap <= LEVEL_GAP else f"come within {_percent(gap)} of"
         return f"{subject} {near} the minimum of the {origin} objective."
-    farthest = measured.farthest
+    distance = measured.distances[measured.farthest]
+    far = f"{distance:.2g}" if distance < COUNTED else "more than a million"
     off = (
-        f"; {farthest} is {abs(measured.shifts[farthest]):.1f} standard errors from its refitted value"
-        if farthest
-        else ""
+        f"{subject} leave the {origin} objective {_percent(gap)} above its minimum; "
+        f"`{measured.farthest}` is {far} standard errors from its refitted value."
     )
-    return f"{subject} leave the {origin} objective {_percent(gap)} above its minimum{off}."
+    if measured.decides:
+        return f"{off} The reported parameters are not the optimum of their own rows."
+    return f"{off} Digitisation error is not included." if measured.digitised else off
 
 
 def advise(measured: Gap, _: Severity) -> str:
     """Return what to do, by whose objective was minimised."""
     return ADVICE[measured.objective_origin]
+
+
+def weigh(case: Case) -> Weight:
+    """Return that it decides where the rows and the objective are the very ones of the fit."""
+    repeated = any(case.can_be_repeated(view) for view in case.views)
+    return "decisive" if repeated else "counts"
 
 
 REOPTIMISED = Check(
@@ -124,8 +147,9 @@ REOPTIMISED = Check(
         "parameters?"
     },
     source="Besiroglu et al. 2024",
-    thresholds=(GAP,),
-    weight="counts",
+    thresholds=(DISTANCE,),
+    weight=weigh,
+    needs_rows=True,
     measure=measure,
     judge=judge,
     say=say,
@@ -212,23 +236,82 @@ def _gap(case: Case, view: View, best: dict[str, float]) -> Measurement:
             f"{case.where(view)}."
         )
         return NotAssessed(name="objective_gap", sentence=sentence, cells=cells)
+    distances = (
+        dict.fromkeys(_quantities(case), 0.0) if gap <= LEVEL_GAP else _distances(case, view, best)
+    )
+    if not distances:
+        sentence = (
+            f"There are no refits{case.where(view)} to measure by how far the reported parameters lie "
+            "from the minimum."
+        )
+        return NotAssessed(name="no_refits", sentence=sentence, cells=cells)
+    cells += tuple(
+        Cell(
+            f"distance of {name}",
+            computed=value,
+            unit="robust standard errors",
+            source="reported minus refitted, over the wider deviation of row and cluster refits "
+            "(half of their middle 68 %)",
+            view=label,
+        )
+        for name, value in distances.items()
+    )
     return Gap(
         name="objective_gap",
         statistic=gap,
-        threshold=GAP,
         cells=cells,
         evidence={
             "view": label,
             "objective": objective,
             "at_reported": at_reported,
             "largest_change": largest,
+            "distance": max(distances.values()),
             **{f"shift_{name}": value for name, value in shifts.items()},
         },
         gap=gap,
-        shifts=shifts,
+        distances=distances,
         subject=_subject(case, view),
         objective_origin=case.objective_origin,
+        decides=case.can_be_repeated(view),
+        digitised=case.paper.data.source == "digitised",
     )
+
+
+def _quantities(case: Case) -> dict[str, Callable[[Mapping[str, Any]], Floats | None]]:
+    """Return the headline quantity and every claimed number, as functions of parameters."""
+    law, headline = case.law, case.quantity
+    found: dict[str, Callable[[Mapping[str, Any]], Floats | None]] = {
+        headline: lambda params: np.atleast_1d(evaluate(headline, params))
+    }
+    for claim in case.paper.claims:
+        if claim.value is not None and not (claim.kind == "exponent" and claim.expr == headline):
+            found[claim.id] = partial(claim_value, law, claim)
+    return found
+
+
+def _distances(case: Case, view: View, best: Mapping[str, float]) -> dict[str, float]:
+    """Return |reported - refitted| of each claimed quantity, in standard errors of the refits.
+
+    The deviation is half of the middle 68 %: a few refits that run off would make the usual one,
+    and not the distance, astronomical.
+    """
+    found = {}
+    for name, quantity in _quantities(case).items():
+        reported, refitted = quantity(best), quantity(view.estimates)
+        if reported is None or refitted is None:
+            continue
+        spreads = []
+        for resampled in view.resamples:
+            values = quantity(resampled.draws)
+            if values is None or np.sum(np.isfinite(values)) < 2:
+                continue
+            low, high = quantile_interval(values, WITHIN_ONE_DEVIATION)
+            spreads.append((high - low) / 2.0)
+        spread = max(spreads, default=0.0)
+        distance = abs(float(reported[0]) - float(refitted[0]))
+        if spread > 0.0 and math.isfinite(distance):
+            found[name] = distance / spread
+    return found
 
 
 def _kind(case: Case, view: View) -> str:

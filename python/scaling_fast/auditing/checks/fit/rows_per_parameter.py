@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scaling_fast.auditing.checks.check import Cell, Check, Measured, Measurement, Threshold
-from scaling_fast.auditing.checks.missing import no_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +33,6 @@ def measure(case: Case) -> Iterator[Measurement]:
     """Return rows, and clusters, over parameters."""
     view = case.headline
     if view is None:
-        yield no_rows(case)
         return
     n, k, label = view.n, len(case.law.params), view.label
     cells = [
@@ -81,6 +79,7 @@ ROWS_PER_PARAMETER = Check(
     source="ours",
     thresholds=(RATIO,),
     weight="advisory",
+    needs_rows=True,
     measure=measure,
     judge=judge,
     say=say,
