@@ -148,8 +148,8 @@ pub(crate) fn scheme(
             Scheme::Subsample(rows)
         }
         "residuals" => {
-            let (word,): (String,) = constants.extract()?;
-            Scheme::Residuals(leverage(py, &word)?)
+            let (word, factor): (String, f64) = constants.extract()?;
+            Scheme::Residuals { leverage: leverage(py, &word)?, factor }
         }
         "wild" => {
             let (multiplier, word): (String, String) = constants.extract()?;

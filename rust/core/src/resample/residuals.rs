@@ -192,6 +192,15 @@ impl Pool {
         Self { values, heights }
     }
 
+    /// The pool with every residual multiplied by `factor`.
+    #[must_use]
+    pub fn enlarged(mut self, factor: f64) -> Self {
+        for value in &mut self.values {
+            *value *= factor;
+        }
+        self
+    }
+
     /// The next residual.
     pub fn draw(&self, stream: &mut Stream) -> f64 {
         let n = self.values.len();
