@@ -114,7 +114,7 @@ def compute_equivalent_gain(
     >>> base = {"flops": [1e20, 1e21, 1e22, 1e23], "score": [0.2, 0.31, 0.39, 0.5]}
     >>> gain = compute_equivalent_gain(base, own_flops=1e21, own_score=0.45)
     >>> round(gain.estimate, 1), round(gain.lower, 1), round(gain.upper, 1)
-    (33.1, 13.9, 101.0)
+    (33.1, 11.1, 117.6)
     """
     level = checked_level(level)
     if method not in ("fieller", "delta"):
