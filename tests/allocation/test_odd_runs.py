@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from isoflop import isoflop_runs, noisy_surface
 from outcomes import codes
+from scipy import optimize
 
 import scaling_fast as sf
 
@@ -148,3 +149,33 @@ def test_the_envelope_says_what_its_grid_of_sizes_can_tell():
     fine = sf.allocation.approach1(isoflop_runs(0.34, 0.28, points=151))
     assert fine.resolution == pytest.approx(wanted * 14 / 150, rel=1e-9)
     assert sf.allocation.approach2(isoflop_runs(0.34, 0.28)).resolution == 0.0
+
+
+def test_the_surface_has_its_optimum_at_the_compute_that_was_counted():
+    """C = 2 N^1.1 D^.95: the optimum at a budget by a search along it, in scipy."""
+    rng = np.random.default_rng(6)
+    flops = np.repeat(np.geomspace(1e18, 1e21, 5), 9)
+    n = 0.05 * flops**0.49 * np.tile(np.geomspace(0.2, 5, 9), 5)
+    d = (flops / 2 / n**1.1) ** (1 / 0.95)
+    loss = 1.8 + 480 * n**-0.35 + 2100 * d**-0.37
+    runs = {"N": n, "D": d, "C": flops, "loss": loss * np.exp(0.001 * rng.standard_normal(45))}
+    found = sf.approaches(runs, flops="C", at=1e22, n=50)
+    params = found.fit.params
+
+    def at(ln_n):
+        tokens = (1e22 / 2 / math.exp(1.1 * ln_n)) ** (1 / 0.95)
+        return (
+            params["A"] * math.exp(-params["alpha"] * ln_n)
+            + params["B"] * tokens ** -params["beta"]
+        )
+
+    best = optimize.minimize_scalar(at, bounds=(20, 30), method="bounded", options={"xatol": 1e-9})
+    third = found.table.filter(approach=3)
+    n_star = third.filter(quantity="n_star")["estimate"].item()
+    assert math.log(n_star) == pytest.approx(best.x, abs=1e-5)
+    d_star = third.filter(quantity="d_star")["estimate"].item()
+    assert 2 * n_star**1.1 * d_star**0.95 == pytest.approx(1e22, rel=1e-9)
+    # Approach 2 draws its line through the same optima.
+    second = found.table.filter(approach=2, quantity="a")["estimate"].item()
+    assert second == pytest.approx(third.filter(quantity="a")["estimate"].item(), abs=0.01)
+    assert "approaches_disagree" not in codes(found)

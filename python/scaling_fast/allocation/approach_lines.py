@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from scaling_fast.allocation.budgets import Runs
     from scaling_fast.allocation.common_draws import CommonDraws
     from scaling_fast.allocation.optima import Optima
+    from scaling_fast.allocation.power_cost import PowerCost
 
-__all__ = ["draws_of_all", "estimates_of_all", "optima_lines", "optima_of_both", "surface_lines"]
+__all__ = ["draws_of_all", "estimates_of_all", "optima_lines", "optima_of_both"]
 
 FINDERS = (best_runs, parabola_optima)
 """How approaches 1 and 2 find the best size of each budget."""
@@ -38,14 +39,6 @@ def optima_lines(optima: Optima) -> NDArray[np.float64]:
     a, ln_n0 = fit_lines(optima.ln_c, optima.ln_n, used)
     b, ln_d0 = fit_lines(optima.ln_c, optima.ln_d, used)
     return np.column_stack([a, ln_n0, b, ln_d0])
-
-
-def surface_lines(table: pl.DataFrame, ln_rate: float) -> NDArray[np.float64]:
-    """Return a, ln_n0, b, ln_d0 of fitted surfaces: N* = G (C/k)^a and D* = (C/k)^b/G, k = exp(ln_rate)."""
-    a, b, g = (table[name].to_numpy() for name in ("a", "b", "G"))
-    with np.errstate(all="ignore"):
-        ln_g = np.log(g)
-    return np.column_stack([a, ln_g - a * ln_rate, b, -ln_g - b * ln_rate])
 
 
 def estimates_of_all(
@@ -73,14 +66,14 @@ def estimates_of_all(
     return found
 
 
-def draws_of_all(runs: Runs, draws: CommonDraws, ln_rate: float) -> list[pl.DataFrame]:
+def draws_of_all(runs: Runs, draws: CommonDraws, cost: PowerCost) -> list[pl.DataFrame]:
     """Return the draws of the three approaches, in the columns of `Approaches.draws`."""
     tables = []
     for place, find in enumerate(FINDERS, 1):
         optima = find(runs, draws.rows)
         tables.append(_draws(place, optima_lines(optima), used=optima.used))
     status = draws.refits["status"].cast(pl.String)
-    return [*tables, _draws(3, surface_lines(draws.refits, ln_rate), status=status)]
+    return [*tables, _draws(3, cost.optimum(draws.refits), status=status)]
 
 
 def _draws(

@@ -18,7 +18,7 @@ from scaling_fast.validation import number_between
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FEWEST_SIZES", "FLOPS_PER_TOKEN", "Runs", "read_runs"]
+__all__ = ["CONVENTION_TOLERANCE", "FEWEST_SIZES", "FLOPS_PER_TOKEN", "Runs", "read_runs"]
 
 FLOPS_PER_TOKEN = 6.0
 """Training FLOP per parameter and token: forward 2, backward 4 (Kaplan et al. 2020)."""

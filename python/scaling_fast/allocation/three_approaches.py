@@ -21,16 +21,17 @@ from scaling_fast.allocation.approach_lines import (
     estimates_of_all,
     optima_lines,
     optima_of_both,
-    surface_lines,
 )
 from scaling_fast.allocation.budgets import read_runs
 from scaling_fast.allocation.common_draws import CommonDraws
 from scaling_fast.allocation.envelope import grid_resolution
 from scaling_fast.allocation.frontier import budget_table, frontier_lines
 from scaling_fast.allocation.known_biases import bias_on_surface, optima_findings
+from scaling_fast.allocation.power_cost import PowerCost
 from scaling_fast.errors import ParameterError, quote
 from scaling_fast.findings import Finding, SummaryRepr, format_findings
 from scaling_fast.fitting.run import fit
+from scaling_fast.resampling.diagnostics import scheme_findings
 from scaling_fast.resampling.schemes import Residuals
 from scaling_fast.runtime.memory import ask_first
 from scaling_fast.validation import checked_level, checked_seed, number_between
@@ -209,7 +210,8 @@ def approaches(
     Notes
     -----
     With more than 5 % unusable replicates an approach has no error and no interval, and a finding
-    says so. Source: Hoffmann et al. 2022, arXiv:2203.15556.
+    says so. Where C/(N D) differs between runs by more than 5 %, the optimum of the surface is that at a
+    cost of k N^p D^q, fitted to their FLOP. Source: Hoffmann et al. 2022, arXiv:2203.15556.
 
     Examples
     --------
@@ -233,12 +235,12 @@ def approaches(
         runs.frame, "chinchilla", target=target, columns=runs.columns, loss=loss, threads=threads
     )
     draws = CommonDraws.of(runs, surface, scheme, n=n, starts=starts, seed=seed, threads=threads)
-    ln_rate = float(np.median(runs.ln_rate))
-    of_surface = surface_lines(surface.table, ln_rate)
+    cost = PowerCost.of(runs)
+    of_surface = cost.optimum(surface.table)
     points = np.concatenate([*map(optima_lines, optima), of_surface])
     quiet = np.concatenate([*_noise_free(runs, surface), of_surface])
     resolution = grid_resolution(runs, optima[0])
-    tables = draws_of_all(runs, draws, ln_rate)
+    tables = draws_of_all(runs, draws, cost)
     three = estimates_of_all(points, quiet if draws.moved else points, tables)
     spread = Spread(level, draws.shrink, leaves_out=draws.leaves_out)
     disagreement = differences(three, wanted, spread)
@@ -257,6 +259,7 @@ def approaches(
             *optima_findings(runs, optima),
             *bias_on_surface(runs, quiet[:2], points[2]),
             *surface.findings,
+            *scheme_findings(surface.estimates, scheme),
             *agreement_findings(three, disagreement, spread, resolution),
         ),
     )
