@@ -33,6 +33,9 @@ __all__ = ["CommonDraws", "RunDraws", "as_run"]
 DEFAULT_N = 1000
 """Replicates unless the caller says how many."""
 
+LIMIT = 3.0
+"""Robust scales beyond which a residual is drawn in before others are given it: .3 % of normal noise lies there."""
+
 DOUBLES_A_ROW = 6
 """Arrays of doubles that exist at once."""
 
@@ -108,7 +111,8 @@ class CommonDraws:
         """Return the replicates that `scaling_fast.bootstrap(surface, scheme, n=n, seed=seed)` refits.
 
         Under `Residuals` residuals are enlarged by sqrt(n/(n - k)) as well, for n runs and the k
-        parameters of the surface: under a loss that is nearly absolute k of them are 0.
+        parameters of the surface: under a loss that is nearly absolute k of them are 0. Those beyond 3
+        robust scales are drawn in to there: a run that diverged is not the noise of the others.
 
         Parameters
         ----------
@@ -135,7 +139,7 @@ class CommonDraws:
         plan = plan_for(estimates, scheme)
         if isinstance(scheme, Residuals):
             spare = max(runs.rows - surface.free_parameters, 1)
-            plan = replace(plan, constants=("hc2", math.sqrt(runs.rows / spare)))
+            plan = replace(plan, constants=("hc2", math.sqrt(runs.rows / spare), LIMIT))
         count = replicate_count(
             DEFAULT_N if n is None and plan.replicates is None else n,
             plan.replicates,

@@ -103,7 +103,7 @@ def plan_for(estimates: Estimates, scheme: Any) -> Plan:
             return Plan("subsample", constants=(_rows_per_draw(estimates.request, scheme),))
         case Residuals():
             _require_targets(estimates.request, scheme)
-            return Plan("residuals", constants=("hc2", 1.0))
+            return Plan("residuals", constants=("hc2",))
         case Wild():
             _require_targets(estimates.request, scheme)
             _require_signs(estimates, scheme)

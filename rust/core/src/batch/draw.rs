@@ -49,6 +49,8 @@ pub enum Scheme {
         leverage: Leverage,
         /// What they are multiplied by beside that; 1 leaves them.
         factor: f64,
+        /// Robust scales beyond which they are drawn in.
+        limit: Option<f64>,
     },
     /// Fitted values and the row's own residual times a random sign.
     Wild {
@@ -126,8 +128,12 @@ impl<'a> Design<'a> {
     /// The targets around the fit whose `rows` these are, its coordinates `free` to move; nothing for schemes that weigh rows.
     pub(super) fn around(&self, fitter: &Fitter<'_>, free: &[usize], rows: &Rows) -> Option<Targets> {
         let from = match self.scheme {
-            Scheme::Residuals { leverage, factor } => {
-                Source::Pool(Pool::new(fitter.loss(), *leverage, rows, free).enlarged(*factor))
+            Scheme::Residuals { leverage, factor, limit } => {
+                let pool = Pool::new(fitter.loss(), *leverage, rows, free).enlarged(*factor);
+                Source::Pool(match limit {
+                    Some(limit) => pool.drawn_in(*limit, free.len()),
+                    None => pool,
+                })
             }
             Scheme::Wild { leverage: Leverage::Hc3, clusters: Some(table), .. } => {
                 let clusters = Clusters { index: &table[self.rows.clone()], count: self.clusters };
