@@ -7,30 +7,15 @@ import math
 import numpy as np
 import polars as pl
 import pytest
+from isoflop import noisy_surface
 
 import scaling_fast as sf
 
-PARAMS = {"E": 1.8, "A": 480.0, "alpha": 0.35, "B": 2100.0, "beta": 0.37}
 A_TRUE = 0.37 / 0.72
-SCALE = (0.35 * 480.0 / (0.37 * 2100.0)) ** (1 / 0.72)
 
 
-def runs_of(noise=0.002, seed=1, points=9, factor=5.0):
-    budgets = np.geomspace(1e18, 1e21, 6)
-    n = np.concatenate(
-        [SCALE * (c / 6) ** A_TRUE * np.geomspace(1 / factor, factor, points) for c in budgets]
-    )
-    d = np.repeat(budgets, points) / 6 / n
-    loss = PARAMS["E"] + PARAMS["A"] * n**-0.35 + PARAMS["B"] * d**-0.37
-    rng = np.random.default_rng(seed)
-    return pl.DataFrame(
-        {
-            "N": n,
-            "D": d,
-            "loss": loss * np.exp(noise * rng.standard_normal(n.size)),
-            "series": np.tile(np.arange(points), budgets.size),
-        }
-    )
+def runs_of(points=9, factor=5.0):
+    return noisy_surface(noise=0.002, seed=1, points=points, factor=factor)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +25,7 @@ def runs():
 
 @pytest.fixture(scope="module")
 def found(runs):
-    return sf.approaches(runs, at=[1e22, 1e24], n=400, seed=5)
+    return sf.approaches(runs, at=[1e22, 1e24], scheme=sf.Pairs(), n=400, seed=5)
 
 
 def draws_of(found, approach):
@@ -164,7 +149,7 @@ def test_replicates_without_a_line_keep_their_row_and_are_counted():
     """Two budgets of four runs each: many replicates lose one of them."""
     wide = runs_of(points=5)
     small = wide.filter(pl.int_range(pl.len()) < 10)
-    found = sf.approaches(small, n=200)
+    found = sf.approaches(small, scheme=sf.Pairs(), n=200)
     counted = found.failures.filter(approach=2)
     assert found.draws.height == 600
     failed = draws_of(found, 2).filter(pl.col("status") != "converged")
@@ -197,7 +182,8 @@ def test_the_summary_says_what_the_tables_say(found):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"scheme": sf.Bayesian()}, "draws whole runs"),
+        ({"scheme": "pairs"}, "must be a scheme such as"),
+        ({"starts": "cold"}, "starts must be"),
         ({"scheme": sf.Clusters("serie")}, "did you mean `series`"),
         ({"scheme": sf.Indices([[0, 99]])}, "99"),
         ({"scheme": sf.Indices([[0, 1]]), "n": 7}, "leave n out"),
@@ -214,5 +200,5 @@ def test_a_refusal_says_what_is_wrong(runs, options, says):
 
 
 def test_one_cluster_is_nothing_to_resample(runs):
-    with pytest.raises(sf.errors.DataError, match="one cluster only"):
+    with pytest.raises(sf.errors.DataError, match="only one cluster"):
         sf.approaches(runs.with_columns(series=pl.lit(1)), scheme=sf.Clusters("series"))

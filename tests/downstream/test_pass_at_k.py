@@ -98,7 +98,7 @@ def test_problems_without_spread_are_refused():
     with pytest.raises(sf.errors.DataError, match=r"got `7` in row 1"):
         sf.downstream.beta_binomial({"successes": [1, 7], "attempts": [5, 5]})
     easy = sf.downstream.beta_binomial({"successes": [1, 2, 9, 5, 8, 4], "attempts": [10] * 6})
-    assert codes(easy) == ["few_unsolved"]
+    assert codes(easy)[0] == "few_unsolved"
 
 
 P, D, F, R = (

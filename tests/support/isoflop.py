@@ -1,4 +1,4 @@
-"""Noise-free IsoFLOP runs of a Chinchilla surface."""
+"""IsoFLOP runs of a Chinchilla surface, with noise and without."""
 
 from __future__ import annotations
 
@@ -24,3 +24,27 @@ def isoflop_runs(alpha, beta, *, factor=8.0, points=15, centre=lambda c: 1.0, bu
             loss = SURFACE["E"] + SURFACE["A"] * n**-alpha + SURFACE["B"] * d**-beta
             rows.append((n, d, c, loss))
     return pl.DataFrame(rows, schema=["N", "D", "flops", "loss"], orient="row")
+
+
+NOISY = {"E": 1.8, "A": 480.0, "alpha": 0.35, "B": 2100.0, "beta": 0.37}
+"""The surface of `noisy_surface`, whose exponent a is .37/.72."""
+
+
+def noisy_surface(*, noise, seed, points=9, factor=5.0, budgets=6):
+    """Runs of 1e18 to 1e21 FLOP, sizes from N*/factor to N* factor, with normal noise in ln loss."""
+    flops = np.geomspace(1e18, 1e21, budgets)
+    scale = (0.35 * NOISY["A"] / (0.37 * NOISY["B"])) ** (1 / 0.72)
+    n = np.concatenate(
+        [scale * (c / 6) ** (0.37 / 0.72) * np.geomspace(1 / factor, factor, points) for c in flops]
+    )
+    d = np.repeat(flops, points) / 6 / n
+    loss = NOISY["E"] + NOISY["A"] * n**-0.35 + NOISY["B"] * d**-0.37
+    rng = np.random.default_rng(seed)
+    return pl.DataFrame(
+        {
+            "N": n,
+            "D": d,
+            "loss": loss * np.exp(noise * rng.standard_normal(n.size)),
+            "series": np.tile(np.arange(points), budgets),
+        }
+    )

@@ -45,14 +45,81 @@ def test_fiellers_interval_holds_the_values_a_t_test_does_not_reject(baseline):
     assert delta.upper == pytest.approx(gain.upper, rel=0.05)
 
 
-def test_scores_beyond_the_baseline_have_no_equivalent_and_a_bound(baseline):
-    for score, word in ((0.9, "above 1e+03"), (-0.5, "below 0.1")):
+def test_scores_beyond_the_baseline_have_a_one_sided_interval(baseline):
+    """It ends where the compute of the baseline does: 1e24/1e21 and 1e20/1e21."""
+    for score, word, ends in (
+        (0.9, "above 1e+03", (1e3, math.inf)),
+        (-0.5, "below 0.1", (0.0, 0.1)),
+    ):
         gain = sf.training.compute_equivalent_gain(baseline, own_flops=1e21, own_score=score)
-        assert math.isnan(gain.estimate)
-        assert math.isnan(gain.upper)
+        assert (gain.lower, gain.upper) == pytest.approx(ends, rel=1e-12)
+        assert gain.lower < gain.estimate < gain.upper
         (finding,) = gain.findings
+        assert finding.code == "gain_out_of_range"
         assert finding.severity == "grey"
         assert word in finding.sentence
+
+
+@pytest.mark.parametrize("method", ["fieller", "delta"])
+def test_a_score_out_of_range_by_noise_has_the_bound_of_the_two_sided_interval(baseline, method):
+    """Just above the line at the top, and below it at the bottom: the near end stands, the far one is open."""
+    fitted = sf.training.compute_equivalent_gain(baseline, own_flops=1e20, own_score=0.3).baseline
+    level, slope = fitted.params["c0"], fitted.params["c1"]
+    above = level + slope * math.log(1e4) + 0.002
+    gain = sf.training.compute_equivalent_gain(
+        baseline, own_flops=1e20, own_score=above, method=method
+    )
+    assert gain.upper == math.inf
+    assert gain.estimate == pytest.approx(math.exp((above - level) / slope), rel=1e-9)
+    assert gain.estimate > 1e4
+    assert 1e2 < gain.lower < 1e4
+    (finding,) = gain.findings
+    assert (finding.code, finding.severity) == ("gain_out_of_range", "amber")
+    assert f"above {gain.lower:.3g}" in finding.sentence
+    below = sf.training.compute_equivalent_gain(
+        baseline, own_flops=1e20, own_score=level - 0.002, method=method
+    )
+    assert below.lower == 0.0
+    assert 1.0 < below.upper < 1e2
+    # At the very edge nothing jumps: the bound is the end of the interval of a score within the range.
+    inside = sf.training.compute_equivalent_gain(
+        baseline, own_flops=1e20, own_score=above - 0.002 - 1e-9, method=method
+    )
+    edge = sf.training.compute_equivalent_gain(
+        baseline, own_flops=1e20, own_score=above - 0.002 + 1e-9, method=method
+    )
+    assert edge.lower == pytest.approx(inside.lower, rel=1e-5)
+
+
+def test_a_single_run_has_the_noise_of_the_baseline_unless_told_otherwise(baseline):
+    """S = sqrt(RSS/(n - 2)), by numpy; an exact score has a narrower interval, and must be asked for."""
+    x = np.log(baseline["flops"].to_numpy())
+    left = np.polynomial.polynomial.polyfit(x, baseline["score"].to_numpy(), 1, full=True)[1][0]
+    usual = sf.training.compute_equivalent_gain(baseline, own_flops=1e21, own_score=0.3)
+    assert usual.own_error == pytest.approx(math.sqrt(left[0] / 12), rel=1e-9)
+    given = sf.training.compute_equivalent_gain(
+        baseline, own_flops=1e21, own_score=0.3, own_error=usual.own_error
+    )
+    assert (given.lower, given.upper) == pytest.approx((usual.lower, usual.upper), rel=1e-12)
+    exact = sf.training.compute_equivalent_gain(
+        baseline, own_flops=1e21, own_score=0.3, own_error=0
+    )
+    assert usual.lower < exact.lower < exact.upper < usual.upper
+
+
+def test_an_exact_score_has_the_interval_that_was_recomputed_independently():
+    """33.144 [18.526, 70.210], by numpy and scipy."""
+    base = {"flops": [1e20, 1e21, 1e22, 1e23], "score": [0.2, 0.31, 0.39, 0.5]}
+    gain = sf.training.compute_equivalent_gain(base, own_flops=1e21, own_score=0.45, own_error=0)
+    assert (gain.estimate, gain.lower, gain.upper) == pytest.approx(
+        (33.144, 18.526, 70.210), abs=5e-4
+    )
+
+
+def test_scores_that_do_not_change_with_compute_are_refused():
+    level = {"flops": [1e20, 1e21, 1e22], "score": [0.0, 0.0, 0.0]}
+    with pytest.raises(sf.errors.DataError, match="does not change with compute"):
+        sf.training.compute_equivalent_gain(level, own_flops=1e21, own_score=0.1)
 
 
 def test_a_baseline_without_slope_bounds_nothing():

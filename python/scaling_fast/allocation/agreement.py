@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["LINE_COLUMNS", "agreement_findings", "differences", "estimates", "line_quantity"]
+__all__ = [
+    "LINE_COLUMNS",
+    "Estimate",
+    "Spread",
+    "agreement_findings",
+    "differences",
+    "estimates",
+    "line_quantity",
+]
 
 LINE_COLUMNS = ("a", "ln_n0", "b", "ln_d0")
 """The columns of the draws: N* = exp(ln_n0) C^a and D* = exp(ln_d0) C^b."""
@@ -27,11 +36,113 @@ DISAGREEMENT = 1.96
 """|z| above which two approaches disagree: the two-sided normal quantile of 5 %."""
 
 
+NO_SPREAD = 1e-9
+"""Standard error of an exponent or a logarithm below which draws differ by rounding alone."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate:
+    """One approach: its lines, and those of its replicates.
+
+    Attributes
+    ----------
+    point
+        LINE_COLUMNS on the runs themselves, shape (4,).
+    centre
+        What the draws lie around, shape (4,): `point`, or the lines through noise-free losses where
+        replicates have losses made up around a surface.
+    values
+        LINE_COLUMNS of each replicate, shape (replicates, 4).
+    good
+        Which replicates are usable.
+    """
+
+    point: NDArray[np.float64]
+    centre: NDArray[np.float64]
+    values: NDArray[np.float64]
+    good: NDArray[np.bool_]
+
+    def deviations(self, quantity: str, flops: float | None) -> NDArray[np.float64]:
+        """Return how far each draw of a quantity is from what the draws lie around."""
+        around = line_quantity(self.centre, quantity, flops)
+        return np.asarray(line_quantity(self.values, quantity, flops) - around)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How deviations of draws become errors and intervals.
+
+    Attributes
+    ----------
+    level
+        Confidence level of the intervals, between 0 and 1.
+    shrink
+        Factor on every deviation.
+    leaves_out
+        Whether replicates leave out one unit each: the jackknife, whose intervals are normal.
+    """
+
+    level: float
+    shrink: float = 1.0
+    leaves_out: bool = False
+
+    def of(
+        self, deviations: NDArray[np.float64], good: NDArray[np.bool_]
+    ) -> tuple[float, float, float]:
+        """Return standard error and the ends of the interval as distances from the estimate.
+
+        NaN where too many replicates are unusable, or none differs from the others.
+        """
+        if good.sum() < 2 or (~good).sum() > MOST_FAILURES * good.size:
+            return math.nan, math.nan, math.nan
+        kept = self.shrink * deviations[good]
+        error = float(kept.std(ddof=1))
+        if error <= NO_SPREAD:
+            return math.nan, math.nan, math.nan
+        tail = (1.0 - self.level) / 2.0
+        if self.leaves_out:
+            from scipy.special import ndtri
+
+            error *= self._jackknife(kept.size)
+            half = error * float(ndtri(1.0 - tail))
+            return error, -half, half
+        low, high = np.quantile(kept, [tail, 1.0 - tail])
+        return error, float(low), float(high)
+
+    def covariance(
+        self,
+        first: NDArray[np.float64],
+        second: NDArray[np.float64],
+    ) -> float:
+        """Return the covariance of two estimates from the deviations of their common draws."""
+        factor = self._jackknife(first.size) if self.leaves_out else self.shrink
+        return float(np.cov(first, second)[0, 1]) * factor**2
+
+    @staticmethod
+    def _jackknife(count: int) -> float:
+        """Return the standard error of an estimate over the deviation of estimates without one unit."""
+        return (count - 1) / math.sqrt(count)
+
+
 def agreement_findings(
-    good: Sequence[NDArray[np.bool_]], disagreement: pl.DataFrame
+    approaches: Sequence[Estimate], disagreement: pl.DataFrame, spread: Spread, resolution: float
 ) -> tuple[Finding, ...]:
-    """Return findings about replicates that failed and approaches that disagree."""
-    return (*_failed(good), *_disagreements(disagreement))
+    """Return findings about replicates that failed or do not differ, and approaches that disagree.
+
+    Parameters
+    ----------
+    approaches, spread
+        As in `estimates`.
+    disagreement
+        What `differences` returned.
+    resolution
+        How far the grid of sizes alone may move the exponent of approach 1.
+    """
+    return (
+        *_failed([approach.good for approach in approaches]),
+        *_without_spread(approaches, spread),
+        *_disagreements(disagreement, resolution),
+    )
 
 
 def _quantities(wanted: Sequence[float]) -> list[tuple[str, float | None]]:
@@ -49,46 +160,28 @@ def line_quantity(lines: NDArray[np.float64], quantity: str, flops: float | None
     return lines[..., place + 1] + lines[..., place] * math.log(flops)
 
 
-def _spread(values: NDArray[np.float64], good: NDArray[np.bool_], level: float) -> list[float]:
-    """Return standard error and percentile interval; NaN where too many replicates are unusable."""
-    if good.sum() < 2 or (~good).sum() > MOST_FAILURES * good.size:
-        return [math.nan] * 3
-    tail = (1.0 - level) / 2.0
-    ends = np.quantile(values[good], [tail, 1.0 - tail])
-    return [float(values[good].std(ddof=1)), float(ends[0]), float(ends[1])]
-
-
 def estimates(
-    points: NDArray[np.float64],
-    values: Sequence[NDArray[np.float64]],
-    good: Sequence[NDArray[np.bool_]],
-    wanted: Sequence[float],
-    level: float,
+    approaches: Sequence[Estimate], wanted: Sequence[float], spread: Spread
 ) -> pl.DataFrame:
     """Return approach, quantity, flops, estimate, error, lower, upper.
 
     Parameters
     ----------
-    points
-        LINE_COLUMNS of each approach on the rows themselves, shape (approaches, 4).
-    values, good
-        For each approach the LINE_COLUMNS of each replicate, shape (replicates, 4), and which
-        replicates are usable.
+    approaches
+        The approaches, from 1.
     wanted
         Budgets in FLOP at which N* and D* are wanted.
-    level
-        Confidence level of the percentile intervals, between 0 and 1.
+    spread
+        How draws become errors and intervals.
     """
     rows = []
-    for place in range(len(points)):
+    for place, approach in enumerate(approaches, 1):
         for quantity, flops in _quantities(wanted):
-            error, lower, upper = _spread(
-                line_quantity(values[place], quantity, flops), good[place], level
-            )
-            estimate = float(line_quantity(points[place], quantity, flops))
-            if flops is not None:
-                estimate, lower, upper = (exp(end) for end in (estimate, lower, upper))
-            rows.append((place + 1, quantity, flops, estimate, error, lower, upper))
+            error, low, high = spread.of(approach.deviations(quantity, flops), approach.good)
+            estimate = float(line_quantity(approach.point, quantity, flops))
+            ends = (estimate, estimate + low, estimate + high)
+            values = ends if flops is None else tuple(exp(end) for end in ends)
+            rows.append((place, quantity, flops, values[0], error, values[1], values[2]))
     schema = {
         "approach": pl.Int64,
         "quantity": pl.String,
@@ -99,11 +192,7 @@ def estimates(
 
 
 def differences(
-    points: NDArray[np.float64],
-    values: Sequence[NDArray[np.float64]],
-    good: Sequence[NDArray[np.bool_]],
-    wanted: Sequence[float],
-    level: float,
+    approaches: Sequence[Estimate], wanted: Sequence[float], spread: Spread
 ) -> pl.DataFrame:
     """Return quantity, flops, first, second, difference, error, covariance, lower, upper, z.
 
@@ -111,21 +200,21 @@ def differences(
     """
     rows = []
     for quantity, flops in _quantities(wanted):
-        for i, j in itertools.combinations(range(len(points)), 2):
-            first, second = (line_quantity(values[k], quantity, flops) for k in (i, j))
-            both = good[i] & good[j]
-            difference = float(
-                line_quantity(points[i], quantity, flops)
-                - line_quantity(points[j], quantity, flops)
-            )
-            error, lower, upper = _spread(first - second, both, level)
-            covariance = (
-                math.nan if math.isnan(error) else float(np.cov(first[both], second[both])[0, 1])
-            )
-            z = difference / error if error > 0 else math.nan
-            rows.append(
-                (quantity, flops, i + 1, j + 1, difference, error, covariance, lower, upper, z)
-            )
+        for i, j in itertools.combinations(range(len(approaches)), 2):
+            pair = (approaches[i], approaches[j])
+            first, second = (approach.deviations(quantity, flops) for approach in pair)
+            ours, theirs = (float(line_quantity(each.point, quantity, flops)) for each in pair)
+            difference = ours - theirs
+            both = pair[0].good & pair[1].good
+            error, low, high = spread.of(first - second, both)
+            # An approach without an error of its own has no error in a difference either.
+            has_error = all(spread.of(each, both)[0] > 0.0 for each in (first, second))
+            if not has_error:
+                error = low = high = math.nan
+            covariance = spread.covariance(first[both], second[both]) if has_error else math.nan
+            z = difference / error if error > 0.0 else math.nan
+            ends = (difference + low, difference + high)
+            rows.append((quantity, flops, i + 1, j + 1, difference, error, covariance, *ends, z))
     schema = {
         "quantity": pl.String,
         "flops": pl.Float64,
@@ -134,6 +223,25 @@ def differences(
         **dict.fromkeys(("difference", "error", "covariance", "lower", "upper", "z"), pl.Float64),
     }
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _without_spread(approaches: Sequence[Estimate], spread: Spread) -> tuple[Finding, ...]:
+    found = []
+    for place, approach in enumerate(approaches, 1):
+        kept = approach.deviations("a", None)[approach.good]
+        if kept.size >= 2 and spread.shrink * kept.std(ddof=1) <= NO_SPREAD:
+            found.append(
+                Finding(
+                    "no_spread",
+                    f"approach {place}",
+                    "amber",
+                    f"approach {place}: every replicate has the same exponent `a`, so it has no "
+                    "interval",
+                    advice="Weights of runs do not change which run is best, and losses without noise "
+                    "have nothing to draw: use Residuals() or Parametric(sd=...).",
+                )
+            )
+    return tuple(found)
 
 
 def _failed(good: Sequence[NDArray[np.bool_]]) -> tuple[Finding, ...]:
@@ -151,15 +259,17 @@ def _failed(good: Sequence[NDArray[np.bool_]]) -> tuple[Finding, ...]:
                     + (", so it has no interval" if share > MOST_FAILURES else ""),
                     statistic=share,
                     threshold=MOST_FAILURES,
-                    advice="See `.failures`; train more models at each budget, or take fewer, wider "
-                    "budgets.",
+                    advice="See `.failures`; keep every run with scheme=Residuals(), train more models "
+                    "at each budget, or take fewer, wider budgets.",
                 )
             )
     return tuple(found)
 
 
-def _disagreements(table: pl.DataFrame) -> tuple[Finding, ...]:
+def _disagreements(table: pl.DataFrame, resolution: float) -> tuple[Finding, ...]:
     exponents = table.filter(pl.col("quantity") == "a")
+    # Draws do not know the sizes that were not trained.
+    grid = {1: resolution}
     return tuple(
         Finding(
             "approaches_disagree",
@@ -175,5 +285,5 @@ def _disagreements(table: pl.DataFrame) -> tuple[Finding, ...]:
             "surface of another form.",
         )
         for row in exponents.iter_rows(named=True)
-        if abs(row["z"]) > DISAGREEMENT
+        if abs(row["z"]) > DISAGREEMENT and abs(row["difference"]) > grid.get(row["first"], 0.0)
     )

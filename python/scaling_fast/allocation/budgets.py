@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,9 @@ from scaling_fast.frames.reading import checked_columns
 from scaling_fast.validation import number_between
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
-__all__ = ["FEWEST_SIZES", "FLOPS_PER_TOKEN", "Runs", "read_runs"]
+__all__ = ["CONVENTION_TOLERANCE", "FEWEST_SIZES", "FLOPS_PER_TOKEN", "Runs", "read_runs"]
 
 FLOPS_PER_TOKEN = 6.0
 """Training FLOP per parameter and token: forward 2, backward 4 (Kaplan et al. 2020)."""
@@ -55,6 +54,8 @@ class Runs:
         The row of each run in the caller's frame.
     frame
         The caller's frame.
+    columns
+        Where N and D are in it: names or expressions.
     findings
         Warnings about how compute was counted.
     """
@@ -68,6 +69,7 @@ class Runs:
     size: NDArray[np.int64]
     order: NDArray[np.int64]
     frame: pl.DataFrame
+    columns: Mapping[str, str | pl.Expr]
     findings: tuple[Finding, ...]
 
     @property
@@ -102,7 +104,8 @@ def read_runs(
     frame
         Any frame, one row per run.
     columns
-        {"N": parameters, "D": tokens}, columns of the frame or polars expressions.
+        {"N": parameters, "D": tokens}, columns of the frame or polars expressions. With `flops` one of
+        the two may be missing: it is C/6 over the other.
     target
         The loss.
     flops
@@ -128,7 +131,8 @@ def read_runs(
                 param="columns",
             )
     extra = [] if budget is None else [budget]
-    mapped = dict(columns or {}) | ({} if flops is None else {"C": flops})
+    sources, assumed = _with_missing(frame, dict(columns or {}), flops)
+    mapped = sources | ({} if flops is None else {"C": flops})
     names = ["N", "D"] if flops is None else ["N", "D", "C"]
     table = read(frame, names=names, target=target, columns=mapped, extra=extra)
     reason = "an approach takes its logarithm"
@@ -150,8 +154,48 @@ def read_runs(
         size=np.round(ln_n * 10**SAME_SIZE).astype(np.int64),
         order=np.array(table.order),
         frame=table.frame,
-        findings=table.findings + _convention(ln_c - ln_n - ln_d),
+        columns={name: source for name, source in sources.items() if name in ("N", "D")},
+        findings=table.findings + assumed + _convention(ln_c - ln_n - ln_d),
     )
+
+
+def _with_missing(
+    frame: Any, columns: dict[str, str | pl.Expr], flops: str | pl.Expr | None
+) -> tuple[dict[str, str | pl.Expr], tuple[Finding, ...]]:
+    """Return where N and D are, C/6 over the other for the one that the frame does not have."""
+    known = {name for name in _column_names(frame) if name in ("N", "D")} | columns.keys()
+    missing = {"N", "D"} - known
+    if flops is None or len(missing) != 1:
+        return columns, ()
+    (name,) = missing
+    other = "D" if name == "N" else "N"
+    quotient = _expression(flops) / (FLOPS_PER_TOKEN * _expression(columns.get(other, other)))
+    what = {"N": "parameters", "D": "tokens"}
+    finding = Finding(
+        "from_flops",
+        "budgets",
+        "amber",
+        f"the frame has no column `{name}`, so the {what[name]} were taken as C/(6 {other})",
+        advice=f"Give `{name}` where it is known: 6 N D counts neither attention nor embeddings.",
+    )
+    return columns | {name: quotient}, (finding,)
+
+
+def _column_names(frame: Any) -> list[Any]:
+    """Return the names of the columns of any frame; none of what is not a frame, which `read` refuses."""
+    if isinstance(frame, Mapping):
+        return list(frame)
+    if isinstance(frame, pl.LazyFrame):
+        return frame.collect_schema().names()
+    names = getattr(frame, "column_names", None)  # pyarrow's
+    try:
+        return list(getattr(frame, "columns", ()) if names is None else names)
+    except TypeError:
+        return []
+
+
+def _expression(source: str | pl.Expr) -> pl.Expr:
+    return pl.col(source) if isinstance(source, str) else source
 
 
 def _ascending(

@@ -1,100 +1,185 @@
-"""Common draws: how often each run is in each replicate, the same for all three approaches."""
+"""Common draws: the runs and losses of each replicate, the same for all approaches, and approach 3's refits."""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaling_fast._core import Purpose
-from scaling_fast.errors import DataError, ParameterError, quote
-from scaling_fast.frames.clusters import cluster_columns, numbered_clusters
-from scaling_fast.resampling.counts import drawn_units, unit_counts
-from scaling_fast.resampling.schemes import Clusters, Indices, Pairs
+from scaling_fast.errors import ConvergenceError
+from scaling_fast.fitting.status import status_sentence
+from scaling_fast.resampling.draws import Draws
+from scaling_fast.resampling.execution.jobs import Job
+from scaling_fast.resampling.intervals.small_sample import shrinkage
+from scaling_fast.resampling.plan import plan_for
+from scaling_fast.resampling.run import checked_starts, replicate_count
+from scaling_fast.resampling.schemes import Residuals
 from scaling_fast.runtime.memory import require_memory
-from scaling_fast.runtime.streams import philox
-from scaling_fast.validation import whole_number
+from scaling_fast.runtime.resources import checked_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    import polars as pl
     from numpy.typing import NDArray
 
     from scaling_fast.allocation.budgets import Runs
+    from scaling_fast.fitting.result import Fit
+    from scaling_fast.resampling.plan import Plan
+    from scaling_fast.resampling.schemes import Scheme
 
-__all__ = ["row_counts"]
+__all__ = ["CommonDraws", "RunDraws", "as_run"]
 
 DEFAULT_N = 1000
 """Replicates unless the caller says how many."""
 
-DOUBLES_A_ROW = 4
-"""Arrays of doubles or row numbers that exist at once."""
+LIMIT = 3.0
+"""Robust scales beyond which a residual is drawn in before others are given it: .3 % of normal noise lies there."""
+
+DOUBLES_A_ROW = 6
+"""Arrays of doubles that exist at once."""
 
 
-def row_counts(runs: Runs, scheme: Any, *, n: int | None, seed: int) -> NDArray[np.float64]:
-    """Return how often each run is in each replicate, shape (replicates, rows).
+@dataclass(frozen=True, slots=True, eq=False)
+class RunDraws:
+    """What replicates are made of, shape (replicates, rows) both.
 
-    Replicate i is replicate i of `scaling_fast.bootstrap` with the same scheme and seed: numpy's
-    Philox with the key (seed, 1) and the counter (0, 0, i, 0).
-
-    Parameters
+    Attributes
     ----------
-    runs
-        The runs, sorted into budgets.
-    scheme
-        `Pairs()`, `Clusters(column)` or `Indices(array)`.
-    n
-        Number of replicates, from 2; 1,000 if None, or as many as `Indices` holds.
-    seed
-        From 0, below 2**64.
-
-    Raises
-    ------
-    ParameterError
-        For a scheme whose replicates are not sets of runs: the best run of a budget is the same
-        whatever the weights are.
+    counts
+        How often each run is in each replicate, not negative.
+    loss
+        The loss of each run in each replicate.
     """
-    if isinstance(scheme, Indices):
-        return _counts_of_indices(scheme, runs.rows, n)
-    if not isinstance(scheme, Pairs | Clusters):
-        raise ParameterError(
-            f"the joint bootstrap draws whole runs: scheme must be Pairs(), Clusters(column) or "
-            f"Indices(array), got {quote(scheme)}",
-            code="scheme",
-            param="scheme",
+
+    counts: NDArray[np.float64]
+    loss: NDArray[np.float64]
+
+    @property
+    def replicates(self) -> int:
+        """The number of replicates."""
+        return len(self.counts)
+
+
+def as_run(runs: Runs) -> RunDraws:
+    """Return the runs themselves as the one replicate that holds each of them once."""
+    return RunDraws(np.ones((1, runs.rows)), runs.loss[None])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CommonDraws:
+    """The replicates of a scheme around the fitted surface, and the refits of the surface on them.
+
+    Attributes
+    ----------
+    scheme
+        The resampling scheme.
+    rows
+        Runs and losses of each replicate.
+    refits
+        replicate, status, objective, parameters and derived quantities of the surface.
+    moved
+        Whether losses were made up around the surface, so that draws of approaches 1 and 2 lie around
+        what these make of the surface and not around their estimates.
+    shrink
+        Factor on the distance of a draw from the estimate: 1 but for `Subsample`.
+    """
+
+    scheme: Scheme
+    rows: RunDraws
+    refits: pl.DataFrame
+    moved: bool
+    shrink: float
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether replicates leave out one run each, so that their spread is not that of an estimate."""
+        return self.scheme.name == "jackknife"
+
+    @classmethod
+    def of(
+        cls,
+        runs: Runs,
+        surface: Fit,
+        scheme: Scheme,
+        *,
+        n: int | None,
+        starts: str | int,
+        seed: int,
+        threads: int | None,
+    ) -> CommonDraws:
+        """Return the replicates that `scaling_fast.bootstrap(surface, scheme, n=n, seed=seed)` refits.
+
+        Under `Residuals` residuals are enlarged by sqrt(n/(n - k)) as well, for n runs and the k
+        parameters of the surface: under a loss that is nearly absolute k of them are 0. Those beyond 3
+        robust scales are drawn in to there: a run that diverged is not the noise of the others.
+
+        Parameters
+        ----------
+        runs
+            The runs, in the order of the rows of `surface`.
+        surface
+            The fit of approach 3.
+        scheme
+            Any scheme of the package.
+        n
+            Number of replicates, from 2; 1,000 if None, or as many as the scheme fixes.
+        starts, seed, threads
+            As in `scaling_fast.bootstrap`.
+
+        Raises
+        ------
+        ParameterError, DataError
+            For a scheme or number of replicates that the runs do not allow.
+        ConvergenceError
+            Where there is no surface to take residuals from.
+        """
+        extra, threads = checked_starts(starts), checked_threads(threads)
+        estimates = surface.estimates
+        plan = plan_for(estimates, scheme)
+        if isinstance(scheme, Residuals):
+            spare = max(runs.rows - surface.free_parameters, 1)
+            plan = replace(plan, constants=("hc2", math.sqrt(runs.rows / spare), LIMIT))
+        count = replicate_count(
+            DEFAULT_N if n is None and plan.replicates is None else n,
+            plan.replicates,
+            scheme,
+            fewest=2,
         )
-    count = whole_number(DEFAULT_N if n is None else n, "n", 2)
-    size = np.dtype(np.float64).itemsize
-    require_memory(
-        f"{count:,} replicates of {runs.rows:,} rows", DOUBLES_A_ROW * size * count * runs.rows
+        require_memory(
+            f"{count:,} replicates of {runs.rows:,} rows", DOUBLES_A_ROW * 8 * count * runs.rows
+        )
+        job = Job(estimates, plan, seed, extra)
+        answer = job.here(0, count, threads=threads)
+        if answer.interrupted:
+            raise KeyboardInterrupt
+        refits = Draws.of(
+            estimates.request,
+            answer.status.reshape(-1),
+            answer.objective.reshape(-1),
+            [column.reshape(-1) for column in answer.params],
+            count,
+        )
+        rows, moved = _rows(runs, surface, plan, seed, count)
+        return cls(scheme, rows, refits.frame, moved, shrinkage(estimates, scheme)[0])
+
+
+def _rows(runs: Runs, surface: Fit, plan: Plan, seed: int, count: int) -> tuple[RunDraws, bool]:
+    """Return the rows of each replicate, and whether their losses were made up around the surface."""
+    estimates = surface.estimates
+    weights, residuals = estimates.request.question.replicate_rows(
+        estimates.params, plan.resampling(seed=seed, count=count)
     )
-    if isinstance(scheme, Pairs):
-        return unit_counts(drawn_units(_streams(count, seed), runs.rows), runs.rows)
-    cluster = numbered_clusters(runs.frame, runs.order, cluster_columns(scheme.by, "by"))
-    clusters = int(cluster.max()) + 1
-    if clusters < 2:
-        raise DataError(
-            f"{scheme!r} has one cluster only, so there is nothing to resample", code="one_cluster"
+    shape = (count, runs.rows)
+    if residuals is not None:
+        fitted: Any = surface.predict()["prediction"].to_numpy()
+        # Residuals are ln fitted minus ln observed.
+        with np.errstate(all="ignore"):
+            loss = np.exp(np.log(fitted) - residuals)
+        return RunDraws(np.broadcast_to(np.ones(1), shape), loss), True
+    if weights is None:
+        raise ConvergenceError(
+            "there is no surface to take residuals from: " + status_sentence(surface.status),
+            code="not_converged",
         )
-    return unit_counts(drawn_units(_streams(count, seed), clusters), clusters)[:, cluster]
-
-
-def _counts_of_indices(scheme: Indices, rows: int, n: int | None) -> NDArray[np.float64]:
-    places = np.asarray(scheme.array)
-    if n is not None and n != len(places):
-        raise ParameterError(
-            f"n={quote(n)} conflicts with {scheme!r}; leave n out", code="n", param="n"
-        )
-    if int(places.max()) >= rows:
-        raise ParameterError(
-            f"Indices holds row {int(places.max())}, and the frame has {rows} rows",
-            code="index",
-            param="scheme",
-        )
-    return unit_counts(places, rows)
-
-
-def _streams(count: int, seed: int) -> Iterator[np.random.Generator]:
-    """Return one stream per replicate: those that the core draws rows from."""
-    for replicate in range(count):
-        yield np.random.Generator(philox(seed, Purpose.ROWS, replicate=replicate))
+    return RunDraws(weights, np.broadcast_to(runs.loss, shape)), False

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.allocation.budgets import FEWEST_SIZES, Runs, read_runs
+from scaling_fast.allocation.common_draws import as_run
 from scaling_fast.allocation.frontier import Frontier, budget_findings, budget_table, frontier_lines
 from scaling_fast.allocation.lines import fit_lines
 from scaling_fast.allocation.optima import best_runs
@@ -21,7 +22,14 @@ if TYPE_CHECKING:
     from scaling_fast.allocation.optima import Optima
     from scaling_fast.findings import Severity
 
-__all__ = ["approach1", "expected_best", "loss_noise", "selection_findings"]
+__all__ = [
+    "approach1",
+    "expected_best",
+    "grid_finding",
+    "grid_resolution",
+    "loss_noise",
+    "selection_findings",
+]
 
 NO_TILT = 1e-9
 """Share of the slope below which a tilt is rounding."""
@@ -31,6 +39,9 @@ MOST_RUNS = 10**12
 
 VISIBLE_TILT = 0.1
 """Share of the slope above which a tilt is worth a warning."""
+
+VISIBLE_STEP = 0.01
+"""Resolution of the exponent above which the grid of sizes is worth a warning."""
 
 FEWEST_RUNS = 4
 """Runs of a budget that leave a degree of freedom beside a parabola."""
@@ -53,7 +64,8 @@ def approach1(
     frame
         Any frame, one row per run. Pass whole learning curves through `losses_at_budgets` first.
     columns
-        {"N": parameters, "D": tokens}: columns of the frame or polars expressions.
+        {"N": parameters, "D": tokens}: columns of the frame or polars expressions. With `flops` one of
+        the two may be missing: it is C/6 over the other.
     target
         The loss, positive.
     flops
@@ -81,7 +93,8 @@ def approach1(
     The lowest of m losses lies e_m sigma below their mean (the winner's curse), so where the number
     of runs grows or falls with compute the frontier's slope d ln L*/d ln C is off by
     -sigma d e_m/d ln C. The finding `winners_curse` gives this bias, with sigma from the residuals
-    of parabolas, as if all runs of a budget were equally good: an upper limit.
+    of parabolas, as if all runs of a budget were equally good: an upper limit. A larger error is often
+    that of the grid of sizes: the finding `size_grid` and `.resolution` give it.
     Source: Hoffmann et al. 2022, arXiv:2203.15556.
 
     Examples
@@ -95,7 +108,7 @@ def approach1(
     {'a': 0.5, 'b': 0.5}
     """
     runs = read_runs(frame, columns=columns, target=target, flops=flops, budget=budget, width=width)
-    optima = best_runs(runs, np.ones((1, runs.rows)))
+    optima = best_runs(runs, as_run(runs))
     size, tokens = frontier_lines(optima)
     counts = np.bincount(runs.budget, minlength=runs.budgets)
     best = optima.run[0]
@@ -103,8 +116,46 @@ def approach1(
         pl.Series("run", np.where(best >= 0, runs.order[best], -1)),
         pl.Series("e_m", [expected_best(int(count)) for count in counts]),
     )
-    findings = (*runs.findings, *budget_findings(runs, table), *selection_findings(runs, optima))
-    return Frontier(1, table, size, tokens, findings)
+    resolution = grid_resolution(runs, optima)
+    findings = (
+        *runs.findings,
+        *budget_findings(runs, table),
+        *selection_findings(runs, optima),
+        grid_finding(resolution),
+    )
+    return Frontier(1, table, size, tokens, findings, resolution)
+
+
+def grid_resolution(runs: Runs, optima: Optima) -> float:
+    """Return how far the grid of sizes alone may move the exponent: half a step of ln N over the range of ln C.
+
+    The step is the mean distance from the best sizes of the used budgets to their neighbours.
+    """
+    used = optima.used[0] > 0
+    steps = []
+    for place in np.flatnonzero(used).tolist():
+        rows, best = runs.budget == place, optima.run[0, place]
+        ln_n, size = runs.ln_n[rows], runs.size[rows]
+        # A budget is used where there are sizes on both sides of its best run.
+        steps += [
+            runs.ln_n[best] - ln_n[size < runs.size[best]].max(),
+            ln_n[size > runs.size[best]].min() - runs.ln_n[best],
+        ]
+    return float(np.mean(steps) / 2.0 / np.ptp(optima.ln_c[0][used]))
+
+
+def grid_finding(resolution: float) -> Finding:
+    """Return what the grid of sizes does to the exponent, as a finding."""
+    return Finding(
+        "size_grid",
+        "envelope",
+        "amber" if resolution > VISIBLE_STEP else "green",
+        f"the best run is the nearest size that was trained: the resolution of the size grid is "
+        f"+-{resolution:.2g} in the exponent `a`, half a step in ln N over the range of ln C",
+        statistic=resolution,
+        threshold=VISIBLE_STEP,
+        advice="Train more sizes around the optimum, or take approach 2 or 3, which interpolate.",
+    )
 
 
 @ask_first

@@ -53,6 +53,9 @@ class Frontier(SummaryRepr):
         N* and D* as power laws of C: `.size.exponent` is a, `.tokens.exponent` is b.
     findings
         Budgets left out, known biases, and how compute was counted.
+    resolution
+        How far the grid of sizes alone may move the exponent of approach 1: half a step in ln N over
+        the range of ln C. 0 for approach 2, which interpolates.
     """
 
     approach: int
@@ -60,6 +63,7 @@ class Frontier(SummaryRepr):
     size: PowerLine
     tokens: PowerLine
     findings: tuple[Finding, ...]
+    resolution: float = 0.0
 
     @property
     def exponents(self) -> dict[str, float]:
@@ -73,10 +77,11 @@ class Frontier(SummaryRepr):
     def summary(self) -> str:
         """Return the exponents, the budgets used and the findings as text."""
         used = int((self.table["status"] == "used").sum())
+        grid = f", resolution of the size grid +-{self.resolution:.2g}" if self.resolution else ""
         lines = [
             f"approach {self.approach}   {used} of {self.table.height} budgets used",
             f"  N* = {exp(self.size.ln_scale):.4g} C^{self.size.exponent:.4f}   "
-            f"(standard error of the exponent {self.size.exponent_error:.2g})",
+            f"(standard error of the exponent {self.size.exponent_error:.2g}{grid})",
             f"  D* = {exp(self.tokens.ln_scale):.4g} C^{self.tokens.exponent:.4f}   "
             f"(standard error of the exponent {self.tokens.exponent_error:.2g})",
         ]
@@ -145,8 +150,9 @@ def budget_findings(runs: Runs, table: pl.DataFrame) -> tuple[Finding, ...]:
                     statistic=float(out.height),
                     threshold=0.0,
                     evidence={"flops": out["flops"].to_list()},
-                    advice="Train more sizes on both sides of the optimum of these budgets, or name "
-                    "the budgets with budget= if they were sorted wrongly.",
+                    advice="Train more sizes on both sides of the optimum of these budgets, name "
+                    "the budgets with budget= if they were sorted wrongly, or pass a robust loss to "
+                    "approach2 if a run went wrong.",
                 )
             )
     return tuple(found)

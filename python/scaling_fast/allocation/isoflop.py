@@ -9,9 +9,11 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.allocation.budgets import Runs, read_runs
+from scaling_fast.allocation.common_draws import as_run
 from scaling_fast.allocation.frontier import Frontier, budget_findings, budget_table, frontier_lines
 from scaling_fast.allocation.isoflop_error import WIDEST_FACTOR, isoflop_bias
 from scaling_fast.allocation.optima import parabola_optima
+from scaling_fast.allocation.robust_parabolas import median_noise, robust_optima
 from scaling_fast.allocation.surface import surface_exponents
 from scaling_fast.errors import DataError, ParameterError, quote
 from scaling_fast.findings import Finding
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+
+    from scaling_fast.allocation.optima import Optima
+    from scaling_fast.losses.registry import Loss
 
 __all__ = ["approach2"]
 
@@ -43,6 +48,7 @@ def approach2(
     width: float = 0.1,
     weights: Literal["equal", "precision"] = "equal",
     surface: Any = None,
+    loss: Loss | None = None,
 ) -> Frontier:
     """Return N*(C) and D*(C) through the minima of isoFLOP parabolas (Chinchilla's approach 2).
 
@@ -51,7 +57,8 @@ def approach2(
     frame
         Any frame, one row per run.
     columns
-        {"N": parameters, "D": tokens}: columns of the frame or polars expressions.
+        {"N": parameters, "D": tokens}: columns of the frame or polars expressions. With `flops` one of
+        the two may be missing: it is C/6 over the other.
     target
         The loss, positive.
     flops
@@ -67,6 +74,10 @@ def approach2(
     surface
         A fit of the Chinchilla law, or a mapping with alpha and beta, whose bias is reported; the
         published exponents of Hoffmann et al. if None.
+    loss
+        What the parabolas minimise, on raw residuals in the unit of the target; least squares if None.
+        `Absolute()` or `Huber(1.345, scale="mad")` hold against a run that went wrong, in budgets of
+        five runs or more; of four, they leave out the one that bends its parabola most.
 
     Returns
     -------
@@ -83,8 +94,9 @@ def approach2(
     Notes
     -----
     A budget enters the lines when its parabola opens upwards and has its vertex between its
-    smallest and largest size. D* is C/(k N*) with k the geometric mean of C/(N D) over the budget's
-    runs. Source: Hoffmann et al. 2022, arXiv:2203.15556.
+    smallest and largest size. D* is C/(k N*) with k = C/(N D): the geometric mean over the budget's
+    runs, and where it changes with N a parabola of ln k in ln N, taken at N*. Under a robust loss
+    `ln_n_error` takes the noise from the median residual. Source: Hoffmann et al. 2022, arXiv:2203.15556.
 
     Examples
     --------
@@ -104,8 +116,8 @@ def approach2(
         )
     alpha, beta = surface_exponents(HOFFMANN if surface is None else surface)
     runs = read_runs(frame, columns=columns, target=target, flops=flops, budget=budget, width=width)
-    optima = parabola_optima(runs, np.ones((1, runs.rows)))
-    error = _optimum_errors(runs, optima.ln_n[0])
+    optima = parabola_optima(runs, as_run(runs)) if loss is None else robust_optima(runs, loss)
+    error = _optimum_errors(runs, optima, robust=loss is not None)
     weight = None
     used = optima.used[0] > 0
     if weights == "precision" and used.any():
@@ -141,26 +153,43 @@ def approach2(
     return Frontier(2, table, size, tokens, findings)
 
 
-def _optimum_errors(runs: Runs, ln_n: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return standard errors of ln N*, delta method, noise of the loss pooled over budgets."""
+def _optimum_errors(runs: Runs, optima: Optima, *, robust: bool) -> NDArray[np.float64]:
+    """Return standard errors of ln N*, delta method, noise of the loss pooled over budgets.
+
+    Parameters
+    ----------
+    runs
+        The runs.
+    optima
+        The minima of their parabolas, one replicate.
+    robust
+        Whether the parabolas minimise another loss than squares: then the noise is that of the
+        median residual.
+    """
     # The unit of the loss cancels; in this one no square overflows or underflows.
-    loss = runs.loss / runs.loss.max()
+    unit = runs.loss.max()
     residual_sum, freedom = 0.0, 0
     spread = np.full(runs.budgets, np.nan)
+    residuals: list[NDArray[np.float64]] = []
     for place in range(runs.budgets):
         rows = runs.budget == place
-        if not np.isfinite(ln_n[place]):
+        vertex = optima.ln_n[0, place]
+        if not np.isfinite(vertex):
             continue
         # Around the vertex itself, where the slope is 0, the error of the vertex is that of the slope.
-        design = np.vander(runs.ln_n[rows] - ln_n[place], 3)
+        design = np.vander(runs.ln_n[rows] - vertex, 3)
         scale = np.abs(design).max(axis=0)
         q, r = np.linalg.qr(design / scale)
-        coefficients = np.linalg.solve(r, q.T @ loss[rows]) / scale
-        residual_sum += float(((loss[rows] - design @ coefficients) ** 2).sum())
+        loss = runs.loss[rows] / unit
+        bend, level = optima.curvature[0, place] / 2.0 / unit, optima.loss[0, place] / unit
+        fitted = design @ np.array([bend, 0.0, level]) if robust else q @ (q.T @ loss)
+        residuals.append(loss - fitted)
+        residual_sum += float(((loss - fitted) ** 2).sum())
         freedom += int(rows.sum()) - 3
-        inverse = np.linalg.inv(r)
-        slope_variance = float((inverse[1] ** 2).sum()) / scale[1] ** 2
-        spread[place] = math.sqrt(slope_variance) / (2.0 * coefficients[0])
+        slope_variance = float((np.linalg.inv(r)[1] ** 2).sum()) / scale[1] ** 2
+        spread[place] = math.sqrt(slope_variance) / (2.0 * bend)
+    if robust:
+        return median_noise(residuals) * spread
     noise = math.sqrt(residual_sum / freedom) if freedom else math.nan
     return noise * spread
 

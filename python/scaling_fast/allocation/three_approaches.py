@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -12,22 +11,28 @@ import polars as pl
 
 from scaling_fast.allocation.agreement import (
     LINE_COLUMNS,
+    Spread,
     agreement_findings,
     differences,
     estimates,
-    line_quantity,
+)
+from scaling_fast.allocation.approach_lines import (
+    draws_of_all,
+    estimates_of_all,
+    optima_lines,
+    optima_of_both,
 )
 from scaling_fast.allocation.budgets import read_runs
-from scaling_fast.allocation.common_draws import row_counts
-from scaling_fast.allocation.envelope import selection_findings
-from scaling_fast.allocation.frontier import budget_findings, budget_table, frontier_lines
-from scaling_fast.allocation.lines import fit_lines
-from scaling_fast.allocation.optima import best_runs, parabola_optima
+from scaling_fast.allocation.common_draws import CommonDraws
+from scaling_fast.allocation.envelope import grid_resolution
+from scaling_fast.allocation.frontier import budget_table, frontier_lines
+from scaling_fast.allocation.known_biases import bias_on_surface, optima_findings
+from scaling_fast.allocation.power_cost import PowerCost
 from scaling_fast.errors import ParameterError, quote
 from scaling_fast.findings import Finding, SummaryRepr, format_findings
 from scaling_fast.fitting.run import fit
-from scaling_fast.resampling.run import bootstrap
-from scaling_fast.resampling.schemes import Pairs, Weights
+from scaling_fast.resampling.diagnostics import scheme_findings
+from scaling_fast.resampling.schemes import Residuals
 from scaling_fast.runtime.memory import ask_first
 from scaling_fast.validation import checked_level, checked_seed, number_between
 
@@ -40,12 +45,9 @@ if TYPE_CHECKING:
     from scaling_fast.allocation.optima import Optima
     from scaling_fast.fitting.result import Fit
     from scaling_fast.losses.registry import Loss
-    from scaling_fast.resampling.schemes import Clusters, Indices
+    from scaling_fast.resampling.schemes import Scheme
 
 __all__ = ["Approaches", "approaches"]
-
-SLOPE_TOLERANCE, SHIFT_TOLERANCE = 0.01, 0.05
-"""Errors of the exponent a and of ln D* up to which an approach recovers a noise-free surface."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -70,10 +72,17 @@ class Approaches(SummaryRepr):
         with a column `approach`.
     fit
         The fit of approach 3.
+    scheme
+        How the replicates were made.
     level
-        Confidence level of the percentile intervals.
+        Confidence level of the intervals. Under schemes that make up losses around the surface they
+        are percentiles of how far draws lie from what each approach makes of the noise-free surface,
+        around its own estimate; else percentiles of the draws. Those of a jackknife are normal.
     seed
         The seed of the draws.
+    resolution
+        How far the grid of sizes alone may move the exponent of approach 1: half a step in ln N over
+        the range of ln C.
     findings
         Budgets left out, known biases of the approaches, replicates that failed, disagreements.
     """
@@ -83,8 +92,10 @@ class Approaches(SummaryRepr):
     draws: pl.DataFrame
     budgets: pl.DataFrame
     fit: Fit
+    scheme: Scheme
     level: float
     seed: int
+    resolution: float
     findings: tuple[Finding, ...]
 
     @property
@@ -99,13 +110,18 @@ class Approaches(SummaryRepr):
     def summary(self) -> str:
         """Return estimates with intervals, disagreements and findings as text."""
         count = self.draws["replicate"].n_unique()
-        lines = [f"{count:,} common replicates, {100 * self.level:g} % percentile intervals"]
+        lines = [
+            f"{count:,} common replicates of {self.scheme!r}, {100 * self.level:g} % intervals"
+        ]
         for approach, quantity, flops, estimate, _, lower, upper in self.table.iter_rows():
             at = "" if flops is None else f" at {flops:.3g}"
             name = f"{quantity}{at}"
-            lines.append(
+            line = (
                 f"  approach {approach}  {name:<18} {estimate:>11.4g}  [{lower:.4g}, {upper:.4g}]"
             )
+            if approach == 1 and quantity == "a":
+                line += f"   resolution of the size grid +-{self.resolution:.2g}"
+            lines.append(line)
         lines += [
             f"  {row['quantity']}: {row['first']} minus {row['second']} is "
             f"{row['difference']:+.4f} (standard error {row['error']:.4f}, z {row['z']:+.2f})"
@@ -126,7 +142,7 @@ def approaches(
     budget: str | None = None,
     width: float = 0.1,
     at: float | Sequence[float] = (),
-    scheme: Pairs | Clusters | Indices = Pairs(),  # noqa: B008 (a frozen value)
+    scheme: Scheme = Residuals(),  # noqa: B008 (a frozen value)
     n: int | None = None,
     level: float = 0.95,
     loss: Loss | None = None,
@@ -136,16 +152,22 @@ def approaches(
 ) -> Approaches:
     """Return Chinchilla's approaches 1, 2 and 3 on one frame, and whether they disagree.
 
-    The same resampled runs go through the envelope, the parabolas and the fitted surface, so a
+    The same replicates go through the envelope, the parabolas and the fitted surface, so a
     difference between approaches has a standard error of its own. Approaches that share their runs
     share most of their noise: they may disagree although their intervals overlap.
+
+    By default a replicate keeps every run and has losses of the surface of approach 3 plus its
+    residuals, drawn again: sizes and budgets were chosen, and would be the same in another study.
+    Drawing runs (`Pairs()`) changes the window of every parabola, which makes differences between
+    approaches two to four times too wide where a budget has few runs.
 
     Parameters
     ----------
     frame
         Any frame, one row per run.
     columns
-        {"N": parameters, "D": tokens}: columns of the frame or polars expressions.
+        {"N": parameters, "D": tokens}: columns of the frame or polars expressions. With `flops` one of
+        the two may be missing: it is C/6 over the other.
     target
         The loss, positive.
     flops
@@ -155,9 +177,12 @@ def approaches(
     at
         Budgets in FLOP, one or several, at which N* and D* are wanted.
     scheme
-        `Pairs()`, `Clusters(column)` or `Indices(array)`: what is drawn with replacement.
+        How replicates are made: `Residuals()`, or any other scheme of `scaling_fast.bootstrap`. Use
+        `Wild()` where the noise changes along the runs, `Wild(cluster="run")` or `Clusters("run")`
+        where rows share a run.
     n
-        Number of replicates, from 2; 1,000 by default.
+        Number of replicates, from 2; 1,000 by default. `Jackknife`, `Indices` and `Weights` fix it
+        themselves.
     level
         Confidence level of the percentile intervals, between 0 and 1.
     loss
@@ -185,7 +210,8 @@ def approaches(
     Notes
     -----
     With more than 5 % unusable replicates an approach has no error and no interval, and a finding
-    says so. Source: Hoffmann et al. 2022, arXiv:2203.15556.
+    says so. Where C/(N D) differs between runs by more than 5 %, the optimum of the surface is that at a
+    cost of k N^p D^q, fitted to their FLOP. Source: Hoffmann et al. 2022, arXiv:2203.15556.
 
     Examples
     --------
@@ -202,41 +228,41 @@ def approaches(
     seed = checked_seed(seed)
     wanted = _checked_budgets(at)
     runs = read_runs(frame, columns=columns, target=target, flops=flops, budget=budget, width=width)
-    counts = row_counts(runs, scheme, n=n, seed=seed)
-    optima = _optima(runs)
+    optima = optima_of_both(runs)
+    for found in optima:
+        frontier_lines(found)  # refuses runs through whose optima no line can be drawn
     surface = fit(
-        runs.frame, "chinchilla", target=target, columns=columns, loss=loss, threads=threads
+        runs.frame, "chinchilla", target=target, columns=runs.columns, loss=loss, threads=threads
     )
-    refits = bootstrap(
-        surface, Weights(counts), starts=starts, seed=seed, threads=threads, progress=False
-    )
-    ln_rate = float(np.median(runs.ln_rate))
-    lines = [*map(_optima_lines, optima), _surface_lines(surface.table, ln_rate)]
-    points = np.stack(lines)[:, 0]
-    tables = _draws_of_all(runs, counts, refits.draws, ln_rate)
-    values = [table.select(LINE_COLUMNS).to_numpy() for table in tables]
-    good = [(table["status"] == "converged").to_numpy() for table in tables]
-    disagreement = differences(points, values, good, wanted, level)
+    draws = CommonDraws.of(runs, surface, scheme, n=n, starts=starts, seed=seed, threads=threads)
+    cost = PowerCost.of(runs)
+    of_surface = cost.optimum(surface.table)
+    points = np.concatenate([*map(optima_lines, optima), of_surface])
+    quiet = np.concatenate([*_noise_free(runs, surface), of_surface])
+    resolution = grid_resolution(runs, optima[0])
+    tables = draws_of_all(runs, draws, cost)
+    three = estimates_of_all(points, quiet if draws.moved else points, tables)
+    spread = Spread(level, draws.shrink, leaves_out=draws.leaves_out)
+    disagreement = differences(three, wanted, spread)
     return Approaches(
-        table=estimates(points, values, good, wanted, level),
+        table=estimates(three, wanted, spread),
         disagreement=disagreement,
         draws=pl.concat(tables),
         budgets=_budgets(runs, optima),
         fit=surface,
+        scheme=scheme,
         level=level,
         seed=seed,
+        resolution=resolution,
         findings=(
             *runs.findings,
-            *_optima_findings(runs, optima),
-            *_bias_on_surface(runs, surface, points),
+            *optima_findings(runs, optima),
+            *bias_on_surface(runs, quiet[:2], points[2]),
             *surface.findings,
-            *agreement_findings(good, disagreement),
+            *scheme_findings(surface.estimates, scheme),
+            *agreement_findings(three, disagreement, spread, resolution),
         ),
     )
-
-
-FINDERS = (best_runs, parabola_optima)
-"""How approaches 1 and 2 find the best size of each budget."""
 
 
 def _checked_budgets(at: Any) -> list[float]:
@@ -248,18 +274,12 @@ def _checked_budgets(at: Any) -> list[float]:
     return [number_between(flops, "at") for flops in listed]
 
 
-def _optima(runs: Runs) -> list[Optima]:
-    """Return the optima of approaches 1 and 2 on the runs themselves.
-
-    Raises
-    ------
-    DataError
-        Where no line can be drawn through them.
-    """
-    optima = [find(runs, np.ones((1, runs.rows))) for find in FINDERS]
-    for found in optima:
-        frontier_lines(found)
-    return optima
+def _noise_free(runs: Runs, surface: Fit) -> list[NDArray[np.float64]]:
+    """Return LINE_COLUMNS of approaches 1 and 2 on losses of the fitted surface; NaN without a surface."""
+    if not surface.converged:
+        return [np.full((1, len(LINE_COLUMNS)), np.nan)] * 2
+    quiet = replace(runs, loss=surface.predict()["prediction"].to_numpy())
+    return [optima_lines(optima) for optima in optima_of_both(quiet)]
 
 
 def _budgets(runs: Runs, optima: Sequence[Optima]) -> pl.DataFrame:
@@ -271,130 +291,3 @@ def _budgets(runs: Runs, optima: Sequence[Optima]) -> pl.DataFrame:
             for place, found in enumerate(optima, 1)
         ]
     )
-
-
-def _optima_findings(runs: Runs, optima: Sequence[Optima]) -> list[Finding]:
-    """Return the findings about the budgets of approaches 1 and 2."""
-    return [
-        *(
-            _of_approach(finding, place)
-            for place, found in enumerate(optima, 1)
-            for finding in budget_findings(runs, budget_table(runs, found))
-        ),
-        *selection_findings(runs, optima[0]),
-    ]
-
-
-def _optima_lines(optima: Optima) -> NDArray[np.float64]:
-    """Return a, ln_n0, b, ln_d0 of each replicate's lines; NaN where fewer than two budgets are left."""
-    used = optima.used
-    a, ln_n0 = fit_lines(optima.ln_c, optima.ln_n, used)
-    b, ln_d0 = fit_lines(optima.ln_c, optima.ln_d, used)
-    return np.column_stack([a, ln_n0, b, ln_d0])
-
-
-def _surface_lines(table: pl.DataFrame, ln_rate: float) -> NDArray[np.float64]:
-    """Return a, ln_n0, b, ln_d0 of fitted surfaces: N* = G (C/k)^a and D* = (C/k)^b/G, k = exp(ln_rate)."""
-    a, b, g = (table[name].to_numpy() for name in ("a", "b", "G"))
-    with np.errstate(all="ignore"):
-        ln_g = np.log(g)
-    return np.column_stack([a, ln_g - a * ln_rate, b, -ln_g - b * ln_rate])
-
-
-def _draws_of_all(
-    runs: Runs, counts: NDArray[np.float64], refits: pl.DataFrame, ln_rate: float
-) -> list[pl.DataFrame]:
-    """Return the draws of the three approaches."""
-    tables = []
-    for place, find in enumerate(FINDERS, 1):
-        optima = find(runs, counts)
-        tables.append(_draws(place, _optima_lines(optima), used=optima.used))
-    status = refits["status"].cast(pl.String)
-    return [*tables, _draws(3, _surface_lines(refits, ln_rate), status=status)]
-
-
-def _draws(
-    approach: int,
-    lines: NDArray[np.float64],
-    *,
-    used: NDArray[np.float64] | None = None,
-    status: pl.Series | None = None,
-) -> pl.DataFrame:
-    """Return the draws of one approach, one row per replicate, in the columns of `Approaches.draws`.
-
-    Parameters
-    ----------
-    approach
-        1, 2 or 3.
-    lines
-        LINE_COLUMNS of each replicate.
-    used
-        Which budgets entered the lines of approaches 1 and 2.
-    status
-        The status of each refit of approach 3.
-    """
-    usable = np.isfinite(lines).all(axis=1)
-    statuses = pl.Series("status", np.where(usable, "converged", "too_few_budgets"))
-    if status is not None:
-        # A refit may converge on a surface without an optimum, such as A = 0.
-        statuses = (
-            pl.DataFrame({"s": status, "u": usable})
-            .select(
-                pl.when((pl.col("s") == "converged") & ~pl.col("u"))
-                .then(pl.lit("no_optimum"))
-                .otherwise(pl.col("s"))
-                .alias("status")
-            )
-            .to_series()
-        )
-    return pl.DataFrame(
-        [
-            pl.Series("replicate", np.arange(len(lines))),
-            pl.Series("approach", np.full(len(lines), approach)),
-            statuses,
-            pl.Series(
-                "budgets",
-                [None] * len(lines) if used is None else used.sum(axis=1).astype(int),
-                dtype=pl.Int64,
-            ),
-            *(pl.Series(name, lines[:, j]) for j, name in enumerate(LINE_COLUMNS)),
-        ]
-    )
-
-
-def _of_approach(finding: Finding, place: int) -> Finding:
-    name = f"approach {place}"
-    return replace(finding, check=name, sentence=f"{name}: {finding.sentence}")
-
-
-def _bias_on_surface(runs: Runs, surface: Fit, points: NDArray[np.float64]) -> tuple[Finding, ...]:
-    """Return how far approaches 1 and 2 miss the optimum of the fitted surface with this design and no noise."""
-    if not surface.converged:
-        return ()  # its own findings say so
-    quiet = replace(runs, loss=surface.predict()["prediction"].to_numpy())
-    found = []
-    for place, find in enumerate(FINDERS, 1):
-        line = _optima_lines(find(quiet, np.ones((1, runs.rows))))[0]
-        if not np.isfinite(line).all() or not np.isfinite(points[2]).all():
-            continue
-        compute = math.exp(float(np.mean(runs.ln_c)))
-        slope = float(line[0] - points[2][0])
-        ours, exact = (line_quantity(at, "d_star", compute) for at in (line, points[2]))
-        shift = float(ours - exact)
-        is_small = abs(shift) <= SHIFT_TOLERANCE and abs(slope) <= SLOPE_TOLERANCE
-        found.append(
-            Finding(
-                "bias_on_surface",
-                f"approach {place}",
-                "green" if is_small else "amber",
-                f"approach {place}: on noise-free losses of the fitted surface this design gives an "
-                f"exponent a off by {slope:+.3g} and a D* off by {100 * math.expm1(shift):+.2g} % at "
-                f"{compute:.2g} FLOP",
-                statistic=slope,
-                threshold=SLOPE_TOLERANCE,
-                evidence={"a": slope, "ln_d": shift},
-                advice="An interval does not include systematic errors: narrow and centre the sizes "
-                "of each budget, or rely on approach 3.",
-            )
-        )
-    return tuple(found)

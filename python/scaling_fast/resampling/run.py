@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from scaling_fast.resampling.schemes import Scheme
     from scaling_fast.resampling.streaming.summary import BootstrapSummary
 
-__all__ = ["bootstrap"]
+__all__ = ["bootstrap", "checked_starts", "replicate_count"]
 
 DEFAULT_N = 10_000
 """Replicates per group where the caller names no number."""
@@ -152,7 +152,7 @@ def bootstrap(
     """
     drawn: Scheme = as_scheme(scheme)
     path = _folder(keep)
-    extra = _starts(starts)
+    extra = checked_starts(starts)
     seed = checked_seed(seed)
     here = checked_threads(threads)
     # An executor divides the machine among its workers, so a task has one thread unless asked for more.
@@ -165,7 +165,7 @@ def bootstrap(
     for place, each in enumerate(fits):
         estimates = each.estimates
         plan = plan_for(estimates, drawn)
-        count = _count(n, plan.replicates, drawn)
+        count = replicate_count(n, plan.replicates, drawn)
         job = Job(estimates, plan, seed, extra)
         folder = path if path is None or isinstance(fit, Fit) else path / f"fit-{place}"
         with watched(progress, "refitting") as watch:
@@ -179,10 +179,16 @@ def bootstrap(
     return results[0] if isinstance(fit, Fit) else results
 
 
-def _count(n: Any, fixed: int | None, scheme: Scheme) -> int:
-    """Return the number of replicates: the scheme's, or the caller's."""
+def replicate_count(n: Any, fixed: int | None, scheme: Scheme, *, fewest: int = 1) -> int:
+    """Return the number of replicates: the one that the scheme has `fixed`, or the caller's.
+
+    Raises
+    ------
+    ParameterError
+        For a number below `fewest`, or one that contradicts the scheme.
+    """
     if fixed is None:
-        return whole_number(DEFAULT_N if n is None else n, "n", 1)
+        return whole_number(DEFAULT_N if n is None else n, "n", fewest)
     if n is not None and n != fixed:
         raise ParameterError(
             f"n={quote(n)} conflicts with {scheme!r}, which has {fixed} replicates; leave n out",
@@ -260,7 +266,14 @@ def _several(fits: Any) -> list[Fit]:
     return list(fits)
 
 
-def _starts(starts: Any) -> int:
+def checked_starts(starts: Any) -> int:
+    """Return how many starts each replicate is searched from beside the warm one.
+
+    Raises
+    ------
+    ParameterError
+        For anything but "warm", "multi" or a number from 1 to 10,000.
+    """
     if isinstance(starts, str):
         if starts not in ("warm", "multi"):
             raise ParameterError(

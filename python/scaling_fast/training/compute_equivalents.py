@@ -37,12 +37,15 @@ class ComputeGain:
     Attributes
     ----------
     estimate
-        C_equivalent/C; NaN for a score that the baseline does not reach.
+        C_equivalent/C on the straight line of the baseline, beyond its compute too: a finding says so.
     lower, upper
-        The confidence interval; 0 and infinity if the slope of the baseline may be 0, NaN if the
-        estimate is undefined.
+        The confidence interval; 0 and infinity if the slope of the baseline may be 0. For a score that
+        the line does not reach within the compute of the baseline it is one-sided: infinite above, or
+        0 below.
     level, method
         Confidence level and method of the interval.
+    own_error
+        The standard error of the own score that the interval allows for.
     baseline
         The fit of c0 + c1 ln(C/C_own).
     findings
@@ -54,6 +57,7 @@ class ComputeGain:
     upper: float
     level: float
     method: str
+    own_error: float
     baseline: Fit
     findings: tuple[Finding, ...]
 
@@ -66,7 +70,7 @@ def compute_equivalent_gain(
     own_score: float,
     flops: str = "flops",
     score: str = "score",
-    own_error: float = 0.0,
+    own_error: float | None = None,
     level: float = 0.95,
     method: Literal["fieller", "delta"] = "fieller",
 ) -> ComputeGain:
@@ -83,7 +87,8 @@ def compute_equivalent_gain(
     flops, score
         Columns of the baseline: compute, and a score that rises or falls with it.
     own_error
-        Standard error of `own_score`, not negative; 0 if it is known exactly.
+        Standard error of `own_score`, not negative. If None, the noise of the baseline, s =
+        sqrt(RSS/(n - 2)): the improved run is one run too. 0 only for a score that is known exactly.
     level
         Confidence level, between 0 and 1; t quantiles with n - 2 degrees of freedom.
     method
@@ -93,20 +98,23 @@ def compute_equivalent_gain(
     Raises
     ------
     DataError, ParameterError
-        For a frame that cannot be used, fewer than 3 runs, or an illegal option.
+        For a frame that cannot be used, fewer than 3 runs, scores that do not change with compute, or an
+        illegal option.
 
     Notes
     -----
-    Source: Davidson et al. 2023, arXiv:2312.07413; the interval: Fieller 1954. A score that the baseline
-    does not reach within its range of compute has no equivalent: the estimate is NaN and a finding
-    gives the bound that is known.
+    The distance of the own score from the line at compute x has the variance own_error^2 +
+    s^2 x'(X'X)^-1 x, as in calibration. A score that the line does not reach within the compute of the
+    baseline, by its noise or because it is better, has a one-sided interval: it ends at the bound of the
+    two-sided one, and never claims compute that no baseline run had. Source: Davidson et al. 2023,
+    arXiv:2312.07413; the interval: Fieller 1954.
 
     Examples
     --------
     >>> base = {"flops": [1e20, 1e21, 1e22, 1e23], "score": [0.2, 0.31, 0.39, 0.5]}
     >>> gain = compute_equivalent_gain(base, own_flops=1e21, own_score=0.45)
     >>> round(gain.estimate, 1), round(gain.lower, 1), round(gain.upper, 1)
-    (33.1, 18.5, 70.2)
+    (33.1, 11.1, 117.6)
     """
     level = checked_level(level)
     if method not in ("fieller", "delta"):
@@ -117,7 +125,8 @@ def compute_equivalent_gain(
         )
     own_flops = number_between(own_flops, "own_flops")
     own_score = number_between(own_score, "own_score", above=-math.inf)
-    own_error = non_negative_number(own_error, "own_error")
+    if own_error is not None:
+        own_error = non_negative_number(own_error, "own_error")
     table = read(frame, names=[flops], target=score)
     require(table, [(flops, "positive", "its logarithm")])
     if table.rows < 3:
@@ -133,25 +142,61 @@ def compute_equivalent_gain(
         residual="raw",
     )
     ln_c = np.log(table.arrays[flops] / own_flops)
-    ends = baseline.params["c0"] + baseline.params["c1"] * np.array([ln_c.min(), ln_c.max()])
-    if not ends.min() <= own_score <= ends.max():
-        finding = _out_of_range(own_score, ends, ln_c, baseline.params["c1"])
-        return ComputeGain(math.nan, math.nan, math.nan, level, method, baseline, (finding,))
-    above, slope = own_score - baseline.params["c0"], baseline.params["c1"]
+    slope = baseline.params["c1"]
+    if slope == 0.0:
+        raise DataError(
+            f"column {quote(score)} does not change with compute, so no compute is equivalent to a score",
+            code="no_slope",
+            column=score,
+        )
+    if own_error is None:
+        own_error = math.sqrt(2.0 * baseline.objective / (table.rows - 2))
+    above = own_score - baseline.params["c0"]
     variance = baseline.cov().select("c0", "c1").to_numpy()
     # Variances and covariance of (own_score - c0, c1), whose ratio is the logarithm of the gain.
     top, cross, bottom = variance[0, 0] + own_error**2, -variance[0, 1], variance[1, 1]
-    ln_gain = above / slope
     low, high = _ends(method, level, table.rows - 2, (above, slope), (top, cross, bottom))
+    low, high, findings = _within(low, high, own_score, baseline, ln_c, level)
     return ComputeGain(
-        estimate=exp(ln_gain),
+        estimate=exp(above / slope),
         lower=exp(low),
         upper=exp(high),
         level=level,
         method=method,
+        own_error=own_error,
         baseline=baseline,
-        findings=_about_interval(low, high, ln_c),
+        findings=findings,
     )
+
+
+def _within(
+    low: float,
+    high: float,
+    own_score: float,
+    baseline: Fit,
+    ln_c: NDArray[np.float64],
+    level: float,
+) -> tuple[float, float, tuple[Finding, ...]]:
+    """Return the interval of the logarithm, one-sided for a score out of range, and what is to say of it."""
+    about = _about_interval(low, high, ln_c)
+    least, most = float(ln_c.min()), float(ln_c.max())
+    reached = baseline.params["c0"] + baseline.params["c1"] * np.array([least, most])
+    if reached.min() <= own_score <= reached.max():
+        return low, high, about
+    if math.isinf(low) or math.isinf(high):
+        return (
+            low,
+            high,
+            (_out_of_range(own_score, reached, "no bound is known", by_noise=True), *about),
+        )
+    if (own_score - reached.mean()) * baseline.params["c1"] > 0:
+        ends, by_noise, word = (min(low, most), math.inf), low < most, "above"
+    else:
+        ends, by_noise, word = (-math.inf, max(high, least)), high > least, "below"
+    bound = exp(ends[0] if word == "above" else ends[1])
+    says = f"the gain is {word} {bound:.3g}"
+    says += f" ({100 * level:g} %)" if by_noise else ", the end of the baseline"
+    return *ends, (_out_of_range(own_score, reached, says, by_noise=by_noise),)
 
 
 def _ends(
@@ -177,23 +222,17 @@ def _ends(
 
 
 def _out_of_range(
-    own_score: float, ends: NDArray[np.float64], ln_c: NDArray[np.float64], slope: float
+    own_score: float, reached: NDArray[np.float64], says: str, *, by_noise: bool
 ) -> Finding:
-    better = (own_score - ends.mean()) * slope > 0
-    bound = exp(float(ln_c.max() if better else ln_c.min()))
-    bounds = (
-        f"the gain is {'above' if better else 'below'} {bound:.3g}"
-        if slope
-        else "no bound is known"
-    )
+    where = "outside, by no more than noise" if by_noise else "outside"
     return Finding(
         "gain_out_of_range",
         "equivalents",
-        "grey",
-        f"the baseline reaches scores from {ends.min():.4g} to {ends.max():.4g} and `{own_score:g}` lies "
-        f"outside, so no compute is equivalent; {bounds}",
+        "amber" if by_noise else "grey",
+        f"the baseline reaches scores from {reached.min():.4g} to {reached.max():.4g} and "
+        f"`{own_score:g}` lies {where}: {says}; the estimate extends its straight line",
         statistic=own_score,
-        evidence={"lowest": float(ends.min()), "highest": float(ends.max()), "bound": bound},
+        evidence={"lowest": float(reached.min()), "highest": float(reached.max())},
         advice="Run the baseline with more compute, or compare scores that both reach.",
     )
 

@@ -147,9 +147,13 @@ pub(crate) fn scheme(
             let (rows,) = constants.extract()?;
             Scheme::Subsample(rows)
         }
-        "residuals" => {
+        "residuals" if constants.len() == 1 => {
             let (word,): (String,) = constants.extract()?;
-            Scheme::Residuals(leverage(py, &word)?)
+            Scheme::Residuals { leverage: leverage(py, &word)?, factor: 1.0, limit: None }
+        }
+        "residuals" => {
+            let (word, factor, limit): (String, f64, f64) = constants.extract()?;
+            Scheme::Residuals { leverage: leverage(py, &word)?, factor, limit: Some(limit) }
         }
         "wild" => {
             let (multiplier, word): (String, String) = constants.extract()?;

@@ -3,7 +3,7 @@
 use numpy::{Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use scaling_core::batch::{self, Control, FitRow, RunsOff};
+use scaling_core::batch::{self, Control, FitRow, ReplicateRows, RunsOff};
 use scaling_core::columns::Columns;
 use scaling_core::memory::{ask, collected};
 use scaling_core::point;
@@ -163,6 +163,33 @@ impl Question {
             PyArray1::from_vec(py, rows.curvature),
             jacobian,
         ))
+    }
+
+    /// What the replicates of the only group are made of, replicates x rows: how often each row counts, or, where targets are
+    /// replaced, None and the residuals (fitted minus new target); None twice where there is no fit to take them from.
+    #[expect(clippy::type_complexity, reason = "two tables of which one is there")]
+    fn replicate_rows<'py>(
+        &self,
+        py: Python<'py>,
+        params: PyReadonlyArray2<'py, f64>,
+        resampling: &Resampling,
+    ) -> PyResult<(Option<Bound<'py, PyArray2<f64>>>, Option<Bound<'py, PyArray2<f64>>>)> {
+        let base = around(py, &params)?;
+        let [base] = base.as_slice() else {
+            return Err(parameter(py, "params", "those of one group", &base.len().to_string()));
+        };
+        let resampling = &resampling.inner;
+        let rows =
+            py.detach(|| batch::replicate_rows(&self.inner, base, resampling)).map_err(|error| raise(py, &error))?;
+        let table = |values: Vec<f64>| {
+            let width = values.len() / resampling.count.max(1);
+            PyArray1::from_vec(py, values).reshape([resampling.count, width])
+        };
+        Ok(match rows {
+            None => (None, None),
+            Some(ReplicateRows::Weights(values)) => (Some(table(values)?), None),
+            Some(ReplicateRows::Residuals(values)) => (None, Some(table(values)?)),
+        })
     }
 
     /// The objective of one group at natural parameters, in the caller's units.

@@ -45,7 +45,14 @@ pub enum Scheme {
     /// That many different rows.
     Subsample(usize),
     /// Fitted values and residuals drawn from those of the fit.
-    Residuals(Leverage),
+    Residuals {
+        /// How residuals are enlarged first.
+        leverage: Leverage,
+        /// What they are multiplied by beside that; 1 leaves them.
+        factor: f64,
+        /// Robust scales beyond which they are drawn in.
+        limit: Option<f64>,
+    },
     /// Fitted values and the row's own residual times a random sign.
     Wild {
         /// What the signs are drawn from.
@@ -122,7 +129,13 @@ impl<'a> Design<'a> {
     /// The targets around the fit whose `rows` these are, its coordinates `free` to move; nothing for schemes that weigh rows.
     pub(super) fn around(&self, fitter: &Fitter<'_>, free: &[usize], rows: &Rows) -> Option<Targets> {
         let from = match self.scheme {
-            Scheme::Residuals(leverage) => Source::Pool(Pool::new(fitter.loss(), *leverage, rows, free)),
+            Scheme::Residuals { leverage, factor, limit } => {
+                let pool = Pool::new(fitter.loss(), *leverage, rows, free).enlarged(*factor);
+                Source::Pool(match limit {
+                    Some(limit) => pool.drawn_in(*limit, free.len()),
+                    None => pool,
+                })
+            }
             Scheme::Wild { leverage: Leverage::Hc3, clusters: Some(table), .. } => {
                 let clusters = Clusters { index: &table[self.rows.clone()], count: self.clusters };
                 Source::Own(left_out(rows, free, clusters))
@@ -140,6 +153,11 @@ impl<'a> Design<'a> {
         };
         let sigma = (0..rows.residual.len()).map(|i| fitter.sigma(i)).collect();
         Some(Targets { fitted: fitter.fitted(rows), sigma, from })
+    }
+
+    /// Whether replicates keep their rows and have other targets.
+    pub(super) fn replaces_targets(&self) -> bool {
+        matches!(self.scheme, Scheme::Residuals { .. } | Scheme::Wild { .. } | Scheme::Parametric(_))
     }
 
     /// The scheme.
@@ -192,7 +210,7 @@ impl<'a> Design<'a> {
                 return rows::jackknife(replicate, table.as_ref().map(index), &mut drawn.weights);
             }
             Scheme::Weights(table) => return drawn.weights.copy_from_slice(&table[replicate * n..(replicate + 1) * n]),
-            Scheme::Residuals(_) | Scheme::Wild { .. } | Scheme::Parametric(_) => {
+            Scheme::Residuals { .. } | Scheme::Wild { .. } | Scheme::Parametric(_) => {
                 if let Some(targets) = &self.targets {
                     let mut stream = Stream::new(seed, Purpose::Residuals, replicate as u64, g as u64);
                     self.replace(targets, &mut stream, drawn);
@@ -246,6 +264,16 @@ impl Drawn {
         }
         let unit = replicate_unit(&self.weights);
         (fitter.select(|i| self.weights[i] / unit), unit)
+    }
+
+    /// The weights of the rows of the last draw.
+    pub(super) fn weights(&self) -> &[f64] {
+        &self.weights
+    }
+
+    /// The residuals from the fitted values to the targets of the last draw, in solver units.
+    pub(super) fn residuals<'t>(&'t self, targets: &'t Targets) -> impl Iterator<Item = f64> + 't {
+        targets.fitted.iter().zip(&self.target).map(|(fitted, target)| fitted - target)
     }
 
     /// The rows in play and how often each was drawn: all of them once before the first draw.

@@ -125,7 +125,7 @@ impl<'a> Around<'a> {
 
     /// Whether the noise of all rows is taken to be of one size.
     fn is_level(&self) -> bool {
-        let level = matches!(self.design.scheme(), Scheme::Residuals(_) | Scheme::Parametric(_));
+        let level = matches!(self.design.scheme(), Scheme::Residuals { .. } | Scheme::Parametric(_));
         level && self.question.criterion == Criterion::Sum(Loss::Squared)
     }
 }

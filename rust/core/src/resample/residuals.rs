@@ -116,6 +116,9 @@ pub fn left_out(rows: &Rows, free: &[usize], clusters: Clusters<'_>) -> Vec<f64>
 /// Size of a pivot of the other clusters' rows, of columns of norm one, below which they do not determine a direction.
 const ALONE_ROOT: f64 = 1e-6;
 
+/// 1 / (the normal quantile of 3/4): the factor from the median size of normal noise to its deviation.
+const MAD_TO_SIGMA: f64 = 1.4826;
+
 /// Halvings after which a root between two doubles is found.
 const HALVINGS: usize = 2_000;
 
@@ -190,6 +193,35 @@ impl Pool {
                 .collect()
         });
         Self { values, heights }
+    }
+
+    /// The pool with every residual multiplied by `factor`.
+    #[must_use]
+    pub fn enlarged(mut self, factor: f64) -> Self {
+        for value in &mut self.values {
+            *value *= factor;
+        }
+        self
+    }
+
+    /// The pool with residuals beyond `limit` scales drawn in to there, so that a run that went wrong is not the noise of others.
+    ///
+    /// The scale is 1.4826 times the median of the sizes without the `free` smallest: under a loss that is nearly absolute as
+    /// many residuals are 0 as there are parameters (Maronna, Martin, Yohai and Salibian-Barrera, Robust statistics, 2019).
+    #[must_use]
+    pub fn drawn_in(mut self, limit: f64, free: usize) -> Self {
+        let mut sizes: Vec<f64> = self.values.iter().map(|v| v.abs()).collect();
+        sizes.sort_by(f64::total_cmp);
+        let kept = sizes.get(free..).unwrap_or_default();
+        if let (Some(low), Some(high)) = (kept.get((kept.len().max(1) - 1) / 2), kept.get(kept.len() / 2)) {
+            let end = limit * MAD_TO_SIGMA * (0.5 * low + 0.5 * high);
+            if end > 0.0 && end.is_finite() {
+                for value in &mut self.values {
+                    *value = value.clamp(-end, end);
+                }
+            }
+        }
+        self
     }
 
     /// The next residual.
@@ -299,6 +331,17 @@ mod tests {
         let pool = Pool::new(Loss::Squared, Leverage::Hc2, &rows, &[0, 1]);
         let mean: f64 = pool.values.iter().zip(&rows.weight).map(|(v, w)| v * w).sum();
         assert!(mean.abs() < 1e-12);
+        for (twice, value) in pool.clone().enlarged(2.0).values.iter().zip(&pool.values) {
+            assert_eq!(*twice, 2.0 * value);
+        }
+        // Sizes of the two largest are kept: 1.4826 times their mean, and half of that is the end.
+        let mut sizes: Vec<f64> = pool.values.iter().map(|v| v.abs()).collect();
+        sizes.sort_by(f64::total_cmp);
+        let end = 0.5 * 1.4826 * 0.5 * (sizes[2] + sizes[3]);
+        for (inside, value) in pool.clone().drawn_in(0.5, 2).values.iter().zip(&pool.values) {
+            assert!((inside - value.clamp(-end, end)).abs() < 1e-15);
+        }
+        assert_eq!(pool.clone().drawn_in(3.0, 9).values, pool.values);
         let mut stream = Stream::new(1, Purpose::Residuals, 0, 0);
         let mut hits = [0_u32; 4];
         for _ in 0..80_000 {
