@@ -5,6 +5,7 @@ mod corner;
 mod curve;
 mod double_power;
 mod mixture;
+mod newton;
 mod race;
 mod saturating;
 mod small;
@@ -74,8 +75,9 @@ struct End {
     /// Whether nothing is left to gain there.
     is_settled: bool,
     held: Held,
-    /// The parameters farther on, where one is held at its limit.
+    /// The parameters farther on, where one is held at its limit, and those before it if they are not as far on the other side.
     farther: Option<Vec<f64>>,
+    nearer: Option<Vec<f64>>,
 }
 
 impl Forms {
@@ -133,7 +135,12 @@ impl Forms {
             Search::Known(Form::Stretched) => told(&curve, &stretched::ends(&curve), stretched::natural, None),
             Search::Known(Form::Saturating) => told(&curve, &saturating::ends(&curve), saturating::natural, None),
             Search::DoublePower => {
-                told(&curve, &double_power::ends(&curve), double_power::natural, Some(double_power::farther))
+                let starts = double_power::ends(&curve);
+                let mut ends = told(&curve, &starts, double_power::natural, Some(double_power::farther));
+                for (end, start) in ends.iter_mut().zip(&starts).filter(|(end, _)| end.farther.is_some()) {
+                    end.nearer = Some(double_power::natural(&double_power::nearer(start), &curve));
+                }
+                ends
             }
         };
         // What the law hardly explains has other optima than starts of its form lead to; where it explains nearly all, a break beyond
@@ -253,9 +260,21 @@ impl Forms {
         value: f64,
     ) -> Option<Escape> {
         let coordinate = self.coordinate(problem, end.held.at_limit?)?;
-        let (from, to) = (self.coordinates(problem, &end.params), self.coordinates(problem, end.farther.as_ref()?));
-        let farther: Vec<f64> = x.iter().zip(from.iter().zip(&to)).map(|(x, (from, to))| x + (to - from)).collect();
-        unbounded::known(fitter, coordinate, x, &farther, value)
+        let from = self.coordinates(problem, &end.params);
+        let led = |params: &[f64]| -> Vec<f64> {
+            let to = self.coordinates(problem, params);
+            // An amplitude may be many orders of magnitude smaller there: differences would lose it.
+            let step = |a: usize| {
+                if problem.space.log[a] || from[a] == 0.0 { x[a] + (to[a] - from[a]) } else { x[a] * (to[a] / from[a]) }
+            };
+            (0..x.len()).map(step).collect()
+        };
+        let farther = led(end.farther.as_ref()?);
+        let before = match &end.nearer {
+            Some(nearer) => led(nearer),
+            None => x.iter().zip(&farther).map(|(here, there)| 2.0 * here - there).collect(),
+        };
+        unbounded::known(fitter, coordinate, (x, &before, &farther), value)
     }
 }
 
@@ -306,6 +325,7 @@ fn told<const P: usize>(
             is_settled: end.is_settled,
             held: end.held,
             farther: farther.filter(|_| end.held.at_limit.is_some()).map(|farther| natural(&farther(end), curve)),
+            nearer: None,
         })
         .collect()
 }

@@ -129,18 +129,16 @@ pub fn escape<O: Separable>(
 }
 
 /// The way of a coordinate that a search took to its limit, from `x` to a point `farther` on: there the objective has not risen, and
-/// as far on the other side it has, the others being where they are; none where that is not so.
+/// `before` it has, the others being where they are; none where that is not so.
 pub fn known<O: Separable>(
     objective: &mut O,
     coordinate: usize,
-    x: &[f64],
-    farther: &[f64],
+    (x, before, farther): (&[f64], &[f64], &[f64]),
     value: f64,
 ) -> Option<Escape> {
     let level = value + LEVEL * value.abs();
     let there = objective.value(farther);
-    let back: Vec<f64> = x.iter().zip(farther).map(|(here, there)| 2.0 * here - there).collect();
-    let is_open = there <= level && objective.value(&back) > level;
+    let is_open = there <= level && objective.value(before) > level;
     objective.settle(x);
     is_open.then(|| Escape {
         coordinate,
