@@ -1,6 +1,7 @@
 //! Laws of one column with a structure of their own: most of each is a closed form, which says where to start; races of eight
 //! starts lead to where they end, and the best of these are finished by the general descent.
 
+mod beyond;
 mod corner;
 mod curve;
 mod double_power;
@@ -170,9 +171,11 @@ impl Forms {
         let mut finished: Vec<f64> = Vec::new();
         for end in ends {
             let first = finished.first().copied();
-            // Settled ends that lie higher are optima of their own; of the others it is assumed that they lead where the first did.
+            // Settled ends that lie higher are optima of their own; of the others it is assumed that they lead where the first did, an
+            // optimum or a limit.
             let is_higher = first.is_some_and(|first| end.value > first * (1.0 + SAME));
-            let is_known = (is_higher && (end.is_settled || best.status == Status::Converged))
+            let is_over = best.status == Status::Converged || escape.is_some();
+            let is_known = (is_higher && (end.is_settled || is_over))
                 || finished.iter().any(|known| (known - end.value).abs() <= SAME * known.abs());
             if is_known || end.value > NEAR * lowest || finished.len() >= MOST_FINISHED {
                 values.push(end.value);

@@ -5,7 +5,7 @@ use super::mixture::mixture;
 use super::race::{Shape, heats};
 use super::small;
 use super::start::Start;
-use super::{corner, double_power, newton, saturating, smooth_break, stretched};
+use super::{beyond, corner, double_power, newton, saturating, smooth_break, stretched};
 use crate::problem::GroupRows;
 use crate::residual::Residual;
 use crate::simd::{Vector, VectorKernel, dispatch_vector, math};
@@ -77,6 +77,24 @@ fn a_power_that_ends_at_a_corner_is_held_at_its_limit() {
 fn a_smooth_break_is_found() {
     let law = |x: f64| 0.8 + 1.3 * (-0.25 * x.ln() - 0.5 * 0.4 * (1.0 + ((x.ln() - 3.0) / 0.4).exp()).ln()).exp();
     assert_found(law, smooth_break::ends, smooth_break::natural, &[0.8, 1.3, 0.25, 0.5, 0.4, 3f64.exp()]);
+}
+
+#[test]
+fn a_break_that_goes_off_beyond_the_rows_is_held_at_its_limit() {
+    let x = sizes(24);
+    let mut held = 0;
+    for seed in 0..20_u32 {
+        let noise = |i: usize| 4e-3 * ((f64::from(seed) * 31.0 + i as f64 + 1.0) * 0.618_033_988_7).fract();
+        let of = |x: f64| 1.5 + 1.2 * (-0.12 * x.ln() - 0.9 * (x / 1000.0).powf(0.8)).exp();
+        let y: Vec<f64> = x.iter().enumerate().map(|(i, x)| of(*x) * noise(i).exp()).collect();
+        let best = smooth_break::ends(&placed(&x, &y, Residual::Log))[0];
+        if best.held.at_limit == Some(5) {
+            held += 1;
+            let farther = smooth_break::farther(&best);
+            assert!(farther[4] > best.q[4] && farther[3].abs() > 10.0 * best.q[3].abs(), "{seed}");
+        }
+    }
+    assert!(held > 1, "{held}");
 }
 
 #[test]
@@ -172,6 +190,7 @@ fn assert_slopes<S: Shape<P>, const P: usize>(shape: S, q: [f64; P], upper: [f64
 fn slopes_are_those_of_the_law() {
     assert_slopes(corner::Corner, [0.7, 0.3, 0.2, 0.4, 0.1], [9.0, 9.0, 9.0, 9.0, 0.25]);
     assert_slopes(smooth_break::SmoothBreak, [0.7, 0.3, 0.2, 0.4, 0.1, -0.5], [9.0; 6]);
+    assert_slopes(beyond::Beyond { last: 2.0 }, [0.7, 0.3, 0.2, 0.4, 0.3], [9.0; 5]);
     assert_slopes(stretched::Stretched, [0.7, 1.3, 0.2, 0.4], [9.0; 4]);
     assert_slopes(saturating::Saturating, [0.7, 1.3, 0.2, 0.4, -0.3], [9.0; 5]);
 }
