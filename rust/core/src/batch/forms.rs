@@ -43,6 +43,9 @@ const MOST_DESCENTS: usize = 2;
 /// Evaluations along a trust region that an end gets which has no certificate.
 const MOST_GUIDED: usize = 1_000;
 
+/// Starts of two powers that must agree where the best mixture does not say where to start.
+const AGREED: usize = 6;
+
 /// How far beside its row a corner is tried, in ln x.
 const ASIDE: f64 = 1e-6;
 
@@ -198,7 +201,10 @@ impl Forms {
         }
         let agrees = |end: &&f64| (**end - value).abs() <= AGREEMENT_TOLERANCE * value.abs();
         let agreement = values.iter().filter(agrees).count();
-        let doubtful = agreement < needed(ends.len());
+        // Starts that are chosen are few, and a quarter of them agree by chance sooner than of many.
+        let is_chosen = self.search == Search::DoublePower && ends.len() > double_power::FEW_STARTS;
+        let least = if is_chosen { AGREED } else { 0 };
+        let doubtful = agreement < needed(ends.len()).max(least);
         Some(Found { outcome: best, starts: ends.len(), agreement, doubtful, exhaustive: false, escape })
     }
 

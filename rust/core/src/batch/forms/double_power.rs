@@ -51,7 +51,7 @@ const FEW: usize = 2;
 
 /// Starts, fewer of them where the best mixture is one of the law, and rounds of each.
 const STARTS: usize = 16;
-const FEW_STARTS: usize = 8;
+pub(super) const FEW_STARTS: usize = 8;
 const ROUNDS: usize = 30;
 
 /// Smallest amplitude of a start at the smallest x, relative to the targets: a trace for the slopes to see.
