@@ -166,6 +166,26 @@ def test_a_break_sharper_than_the_rows_show_runs_to_a_corner():
         assert fit.objective < corner.objective * (1 + SAME)
 
 
+def test_a_break_far_beyond_the_rows_is_as_good_as_its_limit():
+    """As its place and its change of slope grow together the law has a limit, itself a law."""
+    limit = "E + B*x**(-c0)*exp(-k*(x/1000)**g)"
+    u, found = np.linspace(0, np.log(1e3), 24), 0
+    for seed in range(12):
+        noise = np.exp(0.005 * np.random.default_rng(seed).standard_normal(u.size))
+        y = (1.5 + 1.2 * np.exp(-0.12 * u - 0.9 * np.exp(0.8 * (u - u[-1])))) * noise
+        rows = pl.DataFrame({"x": np.exp(u), "loss": y})
+        fit = sf.fit(rows, "bnsl", loss=sf.Squared())
+        (said,) = [one for one in fit.findings if one.code == "unbounded"] or [None]
+        if said is not None and "d1" in said.evidence["parameters"]:
+            found += 1
+            signs = {name: sf.Param(lower=0) for name in ("E", "B", "g")}
+            best = sf.fit(rows, limit, loss=sf.Squared(), residual="log", params=signs)
+            # It is reported from far on the way there.
+            assert fit.objective <= best.objective * (1 + 1e-7)
+            assert said.evidence["ways"] == dict.fromkeys(("c1", "d1"), "grows without bound")
+    assert found >= 1
+
+
 @pytest.mark.parametrize("law", LAWS)
 def test_fixed_and_bounded_parameters_are_kept(law):
     """Other limits than the catalogue's are for the general search."""

@@ -1,10 +1,12 @@
 //! Laws of one column with a structure of their own: most of each is a closed form, which says where to start; races of eight
 //! starts lead to where they end, and the best of these are finished by the general descent.
 
+mod beyond;
 mod corner;
 mod curve;
 mod double_power;
 mod mixture;
+mod newton;
 mod race;
 mod saturating;
 mod small;
@@ -41,6 +43,9 @@ const MOST_DESCENTS: usize = 2;
 /// Evaluations along a trust region that an end gets which has no certificate.
 const MOST_GUIDED: usize = 1_000;
 
+/// Starts of two powers that must agree where the best mixture does not say where to start.
+const AGREED: usize = 6;
+
 /// How far beside its row a corner is tried, in ln x.
 const ASIDE: f64 = 1e-6;
 
@@ -74,8 +79,9 @@ struct End {
     /// Whether nothing is left to gain there.
     is_settled: bool,
     held: Held,
-    /// The parameters farther on, where one is held at its limit.
+    /// The parameters farther on, where one is held at its limit, and those before it if they are not as far on the other side.
     farther: Option<Vec<f64>>,
+    nearer: Option<Vec<f64>>,
 }
 
 impl Forms {
@@ -133,7 +139,12 @@ impl Forms {
             Search::Known(Form::Stretched) => told(&curve, &stretched::ends(&curve), stretched::natural, None),
             Search::Known(Form::Saturating) => told(&curve, &saturating::ends(&curve), saturating::natural, None),
             Search::DoublePower => {
-                told(&curve, &double_power::ends(&curve), double_power::natural, Some(double_power::farther))
+                let starts = double_power::ends(&curve);
+                let mut ends = told(&curve, &starts, double_power::natural, Some(double_power::farther));
+                for (end, start) in ends.iter_mut().zip(&starts).filter(|(end, _)| end.farther.is_some()) {
+                    end.nearer = Some(double_power::natural(&double_power::nearer(start), &curve));
+                }
+                ends
             }
         };
         // What the law hardly explains has other optima than starts of its form lead to; where it explains nearly all, a break beyond
@@ -163,9 +174,11 @@ impl Forms {
         let mut finished: Vec<f64> = Vec::new();
         for end in ends {
             let first = finished.first().copied();
-            // Settled ends that lie higher are optima of their own; of the others it is assumed that they lead where the first did.
+            // Settled ends that lie higher are optima of their own; of the others it is assumed that they lead where the first did, an
+            // optimum or a limit.
             let is_higher = first.is_some_and(|first| end.value > first * (1.0 + SAME));
-            let is_known = (is_higher && (end.is_settled || best.status == Status::Converged))
+            let is_over = best.status == Status::Converged || escape.is_some();
+            let is_known = (is_higher && (end.is_settled || is_over))
                 || finished.iter().any(|known| (known - end.value).abs() <= SAME * known.abs());
             if is_known || end.value > NEAR * lowest || finished.len() >= MOST_FINISHED {
                 values.push(end.value);
@@ -188,7 +201,10 @@ impl Forms {
         }
         let agrees = |end: &&f64| (**end - value).abs() <= AGREEMENT_TOLERANCE * value.abs();
         let agreement = values.iter().filter(agrees).count();
-        let doubtful = agreement < needed(ends.len());
+        // Starts that are chosen are few, and a quarter of them agree by chance sooner than of many.
+        let is_chosen = self.search == Search::DoublePower && ends.len() > double_power::FEW_STARTS;
+        let least = if is_chosen { AGREED } else { 0 };
+        let doubtful = agreement < needed(ends.len()).max(least);
         Some(Found { outcome: best, starts: ends.len(), agreement, doubtful, exhaustive: false, escape })
     }
 
@@ -253,9 +269,21 @@ impl Forms {
         value: f64,
     ) -> Option<Escape> {
         let coordinate = self.coordinate(problem, end.held.at_limit?)?;
-        let (from, to) = (self.coordinates(problem, &end.params), self.coordinates(problem, end.farther.as_ref()?));
-        let farther: Vec<f64> = x.iter().zip(from.iter().zip(&to)).map(|(x, (from, to))| x + (to - from)).collect();
-        unbounded::known(fitter, coordinate, x, &farther, value)
+        let from = self.coordinates(problem, &end.params);
+        let led = |params: &[f64]| -> Vec<f64> {
+            let to = self.coordinates(problem, params);
+            // An amplitude may be many orders of magnitude smaller there: differences would lose it.
+            let step = |a: usize| {
+                if problem.space.log[a] || from[a] == 0.0 { x[a] + (to[a] - from[a]) } else { x[a] * (to[a] / from[a]) }
+            };
+            (0..x.len()).map(step).collect()
+        };
+        let farther = led(end.farther.as_ref()?);
+        let before = match &end.nearer {
+            Some(nearer) => led(nearer),
+            None => x.iter().zip(&farther).map(|(here, there)| 2.0 * here - there).collect(),
+        };
+        unbounded::known(fitter, coordinate, (x, &before, &farther), value)
     }
 }
 
@@ -306,6 +334,7 @@ fn told<const P: usize>(
             is_settled: end.is_settled,
             held: end.held,
             farther: farther.filter(|_| end.held.at_limit.is_some()).map(|farther| natural(&farther(end), curve)),
+            nearer: None,
         })
         .collect()
 }

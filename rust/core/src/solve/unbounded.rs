@@ -34,6 +34,9 @@ const GROWTH: f64 = 1.5;
 /// Relative rise of the objective that still counts as level.
 const LEVEL: f64 = 1e-9;
 
+/// Relative fall of the objective from a limit onwards with which it may still be the limit.
+const FALLS: f64 = 1e-6;
+
 /// Relative difference between two objectives that are the same.
 const SAME: f64 = 1e-11;
 
@@ -128,19 +131,18 @@ pub fn escape<O: Separable>(
     edge
 }
 
-/// The way of a coordinate that a search took to its limit, from `x` to a point `farther` on: there the objective has not risen, and
-/// as far on the other side it has, the others being where they are; none where that is not so.
+/// The way of a coordinate that a search took to its limit, from `x` to a point `farther` on: there the objective is level, and `before`
+/// it is higher, the others being where they are; none where that is not so. What still falls has its limit elsewhere.
 pub fn known<O: Separable>(
     objective: &mut O,
     coordinate: usize,
-    x: &[f64],
-    farther: &[f64],
+    (x, before, farther): (&[f64], &[f64], &[f64]),
     value: f64,
 ) -> Option<Escape> {
     let level = value + LEVEL * value.abs();
     let there = objective.value(farther);
-    let back: Vec<f64> = x.iter().zip(farther).map(|(here, there)| 2.0 * here - there).collect();
-    let is_open = there <= level && objective.value(&back) > level;
+    let is_level = there <= level && there >= value - FALLS * value.abs();
+    let is_open = is_level && objective.value(before) > level;
     objective.settle(x);
     is_open.then(|| Escape {
         coordinate,

@@ -4,10 +4,10 @@
 //! holds the corner inside its gap, where the law is smooth; runs that end on a row go on in the next gap.
 
 use super::curve::Curve;
-use super::race::{Shape, exp, race, settle};
+use super::race::{Shape, exp, race, race_eight, settle};
 use super::small::{fit, solve};
 use super::start::{Held, Start, keep_best};
-use crate::simd::{Kernel, Vector, dispatch, math};
+use crate::simd::{Kernel, LANES, Vector, dispatch, math};
 
 /// Floors of the scan, and kinds of them: each gap starts from the best of every kind.
 const FLOORS: usize = 16;
@@ -101,17 +101,22 @@ pub(super) fn ends(curve: &Curve) -> Vec<Start<5>> {
     keep_best(&mut starts, FOLLOWED);
     settle(curve, Corner, &mut starts);
     // A corner on a row is a start of the next gap; where it stays on the row in both, nothing moves it.
-    let mut moved = Vec::new();
-    for start in &mut starts {
+    let (mut on_row, mut next) = (Vec::new(), Vec::new());
+    for (k, start) in starts.iter_mut().enumerate() {
         put_on_row(start);
-        let Some(next) = next_gap(curve, start) else { continue };
-        let mut next = [next];
-        settle_one(curve, &mut next);
-        let [mut next] = next;
+        if let Some(beyond) = next_gap(curve, start) {
+            on_row.push(k);
+            next.push(beyond);
+        }
+    }
+    settle_each(curve, &mut next);
+    let x = places(curve);
+    let mut moved = Vec::new();
+    for (k, mut next) in on_row.into_iter().zip(next) {
+        let start = &mut starts[k];
         put_on_row(&mut next);
         if next.q[4] == start.q[4] {
             // A slope that only one x decides makes up for every move of the corner.
-            let x = places(curve);
             let before = x.iter().filter(|u| **u < start.q[4]).count();
             let after = x.iter().filter(|u| **u > start.q[4]).count();
             if before >= DECIDES && after >= DECIDES {
@@ -138,12 +143,14 @@ fn put_on_row(start: &mut Start<5>) {
     }
 }
 
-/// Race one start until it has settled.
-fn settle_one(curve: &Curve, start: &mut [Start<5>; 1]) {
-    for _ in 0..MOST_RACES {
-        race(curve, Corner, start, FURTHER);
-        if start[0].is_settled {
-            break;
+/// Race each of these starts until it has settled.
+fn settle_each(curve: &Curve, starts: &mut [Start<5>]) {
+    for eight in starts.chunks_mut(LANES) {
+        for _ in 0..MOST_RACES {
+            race_eight(curve, Corner, eight, FURTHER);
+            if eight.iter().all(|start| start.is_settled) {
+                break;
+            }
         }
     }
 }

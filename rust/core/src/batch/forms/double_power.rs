@@ -2,27 +2,26 @@
 //!
 //! The best mixture of any number of powers with amplitudes that are not negative is a convex problem; where it has two powers or
 //! fewer it is, for squares of relative changes and up to its grid of exponents, the best fit of the law itself, else its powers in pairs
-//! are starts, beside a larger grid. With a floor, races run in h = E + A1
-//! and s = A1 a1, u = ln x from the smallest x: as the slow power goes over into a straight line, so does the way there. Without one
-//! they run on the face E = 0.
+//! are starts, beside a larger grid. From there Newton's method goes down, amplitudes at the smallest x.
 
 use super::curve::Curve;
-use super::mixture::{Mixture, mixture};
-use super::race::{Shape, exp, heats, heats_within};
-use super::small::solve;
-use super::start::{Held, Start, keep_best};
-use crate::simd::{Kernel, Vector, dispatch, lanes, math};
+use super::mixture::mixture;
+use super::newton::{descend, falling};
+use super::race::select;
+use super::start::{Held, Start};
+use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector, math};
 
 /// Smallest exponent, over the width of the rows.
-const LEAST: f64 = 0.01;
+const LEAST: f64 = 2e-4;
 
 /// By what power of e the fastest power has fallen at the second x, and how much it may fall as far as the mean of ln x, near which
 /// amplitudes are measured, and leave numbers whose squares are numbers.
 const FALLS: f64 = 36.0;
 const MOST_FALLS: f64 = 245.0;
 
-/// How many times as fast what has no end goes on.
+/// How many times as fast what has no end goes on, and how many times as slow a power is that the rows beyond the first see.
 const FASTER: f64 = 1.3;
+const SLOWER: f64 = 3.0;
 
 /// The place of a2 among the parameters.
 const FAST: usize = 4;
@@ -50,58 +49,28 @@ const LAW: usize = 2;
 const PARTNERS: usize = 4;
 const FEW: usize = 2;
 
-/// Starts with a floor, half of which go on, fewer of them where the best mixture is one of the law, and starts without a floor.
-const STARTS: usize = 32;
-const FEW_STARTS: usize = 16;
-const FACES: usize = 8;
+/// Starts, fewer of them where the best mixture is one of the law, and rounds of each.
+const STARTS: usize = 16;
+pub(super) const FEW_STARTS: usize = 8;
+const ROUNDS: usize = 30;
 
 /// Smallest amplitude of a start at the smallest x, relative to the targets: a trace for the slopes to see.
 const TRACE: f64 = 1e-6;
 
-/// A floor so little below zero, relative to the targets, is zero.
-const NOTHING: f64 = 1e-12;
-
-/// h - s (1 - exp(-a u))/a + B exp(-b u).
-#[derive(Debug, Clone, Copy)]
-pub(super) struct WithFloor {
-    pub(super) first: f64,
-}
-
-/// A exp(-a u) + B exp(-b u).
-#[derive(Debug, Clone, Copy)]
-pub(super) struct WithoutFloor {
-    pub(super) first: f64,
-}
-
-impl Shape<5> for WithFloor {
-    #[inline(always)]
-    fn at<V: Vector>(self, u: V, q: &[V; 5], _ready: V) -> (V, [V; 5]) {
-        let [at_first, slope, slow, amplitude, fast] = *q;
-        let u = u - V::of(self.first);
-        let inverse = V::of(1.0) / slow;
-        let (e, power) = (exp(-slow * u), exp(-fast * u));
-        let fallen = (V::of(1.0) - e) * inverse;
-        let by_slow = slope * (fallen - u * e) * inverse;
-        let part = amplitude * power;
-        ((-slope).fused(fallen, at_first) + part, [V::of(1.0), -fallen, by_slow, power, -part * u])
-    }
-}
-
-impl Shape<4> for WithoutFloor {
-    #[inline(always)]
-    fn at<V: Vector>(self, u: V, q: &[V; 4], _ready: V) -> (V, [V; 4]) {
-        let [first, slow, second, fast] = *q;
-        let u = u - V::of(self.first);
-        let (b, c) = (exp(-slow * u), exp(-fast * u));
-        let (one, other) = (first * b, second * c);
-        (one + other, [b, -one * u, c, -other * u])
-    }
-}
+/// Share of a diagonal below which a pivot is rounding.
+const ROUNDING: f64 = 1e-13;
 
 /// A power that only the rows of the smallest x have, falling yet faster.
 pub(super) fn farther(end: &Start<5>) -> [f64; 5] {
     let mut q = end.q;
     q[4] *= FASTER;
+    q
+}
+
+/// The same power, falling so slowly that other rows have some of it.
+pub(super) fn nearer(end: &Start<5>) -> [f64; 5] {
+    let mut q = end.q;
+    q[4] /= SLOWER;
     q
 }
 
@@ -113,161 +82,218 @@ pub(super) fn natural(q: &[f64; 5], curve: &Curve) -> Vec<f64> {
     vec![floor * curve.unit, amplitude(first, slow), slow, amplitude(second, fast), fast]
 }
 
-/// Where races with a floor and without one end, best first: floor, amplitudes at the smallest x, exponents.
+/// Where Newton's method ends, best first: floor, amplitudes at the smallest x, exponents.
 pub(super) fn ends(curve: &Curve) -> Vec<Start<5>> {
-    let Scanned { mut above, mut bottom, is_law } = dispatch(Scan(curve));
-    let most = if is_law { FEW_STARTS } else { STARTS };
-    let first = curve.ends().0;
-    let has_floor = |start: &Start<5>| floored(curve, start).is_some();
-    heats_within(curve, WithFloor { first }, &mut above, (most, most / 2), has_floor);
-    heats(curve, WithoutFloor { first }, &mut bottom, FACES);
-    let mut ends: Vec<Start<5>> = above.iter().filter_map(|start| floored(curve, start)).collect();
-    ends.extend(bottom.iter().map(|start| {
-        let [first, slow, second, fast] = start.q;
-        let q = [0.0, first, slow, second, fast];
-        Start { is_settled: start.is_settled, ..Start::new(start.score, q, ([0.0; 5], [0.0; 5])) }
-    }));
+    let mut starts = dispatch_vector(Scan(curve));
+    descend(curve, &mut starts, ROUNDS);
     let fastest = fastest(curve);
-    for end in ends.iter_mut().filter(|end| end.q[4] >= fastest) {
+    for end in starts.iter_mut().filter(|end| end.q[4] >= fastest) {
         end.held = Held::at_limit(FAST);
     }
-    keep_best(&mut ends, STARTS + FACES);
-    ends
-}
-
-/// The floor and the amplitudes of an end, unless the floor lies below zero.
-fn floored(curve: &Curve, start: &Start<5>) -> Option<Start<5>> {
-    let [at_first, slope, slow, second, fast] = start.q;
-    let first = slope / slow;
-    let floor = at_first - first;
-    let is_law = floor >= -NOTHING * curve.top;
-    is_law.then_some(Start { q: [floor.max(0.0), first, slow, second, fast], ..*start })
+    starts
 }
 
 struct Scan<'a>(&'a Curve);
 
-/// Starts with a floor and without one.
-struct Scanned {
-    above: Vec<Start<5>>,
-    bottom: Vec<Start<4>>,
-    /// Whether the best mixture is one of the law.
-    is_law: bool,
+/// What is left of a pair of exponents by its best amplitudes, and these.
+#[derive(Clone, Copy)]
+struct Pair {
+    score: f64,
+    slow: f64,
+    fast: f64,
+    amplitudes: [f64; 3],
 }
 
-impl Kernel for Scan<'_> {
-    type Output = Scanned;
+impl VectorKernel for Scan<'_> {
+    type Output = Vec<Start<5>>;
 
     #[inline(always)]
-    fn run(self) -> Scanned {
+    fn run<V: Vector>(self) -> Vec<Start<5>> {
         let curve = self.0;
         let width = curve.width();
         let grid = |k: usize| GRID_FIRST / width * math::exp(math::ln(GRID_RATIO) * k as f64 / (GRID - 1) as f64);
-        let Mixture { powers: own, has_floor } = mixture(curve);
+        let own = mixture::<V>(curve);
         let fastest = fastest(curve);
         let beyond = BEYOND.map(|ratio| ratio / width).into_iter().chain([fastest]);
         let grid = (0..GRID).map(grid).chain(beyond).filter(|exponent| *exponent <= fastest);
-        let mut exponents: Vec<f64> = own.iter().copied().chain(grid).collect();
+        let mut exponents: Vec<f64> = own.iter().copied().chain(grid).take(COLUMNS).collect();
         exponents.sort_by(f64::total_cmp);
         exponents.dedup();
-        let sums = Sums::of(curve, &exponents);
         let is_law = own.len() <= LAW;
-        let mut scanned = Scanned { above: Vec::new(), bottom: Vec::new(), is_law };
+        let sums = Sums::<V>::of(curve, &exponents);
+        let mut found: Vec<Pair> = Vec::with_capacity(PARTNERS * exponents.len());
         for j in 1..exponents.len() {
-            let mut found = Scanned { above: Vec::new(), bottom: Vec::new(), is_law };
-            for i in 0..j {
-                let (slow, fast) = (exponents[i], exponents[j]);
-                // What the best mixture is made of goes first.
-                let is_own = own.contains(&slow) && own.contains(&fast);
-                sums.put(curve, (i, slow), (j, fast), is_own, &mut found);
+            let first = found.len();
+            for v in 0..j.div_ceil(LANES) {
+                let (scores, amplitudes) = sums.pairs(v, j);
+                for lane in 0..LANES.min(j - v * LANES) {
+                    let (slow, fast) = (exponents[v * LANES + lane], exponents[j]);
+                    // What the best mixture is made of goes first.
+                    let is_own = own.contains(&slow) && own.contains(&fast);
+                    let score = if is_own { -1.0 } else { scores[lane] };
+                    if scores[lane] < f64::INFINITY {
+                        found.push(Pair { score, slow, fast, amplitudes: amplitudes.map(|lanes| lanes[lane]) });
+                    }
+                }
             }
             // Of every fast power the best partners.
-            keep_best(&mut found.above, if is_law { FEW } else { PARTNERS });
-            keep_best(&mut found.bottom, 1);
-            scanned.above.extend(found.above);
-            scanned.bottom.extend(found.bottom);
+            found[first..].sort_by(|a, b| a.score.total_cmp(&b.score));
+            found.truncate(first + if is_law { FEW } else { PARTNERS });
         }
-        // The best of all mixtures is one of the law: what it says of the floor holds.
-        if is_law {
-            if has_floor { scanned.bottom.clear() } else { scanned.above.clear() }
-        }
-        scanned
+        found.sort_by(|a, b| a.score.total_cmp(&b.score));
+        found.truncate(if is_law { FEW_STARTS } else { STARTS });
+        let (least, ends) = (TRACE * curve.top, (LEAST / width, fastest));
+        let limits = ([0.0, 0.0, ends.0, 0.0, ends.0], [f64::MAX, f64::MAX, ends.1, f64::MAX, ends.1]);
+        let start = |pair: &Pair| {
+            let [floor, a, b] = pair.amplitudes;
+            Start::new(pair.score, [floor, a.max(least), pair.slow, b.max(least), pair.fast], limits)
+        };
+        found.iter().map(start).collect()
     }
 }
 
-/// Sums over rows of products of powers, in the weights of relative changes.
-struct Sums {
-    count: usize,
-    /// Of two powers each, the last of which is the constant, row by row of a square.
-    gram: Vec<f64>,
-    right: Vec<f64>,
+/// Exponents at most, in whole vectors.
+const COLUMNS: usize = 4 * LANES;
+const VECTORS: usize = COLUMNS / LANES;
+
+/// Sums over rows of products of powers, of the constant and of the targets, in the weights of relative changes.
+struct Sums<V> {
+    /// Of two powers each, row by row of a square.
+    gram: Vec<[V; VECTORS]>,
+    own: [V; VECTORS],
+    /// Of a power and the constant, and of the constant.
+    with_floor: [V; VECTORS],
+    floor: f64,
+    right: [V; VECTORS],
+    right_floor: f64,
     targets: f64,
 }
 
-impl Sums {
+impl<V: Vector> Sums<V> {
     #[inline(always)]
     fn of(curve: &Curve, exponents: &[f64]) -> Self {
         let (n, first) = (curve.rows(), curve.ends().0);
-        let count = exponents.len() + 1;
-        let mut columns = vec![1.0; count * n];
-        for (k, a) in exponents.iter().enumerate() {
-            for (v, u) in columns[k * n..(k + 1) * n].iter_mut().zip(&curve.u) {
-                *v = math::exp(-a * (u - first));
+        let mut padded = [0.0; COLUMNS];
+        padded[..exponents.len()].copy_from_slice(exponents);
+        let mut columns = vec![0.0; COLUMNS * n];
+        let mut weights = vec![0.0; n];
+        let zero = [V::zero(); VECTORS];
+        let mut sums = Self {
+            gram: vec![zero; exponents.len()],
+            own: zero,
+            with_floor: zero,
+            floor: 0.0,
+            right: zero,
+            right_floor: 0.0,
+            targets: 0.0,
+        };
+        for (i, row) in columns.chunks_exact_mut(COLUMNS).enumerate() {
+            let (y, relative) = (curve.y[i], curve.relative[i]);
+            let weight = relative / (y * y);
+            weights[i] = weight;
+            sums.floor += weight;
+            sums.right_floor += relative / y;
+            sums.targets += relative;
+            for v in 0..VECTORS {
+                let value = falling(V::load(&padded[v * LANES..]) * V::of(curve.u[i] - first));
+                let weighted = value * V::of(weight);
+                sums.own[v] = weighted.fused(value, sums.own[v]);
+                sums.with_floor[v] = sums.with_floor[v] + weighted;
+                sums.right[v] = weighted.fused(V::of(y), sums.right[v]);
+                value.store(&mut row[v * LANES..]);
             }
         }
-        let mut weighted = columns.clone();
-        for column in weighted.chunks_exact_mut(n) {
-            for ((v, w), y) in column.iter_mut().zip(&curve.relative).zip(&curve.y) {
-                *v *= w / (y * y);
+        for (j, gram) in sums.gram.iter_mut().enumerate() {
+            let used = j.div_ceil(LANES);
+            for (row, weight) in columns.chunks_exact(COLUMNS).zip(&weights) {
+                let weighted = V::of(weight * row[j]);
+                for v in 0..used {
+                    gram[v] = weighted.fused(V::load(&row[v * LANES..]), gram[v]);
+                }
             }
         }
-        let mut sums = Self { count, gram: vec![0.0; count * count], right: vec![0.0; count], targets: 0.0 };
-        for k in 0..count {
-            let own = &weighted[k * n..(k + 1) * n];
-            sums.right[k] = lanes::dot(own, &curve.y);
-            for l in 0..=k {
-                sums.gram[k * count + l] = lanes::dot(own, &columns[l * n..(l + 1) * n]);
-            }
-        }
-        sums.targets = curve.relative.iter().sum();
         sums
     }
 
-    fn product(&self, k: usize, l: usize) -> f64 {
-        self.gram[k.max(l) * self.count + k.min(l)]
-    }
-
-    /// Amplitudes of these columns, and half the squares that they leave.
+    /// The best amplitudes that are not negative of eight slow powers beside fast power `j`, and half the squares that they leave.
     #[inline(always)]
-    fn fit<const K: usize>(&self, columns: [usize; K]) -> Option<([f64; K], f64)> {
-        let gram = columns.map(|k| columns.map(|l| self.product(k, l)));
-        let right = columns.map(|k| self.right[k]);
-        let found = solve(gram, right)?;
-        let taken: f64 = found.iter().zip(&right).map(|(v, r)| v * r).sum();
-        Some((found, 0.5 * (self.targets - taken)))
+    fn pairs(&self, v: usize, j: usize) -> ([f64; LANES], [[f64; LANES]; 3]) {
+        let lane = |vectors: &[V; VECTORS]| {
+            let mut lanes = [0.0; LANES];
+            vectors[j / LANES].store(&mut lanes);
+            V::of(lanes[j % LANES])
+        };
+        let zero = V::zero();
+        let (a00, a01, a02) = (V::of(self.floor), self.with_floor[v], lane(&self.with_floor));
+        let (a11, a12, a22) = (self.own[v], self.gram[j][v], lane(&self.own));
+        let (r0, r1, r2) = (V::of(self.right_floor), self.right[v], lane(&self.right));
+        let targets = V::of(self.targets);
+        let (l10, l20) = (a01 / a00, a02 / a00);
+        let (d1, e) = (a11 - l10 * a01, a12 - l20 * a01);
+        let l21 = e / d1;
+        let d2 = a22 - l20 * a02 - l21 * e;
+        let (z1, z2) = (r1 - l10 * r0, r2 - l20 * r0);
+        let x2 = (z2 - l21 * z1) / d2;
+        let x1 = z1 / d1 - l21 * x2;
+        let x0 = r0 / a00 - l10 * x1 - l20 * x2;
+        let is_sound = sound(d1, a11) * sound(d2, a22);
+        let (mut score, mut best) = (left(targets, &[(x0, r0), (x1, r1), (x2, r2)], is_sound), [x0, x1, x2]);
+        // Else the best of what leaves one of them out.
+        let rest = V::of(1.0).where_equal(score, V::of(f64::INFINITY));
+        if rest.nonzero() != 0 {
+            let (mut least, mut points) = (V::of(f64::INFINITY), [zero; 3]);
+            let (with_slow, of_slow) = two((a00, a01, a11), (r0, r1), targets);
+            let (with_fast, of_fast) = two((a00, a02, a22), (r0, r2), targets);
+            let (with_both, of_both) = two((a11, a12, a22), (r1, r2), targets);
+            let all = [
+                (with_slow, [of_slow[0], of_slow[1], zero]),
+                (with_fast, [of_fast[0], zero, of_fast[1]]),
+                (with_both, [zero, of_both[0], of_both[1]]),
+            ];
+            for (value, point) in all {
+                let is_lower = V::of(1.0).where_less(value, least);
+                least = value.least(least);
+                for k in 0..3 {
+                    points[k] = select(is_lower, point[k], points[k]);
+                }
+            }
+            score = select(rest, least, score);
+            for k in 0..3 {
+                best[k] = select(rest, points[k], best[k]);
+            }
+        }
+        let (mut scores, mut amplitudes) = ([0.0; LANES], [[0.0; LANES]; 3]);
+        score.store(&mut scores);
+        for k in 0..3 {
+            best[k].store(&mut amplitudes[k]);
+        }
+        (scores, amplitudes)
     }
+}
 
-    /// Put the starts of a pair of exponents.
-    #[inline(always)]
-    fn put(&self, curve: &Curve, (i, slow): (usize, f64), (j, fast): (usize, f64), is_own: bool, to: &mut Scanned) {
-        let (width, least) = (curve.width(), TRACE * curve.top);
-        let ends = (LEAST / width, fastest(curve));
-        let first = |score: f64| if is_own { -1.0 } else { score };
-        let is_law = |found: &[f64]| found.iter().all(|v| *v >= 0.0);
-        let constant = self.count - 1;
-        let full = self.fit([constant, i, j]).filter(|(found, _)| is_law(found)).or_else(|| {
-            let one = self.fit([constant, i]).map(|([e, a], score)| ([e, a, 0.0], score));
-            let other = self.fit([constant, j]).map(|([e, b], score)| ([e, 0.0, b], score));
-            let both = [one, other].into_iter().flatten().filter(|(found, _)| is_law(found));
-            both.min_by(|one, other| one.1.total_cmp(&other.1))
-        });
-        if let Some(([floor, a, b], score)) = full {
-            let (a, b) = (a.max(least), b.max(least));
-            let limits = ([f64::MIN, 0.0, ends.0, 0.0, ends.0], [f64::MAX, f64::MAX, ends.1, f64::MAX, ends.1]);
-            to.above.push(Start::new(first(score), [floor + a, a * slow, slow, b, fast], limits));
-        }
-        if let Some(([a, b], score)) = self.fit([i, j]).filter(|(found, _)| is_law(found)) {
-            let limits = ([0.0, ends.0, 0.0, ends.0], [f64::MAX, ends.1, f64::MAX, ends.1]);
-            to.bottom.push(Start::new(score, [a.max(least), slow, b.max(least), fast], limits));
-        }
+/// 1 where a pivot is more than rounding of its diagonal.
+#[inline(always)]
+fn sound<V: Vector>(pivot: V, diagonal: V) -> V {
+    V::of(1.0).where_less(V::of(ROUNDING) * diagonal, pivot)
+}
+
+/// Half the squares that amplitudes leave, of each the products with the targets; infinite where one is negative or they are not sound.
+#[inline(always)]
+fn left<V: Vector>(targets: V, amplitudes: &[(V, V)], mut is_sound: V) -> V {
+    let mut left = targets;
+    for (amplitude, right) in amplitudes {
+        left = (-*amplitude).fused(*right, left);
+        is_sound = is_sound - is_sound.where_less(*amplitude, V::zero());
     }
+    select(is_sound, V::of(0.5) * left, V::of(f64::INFINITY))
+}
+
+/// The same of two columns, and their amplitudes.
+#[inline(always)]
+fn two<V: Vector>((a, b, c): (V, V, V), (right, other): (V, V), targets: V) -> (V, [V; 2]) {
+    let share = b / a;
+    let pivot = c - share * b;
+    let second = (other - share * right) / pivot;
+    let first = right / a - share * second;
+    (left(targets, &[(first, right), (second, other)], sound(pivot, c)), [first, second])
 }

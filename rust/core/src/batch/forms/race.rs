@@ -53,9 +53,14 @@ pub(super) trait Shape<const P: usize>: Copy {
 /// Run every start for at most so many rounds, or until nothing is left to gain; their scores are the objective where they end.
 pub(super) fn race<S: Shape<P>, const P: usize>(curve: &Curve, shape: S, starts: &mut [Start<P>], rounds: usize) {
     for eight in starts.chunks_mut(LANES) {
-        dispatch_vector(Race { curve, shape, starts: eight, rounds });
+        race_eight(curve, shape, eight, rounds);
     }
     starts.sort_by(|a, b| a.score.total_cmp(&b.score));
+}
+
+/// The same for at most eight starts, which stay in their order.
+pub(super) fn race_eight<S: Shape<P>, const P: usize>(curve: &Curve, shape: S, starts: &mut [Start<P>], rounds: usize) {
+    dispatch_vector(Race { curve, shape, starts, rounds });
 }
 
 /// Race the best `most` starts, then the best of these until what may be the lowest has settled.
@@ -71,11 +76,34 @@ pub(super) fn heats_within<S: Shape<P>, const P: usize>(
     (most, finalists): (usize, usize),
     is_law: impl Fn(&Start<P>) -> bool,
 ) {
-    keep_best(starts, most);
-    race(curve, shape, starts, ROUNDS);
+    first_heat(curve, shape, starts, most);
     starts.retain(&is_law);
     starts.truncate(finalists);
     settle_within(curve, shape, starts, is_law);
+}
+
+/// Race the best `most` starts for the rounds of the first heat.
+fn first_heat<S: Shape<P>, const P: usize>(curve: &Curve, shape: S, starts: &mut Vec<Start<P>>, most: usize) {
+    keep_best(starts, most);
+    race(curve, shape, starts, ROUNDS);
+}
+
+/// Race the best so many starts of each kind, then the best of every kind together until what may be the lowest of all has settled:
+/// a kind that is far from the lowest is not raced to its end.
+pub(super) fn heats_together<S: Shape<P>, const P: usize>(
+    curve: &Curve,
+    shape: S,
+    kinds: impl IntoIterator<Item = (Vec<Start<P>>, usize)>,
+) -> Vec<Start<P>> {
+    let mut all = Vec::new();
+    for (mut starts, most) in kinds {
+        first_heat(curve, shape, &mut starts, most);
+        starts.truncate(FINALISTS);
+        all.extend(starts);
+    }
+    all.sort_by(|a, b| a.score.total_cmp(&b.score));
+    settle_within(curve, shape, &mut all, |_| true);
+    all
 }
 
 /// Race these starts until what may be the lowest of them has settled.

@@ -1,8 +1,9 @@
 //! E + exp(b - c0 u - c1 f softplus((u - d)/f)), u = ln x from the middle: a power with a smooth break over a floor.
 
+use super::beyond;
 use super::corner;
 use super::curve::Curve;
-use super::race::{Shape, exp, heats, ln};
+use super::race::{Shape, exp, heats_together, ln};
 use super::start::{Held, Start, keep_best};
 use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector, math};
 
@@ -23,11 +24,14 @@ const GENTLE: [f64; 2] = [0.1, 0.3];
 const DISTANCE: f64 = 25.0;
 const SHARPEST: f64 = 1e-9;
 
+/// How many times narrower than its distance to the nearest row a break is of whose width rows see nothing.
+const NARROW: f64 = 14.0;
+
 /// By what power of e a break goes on to a corner.
 const SHARPER: f64 = 2.4;
 
 /// Largest magnitudes of b, c0 and c1.
-const MOST: [f64; 3] = [60.0, 20.0, 1e4];
+pub(super) const MOST: [f64; 3] = [60.0, 20.0, 1e4];
 
 /// How far a floor may lie above the smallest target, and a break beyond the rows, in ln x.
 const ABOVE: f64 = 1.1;
@@ -38,6 +42,9 @@ const OUTSIDE: f64 = 3.0;
 
 /// Relative difference between two objectives that are the same.
 const SAME: f64 = 1e-6;
+
+/// Relative difference between two objectives that may be rounding.
+const ROUNDING: f64 = 1e-12;
 
 /// Cells along the place of the break: the best start of each and of each width takes part.
 const CELLS: f64 = 14.0;
@@ -77,8 +84,11 @@ impl Shape<6> for SmoothBreak {
     }
 }
 
-/// A break held as all but a corner on the way to being one.
+/// A break held as all but a corner on the way to being one, or one far beyond the rows farther away.
 pub(super) fn farther(end: &Start<6>) -> [f64; 6] {
+    if end.held.at_limit == Some(PLACE) {
+        return beyond::farther(end);
+    }
     let mut q = end.q;
     q[5] -= SHARPER;
     q
@@ -98,22 +108,18 @@ pub(super) fn ends(curve: &Curve) -> Vec<Start<6>> {
     for start in &mut bottom {
         start.upper[0] = 0.0;
     }
-    let mut starts = thin(curve, above);
-    let mut bottom = thin(curve, bottom);
-    heats(curve, SmoothBreak, &mut starts, STARTS);
-    heats(curve, SmoothBreak, &mut bottom, FACES);
-    starts.extend(bottom);
     let ends = corner::ends(curve);
     // What turns at a corner may do so more gently, or end there.
-    let mut gentle: Vec<Start<6>> =
+    let gentle: Vec<Start<6>> =
         distinct(&ends).take(SMOOTHED).flat_map(|end| GENTLE.map(|width| smoothed(curve, end, width))).collect();
-    heats(curve, SmoothBreak, &mut gentle, SMOOTHED * GENTLE.len());
-    starts.extend(gentle);
+    let kinds = [(thin(curve, above), STARTS), (thin(curve, bottom), FACES), (gentle, SMOOTHED * GENTLE.len())];
+    let mut starts = heats_together(curve, SmoothBreak, kinds);
     // What becomes a corner ends at the best one, of which the gaps show all there are.
     let corners: Vec<Start<6>> = ends.iter().take(CORNERS).map(|end| sharp(curve, end)).collect();
     let lowest = corners.first().map_or(f64::INFINITY, |corner| corner.score);
-    starts.retain(|start| start.q[5] > start.lower[5] || start.score < lowest * (1.0 - SAME));
+    starts.retain(|start| start.score < lowest * (1.0 - unseen(curve, start)));
     starts.extend(corners);
+    beyond::put_limit(curve, &mut starts);
     keep_best(&mut starts, ENDS);
     starts
 }
@@ -128,6 +134,19 @@ fn distinct(ends: &[Start<5>]) -> impl Iterator<Item = &Start<5>> {
 
 fn is_same(one: &Start<5>, other: &Start<5>) -> bool {
     (one.score - other.score).abs() <= SAME * other.score.abs()
+}
+
+/// By what share a break must lie below the best corner to be more than on the way to it: one that has come to the narrowest width,
+/// and one of whose width rows see next to nothing.
+fn unseen(curve: &Curve, start: &Start<6>) -> f64 {
+    let nearest = curve.u.iter().fold(f64::INFINITY, |least, u| least.min((u - start.q[4]).abs()));
+    if start.q[5] <= start.lower[5] {
+        SAME
+    } else if nearest >= NARROW * math::exp(start.q[5]) {
+        ROUNDING
+    } else {
+        f64::NEG_INFINITY
+    }
 }
 
 /// A corner as a break so sharp that no row tells it from one, but not much sharper.

@@ -5,7 +5,7 @@ use super::mixture::mixture;
 use super::race::{Shape, heats};
 use super::small;
 use super::start::Start;
-use super::{corner, double_power, saturating, smooth_break, stretched};
+use super::{beyond, corner, double_power, newton, saturating, smooth_break, stretched};
 use crate::problem::GroupRows;
 use crate::residual::Residual;
 use crate::simd::{Vector, VectorKernel, dispatch_vector, math};
@@ -80,6 +80,24 @@ fn a_smooth_break_is_found() {
 }
 
 #[test]
+fn a_break_that_goes_off_beyond_the_rows_is_held_at_its_limit() {
+    let x = sizes(24);
+    let mut held = 0;
+    for seed in 0..20_u32 {
+        let noise = |i: usize| 4e-3 * ((f64::from(seed) * 31.0 + i as f64 + 1.0) * 0.618_033_988_7).fract();
+        let of = |x: f64| 1.5 + 1.2 * (-0.12 * x.ln() - 0.9 * (x / 1000.0).powf(0.8)).exp();
+        let y: Vec<f64> = x.iter().enumerate().map(|(i, x)| of(*x) * noise(i).exp()).collect();
+        let best = smooth_break::ends(&placed(&x, &y, Residual::Log))[0];
+        if best.held.at_limit == Some(5) {
+            held += 1;
+            let farther = smooth_break::farther(&best);
+            assert!(farther[4] > best.q[4] && farther[3].abs() > 10.0 * best.q[3].abs(), "{seed}");
+        }
+    }
+    assert!(held > 1, "{held}");
+}
+
+#[test]
 fn a_stretched_exponential_is_found() {
     let law = |x: f64| 1.2 + 2.5 * (-(x / 80.0).powf(0.45)).exp();
     assert_found(law, stretched::ends, stretched::natural, &[1.2, 2.5, 80.0, 0.45]);
@@ -103,16 +121,26 @@ fn a_power_between_two_ends_is_found() {
     assert_found(law, saturating::ends, saturating::natural, &[floor, ceiling, amplitude, alpha, k]);
 }
 
+struct Mixed<'a>(&'a Curve);
+
+impl VectorKernel for Mixed<'_> {
+    type Output = Vec<f64>;
+
+    fn run<V: Vector>(self) -> Vec<f64> {
+        mixture::<V>(self.0)
+    }
+}
+
 #[test]
 fn the_best_mixture_of_two_powers_is_these_powers() {
     let x = sizes(24);
     let y: Vec<f64> = x.iter().map(|x| 1.1 + 0.9 * x.powf(-0.15) + 1.4 * x.powf(-0.7)).collect();
-    let found = mixture(&placed(&x, &y, Residual::Log));
+    let found = dispatch_vector(Mixed(&placed(&x, &y, Residual::Log)));
     // Up to the grid: what lies between two of its exponents may be shared by more of them.
-    assert!(found.has_floor && !found.powers.is_empty() && found.powers.len() <= 3, "{found:?}");
+    assert!(!found.is_empty() && found.len() <= 3, "{found:?}");
     let y: Vec<f64> = x.iter().map(|x| 2.0 * x.powf(-0.3)).collect();
-    let found = mixture(&placed(&x, &y, Residual::Log));
-    assert!(found.powers.iter().any(|a| (a - 0.3).abs() < 0.05), "{found:?}");
+    let found = dispatch_vector(Mixed(&placed(&x, &y, Residual::Log)));
+    assert!(found.iter().any(|a| (a - 0.3).abs() < 0.05), "{found:?}");
 }
 
 #[test]
@@ -162,10 +190,49 @@ fn assert_slopes<S: Shape<P>, const P: usize>(shape: S, q: [f64; P], upper: [f64
 fn slopes_are_those_of_the_law() {
     assert_slopes(corner::Corner, [0.7, 0.3, 0.2, 0.4, 0.1], [9.0, 9.0, 9.0, 9.0, 0.25]);
     assert_slopes(smooth_break::SmoothBreak, [0.7, 0.3, 0.2, 0.4, 0.1, -0.5], [9.0; 6]);
+    assert_slopes(beyond::Beyond { last: 2.0 }, [0.7, 0.3, 0.2, 0.4, 0.3], [9.0; 5]);
     assert_slopes(stretched::Stretched, [0.7, 1.3, 0.2, 0.4], [9.0; 4]);
     assert_slopes(saturating::Saturating, [0.7, 1.3, 0.2, 0.4, -0.3], [9.0; 5]);
-    assert_slopes(double_power::WithFloor { first: -3.0 }, [2.7, 0.3, 0.2, 0.4, 0.9], [9.0; 5]);
-    assert_slopes(double_power::WithoutFloor { first: -3.0 }, [2.7, 0.3, 0.4, 0.9], [9.0; 4]);
+}
+
+/// Two powers, in eight lanes.
+struct Powers([f64; 5], f64, f64);
+
+impl VectorKernel for Powers {
+    type Output = (f64, [f64; 5], [f64; 4]);
+
+    fn run<V: Vector>(self) -> Self::Output {
+        let Self(q, u, gap) = self;
+        let (value, slopes, bends) = newton::law(V::of(u), &q.map(V::of), V::of(gap));
+        let first = |v: V| {
+            let mut lanes = [0.0; crate::simd::LANES];
+            v.store(&mut lanes);
+            lanes[0]
+        };
+        (first(value), slopes.map(first), bends.map(first))
+    }
+}
+
+#[test]
+fn slopes_and_bends_are_those_of_two_powers() {
+    const STEP: f64 = 1e-6;
+    let q = [0.7, 0.3, 0.2, 0.4, 0.9];
+    for u in [0.0, 0.3, 2.7, 6.0] {
+        let at = |a: usize, by: f64| {
+            let mut there = q;
+            there[a] += by;
+            dispatch_vector(Powers(there, u, 0.0))
+        };
+        let (_, slopes, bends) = at(0, 0.0);
+        for a in 0..5 {
+            let difference = (at(a, STEP).0 - at(a, -STEP).0) / (2.0 * STEP);
+            assert!((slopes[a] - difference).abs() < 1e-8, "{a} at {u}: {}", slopes[a]);
+        }
+        for (k, (a, b)) in [(1, 2), (2, 2), (3, 4), (4, 4)].into_iter().enumerate() {
+            let difference = (at(b, STEP).1[a] - at(b, -STEP).1[a]) / (2.0 * STEP);
+            assert!((bends[k] - difference).abs() < 1e-8, "{k} at {u}: {}", bends[k]);
+        }
+    }
 }
 
 #[test]
