@@ -187,3 +187,37 @@ def test_extreme_targets_get_a_fit_and_no_error(factor):
     runs = line_runs(generator(12), 20).frame.with_columns(pl.col("loss") * factor)
     fit = sf.fit(runs, "A*x**(-a)", residual="raw", loss=sf.Squared())
     assert fit.n == 20
+
+
+def test_one_wrong_row_among_exact_ones_is_named():
+    x = np.logspace(7, 10, 30)
+    loss = curve(x)
+    loss[11] *= 1.1
+    for options in ({}, {"loss": sf.Squared()}):
+        fit = sf.fit({"x": x, "loss": loss}, "power_offset", **options)
+        assert finding(fit, "outliers").evidence["rows"] == [11]
+
+
+def test_rounding_of_large_targets_is_not_noise():
+    x = np.arange(1.0, 41.0)
+    fit = sf.fit({"x": x, "y": 3e12 + 2e12 / x}, "y ~ a + b/x", residual="raw", loss=sf.Squared())
+    assert codes(fit) == []
+
+
+def test_compute_that_wrapped_and_came_out_positive_is_found():
+    """The product is compared with the sizes and data beside it, whatever its sign."""
+    sizes = np.array([10**8 * k for k in range(1, 13)])
+    data = 40 * sizes
+    with np.errstate(over="ignore"):
+        flops = 6 * sizes * data
+    wrapped = 6.0 * sizes * data > 2.0**63
+    assert wrapped.any()
+    kept = flops > 0
+    assert (wrapped & kept).any()
+    rows = {"N": sizes[kept], "flops": flops[kept], "D": data[kept]}
+    loss = surface(rows["N"].astype(float), rows["D"].astype(float))
+    fit = sf.fit(
+        rows | {"loss": loss * np.exp(NOISE * draws(generator(13), loss.size))}, "chinchilla"
+    )
+    found = finding(fit, "overflow")
+    assert found.evidence["rows"] == np.flatnonzero(wrapped[kept]).tolist()

@@ -196,18 +196,17 @@ def _bent(rng: np.random.Generator) -> Runs:
 
 
 def _wrapped(rng: np.random.Generator, dtype: Any) -> Runs:
+    """Return runs with 6*N*D in whole numbers; those of 32 bits are counted in units of 1e5, or none would fit."""
+    unit = 1e5 if dtype is np.int32 else 1.0
     n, d = grid(6, 6)
-    if dtype is np.int64:
-        n, d = 3 * n, 30 * d
-    n, d = (
-        (n / (1 if dtype is np.int64 else 1e5)).astype(dtype),
-        (d / (1 if dtype is np.int64 else 1e5)).astype(dtype),
-    )
+    d = d * rng.uniform(0.9, 1.1, d.size)
+    whole_n, whole_d = (10 * n / unit).astype(dtype), (10 * d / unit).astype(dtype)
     with np.errstate(over="ignore"):
-        flops = (dtype(6) * n * d).astype(dtype)
-    scale = 1 if dtype is np.int64 else 1e5
-    loss = surface(n * float(scale), d * float(scale)) * np.exp(NOISE * draws(rng, n.size))
-    return Runs(pl.DataFrame({"N": n, "D": d, "flops": flops, "loss": loss}), "chinchilla")
+        flops = dtype(6) * whole_n * whole_d
+    loss = surface(whole_n * unit, whole_d * unit) * np.exp(NOISE * draws(rng, n.size))
+    return Runs(
+        pl.DataFrame({"N": whole_n, "D": whole_d, "flops": flops, "loss": loss}), "chinchilla"
+    )
 
 
 LN2 = float(np.log(2.0))

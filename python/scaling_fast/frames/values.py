@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "EXACT_INTEGERS",
     "FAR_BELOW",
+    "WRAPS",
     "describe",
     "first_bad",
     "has_wrapped",

@@ -44,8 +44,8 @@ def variance_ratio_deviate(ratio: float, above: int, below: int) -> float:
 
     Examples
     --------
-    >>> round(variance_ratio_deviate(3.1, 3, 20), 1)  # its tail is 5 %
-    1.6
+    >>> round(variance_ratio_deviate(3.1, 3, 20), 1)  # that of a tail of 5 % is 1.64
+    1.7
     """
     root = math.cbrt(ratio)
     first, second = 2 / (9 * above), 2 / (9 * below)

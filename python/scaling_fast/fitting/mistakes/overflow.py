@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.errors import quote
+from scaling_fast.fitting.mistakes.roles import roles_of
 from scaling_fast.fitting.mistakes.sample import amber, listed_rows
-from scaling_fast.frames.values import has_wrapped
+from scaling_fast.frames.values import EXACT_INTEGERS, WRAPS, has_wrapped
 
 if TYPE_CHECKING:
     from scaling_fast.findings import Finding
@@ -29,10 +30,32 @@ def wrapped(request: Request) -> list[Finding]:
         if isinstance(source, pl.Expr) and name in table.sources:
             found += _of_expression(request, name, source)
     for name in table.frame.columns:
-        if has_wrapped(table.frame[name]):
-            bad = np.flatnonzero((table.frame[name] < 0).fill_null(value=False).to_numpy())
-            found.append(_finding(name, bad.tolist(), str(table.frame.schema[name])))
+        column = table.frame[name]
+        if has_wrapped(column):
+            bad = np.flatnonzero((column < 0).fill_null(value=False).to_numpy())
+            found.append(_finding(name, bad.tolist(), str(column.dtype)))
+        elif type(column.dtype) in WRAPS and (rows := _wrapped_above_zero(request, column)):
+            found.append(_finding(name, rows, str(column.dtype)))
     return found
+
+
+def _wrapped_above_zero(request: Request, column: pl.Series) -> list[int]:
+    """Return the rows in which a column is 6*N*D of the law, less a multiple of the range of its type."""
+    table = request.table
+    named = {role: table.arrays[name] for name, role in roles_of(request).items()}
+    if column.null_count() or not {"size", "data"} <= set(named):
+        return []
+    product = 6.0 * named["size"] * named["data"]
+    far = product > WRAPS[type(column.dtype)]
+    whole = far & (named["size"] < EXACT_INTEGERS) & (named["data"] < EXACT_INTEGERS)
+    if not whole.any():
+        return []
+    bits = np.uint64 if column.dtype == pl.Int64 else np.uint32
+    values = column.to_numpy()[table.order].astype(np.int64).astype(bits)
+    sizes, data = (named[role][whole].astype(np.uint64) for role in ("size", "data"))
+    with np.errstate(over="ignore"):
+        same = (np.uint64(6) * sizes * data).astype(bits) == values[whole]
+    return sorted(table.order[whole][same].tolist())
 
 
 def _of_expression(request: Request, name: str, source: pl.Expr) -> list[Finding]:

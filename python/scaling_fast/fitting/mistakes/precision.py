@@ -41,7 +41,7 @@ The variance of what each does is 25 times that of columns that vary by themselv
 
 
 def weak_parameters(sample: Sample, clean: Cleaned) -> list[Finding]:
-    """Return the finding of an exponent or a floor whose interval holds half of what is possible or more."""
+    """Return the finding of exponents and floors whose 95 % interval is wide beside what they are."""
     errors = _standard_errors(sample, clean)
     quantile = student_quantile(0.025, max(clean.freedom, 1))
     free = sample.request.free
@@ -66,7 +66,6 @@ def weak_parameters(sample: Sample, clean: Cleaned) -> list[Finding]:
         + (f"+- {half:.2g}" if np.isfinite(half) else "without any bound")
         for name, half in weak.items()
     ]
-    # The worst is the one that knows least of itself.
     return [
         amber(
             "weak",
@@ -165,14 +164,14 @@ def _fixed_compute(sample: Sample) -> str | None:
 
 
 def _collinear(sample: Sample, first: str, second: str, correlation: float) -> Finding:
-    one, other = sample.label(first), sample.label(second)
+    leading, following = sample.label(first), sample.label(second)
     way = "together" if correlation > 0 else "against each other"
     inflation = 1.0 / max(1.0 - correlation**2, 1e-12)
     return amber(
         "collinear",
-        f"{one} and {other} move {way} (correlation {correlation:.4f}), so that what one does cannot be told "
-        "from what the other does",
-        f"add runs that vary {other} at equal {one}, or fit a law of one of them",
+        f"{leading} and {following} move {way} (correlation {correlation:.4f}), so that what one does cannot be "
+        "told from what the other does",
+        f"add runs that vary {following} at equal {leading}, or fit a law of one of them",
         statistic=abs(correlation),
         threshold=TOGETHER,
         evidence={"columns": [first, second], "variance_inflation": inflation},

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Sample", "amber", "listed_rows"]
 
 NO_NOISE = 1e-10
-"""Size of residuals that are rounding alone: nothing can be said about the noise of such rows."""
+"""Relative size of residuals that are rounding alone: nothing can be said about the noise of such rows."""
 
 SINGULAR = 1e-10
 """Singular value, of columns of length one, below which a direction of the parameters moves nothing."""
@@ -81,10 +81,10 @@ class Sample:
         """
         estimate = dict(zip(request.names, columns.params[0].tolist(), strict=True))
         sample = cls(request, estimate, estimate, bool(columns.converged[0]))
-        if request.loss.name != "squared" or not sample.has_residuals:
+        if request.loss.name != "squared" or request.is_likelihood or not sample.has_residuals:
             return sample
         followed = sample.follows_a_row
-        if not (followed or sample.pulled):
+        if not (followed or sample.pulled) or sample.scale <= sample.rounding:
             return sample
         # From a law that turned aside for one row no local search comes back.
         at = None if followed else columns.params[:1]
@@ -93,7 +93,7 @@ class Sample:
             at = robust.fit(at, threads=1)[0].params
             point = dict(zip(request.names, at[0].tolist(), strict=True))
             moved = cls(request, estimate, point, sample.converged)
-            if not moved.has_residuals or not 0.0 < moved.scale < sample.scale:
+            if not moved.has_residuals or not moved.rounding < moved.scale < sample.scale:
                 break
             sample = moved
         return sample
@@ -128,8 +128,15 @@ class Sample:
             np.isfinite(residual).all()
             and np.isfinite(jacobian).all()
             and self.rows >= jacobian.shape[1] + 3
-            and np.abs(residual).max() > NO_NOISE
+            and np.abs(residual).max() > self.rounding
         )
+
+    @cached_property
+    def rounding(self) -> float:
+        """Size of residuals that may be rounding alone."""
+        table, raw = self.request.table, self.request.residual == "raw"
+        size = NO_NOISE * (float(np.abs(table.target).max()) if raw else 1.0)
+        return size if table.sigma is None else size / float(table.sigma.min())
 
     @cached_property
     def at_point(self) -> tuple[Floats, Floats]:
@@ -157,7 +164,9 @@ class Sample:
     def gross(self) -> NDArray[np.intp]:
         """Rows beyond GROSS robust standard deviations."""
         residual = self.at_point[0]
-        return np.flatnonzero(np.abs(residual - self.centre) > GROSS * max(self.scale, NO_NOISE))
+        return np.flatnonzero(
+            np.abs(residual - self.centre) > GROSS * max(self.scale, self.rounding)
+        )
 
     @property
     def pulled(self) -> bool:
