@@ -20,7 +20,7 @@ from scaling_fast.fitting.prediction_band import with_band
 from scaling_fast.fitting.status import status_sentence
 from scaling_fast.fitting.summary import estimate_lines, group_lines, question_lines
 from scaling_fast.fitting.table import column_name, square_frame
-from scaling_fast.frames.clusters import cluster_columns, cluster_numbers
+from scaling_fast.frames.clusters import optional_clusters
 from scaling_fast.laws.quantities import named_formulas
 from scaling_fast.runtime import archive
 from scaling_fast.runtime.memory import methods_ask_first
@@ -190,13 +190,7 @@ class Fit(SummaryRepr):
     # -- what a fit implies ---------------------------------------------------------------------
 
     def objective_at(self, params: Mapping[str, float]) -> float:
-        """Return the objective at any point.
-
-        Parameters
-        ----------
-        params
-            Parameter -> value, natural units, all of them.
-        """
+        """Return the objective at any point: parameter -> value, natural units, all of them."""
         self.require_single("objective_at")
         return self.request.objective(0, self.request.complete(params))
 
@@ -252,24 +246,24 @@ class Fit(SummaryRepr):
         Raises
         ------
         ParameterError
-            Under a loss that is straight for more than half of the rows (`code="kink"`), which has no
-            curvature to invert: use `scaling_fast.bootstrap`. For an unknown kind.
+            Under a loss that is straight for more than half of the rows (`code="kink"`), as `Huber(1e-3)` is
+            for published losses: use `scaling_fast.bootstrap`.
         DataError
             When no degree of freedom is left.
         """
         require_usable_process()
         self.require_single("cov")
-        clusters = self._clusters(cluster)
+        clusters = optional_clusters(self.request.table, cluster)
         with np.errstate(all="ignore"):  # an overflow shows as inf or NaN
             matrix = parameter_covariance(self.optimum(), kind=kind, clusters=clusters, noise=noise)
         return square_frame(self.request.names, matrix)
 
     def optimum(self, group: int = 0) -> Optimum:
         """Return what the delta method needs of one group, by its number in the order of `.table`."""
-        bound = self.table[column_name("at_bound", self._taken())][group]
-        scale = self.measured_scale
+        row, scale = self.table.row(group, named=True), self.measured_scale
         if self.request.is_likelihood:
-            scale = float(self.table[column_name("scale", self._taken())][group])
+            scale = float(row[column_name("scale", self._taken())])
+        bound = row[column_name("at_bound", self._taken())]
         at_bound = [name in bound for name in self.request.names]
         return Optimum.of(self.request, group, self.point(group), at_bound, scale)
 
@@ -281,12 +275,7 @@ class Fit(SummaryRepr):
     @property
     def free_parameters(self) -> int:
         """The number of parameters of a single fit that moved."""
-        return sum(self.is_free(name) for name in self.request.names)
-
-    def _clusters(self, by: str | Sequence[str] | None) -> NDArray[np.uint32] | None:
-        if by is None:
-            return None
-        return cluster_numbers(self.request.table, cluster_columns(by, "cluster"))
+        return len(self.optimum().free)
 
     def interval(
         self,
@@ -316,11 +305,8 @@ class Fit(SummaryRepr):
 
         Raises
         ------
-        ParameterError
-            Under a loss that is straight for more than half of the rows, as `Huber(1e-3)` is for
-            published losses (`code="kink"`): use `scaling_fast.bootstrap(fit).interval()`.
-        DataError
-            When no degree of freedom is left, or the curve passes through every row.
+        ParameterError, DataError
+            As `cov`; a curve through every row has no interval either.
         """
         require_usable_process()
         self.require_single("interval")
@@ -330,7 +316,7 @@ class Fit(SummaryRepr):
             formulas,
             level=checked_level(level),
             kind=kind,
-            clusters=self._clusters(cluster),
+            clusters=optional_clusters(self.request.table, cluster),
             noise=noise,
         )
         return interval_table(self.estimates, formulas, ends[None])
@@ -351,26 +337,22 @@ class Fit(SummaryRepr):
             fitted frame by default.
         interval
             None, or "confidence" (of the curve) or "prediction" (of a new run) for `lower` and `upper` by
-            the delta method, as `.interval`: on the scale of the residuals, and on the logarithm where the
-            law cannot be negative. A group without one has NaN.
+            the delta method, on the scale of the residuals, or the logarithm where the law cannot be negative.
         level
             Confidence level, between 0 and 1.
 
         Raises
         ------
-        ConvergenceError
-            For a single fit that did not converge.
-        ParameterError, DataError
-            For an interval that `.interval` refuses too, or one of new runs with `sigma=`.
+        ConvergenceError, ParameterError, DataError
+            For a single fit that did not converge, whose `.interval` is refused, or new runs with `sigma=`.
         """
         require_usable_process()
         status = self.table[column_name("status", self._taken())]
         table = predicted(self.request, self.point, status, frame)
         if interval is None:
             return table
-        optima = [self.optimum(group) for group in range(self.groups)]
+        optima, level = [self.optimum(group) for group in range(self.groups)], checked_level(level)
         usable = (status == "converged").to_list()
-        level = checked_level(level)
         return with_band(table, optima, usable, frame, interval=interval, level=level)
 
     def point(self, group: int) -> dict[str, float]:
