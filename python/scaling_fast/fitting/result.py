@@ -19,7 +19,7 @@ from scaling_fast.fitting.selection import group_with_keys
 from scaling_fast.fitting.status import status_sentence
 from scaling_fast.fitting.summary import estimate_lines, group_lines, question_lines
 from scaling_fast.fitting.table import column_name, square_frame
-from scaling_fast.frames.clusters import cluster_columns, cluster_numbers
+from scaling_fast.frames.clusters import optional_clusters
 from scaling_fast.laws.quantities import named_formulas
 from scaling_fast.runtime import archive
 from scaling_fast.runtime.memory import methods_ask_first
@@ -85,13 +85,7 @@ class Fit(FitAnswers):
     # -- what a fit implies ---------------------------------------------------------------------
 
     def objective_at(self, params: Mapping[str, float]) -> float:
-        """Return the objective at any point.
-
-        Parameters
-        ----------
-        params
-            Parameter -> value, natural units, all of them.
-        """
+        """Return the objective at any point: parameter -> value, natural units, all of them."""
         self.require_single("objective_at")
         return self.request.objective(0, self.request.complete(params))
 
@@ -147,14 +141,14 @@ class Fit(FitAnswers):
         Raises
         ------
         ParameterError
-            Under a loss that is straight for more than half of the rows (`code="kink"`), which has no
-            curvature to invert: use `scaling_fast.bootstrap`. For an unknown kind.
+            Under a loss that is straight for more than half of the rows (`code="kink"`), as `Huber(1e-3)` is
+            for published losses: use `scaling_fast.bootstrap`.
         DataError
             When no degree of freedom is left.
         """
         require_usable_process()
         self.require_single("cov")
-        clusters = self._clusters(cluster)
+        clusters = optional_clusters(self.request.table, cluster)
         with np.errstate(all="ignore"):  # an overflow shows as inf or NaN
             matrix = parameter_covariance(self.optimum(), kind=kind, clusters=clusters, noise=noise)
         return square_frame(self.request.names, matrix)
@@ -168,10 +162,6 @@ class Fit(FitAnswers):
         at_bound = [name in bound for name in self.request.names]
         return Optimum.of(self.request, group, self.point(group), at_bound, scale)
 
-    def _clusters(self, by: str | Sequence[str] | None) -> NDArray[np.uint32] | None:
-        if by is None:
-            return None
-        return cluster_numbers(self.request.table, cluster_columns(by, "cluster"))
 
     def interval(
         self,
@@ -201,11 +191,8 @@ class Fit(FitAnswers):
 
         Raises
         ------
-        ParameterError
-            Under a loss that is straight for more than half of the rows, as `Huber(1e-3)` is for
-            published losses (`code="kink"`): use `scaling_fast.bootstrap(fit).interval()`.
-        DataError
-            When no degree of freedom is left, or the curve passes through every row.
+        ParameterError, DataError
+            As `cov`; a curve through every row has no interval either.
         """
         require_usable_process()
         self.require_single("interval")
@@ -215,7 +202,7 @@ class Fit(FitAnswers):
             formulas,
             level=checked_level(level),
             kind=kind,
-            clusters=self._clusters(cluster),
+            clusters=optional_clusters(self.request.table, cluster),
             noise=noise,
         )
         return interval_table(self.estimates, formulas, ends[None])
@@ -236,26 +223,22 @@ class Fit(FitAnswers):
             fitted frame by default.
         interval
             None, or "confidence" (of the curve) or "prediction" (of a new run) for `lower` and `upper` by
-            the delta method, as `.interval`: on the scale of the residuals, and on the logarithm where the
-            law cannot be negative. A group without one has NaN.
+            the delta method, on the scale of the residuals, or the logarithm where the law cannot be negative.
         level
             Confidence level, between 0 and 1.
 
         Raises
         ------
-        ConvergenceError
-            For a single fit that did not converge.
-        ParameterError, DataError
-            For an interval that `.interval` refuses too, or one of new runs with `sigma=`.
+        ConvergenceError, ParameterError, DataError
+            For a single fit that did not converge, whose `.interval` is refused, or new runs with `sigma=`.
         """
         require_usable_process()
         status = self.table[column_name("status", self.taken_names())]
         table = predicted(self.request, self.point, status, frame)
         if interval is None:
             return table
-        optima = [self.optimum(group) for group in range(self.groups)]
+        optima, level = [self.optimum(group) for group in range(self.groups)], checked_level(level)
         usable = (status == "converged").to_list()
-        level = checked_level(level)
         return with_band(table, optima, usable, frame, interval=interval, level=level)
 
     def point(self, group: int) -> dict[str, float]:

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
     from scaling_fast.frames import Table
 
-__all__ = ["cluster_columns", "cluster_numbers", "numbered", "numbered_clusters"]
+__all__ = [
+    "cluster_columns",
+    "cluster_numbers",
+    "numbered",
+    "numbered_clusters",
+    "optional_clusters",
+]
 
 
 def cluster_columns(by: Any, param: str) -> list[str]:
@@ -56,6 +62,11 @@ def cluster_numbers(table: Table, by: Sequence[str]) -> NDArray[np.uint32]:
     """
     group = np.repeat(np.arange(table.groups), np.diff(table.offsets))
     return numbered_clusters(table.frame, table.order, by, group=group)
+
+
+def optional_clusters(table: Table, by: str | Sequence[str] | None) -> NDArray[np.uint32] | None:
+    """Return the cluster of each row, as `cluster_numbers`, or None where `cluster=` names no column."""
+    return None if by is None else cluster_numbers(table, cluster_columns(by, "cluster"))
 
 
 def numbered_clusters(
