@@ -56,6 +56,15 @@ def test_nothing_lower_is_known(law, residual):
             assert fit.objective <= many.objective * (1 + LOWER), seed
 
 
+def test_many_corners_in_a_call_end_as_each_alone():
+    """A corner that comes to a row is certified there, however many others are raced beside it."""
+    curves = [curve("hinge_power", seed, 0.02).with_columns(curve=seed) for seed in range(100, 160)]
+    many = sf.fit(pl.concat(curves), "hinge_power", by="curve", loss=sf.Squared()).table
+    alone = [sf.fit(rows, "hinge_power", loss=sf.Squared()).status for rows in curves]
+    assert many["status"].to_list() == alone
+    assert alone.count("stalled") <= 2
+
+
 MOST_STARTS = 24
 """Starts that a search of a known form finishes with at most."""
 

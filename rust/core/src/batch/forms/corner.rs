@@ -7,7 +7,7 @@ use super::curve::Curve;
 use super::race::{Shape, exp, race, race_eight, settle};
 use super::small::{fit, solve};
 use super::start::{Held, Start, keep_best};
-use crate::simd::{Kernel, LANES, Vector, dispatch, math};
+use crate::simd::{Kernel, Vector, dispatch, math};
 
 /// Floors of the scan, and kinds of them: each gap starts from the best of every kind.
 const FLOORS: usize = 16;
@@ -143,12 +143,12 @@ fn put_on_row(start: &mut Start<5>) {
     }
 }
 
-/// Race each of these starts until it has settled.
+/// Race each of these starts until it has settled, by itself: what has settled is not to move while others go on.
 fn settle_each(curve: &Curve, starts: &mut [Start<5>]) {
-    for eight in starts.chunks_mut(LANES) {
+    for start in starts {
         for _ in 0..MOST_RACES {
-            race_eight(curve, Corner, eight, FURTHER);
-            if eight.iter().all(|start| start.is_settled) {
+            race_eight(curve, Corner, std::slice::from_mut(start), FURTHER);
+            if start.is_settled {
                 break;
             }
         }
