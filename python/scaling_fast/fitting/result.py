@@ -162,7 +162,6 @@ class Fit(FitAnswers):
         at_bound = [name in bound for name in self.request.names]
         return Optimum.of(self.request, group, self.point(group), at_bound, scale)
 
-
     def interval(
         self,
         level: float = 0.95,
