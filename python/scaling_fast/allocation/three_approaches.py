@@ -33,6 +33,7 @@ from scaling_fast.findings import Finding, SummaryRepr, format_findings
 from scaling_fast.fitting.run import fit
 from scaling_fast.resampling.diagnostics import scheme_findings
 from scaling_fast.resampling.schemes import Residuals
+from scaling_fast.resampling.schemes.words import as_scheme
 from scaling_fast.runtime.memory import ask_first
 from scaling_fast.validation import checked_level, checked_seed, number_between
 
@@ -142,7 +143,7 @@ def approaches(
     budget: str | None = None,
     width: float = 0.1,
     at: float | Sequence[float] = (),
-    scheme: Scheme = Residuals(),  # noqa: B008 (a frozen value)
+    scheme: Scheme | str = Residuals(),  # noqa: B008 (a frozen value)
     n: int | None = None,
     level: float = 0.95,
     loss: Loss | None = None,
@@ -234,7 +235,8 @@ def approaches(
     surface = fit(
         runs.frame, "chinchilla", target=target, columns=runs.columns, loss=loss, threads=threads
     )
-    draws = CommonDraws.of(runs, surface, scheme, n=n, starts=starts, seed=seed, threads=threads)
+    drawn: Scheme = as_scheme(scheme)
+    draws = CommonDraws.of(runs, surface, drawn, n=n, starts=starts, seed=seed, threads=threads)
     cost = PowerCost.of(runs)
     of_surface = cost.optimum(surface.table)
     points = np.concatenate([*map(optima_lines, optima), of_surface])
@@ -250,7 +252,7 @@ def approaches(
         draws=pl.concat(tables),
         budgets=_budgets(runs, optima),
         fit=surface,
-        scheme=scheme,
+        scheme=drawn,
         level=level,
         seed=seed,
         resolution=resolution,
@@ -259,7 +261,7 @@ def approaches(
             *optima_findings(runs, optima),
             *bias_on_surface(runs, quiet[:2], points[2]),
             *surface.findings,
-            *scheme_findings(surface.estimates, scheme),
+            *scheme_findings(surface.estimates, drawn),
             *agreement_findings(three, disagreement, spread, resolution),
         ),
     )

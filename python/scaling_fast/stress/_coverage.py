@@ -21,6 +21,7 @@ from scaling_fast.resampling.intervals.methods import EXPANDED, MOST_FAILURES
 from scaling_fast.resampling.intervals.studentized import require_errors
 from scaling_fast.resampling.plan import cluster_columns, plan_for
 from scaling_fast.resampling.schemes import Pairs
+from scaling_fast.resampling.schemes.words import as_scheme
 from scaling_fast.runtime.memory import ask_first
 from scaling_fast.runtime.process import require_usable_process
 from scaling_fast.runtime.progress import watched
@@ -63,7 +64,7 @@ FEW_REFUSED = 0.01
 @ask_first
 def coverage(
     fit: Fit,
-    scheme: Scheme = Pairs(),  # noqa: B008 (a frozen value)
+    scheme: Scheme | str = Pairs(),  # noqa: B008 (a frozen value)
     method: str | Sequence[str] = "percentile",
     *,
     n_sim: int = 2000,
@@ -153,7 +154,8 @@ def coverage(
     n_sim, n = _simulations(n_sim), whole_number(n, "n", 2)
     max_failures = checked_failures(max_failures)
     seed = checked_seed(seed)
-    _require_scheme(fit, scheme, methods, small_sample=small_sample)
+    drawn: Scheme = as_scheme(scheme)
+    _require_scheme(fit, drawn, methods, small_sample=small_sample)
     formulas = named_formulas(fit.law, fit.request.names, of)
     point = dict(fit.request.complete(truth) if truth is not None else fit.params)
     design = Design(
@@ -161,15 +163,15 @@ def coverage(
         point,
         spread(fit) if sd is None else positive_number(sd, "sd"),
         noise,
-        _clusters(fit, scheme, noise),
+        _clusters(fit, drawn, noise),
         _share(icc),
         seed,
     )
     question = IntervalQuestion(
-        scheme, methods, n, level, formulas, small_sample, max_failures, checked_threads(threads)
+        drawn, methods, n, level, formulas, small_sample, max_failures, checked_threads(threads)
     )
     settings = {
-        "scheme": repr(scheme), "n_sim": n_sim, "n": n, "level": level, "noise": noise,
+        "scheme": repr(drawn), "n_sim": n_sim, "n": n, "level": level, "noise": noise,
         "sd": design.sd, "seed": seed, "small_sample": small_sample,
     }  # fmt: skip
     ends: list[NDArray[np.float64]] = []
