@@ -68,10 +68,11 @@ def test_half_of_the_rows_in_the_straight_part_are_not_most_of_them():
 def test_what_is_positive_has_the_interval_of_its_logarithm():
     """ln(estimate) -+ t se/estimate, written out; a formula without a proven sign stays symmetric."""
     fit = sf.fit(runs_of(2, rows=8, noise=0.03), "power_offset", loss=sf.Squared())
-    table = fit.interval(0.95)
+    table = fit.interval(0.6)
     errors = np.sqrt(np.diag(fit.cov().drop("parameter").to_numpy()))
-    t = stats.t.ppf(0.975, 8 - 3)
+    t = stats.t.ppf(0.8, 8 - 3)
     for row, error in zip(table.iter_rows(named=True), errors, strict=True):
+        assert t * error < row["estimate"]
         factor = math.exp(t * error / row["estimate"])
         assert row["lower"] == pytest.approx(row["estimate"] / factor, rel=1e-12)
         assert row["upper"] == pytest.approx(row["estimate"] * factor, rel=1e-12)
@@ -79,6 +80,11 @@ def test_what_is_positive_has_the_interval_of_its_logarithm():
     assert gap["upper"] - gap["estimate"] == pytest.approx(
         gap["estimate"] - gap["lower"], rel=1e-12
     )
+    for row, error in zip(fit.interval(0.999).iter_rows(named=True), errors, strict=True):
+        # What is not known to within its own size ends at its bound, and not at a multiple of itself.
+        half = stats.t.ppf(0.9995, 8 - 3) * error
+        if half > row["estimate"]:
+            assert (row["lower"], row["upper"]) == (0.0, pytest.approx(row["estimate"] + half))
     share = fit.interval(0.999999, of="alpha/(alpha + E)").row(0, named=True)
     assert 0.0 < share["lower"] < share["upper"] <= 1.0
 

@@ -230,7 +230,7 @@ ERRORS = {
         points(4),
         {"loss": "hinge"},
         sf.errors.ParameterError,
-        "Huber.*hinge",
+        "hinge.*huber",
     ),
     "warn_flat_param": ("a*x + 0*b", points(4), {}, None, ""),
     "warn_n_eq_p": ("a*x + b", points(2), {}, None, ""),

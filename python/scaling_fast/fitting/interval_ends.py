@@ -15,6 +15,7 @@ __all__ = [
     "exact_sentence",
     "has_width",
     "is_positive",
+    "on_logarithm",
     "symmetric_ends",
     "t_quantile",
     "within",
@@ -23,6 +24,10 @@ __all__ = [
 
 TINY = 5e-324
 """The smallest positive double: what is positive is not 0, not even where an exponential underflows."""
+
+REACH = 1.0
+"""Half-width over the estimate up to which what may be zero has the interval of its logarithm: one that is as
+uncertain as it is large has no upper end there to speak of, and zero may be its value."""
 
 ROUNDING = 1e-14
 """Width beside its ends at which an interval is made of rounding errors."""
@@ -50,6 +55,14 @@ def is_positive(estimate: float, inside: Range) -> bool:
     return inside[0] >= 0.0 and 0.0 < estimate < math.inf
 
 
+def on_logarithm(step: float, inside: Range) -> bool:
+    """Return whether an interval is that of the logarithm, which it would move by `step` either way.
+
+    What cannot be zero always has that interval, and what may be zero where it is known well enough.
+    """
+    return inside[0] > 0.0 or step <= REACH
+
+
 def within(ends: tuple[float, float], inside: Range) -> tuple[float, float]:
     """Return the ends of an interval, moved into a range; NaN stays NaN."""
     lower, upper = (end if math.isnan(end) else min(max(end, inside[0]), inside[1]) for end in ends)
@@ -64,7 +77,7 @@ def has_width(ends: tuple[float, float]) -> bool:
 
 
 def symmetric_ends(estimate: float, half: float, inside: Range) -> tuple[float, float]:
-    """Return estimate -+ half; of its logarithm, which moves by half/estimate, where the quantity is positive.
+    """Return estimate -+ half; of its logarithm, which moves by half/estimate, where that is positive and known.
 
     Parameters
     ----------
@@ -79,9 +92,11 @@ def symmetric_ends(estimate: float, half: float, inside: Range) -> tuple[float, 
     [0.736, 5.437]
     >>> symmetric_ends(2.0, 3.0, (-math.inf, 4.0))
     (-1.0, 4.0)
+    >>> symmetric_ends(2.0, 3.0, (0.0, math.inf))
+    (0.0, 5.0)
     """
-    if not is_positive(estimate, inside):
+    step = half / estimate if is_positive(estimate, inside) else math.inf
+    if not is_positive(estimate, inside) or not on_logarithm(step, inside):
         return within((estimate - half, estimate + half), inside)
-    step = half / estimate
     lower, upper = estimate * exp(-step), estimate * exp(step)
     return within((lower if math.isnan(lower) else max(lower, TINY), upper), inside)

@@ -18,6 +18,9 @@ __all__ = ["ANYWHERE", "Range", "law_bounds", "value_range"]
 Range: TypeAlias = "tuple[float, float]"
 """Least and largest value, which a formula need not reach."""
 
+LEAST = 5e-324
+"""The least value of what is positive and cannot be zero."""
+
 ANYWHERE: Range = (-math.inf, math.inf)
 """The range of what is not known."""
 
@@ -25,12 +28,12 @@ ANYWHERE: Range = (-math.inf, math.inf)
 def law_bounds(law: Law) -> dict[str, Range]:
     """Return parameter -> its bounds; a fixed one has its value twice.
 
-    A parameter that the formula needs above zero, as "log(x/peak)" needs its peak, is bounded by zero.
+    A parameter that the formula needs above zero, as "log(x/peak)" needs its peak, lies above zero.
     """
     positive = Program(law.formula, list(law.columns or ())).positive
     bounds = {}
     for name, param in law.params.items():
-        lower = max(param.lower, 0.0) if name in positive else param.lower
+        lower = max(param.lower, LEAST) if name in positive else param.lower
         bounds[name] = (lower, param.upper) if param.fixed is None else (param.fixed, param.fixed)
     return bounds
 
@@ -57,7 +60,7 @@ def value_range(formula: str, bounds: Mapping[str, Range]) -> Range:
     >>> value_range("b/(a + b)", {"a": (0.0, math.inf), "b": (0.0, math.inf)})
     (0.0, 1.0)
     >>> value_range("exp(m)", {})
-    (0.0, inf)
+    (5e-324, inf)
     """
     try:
         tree = ast.parse(formula.strip(), mode="eval").body
@@ -157,7 +160,7 @@ BINARY: dict[type[ast.operator], Callable[[Range, Range], Range]] = {
 
 
 def _exp(value: float) -> float:
-    return math.exp(value) if value < 709.0 else math.inf
+    return max(math.exp(value), LEAST) if value < 709.0 else math.inf
 
 
 def _increasing(function: Callable[[float], float]) -> Callable[[list[Range]], Range]:

@@ -69,13 +69,15 @@ def test_normal_intervals_of_what_is_positive_are_those_of_its_logarithm():
         assert other[end].to_list() == pytest.approx(table[end].to_list(), rel=1e-3)
 
 
-def test_normal_ends_are_positive_where_some_draws_are_zero():
+def test_normal_ends_lie_within_bounds_where_some_draws_are_zero():
     fit = sf.fit(runs_of(3, rows=12, noise=0.02), "power_offset", loss=sf.Squared())
     for keep in ("draws", "summary"):
         boot = sf.bootstrap(fit, n=600, seed=1, keep=keep)
         table = boot.interval(0.9, "normal")
-        assert (table["lower"] > 0.0).all()
+        assert (table["lower"] >= 0.0).all()
         assert (table["upper"] > table["estimate"]).all()
+        floor = table.filter(pl.col("name") == "E").row(0, named=True)
+        assert floor["upper"] < 2 * max(fit.request.table.target)
     assert (sf.bootstrap(fit, n=600, seed=1).draws["E"] == 0.0).any()
 
 

@@ -70,7 +70,7 @@ def checks_page(checks: Iterable[Check[Any]] = CHECKS) -> str:
 
     Examples
     --------
-    >>> "| R6 | **Implied sample size.** How many rows" in checks_page()
+    >>> "| R6 | **Implied sample size.** Is the interval" in checks_page()
     True
     """
     rows = "".join(f"{row}\n" for check in checks for row in _rows(check))

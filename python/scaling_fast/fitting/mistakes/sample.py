@@ -135,7 +135,10 @@ class Sample:
     def rounding(self) -> float:
         """Size of residuals that may be rounding alone."""
         table, raw = self.request.table, self.request.residual == "raw"
-        size = NO_NOISE * (float(np.abs(table.target).max()) if raw else 1.0)
+        target = table.target
+        if self.request.program.target is not None:  # on the scale of the residuals
+            target = np.asarray(self.request.program.transform_target(target))
+        size = NO_NOISE * (float(np.abs(target).max()) if raw else 1.0)
         return size if table.sigma is None else size / float(table.sigma.min())
 
     @cached_property

@@ -14,6 +14,7 @@ from scaling_fast.fitting.interval_ends import (
     TINY,
     has_width,
     is_positive,
+    on_logarithm,
     symmetric_ends,
     t_quantile,
     within,
@@ -230,18 +231,23 @@ def _symmetric(
     inside: Range,
 ) -> tuple[float, float]:
     """Return the ends of a symmetric interval, of the logarithm of a quantity that is positive."""
-    positive = is_positive(estimate, inside)
-    logarithmic = positive and bool((values > 0.0).all())
-    middle = math.log(estimate) if logarithmic else estimate
-    drawn = np.log(values) if logarithmic else values
-    if shrink != 1.0:
-        drawn = middle + shrink * (drawn - middle)
-    if method == "jackknife" or widen is not None:
-        ends = _symmetric_ends(level, middle, drawn, widen, left_out_only=method == "jackknife")
-    else:
-        ends = core_interval("normal", level, middle, drawn, None, None)
-    if logarithmic:
-        return within((max(exp(ends[0]), TINY), exp(ends[1])), inside)
+
+    def ends_of(middle: float, drawn: NDArray[np.float64]) -> tuple[float, float]:
+        if shrink != 1.0:
+            drawn = middle + shrink * (drawn - middle)
+        if method == "jackknife" or widen is not None:
+            return _symmetric_ends(level, middle, drawn, widen, left_out_only=method == "jackknife")
+        return core_interval("normal", level, middle, drawn, None, None)
+
+    if is_positive(estimate, inside) and bool((values > 0.0).all()):
+        ends = ends_of(math.log(estimate), np.log(values))
+        if on_logarithm(0.5 * (ends[1] - ends[0]), inside):
+            return within((max(exp(ends[0]), TINY), exp(ends[1])), inside)
+        ends = ends_of(estimate, values)
+        return within(
+            (estimate - 0.5 * (ends[1] - ends[0]), estimate + 0.5 * (ends[1] - ends[0])), inside
+        )
+    ends = ends_of(estimate, values)
     # Draws on a bound of zero have no logarithm: the spread beside the estimate stands for that of the logarithm.
     return symmetric_ends(estimate, 0.5 * (ends[1] - ends[0]), inside)
 

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scaling_fast.errors import ParameterError, quote
-from scaling_fast.fitting.interval_ends import has_width, is_positive, symmetric_ends, t_quantile
+from scaling_fast.fitting.interval_ends import (
+    has_width,
+    is_positive,
+    on_logarithm,
+    symmetric_ends,
+    t_quantile,
+)
 from scaling_fast.fitting.interval_table import estimates_of
 from scaling_fast.laws.ranges import law_bounds, value_range
 from scaling_fast.resampling.intervals.small_sample import shrinkage
@@ -76,7 +82,9 @@ def normal_ends(
                 # A jackknife's spread is larger than that of its refits, and so is that of the logarithm.
                 plain = math.sqrt(max(each.covariance()[place, place], 0.0))
                 larger = spread / plain if plain > 0.0 else 0.0
-                spread = estimate * larger * logarithmic_spread(each, place)
+                step = larger * logarithmic_spread(each, place)
+                if on_logarithm(z * shrink[group] * step, inside):
+                    spread = estimate * step
             ends[group, column] = symmetric_ends(estimate, z * shrink[group] * spread, inside)
     return _checked(ends, ranges)
 

@@ -3,9 +3,12 @@
 
 use super::curve::Curve;
 use super::race::{Shape, exp, settle};
-use super::smooth_break::MOST;
 use super::start::{Held, Start, keep_best};
 use crate::simd::{LANES, Vector, math};
+
+/// Largest magnitudes of b and c0.
+pub(super) const MOST_LEVEL: f64 = 60.0;
+pub(super) const MOST_SLOPE: f64 = 20.0;
 
 /// Ends that may be on the way go up to so many times the lowest objective.
 const REACH: f64 = 1.5;
@@ -92,8 +95,8 @@ fn limit(curve: &Curve, start: &Start<6>) -> Start<5> {
     let [floor, at_middle, before, change, place, width] = start.q;
     let f = math::exp(width);
     let reach = change * f * math::softplus((curve.ends().1 - place) / f);
-    let lower = [0.0, -MOST[0], -MOST[1], -MOST_REACH, math::ln(WIDTHS.0)];
-    let upper = [start.upper[0], MOST[0], MOST[1], MOST_REACH, math::ln(WIDTHS.1)];
+    let lower = [0.0, -MOST_LEVEL, -MOST_SLOPE, -MOST_REACH, math::ln(WIDTHS.0)];
+    let upper = [start.upper[0], MOST_LEVEL, MOST_SLOPE, MOST_REACH, math::ln(WIDTHS.1)];
     Start::new(start.score, [floor, at_middle, before, reach, width], (lower, upper))
 }
 

@@ -1,6 +1,6 @@
 //! E + exp(b - c0 u - c1 f softplus((u - d)/f)), u = ln x from the middle: a power with a smooth break over a floor.
 
-use super::beyond;
+use super::beyond::{self, MOST_LEVEL, MOST_SLOPE};
 use super::corner;
 use super::curve::Curve;
 use super::race::{Shape, exp, heats_together, ln};
@@ -31,7 +31,7 @@ const NARROW: f64 = 14.0;
 const SHARPER: f64 = 2.4;
 
 /// Largest magnitudes of b, c0 and c1.
-pub(super) const MOST: [f64; 3] = [60.0, 20.0, 1e4];
+const MOST: [f64; 3] = [MOST_LEVEL, MOST_SLOPE, 1e4];
 
 /// How far a floor may lie above the smallest target, and a break beyond the rows, in ln x.
 const ABOVE: f64 = 1.1;
