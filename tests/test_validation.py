@@ -168,6 +168,10 @@ def fit(**options):
     return sf.fit(FRAME, options.pop("law", LAW), **options)
 
 
+def least_squares():
+    return fit(loss=sf.Squared())
+
+
 @pytest.fixture(scope="module")
 def good():
     return fit()
@@ -216,11 +220,12 @@ ASKED = [
     (lambda fit, boot: boot.interval(of="E ~ A"), F, None),
     (lambda fit, boot: fit.interval(of="gamma"), P, "gamma"),
     (lambda fit, boot: fit.interval(of=3), P, "of"),
-    (lambda fit, boot: fit.cov("robust"), P, "kind"),
-    (lambda fit, boot: fit.cov("hessian"), P, "kind"),
-    (lambda fit, boot: fit.cov(noise="x"), P, "noise"),
-    (lambda fit, boot: fit.cov(cluster="runs"), D, None),
-    (lambda fit, boot: fit.cov(cluster="one"), D, None),
+    (lambda fit, boot: fit.cov(), P, "loss"),
+    (lambda fit, boot: least_squares().cov("robust"), P, "kind"),
+    (lambda fit, boot: least_squares().cov(noise="x"), P, "noise"),
+    (lambda fit, boot: least_squares().cov(noise="given"), P, "noise"),
+    (lambda fit, boot: least_squares().cov(cluster="runs"), D, None),
+    (lambda fit, boot: least_squares().cov(cluster="one"), D, None),
     (lambda fit, boot: fit.cov(cluster=3), P, "cluster"),
     (lambda fit, boot: boot.predict(interval="zzz"), P, "interval"),
     (lambda fit, boot: fit.objective_at({"E": 1.0}), P, None),

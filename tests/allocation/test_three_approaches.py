@@ -182,7 +182,7 @@ def test_the_summary_says_what_the_tables_say(found):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"scheme": "pairs"}, "must be a scheme such as"),
+        ({"scheme": "pears"}, "did you mean `pairs`"),
         ({"starts": "cold"}, "starts must be"),
         ({"scheme": sf.Clusters("serie")}, "did you mean `series`"),
         ({"scheme": sf.Indices([[0, 99]])}, "99"),

@@ -15,6 +15,7 @@ from scaling_fast.laws import Param
 from scaling_fast.losses.registry import DEFAULT_LOSS, LOSSES
 from scaling_fast.losses.residual import ALLOWED, LogExcess
 from scaling_fast.losses.words import loss_from_text
+from scaling_fast.validation import finite_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,12 +65,25 @@ def with_params(law: Law, params: Any) -> Law:
     declared = {name: law.params[name] for name in law.to_dict()["params"]}
     # A number is the value that the parameter keeps.
     given = {
-        name: Param(fixed=float(value))
+        name: _kept(name, value, declared.get(name, Param()))
         if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
         else value
         for name, value in params.items()
     }
     return replace(law, params=declared | given)
+
+
+def _kept(name: str, value: Any, declared: Param) -> Param:
+    """Return the parameter that keeps a number, which must lie within the law's own bounds."""
+    kept = finite_number(value, f"params[{name!r}]")
+    if not declared.lower <= kept <= declared.upper:
+        raise ParameterError(
+            f"params[{name!r}] is `{kept:g}`, outside the law's bounds `{declared.lower:g}` and "
+            f"`{declared.upper:g}`; write Param(fixed={kept:g}) to replace the bounds too",
+            code="out_of_bounds",
+            param=name,
+        )
+    return Param(fixed=kept)
 
 
 def target_in_columns(

@@ -29,6 +29,9 @@ __all__ = ["Whitened", "is_covariance", "of_rows", "refuse_with_covariance", "wh
 MOST_ROWS = 1_000
 """Rows above which the formula of all rows takes too long to read."""
 
+MOST_CONDITION = 1e12
+"""Condition of the correlations from which on rounding, and not the rows, decides what is fitted."""
+
 ASYMMETRY = 1e-8
 """Difference from its transpose, beside its largest entry, above which an array is no covariance."""
 
@@ -141,7 +144,11 @@ def of_rows(sigma: Any, table: Table) -> NDArray[np.float64]:
 def _factor(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the lower triangle L with LL' = covariance."""
     try:
-        return np.asarray(np.linalg.cholesky(covariance))
+        factor = np.asarray(np.linalg.cholesky(covariance))
+        scale = np.sqrt(np.diag(covariance))
+        if np.linalg.cond(covariance / np.outer(scale, scale)) > MOST_CONDITION:
+            raise np.linalg.LinAlgError("singular to rounding")
+        return factor
     except np.linalg.LinAlgError as error:
         raise DataError(
             "sigma is not a covariance: it is not positive definite, so some difference of rows would have no "

@@ -218,6 +218,13 @@ def _checked_kind(
             code="noise",
             param="noise",
         )
+    has_errors = request.table.sigma is not None or request.covariance is not None
+    if noise == "given" and not has_errors and not request.is_likelihood:
+        raise ParameterError(
+            'noise="given" needs the standard deviations of the errors: give sigma= to the fit',
+            code="noise",
+            param="noise",
+        )
     if noise == "given" and kind == "sandwich" and not request.is_likelihood:
         raise ParameterError(
             'noise="given" belongs to kind="hessian": a sandwich takes the noise from the residuals',

@@ -17,7 +17,8 @@ __all__ = ["NEARLY", "STRAIGHT", "is_nearly_absolute", "no_local_errors", "strai
 
 
 NEARLY = 0.5
-"""Share of rows in the straight part of a loss above which standard errors are those of an absolute loss."""
+"""Share of rows in the straight part of a loss above which standard errors are those of an absolute loss; of as
+many rows as there are parameters the curve may pass through, which says nothing of the loss."""
 
 
 STRAIGHT = ("huber", "scaled_huber", "soft_l1", "log_cosh")
@@ -57,7 +58,10 @@ def is_nearly_absolute(request: Request, params: Mapping[str, float], group: int
         return True
     if request.loss.name not in STRAIGHT:
         return False
-    return straight_share(request, params, group) > NEARLY
+    rows = len(request.rows(group, params).curvature)
+    return straight_share(request, params, group) > NEARLY * max(
+        1.0 - len(request.free) / rows, 0.0
+    )
 
 
 def no_local_errors(loss: Loss) -> str:

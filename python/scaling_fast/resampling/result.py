@@ -16,7 +16,7 @@ from scaling_fast.fitting.result import Fit
 from scaling_fast.fitting.status import with_status_type
 from scaling_fast.fitting.table import column_name, square_frame
 from scaling_fast.laws.quantities import evaluate, named_formulas
-from scaling_fast.resampling.diagnostics import failure_findings, scheme_findings
+from scaling_fast.resampling.diagnostics import failure_findings, narrow_findings, scheme_findings
 from scaling_fast.resampling.draws import Draws
 from scaling_fast.resampling.intervals.bands import band, bands_of_groups, refuse_jackknife
 from scaling_fast.resampling.intervals.covariances import covariance_of_draws
@@ -151,6 +151,7 @@ class Bootstrap(SummaryRepr):
             *self.fit.findings,
             *failure_findings(self.failures, self.fit.request.table.keys, self.draws.height),
             *([lower] if lower else []),
+            *narrow_findings(self.estimates, self.scheme),
             *scheme_findings(self.estimates, self.scheme),
         )
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ComputeGain", "compute_equivalent_gain", "effective_multiplier"]
 
+NO_CHANGE = 1e-12
+"""Change of the fitted score over the whole baseline, relative to the scores, that is rounding."""
+
 BASELINE = "c0 + c1*log(C)"
 """Score from the logarithm of compute, in units of the compute of the improved run."""
 
@@ -143,7 +146,8 @@ def compute_equivalent_gain(
     )
     ln_c = np.log(table.arrays[flops] / own_flops)
     slope = baseline.params["c1"]
-    if slope == 0.0:
+    reach = slope * float(np.ptp(ln_c))
+    if abs(reach) <= NO_CHANGE * float(np.abs(table.target).max()):
         raise DataError(
             f"column {quote(score)} does not change with compute, so no compute is equivalent to a score",
             code="no_slope",

@@ -134,12 +134,18 @@ def test_where_runs_are_given_they_say_how_wide_an_interval_must_be(tmp_path):
     assert "20 clusters" in width.sentence
 
 
-def test_from_fewer_than_twelve_runs_no_width_is_demanded(tmp_path):
+def test_of_fewer_than_twelve_runs_only_what_is_too_narrow_for_rows_is_held_against(tmp_path):
     data = f'{OWN}\ncluster = {{ column = "run" }}'
-    narrow = {"lower": "0.4000", "upper": "0.4001"}
-    for groups, code in ((11, "R6.few_clusters"), (12, "R6.implied_size")):
-        result = audit(claim(tmp_path, data=data, **narrow), data=grouped(groups, 4), n=FEW)
-        assert code in {f.code for f in result.findings}
+    frame = grouped(11, 4)
+    best = fitted(frame)
+    low, high = np.quantile(sf.bootstrap(best, n=400, progress=False).draws["alpha"], [0.05, 0.95])
+    said = {**printed(best.params, 6), "lower": f"{low:.5f}", "upper": f"{high:.5f}"}
+    fair = audit(claim(tmp_path, data=data, **said), data=frame, n=400)
+    assert found(fair, "R6.few_clusters").severity == "grey"
+    middle, half = (low + high) / 2, (high - low) / 2
+    narrow = {**said, "lower": f"{middle - half / 8:.5f}", "upper": f"{middle + half / 8:.5f}"}
+    width = found(audit(claim(tmp_path, data=data, **narrow), data=frame, n=400), "R6.implied_size")
+    assert (width.severity, width.evidence["by"]) == ("red", "pairs")
 
 
 def test_least_squares_on_few_rows_are_held_to_intervals_of_t(tmp_path):

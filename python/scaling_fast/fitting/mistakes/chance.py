@@ -9,7 +9,7 @@ __all__ = ["student_quantile", "variance_ratio_deviate"]
 
 
 def student_quantile(probability: float, freedom: int) -> float:
-    """Return the value that Student's t exceeds with this probability, within 1 % from 3 degrees of freedom on.
+    """Return the value that Student's t exceeds with this probability, too large rather than too small.
 
     Parameters
     ----------
@@ -17,6 +17,8 @@ def student_quantile(probability: float, freedom: int) -> float:
         Probability of the upper tail, between 0 and .5.
     freedom
         Degrees of freedom, 1 or more.
+
+    At a probability of 1e-4 it is 16 % too large for 3 degrees of freedom, 4 % for 5 and 1 % for 8.
 
     Source: Wallace 1959, Annals of Mathematical Statistics 30, whose transform to a normal deviate is inverted.
 

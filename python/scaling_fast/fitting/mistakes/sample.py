@@ -190,7 +190,8 @@ class Sample:
         # First by the largest, whose square may be beyond a double.
         largest = np.abs(jacobian).max(axis=0)
         scaled = jacobian / np.where(largest > 0.0, largest, 1.0)
-        lengths = largest * np.sqrt(np.einsum("ij,ij->j", scaled, scaled))
+        with np.errstate(over="ignore"):  # a length beyond a double makes its column one of zeros
+            lengths = largest * np.sqrt(np.einsum("ij,ij->j", scaled, scaled))
         left, values, right = np.linalg.svd(
             jacobian / np.where(lengths > 0.0, lengths, 1.0), full_matrices=False
         )

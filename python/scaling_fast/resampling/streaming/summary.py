@@ -17,7 +17,7 @@ from scaling_fast.fitting.result import Fit
 from scaling_fast.fitting.status import status_code, status_column
 from scaling_fast.fitting.table import column_name, square_frame, with_keys
 from scaling_fast.laws.quantities import named_formulas
-from scaling_fast.resampling.diagnostics import failure_findings, scheme_findings
+from scaling_fast.resampling.diagnostics import failure_findings, narrow_findings, scheme_findings
 from scaling_fast.resampling.draws import require_usable
 from scaling_fast.resampling.execution.jobs import Job
 from scaling_fast.resampling.execution.shards import ExecutionPlan
@@ -303,6 +303,7 @@ class BootstrapSummary(SummaryRepr):
         return (
             *self.fit.findings,
             *failure_findings(self.failures, keys, self.finished * self.fit.groups),
+            *narrow_findings(self.job.estimates, self.scheme),
             *scheme_findings(self.job.estimates, self.scheme),
         )
 

@@ -31,7 +31,7 @@ use crate::solve::{Options, Outcome, Scratch, Status, polish};
 use curve::Curve;
 use start::{Held, Start};
 
-/// How many different x there must be beyond the number of parameters.
+/// How many places in x there must be beyond the number of parameters.
 const MORE: usize = 5;
 
 /// Smallest and largest share of the spread of the targets that a law may leave.

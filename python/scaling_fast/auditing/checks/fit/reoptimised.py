@@ -132,9 +132,12 @@ def advise(measured: Gap, _: Severity) -> str:
 
 
 def weigh(case: Case) -> Weight:
-    """Return that it decides where the rows and the objective are the very ones of the fit."""
-    repeated = any(case.can_be_repeated(view) for view in case.views)
-    return "decisive" if repeated else "counts"
+    """Return that it decides under a stated objective, on rows that nobody measured off a figure.
+
+    Elsewhere a distance may be that of the digitisation, or of an objective that the audit assumed.
+    """
+    is_stated = case.objective_origin == "stated" and case.paper.data.source != "digitised"
+    return "decisive" if is_stated else "counts"
 
 
 REOPTIMISED = Check(

@@ -16,11 +16,11 @@ from scaling_fast.auditing.checks.check import (
 )
 from scaling_fast.auditing.claim.printed import Printed
 from scaling_fast.auditing.evidence.formulas import quantile_interval
-from scaling_fast.fitting.near_absolute import NEARLY, straight_share
+from scaling_fast.fitting.near_absolute import is_nearly_absolute
 from scaling_fast.laws.quantities import evaluate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from scaling_fast.auditing.claim.schema import ReportedInterval
     from scaling_fast.auditing.evidence.case import Case
@@ -32,8 +32,8 @@ __all__ = ["IMPLIED_SIZE"]
 WIDTH = Threshold(
     "W = our width / reported width with its ends unrounded outwards, times sqrt(n / reported n) where more "
     "rows are reported than there are; ours from cluster refits where the claim file has a cluster rule, "
-    "else from row refits; under smooth losses enlarged by sqrt(n/(n - k)) and t quantiles; not assessed "
-    "for fewer than 12 clusters",
+    "else from row refits; under smooth losses enlarged by sqrt(n/(n - k)) and t quantiles; of "
+    "fewer than 12 clusters only what is too narrow for rows is held against the interval",
     green=1.5,
     red=2.0,
 )
@@ -66,6 +66,10 @@ def measure(case: Case) -> Iterator[Measurement]:
     elif view is None:
         return
     elif 0 < view.groups < FEWEST_CLUSTERS:
+        narrow = _too_narrow_for_rows(case, view, intervals)
+        yield from narrow
+        if narrow:
+            return
         yield NotAssessed(
             name="few_clusters",
             sentence=f"The rows form {view.groups} clusters, and from fewer than {FEWEST_CLUSTERS} no "
@@ -127,6 +131,23 @@ IMPLIED_SIZE = Check(
     say=say,
     advice="Refit every replicate to a certified optimum, from more than one starting point.",
 )
+
+
+def _too_narrow_for_rows(
+    case: Case, view: View, intervals: Sequence[ReportedInterval]
+) -> list[Measurement]:
+    """Return the intervals that are too narrow even for independent rows, where clusters are too few.
+
+    Errors that runs share only widen an interval, so its width over the rows is the least it can have.
+    """
+    if view.pairs is None or not view.pairs.usable:
+        return []
+    found = [_interval(case, view, view.pairs, interval) for interval in intervals]
+    return [
+        each
+        for each in found
+        if isinstance(each, ImpliedSize) and WIDTH.severity(each.ratio) == "red"
+    ]
 
 
 def _interval(
@@ -202,10 +223,7 @@ def _our_ends(
     """
     low, high = quantile_interval(evaluate(interval.of, resampled.draws), interval.level)
     units, lost = view.n, len(case.law.params)
-    # A loss that is nearly absolute passes through as many rows as there are parameters, exactly:
-    # those lie where it is curved, and say nothing of it.
-    straight = straight_share(view.stated.request, view.stated.params) * view.n
-    if straight > NEARLY * (view.n - lost):
+    if is_nearly_absolute(view.stated.request, view.stated.params):
         return low, high
     if resampled.kind == "clusters":
         units, lost = view.groups, 1

@@ -13,6 +13,9 @@ const FAR: f64 = 40.0;
 /// How many times the smallest weight the largest may be: beyond that a few rows decide alone.
 const UNEQUAL: f64 = 10.0;
 
+/// Share of the width by which two places lie apart.
+const APART: f64 = 0.01;
+
 /// Share of the width that the widest gap may be: between two clusters of rows a law may do what it likes.
 const WIDEST: f64 = 0.4;
 
@@ -55,9 +58,15 @@ impl Curve {
         (curve.width() > 0.0 && is_usual && widest <= WIDEST * curve.width()).then_some(curve)
     }
 
-    /// Number of different x.
+    /// Number of places: x that lie closer together than a hundredth of the width are one, because they tell shapes apart no better.
     pub(super) fn places(&self) -> usize {
-        1 + self.u.windows(2).filter(|pair| pair[0] < pair[1]).count()
+        let (mut count, mut last) = (1, self.ends().0);
+        for u in &self.u {
+            if u - last > APART * self.width() {
+                (count, last) = (count + 1, *u);
+            }
+        }
+        count
     }
 
     /// Half the sum of squares that the best constant leaves.
