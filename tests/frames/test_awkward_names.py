@@ -56,7 +56,7 @@ def test_group_names_that_clash_with_an_interval_are_renamed_or_refused(name):
         assert name in str(refused)
     else:
         assert got.height == 6
-        assert len(set(got.columns)) == 5
+        assert len(set(got.columns)) == 6
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ def test_the_audit_and_the_bands_have_numbers_of_their_own():
         "AUDIT_ROWS": 6,
         "AUDIT_CLUSTERS": 7,
         "BANDS": 8,
+        "FINDINGS": 9,
     }
 
 

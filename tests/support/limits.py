@@ -53,7 +53,10 @@ def starts(module, limit):
 
 @functools.cache
 def smallest_import(module="scaling_fast"):
-    """Return the smallest limit, to 16 MiB, under which a program with a module of the package starts."""
+    """Return a limit, 48 MiB above the smallest, under which a program with a module of the package starts.
+
+    Nearer to the smallest a library's thread may not start, and the library says so on stderr.
+    """
     low, high = 64 * MEBI, 8192 * MEBI
     while high - low > 8 * MEBI:
         middle = (low + high) // 2
@@ -61,7 +64,7 @@ def smallest_import(module="scaling_fast"):
             high = middle
         else:
             low = middle
-    return high + 8 * MEBI
+    return high + 48 * MEBI
 
 
 def limits(count, most=8192 * MEBI, module="scaling_fast"):

@@ -19,6 +19,7 @@ pub(crate) enum Purpose {
     AuditRows = resample::Purpose::AuditRows as isize,
     AuditClusters = resample::Purpose::AuditClusters as isize,
     Bands = resample::Purpose::Bands as isize,
+    Findings = resample::Purpose::Findings as isize,
 }
 
 impl From<Purpose> for resample::Purpose {
@@ -32,6 +33,7 @@ impl From<Purpose> for resample::Purpose {
             Purpose::AuditRows => Self::AuditRows,
             Purpose::AuditClusters => Self::AuditClusters,
             Purpose::Bands => Self::Bands,
+            Purpose::Findings => Self::Findings,
         }
     }
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scaling_fast._core import Purpose
 from scaling_fast.fitting.mistakes.checkpoints import checkpoint_finding
 from scaling_fast.fitting.mistakes.outliers import cleaned, outlier_finding
 from scaling_fast.fitting.mistakes.overflow import wrapped
@@ -15,6 +16,7 @@ from scaling_fast.fitting.mistakes.replicates import copies, disagreeing
 from scaling_fast.fitting.mistakes.sample import Sample
 from scaling_fast.fitting.mistakes.shape import autocorrelation, curvature
 from scaling_fast.fitting.mistakes.units import exchanged, other_units
+from scaling_fast.runtime.streams import philox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +72,7 @@ def _thinned(request: Request) -> Request:
     if table.rows <= MOST_ROWS:
         return request
     # At random: a period of the file must not become one of the sample.
-    drawn = np.random.Generator(np.random.Philox(0)).permutation(table.rows)[:MOST_ROWS]
+    drawn = np.random.Generator(philox(0, Purpose.FINDINGS)).permutation(table.rows)[:MOST_ROWS]
     drawn.sort()
     few = replace(
         table,

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scaling_fast._core import Purpose
 from scaling_fast.fitting.mistakes.chance import variance_ratio_deviate
 from scaling_fast.fitting.mistakes.replicates import set_numbers
 from scaling_fast.fitting.mistakes.sample import amber
+from scaling_fast.runtime.streams import philox
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,7 +58,7 @@ def _neighbours(sample: Sample, clean: Cleaned) -> list[tuple[str, NDArray[np.in
 @lru_cache(maxsize=64)
 def _shuffled(rows: int) -> NDArray[np.intp]:
     """Return the numbers of rows in an order that is the same every time and has nothing to do with them."""
-    return np.random.Generator(np.random.Philox(0)).permutation(rows)
+    return np.random.Generator(philox(0, Purpose.FINDINGS)).permutation(rows)
 
 
 def autocorrelation(sample: Sample, clean: Cleaned) -> list[Finding]:

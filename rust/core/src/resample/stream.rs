@@ -31,11 +31,13 @@ pub enum Purpose {
     AuditClusters = 7,
     /// The noise of a future observation in a prediction band.
     Bands = 8,
+    /// Which rows the findings of a fit look at, and in which order.
+    Findings = 9,
 }
 
 impl Purpose {
     /// Every purpose, in the order of their numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Rows,
         Self::Residuals,
         Self::Starts,
@@ -44,6 +46,7 @@ impl Purpose {
         Self::AuditRows,
         Self::AuditClusters,
         Self::Bands,
+        Self::Findings,
     ];
 }
 
