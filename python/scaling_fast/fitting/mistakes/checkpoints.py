@@ -159,7 +159,9 @@ def _later_column(sample: Sample) -> tuple[str, int] | None:
             continue
         along = [np.sort(column[places]) for places in sets]
         is_long = STEP.search(other) and covered >= FEWEST_ALIKE * len(sets)
-        if is_long or _are_steps(along, [part / values[places[0]] for part, places in zip(along, sets, strict=True)]):
+        if is_long or _are_steps(
+            along, [part / values[places[0]] for part, places in zip(along, sets, strict=True)]
+        ):
             return table.sources.get(name, name), len(np.unique(values))
     return None
 

@@ -121,7 +121,11 @@ def outlier_finding(sample: Sample, clean: Cleaned) -> list[Finding]:
     else:
         diverged = far < 0 and is_called_loss(sample.request.table.target_name)
         guess = "a diverged run?" if diverged else "runs of another kind, or wrong numbers?"
-        these = "this run, and leave it out if it" if len(rows) == 1 else "these runs, and leave out those that"
+        these = (
+            "this run, and leave it out if it"
+            if len(rows) == 1
+            else "these runs, and leave out those that"
+        )
         advice = f"look at {these} failed"
         if _reaches_an_end(sample, clean):
             advice += "; a robust loss does not protect the ends"

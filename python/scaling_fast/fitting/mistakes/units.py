@@ -167,15 +167,15 @@ def _of_column(sample: Sample, name: str, role: str) -> list[Finding]:
         _finding(
             sample,
             name,
-            f"{sample.label(name)} holds {low:.3g} to {high:.3g}, presumably {_unit(values, role)}",
+            f"{sample.label(name)} holds {low:.3g} to {high:.3g}, presumably {_in_unit(values, role)}",
             f"give the law the {WORD[role]} themselves, or else its constants and budgets are in your unit",
             high,
         )
     ]
 
 
-def _unit(values: Floats, role: str) -> str:
-    """Return the units in which all values are plausible, or those in which most are, in words.
+def _in_unit(values: Floats, role: str) -> str:
+    """Return what a column holds in the units in which all values are plausible, or most are.
 
     Parameters
     ----------
@@ -196,8 +196,9 @@ def _unit(values: Floats, role: str) -> str:
     if best < 1.0:  # no unit is plausible for all: the most common
         fitting = fitting[:1]
     words = [word for _, word in sorted(fitting)]
-    listed = f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
-    return f"{WORD[role]} in {listed}"
+    if len(words) == 1:
+        return f"{words[0]} of {WORD[role]}"
+    return f"{WORD[role]} in {', '.join(words[:-1])} or {words[-1]}"
 
 
 def _of_some_rows(sample: Sample, name: str, role: str) -> list[Finding]:
