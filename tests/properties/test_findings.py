@@ -12,7 +12,8 @@ import zlib
 from collections import Counter
 
 import pytest
-from faulty_runs import CLEAN, FAULTS, HONEST, generator
+from faulty_runs import CLEAN, FAULTS, generator
+from honest_grids import HONEST
 
 import scaling_fast as sf
 

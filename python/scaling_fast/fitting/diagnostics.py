@@ -94,7 +94,7 @@ def _optimum(request: Request, columns: FitColumns, status: str) -> list[Finding
                 "not_identified",
                 "red",
                 f"the rows do not determine {quoted(lost)}",
-                advice=status_sentence("not_identified"),
+                advice=status_sentence("not_identified").partition("; ")[2],
                 evidence={"parameters": lost},
             )
         )
