@@ -20,6 +20,7 @@ __all__ = [
     "ScalingError",
     "nearest",
     "quote",
+    "quoted",
     "suggestion",
 ]
 
@@ -64,6 +65,18 @@ def quote(value: object, limit: int = 40) -> str:
     return f"`{_printable(cut).replace('`', chr(39))}`"
 
 
+def quoted(names: Iterable[object]) -> str:
+    """Return names as a sentence lists them, each in backticks.
+
+    Examples
+    --------
+    >>> quoted(["E"]), quoted(["E", "A", "B"])
+    ('`E`', '`E`, `A` and `B`')
+    """
+    each = [quote(name) for name in names]
+    return " and ".join([", ".join(each[:-1]), each[-1]] if len(each) > 1 else each)
+
+
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """Return the name most similar to `name`, or None if none is similar.
 
@@ -92,7 +105,7 @@ def suggestion(name: str, names: Iterable[str], *, kind: str = "names") -> str:
     >>> suggestion("los", ["loss", "params"], kind="columns")
     '; did you mean `loss`? The columns are `loss`, `params`'
     >>> suggestion("tokens", ["E"], kind="parameters")
-    '; the parameters are `E`'
+    '; the only parameter is `E`'
     """
     known = list(dict.fromkeys(names))
     if not known:
@@ -100,10 +113,11 @@ def suggestion(name: str, names: Iterable[str], *, kind: str = "names") -> str:
     listed = ", ".join(quote(known_name) for known_name in known[:LISTED_NAMES])
     if len(known) > LISTED_NAMES:
         listed += f" and {len(known) - LISTED_NAMES} more"
+    all_names = f"only {kind.removesuffix('s')} is" if len(known) == 1 else f"{kind} are"
     near = nearest(name, known)
     if near is None:
-        return f"; the {kind} are {listed}"
-    return f"; did you mean {quote(near)}? The {kind} are {listed}"
+        return f"; the {all_names} {listed}"
+    return f"; did you mean {quote(near)}? The {all_names} {listed}"
 
 
 class _Located(Exception):

@@ -20,6 +20,7 @@ __all__ = [
     "float_from_json",
     "format_findings",
     "json_ready",
+    "most_severe_first",
     "worst",
 ]
 
@@ -161,6 +162,18 @@ def worst(findings: Iterable[Finding]) -> Severity:
     """
     seen = {finding.severity for finding in findings}
     return next((severity for severity in PRECEDENCE if severity in seen), "grey")
+
+
+def most_severe_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings from red to green, those of one severity in the order in which they came.
+
+    Examples
+    --------
+    >>> found = [Finding("a", "fit", "green", "fits"), Finding("b", "fit", "red", "fails")]
+    >>> [finding.code for finding in most_severe_first(found)]
+    ['b', 'a']
+    """
+    return sorted(findings, key=lambda finding: PRECEDENCE.index(finding.severity))
 
 
 def format_findings(findings: Iterable[Finding], width: int = 10) -> list[str]:

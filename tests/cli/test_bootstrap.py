@@ -93,7 +93,7 @@ def test_a_group_without_an_interval_has_empty_ends_and_a_status(tmp_path):
     assert names == ["curve", "name", "estimate", "lower", "upper", "status"]
     assert flat[3:] == ["", "", "not_identified"]
     assert good[5] == "converged"
-    assert "1 of 2 groups have no interval (not_identified)" in done.stderr
+    assert "1 of 2 groups has no interval (not_identified)" in done.stderr
     entry = strict_json(call(*words, "--json").stdout)
     assert [row["lower"] is None for row in entry["intervals"]] == [True] * 3 + [False] * 3
 

@@ -8,7 +8,18 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from faulty_runs import FAULTS, NOISE, curve, draws, generator, grid, grid_runs, line_runs, surface
+from faulty_runs import (
+    FAULTS,
+    NOISE,
+    curve,
+    draws,
+    generator,
+    grid,
+    grid_runs,
+    line_runs,
+    surface,
+)
+from honest_grids import HONEST
 from outcomes import codes, refusal
 
 import scaling_fast as sf
@@ -221,3 +232,100 @@ def test_compute_that_wrapped_and_came_out_positive_is_found():
     )
     found = finding(fit, "overflow")
     assert found.evidence["rows"] == np.flatnonzero(wrapped[kept]).tolist()
+
+
+@pytest.mark.parametrize("design", HONEST)
+def test_honest_grids_are_no_checkpoints_and_not_collinear(design):
+    for seed in range(3):
+        said = HONEST[design](generator(seed)).codes()
+        assert not {"checkpoints", "collinear", "replicates_disagree"} & set(said)
+
+
+def units_of(frame: dict[str, object], law: str = "chinchilla") -> list[tuple[str, str]]:
+    fit = sf.fit(frame, law, columns={"N": "params", "D": "tokens"})
+    return [(found.sentence, found.advice) for found in fit.findings if found.code == "units"]
+
+
+@pytest.mark.parametrize(
+    ("factor", "says"),
+    [
+        (1e6, "10 to 1e+04, presumably millions of parameters"),
+        (1e9, "0.01 to 10, presumably billions of parameters"),
+        (2e7, "0.5 to 500, presumably parameters in millions or billions"),
+    ],
+)
+def test_the_unit_is_one_in_which_all_values_are_plausible(factor, says):
+    size, data = np.repeat(np.logspace(7, 10, 6), 6), np.tile(np.logspace(9, 12, 6), 6)
+    loss = surface(size, data) * np.exp(NOISE * draws(generator(14), 36))
+    ((sentence, advice),) = units_of({"params": size / factor, "tokens": data, "loss": loss})
+    assert sentence == f"`params` holds {says}"
+    assert "or else its constants" in advice
+
+
+@pytest.mark.parametrize(
+    ("logarithm", "back"),
+    [(np.log10, "10 ** {}"), (np.log, "exp({})"), (np.log2, "2 ** {}")],
+    ids=["10", "e", "2"],
+)
+def test_logarithms_of_any_base_are_taken_back_by_the_callers_name(logarithm, back):
+    size, data = np.repeat(np.logspace(7, 9.9, 6), 6), np.tile(np.logspace(9, 11.5, 6), 6)
+    loss = surface(size, data) * np.exp(NOISE * draws(generator(15), 36))
+    said = units_of({"params": logarithm(size), "tokens": logarithm(data), "loss": loss})
+    for (sentence, advice), name in zip(said, ("params", "tokens"), strict=True):
+        assert "logarithms of" in sentence
+        assert advice.endswith(back.format(name))
+
+
+def test_a_unit_that_the_package_chose_is_no_mistake():
+    runs = {"flops": [1e20, 1e21, 1e22, 1e23], "score": [0.2, 0.31, 0.39, 0.5]}
+    gain = sf.training.compute_equivalent_gain(runs, own_flops=1e21, own_score=0.45)
+    assert codes(gain.baseline) == []
+
+
+def test_losses_that_do_not_vary_say_nothing_about_units():
+    sizes, data = grid(6, 6)
+    for factor, loss in ((1.0, 20.0), (1e9, 3.0)):
+        frame = {"params": sizes / factor, "tokens": data, "loss": np.full(36, loss)}
+        assert units_of(frame) == []
+
+
+def test_red_findings_come_first_and_green_ones_last():
+    x = np.repeat(np.logspace(7, 10, 20), 2)
+    loss = curve(x) * np.exp(NOISE * draws(generator(16), 40))
+    loss[::2] *= 1.05
+    frame = {"x": [*x, 1e9], "loss": [*loss, 3.0]}
+    weights = np.ones(41)
+    weights[40] = 0.0
+    fit = sf.fit(
+        frame, "power_offset", weights=weights, starts={"E": 1.8, "A": 480.0, "alpha": 0.35}
+    )
+    severities = [found.severity for found in fit.findings]
+    assert severities == sorted(severities, key=["red", "amber", "green"].index)
+    assert len(set(severities)) == 3
+
+
+def test_names_are_listed_as_words_and_every_doubt_has_a_remedy():
+    rows = {"x": [1.0, 2.0, 3.0, np.nan], "loss": [3.0, 2.0, 1.8, 1.0]}
+    bounds = {"E": sf.Param(lower=0.0, upper=1.0), "A": sf.Param(lower=0.0, upper=1.5)}
+    fit = sf.fit(rows, "E + A*x**-a", nulls="drop", params=bounds)
+    assert {"rows_dropped", "no_dof", "at_bound"} <= set(codes(fit))
+    assert finding(fit, "at_bound").sentence.startswith("`E` and `A` ended on a bound")
+    few = sf.fit({"x": [1.0, 2.0], "loss": [3.0, 2.0]}, "E + A*x**-a")
+    assert finding(few, "not_converged").sentence == "fewer rows than free parameters"
+    groups = {"x": [1.0, 2.0, 3.0, 1.0], "loss": [3.0, 2.0, 1.8, 2.0], "run": ["a"] * 3 + ["b"]}
+    many = sf.fit(groups, "A*x**-a", by="run")
+    assert finding(many, "groups_failed").sentence.startswith("1 of 2 groups has no")
+    for found in (*fit.findings, *few.findings, *many.findings):
+        assert found.advice
+        assert "[" not in found.sentence
+
+
+def test_only_a_row_at_an_end_is_said_to_be_beyond_a_robust_loss():
+    runs = line_runs(generator(17), 30).frame
+    for row, is_end in ((15, False), (29, True)):
+        factor = np.ones(30)
+        factor[row] = 1.3
+        fit = sf.fit(runs.with_columns(pl.col("loss") * pl.Series(factor)), "power_offset")
+        found = finding(fit, "outliers")
+        assert found.evidence["rows"] == [row]
+        assert ("robust loss" in found.advice) == is_end

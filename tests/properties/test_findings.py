@@ -13,6 +13,7 @@ from collections import Counter
 
 import pytest
 from faulty_runs import CLEAN, FAULTS, generator
+from honest_grids import HONEST
 
 import scaling_fast as sf
 
@@ -81,3 +82,15 @@ def test_clean_frames_have_no_finding(design, kind, loss):
     outliers = said["outliers"]
     print(f"| {design} | {kind} | {loss} | {alarms} of {WITHOUT} | {outliers} | {dict(said)}")
     assert alarms <= most_alarms(WITHOUT), dict(said)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("design", HONEST)
+def test_separate_runs_of_a_grid_are_not_called_checkpoints_or_collinear(design, loss):
+    """Whatever else is to be said of the law, the unit or the noise."""
+    said = Counter()
+    for seed in seeds(design, WITHOUT):
+        said.update(set(HONEST[design](generator(seed)).codes(LOSSES[loss])))
+    wrong = said["checkpoints"] + said["collinear"] + said["replicates_disagree"]
+    print(f"| {design} | {loss} | {wrong} of {WITHOUT} | {dict(said)}")
+    assert wrong <= most_alarms(WITHOUT), dict(said)

@@ -208,7 +208,9 @@ def _finding(
     else:
         begin = f"in {int(short.sum())} of {has.size} groups (the worst: {need.shortfall(worst)})"
         begin += " the design is poor"
-    because = f", or else {need.because}" if need.because else ""
+    # What rows are too few for is a reason, and what other needs say is what follows from a poor design.
+    link = ": " if need.measure == "rows" else ", or else "
+    because = f"{link}{need.because}" if need.because else ""
     if close:
         begin += f" (those within {APART:g} decades count as one)"
     return Finding(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaling_fast.errors import quote
-from scaling_fast.findings import Finding
+from scaling_fast.errors import quote, quoted
+from scaling_fast.findings import Finding, most_severe_first
 from scaling_fast.fitting.design import shortfalls
 from scaling_fast.fitting.level import level_findings
 from scaling_fast.fitting.mistakes.every import mistakes
@@ -24,13 +24,24 @@ if TYPE_CHECKING:
     from scaling_fast.frames import Table
 
 __all__ = [
+    "AT_A_BOUND",
     "LARGE_CONDITION",
     "LOCAL_START",
+    "SPARE_ROWS",
     "fit_findings",
     "left_out_findings",
     "mistyped_findings",
     "on_the_margin",
 ]
+
+AT_A_BOUND = "widen the bound if nothing demands it, or fix the parameter there and fit the others"
+"""What to do about a parameter that ended on a bound."""
+
+SPARE_ROWS = "add rows, or fix a parameter"
+"""What to do where no degrees of freedom are left."""
+
+TRY_AGAIN = "try other starts, or a simpler law"
+"""What to do about a search that found no optimum, where its status does not say."""
 
 LARGE_CONDITION = 1e12
 """Condition of the scaled J'J above which a direction of the parameters is determined by rounding."""
@@ -70,7 +81,7 @@ def fit_findings(
     found += _condition(columns)
     found += _zone(request, columns)
     found += mistakes(request, columns, design)
-    return tuple(found)
+    return tuple(most_severe_first(found))
 
 
 def _optimum(request: Request, columns: FitColumns, status: str) -> list[Finding]:
@@ -82,8 +93,8 @@ def _optimum(request: Request, columns: FitColumns, status: str) -> list[Finding
             _finding(
                 "not_identified",
                 "red",
-                f"the rows do not determine {quote(lost, 200)}",
-                advice=status_sentence("not_identified"),
+                f"the rows do not determine {quoted(lost)}",
+                advice=status_sentence("not_identified").partition("; ")[2],
                 evidence={"parameters": lost},
             )
         )
@@ -99,7 +110,8 @@ def _optimum(request: Request, columns: FitColumns, status: str) -> list[Finding
             )
         )
     elif status not in ("converged", "not_identified"):
-        found.append(_finding("not_converged", "red", status_sentence(status)))
+        says, _, advice = status_sentence(status).partition("; ")
+        found.append(_finding("not_converged", "red", says, advice=advice or TRY_AGAIN))
     return found
 
 
@@ -150,7 +162,8 @@ def _bounds(request: Request, columns: FitColumns) -> list[Finding]:
             _finding(
                 "at_bound",
                 "amber",
-                f"{quote(bound, 200)} ended on a bound; intervals and tests there need a boundary reference",
+                f"{quoted(bound)} ended on a bound; intervals and tests there need a boundary reference",
+                advice=AT_A_BOUND,
                 evidence={"parameters": bound},
             )
         )
@@ -229,6 +242,7 @@ def left_out_findings(table: Table) -> list[Finding]:
                 "rows_dropped",
                 "amber",
                 f"{_counted(table.dropped)} with a null or NaN {_were(table.dropped)} dropped",
+                advice="look at what these rows have in common: runs that failed are missing for a reason",
             )
         )
     if table.zero_weight:
@@ -251,6 +265,7 @@ def _no_dof(request: Request) -> list[Finding]:
             "no_dof",
             "amber",
             f"n = p = {free}: the curve passes through every row, so its error cannot be estimated",
+            advice=SPARE_ROWS,
         )
     ]
 

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaling_fast.errors import quote
-from scaling_fast.findings import Finding
+from scaling_fast.errors import quote, quoted
+from scaling_fast.findings import Finding, most_severe_first
 from scaling_fast.fitting.design import shortfalls
 from scaling_fast.fitting.diagnostics import (
+    AT_A_BOUND,
     LARGE_CONDITION,
     LOCAL_START,
+    SPARE_ROWS,
     left_out_findings,
     mistyped_findings,
     on_the_margin,
@@ -25,12 +27,16 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
+    from scaling_fast.findings import Severity
     from scaling_fast.fitting.columns import FitColumns
     from scaling_fast.fitting.request import Request
 
     Mask = NDArray[np.bool_]
 
 __all__ = ["group_findings"]
+
+RED_ALONE = ("no_interior_optimum",)
+"""Codes that are amber of groups and red of a single fit; how a fit ended is red as well."""
 
 FAILED = "groups_failed"
 """The code of the finding that counts the groups that did not converge."""
@@ -77,12 +83,25 @@ def group_findings(
         _condition(columns),
         *_zones(request, columns),
     ]
-    codes = []
+    codes: list[tuple[Severity, str, Mask]] = []
     for finding, groups in marked:
         # Of a group alone the code says how its fit ended, which `groups_failed` counts over all.
-        codes += _ended(columns) if finding.code == FAILED else [(finding.code, groups)]
+        if finding.code == FAILED:
+            codes += [("red", code, ended) for code, ended in _ended(columns)]
+        elif finding.code == "level_optimum":
+            endless = _endless(columns)
+            codes += [("red", finding.code, endless), ("amber", finding.code, groups & ~endless)]
+        else:
+            alone: Severity = "red" if finding.code in RED_ALONE else finding.severity
+            codes.append((alone, finding.code, groups))
     named = (naming_groups(each, table.keys) for each in marked if each.groups.any())
-    return tuple(named), code_lists(codes, table.groups)
+    return tuple(most_severe_first(named)), code_lists(codes, table.groups)
+
+
+def _endless(columns: FitColumns) -> Mask:
+    """Return in which groups the best points have no end, shape (groups,)."""
+    ends = np.isfinite(columns.level_lower) & np.isfinite(columns.level_upper)
+    return np.asarray((columns.level & ~ends).any(axis=1))
 
 
 def _left_out(request: Request) -> list[Marked]:
@@ -103,17 +122,21 @@ def _no_dof(request: Request) -> Marked:
         "no_dof",
         groups,
         f"n = p = {free}: the curve passes through every row, so its error cannot be estimated",
+        advice=SPARE_ROWS,
     )
 
 
 def _failed(status: pl.Series) -> Marked:
     failed = (status != "converged").to_numpy()
+    count = int(failed.sum())
     words = status.filter(failed).cast(str).value_counts(sort=True, name="count")
     finding = _finding(
         FAILED,
         "amber",
-        f"{int(failed.sum())} of {len(status)} groups have no certified optimum; their status says why",
-        statistic=float(failed.sum()),
+        f"{count} of {len(status)} groups {'has' if count == 1 else 'have'} no certified optimum; the status of "
+        f"{'it' if count == 1 else 'each'} says why",
+        advice="look at these groups with fit.select(...), and leave them out or fit them a simpler law",
+        statistic=float(count),
         evidence={"statuses": dict(words.iter_rows())},
     )
     return Marked(finding, failed)
@@ -176,7 +199,8 @@ def _bounds(request: Request, columns: FitColumns) -> list[Marked]:
         _marked(
             "at_bound",
             np.asarray(at_bound.any(axis=1)),
-            f"{quote(names, 200)} ended on a bound; intervals and tests there need a boundary reference",
+            f"{quoted(names)} ended on a bound; intervals and tests there need a boundary reference",
+            advice=AT_A_BOUND,
             evidence={"parameters": names},
         )
     )

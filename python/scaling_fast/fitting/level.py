@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_fast.errors import quote
+from scaling_fast.errors import quoted
 from scaling_fast.findings import Finding
 
 if TYPE_CHECKING:
@@ -72,12 +72,12 @@ def _without_end(
         for name, low, high in zip(names, lower.tolist(), upper.tolist(), strict=True)
         if math.isinf(low) or math.isinf(high)
     ]
-    end = f", for {quote(endless, 200)} without end" if endless else ""
+    end = f", for {quoted(endless)} without end" if endless else ""
     return Finding(
         code="level_optimum",
         check="fit",
         severity="red",
-        sentence=f"the optimum is not one point: along {quote(names, 200)} the loss stays the same{end}",
+        sentence=f"the optimum is not one point: along {quoted(names)} the loss stays the same{end}",
         advice="use a smoother loss (a larger delta, or Squared), give bounds, or add rows",
         evidence={"parameters": names},
     )

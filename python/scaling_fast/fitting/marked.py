@@ -9,13 +9,14 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.errors import quote
+from scaling_fast.findings import PRECEDENCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from scaling_fast.findings import Finding
+    from scaling_fast.findings import Finding, Severity
 
 __all__ = ["MOST_NAMED", "Marked", "code_lists", "name_lists", "named_groups", "naming_groups"]
 
@@ -80,24 +81,26 @@ def named_groups(groups: NDArray[np.bool_], keys: pl.DataFrame) -> dict[str, Any
     return {"groups": named, "count": int(places.size)}
 
 
-def code_lists(marks: Sequence[tuple[str, NDArray[np.bool_]]], groups: int) -> pl.Series:
-    """Return the codes of each group's findings, one list per group, each code once.
+def code_lists(marks: Sequence[tuple[Severity, str, NDArray[np.bool_]]], groups: int) -> pl.Series:
+    """Return the codes of each group's findings, one list per group, each code once, the most severe first.
 
     Parameters
     ----------
     marks
-        Code of a finding and which groups it concerns, shape (groups,), in the order of the lists.
+        Severity and code of a finding of a group alone, and which groups it concerns, shape (groups,), in
+        the order of the lists within a severity.
     groups
         Number of groups.
     """
-    by_code: dict[str, NDArray[np.bool_]] = {}
-    for code, mark in marks:
+    by_code: dict[tuple[Severity, str], NDArray[np.bool_]] = {}
+    for severity, code, mark in sorted(marks, key=lambda each: PRECEDENCE.index(each[0])):
         if mark.any():
-            by_code[code] = by_code[code] | mark if code in by_code else mark
+            key = severity, code
+            by_code[key] = by_code[key] | mark if key in by_code else mark
     flags = np.zeros((groups, len(by_code)), dtype=bool)
     for place, mark in enumerate(by_code.values()):
         flags[:, place] = mark
-    return name_lists(flags, list(by_code))
+    return name_lists(flags, [code for _, code in by_code])
 
 
 def name_lists(flags: NDArray[np.bool_], names: Sequence[str]) -> pl.Series:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scaling_fast._core import Program
 from scaling_fast._core import names as formula_names
-from scaling_fast.errors import DataError, FormulaError, ParameterError, quote, suggestion
+from scaling_fast.errors import DataError, FormulaError, ParameterError, quote, quoted, suggestion
 from scaling_fast.laws.need import Need
 
 if TYPE_CHECKING:
@@ -156,6 +156,13 @@ def ordered_columns(
     return tuple(name for name in names if name in wanted)
 
 
+def _count(names: Sequence[str], what: str) -> str:
+    """Return names of one kind in words: "no column", "the column `x`", "the columns `x` and `y`"."""
+    if not names:
+        return f"no {what}"
+    return f"the {what}{'s' if len(names) > 1 else ''} {quoted(names)}"
+
+
 def require_split(
     formula: str, columns: Sequence[str], free: Sequence[str], target: str | None
 ) -> None:
@@ -163,8 +170,8 @@ def require_split(
     for none, what in ((not columns, "column"), (not free, "parameter")):
         if none:
             raise FormulaError(
-                f"the formula {quote(formula, 80)} has no {what}: its columns are "
-                f"{quote(list(columns), 200)}, its parameters {quote(list(free), 200)}",
+                f"the formula {quote(formula, 80)} has no {what}: it has "
+                f"{_count(columns, 'column')} and {_count(free, 'parameter')}",
                 code=f"no_{what}",
             )
     if target is not None and target in columns:

@@ -137,10 +137,10 @@ def compute_equivalent_gain(
             f"an interval needs 3 baseline runs or more, got {table.rows}", code="too_few_rows"
         )
     baseline = fit(
-        {"C": table.arrays[flops] / own_flops, "score": np.array(table.target)},
+        {"flops": table.arrays[flops], "score": np.array(table.target)},
         BASELINE,
         target="score",
-        columns={"C": "C"},
+        columns={"C": pl.col("flops") / own_flops},
         loss=Squared(),
         residual="raw",
     )

@@ -178,7 +178,12 @@ def _print_for_person(audited: Audit) -> None:
         ]
         output.print_table(("severity", "check", "what was found"), rows)
     held = len(audited.findings) - len(doubts)
-    output.print_sentence(f"{held} findings hold; the report lists them")
+    holding = (
+        "1 finding holds; the report lists it"
+        if held == 1
+        else f"{held} findings hold; the report lists them"
+    )
+    output.print_sentence(holding)
 
 
 def _lines(finding: Finding) -> tuple[str, ...]:

@@ -244,5 +244,5 @@ def _note_without(boot: Bootstrap, intervals: pl.DataFrame) -> None:
         if ends[row : row + each].null_count() == each
     ]
     if without:
-        why = ", ".join(sorted(set(without)))
-        output.note(f"{len(without):,} of {groups:,} groups have no interval ({why})")
+        why, have = ", ".join(sorted(set(without))), "has" if len(without) == 1 else "have"
+        output.note(f"{len(without):,} of {groups:,} groups {have} no interval ({why})")

@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.errors import quote
-from scaling_fast.fitting.mistakes.chance import variance_ratio_deviate
 from scaling_fast.fitting.mistakes.replicates import replicates
 from scaling_fast.fitting.mistakes.roles import role_of_name
 from scaling_fast.fitting.mistakes.sample import amber
+from scaling_fast.fitting.mistakes.shared_errors import shares_errors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,6 +33,9 @@ LATER = re.compile(
 )
 """Names of columns that rise within a run."""
 
+STEP = re.compile(r"^(step|iter|iteration|ckpt|checkpoint)s?$", re.IGNORECASE)
+"""Names of columns that a run logs; data and epochs are columns of designs as well."""
+
 REPEATED = 1.5
 """Rows per run from which on a file holds checkpoints rather than a few runs that were written down twice."""
 
@@ -43,13 +46,16 @@ EVEN = 1.2
 """Largest over smallest step of rows that are spaced evenly, as checkpoints are and designed scales are not."""
 
 FEWEST_CHECKPOINTS = 4
-"""Rows of one size that evenly spaced checkpoints have at least."""
+"""Rows of one size that are looked at for an error that they share."""
 
-SHARED = 0.5
-"""Share of the variance of residuals that rows of one size share, above which they are no separate runs."""
+FEWEST_EVEN, FEWEST_ALIKE = 6, 10
+"""Rows of one size that evenly spaced checkpoints have at least, and where all sizes have the same values.
 
-CERTAIN = 3.7
-"""Deviate that noise passes in one of ten thousand fits."""
+The same few budgets, or tokens per parameter, at every size are a grid: nothing tells them from checkpoints.
+"""
+
+FROM_THE_BEGINNING = 2.0
+"""Largest over smallest data of a run from which on even steps are steps of training, and not of a logarithm."""
 
 
 def checkpoint_finding(sample: Sample, clean: Cleaned | None) -> list[Finding]:
@@ -73,8 +79,11 @@ def checkpoint_finding(sample: Sample, clean: Cleaned | None) -> list[Finding]:
     if grid is None or not sets:
         return []
     size, data = grid
-    even = sum(_is_even(sample.inputs[data][places]) for places in sets)
-    if 2 * even > len(sets) or (clean is not None and _go_together(sample, clean, size)):
+    values = sample.inputs[data]
+    if _are_steps(
+        [values[places] for places in sets],
+        [values[places] / sample.inputs[size][places] for places in sets],
+    ) or (clean is not None and shares_errors(sample, clean, size)):
         name = sample.request.table.sources.get(size, size)
         return [_checkpoints(sample, name, len(sets), "a size")]
     return []
@@ -146,7 +155,13 @@ def _later_column(sample: Sample) -> tuple[str, int] | None:
             for places in sets
             if len(np.unique(column[places])) == len(places)
         ]
-        if falls and np.concatenate(falls).mean() > MOSTLY and 2 * len(falls) > len(sets):
+        if not falls or np.concatenate(falls).mean() <= MOSTLY or 2 * len(falls) <= len(sets):
+            continue
+        along = [np.sort(column[places]) for places in sets]
+        is_long = STEP.search(other) and covered >= FEWEST_ALIKE * len(sets)
+        if is_long or _are_steps(
+            along, [part / values[places[0]] for part, places in zip(along, sets, strict=True)]
+        ):
             return table.sources.get(name, name), len(np.unique(values))
     return None
 
@@ -184,24 +199,26 @@ def _rising(sample: Sample, size: str, data: str) -> list[NDArray[np.intp]]:
     return sets if 2 * covered > sample.rows else []
 
 
+def _are_steps(sets: list[Floats], shares: list[Floats]) -> bool:
+    """Return whether most sets of rising data are spaced as checkpoints are, and a designed grid seldom is.
+
+    Parameters
+    ----------
+    sets
+        The data of the rows of each size, rising.
+    shares
+        The same per parameter, in which sizes may be alike as well.
+    """
+    alike = any(
+        all(len(part) == len(kind[0]) and np.allclose(part, kind[0], rtol=0.02) for part in kind)
+        for kind in (sets, shares)
+    )
+    fewest = FEWEST_ALIKE if alike else FEWEST_EVEN
+    return 2 * sum(len(part) >= fewest and _is_even(part) for part in sets) > len(sets)
+
+
 def _is_even(data: Floats) -> bool:
     steps = np.diff(data)
+    if data[-1] < FROM_THE_BEGINNING * data[0]:
+        return False
     return bool(steps.min() > 0.0 and steps.max() < EVEN * steps.min())
-
-
-def _go_together(sample: Sample, clean: Cleaned, size: str) -> bool:
-    """Return whether rows of one size have most of their residual in common (analysis of variance)."""
-    values, group = np.unique(sample.inputs[size][clean.kept], return_inverse=True)
-    counts = np.bincount(group)
-    between, within = len(values) - 1, len(group) - len(values)
-    if between < 3 or within < 2 * len(values):
-        return False
-    means = np.bincount(group, clean.residual) / counts
-    square_between = float(np.sum(counts * means**2))
-    square_within = float(np.sum((clean.residual - means[group]) ** 2))
-    if square_within <= 0.0:
-        return False
-    ratio = (square_between / between) / (square_within / within)
-    middle = len(group) / len(values)
-    shared = (ratio - 1.0) / (ratio - 1.0 + middle)
-    return shared > SHARED and variance_ratio_deviate(ratio, between, within) > CERTAIN

@@ -121,7 +121,14 @@ def outlier_finding(sample: Sample, clean: Cleaned) -> list[Finding]:
     else:
         diverged = far < 0 and is_called_loss(sample.request.table.target_name)
         guess = "a diverged run?" if diverged else "runs of another kind, or wrong numbers?"
-        advice = "look at these runs, and leave out those that failed; a robust loss does not protect the ends"
+        these = (
+            "this run, and leave it out if it"
+            if len(rows) == 1
+            else "these runs, and leave out those that"
+        )
+        advice = f"look at {these} failed"
+        if _reaches_an_end(sample, clean):
+            advice += "; a robust loss does not protect the ends"
     return [
         amber(
             "outliers",
@@ -146,6 +153,14 @@ def _end(sample: Sample, clean: Cleaned) -> str:
         if out[places].all():
             return f"{word} values of {sample.label(name)}"
     return ""
+
+
+def _reaches_an_end(sample: Sample, clean: Cleaned) -> bool:
+    """Return whether a row set aside has the smallest or largest value of a column."""
+    return any(
+        bool(((values == values.min()) | (values == values.max()))[~clean.kept].any())
+        for values in sample.inputs.values()
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -133,7 +133,9 @@ def moving_together(sample: Sample, lines: Sequence[Finding]) -> list[Finding]:
         names = list(sample.inputs)
         if len(names) == 2:
             correlation = _correlation(*sample.inputs.values())
-            found.append(_collinear(sample, names[0], names[1], correlation))
+            # Columns of narrow range lie near a line whatever they do, as logarithms of a full grid do.
+            if abs(correlation) > TOGETHER:
+                found.append(_collinear(sample, names[0], names[1], correlation))
     return found
 
 

@@ -26,8 +26,8 @@ WORD = {"size": "parameters", "data": "tokens", "compute": "FLOP"}
 SMALLEST = {"size": 1e5, "data": 1e6, "compute": 1e14}
 """What the largest run of any study exceeds."""
 
-USUAL = {"size": (1e7, 1e12), "data": (1e8, 1e14), "compute": (1e17, 1e26)}
-"""Where the middle of a study lies, by which the unit is guessed."""
+PLAUSIBLE = {"size": (1e5, 3e12), "data": (1e6, 1e14), "compute": (1e15, 1e27)}
+"""Where the runs of a study lie, by which the unit is guessed."""
 
 FAR_BELOW = 100.0
 """Factor between rows of two units: what a designed column leaves out between two values, at least, is less."""
@@ -44,8 +44,8 @@ SCALES = {
 }
 """Units that tables are written in, the most common first."""
 
-LOGARITHMS = {"size": (5.0, 30.0), "data": (6.0, 36.0), "compute": (12.0, 65.0)}
-"""Where logarithms lie, from the smallest to base 10 to the largest to base e."""
+BASES = ((10.0, "10 ** {}"), (float(np.e), "exp({})"), (2.0, "2 ** {}"))
+"""Bases of logarithms, the most common first, and what takes them back."""
 
 NARROW = 3.0
 """Largest over smallest value of a column of logarithms, at most; scales that are worth a law vary by more."""
@@ -120,7 +120,10 @@ def exchanged(sample: Sample) -> list[Finding]:
 
 def other_units(sample: Sample) -> list[Finding]:
     """Return the findings of columns, and of a target, in units that the law does not take."""
-    found = []
+    found: list[Finding] = []
+    target = sample.request.table.target
+    if target.min() == target.max():  # no losses of runs, of whatever unit
+        return found
     for name, role in sample.roles.items():
         if not _is_meant(sample, name):
             found += _of_column(sample, name, role)
@@ -147,32 +150,55 @@ def _of_column(sample: Sample, name: str, role: str) -> list[Finding]:
         return []
     if high >= SMALLEST[role]:
         return _of_some_rows(sample, name, role)
-    begin, end = LOGARITHMS[role]
-    if begin <= low and high <= end and high < NARROW * low:
-        return [
-            _finding(
-                sample,
-                name,
-                f"{sample.label(name)} holds {low:.3g} to {high:.3g}, logarithms of {WORD[role]}",
-                f"give the law the {WORD[role]} themselves, for example 10 ** {name}",
-                high,
-            )
-        ]
-    middle = float(np.exp(np.mean(np.log(values))))
-    usual = USUAL[role]
-    word = next(
-        (word for scale, word in SCALES[role] if usual[0] <= scale * middle <= usual[1]),
-        "another unit",
-    )
+    least, most = PLAUSIBLE[role]
+    source = sample.request.table.sources.get(name, name)
+    for base, back in BASES if high < NARROW * low else ():
+        if np.log(least) <= low * np.log(base) and high * np.log(base) <= np.log(most):
+            return [
+                _finding(
+                    sample,
+                    name,
+                    f"{sample.label(name)} holds {low:.3g} to {high:.3g}, logarithms of {WORD[role]}",
+                    f"give the law the {WORD[role]} themselves, for example {back.format(source)}",
+                    high,
+                )
+            ]
     return [
         _finding(
             sample,
             name,
-            f"{sample.label(name)} holds {low:.3g} to {high:.3g}, presumably {word} of {WORD[role]}",
-            f"give the law the {WORD[role]} themselves, or its constants and budgets are in your unit",
+            f"{sample.label(name)} holds {low:.3g} to {high:.3g}, presumably {_in_unit(values, role)}",
+            f"give the law the {WORD[role]} themselves, or else its constants and budgets are in your unit",
             high,
         )
     ]
+
+
+def _in_unit(values: Floats, role: str) -> str:
+    """Return what a column holds in the units in which all values are plausible, or most are.
+
+    Parameters
+    ----------
+    values
+        The column, positive, shape (rows,).
+    role
+        What it holds.
+    """
+    least, most = PLAUSIBLE[role]
+    shares = [
+        (float(np.mean((least <= scale * values) & (scale * values <= most))), scale, word)
+        for scale, word in SCALES[role]
+    ]
+    best = max(share for share, _, _ in shares)
+    if best == 0.0:
+        return f"{WORD[role]} in another unit"
+    fitting = [(scale, word) for share, scale, word in shares if share == best]
+    if best < 1.0:  # no unit is plausible for all: the most common
+        fitting = fitting[:1]
+    words = [word for _, word in sorted(fitting)]
+    if len(words) == 1:
+        return f"{words[0]} of {WORD[role]}"
+    return f"{WORD[role]} in {', '.join(words[:-1])} or {words[-1]}"
 
 
 def _of_some_rows(sample: Sample, name: str, role: str) -> list[Finding]:
@@ -216,7 +242,8 @@ def _of_a_logarithm(sample: Sample) -> list[Finding]:
                     name,
                     f"{sample.label(name)} holds {values.min():.3g} to {values.max():.3g}, as logarithms do, and "
                     "the law takes a power of it",
-                    f"give the law the numbers themselves, for example 10 ** {name}",
+                    "give the law the numbers themselves, for example "
+                    f"10 ** {sample.request.table.sources.get(name, name)}",
                     float(values.max()),
                 )
             ]
