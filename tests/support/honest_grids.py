@@ -8,6 +8,8 @@ import numpy as np
 import polars as pl
 from faulty_runs import NOISE, Runs, draws, surface
 
+import scaling_fast as sf
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -55,9 +57,11 @@ HONEST: dict[str, Callable[[np.random.Generator], Runs]] = {
     "log10 of N and D, 8 x 10": lambda rng: _full_grid(rng, MORE_DATA, sizes=8, scale=np.log10),
     "ln of N and D, 8 x 10": lambda rng: _full_grid(rng, MORE_DATA, sizes=8, scale=np.log),
     "log2 of N and D, 8 x 10": lambda rng: _full_grid(rng, MORE_DATA, sizes=8, scale=np.log2),
-    "E fixed at -1, 6 x 6": lambda rng: _full_grid(rng, DATA, options={"params": {"E": -1.0}}),
+    "E fixed at -1, 6 x 6": lambda rng: _full_grid(
+        rng, DATA, options={"params": {"E": sf.Param(fixed=-1.0)}}
+    ),
     "E fixed at -1, 12 x 10": lambda rng: _full_grid(
-        rng, MORE_DATA, sizes=12, options={"params": {"E": -1.0}}
+        rng, MORE_DATA, sizes=12, options={"params": {"E": sf.Param(fixed=-1.0)}}
     ),
 }
 """Full grids of separate runs, some under a law or in a unit that does not fit them, which are no checkpoints."""
