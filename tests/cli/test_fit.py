@@ -169,7 +169,7 @@ def test_findings_of_groups_are_codes_in_every_output(some_flat, tmp_path):
     done = call(*words, "--output", out)
     names, *rows = [line.split("\t") for line in done.stdout.splitlines()]
     place = names.index("findings")
-    assert rows[2][place] == "design, not_identified, ill_conditioned"
+    assert rows[2][place] == "not_identified, design, ill_conditioned"
     written = pl.read_csv(out)
     assert written["findings"][2] == rows[2][place]
     assert written["is_global"].to_list() == [True, True, False, True]

@@ -254,7 +254,7 @@ def test_a_parameter_without_effect_is_named(cases):
     """warn_flat_param: b is not identified, and its standard error is no finite number."""
     fit = linear(*ERRORS["warn_flat_param"][:2])
     assert fit.status == "not_identified"
-    assert any("`['b']`" in finding.sentence for finding in fit.findings)
+    assert any("`b`" in finding.sentence for finding in fit.findings)
     assert not np.isfinite(fit.cov()["b"].to_numpy()).any()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_fast.errors import ConvergenceError, DataError, quote
+from scaling_fast.errors import ConvergenceError, DataError, quote, quoted
 from scaling_fast.fitting.lines import line_findings
 from scaling_fast.fitting.status import status_sentence
 from scaling_fast.frames.values import first_bad
@@ -38,14 +38,14 @@ def refuse_useless(request: Request, columns: FitColumns, status: str) -> None:
     if status == "too_few_rows":
         raise DataError(
             f"n={request.table.rows} rows are fewer than the p={len(free)} free parameters "
-            f"{quote(free, 200)}; add rows or fix parameters",
+            f"{quoted(free)}; add rows or fix parameters",
             code="too_few_rows",
         )
     lost = columns.flagged(columns.unidentified, request.names)
     hopeless = not float(columns.condition[0]) < NOTHING_LEFT
     if status == "not_identified" and set(free) <= set(lost) and hopeless:
         raise DataError(
-            f"the rows identify none of the parameters {quote(free, 200)} where the search ended: a column that "
+            f"the rows identify none of the parameters {quoted(free)} where the search ended: a column that "
             "does not vary, parameters that only occur together, or a search that lost its way; add rows at "
             f"other scales, fix parameters or give starts{_poor(request, columns)}",
             code="not_identified",

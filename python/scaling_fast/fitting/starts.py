@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaling_fast.errors import DataError, ParameterError, quote, suggestion
+from scaling_fast.errors import DataError, ParameterError, quote, quoted, suggestion
 from scaling_fast.frames import as_frame, to_float64
 from scaling_fast.validation import number, whole_number
 
@@ -150,7 +150,7 @@ def _same_names(given: Mapping[Any, Any], free: Sequence[str]) -> None:
     for name in free:
         if name not in given:
             raise ParameterError(
-                f"starts gives no value for {quote(name)}; give all of {quote(list(free), 200)}",
+                f"starts gives no value for {quote(name)}; give all of {quoted(free)}",
                 code="missing_parameter",
                 param=name,
             )
