@@ -37,7 +37,7 @@ _OPTIONS = (
     ),
     click.option(
         "--loss", default="huber:1e-3", show_default=True, metavar="LOSS",
-        help=f"{parsing.loss_forms()}. huber:DELTA:mad measures DELTA in median absolute deviations.",
+        help=f"{parsing.loss_forms()}. huber:DELTA:mad measures DELTA in robust standard deviations.",
     ),
     click.option(
         "--residual", metavar="|".join(parsing.RESIDUALS),
@@ -52,9 +52,9 @@ _OPTIONS = (
         help="Fit each value of the column separately. Can be repeated.",
     ),
     click.option(
-        "--param", "params", multiple=True, metavar="NAME:FIELD=NUMBER,...",
-        help='Start, bounds or fixed value of a parameter, by the fields start, lower, upper and '
-        'fixed: "alpha:lower=0,upper=2". Can be repeated.',
+        "--param", "params", multiple=True, metavar="NAME=NUMBER|NAME:FIELD=NUMBER,...",
+        help='The value that a parameter keeps, "E=1.69", or its start, bounds or fixed value by the fields '
+        'start, lower, upper and fixed: "alpha:lower=0,upper=2". Can be repeated.',
     ),
     click.option(
         "--nulls", type=click.Choice(["error", "drop"]), default="error", show_default=True,
