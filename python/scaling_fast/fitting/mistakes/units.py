@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ SCALES = {
 }
 """Units that tables are written in, the most common first."""
 
-BASES = ((10.0, "10 ** {}"), (float(np.e), "exp({})"), (2.0, "2 ** {}"))
+BASES = ((10.0, "10 ** {}"), (math.e, "exp({})"), (2.0, "2 ** {}"))
 """Bases of logarithms, the most common first, and what takes them back."""
 
 NARROW = 3.0
