@@ -19,6 +19,7 @@ __all__ = [
     "names",
     "philox",
     "quantiles",
+    "robust_scales",
     "selected",
     "share_heaps",
     "statuses",
