@@ -121,7 +121,7 @@ def sentence_of(frame, law):
         fit = sf.fit(frame, law, loss=sf.Squared())
     except sf.errors.DataError as error:
         # Where nothing at all is identified there is no fit.
-        gone = {name for name in law.params if f"'{name}'" in str(error)}
+        gone = {name for name in law.params if f"`{name}`" in str(error)}
         return error.code, gone, gone
     exactly, named = set(), set()
     for finding in fit.findings:
@@ -151,7 +151,7 @@ def named(frame, known, **options):
     fit = sf.fit(frame, known, loss=sf.Squared(), **options)
     assert fit.status == "not_identified"
     [finding] = [finding for finding in fit.findings if finding.code == "not_identified"]
-    return {name for name in fit.law.params if f"'{name}'" in finding.sentence}
+    return set(finding.evidence["parameters"])
 
 
 def test_one_size_does_not_identify_the_term_of_the_size():
