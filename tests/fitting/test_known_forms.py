@@ -184,7 +184,7 @@ def test_a_break_far_beyond_the_rows_is_as_good_as_its_limit():
         y = (1.5 + 1.2 * np.exp(-0.12 * u - 0.9 * np.exp(0.8 * (u - u[-1])))) * noise
         rows = pl.DataFrame({"x": np.exp(u), "loss": y})
         fit = sf.fit(rows, "bnsl", loss=sf.Squared())
-        (said,) = [one for one in fit.findings if one.code == "unbounded"] or [None]
+        (said,) = [finding for finding in fit.findings if finding.code == "unbounded"] or [None]
         if said is not None and "d1" in said.evidence["parameters"]:
             found += 1
             signs = {name: sf.Param(lower=0) for name in ("E", "B", "g")}

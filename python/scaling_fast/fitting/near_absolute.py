@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from scaling_fast.fitting.request import Request
     from scaling_fast.losses.registry import Loss
 
-__all__ = ["NEARLY", "STRAIGHT", "is_nearly_absolute", "no_local_errors", "straight_share"]
+__all__ = ["STRAIGHT", "is_nearly_absolute", "no_local_errors", "straight_share"]
 
 
 NEARLY = 0.5

@@ -65,21 +65,9 @@ pub(super) fn race_eight<S: Shape<P>, const P: usize>(curve: &Curve, shape: S, s
 
 /// Race the best `most` starts, then the best of these until what may be the lowest has settled.
 pub(super) fn heats<S: Shape<P>, const P: usize>(curve: &Curve, shape: S, starts: &mut Vec<Start<P>>, most: usize) {
-    heats_within(curve, shape, starts, (most, FINALISTS), |_| true);
-}
-
-/// The same, where `finalists` go on and only points that pass `is_law` may: for conditions that the box of a start cannot express.
-pub(super) fn heats_within<S: Shape<P>, const P: usize>(
-    curve: &Curve,
-    shape: S,
-    starts: &mut Vec<Start<P>>,
-    (most, finalists): (usize, usize),
-    is_law: impl Fn(&Start<P>) -> bool,
-) {
     first_heat(curve, shape, starts, most);
-    starts.retain(&is_law);
-    starts.truncate(finalists);
-    settle_within(curve, shape, starts, is_law);
+    starts.truncate(FINALISTS);
+    settle(curve, shape, starts);
 }
 
 /// Race the best `most` starts for the rounds of the first heat.
@@ -102,21 +90,12 @@ pub(super) fn heats_together<S: Shape<P>, const P: usize>(
         all.extend(starts);
     }
     all.sort_by(|a, b| a.score.total_cmp(&b.score));
-    settle_within(curve, shape, &mut all, |_| true);
+    settle(curve, shape, &mut all);
     all
 }
 
 /// Race these starts until what may be the lowest of them has settled.
 pub(super) fn settle<S: Shape<P>, const P: usize>(curve: &Curve, shape: S, starts: &mut Vec<Start<P>>) {
-    settle_within(curve, shape, starts, |_| true);
-}
-
-fn settle_within<S: Shape<P>, const P: usize>(
-    curve: &Curve,
-    shape: S,
-    starts: &mut Vec<Start<P>>,
-    is_law: impl Fn(&Start<P>) -> bool,
-) {
     for (rounds, reach) in HEATS {
         let Some(lowest) = starts.first().map(|start| start.score) else { return };
         let (mut open, closed): (Vec<_>, Vec<_>) =
@@ -127,7 +106,6 @@ fn settle_within<S: Shape<P>, const P: usize>(
         race(curve, shape, &mut open, rounds);
         open.extend(closed);
         *starts = open;
-        starts.retain(&is_law);
         starts.sort_by(|a, b| a.score.total_cmp(&b.score));
     }
 }
