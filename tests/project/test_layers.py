@@ -21,7 +21,17 @@ CORE = ROOT / "rust" / "core" / "src"
 # The rooms of the Python package, from the ground: a room imports only rooms on its left.
 PYTHON_ORDER = [
     *("_core", "errors", "findings", "validation", "runtime", "losses", "laws", "frames"),
-    *("datasets", "fitting", "profiles", "resampling", "expr", "arrow", "allocation", "stress"),
+    *(
+        "datasets",
+        "fitting",
+        "profiles",
+        "resampling",
+        "expr",
+        "arrow",
+        "comparison",
+        "allocation",
+        "stress",
+    ),
     *("downstream", "training", "reporting", "auditing", "loading", "cli", "__main__"),
 ]
 RUST_ORDER = [

@@ -1,0 +1,1 @@
+"""Rival laws on the same rows: which are supported, and how far apart their forecasts lie."""
