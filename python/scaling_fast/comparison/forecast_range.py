@@ -1,0 +1,220 @@
+"""How far the forecasts of rival laws that fit equally well lie apart: profile bands on one set of clipped rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scaling_fast.comparison.families import ONE_INPUT, SPECIAL_CASES, TWO_INPUTS, Reference
+from scaling_fast.comparison.headline_band import best_curve, curve_ends, law_name
+from scaling_fast.comparison.inputs import inputs_of
+from scaling_fast.comparison.linear_given_shapes import Problem
+from scaling_fast.comparison.profile_band import ProfileBand, profile_band
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from scaling_fast.comparison.families import Points
+    from scaling_fast.comparison.headline_band import BestCurve
+    from scaling_fast.comparison.robust_refit import RobustRefit
+
+__all__ = ["AICC_KEPT", "FEWEST_LEFT", "Band", "bands", "corrected_aic"]
+
+AICC_KEPT = 6.0
+"""AICc above the mark up to which a law is kept: a likelihood e^3 times smaller (Burnham and Anderson 2002)."""
+
+FEWEST_LEFT = 3
+"""Rows that a rival must leave beside its parameters."""
+
+SAME = 1e-5
+"""Relative difference of sums of squares and of forecasts within which two laws are one."""
+
+QUADRATIC = "log_quadratic"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Band:
+    """Where the forecast of one law may lie.
+
+    Attributes
+    ----------
+    name
+        Of the law.
+    parameters
+        Their number k.
+    squares
+        Least sum of squared residuals of ln y on the clipped rows.
+    aicc
+        Akaike's criterion, corrected for few rows.
+    forecast, lower, upper
+        ln f at the targets: of the best curve, and the ends of its profile band; shape (targets,).
+    is_headline
+        Whether it is the law of the fit.
+    kept
+        Whether its AICc is at most 6 above the mark: the least among the law of the fit and the rivals
+        that are not special cases of it.
+    """
+
+    name: str
+    parameters: int
+    squares: float
+    aicc: float
+    forecast: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    is_headline: bool = False
+    kept: bool = False
+
+
+def bands(
+    refit: RobustRefit, targets: Mapping[str, NDArray[np.float64]], *, level: float = 0.9
+) -> tuple[Band, ...]:
+    """Return the band of the law of a fit, and of each of its rivals, at some points.
+
+    Each law is fitted to the clipped rows by least squares of ln y (for laws linear in some parameters, of
+    y relative to its row). Its band holds every forecast of a curve whose sum of squares is at most
+    1 + F/(n - k) times the least, F the quantile of Fisher's F with 1 and n - k degrees of freedom.
+
+    Parameters
+    ----------
+    refit
+        The law of a fit, refitted.
+    targets
+        Column of the law -> its values, shape (targets,).
+    level
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    tuple of Band
+        The law of the fit first.
+    """
+    inputs = inputs_of(refit.request)
+    rows, at = inputs.points(refit.columns), inputs.points(targets)
+    families = ONE_INPUT if inputs.count == 1 else TWO_INPUTS
+    log_target = np.log(refit.fitted) + refit.residual
+    reference = Reference.of(rows, log_target, inputs.count)
+    found = []
+    for family in families.values():
+        left = refit.rows - family.parameters
+        inside = min(rows.size.min(), rows.data.min(), at.size.min(), at.data.min()) > family.from_above
+        if left < FEWEST_LEFT or not inside:
+            continue
+        problem = Problem(family, rows, at, log_target, reference)
+        band = profile_band(problem, 1.0 + _quantile(level, left) / left)
+        if band is not None:
+            found.append(_as_band(family.name, family.parameters, band, refit.rows))
+    quadratic = _quadratic(rows, at, log_target, reference, inputs.count, level)
+    if quadratic is not None:
+        found.append(quadratic)
+    return _kept(_headline_first(refit, targets, found, level))
+
+
+def corrected_aic(squares: float, rows: int, parameters: int) -> float:
+    """Return AICc of a least-squares fit: n ln(RSS/n) + 2 k' + 2 k'(k' + 1)/(n - k' - 1), k' = k + 1.
+
+    Parameters
+    ----------
+    squares
+        Sum of squared residuals, 0 or more.
+    rows
+        Their number n.
+    parameters
+        Number k of parameters; the scale is one more.
+    """
+    counted = parameters + 1
+    left = max(rows - counted - 1, 1e-9)
+    return float(
+        rows * np.log(max(squares, 1e-300) / rows) + 2 * counted + 2 * counted * (counted + 1) / left
+    )
+
+
+def _headline_first(
+    refit: RobustRefit,
+    targets: Mapping[str, NDArray[np.float64]],
+    found: list[Band],
+    level: float,
+) -> tuple[Band, ...]:
+    """Return the band of the law of the fit, which may be one of the rivals under another spelling, and the others."""
+    relative, logarithmic = (
+        best_curve(refit, targets, relative=relative) for relative in (True, False)
+    )
+    for place, band in enumerate(found):
+        best = logarithmic if band.name == QUADRATIC else relative
+        if band.parameters == refit.parameters and _same(band, best):
+            others = found[:place] + found[place + 1 :]
+            return (replace(band, is_headline=True), *others)
+    lower, upper = curve_ends(logarithmic, targets, level)
+    aicc = corrected_aic(logarithmic.squares, refit.rows, refit.parameters)
+    own = Band(
+        law_name(refit),
+        refit.parameters,
+        logarithmic.squares,
+        aicc,
+        logarithmic.forecast,
+        lower,
+        upper,
+        is_headline=True,
+    )
+    # A rival of the same name is the same law, searched in a smaller domain.
+    others = [band for band in found if band.name != own.name]
+    return (own, *others)
+
+
+def _kept(found: tuple[Band, ...]) -> tuple[Band, ...]:
+    """Return the bands with `kept` filled in."""
+    special = SPECIAL_CASES.get(found[0].name, frozenset())
+    mark = min(band.aicc for band in found if band.name not in special)
+    return tuple(replace(band, kept=band.aicc <= mark + AICC_KEPT) for band in found)
+
+
+def _same(band: Band, best: BestCurve) -> bool:
+    """Return whether a rival has the best curve of the law of the fit: it is that law under another spelling."""
+    close = abs(band.squares - best.squares) <= SAME * best.squares
+    return close and bool((np.abs(band.forecast - best.forecast) <= SAME).all())
+
+
+def _quantile(level: float, left: int) -> float:
+    from scipy.stats import f as fisher
+
+    return float(fisher.ppf(level, 1, left))
+
+
+def _as_band(name: str, parameters: int, band: ProfileBand, rows: int) -> Band:
+    aicc = corrected_aic(band.squares, rows, parameters)
+    return Band(name, parameters, band.squares, aicc, band.forecast, band.lower, band.upper)
+
+
+def _quadratic(
+    rows: Points,
+    at: Points,
+    log_target: NDArray[np.float64],
+    reference: Reference,
+    inputs: int,
+    level: float,
+) -> Band | None:
+    """Return the band of a parabola of ln y in ln x, or of a quadratic surface in ln N and ln D."""
+
+    def design(points: Points) -> NDArray[np.float64]:
+        x, z = points.size - reference.size, points.data - reference.data
+        if inputs == 1:
+            return np.column_stack([np.ones_like(x), x, x * x])
+        return np.column_stack([np.ones_like(x), x, z, x * x, x * z, z * z])
+
+    matrix = design(rows)
+    count, parameters = matrix.shape
+    left = count - parameters
+    if left < FEWEST_LEFT or np.linalg.matrix_rank(matrix) < parameters:
+        return None
+    orthogonal, triangle = np.linalg.qr(matrix)
+    share = orthogonal.T @ log_target
+    squares = float(((log_target - orthogonal @ share) ** 2).sum())
+    directions = np.linalg.solve(triangle.T, design(at).T)
+    forecast = directions.T @ share
+    reach = np.sqrt(squares * _quantile(level, left) / left * (directions**2).sum(axis=0))
+    aicc = corrected_aic(squares, count, parameters)
+    return Band(QUADRATIC, parameters, squares, aicc, forecast, forecast - reach, forecast + reach)

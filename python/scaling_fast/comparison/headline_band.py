@@ -1,0 +1,133 @@
+"""The band of the law of a fit, whatever it is: its best curve on the clipped rows, and the profile of its forecast."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scaling_fast.comparison.robust_refit import PER_LOG, log_curve
+from scaling_fast.errors import ConvergenceError, ParameterError
+from scaling_fast.fitting.assembly import assembled
+from scaling_fast.fitting.request import Request
+from scaling_fast.fitting.result import Fit
+from scaling_fast.fitting.status import status_column, status_sentence
+from scaling_fast.frames.table import read_only
+from scaling_fast.laws.quantities import NAME
+from scaling_fast.losses.sums import Squared
+from scaling_fast.profiles.run import profile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from scaling_fast.comparison.robust_refit import RobustRefit
+
+__all__ = ["BestCurve", "best_curve", "curve_ends", "law_name"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BestCurve:
+    """The best curve of a law on the clipped rows, by least squares.
+
+    Attributes
+    ----------
+    fit
+        The fit.
+    squares
+        Sum of squared residuals.
+    forecast
+        ln f at the targets, shape (targets,).
+    """
+
+    fit: Fit
+    squares: float
+    forecast: NDArray[np.float64]
+
+
+def law_name(refit: RobustRefit) -> str:
+    """Return the name of the law of a fit, with the parameters that it keeps: "chinchilla, E = 1.6"."""
+    law = refit.request.law
+    fixed = [
+        f"{name} = {param.fixed:g}" for name, param in law.params.items() if param.fixed is not None
+    ]
+    return ", ".join([law.name or law.formula, *fixed])
+
+
+def best_curve(
+    refit: RobustRefit, targets: Mapping[str, NDArray[np.float64]], *, relative: bool
+) -> BestCurve:
+    """Return the best curve of the law of a fit on the clipped rows.
+
+    Parameters
+    ----------
+    refit
+        The law, refitted robustly.
+    targets
+        Column of the law -> its values, shape (targets,).
+    relative
+        Whether residuals are (f - y)/y, which is linear where the law is, or ln f - ln y.
+
+    Raises
+    ------
+    ConvergenceError
+        When no optimum is found.
+    """
+    request = refit.request
+    own = request.program.target is not None
+    table = replace(request.table, target=read_only(refit.clipped))
+    if relative and not own:
+        asked = Request(
+            request.law, replace(table, sigma=read_only(refit.clipped)), Squared(), "raw"
+        )
+    else:
+        asked = Request(request.law, table, Squared(), "raw" if own else "log")
+    answer, interrupted = asked.fit(None, threads=1)
+    if interrupted:
+        raise KeyboardInterrupt
+    if not np.isfinite(answer.params[0]).all():
+        status = status_column(answer.status)[0]
+        raise ConvergenceError(status_sentence(status), code=status)
+    fit = Fit(*assembled(asked, answer, scale=None, seed=0, search="auto"))
+    unit = PER_LOG[request.program.transform]
+    value, _ = log_curve(request, targets, fit.params)
+    return BestCurve(fit, 2.0 * fit.objective / unit**2, value)
+
+
+def curve_ends(
+    best: BestCurve, targets: Mapping[str, NDArray[np.float64]], level: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the ends of the profile band of ln f at each target, infinite where the profile is open.
+
+    Where no parameter can be expressed by the forecast, the ends are those of the delta method.
+    """
+    lower, upper = np.empty_like(best.forecast), np.empty_like(best.forecast)
+    for place in range(len(best.forecast)):
+        point = {name: float(values[place]) for name, values in targets.items()}
+        lower[place], upper[place] = _ends_at(best, point, float(best.forecast[place]), level)
+    return lower, upper
+
+
+def _ends_at(
+    best: BestCurve, point: Mapping[str, float], forecast: float, level: float
+) -> tuple[float, float]:
+    program = best.fit.request.program
+    right = best.fit.law.formula.split("~")[-1]
+    formula = NAME.sub(
+        lambda found: f"({point[found[0]]!r})" if found[0] in point else found[0], right
+    )
+    try:
+        found = profile(best.fit, formula, level=level, threads=1)
+        lower, upper = found.lower, found.upper
+    except ParameterError:
+        row = best.fit.interval(level, of=formula)
+        lower, upper = float(row["lower"][0]), float(row["upper"][0])
+    if program.target is not None:
+        unit = PER_LOG[program.transform]
+        return lower / unit, upper / unit
+    return (math.log(lower) if lower > 0.0 else -math.inf), (
+        math.log(upper) if upper > 0.0 else forecast
+    )
