@@ -152,9 +152,9 @@ ONE_INPUT: Mapping[str, Family] = {
         Family("power_offset", 3, True, (_axis(0.003, 8.0, 121),), _power),
         Family("power", 2, False, (_axis(0.001, 8.0, 121),), _power),
         Family("log_power", 3, True, (_axis(0.05, 60.0, 121),), _log_power, from_above=0.0),
-        Family("stretched_exp", 4, True, (_axis(0.01, 2.5, 33), _axis(0.002, 40.0, 41)), _stretched),
+        Family("stretched_exp", 4, True, (_axis(0.001, 2.5, 41), _axis(0.002, 40.0, 41)), _stretched),
         Family("shifted_power", 4, True, (_axis(0.002, 3000.0, 33), _axis(0.003, 12.0, 41)), _shifted),
-        Family("double_power", 5, True, (_axis(0.003, 1.5, 33), _axis(0.02, 3.0, 41)), _two_powers),
+        Family("double_power", 5, True, (_axis(0.003, 1.5, 33), _axis(0.02, 3.0, 65)), _two_powers),
     )
 }
 """Rivals of one input by name; `log_quadratic`, linear in its parameters, is the seventh."""

@@ -17,6 +17,9 @@ __all__ = ["Ends", "Problem"]
 TINY = 1e-300
 """Least forecast whose logarithm is taken: a curve that may reach zero has no lower end."""
 
+BLOCK = 16_384
+"""Numbers of one column that are worked on at once, 128 KB."""
+
 DEPENDENT = 1e-9
 """Share of a column beside its part in the others below which its coefficient is not determined."""
 
@@ -59,10 +62,29 @@ class Problem:
 
     def squares(self, shapes: list[NDArray[np.float64]]) -> NDArray[np.float64]:
         """Return the least sum of squares at each shape, shape (shapes,); inf where a coefficient is negative."""
+        return np.concatenate([self._squares(block) for block in self._blocks(shapes)])
+
+    def _blocks(self, shapes: list[NDArray[np.float64]]) -> list[list[NDArray[np.float64]]]:
+        """Return the shapes in parts whose columns stay in the cache of a core."""
+        size = max(BLOCK // max(len(self.log_target), 1), 1)
+        return [
+            [shape[first : first + size] for shape in shapes]
+            for first in range(0, max(len(shapes[0]), 1), size)
+        ]
+
+    def _squares(self, shapes: list[NDArray[np.float64]]) -> NDArray[np.float64]:
         with np.errstate(all="ignore"):
-            columns = self._columns(shapes, self.rows, own=True)
-            free, face = self._solutions(columns)
-            squares = face.squares if free is None else np.where(free.level >= 0, free.squares, face.squares)
+            columns = self._columns(shapes)
+            if self.family.offset:
+                free = _Solution.of([self._constant(columns), *columns], constant=True)
+                squares = free.squares
+                # The face E = 0 counts only where the constant would be negative.
+                beneath = np.flatnonzero(~(free.level >= 0.0))
+                if len(beneath):
+                    face = _Solution.of([column[beneath] for column in columns], constant=False)
+                    squares[beneath] = face.squares
+            else:
+                squares = _Solution.of(columns, constant=False).squares
             power = self._power(shapes)
             squares = squares if power is None else squares / power[:, 0] ** 2
         return np.where(np.isnan(squares), np.inf, squares)
@@ -72,14 +94,23 @@ class Problem:
 
         An end counts only where the constant E is not negative there; the face E = 0 adds its own.
         """
+        parts = [self._ends(block, cut) for block in self._blocks(shapes)]
+        return Ends(
+            np.concatenate([part.lower for part in parts]),
+            np.concatenate([part.upper for part in parts]),
+        )
+
+    def _ends(self, shapes: list[NDArray[np.float64]], cut: float) -> Ends:
         with np.errstate(all="ignore"):
-            columns = self._columns(shapes, self.rows, own=True)
-            at_targets = self._columns(shapes, self.targets, own=False)
-            free, face = self._solutions(columns)
+            columns = self._columns(shapes)
+            each = [shape[:, None] for shape in shapes]
+            at_targets = self.family.basis(each, self.targets, self.reference)
             power = self._power(shapes)
             limit = np.full(len(shapes[0]), cut) if power is None else cut * power[:, 0] ** 2
+            face = _Solution.of(columns, constant=False)
             lower, upper = face.range(at_targets, limit, floor=False)
-            if free is not None:
+            if self.family.offset:
+                free = _Solution.of([self._constant(columns), *columns], constant=True)
                 one = np.ones_like(at_targets[0])
                 other = free.range([one, *at_targets], limit, floor=True)
                 lower, upper = np.fmin(lower, other[0]), np.fmax(upper, other[1])
@@ -98,28 +129,17 @@ class Problem:
     def _power(self, shapes: list[NDArray[np.float64]]) -> NDArray[np.float64] | None:
         return None if self.family.power is None else self.family.power([s[:, None] for s in shapes])
 
-    def _columns(
-        self, shapes: list[NDArray[np.float64]], at: Points, *, own: bool
-    ) -> list[NDArray[np.float64]]:
-        """Return the columns of the family, divided by y^q for the rows."""
+    def _columns(self, shapes: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+        """Return the columns of the family at the rows, divided by y^q."""
         each = [shape[:, None] for shape in shapes]
-        columns = self.family.basis(each, at, self.reference)
-        if not own:
-            return columns
         away = self.log_target - self.reference.target
-        if self.family.power is None:
-            inverse = np.exp(-away)
-            return [column * inverse for column in columns]
-        inverse = np.exp(-self.family.power(each) * away)
-        return [column * inverse for column in columns]
+        inverse = np.exp(-away if self.family.power is None else -self.family.power(each) * away)
+        return [column * inverse for column in self.family.basis(each, self.rows, self.reference)]
 
-    def _solutions(self, columns: list[NDArray[np.float64]]) -> tuple[_Solution | None, _Solution]:
-        """Return the least squares with the constant, where there is one, and without it."""
-        face = _Solution.of(columns, constant=False)
-        if not self.family.offset:
-            return None, face
-        constant = np.exp(self.reference.target - self.log_target)[None]
-        return _Solution.of([np.broadcast_to(constant, columns[0].shape), *columns], constant=True), face
+    def _constant(self, columns: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Return the column of the constant E at the rows, divided by y."""
+        constant = np.exp(self.reference.target - self.log_target)
+        return np.broadcast_to(constant, columns[0].shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

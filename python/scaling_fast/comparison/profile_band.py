@@ -150,7 +150,10 @@ def _two_shapes(problem: Problem, factor: float) -> ProfileBand | None:
         step = valley.slow[1] - valley.slow[0]
         low = max(valley.slow[0], kept.min() - step)
         high = min(valley.slow[-1], kept.max() + step)
-        valley = _valley(problem, np.linspace(low, high, ALONG), fast)
+        near = np.append(valley.fast[valley.squares <= cut], best[1])
+        aside = fast[1] - fast[0]
+        box = np.clip([near.min() - aside, near.max() + aside], *problem.family.axes[1][:2])
+        valley = _valley(problem, np.linspace(low, high, ALONG), np.linspace(*box, len(fast) // 2 + 1))
         place = int(np.argmin(valley.squares))
         if valley.squares[place] < least:
             best, least = (float(valley.slow[place]), float(valley.fast[place])), float(valley.squares[place])
