@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from scaling_fast.comparison.families import ONE_INPUT, SPECIAL_CASES, TWO_INPUT
 from scaling_fast.comparison.headline_band import best_curve, curve_ends, law_name
 from scaling_fast.comparison.inputs import inputs_of
 from scaling_fast.comparison.linear_given_shapes import Problem
-from scaling_fast.comparison.profile_band import ProfileBand, profile_band
+from scaling_fast.comparison.profile_band import profile_band
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +72,11 @@ class Band:
 
 
 def bands(
-    refit: RobustRefit, targets: Mapping[str, NDArray[np.float64]], *, level: float = 0.9
+    refit: RobustRefit,
+    targets: Mapping[str, NDArray[np.float64]],
+    *,
+    level: float = 0.9,
+    counted: float = 1.0,
 ) -> tuple[Band, ...]:
     """Return the band of the law of a fit, and of each of its rivals, at some points.
 
@@ -87,6 +92,9 @@ def bands(
         Column of the law -> its values, shape (targets,).
     level
         Confidence level, between 0 and 1.
+    counted
+        How many rows tell as much as one independent row, 1 or more: above 1 where the rows of a run
+        share an error.
 
     Returns
     -------
@@ -105,16 +113,18 @@ def bands(
         if left < FEWEST_LEFT or not inside:
             continue
         problem = Problem(family, rows, at, log_target, reference)
-        band = profile_band(problem, 1.0 + _quantile(level, left) / left)
+        band = profile_band(problem, 1.0 + counted * _quantile(level, left) / left)
         if band is not None:
-            found.append(_as_band(family.name, family.parameters, band, refit.rows))
-    quadratic = _quadratic(rows, at, log_target, reference, inputs.count, level)
+            aicc = corrected_aic(band.squares, refit.rows, family.parameters, counted)
+            ends = (band.forecast, band.lower, band.upper)
+            found.append(Band(family.name, family.parameters, band.squares, aicc, *ends))
+    quadratic = _quadratic(rows, at, log_target, reference, inputs.count, level, counted)
     if quadratic is not None:
         found.append(quadratic)
-    return _kept(_headline_first(refit, targets, found, level))
+    return _kept(_headline_first(refit, targets, found, level, counted))
 
 
-def corrected_aic(squares: float, rows: int, parameters: int) -> float:
+def corrected_aic(squares: float, rows: int, parameters: int, counted: float = 1.0) -> float:
     """Return AICc of a least-squares fit: n ln(RSS/n) + 2 k' + 2 k'(k' + 1)/(n - k' - 1), k' = k + 1.
 
     Parameters
@@ -125,11 +135,14 @@ def corrected_aic(squares: float, rows: int, parameters: int) -> float:
         Their number n.
     parameters
         Number k of parameters; the scale is one more.
+    counted
+        How many rows tell as much as one independent row, 1 or more.
     """
-    counted = parameters + 1
-    left = max(rows - counted - 1, 1e-9)
+    own = parameters + 1
+    told = rows / counted
+    left = max(told - own - 1, 1e-9)
     return float(
-        rows * np.log(max(squares, 1e-300) / rows) + 2 * counted + 2 * counted * (counted + 1) / left
+        told * np.log(max(squares, 1e-300) / rows) + 2 * own + 2 * own * (own + 1) / left
     )
 
 
@@ -138,6 +151,7 @@ def _headline_first(
     targets: Mapping[str, NDArray[np.float64]],
     found: list[Band],
     level: float,
+    counted: float,
 ) -> tuple[Band, ...]:
     """Return the band of the law of the fit, which may be one of the rivals under another spelling, and the others."""
     relative, logarithmic = (
@@ -148,8 +162,8 @@ def _headline_first(
         if band.parameters == refit.parameters and _same(band, best):
             others = found[:place] + found[place + 1 :]
             return (replace(band, is_headline=True), *others)
-    lower, upper = curve_ends(logarithmic, targets, level)
-    aicc = corrected_aic(logarithmic.squares, refit.rows, refit.parameters)
+    lower, upper = curve_ends(logarithmic, targets, level, math.sqrt(counted))
+    aicc = corrected_aic(logarithmic.squares, refit.rows, refit.parameters, counted)
     own = Band(
         law_name(refit),
         refit.parameters,
@@ -184,11 +198,6 @@ def _quantile(level: float, left: int) -> float:
     return float(fisher.ppf(level, 1, left))
 
 
-def _as_band(name: str, parameters: int, band: ProfileBand, rows: int) -> Band:
-    aicc = corrected_aic(band.squares, rows, parameters)
-    return Band(name, parameters, band.squares, aicc, band.forecast, band.lower, band.upper)
-
-
 def _quadratic(
     rows: Points,
     at: Points,
@@ -196,6 +205,7 @@ def _quadratic(
     reference: Reference,
     inputs: int,
     level: float,
+    counted: float,
 ) -> Band | None:
     """Return the band of a parabola of ln y in ln x, or of a quadratic surface in ln N and ln D."""
 
@@ -215,6 +225,7 @@ def _quadratic(
     squares = float(((log_target - orthogonal @ share) ** 2).sum())
     directions = np.linalg.solve(triangle.T, design(at).T)
     forecast = directions.T @ share
-    reach = np.sqrt(squares * _quantile(level, left) / left * (directions**2).sum(axis=0))
-    aicc = corrected_aic(squares, count, parameters)
+    cut = counted * squares * _quantile(level, left) / left
+    reach = np.sqrt(cut * (directions**2).sum(axis=0))
+    aicc = corrected_aic(squares, count, parameters, counted)
     return Band(QUADRATIC, parameters, squares, aicc, forecast, forecast - reach, forecast + reach)

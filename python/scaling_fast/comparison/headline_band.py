@@ -98,17 +98,21 @@ def best_curve(
 
 
 def curve_ends(
-    best: BestCurve, targets: Mapping[str, NDArray[np.float64]], level: float
+    best: BestCurve, targets: Mapping[str, NDArray[np.float64]], level: float, widened: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the ends of the profile band of ln f at each target, infinite where the profile is open.
 
-    Where no parameter can be expressed by the forecast, the ends are those of the delta method.
+    Where no parameter can be expressed by the forecast, the ends are those of the delta method. Both lie
+    `widened` times as far from the forecast as for independent rows.
     """
     lower, upper = np.empty_like(best.forecast), np.empty_like(best.forecast)
     for place in range(len(best.forecast)):
         point = {name: float(values[place]) for name, values in targets.items()}
         lower[place], upper[place] = _ends_at(best, point, float(best.forecast[place]), level)
-    return lower, upper
+    return (
+        best.forecast + widened * (lower - best.forecast),
+        best.forecast + widened * (upper - best.forecast),
+    )
 
 
 def _ends_at(

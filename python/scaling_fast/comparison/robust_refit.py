@@ -97,6 +97,17 @@ class RobustRefit:
         """The targets with their residuals pulled in, f exp(r); shape (rows,)."""
         return np.asarray(self.fitted * np.exp(self.residual))
 
+    @property
+    def reducible(self) -> NDArray[np.float64]:
+        """The share of f that is not its constant E, shape (rows,): all of it for laws without one."""
+        slopes = log_curve(self.request, self.columns, self.params)[1] * self.fitted[:, None]
+        constants = [
+            value
+            for place, value in enumerate(self.params.values())
+            if np.allclose(slopes[:, place], 1.0, rtol=1e-9, atol=0.0)
+        ]
+        return np.asarray(1.0 - sum(constants) / self.fitted)
+
     def log_forecast(
         self, columns: Mapping[str, NDArray[np.float64]]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -120,8 +120,8 @@ def outlook(
         )
     value, slopes = refit.log_forecast(targets)
     limit = limit or (ONE_INPUT_LEVEL if inputs.count == 1 else TWO_INPUT_LEVEL)
-    found = bands(refit, targets, level=level)
     drift = _drift(refit, inputs, targets, slopes, level, limit, runs)
+    found = bands(refit, targets, level=level, counted=_design_effect(refit.rows, runs, drift.shared))
     kept = [band for band in found if band.kept]
     reach = [np.maximum(np.abs(band.lower - value), np.abs(band.upper - value)) for band in kept]
     return Outlook(
@@ -137,6 +137,14 @@ def outlook(
         drift.ratio,
         found,
     )
+
+
+def _design_effect(rows: int, runs: NDArray[np.int64] | None, shared: float) -> float:
+    """Return how many rows tell as much as one independent row: 1 + (m - 1) rho (Kish 1965), m rows per run."""
+    if runs is None:
+        return 1.0
+    per_run = rows / (int(runs.max()) + 1)
+    return 1.0 + (per_run - 1.0) * shared / (1.0 + shared)
 
 
 def _drift(

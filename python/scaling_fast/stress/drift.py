@@ -45,20 +45,14 @@ class Drift:
         With the largest drift that the runs allow, shape (targets,).
     ratio
         Twice the log of the REML ratio of the best drift and none.
+    shared
+        Variance that the rows of a run share, over that of their own noise; 0 where every row is a run.
     """
 
     noise: NDArray[np.float64]
     drift: NDArray[np.float64]
     ratio: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Kernel:
-    """One kernel: its half-widths, and how well it explains the residuals."""
-
-    noise: NDArray[np.float64]
-    drift: NDArray[np.float64]
-    ratio: float
+    shared: float
 
 
 def drift_of(
@@ -99,7 +93,8 @@ def drift_of(
     ]
     best = max(kernel.ratio for kernel in found)
     near = [kernel.drift for kernel in found if kernel.ratio >= best - CLOSE]
-    return Drift(found[0].noise, np.max(near, axis=0), best)
+    shared = max(kernel.shared for kernel in found)
+    return Drift(found[0].noise, np.max(near, axis=0), best, shared)
 
 
 def integrated(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -123,7 +118,8 @@ def _kernel(
     limit: float,
     level: float,
     runs: NDArray[np.int64] | None,
-) -> _Kernel:
+) -> Drift:
+    """Return the half-widths under one kernel."""
     from scipy.stats import chi2
     from scipy.stats import t as student
 
@@ -156,7 +152,8 @@ def _kernel(
         return np.asarray(quantile * np.sqrt(squared))
 
     ratio = 2.0 * (profile.max() - profile[0])
-    return _Kernel(half_width(0), half_width(int(allowed[-1])), float(ratio))
+    shared = float(shares[at_best[int(np.argmax(profile))]])
+    return Drift(half_width(0), half_width(int(allowed[-1])), float(ratio), shared)
 
 
 def _generalised_inverse(

@@ -1,0 +1,132 @@
+"""What must hold before an extrapolation counts as supported: each gate that is shut, with its sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scaling_fast.stress.bend import MOST_BEND, bend_ratio
+from scaling_fast.stress.beyond_the_runs import REACH
+from scaling_fast.stress.end_of_sample import end_of_sample
+from scaling_fast.stress.ladder import ladder_test
+
+if TYPE_CHECKING:
+    from scaling_fast.fitting.result import Fit
+    from scaling_fast.stress.beyond_the_runs import Outlook
+
+__all__ = ["GATES", "Gate", "shut_gates"]
+
+FEWEST_LEFT = 7
+"""Rows beside the parameters below which a bend inside the runs does not show: false in 45 % at 7 rows."""
+
+SHORTEST = {1: 2.0, 2: 1.5}
+"""Decades of scale that runs must span, by the number of inputs."""
+
+END_OF_SAMPLE = 0.10
+"""p of the end-of-sample test below which the last runs do not follow the law."""
+
+BACKTEST = 0.01
+"""p of the back-test up to which the law misses more than a true law would."""
+
+GATES = {
+    "few_rows": "fewer than seven rows beside the parameters",
+    "short_range": "runs that span too few decades",
+    "not_global": "an optimum that is not known to be global",
+    "not_kept": "a rival that fits better than the law, by more than 6 in AICc",
+    "end_of_sample": "last runs that do not follow the law fitted below them",
+    "bend": "a bend along compute inside the runs",
+    "backtest": "a back-test that misses more than a true law would",
+}
+"""Code of each gate -> what shuts it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A gate that is shut.
+
+    Attributes
+    ----------
+    code
+        One of `GATES`.
+    sentence
+        Why it is shut, without a full stop.
+    """
+
+    code: str
+    sentence: str
+
+
+def shut_gates(
+    fit: Fit, found: Outlook, *, runs: int | None, n: int, seed: int, threads: int | None
+) -> tuple[Gate, ...]:
+    """Return the gates that are shut; none where the extrapolation is supported.
+
+    Parameters
+    ----------
+    fit
+        The fit.
+    found
+        What it says of some points.
+    runs
+        Number of runs where the rows of one share an error; else None.
+    n
+        Number of data sets of the back-test.
+    seed, threads
+        As in `backtest`.
+    """
+    refit, inputs = found.refit, found.inputs
+    independent = refit.rows if runs is None else runs
+    left = independent - refit.parameters
+    shut = []
+    if left < FEWEST_LEFT:
+        shut.append(
+            Gate(
+                "few_rows",
+                f"{independent} runs leave {left} degrees of freedom, and fewer than seven cannot show a bend",
+            )
+        )
+    if found.span < SHORTEST[inputs.count] - REACH:
+        shut.append(
+            Gate(
+                "short_range",
+                f"the runs span {found.span:.2g} decades, less than {SHORTEST[inputs.count]:g}",
+            )
+        )
+    if not fit.is_global:
+        shut.append(Gate("not_global", "the optimum of the fit is not known to be global"))
+    headline = found.bands[0]
+    if not headline.kept:
+        better = min((band for band in found.bands if band.kept), key=lambda band: band.aicc)
+        shut.append(
+            Gate(
+                "not_kept",
+                f"{better.name} fits better than {headline.name} (AICc lower by "
+                f"{headline.aicc - better.aicc:.3g})",
+            )
+        )
+    last = end_of_sample(refit)
+    if last.p < END_OF_SAMPLE:
+        shut.append(
+            Gate(
+                "end_of_sample",
+                f"the last {last.held_out} rows do not follow the law fitted below them, p = {last.p:.2g}",
+            )
+        )
+    if inputs.count == 2 and (ratio := _bend(found)) >= MOST_BEND:
+        shut.append(
+            Gate("bend", f"the law bends along compute inside the runs (likelihood ratio {ratio:.3g})")
+        )
+    ladder = ladder_test(refit, n=n, seed=seed, threads=threads)
+    if ladder.p <= BACKTEST:
+        shut.append(
+            Gate("backtest", f"the back-test misses more than a true law would, p = {ladder.p:.2g}")
+        )
+    return tuple(shut)
+
+
+def _bend(found: Outlook) -> float:
+    refit = found.refit
+    scale = found.inputs.decades(refit.columns) * np.log(10.0)
+    return bend_ratio(refit.jacobian, refit.residual, refit.reducible, scale)
