@@ -1,0 +1,109 @@
+"""The end-of-sample test: whether the last rows follow the law that is fitted to those before them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from scaling_fast.runtime.resources import checked_threads
+from scaling_fast.stress.origins import budgets
+from scaling_fast.stress.refits import Refits
+from scaling_fast.stress.scale import scale_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scaling_fast.comparison.robust_refit import RobustRefit
+
+__all__ = ["EndOfSample", "end_of_sample"]
+
+LAST = 0.5
+"""Decades below the largest row within which rows of one input are the last."""
+
+FEWEST_LAST, FEWEST_ROWS = 2, 3
+"""Last rows of one input at least, and rows of the last budget below which the one before it is added."""
+
+FEWEST_SPARE = 2
+"""Degrees of freedom that the rows before leave at least."""
+
+ROUNDING = 1e-9
+"""Decades by which rounding may miss a limit."""
+
+
+class EndOfSample(NamedTuple):
+    """The end-of-sample test of a law.
+
+    Attributes
+    ----------
+    statistic
+        F = ((RSS_n - RSS_rest)/m)/(RSS_rest/(n - m - k)); NaN where the rest has too few rows.
+    p
+        Probability of an F(m, n - m - k) as large.
+    rows
+        m, how many rows are the last.
+    """
+
+    statistic: float
+    p: float
+    rows: int
+
+
+def end_of_sample(
+    refit: RobustRefit, *, along: str | None = None, threads: int | None = None
+) -> EndOfSample:
+    """Return the F test of the last rows against the law fitted without them (Chow 1960).
+
+    The last rows are those of the last half decade but one, at least two, for one input, and for several
+    inputs those of the last budget, or of the last two budgets where it has fewer than three rows.
+
+    Parameters
+    ----------
+    refit
+        The law and its rows; the fits are least squares on ln y of the rows with residuals pulled in.
+    along, threads
+        As in `backtest`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scaling_fast as sf
+    >>> from scaling_fast.comparison.robust_refit import robust_refit
+    >>> sizes = np.geomspace(1e7, 1e10, 20).tolist()
+    >>> truth = {"E": 1.8, "A": 480.0, "alpha": 0.35}
+    >>> runs = sf.datasets.simulate("power_offset", truth, {"x": sizes}, noise=0.005, seed=4)
+    >>> test = end_of_sample(robust_refit(sf.fit(runs, "power_offset", loss=sf.Squared())))
+    >>> test.rows, bool(0 < test.p <= 1)
+    (3, True)
+    """
+    position = scale_of(refit.request, along).position
+    last = _last(position, single=len(refit.columns) == 1)
+    count = int(last.sum())
+    spare = refit.rows - count - refit.parameters
+    if spare < FEWEST_SPARE:
+        return EndOfSample(math.nan, math.nan, count)
+    parts = [np.arange(refit.rows), np.flatnonzero(~last)]
+    _, _, squares = Refits.of(refit).fit(
+        parts, refit.clipped[None], search=True, threads=checked_threads(threads)
+    )
+    whole, rest = squares[0].tolist()
+    if not (math.isfinite(whole) and rest > 0.0):
+        return EndOfSample(math.nan, math.nan, count)
+    statistic = max(whole - rest, 0.0) / count / (rest / spare)
+    from scipy.stats import f
+
+    return EndOfSample(statistic, float(f.sf(statistic, count, spare)), count)
+
+
+def _last(position: NDArray[np.float64], *, single: bool) -> NDArray[np.bool_]:
+    """Return which rows are the last."""
+    if single:
+        within = int((position.max() - position <= LAST + ROUNDING).sum())
+        order = np.argsort(-position, kind="stable")[: max(FEWEST_LAST, within - 1)]
+        last = np.zeros(position.size, dtype=bool)
+        last[order] = True
+        return last
+    label = budgets(position)
+    last = label == 0
+    return last if last.sum() >= FEWEST_ROWS else label <= 1

@@ -1,0 +1,321 @@
+"""The ladder of a back-test: its statistic, and how often a true law on the same design would reach it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from scaling_fast._core import Purpose
+from scaling_fast.frames.clusters import cluster_columns, numbered_clusters
+from scaling_fast.runtime.resources import checked_threads
+from scaling_fast.runtime.streams import philox
+from scaling_fast.stress.origins import Origin, origins
+from scaling_fast.stress.refits import Forecasts, Part, Refits
+from scaling_fast.stress.scale import scale_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from scaling_fast.comparison.robust_refit import RobustRefit
+    from scaling_fast.stress.scale import Scale
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["FEWEST_PAIRS", "Ladder", "LadderTest", "ladder_test", "most_draws", "runs_of"]
+
+FEWEST_PAIRS = 3
+"""Pairs of an origin and a size, or budget, held out below which nothing is tested."""
+
+CLOSE, CLOSER = 0.02, (999, 1999)
+"""A p up to this is counted again over more data sets of the same stream: 999 where 99 or fewer were asked for."""
+
+STREAM = 2
+"""Its group in the streams of simulations; `coverage` has 0 and 1."""
+
+CLIP = 3.0
+"""Scales at which drawn noise is pulled in, as the residuals of the rows are."""
+
+ROWS_AT_ONCE = 400_000
+"""Rows of all groups of one question, which bounds its memory."""
+
+
+class LadderTest(NamedTuple):
+    """The back-test of a law.
+
+    Attributes
+    ----------
+    statistic
+        T = sqrt(mean z^2) over the rows that every origin asks for; NaN without any.
+    p
+        The share of data sets of a true law with a T as large; NaN with fewer than three pairs.
+    pairs, origins
+        Number of pairs of an origin and a size, or budget, held out, and of origins.
+    longest
+        Decades from an origin to the farthest row held out; 0 without origins.
+    """
+
+    statistic: float
+    p: float
+    pairs: int
+    origins: int
+    longest: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ladder:
+    """A law fitted from every origin, and data sets of the same design drawn from its robust refit.
+
+    Attributes
+    ----------
+    refits
+        The fits of parts of the rows.
+    origins
+        Where the law looks ahead from.
+    clipped, fitted
+        Targets with residuals pulled in, and the robust refit; shape (rows,).
+    noise
+        What the noise of a data set is drawn from.
+    seed
+        Seed; data set i is a pure function of it and of i.
+    """
+
+    refits: Refits
+    origins: tuple[Origin, ...]
+    clipped: Floats
+    fitted: Floats
+    noise: _Noise
+    seed: int
+
+    @classmethod
+    def of(
+        cls, refit: RobustRefit, scale: Scale, runs: NDArray[np.integer] | None, seed: int
+    ) -> Ladder:
+        """Return the ladder of a robust refit along a scale, its runs held out whole."""
+        found = origins(refit, scale, runs)
+        noise = _Noise.of(refit, scale, runs)
+        return cls(Refits.of(refit), found, refit.clipped, refit.fitted, noise, seed)
+
+    @property
+    def pairs(self) -> int:
+        """The number of pairs of an origin and a size, or budget, held out."""
+        return sum(origin.places for origin in self.origins)
+
+    def observed(self, threads: int) -> tuple[list[Forecasts], list[Floats], Floats]:
+        """Return what each origin forecasts, its z values, and its parameters of shape (origins, parameters)."""
+        targets = self.clipped[None]
+        params, bound, squares = self.refits.fit(
+            self._fitted_parts(), targets, search=True, threads=threads
+        )
+        said = [
+            self.refits.forecasts(_part(origin), params[:, at], bound[:, at], squares[:, at])
+            for at, origin in enumerate(self.origins)
+        ]
+        z = [
+            _z(targets, origin, forecast)[0]
+            for origin, forecast in zip(self.origins, said, strict=True)
+        ]
+        return said, z, params[0]
+
+    def drawn(self, first: int, count: int, threads: int) -> Floats:
+        """Return T of data sets `first` to `first + count - 1`; infinite where no origin has a fit.
+
+        Parameters
+        ----------
+        first, count
+            Number of the first data set, and of data sets.
+        threads
+            Number of threads.
+        """
+        rows = sum(len(origin.fitted) + len(origin.held_out) for origin in self.origins)
+        chunk = max(1, ROWS_AT_ONCE // max(rows, 1))
+        parts = [
+            self._drawn(at, min(chunk, first + count - at), threads)
+            for at in range(first, first + count, chunk)
+        ]
+        return np.concatenate(parts)
+
+    def _drawn(self, first: int, count: int, threads: int) -> Floats:
+        targets = self.fitted * np.exp(
+            np.array([self.noise.draw(self.seed, first + place) for place in range(count)])
+        )
+        params, bound, squares = self.refits.fit(
+            self._fitted_parts(), targets, search=False, threads=threads
+        )
+        z = []
+        for at, origin in enumerate(self.origins):
+            said = self.refits.forecasts(
+                _part(origin), params[:, at], bound[:, at], squares[:, at]
+            )
+            z.append(_z(targets, origin, said))
+        return _root_mean_square(np.concatenate(z, axis=1))
+
+    def _fitted_parts(self) -> list[NDArray[np.intp]]:
+        return [origin.fitted for origin in self.origins]
+
+
+def ladder_test(
+    refit: RobustRefit,
+    *,
+    along: str | None = None,
+    run: str | Sequence[str] | None = None,
+    n: int = 99,
+    seed: int = 0,
+    threads: int | None = None,
+) -> LadderTest:
+    """Return the back-test of a robust refit in numbers.
+
+    Parameters
+    ----------
+    refit
+        The law, its rows and its noise.
+    along, run, n, seed, threads
+        As in `backtest`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scaling_fast as sf
+    >>> from scaling_fast.comparison.robust_refit import robust_refit
+    >>> sizes = np.geomspace(1e7, 1e10, 20).tolist()
+    >>> truth = {"E": 1.8, "A": 480.0, "alpha": 0.35}
+    >>> runs = sf.datasets.simulate("power_offset", truth, {"x": sizes}, noise=0.005, seed=4)
+    >>> test = ladder_test(robust_refit(sf.fit(runs, "power_offset", loss=sf.Squared())))
+    >>> test.origins, bool(0 < test.p <= 1)
+    (8, True)
+    """
+    scale = scale_of(refit.request, along)
+    ladder = Ladder.of(refit, scale, runs_of(refit, run), seed)
+    longest = max((float(origin.distance.max()) for origin in ladder.origins), default=0.0)
+    if not ladder.pairs:
+        return LadderTest(math.nan, math.nan, 0, 0, 0.0)
+    cores = checked_threads(threads)
+    _, z, _ = ladder.observed(cores)
+    statistic = float(_root_mean_square(np.concatenate(z)[None])[0])
+    p = math.nan
+    if ladder.pairs >= FEWEST_PAIRS and math.isfinite(statistic):
+        p, _ = counted(statistic, n, lambda first, count: ladder.drawn(first, count, cores))
+    return LadderTest(statistic, p, ladder.pairs, len(ladder.origins), longest)
+
+
+def counted(
+    statistic: float, n: int, draw: Callable[[int, int], Floats]
+) -> tuple[float, int]:
+    """Return p = (1 + #)/(n + 1), and over how many data sets it was counted.
+
+    Parameters
+    ----------
+    statistic
+        T of the rows.
+    n
+        Number of data sets; a p of .02 or less is counted again over `most_draws(n)`.
+    draw
+        A function of the first data set and their number that returns their T.
+    """
+    reached = int((draw(0, n) >= statistic).sum())
+    p = (1 + reached) / (n + 1)
+    more = most_draws(n)
+    if p <= CLOSE and more > n:
+        reached += int((draw(n, more - n) >= statistic).sum())
+        return (1 + reached) / (more + 1), more
+    return p, n
+
+
+def most_draws(n: int) -> int:
+    """Return over how many data sets a small p is counted."""
+    return max(n, CLOSER[0] if n < 100 else CLOSER[1])
+
+
+def runs_of(refit: RobustRefit, run: Any) -> NDArray[np.uint32] | None:
+    """Return the run of each row, numbered from 0, or None where no column names the runs.
+
+    Raises
+    ------
+    ParameterError, DataError
+        For anything but columns of the frame, and a row that belongs to no run.
+    """
+    if run is None:
+        return None
+    table = refit.request.table
+    return numbered_clusters(table.frame, table.order, cluster_columns(run, "run"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Noise:
+    """The noise of a data set: normal with one robust scale, or the residuals of whole runs with other signs.
+
+    Attributes
+    ----------
+    scale
+        The robust scale of ln y.
+    rank
+        The place of each row in an order that does not depend on that of the frame.
+    residual, runs
+        Residuals freed of what the fit took from them, and the run of each row; None without runs.
+    """
+
+    scale: float
+    rank: NDArray[np.intp]
+    residual: Floats | None
+    runs: NDArray[np.integer] | None
+
+    @classmethod
+    def of(cls, refit: RobustRefit, scale: Scale, runs: NDArray[np.integer] | None) -> _Noise:
+        order = np.lexsort((refit.clipped, *refit.columns.values(), scale.position))
+        rank = np.empty(order.size, dtype=np.intp)
+        rank[order] = np.arange(order.size)
+        if runs is None or len(np.unique(runs)) == runs.size:
+            return cls(refit.scale, rank, None, None)
+        return cls(refit.scale, rank, _freed(refit, runs), runs)
+
+    def draw(self, seed: int, number: int) -> Floats:
+        """Return the noise of one data set, shape (rows,)."""
+        rng = np.random.Generator(
+            philox(seed, Purpose.SIMULATION, replicate=number, group=STREAM)
+        )
+        if self.runs is None or self.residual is None:
+            drawn = np.clip(rng.standard_normal(self.rank.size), -CLIP, CLIP)
+            return np.asarray(self.scale * drawn[self.rank])
+        signs = rng.standard_normal(int(self.runs.max()) + 1)
+        return np.asarray(signs[self.runs] * self.residual)
+
+
+def _freed(refit: RobustRefit, runs: NDArray[np.integer]) -> Floats:
+    """Return the residuals of each run times (I - H)^(-1/2), H its part of the hat matrix.
+
+    The fit bends towards each run, most of all towards the last ones; this gives their residuals the size of
+    their noise back (Bell and McCaffrey 2002).
+    """
+    basis = np.linalg.qr(refit.jacobian / np.linalg.norm(refit.jacobian, axis=0))[0]
+    freed = np.array(refit.residual)
+    for run in np.unique(runs):
+        rows = np.flatnonzero(runs == run)
+        values, vectors = np.linalg.eigh(np.eye(rows.size) - basis[rows] @ basis[rows].T)
+        root = np.where(values > 1e-8, 1.0 / np.sqrt(np.maximum(values, 1e-8)), 0.0)
+        freed[rows] = vectors @ (root * (vectors.T @ refit.residual[rows]))
+    return freed
+
+
+def _part(origin: Origin) -> Part:
+    return Part(origin.fitted, origin.held_out)
+
+
+def _z(targets: Floats, origin: Origin, said: Forecasts) -> Floats:
+    """Return (ln y - ln f)/(s sqrt(1 + c'(J'J)^-1 c)) of the rows held out, shape (data sets, held out)."""
+    with np.errstate(all="ignore"):
+        away = np.log(targets[:, origin.held_out]) - said.log_forecast
+        return np.asarray(away / (said.scale[:, None] * said.widening))
+
+
+def _root_mean_square(z: Floats) -> Floats:
+    """Return T of each data set from the pairs that have a forecast; infinite where none has."""
+    given = np.isfinite(z)
+    squares = np.where(given, z, 0.0) ** 2
+    count = given.sum(axis=1)
+    return np.where(
+        count > 0, np.sqrt(squares.sum(axis=1) / np.maximum(count, 1)), np.inf
+    )
