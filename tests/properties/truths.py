@@ -24,10 +24,10 @@ ONE_INPUT = {
     "shifted_power": lambda x: 1.8 + 3800.0 * (x + 5e7) ** -0.45,
     "double power": lambda x: 1.5 + 3000.0 * x**-0.5 + 6.0 * x**-0.12,
     "stretched exponential": lambda x: 1.8 + 6.0 * np.exp(-((x / 3e6) ** 0.15)),
-    "break inside": lambda x: 1.7 + 30.0 * x**-0.18 * (1.0 + (x / 3e8) ** (1 / 0.7)) ** (-0.25 * 0.7),
-    "curved": lambda x: np.exp(
-        np.log(3.5) - 0.10 * np.log(x / 1e7) + 0.004 * np.log(x / 1e7) ** 2
+    "break inside": lambda x: (
+        1.7 + 30.0 * x**-0.18 * (1.0 + (x / 3e8) ** (1 / 0.7)) ** (-0.25 * 0.7)
     ),
+    "curved": lambda x: np.exp(np.log(3.5) - 0.10 * np.log(x / 1e7) + 0.004 * np.log(x / 1e7) ** 2),
 }
 """Named truths of one input."""
 
@@ -66,8 +66,8 @@ def random_curve(kind: str, rng: np.random.Generator, decades: float) -> Callabl
         return lambda x: (floor + scale) * (x / X_FIRST) ** -rng_fixed(alpha, 0.3)
     if kind == "double":
         fast, slow, share = rng.uniform(0.3, 0.7), rng.uniform(0.06, 0.3), rng.uniform(0.2, 0.8)
-        return lambda x: floor + scale * (
-            share * (x / X_FIRST) ** -fast + (1 - share) * (x / X_FIRST) ** -slow
+        return lambda x: (
+            floor + scale * (share * (x / X_FIRST) ** -fast + (1 - share) * (x / X_FIRST) ** -slow)
         )
     if kind == "warm-up":
         shift = 10 ** rng.uniform(-0.5, 1.0)
@@ -78,7 +78,9 @@ def random_curve(kind: str, rng: np.random.Generator, decades: float) -> Callabl
 
     def broken(x: np.ndarray) -> np.ndarray:
         away = np.log(x / X_FIRST)
-        return floor + scale * np.exp(-alpha * away - bend * width * np.logaddexp(0.0, (away - place) / width))
+        return floor + scale * np.exp(
+            -alpha * away - bend * width * np.logaddexp(0.0, (away - place) / width)
+        )
 
     broken.place = place / np.log(10.0)
     return broken

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from numpy.typing import NDArray
 
 __all__ = ["ONE_INPUT", "SPECIAL_CASES", "TWO_INPUTS", "Family", "Points", "Reference"]
 
-Basis: TypeAlias = "Callable[[list[NDArray[np.float64]], Points, Reference], list[NDArray[np.float64]]]"
+Basis: TypeAlias = (
+    "Callable[[list[NDArray[np.float64]], Points, Reference], list[NDArray[np.float64]]]"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,45 +97,61 @@ class Family:
     from_above: float = -np.inf
 
 
-def _power(shapes: list[NDArray[np.float64]], at: Points, ref: Reference) -> list[NDArray[np.float64]]:
+def _power(
+    shapes: list[NDArray[np.float64]], at: Points, ref: Reference
+) -> list[NDArray[np.float64]]:
     return [np.exp(-np.exp(shapes[0]) * (at.size - ref.size))]
 
 
-def _log_power(shapes: list[NDArray[np.float64]], at: Points, ref: Reference) -> list[NDArray[np.float64]]:
+def _log_power(
+    shapes: list[NDArray[np.float64]], at: Points, ref: Reference
+) -> list[NDArray[np.float64]]:
     return [np.exp(-np.exp(shapes[0]) * np.log(at.size / ref.size))]
 
 
-def _stretched(shapes: list[NDArray[np.float64]], at: Points, ref: Reference) -> list[NDArray[np.float64]]:
+def _stretched(
+    shapes: list[NDArray[np.float64]], at: Points, ref: Reference
+) -> list[NDArray[np.float64]]:
     """exp(-(x/tau)^kappa), by kappa and the local exponent in the middle of the rows, along which ridges run."""
     kappa, slope = np.exp(shapes[0]), np.exp(shapes[1])
     rate = slope / kappa * np.exp(-kappa * ref.middle)
     return [np.exp(-rate * np.expm1(np.minimum(kappa * (at.size - ref.size), 600.0)))]
 
 
-def _shifted(shapes: list[NDArray[np.float64]], at: Points, ref: Reference) -> list[NDArray[np.float64]]:
+def _shifted(
+    shapes: list[NDArray[np.float64]], at: Points, ref: Reference
+) -> list[NDArray[np.float64]]:
     """(x + s)^-alpha, by s in units of the first x and the local exponent in the middle of the rows."""
     shift, slope = np.exp(shapes[0]), np.exp(shapes[1])
     alpha = slope * (1.0 + shift * np.exp(-ref.middle))
     return [np.exp(-alpha * np.log((np.exp(at.size - ref.size) + shift) / (1.0 + shift)))]
 
 
-def _two_powers(shapes: list[NDArray[np.float64]], at: Points, ref: Reference) -> list[NDArray[np.float64]]:
+def _two_powers(
+    shapes: list[NDArray[np.float64]], at: Points, ref: Reference
+) -> list[NDArray[np.float64]]:
     """Two powers of one input, by the smaller exponent and how much larger the other is."""
     slow = np.exp(-np.exp(shapes[0]) * (at.size - ref.size))
     return [slow, slow * np.exp(-np.exp(shapes[1]) * (at.size - ref.size))]
 
 
-def _pair(shapes: list[NDArray[np.float64]], at: Points, ref: Reference) -> list[NDArray[np.float64]]:
+def _pair(
+    shapes: list[NDArray[np.float64]], at: Points, ref: Reference
+) -> list[NDArray[np.float64]]:
     size = np.exp(-np.exp(shapes[0]) * (at.size - ref.size))
     return [size, np.exp(-np.exp(shapes[-1]) * (at.data - ref.data))]
 
 
-def _log_pair(shapes: list[NDArray[np.float64]], at: Points, ref: Reference) -> list[NDArray[np.float64]]:
+def _log_pair(
+    shapes: list[NDArray[np.float64]], at: Points, ref: Reference
+) -> list[NDArray[np.float64]]:
     size = np.exp(-np.exp(shapes[0]) * np.log(at.size / ref.size))
     return [size, np.exp(-np.exp(shapes[1]) * np.log(at.data / ref.data))]
 
 
-def _kaplan(shapes: list[NDArray[np.float64]], at: Points, ref: Reference) -> list[NDArray[np.float64]]:
+def _kaplan(
+    shapes: list[NDArray[np.float64]], at: Points, ref: Reference
+) -> list[NDArray[np.float64]]:
     """y^q = A N^-p + B/D with p = alpha_N/alpha_D and q = 1/alpha_D."""
     size = np.exp(-np.exp(shapes[0]) * (at.size - ref.size))
     return [size, np.broadcast_to(np.exp(ref.data - at.data), size.shape)]
@@ -149,12 +168,37 @@ def _axis(low: float, high: float, points: int) -> tuple[float, float, int]:
 ONE_INPUT: Mapping[str, Family] = {
     family.name: family
     for family in (
-        Family("power_offset", 3, True, (_axis(0.003, 8.0, 121),), _power),
-        Family("power", 2, False, (_axis(0.001, 8.0, 121),), _power),
-        Family("log_power", 3, True, (_axis(0.05, 60.0, 121),), _log_power, from_above=0.0),
-        Family("stretched_exp", 4, True, (_axis(0.001, 2.5, 41), _axis(0.002, 40.0, 41)), _stretched),
-        Family("shifted_power", 4, True, (_axis(0.002, 3000.0, 33), _axis(0.003, 12.0, 41)), _shifted),
-        Family("double_power", 5, True, (_axis(0.003, 1.5, 33), _axis(0.02, 3.0, 65)), _two_powers),
+        Family("power_offset", 3, offset=True, axes=(_axis(0.003, 8.0, 121),), basis=_power),
+        Family("power", 2, offset=False, axes=(_axis(0.001, 8.0, 121),), basis=_power),
+        Family(
+            "log_power",
+            3,
+            offset=True,
+            axes=(_axis(0.05, 60.0, 121),),
+            basis=_log_power,
+            from_above=0.0,
+        ),
+        Family(
+            "stretched_exp",
+            4,
+            offset=True,
+            axes=(_axis(0.001, 2.5, 41), _axis(0.002, 40.0, 41)),
+            basis=_stretched,
+        ),
+        Family(
+            "shifted_power",
+            4,
+            offset=True,
+            axes=(_axis(0.002, 3000.0, 33), _axis(0.003, 12.0, 41)),
+            basis=_shifted,
+        ),
+        Family(
+            "double_power",
+            5,
+            offset=True,
+            axes=(_axis(0.003, 1.5, 33), _axis(0.02, 3.0, 65)),
+            basis=_two_powers,
+        ),
     )
 }
 """Rivals of one input by name; `log_quadratic`, linear in its parameters, is the seventh."""
@@ -162,18 +206,37 @@ ONE_INPUT: Mapping[str, Family] = {
 TWO_INPUTS: Mapping[str, Family] = {
     family.name: family
     for family in (
-        Family("chinchilla", 5, True, (_axis(0.01, 4.0, 33), _axis(0.01, 4.0, 33)), _pair),
-        Family("chinchilla, E = 0", 4, False, (_axis(0.005, 4.0, 33), _axis(0.005, 4.0, 33)), _pair),
-        Family("chinchilla_tied", 4, True, (_axis(0.01, 4.0, 121),), _pair),
+        Family(
+            "chinchilla",
+            5,
+            offset=True,
+            axes=(_axis(0.01, 4.0, 33), _axis(0.01, 4.0, 33)),
+            basis=_pair,
+        ),
+        Family(
+            "chinchilla, E = 0",
+            4,
+            offset=False,
+            axes=(_axis(0.005, 4.0, 33), _axis(0.005, 4.0, 33)),
+            basis=_pair,
+        ),
+        Family("chinchilla_tied", 4, offset=True, axes=(_axis(0.01, 4.0, 121),), basis=_pair),
         Family(
             "log_power pair",
             5,
-            True,
-            (_axis(0.3, 60.0, 33), _axis(0.3, 60.0, 33)),
-            _log_pair,
+            offset=True,
+            axes=(_axis(0.3, 60.0, 33), _axis(0.3, 60.0, 33)),
+            basis=_log_pair,
             from_above=0.0,
         ),
-        Family("kaplan", 4, False, (_axis(0.03, 4.0, 33), _axis(1.2, 60.0, 33)), _kaplan, _kaplan_power),
+        Family(
+            "kaplan",
+            4,
+            offset=False,
+            axes=(_axis(0.03, 4.0, 33), _axis(1.2, 60.0, 33)),
+            basis=_kaplan,
+            power=_kaplan_power,
+        ),
     )
 }
 """Rivals of a size and an amount of data; `log_quadratic`, a surface in ln N and ln D, is the sixth."""

@@ -109,7 +109,9 @@ def bands(
     found = []
     for family in families.values():
         left = refit.rows - family.parameters
-        inside = min(rows.size.min(), rows.data.min(), at.size.min(), at.data.min()) > family.from_above
+        inside = (
+            min(rows.size.min(), rows.data.min(), at.size.min(), at.data.min()) > family.from_above
+        )
         if left < FEWEST_LEFT or not inside:
             continue
         problem = Problem(family, rows, at, log_target, reference)
@@ -141,9 +143,7 @@ def corrected_aic(squares: float, rows: int, parameters: int, counted: float = 1
     own = parameters + 1
     told = rows / counted
     left = max(told - own - 1, 1e-9)
-    return float(
-        told * np.log(max(squares, 1e-300) / rows) + 2 * own + 2 * own * (own + 1) / left
-    )
+    return float(told * np.log(max(squares, 1e-300) / rows) + 2 * own + 2 * own * (own + 1) / left)
 
 
 def _headline_first(
@@ -153,7 +153,7 @@ def _headline_first(
     level: float,
     counted: float,
 ) -> tuple[Band, ...]:
-    """Return the band of the law of the fit, which may be one of the rivals under another spelling, and the others."""
+    """Return the band of the law of the fit, maybe one of the rivals by another spelling, then the others."""
     relative, logarithmic = (
         best_curve(refit, targets, relative=relative) for relative in (True, False)
     )

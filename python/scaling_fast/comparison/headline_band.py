@@ -1,4 +1,4 @@
-"""The band of the law of a fit, whatever it is: its best curve on the clipped rows, and the profile of its forecast."""
+"""The band of the law of a fit, whatever it is: its best curve on the clipped rows, and its profile."""
 
 from __future__ import annotations
 

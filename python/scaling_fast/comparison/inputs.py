@@ -99,7 +99,9 @@ def inputs_of(request: Request) -> Inputs:
         return Inputs((by_role["size"], by_role["data"]))
     if len(known) == 1 and len(others) == 1:
         # The other input of a size is the data, and of data the size.
-        return Inputs((by_role["size"], others[0]) if "size" in by_role else (others[0], by_role["data"]))
+        return Inputs(
+            (by_role["size"], others[0]) if "size" in by_role else (others[0], by_role["data"])
+        )
     raise ParameterError(
         f"which of the inputs {quote(list(names), 200)} is a size and which an amount of data is not known; call "
         'them N and D in the formula, and give columns={"N": ..., "D": ...}',

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_fast.comparison.families import Family, Points, Reference
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from scaling_fast.comparison.families import Family, Points, Reference
 
 __all__ = ["Ends", "Problem"]
 
@@ -127,7 +127,9 @@ class Problem:
         return np.asarray((ends.lower + ends.upper) / 2.0)
 
     def _power(self, shapes: list[NDArray[np.float64]]) -> NDArray[np.float64] | None:
-        return None if self.family.power is None else self.family.power([s[:, None] for s in shapes])
+        return (
+            None if self.family.power is None else self.family.power([s[:, None] for s in shapes])
+        )
 
     def _columns(self, shapes: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
         """Return the columns of the family at the rows, divided by y^q."""
@@ -166,7 +168,8 @@ class _Solution:
     @classmethod
     def of(cls, columns: list[NDArray[np.float64]], *, constant: bool) -> _Solution:
         triangle: dict[tuple[int, int], NDArray[np.float64]] = {}
-        share, directions = [], []
+        share: list[NDArray[np.float64]] = []
+        directions: list[NDArray[np.float64]] = []
         left = np.ones_like(columns[0])
         dependent = np.zeros(len(left), dtype=bool)
         for place, column in enumerate(columns):

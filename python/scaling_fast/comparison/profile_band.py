@@ -152,11 +152,16 @@ def _two_shapes(problem: Problem, factor: float) -> ProfileBand | None:
         high = min(valley.slow[-1], kept.max() + step)
         near = np.append(valley.fast[valley.squares <= cut], best[1])
         aside = fast[1] - fast[0]
-        box = np.clip([near.min() - aside, near.max() + aside], *problem.family.axes[1][:2])
-        valley = _valley(problem, np.linspace(low, high, ALONG), np.linspace(*box, len(fast) // 2 + 1))
+        nearest = max(near.min() - aside, problem.family.axes[1][0])
+        farthest = min(near.max() + aside, problem.family.axes[1][1])
+        across = np.linspace(nearest, farthest, len(fast) // 2 + 1)
+        valley = _valley(problem, np.linspace(low, high, ALONG), across)
         place = int(np.argmin(valley.squares))
         if valley.squares[place] < least:
-            best, least = (float(valley.slow[place]), float(valley.fast[place])), float(valley.squares[place])
+            best, least = (
+                (float(valley.slow[place]), float(valley.fast[place])),
+                float(valley.squares[place]),
+            )
             cut = least * factor
         if int((valley.squares <= cut).sum()) >= ALONG // 3:
             break

@@ -98,15 +98,17 @@ class RobustRefit:
         return np.asarray(self.fitted * np.exp(self.residual))
 
     @property
+    def constant(self) -> str | None:
+        """The parameter that is the constant E of the law, by which f changes one to one; None without one."""
+        slopes = log_curve(self.request, self.columns, self.params)[1] * self.fitted[:, None]
+        alike = np.all(np.isclose(slopes, 1.0, rtol=1e-9, atol=0.0), axis=0).tolist()
+        return next((name for name, alone in zip(self.params, alike, strict=True) if alone), None)
+
+    @property
     def reducible(self) -> NDArray[np.float64]:
         """The share of f that is not its constant E, shape (rows,): all of it for laws without one."""
-        slopes = log_curve(self.request, self.columns, self.params)[1] * self.fitted[:, None]
-        constants = [
-            value
-            for place, value in enumerate(self.params.values())
-            if np.allclose(slopes[:, place], 1.0, rtol=1e-9, atol=0.0)
-        ]
-        return np.asarray(1.0 - sum(constants) / self.fitted)
+        constant = 0.0 if self.constant is None else self.params[self.constant]
+        return np.asarray(1.0 - constant / self.fitted)
 
     def log_forecast(
         self, columns: Mapping[str, NDArray[np.float64]]

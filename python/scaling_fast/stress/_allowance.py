@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from scaling_fast.comparison.constant_axis import constant_axis
+from scaling_fast.comparison.inputs import inputs_of
 from scaling_fast.comparison.targets import target_points
 from scaling_fast.errors import DataError
 from scaling_fast.frames.clusters import cluster_columns, cluster_numbers
@@ -14,6 +16,7 @@ from scaling_fast.runtime.memory import ask_first
 from scaling_fast.runtime.process import require_usable_process
 from scaling_fast.stress.beyond_the_runs import Outlook, outlook, steady_path
 from scaling_fast.stress.gates import Gate, shut_gates
+from scaling_fast.stress.words import Words
 from scaling_fast.validation import checked_level, checked_seed
 
 if TYPE_CHECKING:
@@ -102,12 +105,14 @@ def allowance(
     shut = shut_gates(
         fit,
         found,
+        run=run,
         runs=None if runs is None else int(runs.max()) + 1,
         n=LADDER_DRAWS,
         seed=seed,
         threads=threads,
     )
-    return _frame(fit, points, found, shut, furthest)
+    axis = constant_axis(found.refit, points, level)
+    return _frame(fit, points, found, shut, Words(fit, found, shut, axis, furthest))
 
 
 def _runs(fit: Fit, run: str | Sequence[str] | None) -> NDArray[np.int64] | None:
@@ -133,8 +138,6 @@ def _with_furthest(
     runs: NDArray[np.int64] | None,
 ) -> tuple[Outlook, float]:
     """Return the outlook, and the allowance at the furthest that the runs can speak of."""
-    from scaling_fast.comparison.inputs import inputs_of
-
     inputs, columns = inputs_of(fit.request), fit.request.table.arrays
     span = float(np.ptp(inputs.decades(columns)))
     last = steady_path(inputs, columns, np.array([span]))
@@ -148,7 +151,7 @@ def _frame(
     points: dict[str, NDArray[np.float64]],
     found: Outlook,
     shut: tuple[Gate, ...],
-    furthest: float,
+    said: Words,
 ) -> pl.DataFrame:
     count = len(found.decades) - 1
     prediction = np.exp(found.log_forecast[:count])
@@ -156,41 +159,22 @@ def _frame(
     beyond = found.is_beyond[:count]
     status = ", ".join(gate.code for gate in shut) or "supported"
 
-    def share(values: NDArray[np.float64], hidden: NDArray[np.bool_]) -> pl.Series:
-        with np.errstate(over="ignore"):
-            return pl.Series([None if gone else float(value) for gone, value in zip(hidden, values)])
+    def hidden(values: NDArray[np.float64]) -> pl.Series:
+        """Return the values, null where the point lies beyond what the runs can say."""
+        pairs = zip(values.tolist(), beyond.tolist(), strict=True)
+        return pl.Series([None if gone else value for value, gone in pairs], dtype=pl.Float64)
 
     with np.errstate(over="ignore", invalid="ignore"):
         columns = {
             "prediction": pl.Series(prediction),
             "noise": pl.Series(np.expm1(found.noise[:count])),
-            "drift": share(np.expm1(found.drift[:count]), beyond),
-            "form": share(np.expm1(found.form[:count]), beyond),
-            "lower": share(prediction * np.exp(-half), beyond),
-            "upper": share(prediction * np.exp(half), beyond),
+            "drift": hidden(np.expm1(found.drift[:count])),
+            "form": hidden(np.expm1(found.form[:count])),
+            "lower": hidden(prediction * np.exp(-half)),
+            "upper": hidden(prediction * np.exp(half)),
             "decades_beyond": pl.Series(np.maximum(found.decades[:count], 0.0)),
             "status": pl.Series(["beyond" if gone else status for gone in beyond]),
-            "sentence": pl.Series([_sentence(found, place, shut, furthest) for place in range(count)]),
+            "sentence": pl.Series([said.of_point(place) for place in range(count)]),
         }
     inputs = {name: pl.Series(points[name]) for name in fit.law.columns or ()}
     return pl.DataFrame(inputs | columns)
-
-
-def _sentence(found: Outlook, place: int, shut: tuple[Gate, ...], furthest: float) -> str:
-    """Return what one row says in words."""
-    decades = found.decades[place]
-    if found.is_beyond[place]:
-        return (
-            f"{decades:.1f} decades beyond runs that span {found.span:.1f}: beyond what these runs can say. "
-            f"{found.span:.1f} decades beyond, the furthest they can speak of: +-{100 * furthest:.2g} %."
-        )
-    allowed = f"{100 * np.expm1(found.half_width[place]):.2g} %"
-    where = (
-        f"x {10**decades:.3g} ({decades:.1f} decades) beyond the largest run"
-        if decades > 0.0
-        else "inside the runs"
-    )
-    said = f"{where}: allow for +-{allowed}."
-    if shut:
-        said += f" No extrapolation is supported: {'; '.join(gate.sentence for gate in shut)}."
-    return said

@@ -41,6 +41,8 @@ class Outlook:
         Its inputs.
     level
         Confidence level of the half-widths.
+    targets
+        Column of the law -> its values at the points, shape (targets,).
     decades
         Decades of each target beyond the largest scale of the runs; negative inside them.
     span
@@ -58,6 +60,7 @@ class Outlook:
     refit: RobustRefit
     inputs: Inputs
     level: float
+    targets: Mapping[str, NDArray[np.float64]]
     decades: NDArray[np.float64]
     span: float
     log_forecast: NDArray[np.float64]
@@ -121,13 +124,16 @@ def outlook(
     value, slopes = refit.log_forecast(targets)
     limit = limit or (ONE_INPUT_LEVEL if inputs.count == 1 else TWO_INPUT_LEVEL)
     drift = _drift(refit, inputs, targets, slopes, level, limit, runs)
-    found = bands(refit, targets, level=level, counted=_design_effect(refit.rows, runs, drift.shared))
+    found = bands(
+        refit, targets, level=level, counted=_design_effect(refit.rows, runs, drift.shared)
+    )
     kept = [band for band in found if band.kept]
     reach = [np.maximum(np.abs(band.lower - value), np.abs(band.upper - value)) for band in kept]
     return Outlook(
         refit,
         inputs,
         level,
+        targets,
         at - scale.max(),
         float(np.ptp(scale)),
         value,
@@ -199,6 +205,8 @@ def steady_path(
     ratio = float(np.median((data / size)[scale >= scale.max() - TOP - REACH]))
     return dict(
         zip(
-            inputs.names, (np.sqrt(beyond / (6.0 * ratio)), np.sqrt(beyond * ratio / 6.0)), strict=True
+            inputs.names,
+            (np.sqrt(beyond / (6.0 * ratio)), np.sqrt(beyond * ratio / 6.0)),
+            strict=True,
         )
     )

@@ -98,7 +98,7 @@ def drift_of(
 
 
 def integrated(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the covariance of an integrated Wiener process from 0: m^2 (3 M - m)/6, m and M the smaller and larger.
+    """Return the covariance of an integrated Wiener process from 0: m^2 (3 M - m)/6, m the smaller, M the larger.
 
     Parameters
     ----------
@@ -135,10 +135,14 @@ def _kernel(
     variance = np.empty_like(likelihood)
     same = np.zeros((count, count)) if runs is None else (runs[:, None] == runs[None]).astype(float)
     for place, share in enumerate(shares):
-        likelihood[place], variance[place] = _restricted(orthogonal, covariance, share * same, residual)
+        likelihood[place], variance[place] = _restricted(
+            orthogonal, covariance, share * same, residual
+        )
     at_best = np.argmax(likelihood, axis=0)
     profile = likelihood[at_best, np.arange(len(RATIOS))]
-    allowed = np.flatnonzero(2.0 * (profile.max() - profile) <= chi2.ppf(2.0 * limit - 1.0, 1) + 1e-12)
+    allowed = np.flatnonzero(
+        2.0 * (profile.max() - profile) <= chi2.ppf(2.0 * limit - 1.0, 1) + 1e-12
+    )
     quantile = student.ppf((1.0 + level) / 2.0, left)
 
     def half_width(place: int) -> NDArray[np.float64]:
@@ -159,7 +163,7 @@ def _kernel(
 def _generalised_inverse(
     jacobian: NDArray[np.float64], noise: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return (J' N^-1 J)^-1 J' N^-1, columns scaled to one size first: exponents and coefficients differ by powers."""
+    """Return (J' N^-1 J)^-1 J' N^-1; its columns are scaled first, whose sizes differ by powers."""
     size = np.linalg.norm(jacobian, axis=0)
     size = np.where(size > 0.0, size, 1.0)
     factor = np.linalg.cholesky(noise)

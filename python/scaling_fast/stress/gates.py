@@ -13,6 +13,8 @@ from scaling_fast.stress.end_of_sample import end_of_sample
 from scaling_fast.stress.ladder import ladder_test
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scaling_fast.fitting.result import Fit
     from scaling_fast.stress.beyond_the_runs import Outlook
 
@@ -59,7 +61,14 @@ class Gate:
 
 
 def shut_gates(
-    fit: Fit, found: Outlook, *, runs: int | None, n: int, seed: int, threads: int | None
+    fit: Fit,
+    found: Outlook,
+    *,
+    run: str | Sequence[str] | None,
+    runs: int | None,
+    n: int,
+    seed: int,
+    threads: int | None,
 ) -> tuple[Gate, ...]:
     """Return the gates that are shut; none where the extrapolation is supported.
 
@@ -69,6 +78,8 @@ def shut_gates(
         The fit.
     found
         What it says of some points.
+    run
+        Columns that name the run of each row, or None.
     runs
         Number of runs where the rows of one share an error; else None.
     n
@@ -106,19 +117,22 @@ def shut_gates(
                 f"{headline.aicc - better.aicc:.3g})",
             )
         )
-    last = end_of_sample(refit)
+    last = end_of_sample(refit, threads=threads)
     if last.p < END_OF_SAMPLE:
         shut.append(
             Gate(
                 "end_of_sample",
-                f"the last {last.held_out} rows do not follow the law fitted below them, p = {last.p:.2g}",
+                f"the last {last.rows} rows do not follow the law fitted below them, p = {last.p:.2g}",
             )
         )
     if inputs.count == 2 and (ratio := _bend(found)) >= MOST_BEND:
         shut.append(
-            Gate("bend", f"the law bends along compute inside the runs (likelihood ratio {ratio:.3g})")
+            Gate(
+                "bend",
+                f"the law bends along compute inside the runs (likelihood ratio {ratio:.3g})",
+            )
         )
-    ladder = ladder_test(refit, n=n, seed=seed, threads=threads)
+    ladder = ladder_test(refit, run=run, n=n, seed=seed, threads=threads)
     if ladder.p <= BACKTEST:
         shut.append(
             Gate("backtest", f"the back-test misses more than a true law would, p = {ladder.p:.2g}")

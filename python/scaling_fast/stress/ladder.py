@@ -148,9 +148,7 @@ class Ladder:
         )
         z = []
         for at, origin in enumerate(self.origins):
-            said = self.refits.forecasts(
-                _part(origin), params[:, at], bound[:, at], squares[:, at]
-            )
+            said = self.refits.forecasts(_part(origin), params[:, at], bound[:, at], squares[:, at])
             z.append(_z(targets, origin, said))
         return _root_mean_square(np.concatenate(z, axis=1))
 
@@ -202,9 +200,7 @@ def ladder_test(
     return LadderTest(statistic, p, ladder.pairs, len(ladder.origins), longest)
 
 
-def counted(
-    statistic: float, n: int, draw: Callable[[int, int], Floats]
-) -> tuple[float, int]:
+def counted(statistic: float, n: int, draw: Callable[[int, int], Floats]) -> tuple[float, int]:
     """Return p = (1 + #)/(n + 1), and over how many data sets it was counted.
 
     Parameters
@@ -274,9 +270,7 @@ class _Noise:
 
     def draw(self, seed: int, number: int) -> Floats:
         """Return the noise of one data set, shape (rows,)."""
-        rng = np.random.Generator(
-            philox(seed, Purpose.SIMULATION, replicate=number, group=STREAM)
-        )
+        rng = np.random.Generator(philox(seed, Purpose.SIMULATION, replicate=number, group=STREAM))
         if self.runs is None or self.residual is None:
             drawn = np.clip(rng.standard_normal(self.rank.size), -CLIP, CLIP)
             return np.asarray(self.scale * drawn[self.rank])
@@ -316,6 +310,4 @@ def _root_mean_square(z: Floats) -> Floats:
     given = np.isfinite(z)
     squares = np.where(given, z, 0.0) ** 2
     count = given.sum(axis=1)
-    return np.where(
-        count > 0, np.sqrt(squares.sum(axis=1) / np.maximum(count, 1)), np.inf
-    )
+    return np.where(count > 0, np.sqrt(squares.sum(axis=1) / np.maximum(count, 1)), np.inf)

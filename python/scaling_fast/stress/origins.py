@@ -158,7 +158,9 @@ def shortfall(refit: RobustRefit, scale: Scale, runs: NDArray[np.integer] | None
         whose = "rows" if runs is None else "runs"
         return f"all {whose} lie at one place of {scale.name}"
     if count <= least:
-        return f"{count} different sizes or designs leave none beyond the {least} that an origin needs"
+        return (
+            f"{count} different sizes or designs leave none beyond the {least} that an origin needs"
+        )
     single = len(refit.columns) == 1
     if not single and len(np.unique(budgets(position))) <= FEWEST_BUDGETS:
         return f"the runs have {len(np.unique(budgets(position)))} budgets, and an origin needs three below the last"
