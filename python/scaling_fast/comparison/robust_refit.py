@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["RobustRefit", "log_request", "robust_refit"]
+__all__ = ["PER_LOG", "RobustRefit", "log_curve", "require_usable", "robust_refit"]
 
 TURN = 1.345
 """Scales at which the loss turns straight: 95 % efficient for normal noise (Huber 1981)."""
@@ -149,9 +149,12 @@ def robust_refit(fit: Fit) -> RobustRefit:
     ConvergenceError
         When the refit leaves the finite numbers.
     """
-    _require_usable(fit)
+    require_usable(fit)
     # Huber's delta changes from round to round; the first question only measures residuals.
-    request, params = log_request(fit, Huber(1.0)), dict(fit.params)
+    asked = fit.request
+    residual = "log" if asked.program.target is None else "raw"
+    request = Request(asked.law, asked.table, Huber(1.0), residual, dict(asked.columns))
+    params = dict(fit.params)
     rows, free = request.table.rows, len(request.free)
     if rows <= free:
         raise DataError(
@@ -194,13 +197,6 @@ def robust_refit(fit: Fit) -> RobustRefit:
     )
 
 
-def log_request(fit: Fit, loss: Huber) -> Request:
-    """Return the question of a fit with residuals of ln y under another loss."""
-    request = fit.request
-    residual = "log" if request.program.target is None else "raw"
-    return Request(request.law, request.table, loss, residual, dict(request.columns))
-
-
 def log_curve(
     request: Request, columns: Mapping[str, NDArray[np.float64]], params: Mapping[str, float]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -209,7 +205,7 @@ def log_curve(
     Parameters
     ----------
     request
-        A question as `log_request` gives it.
+        A question with residuals of ln y, or of the logarithm that its law explains.
     columns
         Column of the law -> its values, shape (points,).
     params
@@ -245,7 +241,14 @@ def _scale(request: Request, params: Mapping[str, float], unit: float, free: int
     return float(MAD_TO_SIGMA * np.median(np.abs(residual)) * math.sqrt(rows / (rows - free)))
 
 
-def _require_usable(fit: object) -> None:
+def require_usable(fit: object) -> None:
+    """Refuse anything but a single, converged fit of positive targets, with one noise for all rows.
+
+    Raises
+    ------
+    ParameterError, DataError
+        As `robust_refit`.
+    """
     if not isinstance(fit, Fit):
         raise ParameterError(f"a Fit is needed, got {quote(fit)}", code="fit", param="fit")
     fit.require_single("a forecast's allowance")

@@ -9,6 +9,7 @@ import polars as pl
 
 from scaling_fast.comparison.constant_axis import constant_axis
 from scaling_fast.comparison.inputs import inputs_of
+from scaling_fast.comparison.robust_refit import require_usable
 from scaling_fast.comparison.targets import target_points
 from scaling_fast.errors import DataError
 from scaling_fast.frames.clusters import cluster_columns, cluster_numbers
@@ -99,6 +100,7 @@ def allowance(
     """
     require_usable_process()
     level, seed = checked_level(level), checked_seed(seed)
+    require_usable(fit)
     points = target_points(fit, at)
     runs = _runs(fit, run)
     found, furthest = _with_furthest(fit, points, level, runs)

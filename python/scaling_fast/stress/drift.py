@@ -143,7 +143,9 @@ def _kernel(
     allowed = np.flatnonzero(
         2.0 * (profile.max() - profile) <= chi2.ppf(2.0 * limit - 1.0, 1) + 1e-12
     )
-    quantile = student.ppf((1.0 + level) / 2.0, left)
+    # Rows of one run tell the noise once.
+    told = left if runs is None else int(runs.max()) + 1 - parameters
+    quantile = student.ppf((1.0 + level) / 2.0, told)
 
     def half_width(place: int) -> NDArray[np.float64]:
         share = shares[at_best[place]]
