@@ -162,5 +162,5 @@ def test_the_band_follows_the_units_of_the_target_and_not_the_order_of_rows():
 
 
 def test_the_criterion_is_the_corrected_one():
-    """n ln(RSS/n) + 2k' + 2k'(k'+1)/(n - k' - 1), k' = k + 1 (Hurvich and Tsai 1989)."""
+    """N ln(RSS/n) + 2k' + 2k'(k'+1)/(n - k' - 1), k' = k + 1 (Hurvich and Tsai 1989)."""
     assert corrected_aic(0.02, 20, 3) == pytest.approx(20 * np.log(0.001) + 8 + 40 / 15)

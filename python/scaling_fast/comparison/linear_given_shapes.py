@@ -17,6 +17,9 @@ __all__ = ["Ends", "Problem"]
 TINY = 1e-300
 """Least forecast whose logarithm is taken: a curve that may reach zero has no lower end."""
 
+ROUNDING = 1e-12
+"""Relative rounding of a sum of squares."""
+
 BLOCK = 16_384
 """Numbers of one column that are worked on at once, 128 KB."""
 
@@ -123,7 +126,7 @@ class Problem:
 
     def forecast(self, shapes: list[NDArray[np.float64]]) -> NDArray[np.float64]:
         """Return ln f at the targets of the best curve of each shape, shape (shapes, targets)."""
-        ends = self.ends(shapes, float(self.squares(shapes).min()))
+        ends = self.ends(shapes, float(self.squares(shapes).min()) * (1.0 + ROUNDING))
         return np.asarray((ends.lower + ends.upper) / 2.0)
 
     def _power(self, shapes: list[NDArray[np.float64]]) -> NDArray[np.float64] | None:
