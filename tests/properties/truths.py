@@ -89,7 +89,7 @@ def random_curve(kind: str, rng: np.random.Generator, decades: float) -> Callabl
 class Surface(NamedTuple):
     """Rows of two inputs, and the noise of ln y.
 
-    The runs lie on budgets with sizes in even steps of ln N, tokens per parameter from 3 to 300; with 0
+    The runs lie on budgets with sizes in even steps of ln N, tokens per parameter from 1 to 1,000; with 0
     budgets they lie anywhere in that range.
     """
 
@@ -105,13 +105,13 @@ class Surface(NamedTuple):
                 axis.ravel()
                 for axis in np.meshgrid(
                     np.geomspace(C_FIRST, C_FIRST * 10**self.decades, self.budgets),
-                    np.geomspace(3.0, 300.0, self.sizes),
+                    np.geomspace(1.0, 1000.0, self.sizes),
                     indexing="ij",
                 )
             )
         else:
             compute = C_FIRST * 10 ** rng.uniform(0.0, self.decades, self.sizes)
-            ratio = 10 ** rng.uniform(np.log10(3.0), np.log10(300.0), self.sizes)
+            ratio = 10 ** rng.uniform(0.0, 3.0, self.sizes)
         size = np.sqrt(compute / (6.0 * ratio))
         return size, ratio * size
 

@@ -200,6 +200,34 @@ def params(texts: Sequence[str]) -> dict[str, Param] | None:
     return found
 
 
+def targets(texts: Sequence[str]) -> list[float] | dict[str, list[float]]:
+    """Return where forecasts are wanted: numbers such as 1e24, or points such as `N=7e10,D=1.4e12`.
+
+    Raises
+    ------
+    ParameterError
+        For another form, numbers beside points, and points that name other columns than the first.
+    """
+    if not any("=" in text for text in texts):
+        return [_number(part, "--at") for text in texts for part in text.split(",")]
+    points = [
+        _once(
+            (_pair(part, "=", "--at", "N=7e10,D=1.4e12") for part in text.split(",")),
+            "--at",
+        )
+        for text in texts
+    ]
+    names = list(points[0])
+    for point in points:
+        if set(point) != set(names):
+            raise ParameterError(
+                f"--at names {quote(list(point), 200)} after {quote(names, 200)}; name the same columns each time",
+                code="form",
+                param="--at",
+            )
+    return {name: [_number(point[name], "--at") for point in points] for name in names}
+
+
 def starts(text: str, words: Sequence[str]) -> str | int | Mapping[str, float]:
     """Return one of the words, a number of starts, or one start as `E=1.7,A=400`.
 

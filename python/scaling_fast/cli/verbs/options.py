@@ -121,6 +121,17 @@ quantities_option = click.option(
 )
 
 
+at_option = click.option(
+    "--at",
+    "at",
+    multiple=True,
+    required=True,
+    metavar="NUMBER|NAME=NUMBER,...",
+    help="Where a forecast is wanted: a value of the only input, a budget in FLOP that is spent as the law "
+    'would, or a point such as "N=7e10,D=1.4e12". Can be repeated.',
+)
+
+
 def fit_from_options(options: FitOptions, starts: str) -> Fit:
     """Return the fit that the options ask for."""
     frame = files.read_frame(options.file)

@@ -11,6 +11,7 @@ from scaling_fast.cli import fit_view, output, parsing
 from scaling_fast.cli.exit_codes import Exit, after_findings
 from scaling_fast.cli.verbs.options import (
     FitOptions,
+    at_option,
     fit_from_options,
     fit_options,
     quantities_option,
@@ -19,6 +20,7 @@ from scaling_fast.cli.verbs.options import (
 from scaling_fast.resampling.intervals.batched import COVERED
 from scaling_fast.resampling.schemes.words import as_scheme
 from scaling_fast.stress.simulation import NOISES
+from scaling_fast.stress.words import UNSEEN
 
 
 @click.group(
@@ -26,6 +28,7 @@ from scaling_fast.stress.simulation import NOISES
     epilog="""\b
 Examples:
   scaling-fast stress coverage runs.csv chinchilla --column N=params --column D=tokens --json
+  scaling-fast stress allowance runs.csv power_offset --column x=steps --at 1e6
 """,
 )
 def stress() -> None:
@@ -122,3 +125,67 @@ def coverage(
         output.emit_table(tested.table, title=title)
         output.note_findings(tested.findings)
     context.exit(after_findings(tested.findings, options.fail_on))
+
+
+@stress.command(
+    short_help="Say how far the forecast of LAW may be off beyond the runs of FILE.",
+    epilog="""\b
+Examples:
+  scaling-fast stress allowance runs.csv power_offset --column x=steps --at 1e6 --at 1e7
+  scaling-fast stress allowance runs.csv chinchilla --column N=params --column D=tokens \\
+      --at 1e24 --run run --json
+""",
+)
+@fit_options
+@at_option
+@click.option(
+    "--run",
+    "run",
+    multiple=True,
+    metavar="COLUMN",
+    help="Column that names the training run of each row, where rows of a run share an error. Can be repeated.",
+)
+@click.option(
+    "--level",
+    type=float,
+    default=0.9,
+    show_default=True,
+    help="Confidence level, between 0 and 1.",
+)
+@click.pass_context
+def allowance(
+    context: click.Context, /, *, at: tuple[str, ...], run: tuple[str, ...], level: float, **given: Any
+) -> None:  # fmt: skip
+    """Fit LAW to FILE, and print what it forecasts at --at with the allowance: noise, drift and form.
+
+    FILE and LAW are those of `scaling-fast fit`.
+    """
+    options = FitOptions(**given)
+    wanted = parsing.targets(at)
+    fitted = fit_from_options(options, "auto")
+    if not options.as_json:
+        output.note_findings(fitted.findings)
+    answer = stress_tests.allowance(
+        fitted,
+        wanted,
+        level=level,
+        run=list(run) or None,
+        seed=options.seed,
+        threads=options.threads,
+    )
+    if options.as_json:
+        output.emit_json(
+            {
+                "test": "allowance",
+                "settings": {"level": level, "run": list(run) or None, "seed": options.seed},
+                "table": output.json_rows(answer),
+                "findings": [finding.as_dict() for finding in fitted.findings],
+                "unseen": UNSEEN,
+            }
+        )
+    else:
+        output.emit_table(answer.drop("sentence"), title=f"{100 * level:.6g} % allowance")
+        for place, sentence in enumerate(answer["sentence"], 1):
+            output.note(sentence if answer.height == 1 else f"{place}. {sentence}")
+        output.note(UNSEEN)
+    context.exit(after_findings(fitted.findings, options.fail_on))
