@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from scaling_fast.stress._backtest import backtest
 from scaling_fast.stress._coverage import coverage
 from scaling_fast.stress.result import Stress
 
-__all__ = ["Stress", "coverage"]
+__all__ = ["Stress", "backtest", "coverage"]

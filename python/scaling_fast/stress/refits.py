@@ -101,9 +101,7 @@ class Refits:
         if search:
             others = _fitted(request, None, threads)
             better = others[2] < np.where(np.isnan(objective), np.inf, objective)
-            params[better], bound[better], objective[better] = (
-                other[better] for other in others
-            )
+            params[better], bound[better], objective[better] = (other[better] for other in others)
         fixed = [self.request.law.params[name].fixed is not None for name in self.request.names]
         bound |= np.array(fixed)
         # The objective is half the sum of squares, on the scale of the law's own target.
@@ -159,9 +157,7 @@ class Refits:
         """Return the question whose residuals are ln f at every row, times the unit."""
         table = self.request.table
         # The logarithm of 1 is 0.
-        return replace(
-            self.request, table=replace(table, target=read_only(np.ones(table.rows)))
-        )
+        return replace(self.request, table=replace(table, target=read_only(np.ones(table.rows))))
 
 
 def _fitted(
@@ -186,10 +182,10 @@ def _leverage(fitted: Floats, asked: Floats) -> Floats:
     """
     length = np.sqrt((fitted**2).sum(axis=1, keepdims=True))
     length = np.where(length > 0.0, length, 1.0)
-    triangle = np.linalg.qr(fitted / length, mode="r")
+    triangle: Floats = np.asarray(np.linalg.qr(fitted / length, mode="r"))
     corner = np.arange(triangle.shape[2])
     diagonal = triangle[:, corner, corner]
-    still = ~(np.abs(fitted) > 0.0).any(axis=1)
+    still = (fitted == 0.0).all(axis=1)
     small = np.abs(diagonal) < FLAT
     # A parameter that the rows cannot tell from others widens the forecast without end, one at rest not at all.
     triangle[:, corner, corner] = np.where(still, 1.0, np.where(small, FLAT, diagonal))
