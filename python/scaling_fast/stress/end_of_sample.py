@@ -91,9 +91,9 @@ def end_of_sample(
     if not (math.isfinite(whole) and rest > 0.0):
         return EndOfSample(math.nan, math.nan, count)
     statistic = max(whole - rest, 0.0) / count / (rest / spare)
-    from scipy.stats import f
+    from scipy.special import fdtrc
 
-    return EndOfSample(statistic, float(f.sf(statistic, count, spare)), count)
+    return EndOfSample(statistic, float(fdtrc(count, spare, statistic)), count)
 
 
 def _last(position: NDArray[np.float64], *, single: bool) -> NDArray[np.bool_]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from scaling_fast._core import Purpose
 from scaling_fast.frames.clusters import cluster_columns, numbered_clusters
 from scaling_fast.runtime.resources import checked_threads
-from scaling_fast.runtime.streams import philox
+from scaling_fast.stress.ladder_noise import LadderNoise
 from scaling_fast.stress.origins import Origin, origins
 from scaling_fast.stress.refits import Forecasts, Part, Refits
 from scaling_fast.stress.scale import scale_of
@@ -26,7 +26,17 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["FEWEST_PAIRS", "Ladder", "LadderTest", "ladder_test", "most_draws", "runs_of"]
+__all__ = [
+    "FEWEST_PAIRS",
+    "Ladder",
+    "LadderTest",
+    "counted",
+    "drawn_on",
+    "ladder_test",
+    "most_draws",
+    "runs_of",
+    "statistic_of",
+]
 
 FEWEST_PAIRS = 3
 """Pairs of an origin and a size, or budget, held out below which nothing is tested."""
@@ -34,11 +44,8 @@ FEWEST_PAIRS = 3
 CLOSE, CLOSER = 0.02, (999, 1999)
 """A p up to this is counted again over more data sets of the same stream: 999 where 99 or fewer were asked for."""
 
-STREAM = 2
-"""Its group in the streams of simulations; `coverage` has 0 and 1."""
-
-CLIP = 3.0
-"""Scales at which drawn noise is pulled in, as the residuals of the rows are."""
+DRAWS_OF_A_TASK = 50
+"""Data sets of one task of an executor."""
 
 ROWS_AT_ONCE = 400_000
 """Rows of all groups of one question, which bounds its memory."""
@@ -88,7 +95,7 @@ class Ladder:
     origins: tuple[Origin, ...]
     clipped: Floats
     fitted: Floats
-    noise: _Noise
+    noise: LadderNoise
     seed: int
 
     @classmethod
@@ -97,7 +104,7 @@ class Ladder:
     ) -> Ladder:
         """Return the ladder of a robust refit along a scale, its runs held out whole."""
         found = origins(refit, scale, runs)
-        noise = _Noise.of(refit, scale, runs)
+        noise = LadderNoise.of(refit, scale, runs)
         return cls(Refits.of(refit), found, refit.clipped, refit.fitted, noise, seed)
 
     @property
@@ -193,8 +200,7 @@ def ladder_test(
         return LadderTest(math.nan, math.nan, 0, 0, 0.0)
     cores = checked_threads(threads)
     _, z, _ = ladder.observed(cores)
-    statistic = float(_root_mean_square(np.concatenate(z)[None])[0])
-    p = math.nan
+    statistic, p = statistic_of(z), math.nan
     if ladder.pairs >= FEWEST_PAIRS and math.isfinite(statistic):
         p, _ = counted(statistic, n, lambda first, count: ladder.drawn(first, count, cores))
     return LadderTest(statistic, p, ladder.pairs, len(ladder.origins), longest)
@@ -226,6 +232,46 @@ def most_draws(n: int) -> int:
     return max(n, CLOSER[0] if n < 100 else CLOSER[1])
 
 
+def statistic_of(z: Sequence[Floats]) -> float:
+    """Return T of the z values of every origin; infinite where none has a fit."""
+    return float(_root_mean_square(np.concatenate(list(z))[None])[0])
+
+
+def drawn_on(executor: Any, ladder: Ladder, first: int, count: int, threads: int) -> Floats:
+    """Return T of data sets, computed by the tasks of an executor, or here where there is none.
+
+    Parameters
+    ----------
+    executor
+        Object with `submit`, or None.
+    ladder
+        What is drawn.
+    first, count
+        Number of the first data set, and of data sets.
+    threads
+        Number of threads of this process, or of a task.
+    """
+    if executor is None:
+        return ladder.drawn(first, count, threads)
+    ranges = [
+        (at, min(DRAWS_OF_A_TASK, first + count - at))
+        for at in range(first, first + count, DRAWS_OF_A_TASK)
+    ]
+    tasks = [executor.submit(_task, ladder, at, size, threads) for at, size in ranges]
+    found = []
+    for (at, size), task in zip(ranges, tasks, strict=True):
+        try:
+            found.append(np.asarray(task.result()))
+        except (OSError, RuntimeError, CancelledError):
+            # A worker that was lost loses nothing: its data sets are computed here.
+            found.append(ladder.drawn(at, size, threads))
+    return np.concatenate(found)
+
+
+def _task(ladder: Ladder, first: int, count: int, threads: int) -> Floats:
+    return ladder.drawn(first, count, threads)
+
+
 def runs_of(refit: RobustRefit, run: Any) -> NDArray[np.uint32] | None:
     """Return the run of each row, numbered from 0, or None where no column names the runs.
 
@@ -238,60 +284,6 @@ def runs_of(refit: RobustRefit, run: Any) -> NDArray[np.uint32] | None:
         return None
     table = refit.request.table
     return numbered_clusters(table.frame, table.order, cluster_columns(run, "run"))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Noise:
-    """The noise of a data set: normal with one robust scale, or the residuals of whole runs with other signs.
-
-    Attributes
-    ----------
-    scale
-        The robust scale of ln y.
-    rank
-        The place of each row in an order that does not depend on that of the frame.
-    residual, runs
-        Residuals freed of what the fit took from them, and the run of each row; None without runs.
-    """
-
-    scale: float
-    rank: NDArray[np.intp]
-    residual: Floats | None
-    runs: NDArray[np.integer] | None
-
-    @classmethod
-    def of(cls, refit: RobustRefit, scale: Scale, runs: NDArray[np.integer] | None) -> _Noise:
-        order = np.lexsort((refit.clipped, *refit.columns.values(), scale.position))
-        rank = np.empty(order.size, dtype=np.intp)
-        rank[order] = np.arange(order.size)
-        if runs is None or len(np.unique(runs)) == runs.size:
-            return cls(refit.scale, rank, None, None)
-        return cls(refit.scale, rank, _freed(refit, runs), runs)
-
-    def draw(self, seed: int, number: int) -> Floats:
-        """Return the noise of one data set, shape (rows,)."""
-        rng = np.random.Generator(philox(seed, Purpose.SIMULATION, replicate=number, group=STREAM))
-        if self.runs is None or self.residual is None:
-            drawn = np.clip(rng.standard_normal(self.rank.size), -CLIP, CLIP)
-            return np.asarray(self.scale * drawn[self.rank])
-        signs = rng.standard_normal(int(self.runs.max()) + 1)
-        return np.asarray(signs[self.runs] * self.residual)
-
-
-def _freed(refit: RobustRefit, runs: NDArray[np.integer]) -> Floats:
-    """Return the residuals of each run times (I - H)^(-1/2), H its part of the hat matrix.
-
-    The fit bends towards each run, most of all towards the last ones; this gives their residuals the size of
-    their noise back (Bell and McCaffrey 2002).
-    """
-    basis = np.linalg.qr(refit.jacobian / np.linalg.norm(refit.jacobian, axis=0))[0]
-    freed = np.array(refit.residual)
-    for run in np.unique(runs):
-        rows = np.flatnonzero(runs == run)
-        values, vectors = np.linalg.eigh(np.eye(rows.size) - basis[rows] @ basis[rows].T)
-        root = np.where(values > 1e-8, 1.0 / np.sqrt(np.maximum(values, 1e-8)), 0.0)
-        freed[rows] = vectors @ (root * (vectors.T @ refit.residual[rows]))
-    return freed
 
 
 def _part(origin: Origin) -> Part:

@@ -162,13 +162,14 @@ def shortfall(refit: RobustRefit, scale: Scale, runs: NDArray[np.integer] | None
             f"{count} different sizes or designs leave none beyond the {least} that an origin needs"
         )
     single = len(refit.columns) == 1
-    if not single and len(np.unique(budgets(position))) <= FEWEST_BUDGETS:
-        return f"the runs have {len(np.unique(budgets(position)))} budgets, and an origin needs three below the last"
+    have = int(budgets(position).max()) + 1
+    if not single and have <= FEWEST_BUDGETS:
+        return f"the budgets are {have}, and an origin needs {FEWEST_BUDGETS} below the last"
     spans = SPAN_ONE if single else SPAN_BUDGETS
     if np.ptp(position) < spans + AHEAD - ROUNDING:
         return (
-            f"the rows span {np.ptp(position):.2g} decades of {scale.name}, and an origin needs {spans:g} with runs "
-            f"at least {AHEAD:g} beyond"
+            f"the rows span {np.ptp(position):.2g} decades of {scale.name}, and an origin needs {spans:g} "
+            f"with runs at least {AHEAD:g} beyond"
         )
     return (
         f"no more than two runs lie {AHEAD:g} decades or more beyond rows that span {spans:g} decades and hold "

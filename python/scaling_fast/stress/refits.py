@@ -182,10 +182,10 @@ def _leverage(fitted: Floats, asked: Floats) -> Floats:
     """
     length = np.sqrt((fitted**2).sum(axis=1, keepdims=True))
     length = np.where(length > 0.0, length, 1.0)
-    triangle = np.linalg.qr(fitted / length, mode="r")
+    triangle: Floats = np.asarray(np.linalg.qr(fitted / length, mode="r"))
     corner = np.arange(triangle.shape[2])
     diagonal = triangle[:, corner, corner]
-    still = ~(np.abs(fitted) > 0.0).any(axis=1)
+    still = (fitted == 0.0).all(axis=1)
     small = np.abs(diagonal) < FLAT
     # A parameter that the rows cannot tell from others widens the forecast without end, one at rest not at all.
     triangle[:, corner, corner] = np.where(still, 1.0, np.where(small, FLAT, diagonal))
