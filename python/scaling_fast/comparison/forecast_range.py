@@ -31,8 +31,9 @@ AICC_KEPT = 6.0
 FEWEST_LEFT = 3
 """Rows that a rival must leave beside its parameters."""
 
-SAME = 1e-5
-"""Relative difference of sums of squares and of forecasts within which two laws are one."""
+SAME_SQUARES, SAME_FORECAST = 1e-5, 0.02
+"""Relative difference of sums of squares, and share of the band by which forecasts differ, within which two laws
+are one."""
 
 QUADRATIC = "log_quadratic"
 
@@ -188,8 +189,9 @@ def _kept(found: tuple[Band, ...]) -> tuple[Band, ...]:
 
 def _same(band: Band, best: BestCurve) -> bool:
     """Return whether a rival has the best curve of the law of the fit: it is that law under another spelling."""
-    close = abs(band.squares - best.squares) <= SAME * best.squares
-    return close and bool((np.abs(band.forecast - best.forecast) <= SAME).all())
+    close = abs(band.squares - best.squares) <= SAME_SQUARES * best.squares
+    apart = np.abs(band.forecast - best.forecast)
+    return close and bool((apart <= SAME_FORECAST * (band.upper - band.lower)).all())
 
 
 def _quantile(level: float, left: int) -> float:

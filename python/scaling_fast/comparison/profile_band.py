@@ -248,7 +248,7 @@ def _bottom(
     place = int(np.argmin(valley.squares))
     best = (float(valley.slow[place]), float(valley.fast[place]))
     least = float(valley.squares[place])
-    for _ in range(5):
+    for _ in range(7):
         finer = np.clip(
             best[0] + width * np.linspace(-1.0, 1.0, 9), valley.slow[0], valley.slow[-1]
         )
