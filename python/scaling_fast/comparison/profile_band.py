@@ -93,28 +93,22 @@ def _one_shape(problem: Problem, factor: float) -> ProfileBand | None:
             break
         points = min(2 * points, MOST_POINTS)
     ends = problem.ends([axis], cut)
+    # The extremes are refined: smooth functions of the shape between two points of the grid.
     lower, upper = ends.lower.min(axis=0), ends.upper.max(axis=0)
-    # Each extreme is refined on its own: a smooth function of the shape between two points of the grid.
-    targets = np.arange(len(lower))
-    for side, values in ((-1.0, -ends.lower), (1.0, ends.upper)):
-        place = np.argmax(values, axis=0)
-        width = axis[1] - axis[0]
-        centre = axis[place]
-        found = values[place, targets]
-        for _ in range(3):
-            tries = np.clip(centre[:, None] + width * np.linspace(-1.0, 1.0, 9), axis[0], axis[-1])
-            own = problem.ends([tries.ravel()], cut)
-            seen = (own.upper if side > 0 else -own.lower).reshape(len(targets), 9, len(targets))
-            seen = seen[targets, :, targets]
-            pick = np.argmax(seen, axis=1)
-            better = seen[targets, pick] > found
-            centre = np.where(better, tries[targets, pick], centre)
-            found = np.maximum(found, seen[targets, pick])
-            width /= 4.0
-        if side > 0:
-            upper = found
-        else:
-            lower = -found
+    places = [axis[np.argmin(ends.lower, axis=0)], axis[np.argmax(ends.upper, axis=0)]]
+    width = axis[1] - axis[0]
+    for _ in range(3):
+        # Targets side by side have their extremes at the same shapes.
+        centres = np.unique(np.concatenate(places))
+        tries = (centres[:, None] + width * np.linspace(-1.0, 1.0, 9)).ravel()
+        tries = np.unique(np.clip(tries, axis[0], axis[-1]))
+        ends = problem.ends([tries], cut)
+        lower, upper = (
+            np.minimum(lower, ends.lower.min(axis=0)),
+            np.maximum(upper, ends.upper.max(axis=0)),
+        )
+        places = [tries[np.argmin(ends.lower, axis=0)], tries[np.argmax(ends.upper, axis=0)]]
+        width /= 4.0
     forecast = problem.forecast([np.array([best])])[0]
     return ProfileBand(float(least), forecast, lower, upper)
 
@@ -321,8 +315,9 @@ def _refined(
     least, greatest = lower.min(axis=0), upper.max(axis=0)
     at = np.concatenate([slow[np.argmin(lower, axis=0)], slow[np.argmax(upper, axis=0)]])
     for _ in range(2):
-        tries = at[:, None] + width * np.linspace(-0.75, 0.75, 7)
-        tries = np.clip(tries.ravel(), valley.slow[0], valley.slow[-1])
+        # Targets side by side have their extremes at the same shapes.
+        tries = np.unique(at)[:, None] + width * np.linspace(-0.75, 0.75, 7)
+        tries = np.unique(np.clip(tries.ravel(), valley.slow[0], valley.slow[-1]))
         found, low, high = _across(problem, _beside(problem, valley, tries, fast), cut)
         if not len(found):
             break
