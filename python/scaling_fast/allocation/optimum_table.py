@@ -49,6 +49,9 @@ PARTS = {"N_opt": "size", "D_opt": "data", "loss": "loss", "flops": "flops"}
 ROUNDING = 1e-12
 """Decades that a budget equal to the largest run may lie beyond it by the rounding of logarithms."""
 
+UNREACHABLE = "unreachable"
+"""Status of a group, and code of the error of a single fit, whose law no budget in reach brings to the loss."""
+
 FAR = 3.0
 """Decades beyond the largest compute from which on a finding says so: hardly a design spans more."""
 
@@ -170,6 +173,8 @@ class OptimumTable:
         lower = upper = math.nan
         if quantity == target.given:
             estimate = lower = upper = getattr(target, target.given)
+        elif not math.isfinite(best.ln_flops[group]):
+            estimate = math.nan
         elif best.state[group] == INTERIOR:
             lower, upper = ends.get((group, f"{quantity}({target.label})"), (math.nan, math.nan))
         ln_c = best.ln_flops[group]
@@ -177,11 +182,15 @@ class OptimumTable:
             ln_c = best.ln_size[group] + best.ln_data[group]
         beyond = float(ln_c - self.largest[group]) / math.log(10.0)
         beyond = 0.0 if beyond < ROUNDING else beyond
+        if not math.isfinite(best.ln_flops[group]):
+            flops = beyond = math.nan
         return flops, quantity, estimate, lower, upper, beyond
 
     def _status(self, best: Best, group: int, word: str) -> str:
         if word != "converged":
             return word
+        if not math.isfinite(best.ln_flops[group]):
+            return UNREACHABLE
         return "interior" if best.state[group] == INTERIOR else "edge"
 
 
@@ -231,14 +240,14 @@ def refuse_unreachable(
             )
             raise ParameterError(
                 f"no budget in reach brings the law to a loss of {target.loss:g}: {below}; ask for a higher loss",
-                code="unreachable",
+                code=UNREACHABLE,
                 param="loss",
             )
         if math.isnan(found.ln_flops[0]):
             raise ParameterError(
                 f"a loss of {target.loss:g} is reached by less compute than any budget in reach, from "
                 f"{exp(least):.3g} FLOP on; ask for a lower loss",
-                code="unreachable",
+                code=UNREACHABLE,
                 param="loss",
             )
 

@@ -206,12 +206,7 @@ class Request:
             For a law without a size and data, or a cost that does not increase with both.
         """
         table = self.table
-        ranges = {
-            name: (float(values.min()), float(values.max()))
-            for name, values in table.arrays.items()
-            if name in (self.law.columns or ())
-        }
-        return ConstrainedMinimum.of(self.law, ranges, sources=table.sources, cost=cost)
+        return ConstrainedMinimum.of(self.law, table.arrays, sources=table.sources, cost=cost)
 
     def of_group(self, group: int) -> Request:
         """Return the question that the rows of one group ask, by its number, as that of a single fit."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
@@ -11,69 +10,26 @@ import numpy as np
 
 from scaling_fast._core import Program
 from scaling_fast.errors import FormulaError, ParameterError, quote, suggestion
+from scaling_fast.laws.optima.reach import DECADES_ABOVE, DECADES_BELOW
 from scaling_fast.laws.optima.roots import increasing_root
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["DEFAULT_COST", "Cost", "Reach", "require_text"]
+    from scaling_fast.laws.optima.reach import Reach
+
+__all__ = ["DEFAULT_COST", "Cost", "require_text"]
 
 Floats: TypeAlias = "NDArray[np.float64]"
 
 DEFAULT_COST = "6*N*D"
 """FLOP of training: 2 for the forward and 4 for the backward pass, per parameter and token (Kaplan et al. 2020)."""
 
-DECADES_BELOW, DECADES_ABOVE = 4.0, 8.0
-"""How far below the smallest and above the largest row of each column an optimum is searched."""
-
 PROBES = 49
 """Places along each axis at which a cost must increase."""
 
 POWER = 1e-12
 """Relative error below which a cost is k N^p D^q."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """The sizes and amounts of data among which optima are searched, as natural logarithms.
-
-    Attributes
-    ----------
-    size, data
-        Lowest and highest value of each.
-    """
-
-    size: tuple[float, float]
-    data: tuple[float, float]
-
-    @classmethod
-    def around(cls, size: tuple[float, float], data: tuple[float, float]) -> Reach:
-        """Return the reach around rows: 4 decades below the smallest to 8 above the largest of each column.
-
-        Parameters
-        ----------
-        size, data
-            Smallest and largest value among the rows, above zero.
-
-        Raises
-        ------
-        ParameterError
-            For values that are not positive, which have no logarithm.
-        """
-        for low, high in (size, data):
-            if not (0.0 < low <= high < math.inf):
-                raise ParameterError(
-                    f"an optimum needs sizes and data above zero, and the rows hold {quote(f'{low:g}')}; "
-                    "fit rows of positive values",
-                    code="not_positive",
-                    param="fit",
-                )
-        ten = math.log(10.0)
-        ranges = [
-            (math.log(low) - DECADES_BELOW * ten, math.log(high) + DECADES_ABOVE * ten)
-            for low, high in (size, data)
-        ]
-        return cls(*ranges)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +80,9 @@ class Cost:
                 code="unknown_name",
                 param="cost",
             )
+        for name, is_size in ((self.size, True), (self.data, False)):
+            if not any(roles[column] == is_size for column in program.columns):
+                raise self._not_increasing(name)
         object.__setattr__(self, "_program", program)
         object.__setattr__(self, "_is_size", tuple(roles[name] for name in program.columns))
         self._require_increasing()
@@ -176,7 +135,8 @@ class Cost:
     def ends(self, ln_flops: Floats) -> tuple[Floats, Floats]:
         """Return the lowest and highest w of the runs of each cost that are in reach, shape of `ln_flops`.
 
-        The run with the least N in reach, or the most D if that comes first; and the other way round.
+        The run with the least N in reach, the most D or the least N/D, whichever comes first; and the other way
+        round. The lowest lies above the highest where no run is in reach.
         """
         (size_low, size_high), (data_low, data_high) = self.reach.size, self.reach.data
         goal = np.atleast_1d(ln_flops).ravel()
@@ -197,7 +157,9 @@ class Cost:
 
         # Where one of the two has no root it stays at its end of the reach, and the other has one.
         least, most = size_at(data_high) - data_at(size_low), size_at(data_low) - data_at(size_high)
-        return least.reshape(np.shape(ln_flops)), most.reshape(np.shape(ln_flops))
+        low, high = self.reach.ratio
+        shape = np.shape(ln_flops)
+        return np.maximum(least, low).reshape(shape), np.minimum(most, high).reshape(shape)
 
     def require_in_reach(self, ln_flops: float) -> None:
         """Refuse a cost that no run in reach has.
@@ -232,13 +194,15 @@ class Cost:
         for axis, name in ((0, self.size), (1, self.data)):
             steps = np.diff(values, axis=axis)
             if (steps < -slack).any() or (steps <= slack).all():
-                raise ParameterError(
-                    f"the cost {quote(self.formula, 80)} does not increase with {quote(name)}, so one run of a "
-                    "budget would be as good as any; a cost has both inputs, as "
-                    f'"6*{self.size}*{self.data}" has',
-                    code="cost",
-                    param="cost",
-                )
+                raise self._not_increasing(name)
+
+    def _not_increasing(self, name: str) -> ParameterError:
+        return ParameterError(
+            f"the cost {quote(self.formula, 80)} does not increase with {quote(name)}, so that all of a budget could "
+            f'go there; a cost has both inputs, as "6*{self.size}*{self.data}" has',
+            code="cost",
+            param="cost",
+        )
 
 
 def require_text(cost: object) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 
 from scaling_fast._core import Program
-from scaling_fast.laws.optima.cost import DEFAULT_COST, Cost, Reach, require_text
+from scaling_fast.laws.optima.cost import DEFAULT_COST, Cost, require_text
 from scaling_fast.laws.optima.power_sums import PowerSum
+from scaling_fast.laws.optima.reach import Reach
 from scaling_fast.laws.optima.roles import size_and_data
 from scaling_fast.laws.optima.roots import sign_change
 from scaling_fast.laws.optima.valleys import EDGE, INTERIOR, lowest_points, near_points
@@ -80,7 +81,7 @@ class ConstrainedMinimum:
     def of(
         cls,
         law: Law,
-        ranges: Mapping[str, tuple[float, float]],
+        columns: Mapping[str, Floats],
         *,
         sources: Mapping[str, str] | None = None,
         cost: str = DEFAULT_COST,
@@ -91,8 +92,8 @@ class ConstrainedMinimum:
         ----------
         law
             The law, its columns bound.
-        ranges
-            Column of the law -> smallest and largest value among the rows.
+        columns
+            Column of the law -> its values among the rows.
         sources
             Column of the law -> what the frame calls it.
         cost
@@ -108,7 +109,7 @@ class ConstrainedMinimum:
         # A cost that names both inputs says what they cost, whatever they are.
         is_named = cost != DEFAULT_COST and names <= set(Program(cost, sorted(names)).columns)
         size, data = size_and_data(law, sources, any_inputs=is_named)
-        return cls(law, Cost(cost, size, data, Reach.around(ranges[size], ranges[data])))
+        return cls(law, Cost(cost, size, data, Reach.around(columns[size], columns[data])))
 
     # -- the law --------------------------------------------------------------------------------
 
@@ -192,14 +193,10 @@ class ConstrainedMinimum:
         loss = self.loss(params, size, data)
         best = Best(size, data, ln_flops.copy(), loss, np.full(size.size, INTERIOR))
         # Beyond the reach, and where a power is zero, the search says at which end the loss is least.
-        others = np.flatnonzero(~self._in_reach(size, data))
+        others = np.flatnonzero(~self.cost.reach.holds(size, data))
         if others.size:
             _put(best, others, self._searched(ln_flops[others], _some(params, others)))
         return best
-
-    def _in_reach(self, size: Floats, data: Floats) -> NDArray[np.bool_]:
-        (a, b), (c, d) = self.cost.reach.size, self.cost.reach.data
-        return np.asarray((a <= size) & (size <= b) & (c <= data) & (data <= d))
 
     def _powers(self, params: Params) -> tuple[Floats, ...]:
         """Return ln A, alpha, ln B, beta and E; NaN where there is no valley, as with an exponent of 0."""
@@ -280,7 +277,7 @@ class ConstrainedMinimum:
         best = Best(size, data, ln_flops, goal.copy(), np.full(count, INTERIOR))
         unreached = np.isposinf(ln_flops)
         best.state[unreached] = EDGE
-        others = np.flatnonzero(~self._in_reach(size, data) & ~unreached)
+        others = np.flatnonzero(~self.cost.reach.holds(size, data) & ~unreached)
         if others.size:
             _put(best, others, self._reached(goal[others], _some(params, others)))
         return best
@@ -346,7 +343,7 @@ class ConstrainedMinimum:
     def _followed(self, ln_flops: Floats, params: Params, hint: Floats) -> Best:
         """Return the optimum near a hint of ln(N/D), and the searched one where there is none."""
         best = self._best(near_points(self._curves(ln_flops, params), hint), ln_flops)
-        others = np.flatnonzero(~self._in_reach(best.ln_size, best.ln_data))
+        others = np.flatnonzero(~self.cost.reach.holds(best.ln_size, best.ln_data))
         if others.size:
             _put(best, others, self.at(ln_flops[others], _some(params, others)))
         return best

@@ -165,7 +165,7 @@ def _lowest_of_grid(
         is_level = (state == EDGE) & (spread <= _rounding(values))
     state[is_level], at[is_level] = FLAT, np.nan
     lost = ~np.isfinite(value)
-    at[lost], value[lost] = np.nan, np.nan
+    at[lost], value[lost], state[lost] = np.nan, np.nan, EDGE
     return Lowest(at, value, state)
 
 
