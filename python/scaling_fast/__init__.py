@@ -12,7 +12,7 @@ from scaling_fast import (
     training,
 )
 from scaling_fast._core import __version__
-from scaling_fast.allocation import approaches
+from scaling_fast.allocation import approaches, optimum
 from scaling_fast.auditing import audit
 from scaling_fast.errors import (
     # Their home is `sf.errors`; the short names stay reachable, so that `except sf.DataError` works.
@@ -121,6 +121,7 @@ __all__ = [
     "fit",
     "laws",
     "load",
+    "optimum",
     "profile",
     "stress",
     "training",

@@ -1,5 +1,6 @@
 """How to split a compute budget: Chinchilla's three approaches, their biases, and what a wrong split costs."""
 
+from scaling_fast.allocation._optimum import optimum
 from scaling_fast.allocation.envelope import approach1, expected_best
 from scaling_fast.allocation.frontier import Frontier
 from scaling_fast.allocation.isoflop import approach2
@@ -24,5 +25,6 @@ __all__ = [
     "isoflop_bias",
     "losses_at_budgets",
     "misallocation_cost",
+    "optimum",
     "power_line",
 ]

@@ -15,6 +15,7 @@ from scaling_fast.cli.verbs.bootstrap import bootstrap
 from scaling_fast.cli.verbs.catalogue import datasets, laws
 from scaling_fast.cli.verbs.doctor import doctor, package_version
 from scaling_fast.cli.verbs.fit import fit
+from scaling_fast.cli.verbs.optimum import optimum
 from scaling_fast.cli.verbs.stress import stress
 from scaling_fast.runtime.memory import resource_error
 
@@ -28,6 +29,7 @@ Examples:
   scaling-fast audit                                   audit the embedded claim, write a report
   scaling-fast fit runs.csv chinchilla --column N=params --column D=tokens
   scaling-fast bootstrap runs.csv chinchilla --column N=params --column D=tokens --of a
+  scaling-fast optimum runs.csv chinchilla --column N=params --column D=tokens --flops 1e24
   scaling-fast laws chinchilla                         formula, parameters, published values
 \b
 Tables go to stdout: aligned on a terminal, tab-separated with full precision in a pipe. Notes and
@@ -126,5 +128,5 @@ def main() -> None:
     """Fit scaling laws, resample the fits, and audit published ones."""
 
 
-for verb in (fit, bootstrap, stress, audit, laws, datasets, doctor):
+for verb in (fit, bootstrap, optimum, stress, audit, laws, datasets, doctor):
     main.add_command(verb)

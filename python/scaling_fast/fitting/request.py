@@ -15,6 +15,8 @@ from scaling_fast.fitting.columns import FitColumns
 from scaling_fast.fitting.correlated import whitened
 from scaling_fast.frames import Table
 from scaling_fast.laws import Law
+from scaling_fast.laws.optima.cost import DEFAULT_COST
+from scaling_fast.laws.optima.minimum import ConstrainedMinimum
 from scaling_fast.losses.registry import loss_from_spec
 from scaling_fast.losses.residual import (
     LogExcess,
@@ -194,6 +196,17 @@ class Request:
     def free(self) -> list[str]:
         """The parameters that are not fixed, in the law's order."""
         return [name for name in self.names if self.law.params[name].fixed is None]
+
+    def minimum(self, cost: str = DEFAULT_COST) -> ConstrainedMinimum:
+        """Return the law with a cost, to ask for the best split of a budget; the rows say how far is searched.
+
+        Raises
+        ------
+        ParameterError, FormulaError
+            For a law without a size and data, or a cost that does not increase with both.
+        """
+        table = self.table
+        return ConstrainedMinimum.of(self.law, table.arrays, sources=table.sources, cost=cost)
 
     def of_group(self, group: int) -> Request:
         """Return the question that the rows of one group ask, by its number, as that of a single fit."""

@@ -195,7 +195,7 @@ class Fit(FitAnswers):
         """
         require_usable_process()
         self.require_single("interval")
-        formulas = named_formulas(self.law, self.request.names, of)
+        formulas = named_formulas(self.law, self.request.names, of, self.request.minimum)
         ends = delta_ends(
             self.optimum(),
             formulas,

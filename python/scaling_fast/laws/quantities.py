@@ -10,15 +10,17 @@ import numpy as np
 
 from scaling_fast._core import Program
 from scaling_fast.errors import FormulaError, ParameterError, quote, suggestion
+from scaling_fast.laws.optima.formula import OPTIMA, OptimumFormula, optimum_formula
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
     from scaling_fast.laws import Law
+    from scaling_fast.laws.optima.minimum import ConstrainedMinimum
 
-__all__ = ["NAME", "evaluate", "exp", "formula_gradient", "named_formulas"]
+__all__ = ["NAME", "evaluate", "exp", "formula_gradient", "named_formulas", "require_written_out"]
 
 
 NAME = re.compile(r"(?<![0-9.])[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -26,7 +28,10 @@ NAME = re.compile(r"(?<![0-9.])[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 def named_formulas(
-    law: Law, names: Sequence[str], of: str | Sequence[str] | None
+    law: Law,
+    names: Sequence[str],
+    of: str | Sequence[str] | None,
+    minimum: Callable[[], ConstrainedMinimum] | None = None,
 ) -> dict[str, str]:
     """Return name -> formula of parameters for the quantities asked of a fit or its replicates.
 
@@ -38,11 +43,13 @@ def named_formulas(
         The parameters.
     of
         One formula or several; all parameters and derived quantities if None.
+    minimum
+        Function that returns the law with its rows and a cost, which N_opt(C), D_opt(C) and L_opt(C) need.
 
     Raises
     ------
-    ParameterError
-        For anything but text.
+    ParameterError, FormulaError
+        For anything but text, and a budget C that is not a number in reach.
     """
     derived: dict[str, Any] = dict(law.derived)
     if of is None:
@@ -54,7 +61,12 @@ def named_formulas(
             code="of",
             param="of",
         )
-    return {formula: _expanded(formula, derived) for formula in wanted}
+    return {
+        formula: formula
+        if isinstance(formula, OptimumFormula)
+        else optimum_formula(_expanded(formula, derived), minimum)
+        for formula in wanted
+    }
 
 
 def _expanded(formula: str, derived: Mapping[str, str]) -> str:
@@ -70,7 +82,7 @@ def evaluate(formula: str, values: Mapping[str, ArrayLike]) -> NDArray[np.float6
     Parameters
     ----------
     formula
-        For example "beta/(alpha+beta)".
+        For example "beta/(alpha+beta)", or one with optima from `named_formulas`.
     values
         Name -> its values; arrays broadcast against each other.
 
@@ -91,16 +103,13 @@ def evaluate(formula: str, values: Mapping[str, ArrayLike]) -> NDArray[np.float6
     >>> evaluate("beta/(alpha+beta)", {"alpha": [0.34, 0.35], "beta": 0.28}).round(3)
     array([0.452, 0.444])
     """
+    shown, known = formula, values
+    if isinstance(formula, OptimumFormula):
+        values, formula = formula.with_optima(values), formula.inner
     program = Program(formula, list(values))
-    _refuse_target(program, formula)
+    _refuse_target(program, shown)
     if program.params:
-        unknown = program.params[0]
-        raise ParameterError(
-            f"the formula {quote(formula, 80)} uses {quote(unknown)}, which is not a parameter"
-            f"{suggestion(unknown, values, kind='parameters')}",
-            code="unknown_name",
-            param=unknown,
-        )
+        raise _unknown(shown, program.params[0], known)
     given = {name: np.asarray(value, dtype=np.float64) for name, value in values.items()}
     shape = np.broadcast_shapes(*(array.shape for array in given.values())) if given else (1,)
     used = [
@@ -115,19 +124,54 @@ def formula_gradient(
     formula: str, params: Mapping[str, float]
 ) -> tuple[float, NDArray[np.float64]]:
     """Return a formula of parameters and its derivatives, in the order of `params`, at one point."""
+    if isinstance(formula, OptimumFormula):
+        evaluate(formula, params)  # an unknown name is refused
+        return formula.gradient(params)
     program = Program(formula, [])
     _refuse_target(program, formula)
     for name in program.params:
         if name not in params:
-            raise ParameterError(
-                f"the formula {quote(formula, 80)} uses {quote(name)}, which is not a parameter"
-                f"{suggestion(name, params, kind='parameters')}",
-                code="unknown_name",
-                param=name,
-            )
+            raise _unknown(formula, name, params)
     value, inner = program.gradient([params[name] for name in program.params])
     slopes = dict(zip(program.params, inner, strict=True))
     return value, np.array([slopes.get(name, 0.0) for name in params], dtype=np.float64)
+
+
+def require_written_out(formula: str, wanted: str) -> str:
+    """Return a formula in parameters alone, for what cannot search for an optimum at every step.
+
+    Parameters
+    ----------
+    formula
+        A formula from `named_formulas`.
+    wanted
+        "profile", or the method of an interval.
+
+    Raises
+    ------
+    ParameterError
+        For an optimum without a closed form.
+    """
+    if not isinstance(formula, OptimumFormula):
+        return formula
+    text = formula.written_out
+    if text is None:
+        raise ParameterError(
+            f"{quote(formula, 80)} has no closed form for this law, which {quote(wanted)} needs; use "
+            "percentile intervals: sf.bootstrap(fit).interval(of=...)",
+            code="of",
+            param="of",
+        )
+    return text
+
+
+def _unknown(formula: str, name: str, known: Mapping[str, Any]) -> ParameterError:
+    text = f"the formula {quote(formula, 80)} uses {quote(name)}"
+    if name in OPTIMA:
+        text += f", which takes a budget in FLOP: write `{name}(1e24)`"
+    else:
+        text += f", which is not a parameter{suggestion(name, known, kind='parameters')}"
+    return ParameterError(text, code="unknown_name", param=name)
 
 
 def _refuse_target(program: Program, formula: str) -> None:

@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, TypeAlias
 
 from scaling_fast._core import Program
+from scaling_fast.laws.optima.formula import OptimumFormula
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -62,6 +63,13 @@ def value_range(formula: str, bounds: Mapping[str, Range]) -> Range:
     >>> value_range("exp(m)", {})
     (5e-324, inf)
     """
+    if isinstance(formula, OptimumFormula):
+        # Sizes, data and compute are positive, and what is known of a loss is what the law allows.
+        known = dict(bounds)
+        for name, asked in formula.asked.items():
+            is_loss = asked.part == "loss"
+            known[name] = _loss_range(formula, bounds) if is_loss else (LEAST, math.inf)
+        return value_range(formula.inner, known)
     try:
         tree = ast.parse(formula.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -70,6 +78,14 @@ def value_range(formula: str, bounds: Mapping[str, Range]) -> Range:
         return _of(tree, bounds)
     except (RecursionError, OverflowError):
         return ANYWHERE
+
+
+def _loss_range(formula: OptimumFormula, bounds: Mapping[str, Range]) -> Range:
+    minimum = formula.minimum
+    if minimum.law.transform is not None:
+        return ANYWHERE
+    inputs = dict.fromkeys((minimum.cost.size, minimum.cost.data), (LEAST, math.inf))
+    return value_range(minimum.right_side.replace("^", "**"), {**bounds, **inputs})
 
 
 def _of(node: ast.AST, bounds: Mapping[str, Range]) -> Range:

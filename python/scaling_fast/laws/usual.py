@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-__all__ = ["TARGETS", "mapping_hint", "usual_column"]
+__all__ = ["TARGETS", "is_usual", "mapping_hint", "usual_column"]
 
 USUAL = {
     "N": ("params", "parameters", "n_params", "model_size"),
@@ -20,6 +20,17 @@ TARGETS = (
     *("train_loss", "loss", "Loss", "bpb", "perplexity", "ppl", "score", "accuracy", "error", "y"),
 )
 """Usual names of what a law explains."""
+
+
+def is_usual(column: str, name: str) -> bool:
+    """Return whether a column is called what the thing that papers call `name` usually is; case does not count.
+
+    Examples
+    --------
+    >>> is_usual("Params", "N"), is_usual("params", "D")
+    (True, False)
+    """
+    return column.casefold() in USUAL[name]
 
 
 def usual_column(name: str, columns: Collection[str]) -> str | None:

@@ -11,7 +11,7 @@ import polars as pl
 from scaling_fast.errors import DataError, ParameterError, ScalingError, quote
 from scaling_fast.findings import Finding
 from scaling_fast.fitting.result import Fit
-from scaling_fast.laws.quantities import formula_gradient, named_formulas
+from scaling_fast.laws.quantities import formula_gradient, named_formulas, require_written_out
 from scaling_fast.profiles.constrained import ConstrainedRefits
 from scaling_fast.profiles.result import Profile
 from scaling_fast.profiles.statistic import Reference, profile_reference
@@ -99,7 +99,8 @@ def profile(fit: Fit, of: str, *, level: float = 0.95, threads: int | None = Non
     level = checked_level(level)
     workers = checked_threads(threads)
     _require_profilable(fit, of)
-    formula = next(iter(named_formulas(fit.law, fit.request.names, of).values())).strip()
+    named = named_formulas(fit.law, fit.request.names, of, fit.request.minimum)
+    formula = require_written_out(named[of], "profile").strip()
     estimate, slope = formula_gradient(formula, fit.params)
     reference = profile_reference(fit, level)
     refits = ConstrainedRefits(fit, formula, estimate, workers)

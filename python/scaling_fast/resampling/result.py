@@ -211,7 +211,9 @@ class Bootstrap(SummaryRepr):
         """
         level, max_failures = checked_level(level), checked_failures(max_failures)
         check_method(method, self.scheme, small_sample=small_sample)
-        formulas = named_formulas(self.fit.law, self.fit.request.names, of)
+        formulas = named_formulas(
+            self.fit.law, self.fit.request.names, of, self.fit.request.minimum
+        )
         for formula in formulas.values():  # an unknown name is refused before anything is refitted
             evaluate(formula, {name: np.ones(1) for name in self.fit.request.names})
         without = None

@@ -156,7 +156,7 @@ def coverage(
     seed = checked_seed(seed)
     drawn: Scheme = as_scheme(scheme)
     _require_scheme(fit, drawn, methods, small_sample=small_sample)
-    formulas = named_formulas(fit.law, fit.request.names, of)
+    formulas = named_formulas(fit.law, fit.request.names, of, fit.request.minimum)
     point = dict(fit.request.complete(truth) if truth is not None else fit.params)
     design = Design(
         fit,

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+LOSS = "huber:1e-3"
+"""The loss of a fit where none is named."""
+
 _OPTIONS = (
     click.argument("file"),
     click.argument("law"),
@@ -36,7 +39,7 @@ _OPTIONS = (
         "its unit. Can be repeated. [default: the column of that name]",
     ),
     click.option(
-        "--loss", default="huber:1e-3", show_default=True, metavar="LOSS",
+        "--loss", default=LOSS, show_default=True, metavar="LOSS",
         help=f"{parsing.loss_forms()}. huber:DELTA:mad measures DELTA in robust standard deviations.",
     ),
     click.option(

@@ -14,6 +14,7 @@ from scaling_fast.fitting.delta_method import Optimum, delta_ends
 from scaling_fast.fitting.interval_table import estimates_of
 from scaling_fast.fitting.status import status_code
 from scaling_fast.frames.clusters import cluster_numbers
+from scaling_fast.laws.optima.formula import OptimumFormula
 from scaling_fast.laws.quantities import evaluate
 from scaling_fast.laws.ranges import law_bounds, value_range
 from scaling_fast.resampling.execution.jobs import Job
@@ -120,23 +121,27 @@ class IntervalQuestion:
         bounds = law_bounds(sets.request.law)
         for place, text in enumerate(self.formulas.values()):
             values = draws.evaluated(text)
+            known = ~np.isnan(values) if isinstance(text, OptimumFormula) else draws.good
             inside = value_range(text, bounds)
             jackknives = None if without is None else without.evaluated(text)
             for group in range(sets.groups):
                 good = draws.good[group]
-                if not noisy[group] or _too_few(good, self.max_failures):
-                    continue
                 estimate = float(middle[group, place])
+                if not noisy[group] or _too_few(good, self.max_failures) or math.isnan(estimate):
+                    continue
                 for method in methods:
                     jackknife = studentized = None
-                    kept = good
+                    kept = good & known[group]
+                    if kept.sum() < max(2.0, (1.0 - self.max_failures) * good.sum()):
+                        continue  # too many draws have their optimum at an edge
                     if method == "bca" and without is not None and jackknives is not None:
                         if _too_few(without.good[group], self.max_failures):
                             continue
                         jackknife = jackknives[group][without.good[group]]
+                        jackknife = jackknife[~np.isnan(jackknife)]
                     if method == "studentized" and errors is not None:
                         each = errors[1][group, :, place]
-                        kept = good & np.isfinite(each) & (each > 0.0)
+                        kept = kept & np.isfinite(each) & (each > 0.0)
                         if kept.sum() < (1.0 - self.max_failures) * good.sum():
                             continue
                         studentized = (

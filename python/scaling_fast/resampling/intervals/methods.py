@@ -20,6 +20,7 @@ from scaling_fast.fitting.interval_ends import (
     within,
 )
 from scaling_fast.fitting.interval_table import estimates_of, interval_table
+from scaling_fast.laws.optima.formula import OptimumFormula
 from scaling_fast.laws.quantities import evaluate, exp
 from scaling_fast.laws.ranges import ANYWHERE, law_bounds, value_range
 from scaling_fast.resampling.intervals.each_group import each_group
@@ -43,6 +44,7 @@ __all__ = [
     "ends_of",
     "intervals",
     "widened_level",
+    "with_optimum",
 ]
 
 METHODS = ("percentile", "basic", "normal", "bc", "bca", "studentized")
@@ -145,7 +147,10 @@ def intervals(
         given = replicates(group)
         ends = []
         for place, formula in enumerate(formulas.values()):
-            values = evaluate(formula, given.values)
+            if math.isnan(middle[group, place]):  # an optimum at an edge has no interval
+                ends.append((math.nan, math.nan))
+                continue
+            values = with_optimum(formula, evaluate(formula, given.values), max_failures)
             jackknife = None if given.left_out is None else evaluate(formula, given.left_out)
             errors = None
             if given.errors is not None:
@@ -250,6 +255,30 @@ def _symmetric(
     ends = ends_of(estimate, values)
     # Draws on a bound of zero have no logarithm: the spread beside the estimate stands for that of the logarithm.
     return symmetric_ends(estimate, 0.5 * (ends[1] - ends[0]), inside)
+
+
+def with_optimum(
+    formula: str, values: NDArray[np.float64], max_failures: float
+) -> NDArray[np.float64]:
+    """Return the draws of a formula that have a value; those whose optimum is at an edge count as unusable.
+
+    Raises
+    ------
+    ConvergenceError
+        When a larger share than `max_failures` has none.
+    """
+    if not isinstance(formula, OptimumFormula):
+        return values
+    good = ~np.isnan(values)
+    lost = int(good.size - good.sum())
+    if lost > max_failures * good.size or good.sum() < 2:
+        raise ConvergenceError(
+            f"{lost} of {good.size} replicates have no optimum within reach of the rows for {quote(formula, 80)}, "
+            f"more than max_failures={max_failures:g} allows: the rows do not say where it lies; add runs on "
+            "both sides of it, or fix a parameter",
+            code="failures",
+        )
+    return np.ascontiguousarray(values[good])
 
 
 def _with_errors(

@@ -9,6 +9,7 @@ import numpy as np
 from scaling_fast._core import Program
 from scaling_fast._core import errors as standard_errors_of
 from scaling_fast.errors import ParameterError
+from scaling_fast.laws.quantities import require_written_out
 from scaling_fast.losses.residual import LogExcess
 from scaling_fast.resampling.plan import plan_for
 from scaling_fast.resampling.schemes import Subsample
@@ -102,7 +103,7 @@ def standard_errors(
     names = estimates.request.names
     quantities = []
     for formula in formulas.values():
-        program = Program(formula, [])
+        program = Program(require_written_out(formula, "studentized"), [])
         quantities.append((program, [names.index(name) for name in program.params]))
     groups, count, width = draws.shape
     own, errors, interrupted = standard_errors_of(

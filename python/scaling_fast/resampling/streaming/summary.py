@@ -253,7 +253,9 @@ class BootstrapSummary(SummaryRepr):
         max_failures = checked_failures(max_failures)
         kept, status = each_group(self.fit, partial(self._usable, max_failures=max_failures))
         groups = [group for group, count in enumerate(kept) if count is not None]
-        formulas = named_formulas(self.fit.law, self.fit.request.names, of)
+        formulas = named_formulas(
+            self.fit.law, self.fit.request.names, of, self.fit.request.minimum
+        )
         if method == "normal":
             matrices = {group: self._covariance(self.moments[group]) for group in groups}
             ends = normal_ends(
