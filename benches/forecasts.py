@@ -1,4 +1,4 @@
-"""What the questions about a forecast cost, and what they say of sixty runs: optimum, allowance, comparison, back-test.
+"""What the questions about a forecast cost, and what they say of sixty runs.
 
     python benches/forecasts.py [--repeat 7] [--test]
 
@@ -11,11 +11,14 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 import scaling_fast as sf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BUDGET = 1e23
 STUDY = 99
