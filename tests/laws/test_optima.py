@@ -416,16 +416,12 @@ def test_valleys_are_found_whatever_their_form():
         lambda x: np.cosh(x - 0.1) + 5.0 * (x > 3.0),
         lambda x: np.where(np.abs(x) < 0.4, np.nan, (x - 2.0) ** 2),
     ]
-    found = lowest_points(
-        lambda x, which: np.array(
-            [
-                curves[k](row)
-                for k, row in zip(which, np.broadcast_to(x, (len(which), x.shape[1])), strict=True)
-            ]
-        ),
-        np.full(4, -10.0),
-        np.full(4, 11.0),
-    )
+
+    def values(x, which):
+        rows = np.broadcast_to(x, (len(which), x.shape[1]))
+        return np.array([curves[curve](row) for curve, row in zip(which, rows, strict=True)])
+
+    found = lowest_points(values, np.full(4, -10.0), np.full(4, 11.0))
     assert found.at == pytest.approx([1.0, -2.0, 0.1, 2.0], abs=1e-8)
     assert (found.state == INTERIOR).all()
 

@@ -198,8 +198,8 @@ class Cost:
 
     def _not_increasing(self, name: str) -> ParameterError:
         return ParameterError(
-            f"the cost {quote(self.formula, 80)} does not increase with {quote(name)}, so that all of a budget could "
-            f'go there; a cost has both inputs, as "6*{self.size}*{self.data}" has',
+            f"the cost {quote(self.formula, 80)} does not increase with {quote(name)}, so that all of a budget "
+            f'could go there; a cost has both inputs, as "6*{self.size}*{self.data}" has',
             code="cost",
             param="cost",
         )
