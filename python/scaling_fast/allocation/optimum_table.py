@@ -46,8 +46,8 @@ COLUMNS = ("flops", "quantity", "estimate", "lower", "upper", "decades_beyond", 
 PARTS = {"N_opt": "size", "D_opt": "data", "D_per_N": "ratio", "loss": "loss", "flops": "flops"}
 """Quantity -> the part of the best run that it is."""
 
-ROUNDING = 1e-12
-"""Decades that a budget equal to the largest run may lie beyond it by the rounding of logarithms."""
+DIGITS = 12
+"""Decimals of a distance in decades; the next are the rounding of logarithms."""
 
 UNREACHABLE = "unreachable"
 """Status of a group, and code of the error of a single fit, whose law no budget in reach brings to the loss."""
@@ -175,7 +175,7 @@ class OptimumTable:
         if self.minimum.cost.power is None:
             ln_c = best.ln_size[group] + best.ln_data[group]
         beyond = float(ln_c - self.largest[group]) / math.log(10.0)
-        beyond = 0.0 if beyond < ROUNDING else beyond
+        beyond = max(0.0, round(beyond, DIGITS))
         if not math.isfinite(best.ln_flops[group]):
             flops = beyond = math.nan
         return flops, quantity, estimate, lower, upper, beyond
