@@ -27,7 +27,6 @@ from scaling_fast.stress.ladder import (
     drawn_on,
     most_draws,
     runs_of,
-    statistic_of,
 )
 from scaling_fast.stress.naive import naive_forecasts
 from scaling_fast.stress.scale import RANGE, scale_of
@@ -110,7 +109,8 @@ def backtest(
         (the last value fitted), scale (of the row asked for), n_fitted, held_out (rows asked for), distance (in
         `settings["unit"]`), decades (null on a scale without), row (of the frame), run, observed, forecast,
         error (observed/forecast - 1), excess_error (the same above the floor E of that origin), z, inside (the
-        prediction interval), naive_last, naive_line (naive forecasts) and pulled_in.
+        prediction interval), naive_last, naive_line (naive forecasts), pulled_in and counts (whether z counts
+        in T: not that of a lonely run more than 20 robust scales off).
 
     Raises
     ------
@@ -185,7 +185,7 @@ class _Asked:
     def forecast(self, threads: int) -> None:
         """Fit the law from every origin."""
         self.said, self.z, self.params = self.ladder.observed(threads)
-        self.statistic = statistic_of(self.z)
+        self.statistic = float(self.ladder.statistic(self.z)[0])
 
     @property
     def is_tested(self) -> bool:
@@ -242,6 +242,7 @@ class _Asked:
                 "naive_last": joined["naive_last"],
                 "naive_line": joined["naive_line"],
                 "pulled_in": self._pulled_in()[places],
+                "counts": ~self.ladder.diverged[places],
             }
         )
         clipped = np.log(self.refit.clipped[places])
@@ -255,7 +256,7 @@ class _Asked:
             {name: np.abs(values) for name, values in away.items()}
             | {"position": joined["position"], "inside": joined["inside"].astype(bool)}
         )
-        return table, sizes.filter(pl.col("error").is_finite())
+        return table, sizes.filter(table["counts"] & sizes["error"].is_finite())
 
     def _rows(self, number: int) -> dict[str, Floats]:
         """Return what one origin says of the rows it is asked for."""
@@ -279,7 +280,7 @@ class _Asked:
                 "forecast": forecast,
                 "error": observed / forecast - 1.0,
                 "excess_error": (observed - floor) / (forecast - floor) - 1.0,
-                "z": self.z[number],
+                "z": self.z[number][0],
                 "inside": (np.abs(np.log(observed) - log_forecast) <= half).astype(np.float64),
                 "naive_last": np.exp(last),
                 "naive_line": np.exp(line),

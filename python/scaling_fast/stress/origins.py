@@ -97,7 +97,10 @@ def budgets(position: Floats) -> NDArray[np.intp]:
 
 
 def origins(
-    refit: RobustRefit, scale: Scale, runs: NDArray[np.integer] | None = None
+    refit: RobustRefit,
+    scale: Scale,
+    runs: NDArray[np.integer] | None = None,
+    diverged: NDArray[np.bool_] | None = None,
 ) -> tuple[Origin, ...]:
     """Return the origins of a back-test, from the smallest to the largest.
 
@@ -114,19 +117,22 @@ def origins(
         Where the rows lie.
     runs
         The run of each row: runs are fitted or held out whole, each placed by its last row.
+    diverged
+        Rows that no origin is fitted to.
     """
     position = last_of_runs(scale.position, runs)
+    kept = np.ones(position.size, dtype=bool) if diverged is None else ~diverged
     single = len(refit.columns) == 1
     place = position if single else budgets(position)
     find = _by_size if single else _by_budget
     found = []
-    for fitted in find(refit, position):
+    for fitted in find(refit, position, kept):
         cut = float(position[fitted].max())
-        ahead = ~fitted & (scale.position >= cut + AHEAD - ROUNDING)
+        ahead = (position > cut) & (scale.position >= cut + AHEAD - ROUNDING)
         if ahead.any():
             held_out = np.flatnonzero(ahead)
             distance = scale.position[held_out] - cut
-            count = len(np.unique(place[held_out]))
+            count = len(np.unique(place[ahead & kept]))
             found.append(Origin(cut, np.flatnonzero(fitted), held_out, distance, count))
     if len(found) > MOST_ORIGINS:
         chosen = np.round(np.linspace(0, len(found) - 1, MOST_ORIGINS)).astype(int)
@@ -177,24 +183,30 @@ def shortfall(refit: RobustRefit, scale: Scale, runs: NDArray[np.integer] | None
     )
 
 
-def _by_size(refit: RobustRefit, position: Floats) -> Iterator[NDArray[np.bool_]]:
+def _by_size(
+    refit: RobustRefit, position: Floats, kept: NDArray[np.bool_]
+) -> Iterator[NDArray[np.bool_]]:
     """Give the rows up to each size that is an origin."""
     designs = _designs(refit)
     first = np.full(int(designs.max()) + 1, np.inf)
-    np.minimum.at(first, designs, position)
+    np.minimum.at(first, designs[kept], position[kept])
     first.sort()
-    least, low = fewest_designs(refit), float(position.min())
-    for cut in np.unique(position):
+    least, low = fewest_designs(refit), float(position[kept].min())
+    for cut in np.unique(position[kept]):
         count = np.searchsorted(first, cut, side="right")
         if count >= least and cut - low >= SPAN_ONE - ROUNDING:
-            yield position <= cut
+            yield kept & (position <= cut)
 
 
-def _by_budget(refit: RobustRefit, position: Floats) -> Iterator[NDArray[np.bool_]]:
+def _by_budget(
+    refit: RobustRefit, position: Floats, kept: NDArray[np.bool_]
+) -> Iterator[NDArray[np.bool_]]:
     """Give the rows of the budgets from the smallest up to each that is an origin."""
     label, designs, ratio = budgets(position), _designs(refit), _ratio(refit)
     for budget in range(int(label.max()), 0, -1):
-        fitted = label >= budget
+        fitted = kept & (label >= budget)
+        if not fitted.any():
+            continue
         if (
             len(np.unique(label[fitted])) >= FEWEST_BUDGETS
             and np.ptp(position[fitted]) >= SPAN_BUDGETS - ROUNDING
