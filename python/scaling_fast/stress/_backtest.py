@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.comparison.robust_refit import RobustRefit, robust_refit
+from scaling_fast.fitting.result import Fit
 from scaling_fast.frames.clusters import cluster_columns
 from scaling_fast.frames.values import rows_of
 from scaling_fast.losses.residual import LogExcess
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from scaling_fast.fitting.result import Fit
     from scaling_fast.stress.origins import Origin
     from scaling_fast.stress.refits import Forecasts
     from scaling_fast.stress.scale import Scale
@@ -78,6 +78,7 @@ def backtest(
     An origin of one input holds at least max(5, k + 2) sizes over 1.5 decades; of several, at least three budgets
     over 1.2 decades, k + 2 designs and .7 decades of data per parameter. On a scale of dates, years or values of 0
     or below the whole range counts as three decades: half of it for an origin, a tenth between origin and row.
+    There are at most 12 origins, spread evenly.
 
     Parameters
     ----------
@@ -135,6 +136,8 @@ def backtest(
     require_usable_process()
     n, level = whole_number(n, "n", 1, MOST_DRAWS), checked_level(level)
     seed, cores, executor = checked_seed(seed), checked_threads(threads), checked_executor(executor)
+    if isinstance(fit, Fit):
+        fit.require_single("a back-test")
     refit = robust_refit(fit)
     scale, runs = scale_of(refit.request, along), runs_of(refit, run)
     ladder = Ladder.of(refit, scale, runs, seed)

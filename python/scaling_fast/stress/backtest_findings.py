@@ -107,14 +107,14 @@ def _verdict(
         f"{100 * median:.2g} %, up to {100 * largest:.2g} %"
     )
     if math.isfinite(p):
-        said += f"; a true law on this design misses this badly in {100 * p:.2g} of 100 data sets."
+        said += f"; a true law on this design misses this badly in {100 * p:.3g} of 100 data sets."
     return Finding(
         "backtest" if severity == "green" else "backtest_miss",
         "backtest",
         severity,
         said,
         statistic=p,
-        threshold=AMBER if severity == "green" else RED if severity == "red" else AMBER,
+        threshold=RED if severity == "red" else AMBER,
         evidence={"median_error": median, "largest_error": largest, "origins": len(ladder.origins)},
         advice=""
         if severity == "green"

@@ -233,14 +233,15 @@ def counted(statistic: float, n: int, draw: Callable[[int, int], Floats]) -> tup
     statistic
         T of the rows.
     n
-        Number of data sets; a p of .02 or less is counted again over `most_draws(n)`.
+        Number of data sets; a p of .02 or less, or one that so few cannot count, is counted again over
+        `most_draws(n)`.
     draw
         A function of the first data set and their number that returns their T.
     """
     reached = int((draw(0, n) >= statistic).sum())
     p = (1 + reached) / (n + 1)
     more = most_draws(n)
-    if p <= CLOSE and more > n:
+    if (p <= CLOSE or not reached) and more > n:
         reached += int((draw(n, more - n) >= statistic).sum())
         return (1 + reached) / (more + 1), more
     return p, n

@@ -10,7 +10,7 @@ import numpy as np
 from scaling_fast.fitting.mistakes.roles import roles_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,8 +36,11 @@ FEWEST_BUDGETS = 3
 FEWEST_SIZES = 5
 """Different sizes of an origin with one input; at least two more than parameters in any case."""
 
-MOST_ORIGINS = 24
+MOST_ORIGINS, FEWEST_ORIGINS = 12, 3
 """Origins of one back-test: neighbouring ones hold nearly the same rows."""
+
+MOST_ROWS = 20_000
+"""Rows that all origins hold together, above which there are fewer of them, to the three that bound the time."""
 
 ROUNDING = 1e-6
 """Decades by which rounding may miss a limit."""
@@ -107,7 +110,7 @@ def origins(
     With one input an origin holds all rows up to a size: at least max(5, k + 2) different sizes over at least
     1.5 decades. With more it holds whole budgets: at least three over 1.2 decades, k + 2 different designs and,
     where the law has a size and its data, .7 decades of data per parameter. Rows at least .3 decades
-    beyond are held out. There are at most 24, spread evenly.
+    beyond are held out. There are at most 12, spread evenly, and fewer where the rows are many thousands.
 
     Parameters
     ----------
@@ -134,10 +137,17 @@ def origins(
             distance = scale.position[held_out] - cut
             count = len(np.unique(place[ahead & kept]))
             found.append(Origin(cut, np.flatnonzero(fitted), held_out, distance, count))
-    if len(found) > MOST_ORIGINS:
-        chosen = np.round(np.linspace(0, len(found) - 1, MOST_ORIGINS)).astype(int)
-        found = [found[number] for number in chosen]
-    return tuple(found)
+    return _thinned(found)
+
+
+def _thinned(found: Sequence[Origin]) -> tuple[Origin, ...]:
+    """Return at most 12 of the origins, spread from the first to the last, fewer where they hold many rows."""
+    mean = sum(len(origin.fitted) for origin in found) / max(len(found), 1)
+    most = min(MOST_ORIGINS, max(FEWEST_ORIGINS, int(MOST_ROWS / max(mean, 1.0))))
+    if len(found) <= most:
+        return tuple(found)
+    chosen = np.round(np.linspace(0, len(found) - 1, most)).astype(int)
+    return tuple(found[number] for number in chosen)
 
 
 def last_of_runs(position: Floats, runs: NDArray[np.integer] | None) -> Floats:
@@ -173,12 +183,19 @@ def shortfall(refit: RobustRefit, scale: Scale, runs: NDArray[np.integer] | None
         return f"the budgets are {have}, and an origin needs {FEWEST_BUDGETS} below the last"
     spans = SPAN_ONE if single else SPAN_BUDGETS
     if np.ptp(position) < spans + AHEAD - ROUNDING:
+        what = "rows span" if runs is None else "runs, each placed by its last row, span"
         return (
-            f"the rows span {np.ptp(position):.2g} decades of {scale.name}, and an origin needs {spans:g} "
+            f"the {what} {np.ptp(position):.2g} decades of {scale.name}, and an origin needs {spans:g} "
             f"with runs at least {AHEAD:g} beyond"
         )
+    ratio = None if single else _ratio(refit)
+    if ratio is not None and np.ptp(ratio) < SPAN_RATIO - ROUNDING:
+        return (
+            f"data per parameter spans {np.ptp(ratio):.2g} decades, and an origin needs {SPAN_RATIO:g} to tell the "
+            "two apart"
+        )
     return (
-        f"no more than two runs lie {AHEAD:g} decades or more beyond rows that span {spans:g} decades and hold "
+        f"too few runs lie {AHEAD:g} decades or more beyond rows that span {spans:g} decades and hold "
         f"{least} designs"
     )
 
