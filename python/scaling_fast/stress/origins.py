@@ -132,7 +132,7 @@ def origins(
     for fitted in find(refit, position, kept):
         cut = float(position[fitted].max())
         ahead = (position > cut) & (scale.position >= cut + AHEAD - ROUNDING)
-        if ahead.any():
+        if (ahead & kept).any():
             held_out = np.flatnonzero(ahead)
             distance = scale.position[held_out] - cut
             count = len(np.unique(place[ahead & kept]))
