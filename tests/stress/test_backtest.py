@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import multiprocessing
 import os
 import pickle
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -413,6 +414,12 @@ def test_threads_and_executors_change_no_bit(curve, tested):
     for other in others:
         assert other.table.equals(tested.table)
         assert (other.p, other.statistic) == (tested.p, tested.statistic)
+
+
+def test_another_process_gives_the_same_bits(curve, tested):
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        other = sf.stress.backtest(fitted(curve), n=99, executor=pool)
+    assert other.p == tested.p
 
 
 def test_a_lost_worker_loses_nothing(curve, tested):
