@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from scaling_fast.comparison.robust_refit import RobustRefit, robust_refit
+from scaling_fast.fitting.result import Fit
 from scaling_fast.frames.clusters import cluster_columns
 from scaling_fast.frames.values import rows_of
 from scaling_fast.losses.residual import LogExcess
@@ -27,7 +28,6 @@ from scaling_fast.stress.ladder import (
     drawn_on,
     most_draws,
     runs_of,
-    statistic_of,
 )
 from scaling_fast.stress.naive import naive_forecasts
 from scaling_fast.stress.scale import RANGE, scale_of
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from scaling_fast.fitting.result import Fit
     from scaling_fast.stress.origins import Origin
     from scaling_fast.stress.refits import Forecasts
     from scaling_fast.stress.scale import Scale
@@ -79,6 +78,7 @@ def backtest(
     An origin of one input holds at least max(5, k + 2) sizes over 1.5 decades; of several, at least three budgets
     over 1.2 decades, k + 2 designs and .7 decades of data per parameter. On a scale of dates, years or values of 0
     or below the whole range counts as three decades: half of it for an origin, a tenth between origin and row.
+    There are at most 12 origins, spread evenly.
 
     Parameters
     ----------
@@ -110,7 +110,8 @@ def backtest(
         (the last value fitted), scale (of the row asked for), n_fitted, held_out (rows asked for), distance (in
         `settings["unit"]`), decades (null on a scale without), row (of the frame), run, observed, forecast,
         error (observed/forecast - 1), excess_error (the same above the floor E of that origin), z, inside (the
-        prediction interval), naive_last, naive_line (naive forecasts) and pulled_in.
+        prediction interval), naive_last, naive_line (naive forecasts), pulled_in and counts (whether z counts
+        in T: not that of a lonely run more than 20 robust scales off).
 
     Raises
     ------
@@ -135,6 +136,8 @@ def backtest(
     require_usable_process()
     n, level = whole_number(n, "n", 1, MOST_DRAWS), checked_level(level)
     seed, cores, executor = checked_seed(seed), checked_threads(threads), checked_executor(executor)
+    if isinstance(fit, Fit):
+        fit.require_single("a back-test")
     refit = robust_refit(fit)
     scale, runs = scale_of(refit.request, along), runs_of(refit, run)
     ladder = Ladder.of(refit, scale, runs, seed)
@@ -185,7 +188,7 @@ class _Asked:
     def forecast(self, threads: int) -> None:
         """Fit the law from every origin."""
         self.said, self.z, self.params = self.ladder.observed(threads)
-        self.statistic = statistic_of(self.z)
+        self.statistic = float(self.ladder.statistic(self.z)[0])
 
     @property
     def is_tested(self) -> bool:
@@ -242,6 +245,7 @@ class _Asked:
                 "naive_last": joined["naive_last"],
                 "naive_line": joined["naive_line"],
                 "pulled_in": self._pulled_in()[places],
+                "counts": ~self.ladder.diverged[places],
             }
         )
         clipped = np.log(self.refit.clipped[places])
@@ -255,7 +259,7 @@ class _Asked:
             {name: np.abs(values) for name, values in away.items()}
             | {"position": joined["position"], "inside": joined["inside"].astype(bool)}
         )
-        return table, sizes.filter(pl.col("error").is_finite())
+        return table, sizes.filter(table["counts"] & sizes["error"].is_finite())
 
     def _rows(self, number: int) -> dict[str, Floats]:
         """Return what one origin says of the rows it is asked for."""
@@ -279,7 +283,7 @@ class _Asked:
                 "forecast": forecast,
                 "error": observed / forecast - 1.0,
                 "excess_error": (observed - floor) / (forecast - floor) - 1.0,
-                "z": self.z[number],
+                "z": self.z[number][0],
                 "inside": (np.abs(np.log(observed) - log_forecast) <= half).astype(np.float64),
                 "naive_last": np.exp(last),
                 "naive_line": np.exp(line),
