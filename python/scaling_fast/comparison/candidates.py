@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_fast.comparison.likelihood import deviance_of
+from scaling_fast.comparison.likelihood import deviances
 from scaling_fast.fitting.near_absolute import is_nearly_absolute
 from scaling_fast.fitting.status import status_column
 from scaling_fast.frames.table import read_only
@@ -138,5 +138,5 @@ def on_targets(law: Candidate, target: Floats) -> Candidate:
 
 
 def _judged(law: Candidate, objective: float, straight: bool) -> Candidate:
-    found = deviance_of(law.request, 0, law.params, objective, straight=straight)
-    return replace(law, straight=straight, deviance=found)
+    found = deviances(law.request, law.params[None], np.array([objective]), straight=straight)
+    return replace(law, straight=straight, deviance=float(found[0]))

@@ -68,16 +68,21 @@ def tested(
     constant
         The test of the headline's constant, if there is one.
     """
-    laws, out = replicates.laws, []
+    laws = replicates.laws
+    shares: dict[tuple[int, int], float] = {}
     for first, second in chosen:
-        bare = (
-            constant is not None
-            and first == 0
-            and without_constant(laws[0], laws[second], constant.name)
-        )
-        p = constant.p if bare and constant is not None else None
-        out.append(cox_test(replicates, first, second, n, p))
-    return out
+        if constant is not None and not first:
+            if without_constant(laws[0], laws[second], constant.name):
+                shares[first, second] = constant.p
+    drawn = [(first, law) for first, second in chosen for law in (first, second)]
+    drawn += [
+        (second, law)
+        for first, second in chosen
+        for law in (second, first)
+        if (first, second) not in shares
+    ]
+    replicates.prepare(drawn, n)
+    return [cox_test(replicates, *pair, n, shares.get(pair)) for pair in chosen]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

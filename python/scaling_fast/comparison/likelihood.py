@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["EXACT", "deviance", "deviance_of", "jacobian_term", "require_density"]
+__all__ = ["EXACT", "deviance", "deviances", "require_density"]
 
 EXACT = 1e-9
 """Least mean size of residuals of a logarithm that is told apart from rounding."""
@@ -89,55 +89,50 @@ def deviance(loss: Loss, residual: Floats, *, straight: bool) -> Floats:
     return np.asarray(2.0 * rows * (_least(mean, NORMALISERS[loss.name]) + math.log(width)))
 
 
-def jacobian_term(request: Request, target: Floats) -> float:
-    """Return -2 times the sum of ln |dg/dy| over the rows, g what the residual is the difference of.
-
-    Added to -2 ln L of the residuals it is that of the target, whatever the scale of the residuals.
+def deviances(request: Request, params: Floats, objective: Floats, *, straight: bool) -> Floats:
+    """Return -2 ln L of the targets of each group at its optimum, shape (groups,).
 
     Parameters
     ----------
     request
-        A question; the floor of a `LogExcess` is left to `deviance_of`.
-    target
-        Values of y, shape (rows,).
-    """
-    program = request.program
-    if program.transform is not None:
-        step = STEP * np.maximum(np.abs(target), 1e-300)
-        above, below = (np.asarray(program.transform_target(target + way)) for way in (step, -step))
-        return float(-2.0 * np.log(np.abs(above - below) / (2.0 * step)).sum())
-    if request.residual == "log":
-        return float(2.0 * np.log(target).sum())
-    if request.residual == "logit":
-        return float(2.0 * np.log(target * (1.0 - target)).sum())
-    return 0.0
-
-
-def deviance_of(
-    request: Request, group: int, params: Floats, objective: float, *, straight: bool
-) -> float:
-    """Return -2 ln L of the targets of one group at an optimum.
-
-    Parameters
-    ----------
-    request, group
-        A question, and the number of a group.
+        A question whose groups have equally many rows.
     params, objective
-        The optimum, in the law's order, and the objective there.
+        The optima, shape (groups, parameters), and the objectives there; all finite.
     straight
         Whether the loss is straight for most rows.
     """
-    table, floor, excess = request.table, request.residual, 0.0
-    target = table.target[table.offsets[group] : table.offsets[group + 1]]
+    target = request.table.target.reshape(len(params), -1)
+    floor, excess = request.residual, np.zeros(len(params))
     if isinstance(floor, LogExcess):
-        at = float(params[request.names.index(floor.param)])
-        excess = 2.0 * float(np.log(np.maximum(target - at, 1e-300)).sum())
-    term = jacobian_term(request, target)
+        at = params[:, request.names.index(floor.param), None]
+        excess = 2.0 * np.log(np.maximum(target - at, 1e-300)).sum(axis=1)
+    term = _jacobian_term(request, target)
     if request.loss.name in WITH_SCALE:
         inside = isinstance(floor, LogExcess) and floor.jacobian
-        return 2.0 * objective + (0.0 if inside else excess) + term
-    residual = request.question.rows(group, params.tolist())[0]
-    return float(deviance(request.loss, residual[None], straight=straight)[0]) + excess + term
+        return np.asarray(2.0 * objective + term + (0.0 if inside else excess))
+    rows = request.question.rows
+    residual = np.array([rows(group, point)[0] for group, point in enumerate(params.tolist())])
+    return deviance(request.loss, residual, straight=straight) + excess + term
+
+
+def _jacobian_term(request: Request, target: Floats) -> Floats:
+    """Return -2 times the sum over the rows of ln |dg/dy|, g what the residual is the difference of.
+
+    Added to -2 ln L of the residuals it is that of the target, whatever the scale of the residuals. The floor of a
+    `LogExcess` has its own.
+    """
+    program = request.program
+    if program.transform is not None:
+        flat = np.ascontiguousarray(target.reshape(-1))
+        step = STEP * np.maximum(np.abs(flat), 1e-300)
+        above, below = (np.asarray(program.transform_target(flat + way)) for way in (step, -step))
+        slopes = np.log(np.abs(above - below) / (2.0 * step)).reshape(target.shape)
+        return np.asarray(-2.0 * slopes.sum(axis=1))
+    if request.residual == "log":
+        return np.asarray(2.0 * np.log(target).sum(axis=1))
+    if request.residual == "logit":
+        return np.asarray(2.0 * np.log(target * (1.0 - target)).sum(axis=1))
+    return np.zeros(len(target))
 
 
 def _least(mean: Floats, normaliser: Callable[[Floats], Floats]) -> Floats:

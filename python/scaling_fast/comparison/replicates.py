@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from scaling_fast.comparison.likelihood import deviance_of
+from scaling_fast.comparison.likelihood import deviances
 from scaling_fast.frames.table import read_only
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -36,6 +36,9 @@ WORTH = 1e-3
 
 AROUND = (-0.5, -0.2, 0.2, 0.5)
 """Logarithms of the factors by which four more starts lie beside the warm ones."""
+
+NOTHING = np.zeros(0)
+"""Likelihoods of no data sets."""
 
 ROWS_AT_ONCE = 200_000
 """Rows of all data sets of one question, which bounds its memory."""
@@ -75,26 +78,40 @@ class Replicates:
 
         NaN where it has no fit.
         """
-        known = self._known.get((truth, law), np.zeros(0))
-        if known.size < count:
-            more = self._computed(truth, law, known.size, count - known.size)
-            known = np.concatenate([known, more])
-            self._known[truth, law] = known
-        return known[:count]
+        self.prepare([(truth, law)], count)
+        return self._known[truth, law][:count]
 
-    def _computed(self, truth: int, law: int, first: int, count: int) -> Floats:
-        searched = self._searched.get((truth, law))
-        task = _Task(self.noises[truth], self.laws[law], self.seed, first, count, searched)
-        found = None
-        if self.executor is not None:
-            try:
-                found = self.executor.submit(_run, task, self.threads).result()
-            except (OSError, RuntimeError, CancelledError):
-                found = None  # a worker that was lost loses nothing: its data sets are computed here
-        values, self._searched[truth, law] = found or _run(task, self.threads)
-        if self.told is not None:
-            self.told(count)
-        return values
+    def prepare(self, wanted: Iterable[tuple[int, int]], count: int) -> None:
+        """Compute what is asked for next, all at once where there is an executor.
+
+        Parameters
+        ----------
+        wanted
+            Truth and law of each.
+        count
+            Number of data sets.
+        """
+        missing = [
+            key for key in dict.fromkeys(wanted) if self._known.get(key, NOTHING).size < count
+        ]
+        tasks = [self._task(key, count) for key in missing]
+        futures = [
+            None if self.executor is None else self.executor.submit(_run, task, self.threads)
+            for task in tasks
+        ]
+        for key, task, future in zip(missing, tasks, futures, strict=True):
+            values, self._searched[key] = _answer(future, task, self.threads)
+            self._known[key] = np.concatenate([self._known.get(key, NOTHING), values])
+            if self.told is not None:
+                self.told(task.count)
+
+    def _task(self, key: tuple[int, int], count: int) -> _Task:
+        truth, law = key
+        first = self._known.get(key, NOTHING).size
+        searched = self._searched.get(key)
+        return _Task(
+            self.noises[truth], self.laws[law], self.seed, first, count - first, searched
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,61 +126,76 @@ class _Task:
     searched: bool | None
 
 
+def _answer(future: Any, task: _Task, threads: int) -> tuple[Floats, bool]:
+    """Return the answer to a task; a worker that was lost loses nothing, its data sets are computed here."""
+    if future is not None:
+        try:
+            values, searched = future.result()
+        except (OSError, RuntimeError, CancelledError):
+            return _run(task, threads)
+        return np.asarray(values), bool(searched)
+    return _run(task, threads)
+
+
 def _run(task: _Task, threads: int) -> tuple[Floats, bool]:
-    """Return ln L of the law on each data set of the task, and whether all are searched globally."""
-    searched, starts = task.searched, _warm(task)
+    """Return ln L of the law on each data set of the task, and whether all are searched globally.
+
+    Whether they are is decided on the first ones, which always are: where warm starts miss the optimum of more than
+    one of these, they may miss others.
+    """
+    searched, starts, parts, at = task.searched, _warm(task), [], task.first
+    end = task.first + task.count
     if searched is None:
-        searched = _misses_optima(task, starts, threads)
+        targets = task.noise.targets(task.seed, 0, CHECKED)
+        warm = _fitted(task, targets, starts, threads)
+        best = np.fmax(warm, _fitted(task, targets, None, threads))
+        missed = np.isfinite(best) & ~(warm >= best - WORTH)
+        searched = int(missed.sum()) > DISAGREED
+        parts.append(best[: task.count])
+        at = CHECKED
     chunk = max(CHECKED, ROWS_AT_ONCE // task.law.request.table.rows)
-    parts = []
-    # The first data sets are always searched globally: whether the others are was decided on them.
-    for at in range(task.first, task.first + task.count, chunk):
-        targets = task.noise.targets(task.seed, at, min(chunk, task.first + task.count - at))
-        head = max(CHECKED - at, 0)
-        if searched or not head:
-            parts.append(_fitted(task, targets, starts, threads, searched=searched))
-        else:
-            parts.append(_fitted(task, targets[:head], starts, threads, searched=True))
-            parts.append(_fitted(task, targets[head:], starts, threads, searched=False))
+    for first in range(at, end, chunk):
+        targets = task.noise.targets(task.seed, first, min(chunk, end - first))
+        found = _fitted(task, targets, starts, threads)
+        if searched:
+            found = np.fmax(found, _fitted(task, targets, None, threads))
+        parts.append(found)
     return np.concatenate(parts), searched
 
 
-def _misses_optima(task: _Task, starts: Floats, threads: int) -> bool:
-    """Return whether warm starts miss the optimum of more than one of the first data sets."""
-    targets = task.noise.targets(task.seed, 0, CHECKED)
-    warm, best = (
-        _fitted(task, targets, starts, threads, searched=searched) for searched in (False, True)
-    )
-    missed = np.isfinite(best) & ~(warm >= best - WORTH)
-    return int(missed.sum()) > DISAGREED
+def _fitted(task: _Task, targets: Floats, starts: Floats | None, threads: int) -> Floats:
+    """Return ln L of the law on data sets, shape (data sets,); NaN where it has no fit.
 
-
-def _fitted(
-    task: _Task, targets: Floats, starts: Floats, threads: int, *, searched: bool
-) -> Floats:
-    """Return ln L of the law on data sets, shape (data sets,); NaN where it has no fit."""
-    request = task.law.request
+    Parameters
+    ----------
+    task
+        The law.
+    targets
+        Values of y, shape (data sets, rows).
+    starts
+        Where refits begin, shape (starts, parameters); None searches globally.
+    threads
+        Number of threads.
+    """
+    request, straight = task.law.request, task.law.straight
     usable = np.isfinite(targets).all(axis=1)
     if request.residual in ("log", "logit") or request.program.transform is not None:
         usable &= (targets > 0.0).all(axis=1)
     if request.residual == "logit":
         usable &= (targets < 1.0).all(axis=1)
+    places = np.flatnonzero(usable)
     found = np.full(len(targets), np.nan)
-    if not usable.any():
+    if not places.size:
         return found
-    question = _question(request, targets[usable])
-    ends = [_ends(question, starts, threads)]
-    if searched:
-        ends.append(_ends(question, None, threads))
-    objectives = np.array([end[1] for end in ends])
-    best = np.argmin(np.where(np.isnan(objectives), np.inf, objectives), axis=0)
-    for number, place in enumerate(np.flatnonzero(usable)):
-        params, objective = ends[best[number]][0][number], float(objectives[best[number], number])
-        if np.isfinite(objective):
-            straight = task.law.straight
-            found[place] = -0.5 * deviance_of(
-                question, number, params, objective, straight=straight
-            )
+    columns, interrupted = _question(request, targets[places]).fit(starts, threads=threads)
+    if interrupted:
+        raise KeyboardInterrupt
+    params = np.array(columns.params, dtype=np.float64)
+    good = np.isfinite(params).all(axis=1) & np.isfinite(columns.objective)
+    places, params, objective = places[good], params[good], np.asarray(columns.objective)[good]
+    if places.size:
+        question = _question(request, targets[places])
+        found[places] = -0.5 * deviances(question, params, objective, straight=straight)
     return found
 
 
@@ -188,16 +220,6 @@ def _warm(task: _Task) -> Floats:
         moved = np.where(free, own * np.exp(step * turn), own)
         points.append(np.clip(moved, low, high))
     return np.ascontiguousarray(points)
-
-
-def _ends(request: Request, starts: Floats | None, threads: int) -> tuple[Floats, Floats]:
-    columns, interrupted = request.fit(starts, threads=threads)
-    if interrupted:
-        raise KeyboardInterrupt
-    objective = np.array(columns.objective, dtype=np.float64)
-    params = np.array(columns.params, dtype=np.float64)
-    objective[~np.isfinite(params).all(axis=1)] = np.nan
-    return params, objective
 
 
 def _question(request: Request, targets: Floats) -> Request:
