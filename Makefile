@@ -81,12 +81,14 @@ bench: build ## Measure: kernels of the core, the package beside its peers, fits
 	@if [ -f benches/peers.py ]; then $(BIN)/python benches/peers.py; fi
 	$(BIN)/python benches/league.py
 	$(BIN)/python benches/success.py
+	$(BIN)/python benches/forecasts.py
 
 bench-test: build ## Run every benchmark once, unmeasured, so that none rots
 	cargo test --package scaling-core --benches
 	@if [ -f benches/peers.py ]; then $(BIN)/python benches/peers.py --test; fi
 	$(BIN)/python benches/league.py --test
 	$(BIN)/python benches/success.py --test
+	$(BIN)/python benches/forecasts.py --test
 
 docs-check: build ## Every example of the docstrings, README and docs, and every link
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet

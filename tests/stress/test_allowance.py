@@ -103,6 +103,17 @@ def test_two_inputs_go_by_compute():
     assert own.equals(answer[:1])
 
 
+def test_a_budget_is_spent_as_the_law_itself_would():
+    fit = fitted(surface(1), "chinchilla")
+    answer = sf.stress.allowance(fit, [1e22, 1e23])
+    best = sf.optimum(fit, [1e22, 1e23])
+    for column, quantity in (("N", "N_opt"), ("D", "D_opt")):
+        asked = best.filter(pl.col("quantity") == quantity)["estimate"].to_list()
+        assert answer[column].to_list() == pytest.approx(asked, rel=1e-9)
+    own = fitted(surface(1), "floor + a/p**u + b/t**v", columns={"p": "N", "t": "D"})
+    assert sf.stress.allowance(own, 1e22)["p"][0] == pytest.approx(answer["N"][0], rel=1e-4)
+
+
 def test_the_path_beyond_keeps_the_tokens_per_parameter_of_the_largest_runs():
     fit = fitted(surface(1), "chinchilla")
     table = fit.request.table

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scaling_fast.comparison.robust_refit import PER_LOG, log_curve
-from scaling_fast.errors import ConvergenceError, ParameterError
+from scaling_fast.errors import ConvergenceError, ScalingError
 from scaling_fast.fitting.assembly import assembled
 from scaling_fast.fitting.request import Request
 from scaling_fast.fitting.result import Fit
@@ -102,8 +102,8 @@ def curve_ends(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the ends of the profile band of ln f at each target, infinite where the profile is open.
 
-    Where no parameter can be expressed by the forecast, the ends are those of the delta method. Both lie
-    `widened` times as far from the forecast as for independent rows.
+    Where no parameter can be expressed by the forecast, the ends are those of the delta method, and a curve that
+    has neither has no ends. Both lie `widened` times as far from the forecast as for independent rows.
     """
     lower, upper = np.empty_like(best.forecast), np.empty_like(best.forecast)
     for place in range(len(best.forecast)):
@@ -123,15 +123,30 @@ def _ends_at(
     formula = NAME.sub(
         lambda found: f"({point[found[0]]!r})" if found[0] in point else found[0], right
     )
-    try:
-        found = profile(best.fit, formula, level=level, threads=1)
-        lower, upper = found.lower, found.upper
-    except ParameterError:
-        row = best.fit.interval(level, of=formula)
-        lower, upper = float(row["lower"][0]), float(row["upper"][0])
+    lower, upper = _profile_or_delta(best.fit, formula, level)
     if program.target is not None:
         unit = PER_LOG[program.transform]
         return lower / unit, upper / unit
     return (math.log(lower) if lower > 0.0 else -math.inf), (
         math.log(upper) if upper > 0.0 else forecast
     )
+
+
+def _profile_or_delta(fit: Fit, formula: str, level: float) -> tuple[float, float]:
+    """Return the profile interval of a formula, else that of the delta method, else one without ends."""
+    for interval in (_profile, _delta):
+        try:
+            return interval(fit, formula, level)
+        except ScalingError:
+            continue
+    return -math.inf, math.inf
+
+
+def _profile(fit: Fit, formula: str, level: float) -> tuple[float, float]:
+    found = profile(fit, formula, level=level, threads=1)
+    return found.lower, found.upper
+
+
+def _delta(fit: Fit, formula: str, level: float) -> tuple[float, float]:
+    row = fit.interval(level, of=formula)
+    return float(row["lower"][0]), float(row["upper"][0])

@@ -9,7 +9,7 @@ import numpy as np
 
 from scaling_fast.comparison.families import Points
 from scaling_fast.errors import DataError, ParameterError, quote
-from scaling_fast.fitting.mistakes.roles import roles_of
+from scaling_fast.laws.optima.roles import size_and_data
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,20 +91,13 @@ def inputs_of(request: Request) -> Inputs:
             code="inputs",
             param="fit",
         )
-    roles = roles_of(request)
-    by_role = {roles[name]: name for name in names if name in roles}
-    known = {"size", "data"} & set(by_role)
-    others = [name for name in names if name not in by_role.values()]
-    if len(known) == 2:
-        return Inputs((by_role["size"], by_role["data"]))
-    if len(known) == 1 and len(others) == 1:
-        # The other input of a size is the data, and of data the size.
-        return Inputs(
-            (by_role["size"], others[0]) if "size" in by_role else (others[0], by_role["data"])
-        )
-    raise ParameterError(
-        f"which of the inputs {quote(list(names), 200)} is a size and which an amount of data is not known; call "
-        'them N and D in the formula, and give columns={"N": ..., "D": ...}',
-        code="roles",
-        param="fit",
-    )
+    try:
+        return Inputs(size_and_data(request.law, request.table.sources))
+    except ParameterError as error:
+        raise ParameterError(
+            f"forecasts are judged along one input, or along compute of a size and an amount of data, and "
+            f"{quote(list(names), 200)} are not known to be these; call them N and D in the formula, and give "
+            'columns={"N": ..., "D": ...}',
+            code="inputs",
+            param="fit",
+        ) from error

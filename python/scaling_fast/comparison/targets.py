@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from scaling_fast.comparison.inputs import inputs_of
 from scaling_fast.errors import ParameterError, quote
 from scaling_fast.fitting.prediction import read_alike
+from scaling_fast.laws.optima.valleys import INTERIOR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,4 +90,18 @@ def _at_numbers(
         )
     if len(names) == 1:
         return {names[0]: values}
-    raise NotImplementedError
+    minimum = fit.request.minimum()
+    for value in values.tolist():
+        minimum.cost.require_in_reach(math.log(value))
+    params = {name: np.full(len(values), value) for name, value in fit.params.items()}
+    best = minimum.at(np.log(values), params)
+    inside = best.state == INTERIOR
+    if not inside.all():
+        budget = float(values[np.argmin(inside)])
+        raise ParameterError(
+            f"the law has no best split of {budget:g} FLOP between size and data: its loss falls to the end of the "
+            'search; say where with at={"N": ..., "D": ...}',
+            code="edge",
+            param="at",
+        )
+    return {names[0]: np.exp(best.ln_size), names[1]: np.exp(best.ln_data)}

@@ -85,8 +85,10 @@ class Words:
         if self.axis is None:
             return ""
         low, high, _ = self.axis.values
+        # How far each moves the forecast, from the one that is printed.
+        moved = self.axis.log_forecasts[:, place] - self.axis.log_forecasts[-1, place]
         forecasts = " / ".join(
-            f"{value:.4g}" for value in np.exp(self.axis.log_forecasts[:, place])
+            f"{value:.4g}" for value in np.exp(self.found.log_forecast[place] + moved)
         )
         return f" With {self.axis.name} {low:.3g} / {high:.3g} / free: {forecasts}."
 
