@@ -14,6 +14,7 @@ from scaling_fast import (
 from scaling_fast._core import __version__
 from scaling_fast.allocation import approaches, optimum
 from scaling_fast.auditing import audit
+from scaling_fast.comparison.run import compare
 from scaling_fast.errors import (
     # Their home is `sf.errors`; the short names stay reachable, so that `except sf.DataError` works.
     CheckpointError as CheckpointError,
@@ -114,6 +115,7 @@ __all__ = [
     "arrow",
     "audit",
     "bootstrap",
+    "compare",
     "datasets",
     "downstream",
     "errors",

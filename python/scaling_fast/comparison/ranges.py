@@ -1,0 +1,204 @@
+"""Where the forecasts of laws that fit equally well lie at a target, and how far apart."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from scaling_fast.comparison.forecast_range import bands
+from scaling_fast.comparison.headline_band import best_curve, curve_ends
+from scaling_fast.errors import ScalingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from scaling_fast.comparison.candidates import Candidate
+    from scaling_fast.comparison.inputs import Inputs
+    from scaling_fast.comparison.robust_refit import RobustRefit
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["Forecast", "Targets", "forecasts", "range_table"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Targets:
+    """Where forecasts are wanted.
+
+    Attributes
+    ----------
+    columns
+        Column of the first law -> its values, shape (points,).
+    decades
+        How far each lies beyond the largest run, in decades of the scale; 0 within; shape (points,).
+    span
+        Decades that the runs span.
+    """
+
+    columns: Mapping[str, Floats]
+    decades: Floats
+    span: float
+
+    @classmethod
+    def of(cls, inputs: Inputs, columns: Mapping[str, Floats], rows: Mapping[str, Floats]) -> Targets:
+        """Return targets by the columns of a law and of its rows."""
+        at, runs = inputs.decades(columns), inputs.decades(rows)
+        return cls(columns, np.maximum(at - runs.max(), 0.0), float(np.ptp(runs)))
+
+    @property
+    def count(self) -> int:
+        """The number of points."""
+        return int(self.decades.size)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forecast:
+    """The forecast of one law, and the ends of its profile band; in the target's units, shape (points,)."""
+
+    forecast: Floats
+    lower: Floats
+    upper: Floats
+
+    @property
+    def first(self) -> tuple[float, float, float]:
+        """Forecast, lower and upper end at the first point."""
+        return float(self.forecast[0]), float(self.lower[0]), float(self.upper[0])
+
+    @classmethod
+    def of_logs(cls, forecast: Floats, lower: Floats, upper: Floats) -> Forecast:
+        """Return a forecast by logarithms."""
+        with np.errstate(over="ignore"):
+            return cls(np.exp(forecast), np.exp(lower), np.exp(upper))
+
+
+def forecasts(
+    refit: RobustRefit,
+    laws: Sequence[Candidate],
+    targets: Targets,
+    *,
+    level: float,
+    counted: float,
+) -> list[Forecast | None]:
+    """Return the forecast of each law from the clipped rows of the first, None where it has none.
+
+    Parameters
+    ----------
+    refit
+        The first law, refitted robustly.
+    laws
+        The laws; the first is that of `refit`.
+    targets
+        Where.
+    level
+        Confidence level, between 0 and 1.
+    counted
+        How many rows tell as much as one independent row, 1 or more.
+    """
+    known = {band.name: band for band in bands(refit, targets.columns, level=level, counted=counted)}
+    first = next(band for band in known.values() if band.is_headline)
+    out: list[Forecast | None] = []
+    for place, law in enumerate(laws):
+        band = first if place == 0 else known.get(law.label)
+        if band is not None:
+            out.append(Forecast.of_logs(band.forecast, band.lower, band.upper))
+        else:
+            out.append(_own(refit, law, targets, level, counted))
+    return out
+
+
+def _own(
+    refit: RobustRefit, law: Candidate, targets: Targets, level: float, counted: float
+) -> Forecast | None:
+    """Return the forecast of a law without a band in closed form."""
+    table = law.request.table
+    sources = {source: name for name, source in refit.request.table.sources.items()}
+    places = {
+        name: targets.columns.get(sources.get(table.sources.get(name, name), name))
+        for name in law.request.law.columns or ()
+    }
+    at = {name: values for name, values in places.items() if values is not None}
+    if len(at) < len(places):
+        return None
+    request = replace(
+        refit.request,
+        law=law.request.law,
+        table=replace(refit.request.table, arrays=table.arrays, sources=table.sources),
+        residual="raw" if law.request.program.target is not None else "log",
+    )
+    try:
+        best = best_curve(replace(refit, request=request), at, relative=False)
+        lower, upper = curve_ends(best, at, level, math.sqrt(counted))
+    except ScalingError:
+        return None
+    return Forecast.of_logs(best.forecast, lower, upper)
+
+
+def range_table(
+    laws: Sequence[Candidate],
+    said: Sequence[Forecast | None],
+    kept: NDArray[np.bool_],
+    targets: Targets,
+) -> pl.DataFrame:
+    """Return one row per target: its columns, and the lowest and highest end of the laws that are kept.
+
+    Parameters
+    ----------
+    laws, said, kept
+        The laws, their forecasts, and whether each is kept.
+    targets
+        Where.
+    """
+    chosen = [
+        (law.label, forecast)
+        for law, forecast, stays in zip(laws, said, kept, strict=True)
+        if stays and forecast is not None
+    ]
+    rows = []
+    for place in range(targets.count):
+        lowest, low_law = min((forecast.lower[place], name) for name, forecast in chosen)
+        highest, high_law = max((forecast.upper[place], name) for name, forecast in chosen)
+        middle = [(forecast.forecast[place], name) for name, forecast in chosen]
+        (least, least_law), (most, most_law) = min(middle), max(middle)
+        point = {name: float(values[place]) for name, values in targets.columns.items()}
+        rows.append(
+            point
+            | {
+                "lowest": float(lowest),
+                "lowest_law": low_law,
+                "highest": float(highest),
+                "highest_law": high_law,
+                "apart": float(highest / lowest - 1.0) if lowest > 0.0 else math.inf,
+                "decades_beyond": float(targets.decades[place]),
+                "sentence": _sentence(
+                    point, (float(lowest), low_law), (float(highest), high_law),
+                    (float(least), least_law), (float(most), most_law),
+                ),
+            }
+        )  # fmt: skip
+    return pl.DataFrame(rows)
+
+
+def _sentence(
+    point: Mapping[str, float],
+    lowest: tuple[float, str],
+    highest: tuple[float, str],
+    least: tuple[float, str],
+    most: tuple[float, str],
+) -> str:
+    where = ", ".join(f"{name} = {value:.4g}" for name, value in point.items())
+    apart = 100.0 * (highest[0] / lowest[0] - 1.0) if lowest[0] > 0.0 else math.inf
+    ends = f"{lowest[0]:.5g} ({lowest[1]}) to {highest[0]:.5g} ({highest[1]})"
+    middle = ""
+    if most[1] != least[1]:
+        middle = (
+            f"; the best curves of {least[1]} and {most[1]} alone by {100.0 * (most[0] / least[0] - 1.0):.3g} %"
+        )
+    return (
+        f"two curves that fit equally well differ by {apart:.3g} % at {where}: {ends}{middle}"
+    )
