@@ -145,7 +145,9 @@ def constant_finding(found: NoConstant | None, label: str) -> list[Finding]:
             statistic=found.p,
             threshold=SIZE,
             evidence={"parameter": found.name, "ratio": found.ratio},
-            advice="" if rejected else "do not quote the constant as an irreducible loss; add larger runs",
+            advice=""
+            if rejected
+            else "do not quote the constant as an irreducible loss; add larger runs",
         )
     ]
 

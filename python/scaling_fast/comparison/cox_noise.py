@@ -79,9 +79,7 @@ class CoxNoise:
 
     def targets(self, seed: int, first: int, count: int) -> Floats:
         """Return data sets `first` to `first + count - 1`, shape (count, rows)."""
-        floor = {
-            name: np.full(self.curve.size, value) for name, value in self.law.point().items()
-        }
+        floor = {name: np.full(self.curve.size, value) for name, value in self.law.point().items()}
         with np.errstate(all="ignore"):
             return np.array(
                 [

@@ -109,9 +109,7 @@ class Replicates:
         truth, law = key
         first = self._known.get(key, NOTHING).size
         searched = self._searched.get(key)
-        return _Task(
-            self.noises[truth], self.laws[law], self.seed, first, count - first, searched
-        )
+        return _Task(self.noises[truth], self.laws[law], self.seed, first, count - first, searched)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

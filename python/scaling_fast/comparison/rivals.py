@@ -202,7 +202,10 @@ def _by_role(law: Law, fit: Fit) -> dict[str, str] | None:
     if set(wanted) <= set(has) or len(wanted) != len(has):
         return None
     roles = roles_of(fit.request)
-    theirs = {name: BY_UNIT.get(law.units.get(name, "").split(" ")[0]) or BY_NAME.get(name) for name in wanted}
+    theirs = {
+        name: BY_UNIT.get(law.units.get(name, "").split(" ")[0]) or BY_NAME.get(name)
+        for name in wanted
+    }
     if len(wanted) == 1:
         role, own = theirs[wanted[0]], roles.get(has[0])
         if role is not None and own is not None and role != own:

@@ -190,6 +190,8 @@ def ladder_test(
     n: int = 99,
     seed: int = 0,
     threads: int | None = None,
+    executor: Any = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> LadderTest:
     """Return the back-test of a robust refit in numbers.
 
@@ -197,8 +199,10 @@ def ladder_test(
     ----------
     refit
         The law, its rows and its noise.
-    along, run, n, seed, threads
+    along, run, n, seed, threads, executor
         As in `backtest`.
+    progress
+        A function of how many data sets are done, and of how many; or None.
 
     Examples
     --------
@@ -221,7 +225,15 @@ def ladder_test(
     _, z, _ = ladder.observed(cores)
     statistic, p = float(ladder.statistic(z)[0]), math.nan
     if ladder.pairs >= FEWEST_PAIRS and math.isfinite(statistic):
-        p, _ = counted(statistic, n, lambda first, count: ladder.drawn(first, count, cores))
+        total = most_draws(n) if progress else n
+
+        def draw(first: int, count: int) -> Floats:
+            done = drawn_on(executor, ladder, first, count, cores)
+            if progress is not None:
+                progress(min(first + count, total), total)
+            return done
+
+        p, _ = counted(statistic, n, draw)
     return LadderTest(statistic, p, ladder.pairs, len(ladder.origins), longest)
 
 
