@@ -57,6 +57,21 @@ def backtest_findings(
         Naive forecast in words -> skill against it.
     """
     found = [_verdict(refit, scale, runs, ladder, sizes, p)]
+    asked = sum(int((~ladder.diverged[origin.held_out]).sum()) for origin in ladder.origins)
+    if sizes.height < asked:
+        found.append(
+            Finding(
+                "origins_without_fit",
+                "backtest",
+                "amber",
+                f"{asked - sizes.height} of {asked} forecasts are missing: the fits of their origins ended at no "
+                "finite curve",
+                statistic=float(asked - sizes.height),
+                threshold=0.0,
+                evidence={"missing": asked - sizes.height, "asked": asked},
+                advice="fix or bound a parameter that the smaller runs do not determine",
+            )
+        )
     if skill and all(value < 0.0 for value in skill.values()):
         found.append(
             Finding(
