@@ -153,7 +153,7 @@ def _far_rows(refit: RobustRefit, diverged: NDArray[np.bool_]) -> Iterator[Findi
     far = (np.abs(away) > FAR) & ~diverged
     for rows, done in (
         (diverged, "left out of the back-test"),
-        (far, "pulled in to 3, so that the answer does not hang on them"),
+        (far, "pulled in to 3 so that little hangs on that"),
     ):
         if rows.any():
             yield _named(refit, away, np.flatnonzero(rows), done)
@@ -176,5 +176,7 @@ def _named(
         statistic=abs(first),
         threshold=FAR,
         evidence={"rows": rows, "deviations": away[places].tolist()},
-        advice="look whether these runs diverged, and leave out those that did",
+        advice="look whether this run diverged, and leave it out if it did"
+        if len(rows) == 1
+        else "look whether these runs diverged, and leave out those that did",
     )
