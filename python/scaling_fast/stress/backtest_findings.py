@@ -57,6 +57,21 @@ def backtest_findings(
         Naive forecast in words -> skill against it.
     """
     found = [_verdict(refit, scale, runs, ladder, sizes, p)]
+    asked = sum(int((~ladder.diverged[origin.held_out]).sum()) for origin in ladder.origins)
+    if sizes.height < asked:
+        found.append(
+            Finding(
+                "origins_without_fit",
+                "backtest",
+                "amber",
+                f"{asked - sizes.height} of {asked} forecasts are missing: the fits of their origins ended at no "
+                "finite curve",
+                statistic=float(asked - sizes.height),
+                threshold=0.0,
+                evidence={"missing": asked - sizes.height, "asked": asked},
+                advice="fix or bound a parameter that the smaller runs do not determine",
+            )
+        )
     if skill and all(value < 0.0 for value in skill.values()):
         found.append(
             Finding(
@@ -138,7 +153,7 @@ def _far_rows(refit: RobustRefit, diverged: NDArray[np.bool_]) -> Iterator[Findi
     far = (np.abs(away) > FAR) & ~diverged
     for rows, done in (
         (diverged, "left out of the back-test"),
-        (far, "pulled in to 3, so that the answer does not hang on them"),
+        (far, "pulled in to 3 so that little hangs on that"),
     ):
         if rows.any():
             yield _named(refit, away, np.flatnonzero(rows), done)
@@ -161,5 +176,7 @@ def _named(
         statistic=abs(first),
         threshold=FAR,
         evidence={"rows": rows, "deviations": away[places].tolist()},
-        advice="look whether these runs diverged, and leave out those that did",
+        advice="look whether this run diverged, and leave it out if it did"
+        if len(rows) == 1
+        else "look whether these runs diverged, and leave out those that did",
     )
