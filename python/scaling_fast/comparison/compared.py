@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Compared", "pairs_of", "tested"]
 
+
 def pairs_of(criteria: Criteria, pairs: str) -> list[tuple[int, int]]:
     """Return the numbers of the laws of each pair that is tested.
 
@@ -71,9 +72,9 @@ def tested(
     laws = replicates.laws
     shares: dict[tuple[int, int], float] = {}
     for first, second in chosen:
-        if constant is not None and not first:
-            if without_constant(laws[0], laws[second], constant.name):
-                shares[first, second] = constant.p
+        bare = constant is not None and not first
+        if bare and constant and without_constant(laws[0], laws[second], constant.name):
+            shares[first, second] = constant.p
     drawn = [(first, law) for first, second in chosen for law in (first, second)]
     drawn += [
         (second, law)
@@ -133,9 +134,7 @@ class Compared:
             frame = self._forecasts(said)
         own = range_findings(reach, self.targets, int(kept.sum()), without)
         verdict = verdict_finding(self.laws, words, self.criteria)
-        return Comparison(
-            table, self._pairs(), reach, frame, (verdict, *own, *findings), settings
-        )
+        return Comparison(table, self._pairs(), reach, frame, (verdict, *own, *findings), settings)
 
     def _table(self, words: list[str], said: Sequence[Forecast | None]) -> pl.DataFrame:
         first = [None if forecast is None else forecast.first for forecast in said]

@@ -113,7 +113,10 @@ def is_special_case(law: Candidate, other: Candidate) -> bool:
 
 def without_constant(law: Candidate, other: Candidate, constant: str) -> bool:
     """Return whether another law is this one without its constant."""
-    if (law.family, other.family) in {("power_offset", "power"), ("chinchilla", "chinchilla, E = 0")}:
+    if (law.family, other.family) in {
+        ("power_offset", "power"),
+        ("chinchilla", "chinchilla, E = 0"),
+    }:
         return True
     if not is_special_case(law, other) or other.request.law.formula != law.request.law.formula:
         return False

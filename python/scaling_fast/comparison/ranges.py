@@ -46,7 +46,9 @@ class Targets:
     span: float
 
     @classmethod
-    def of(cls, inputs: Inputs, columns: Mapping[str, Floats], rows: Mapping[str, Floats]) -> Targets:
+    def of(
+        cls, inputs: Inputs, columns: Mapping[str, Floats], rows: Mapping[str, Floats]
+    ) -> Targets:
         """Return targets by the columns of a law and of its rows."""
         at, runs = inputs.decades(columns), inputs.decades(rows)
         return cls(columns, np.maximum(at - runs.max(), 0.0), float(np.ptp(runs)))
@@ -100,7 +102,9 @@ def forecasts(
     counted
         How many rows tell as much as one independent row, 1 or more.
     """
-    known = {band.name: band for band in bands(refit, targets.columns, level=level, counted=counted)}
+    known = {
+        band.name: band for band in bands(refit, targets.columns, level=level, counted=counted)
+    }
     first = next(band for band in known.values() if band.is_headline)
     out: list[Forecast | None] = []
     for place, law in enumerate(laws):
@@ -196,9 +200,6 @@ def _sentence(
     ends = f"{lowest[0]:.5g} ({lowest[1]}) to {highest[0]:.5g} ({highest[1]})"
     middle = ""
     if most[1] != least[1]:
-        middle = (
-            f"; the best curves of {least[1]} and {most[1]} alone by {100.0 * (most[0] / least[0] - 1.0):.3g} %"
-        )
-    return (
-        f"two curves that fit equally well differ by {apart:.3g} % at {where}: {ends}{middle}"
-    )
+        share = 100.0 * (most[0] / least[0] - 1.0)
+        middle = f"; the best curves of {least[1]} and {most[1]} alone by {share:.3g} %"
+    return f"two curves that fit equally well differ by {apart:.3g} % at {where}: {ends}{middle}"

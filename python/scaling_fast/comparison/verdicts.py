@@ -50,9 +50,7 @@ def verdicts(
     """Return the words for each law: "supported", "not distinguishable from {...}", "rejected", or its status."""
     out = []
     for place, law in enumerate(laws):
-        others = [
-            other.label for at, other in enumerate(laws) if at != place and not rejected[at]
-        ]
+        others = [other.label for at, other in enumerate(laws) if at != place and not rejected[at]]
         if np.isnan(aicc[place]):
             out.append(f"not compared: {law.status}")
         elif rejected[place]:
