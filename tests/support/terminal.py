@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from scaling_fast.cli.command import main
 
 COLUMNS = ["--column", "N=params", "--column", "D=tokens"]
-VERBS = ("fit", "bootstrap", "optimum", "stress", "audit", "laws", "datasets", "doctor")
+VERBS = ("fit", "bootstrap", "optimum", "compare", "stress", "audit", "laws", "datasets", "doctor")
 QUICK = ["--n", "60"]  # replicates: the shape of the answer, not its precision
 
 

@@ -13,6 +13,7 @@ from scaling_fast.cli.exit_codes import Exit
 from scaling_fast.cli.verbs.audit import audit
 from scaling_fast.cli.verbs.bootstrap import bootstrap
 from scaling_fast.cli.verbs.catalogue import datasets, laws
+from scaling_fast.cli.verbs.compare import compare
 from scaling_fast.cli.verbs.doctor import doctor, package_version
 from scaling_fast.cli.verbs.fit import fit
 from scaling_fast.cli.verbs.optimum import optimum
@@ -128,5 +129,5 @@ def main() -> None:
     """Fit scaling laws, resample the fits, and audit published ones."""
 
 
-for verb in (fit, bootstrap, optimum, stress, audit, laws, datasets, doctor):
+for verb in (fit, bootstrap, optimum, compare, stress, audit, laws, datasets, doctor):
     main.add_command(verb)

@@ -94,7 +94,7 @@ def label_of(law: Law) -> str:
     return ", ".join([law.name or law.formula, *fixed])
 
 
-def candidate_of(label: str, fit: Fit, straight: bool | None = None) -> Candidate:
+def candidate_of(label: str, fit: Fit, *, straight: bool | None = None) -> Candidate:
     """Return the law of a fit as it is compared.
 
     Parameters
@@ -109,10 +109,14 @@ def candidate_of(label: str, fit: Fit, straight: bool | None = None) -> Candidat
     request = fit.request
     params = np.array([fit.params[name] for name in request.names])
     bound = np.array([not fit.is_free(name) for name in request.names])
-    made = Candidate(label, fit, request, params, bound, fit.status, False, np.nan, label)
+    made = Candidate(
+        label, fit, request, params, bound, fit.status, straight is True, np.nan, label
+    )
     if not np.isfinite(params).all():
         return made
-    return _judged(made, fit.objective, made.is_straight() if straight is None else straight)
+    if straight is None:
+        made = replace(made, straight=made.is_straight())
+    return _judged(made, fit.objective)
 
 
 def on_targets(law: Candidate, target: Floats) -> Candidate:
@@ -134,9 +138,9 @@ def on_targets(law: Candidate, target: Floats) -> Candidate:
         at_bound=np.array(best.at_bound[0], dtype=bool),
         status=status,
     )
-    return _judged(moved, float(best.objective[0]), law.straight)
+    return _judged(moved, float(best.objective[0]))
 
 
-def _judged(law: Candidate, objective: float, straight: bool) -> Candidate:
-    found = deviances(law.request, law.params[None], np.array([objective]), straight=straight)
-    return replace(law, straight=straight, deviance=float(found[0]))
+def _judged(law: Candidate, objective: float) -> Candidate:
+    found = deviances(law.request, law.params[None], np.array([objective]), straight=law.straight)
+    return replace(law, deviance=float(found[0]))

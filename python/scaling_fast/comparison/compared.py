@@ -72,9 +72,9 @@ def tested(
     laws = replicates.laws
     shares: dict[tuple[int, int], float] = {}
     for first, second in chosen:
-        if constant is not None and not first:
-            if without_constant(laws[0], laws[second], constant.name):
-                shares[first, second] = constant.p
+        bare = constant is not None and not first
+        if bare and constant and without_constant(laws[0], laws[second], constant.name):
+            shares[first, second] = constant.p
     drawn = [(first, law) for first, second in chosen for law in (first, second)]
     drawn += [
         (second, law)

@@ -49,7 +49,7 @@ def verdict_finding(laws: Sequence[Candidate], words: Sequence[str], criteria: C
         )
     advice = {
         "green": "",
-        "amber": "do not call the form of the law established; report the range of forecasts of the laws that are kept",
+        "amber": "do not call this form established; report the range of forecasts of the laws that are kept",
         "red": "forecast with a law that is kept, or look for the break or the shift that this law misses",
     }[severity]
     return Finding(
@@ -74,7 +74,7 @@ def fit_findings_of(laws: Sequence[Candidate]) -> list[Finding]:
         code = "unidentified" if law.status in ("not_identified", "unbounded") else "not_converged"
         which = f" ({quoted(names)} among them)" if names else ""
         sentence = {
-            "unidentified": f"the rows do not determine every parameter of {law.label}{which}, so it is not compared",
+            "unidentified": f"the rows do not determine all parameters of {law.label}{which}: it is not compared",
             "not_converged": f"the fit of {law.label} ended {law.status!r}, so it is not compared",
         }[code]
         found.append(
@@ -84,8 +84,8 @@ def fit_findings_of(laws: Sequence[Candidate]) -> list[Finding]:
                 "grey",
                 sentence,
                 evidence={"law": law.label, "status": law.status, "parameters": names},
-                advice="add runs at other scales, or fix a parameter; a law in its limit is a simpler law, which may "
-                "be in the table",
+                advice="add runs at other scales, or fix a parameter; a law in its limit is a simpler law, "
+                "which may be in the table",
             )
         )
     return found
@@ -103,7 +103,8 @@ def diverged_finding(rows: NDArray[np.intp], law: Candidate) -> list[Finding]:
             "diverged_rows",
             "compare",
             "amber",
-            f"{'row' if few else 'rows'} {named} {'lies' if few else 'lie'} more than 10 robust scales from most laws: "
+            f"{'row' if few else 'rows'} {named} {'lies' if few else 'lie'} more than 10 robust scales from most "
+            "laws: "
             f"{'its target counts' if few else 'their targets count'} as three scales here, and "
             f"{'decides' if few else 'decide'} nothing",
             statistic=float(len(places)),
@@ -179,8 +180,8 @@ def range_findings(
                 "inside_the_runs",
                 "compare",
                 "grey",
-                f"{len(inside)} of {targets.count} targets lie within the runs, where every law that fits says the same",
-                advice="the range there is noise alone; ask beyond the largest run for the range of an extrapolation",
+                f"{len(inside)} of {targets.count} targets lie within the runs, where laws that fit agree",
+                advice="the range there is noise alone; ask beyond the largest run for that of an extrapolation",
             )
         )
     if beyond:
@@ -202,7 +203,7 @@ def range_findings(
                 "no_band",
                 "compare",
                 "grey",
-                f"{', '.join(without)} {'is' if len(without) == 1 else 'are'} kept and left out of the range, because "
+                f"{', '.join(without)} {'is' if len(without) == 1 else 'are'} kept and left out of the range: "
                 "no band was found at the target",
                 advice="give the columns of the law in at=, or leave the law out",
             )

@@ -92,13 +92,11 @@ def contenders(fits: Any, laws: Any, threads: int) -> Contenders:
                 continue
             _add(found, label, fit, straight, drop_same=not given)
     if len(found.laws) < 2:
+        message = "one law alone is compared with nothing; give two fits, or rivals with laws="
         reasons = "; ".join(finding.sentence for finding in found.findings)
-        raise (DataError if reasons else ParameterError)(
-            "one law alone is compared with nothing; give two fits or more, or rivals with laws="
-            + (f" ({reasons})" if reasons else ""),
-            code="one_law",
-            **({} if reasons else {"param": "fit"}),
-        )
+        if reasons:
+            raise DataError(f"{message} ({reasons})", code="one_law")
+        raise ParameterError(message, code="one_law", param="fit")
     return found
 
 
@@ -111,7 +109,7 @@ def refit_of(law: Candidate) -> RobustRefit | None:
 
 
 def without_diverged(found: Contenders, refit: RobustRefit | None) -> NDArray[np.intp]:
-    """Pull in the targets of runs that most laws miss by far, fit all laws again, and return the places of the runs.
+    """Pull in the targets of runs that most laws miss by far, fit all laws again, and return where the runs are.
 
     Parameters
     ----------
@@ -166,7 +164,8 @@ def _require_comparable(fit: Fit) -> None:
     ):
         if given is not None:
             raise ParameterError(
-                f"laws are compared by one noise for all rows, so a fit must not have {name}=; fit again without it",
+                f"laws are compared by one noise for all rows, so a fit must not have {name}=; "
+                "fit again without it",
                 code=name,
                 param="fit",
             )
@@ -184,8 +183,8 @@ def _require_same_rows(fits: list[Fit]) -> None:
                 else f"the targets {quote(table.target_name)} and {quote(first.target_name)}"
             )
             raise DataError(
-                f"laws are compared on the same rows with the same targets, and these fits have {what}; fit all of "
-                "them to one frame",
+                f"laws are compared on the same rows with the same targets, and these fits have {what}; "
+                "fit all of them to one frame",
                 code="unlike_rows",
             )
 
@@ -227,7 +226,7 @@ def _add(
     """Add a fitted law, unless it leaves too few rows or is the headline under another spelling."""
     if not _has_room(found, label, fit.n, len(fit.request.free)):
         return
-    law = candidate_of(label, fit, straight.get(fit.loss))
+    law = candidate_of(label, fit, straight=straight.get(fit.loss))
     if np.isfinite(law.deviance):
         straight.setdefault(fit.loss, law.straight)
     if drop_same and found.laws and _is_same(found.laws[0], law):

@@ -108,9 +108,11 @@ def canonical_rank(law: Candidate) -> NDArray[np.intp]:
 
 def _leverage(jacobian: Floats) -> Floats:
     """Return the diagonal of the hat matrix, shape (rows,)."""
-    length = np.linalg.norm(jacobian, axis=0)
-    jacobian = jacobian[:, (length > 0.0) & np.isfinite(length)]
+    size = np.abs(jacobian).max(axis=0, initial=0.0)
+    jacobian = (
+        jacobian[:, (size > 0.0) & np.isfinite(size)] / size[(size > 0.0) & np.isfinite(size)]
+    )
     if not jacobian.shape[1]:
         return np.zeros(jacobian.shape[0])
-    basis = np.linalg.qr(jacobian / np.linalg.norm(jacobian, axis=0))[0]
+    basis = np.linalg.qr(jacobian)[0]
     return np.asarray((basis**2).sum(axis=1))

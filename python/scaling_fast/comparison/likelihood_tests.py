@@ -21,7 +21,11 @@ SIZE = 0.05
 """Size of the tests: how often a true law is rejected by one of them."""
 
 CLOSE, FEW = 0.02, 100
-"""A p up to the first is counted again over 1,999 data sets, over 999 where fewer than the second were asked for."""
+"""A p up to the first is counted again over 1,999 data sets, or 999 where fewer than the second were asked for."""
+
+
+TIED = 1e-6
+"""ln L within which two ratios are one: where a law contains the other, many are 0 but for rounding."""
 
 
 class Pair(NamedTuple):
@@ -111,7 +115,7 @@ def _share(
         own = replicates.log_likelihoods(truth, truth, count)
         its = replicates.log_likelihoods(truth, other, count)
         # A data set without a fit speaks for nothing.
-        p = float((1 + (~(own - its > ratio)).sum()) / (count + 1))
+        p = float((1 + (~(own - its > ratio + TIED)).sum()) / (count + 1))
         if p > CLOSE or count == most_draws(n):
             return p, count
     return p, n

@@ -13,7 +13,7 @@ from scaling_fast.comparison.likelihood import deviances
 from scaling_fast.frames.table import read_only
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -53,7 +53,7 @@ class Replicates:
     laws
         The laws.
     noises
-        What data sets of each are drawn from.
+        Number of a law -> what data sets of it are drawn from.
     seed
         Seed; data set i of a law is a pure function of it, of the law and of i.
     threads
@@ -65,7 +65,7 @@ class Replicates:
     """
 
     laws: tuple[Candidate, ...]
-    noises: tuple[CoxNoise, ...]
+    noises: Mapping[int, CoxNoise]
     seed: int
     threads: int
     executor: Any = None

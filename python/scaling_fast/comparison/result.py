@@ -111,7 +111,7 @@ class Comparison(SummaryRepr):
         write_new(path, text + "\n", force=force, error=CheckpointError)
 
     def _repr_html_(self) -> str:
-        return self.table._repr_html_()  # noqa: SLF001 (what a notebook asks of a frame)
+        return self.table._repr_html_()
 
 
 def _text(frame: pl.DataFrame) -> str:

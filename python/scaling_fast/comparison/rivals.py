@@ -163,12 +163,12 @@ def _placed(law: Law, inputs: Inputs, fit: Fit) -> Rival:
 
 
 def _read(law: Law, fit: Fit) -> Rival:
-    """Return a law that the caller named, with its columns: those of the fit, of the same roles, or of the frame."""
+    """Return a law that the caller named with its columns: of the fit, of the same roles, or of the frame."""
     table = fit.request.table
     if law.target is not None and law.target != table.target_name:
         raise ParameterError(
-            f"the law {quote(law.formula, 80)} explains {quote(law.target)}, and the fit {quote(table.target_name)}; "
-            "rivals explain the same",
+            f"the law {quote(law.formula, 80)} explains {quote(law.target)}, and the fit "
+            f"{quote(table.target_name)}; rivals explain the same",
             code="target",
             param="laws",
         )
@@ -210,7 +210,8 @@ def _by_role(law: Law, fit: Fit) -> dict[str, str] | None:
         role, own = theirs[wanted[0]], roles.get(has[0])
         if role is not None and own is not None and role != own:
             raise ParameterError(
-                f"{quote(law.name or law.formula, 80)} is a law of {role}, and the fit one of {own}, so it is no rival",
+                f"{quote(law.name or law.formula, 80)} is a law of {role}, and the fit one of {own}, so it is no "
+                "rival",
                 code="inputs",
                 param="laws",
             )
@@ -231,8 +232,8 @@ def _from_frame(name: str, law: Law, fit: Fit) -> NDArray[np.float64]:
     table = fit.request.table
     if name not in table.frame.columns:
         raise DataError(
-            f"the law {quote(law.name or law.formula, 80)} needs a column {quote(name)}, which neither the fit nor its "
-            f"frame has; the fit has {quote(list(table.arrays), 200)}",
+            f"the law {quote(law.name or law.formula, 80)} needs a column {quote(name)}, which neither the fit nor "
+            f"its frame has; the fit has {quote(list(table.arrays), 200)}",
             code="missing_column",
             column=name,
         )

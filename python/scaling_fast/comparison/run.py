@@ -132,10 +132,7 @@ def compare(
     require_usable_process()
     n, level = whole_number(n, "n", 1, MOST_DRAWS), checked_level(level)
     seed, cores, executor = checked_seed(seed), checked_threads(threads), checked_executor(executor)
-    if not isinstance(pairs, str) or pairs not in ("headline", "all"):
-        raise ParameterError(
-            f'pairs must be "headline" or "all", got {quote(pairs)}', code="pairs", param="pairs"
-        )
+    _require_pairs(pairs)
     found = contenders(fits, laws, cores)
     first = found.laws[0]
     runs, targets = _runs(first, run), None if at is None else _targets(first, at)
@@ -147,10 +144,11 @@ def compare(
     chosen = pairs_of(criteria, pairs)
     constant = None if refit is None or runs is not None else no_constant(refit)
     rank = canonical_rank(first)
+    drawn = {law for pair in chosen for law in pair}
     with watched(progress, "comparing laws") as callback:
         replicates = Replicates(
             tuple(found.laws),
-            tuple(CoxNoise.of(law, rank, runs) for law in found.laws),
+            {law: CoxNoise.of(found.laws[law], rank, runs) for law in drawn},
             seed,
             cores,
             executor,
@@ -167,6 +165,13 @@ def compare(
     asked = Compared(tuple(found.laws), criteria, pairwise, refit, targets, level, counted)
     settings = {"pairs": pairs, "n": n, "level": level, "run": run, "seed": seed}
     return asked.answer(findings, settings | {"mark": criteria.mark})
+
+
+def _require_pairs(pairs: object) -> None:
+    if not isinstance(pairs, str) or pairs not in ("headline", "all"):
+        raise ParameterError(
+            f'pairs must be "headline" or "all", got {quote(pairs)}', code="pairs", param="pairs"
+        )
 
 
 def _targets(law: Candidate, at: Any) -> Targets:
