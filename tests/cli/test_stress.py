@@ -27,3 +27,67 @@ def test_the_terminal_measures_coverage(tmp_path, capsys):
     assert answer["test"] == "coverage"
     assert answer["table"][0]["name"] == "alpha"
     assert answer["settings"]["n_sim"] == 30
+
+
+@pytest.fixture
+def dated(tmp_path):
+    x = np.geomspace(1e7, 1e11, 20)
+    noise = 0.005 * np.random.default_rng(1).standard_normal(20)
+    days = [f"2024-{1 + place // 2:02}-{1 + 14 * (place % 2):02}" for place in range(20)]
+    path = tmp_path / "runs.csv"
+    frame = {"x": x, "loss": (1.8 + 480 * x**-0.35) * np.exp(noise), "day": days}
+    pl.DataFrame(frame | {"run": [f"r{place}" for place in range(20)]}).write_csv(path)
+    return str(path)
+
+
+def answer_of(capsys, *words):
+    from scaling_fast.cli.command import main
+
+    with pytest.raises(SystemExit) as ended:
+        main(list(words))
+    said = capsys.readouterr()
+    return ended.value.code, said.out, said.err
+
+
+def test_the_terminal_back_tests(dated, capsys):
+    code, out, _ = answer_of(
+        capsys, "stress", "backtest", dated, "power_offset", "--n", "19", "--run", "run", "--json"
+    )
+    assert code == 0
+    answer = json.loads(out)
+    assert answer["test"] == "backtest"
+    assert 0 < answer["p"] <= 1
+    assert answer["table"][0]["run"].startswith("r")
+    assert answer["findings"][0]["check"] == "backtest"
+
+
+def test_the_terminal_reads_dates_as_the_scale(dated, capsys):
+    code, out, err = answer_of(
+        capsys, "stress", "backtest", dated, "power_offset", "--n", "19", "--along", "day"
+    )
+    assert code == 0
+    assert "median_error" in out
+    assert "asked for the rest" in err
+    assert "skill" in err
+
+
+def test_the_terminal_names_a_scale_that_is_not_there(dated, capsys):
+    code, out, err = answer_of(
+        capsys, "stress", "backtest", dated, "power_offset", "--along", "dya"
+    )
+    assert code == 2
+    assert not out
+    assert "did you mean `day`" in err
+
+
+def test_too_few_origins_fail_on_grey(tmp_path, capsys):
+    path = tmp_path / "few.csv"
+    x = np.geomspace(1e7, 1e8, 8)
+    pl.DataFrame({"x": x, "loss": 1.8 + 480 * x**-0.35 + 0.001 * np.cos(np.arange(8))}).write_csv(
+        path
+    )
+    words = ("stress", "backtest", str(path), "power_offset", "--json")
+    code, out, _ = answer_of(capsys, *words)
+    assert code == 0
+    assert json.loads(out)["p"] is None
+    assert answer_of(capsys, *words, "--fail-on", "grey")[0] == 1

@@ -238,6 +238,33 @@ def test_the_fits_own_forecast_is_named_where_its_loss_decides():
         assert "its loss decides" not in answer["sentence"][0]
 
 
+def test_forms_are_those_that_the_caller_names():
+    fit = fitted(runs(11))
+    default = sf.stress.allowance(fit, 1e12)
+    alone = sf.stress.allowance(fit, 1e12, laws=["power_offset"])
+    pair = sf.stress.allowance(fit, 1e12, laws=["power_offset", "log_power"])
+    own = sf.stress.allowance(fit, 1e12, laws=["E + A/(1 + x/s)**alpha"])
+    assert alone["form"][0] < pair["form"][0] <= default["form"][0]
+    assert own["form"][0] > 0.0
+    assert alone["form"][0] == pytest.approx(alone["noise"][0], rel=0.15)
+    with pytest.raises(sf.ParameterError, match="no rival"):
+        sf.stress.allowance(fit, 1e12, laws=["step_law_lr"])
+
+
+def test_an_executor_and_threads_change_nothing():
+    from concurrent.futures import ThreadPoolExecutor
+
+    seen = []
+    fit = fitted()
+    plain = sf.stress.allowance(fit, 1e11, threads=1)
+    with ThreadPoolExecutor(2) as pool:
+        other = sf.stress.allowance(
+            fit, 1e11, executor=pool, progress=lambda *done: seen.append(done)
+        )
+    assert other.equals(plain)
+    assert seen
+
+
 @pytest.mark.parametrize(
     ("ask", "code"),
     [

@@ -43,11 +43,11 @@ QUANTITIES = ("N_opt", "D_opt", "D_per_N", "loss", "flops")
 COLUMNS = ("flops", "quantity", "estimate", "lower", "upper", "decades_beyond", "status")
 """The columns beside the keys of groups."""
 
-PARTS = {"N_opt": "size", "D_opt": "data", "loss": "loss", "flops": "flops"}
+PARTS = {"N_opt": "size", "D_opt": "data", "D_per_N": "ratio", "loss": "loss", "flops": "flops"}
 """Quantity -> the part of the best run that it is."""
 
-ROUNDING = 1e-12
-"""Decades that a budget equal to the largest run may lie beyond it by the rounding of logarithms."""
+DIGITS = 12
+"""Decimals of a distance in decades; the next are the rounding of logarithms."""
 
 UNREACHABLE = "unreachable"
 """Status of a group, and code of the error of a single fit, whose law no budget in reach brings to the loss."""
@@ -79,14 +79,8 @@ class Target(NamedTuple):
 
     def formula(self, quantity: str, minimum: ConstrainedMinimum) -> OptimumFormula:
         """Return one quantity of the best run as a formula of the parameters of its law."""
-        text = f"{quantity}({self.label})"
-        if quantity == "D_per_N":
-            parts = {"optimum_data": "data", "optimum_size": "size"}
-            inner = "optimum_data/optimum_size"
-        else:
-            parts, inner = {"optimum_part": PARTS[quantity]}, "optimum_part"
-        asked = {name: Asked(part, self.flops, self.loss) for name, part in parts.items()}
-        return OptimumFormula(text, inner, asked, minimum)
+        asked = {"optimum_part": Asked(PARTS[quantity], self.flops, self.loss)}
+        return OptimumFormula(f"{quantity}({self.label})", "optimum_part", asked, minimum)
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +175,7 @@ class OptimumTable:
         if self.minimum.cost.power is None:
             ln_c = best.ln_size[group] + best.ln_data[group]
         beyond = float(ln_c - self.largest[group]) / math.log(10.0)
-        beyond = 0.0 if beyond < ROUNDING else beyond
+        beyond = max(0.0, round(beyond, DIGITS))
         if not math.isfinite(best.ln_flops[group]):
             flops = beyond = math.nan
         return flops, quantity, estimate, lower, upper, beyond

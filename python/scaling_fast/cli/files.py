@@ -22,7 +22,7 @@ from scaling_fast.runtime.files import read_regular, write_whole
 from scaling_fast.runtime.memory import ask_first, resource_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from scaling_fast.errors import ScalingError
 
@@ -88,6 +88,17 @@ def read_frame(name: str) -> pl.DataFrame:
             code="unknown_dataset",
         )
     return datasets.load(name)
+
+
+def with_dates(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """Return a frame in which columns of text that hold nothing but dates, as 2026-01-31, are dates."""
+    for name in names:
+        if name in frame.columns and frame[name].dtype == pl.String:
+            column = frame[name]
+            dates = column.str.to_date("%Y-%m-%d", strict=False)
+            if dates.null_count() == column.null_count():
+                frame = frame.with_columns(dates.alias(name))
+    return frame
 
 
 def locate(error: ScalingError, name: str, height: int) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from scaling_fast.comparison.headline_band import BestCurve
     from scaling_fast.comparison.robust_refit import RobustRefit
 
-__all__ = ["AICC_KEPT", "FEWEST_LEFT", "Band", "bands", "corrected_aic"]
+__all__ = ["AICC_KEPT", "FEWEST_LEFT", "Band", "bands", "corrected_aic", "kept_of"]
 
 AICC_KEPT = 6.0
 """AICc above the mark up to which a law is kept: a likelihood e^3 times smaller (Burnham and Anderson 2002)."""
@@ -124,7 +124,7 @@ def bands(
     quadratic = _quadratic(rows, at, log_target, reference, inputs.count, level, counted)
     if quadratic is not None:
         found.append(quadratic)
-    return _kept(_headline_first(refit, targets, found, level, counted))
+    return kept_of(_headline_first(refit, targets, found, level, counted))
 
 
 def corrected_aic(squares: float, rows: int, parameters: int, counted: float = 1.0) -> float:
@@ -180,8 +180,8 @@ def _headline_first(
     return (own, *others)
 
 
-def _kept(found: tuple[Band, ...]) -> tuple[Band, ...]:
-    """Return the bands with `kept` filled in."""
+def kept_of(found: tuple[Band, ...]) -> tuple[Band, ...]:
+    """Return the bands, the law of the fit first, with `kept` filled in."""
     special = SPECIAL_CASES.get(found[0].name, frozenset())
     mark = min(band.aicc for band in found if band.name not in special)
     return tuple(replace(band, kept=band.aicc <= mark + AICC_KEPT) for band in found)

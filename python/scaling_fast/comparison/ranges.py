@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from scaling_fast.comparison.forecast_range import bands
-from scaling_fast.comparison.headline_band import best_curve, curve_ends
-from scaling_fast.errors import ScalingError
+from scaling_fast.comparison.rival_bands import rival_band
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,26 +120,9 @@ def _own(
 ) -> Forecast | None:
     """Return the forecast of a law without a band in closed form."""
     table = law.request.table
-    sources = {source: name for name, source in refit.request.table.sources.items()}
-    places = {
-        name: targets.columns.get(sources.get(table.sources.get(name, name), name))
-        for name in law.request.law.columns or ()
-    }
-    at = {name: values for name, values in places.items() if values is not None}
-    if len(at) < len(places):
-        return None
-    request = replace(
-        refit.request,
-        law=law.request.law,
-        table=replace(refit.request.table, arrays=table.arrays, sources=table.sources),
-        residual="raw" if law.request.program.target is not None else "log",
-    )
-    try:
-        best = best_curve(replace(refit, request=request), at, relative=False)
-        lower, upper = curve_ends(best, at, level, math.sqrt(counted))
-    except ScalingError:
-        return None
-    return Forecast.of_logs(best.forecast, lower, upper)
+    rival = (law.request.law, table.arrays, table.sources)
+    band = rival_band(refit, rival, targets.columns, level, counted)
+    return None if band is None else Forecast.of_logs(band.forecast, band.lower, band.upper)
 
 
 def range_table(

@@ -9,10 +9,12 @@ import polars as pl
 
 from scaling_fast.comparison.constant_axis import constant_axis
 from scaling_fast.comparison.inputs import inputs_of
+from scaling_fast.comparison.rivals import given_rivals
 from scaling_fast.comparison.robust_refit import require_usable
 from scaling_fast.comparison.targets import target_points
 from scaling_fast.errors import DataError
 from scaling_fast.frames.clusters import cluster_columns, cluster_numbers
+from scaling_fast.resampling.execution.executors import checked_executor
 from scaling_fast.runtime.memory import ask_first
 from scaling_fast.runtime.process import require_usable_process
 from scaling_fast.stress.beyond_the_runs import Outlook, outlook, steady_path
@@ -21,11 +23,13 @@ from scaling_fast.stress.words import Words
 from scaling_fast.validation import checked_level, checked_seed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
+    from scaling_fast.comparison.rivals import Rival
     from scaling_fast.fitting.result import Fit
+    from scaling_fast.laws import Law
 
 __all__ = ["allowance"]
 
@@ -39,9 +43,12 @@ def allowance(
     at: Any,
     *,
     level: float = 0.9,
+    laws: Sequence[Law | str] | Law | str | None = None,
     run: str | Sequence[str] | None = None,
-    seed: int = 0,
+    seed: int | None = 0,
     threads: int | None = None,
+    executor: Any = None,
+    progress: bool | Callable[[int, int], object] | None = None,
 ) -> pl.DataFrame:
     """Return how far the forecast of a fitted law may be off at any points.
 
@@ -64,12 +71,13 @@ def allowance(
         frame of the law's columns.
     level
         Confidence level, between 0 and 1.
+    laws
+        The rivals that count as forms: names of the catalogue, formulas or `Law`s. By default those that
+        are known of as many inputs.
     run
         Columns that name the training run of each row, where the rows of one run share an error.
-    seed
-        Seed of the back-test among the gates, from 0 to 2**64 - 1.
-    threads
-        Number of threads, from 1 to 1024; else SCALING_FAST_THREADS, else the cores of this process.
+    seed, threads, executor, progress
+        As in `backtest`, which is one of the gates and takes most of the time.
 
     Returns
     -------
@@ -100,10 +108,12 @@ def allowance(
     """
     require_usable_process()
     level, seed = checked_level(level), checked_seed(seed)
+    executor = checked_executor(executor)
     require_usable(fit)
+    rivals = None if laws is None else given_rivals(fit, laws)
     points = target_points(fit, at)
     runs = _runs(fit, run)
-    found, furthest = _with_furthest(fit, points, level, runs)
+    found, furthest = _with_furthest(fit, points, level, runs, rivals)
     shut = shut_gates(
         fit,
         found,
@@ -112,6 +122,8 @@ def allowance(
         n=LADDER_DRAWS,
         seed=seed,
         threads=threads,
+        executor=executor,
+        progress=progress,
     )
     axis = constant_axis(found.refit, points, level)
     return _frame(fit, points, found, shut, Words(fit, found, shut, axis, furthest))
@@ -138,13 +150,14 @@ def _with_furthest(
     points: dict[str, NDArray[np.float64]],
     level: float,
     runs: NDArray[np.int64] | None,
+    rivals: Sequence[Rival] | None,
 ) -> tuple[Outlook, float]:
     """Return the outlook, and the allowance at the furthest that the runs can speak of."""
     inputs, columns = inputs_of(fit.request), fit.request.table.arrays
     span = float(np.ptp(inputs.decades(columns)))
     last = steady_path(inputs, columns, np.array([span]))
     joined = {name: np.append(points[name], last[name]) for name in inputs.names}
-    found = outlook(fit, joined, level=level, runs=runs)
+    found = outlook(fit, joined, level=level, runs=runs, rivals=rivals)
     return found, float(np.expm1(found.half_width[-1]))
 
 

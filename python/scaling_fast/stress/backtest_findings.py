@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scaling_fast.findings import Finding
+from scaling_fast.stress.diverged import scales_off
 from scaling_fast.stress.ladder import FEWEST_PAIRS
 from scaling_fast.stress.origins import shortfall
 
@@ -56,6 +57,21 @@ def backtest_findings(
         Naive forecast in words -> skill against it.
     """
     found = [_verdict(refit, scale, runs, ladder, sizes, p)]
+    asked = sum(int((~ladder.diverged[origin.held_out]).sum()) for origin in ladder.origins)
+    if sizes.height < asked:
+        found.append(
+            Finding(
+                "origins_without_fit",
+                "backtest",
+                "amber",
+                f"{asked - sizes.height} of {asked} forecasts are missing: the fits of their origins ended at no "
+                "finite curve",
+                statistic=float(asked - sizes.height),
+                threshold=0.0,
+                evidence={"missing": asked - sizes.height, "asked": asked},
+                advice="fix or bound a parameter that the smaller runs do not determine",
+            )
+        )
     if skill and all(value < 0.0 for value in skill.values()):
         found.append(
             Finding(
@@ -72,7 +88,7 @@ def backtest_findings(
                 advice="the law does not describe these runs, or they hardly change with scale",
             )
         )
-    return (*found, *_far_rows(refit))
+    return (*found, *_far_rows(refit, ladder.diverged))
 
 
 def _verdict(
@@ -106,14 +122,14 @@ def _verdict(
         f"{100 * median:.2g} %, up to {100 * largest:.2g} %"
     )
     if math.isfinite(p):
-        said += f"; a true law on this design misses this badly in {100 * p:.2g} of 100 data sets."
+        said += f"; a true law on this design misses this badly in {100 * p:.3g} of 100 data sets."
     return Finding(
         "backtest" if severity == "green" else "backtest_miss",
         "backtest",
         severity,
         said,
         statistic=p,
-        threshold=AMBER if severity == "green" else RED if severity == "red" else AMBER,
+        threshold=RED if severity == "red" else AMBER,
         evidence={"median_error": median, "largest_error": largest, "origins": len(ladder.origins)},
         advice=""
         if severity == "green"
@@ -131,27 +147,36 @@ def _range(scale: Scale, ladder: Ladder) -> str:
     return f"{ends[0]} ({len(ladder.origins)} origins, up to {ends[1]})" if several else ends[0]
 
 
-def _far_rows(refit: RobustRefit) -> Iterator[Finding]:
-    """Give the finding that names runs far off the law, which count as three scales."""
-    table = refit.request.table
-    away = (np.log(table.target) - np.log(refit.fitted)) / refit.scale
-    far = np.flatnonzero(np.abs(away) > FAR)
-    if not far.size:
-        return
-    far = far[np.argsort(-np.abs(away[far]), kind="stable")]
-    rows = table.order[far].tolist()
+def _far_rows(refit: RobustRefit, diverged: NDArray[np.bool_]) -> Iterator[Finding]:
+    """Give the findings that name runs left out, and runs that are pulled in from far off the law."""
+    away = scales_off(refit)
+    far = (np.abs(away) > FAR) & ~diverged
+    for rows, done in (
+        (diverged, "left out of the back-test"),
+        (far, "pulled in to 3 so that little hangs on that"),
+    ):
+        if rows.any():
+            yield _named(refit, away, np.flatnonzero(rows), done)
+
+
+def _named(
+    refit: RobustRefit, away: NDArray[np.float64], places: NDArray[np.intp], done: str
+) -> Finding:
+    places = places[np.argsort(-np.abs(away[places]), kind="stable")]
+    rows = refit.request.table.order[places].tolist()
     named = ", ".join(str(row) for row in rows[:MOST_NAMED])
     named += f" and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else ""
-    first = float(away[far[0]])
-    yield Finding(
+    first = float(away[places[0]])
+    return Finding(
         "outliers",
         "backtest",
         "amber",
         f"row{'' if len(rows) == 1 else 's'} {named}: {abs(first):.3g} robust scales "
-        f"{'above' if first > 0 else 'below'} the law{'' if len(rows) == 1 else ' at the worst'}, pulled in to 3 "
-        "so that the answer does not hang on it",
+        f"{'above' if first > 0 else 'below'} the law{'' if len(rows) == 1 else ' at the worst'}, {done}",
         statistic=abs(first),
         threshold=FAR,
-        evidence={"rows": rows, "deviations": away[far].tolist()},
-        advice="look whether the run diverged, and leave it out if it did",
+        evidence={"rows": rows, "deviations": away[places].tolist()},
+        advice="look whether this run diverged, and leave it out if it did"
+        if len(rows) == 1
+        else "look whether these runs diverged, and leave out those that did",
     )

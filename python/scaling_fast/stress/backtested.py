@@ -33,7 +33,7 @@ class Backtest(Stress):
     draws
         Over how many data sets p was counted.
     skill
-        Naive forecast -> 1 - its root mean square error over that of the law, the other way round:
+        Naive forecast -> 1 - the root mean square error of the law over its own:
         1 is perfect, 0 no better than the naive forecast. Described, not judged.
     by_distance
         One row per range of distances: pairs, the median and the largest error, the share inside the prediction
@@ -60,13 +60,18 @@ class Backtest(Stress):
         lines = [f"backtest along {along}   {self.origins} origins, {self.pairs} pairs"]
         if self.by_distance.height:
             lines += [f"error against distance in {unit}", _text(self.by_distance)]
-            skills = ", ".join(
-                f"{value:.2f} against the {name}" for name, value in self.skill.items()
-            )
-            lines.append(f"skill {skills}")
+        return "\n".join([*lines, *self.figures(), *format_findings(self.findings)])
+
+    def figures(self) -> list[str]:
+        """Return the skill and the test, a line each where there is one."""
+        lines = []
+        if self.skill:
+            skills = (f"{value:.2f} against the {name}" for name, value in self.skill.items())
+            lines.append(f"skill {', '.join(skills)}")
         if not math.isnan(self.p):
-            lines.append(f"T {self.statistic:.3g}   p {self.p:.2g} over {self.draws:,} data sets")
-        return "\n".join(lines + format_findings(self.findings))
+            test = f"T {self.statistic:.3g}, p {self.p:.3g} over {self.draws:,} data sets"
+            lines.append(f"{test} of a true law")
+        return lines
 
     def as_dict(self) -> dict[str, Any]:
         """Return test, settings, figures, both tables and findings as JSON can hold them."""

@@ -9,15 +9,17 @@ import numpy as np
 
 from scaling_fast.comparison.forecast_range import Band, bands
 from scaling_fast.comparison.inputs import Inputs, inputs_of
+from scaling_fast.comparison.rival_bands import named_bands
 from scaling_fast.comparison.robust_refit import RobustRefit, robust_refit
 from scaling_fast.errors import DataError
 from scaling_fast.stress.drift import ONE_INPUT_LEVEL, TWO_INPUT_LEVEL, Drift, drift_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from scaling_fast.comparison.rivals import Rival
     from scaling_fast.fitting.result import Fit
 
 __all__ = ["REACH", "Outlook", "outlook", "steady_path"]
@@ -93,6 +95,7 @@ def outlook(
     level: float,
     limit: float | None = None,
     runs: NDArray[np.int64] | None = None,
+    rivals: Sequence[Rival] | None = None,
 ) -> Outlook:
     """Return what a fit says of some points.
 
@@ -108,6 +111,8 @@ def outlook(
         One-sided level of the upper limit of the drift; 0.65 for one input and 0.80 for two by default.
     runs
         The run of each row, from 0; None where every row is a run.
+    rivals
+        The laws that count as forms beside the law of the fit; None for all that are known.
 
     Raises
     ------
@@ -124,8 +129,11 @@ def outlook(
     value, slopes = refit.log_forecast(targets)
     limit = limit or (ONE_INPUT_LEVEL if inputs.count == 1 else TWO_INPUT_LEVEL)
     drift = _drift(refit, inputs, targets, slopes, level, limit, runs)
-    found = bands(
-        refit, targets, level=level, counted=_design_effect(refit.rows, runs, drift.shared)
+    counted = _design_effect(refit.rows, runs, drift.shared)
+    found = (
+        bands(refit, targets, level=level, counted=counted)
+        if rivals is None
+        else named_bands(refit, targets, rivals, level=level, counted=counted)
     )
     kept = [band for band in found if band.kept]
     reach = [np.maximum(np.abs(band.lower - value), np.abs(band.upper - value)) for band in kept]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from scaling_fast.runtime.resources import checked_threads
+from scaling_fast.stress.diverged import which_diverged
 from scaling_fast.stress.origins import budgets
 from scaling_fast.stress.refits import Refits
 from scaling_fast.stress.scale import scale_of
@@ -61,7 +62,8 @@ def end_of_sample(
     Parameters
     ----------
     refit
-        The law and its rows; the fits are least squares on ln y of the rows with residuals pulled in.
+        The law and its rows; the fits are least squares on ln y of the rows with residuals pulled in. A lonely
+        run more than 20 robust scales off is left out.
     along, threads
         As in `backtest`.
 
@@ -78,12 +80,13 @@ def end_of_sample(
     (3, True)
     """
     position = scale_of(refit.request, along).position
-    last = _last(position, single=len(refit.columns) == 1)
+    kept = np.flatnonzero(~which_diverged(refit, position))
+    last = _last(position[kept], single=len(refit.columns) == 1)
     count = int(last.sum())
-    spare = refit.rows - count - refit.parameters
+    spare = len(kept) - count - refit.parameters
     if spare < FEWEST_SPARE:
         return EndOfSample(math.nan, math.nan, count)
-    parts = [np.arange(refit.rows), np.flatnonzero(~last)]
+    parts = [kept, kept[~last]]
     _, _, squares = Refits.of(refit).fit(
         parts, refit.clipped[None], search=True, threads=checked_threads(threads)
     )

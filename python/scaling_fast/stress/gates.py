@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scaling_fast.runtime.progress import watched
 from scaling_fast.stress.bend import MOST_BEND, bend_ratio
 from scaling_fast.stress.beyond_the_runs import REACH
 from scaling_fast.stress.end_of_sample import end_of_sample
 from scaling_fast.stress.ladder import ladder_test
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
     from scaling_fast.fitting.result import Fit
     from scaling_fast.stress.beyond_the_runs import Outlook
+
+    Progress = bool | Callable[[int, int], object] | None
 
 __all__ = ["GATES", "Gate", "shut_gates"]
 
@@ -69,6 +73,8 @@ def shut_gates(
     n: int,
     seed: int,
     threads: int | None,
+    executor: Any = None,
+    progress: Progress = None,
 ) -> tuple[Gate, ...]:
     """Return the gates that are shut; none where the extrapolation is supported.
 
@@ -84,7 +90,7 @@ def shut_gates(
         Number of runs where the rows of one share an error; else None.
     n
         Number of data sets of the back-test.
-    seed, threads
+    seed, threads, executor, progress
         As in `backtest`.
     """
     refit, inputs = found.refit, found.inputs
@@ -132,7 +138,10 @@ def shut_gates(
                 f"the law bends along compute inside the runs (likelihood ratio {ratio:.3g})",
             )
         )
-    ladder = ladder_test(refit, run=run, n=n, seed=seed, threads=threads)
+    with watched(progress, "back-testing") as callback:
+        ladder = ladder_test(
+            refit, run=run, n=n, seed=seed, threads=threads, executor=executor, progress=callback
+        )
     if ladder.p <= BACKTEST:
         shut.append(
             Gate("backtest", f"the back-test misses more than a true law would, p = {ladder.p:.2g}")

@@ -11,6 +11,7 @@ import numpy as np
 
 from scaling_fast.frames.clusters import cluster_columns, numbered_clusters
 from scaling_fast.runtime.resources import checked_threads
+from scaling_fast.stress.diverged import which_diverged
 from scaling_fast.stress.ladder_noise import LadderNoise
 from scaling_fast.stress.origins import Origin, origins
 from scaling_fast.stress.refits import Forecasts, Part, Refits
@@ -35,7 +36,6 @@ __all__ = [
     "ladder_test",
     "most_draws",
     "runs_of",
-    "statistic_of",
 ]
 
 FEWEST_PAIRS = 3
@@ -87,6 +87,8 @@ class Ladder:
         Targets with residuals pulled in, and the robust refit; shape (rows,).
     noise
         What the noise of a data set is drawn from.
+    diverged
+        Rows that count in no fit and not in T, shape (rows,).
     seed
         Seed; data set i is a pure function of it and of i.
     """
@@ -96,6 +98,7 @@ class Ladder:
     clipped: Floats
     fitted: Floats
     noise: LadderNoise
+    diverged: NDArray[np.bool_]
     seed: int
 
     @classmethod
@@ -103,9 +106,25 @@ class Ladder:
         cls, refit: RobustRefit, scale: Scale, runs: NDArray[np.integer] | None, seed: int
     ) -> Ladder:
         """Return the ladder of a robust refit along a scale, its runs held out whole."""
-        found = origins(refit, scale, runs)
+        diverged = which_diverged(refit, scale.position, runs)
+        found = origins(refit, scale, runs, diverged)
         noise = LadderNoise.of(refit, scale, runs)
-        return cls(Refits.of(refit), found, refit.clipped, refit.fitted, noise, seed)
+        return cls(Refits.of(refit), found, refit.clipped, refit.fitted, noise, diverged, seed)
+
+    def statistic(self, z: Sequence[Floats]) -> Floats:
+        """Return T of each data set from the z values of every origin; infinite where none has a forecast.
+
+        Parameters
+        ----------
+        z
+            One array for each origin, shape (data sets, held out).
+        """
+        counts = np.concatenate([~self.diverged[origin.held_out] for origin in self.origins])
+        every = np.concatenate(list(z), axis=1)[:, counts]
+        given = np.isfinite(every)
+        squares, count = np.where(given, every, 0.0) ** 2, given.sum(axis=1)
+        mean = squares.sum(axis=1) / np.maximum(count, 1)
+        return np.where(count > 0, np.sqrt(mean), np.inf)
 
     @property
     def pairs(self) -> int:
@@ -113,7 +132,7 @@ class Ladder:
         return sum(origin.places for origin in self.origins)
 
     def observed(self, threads: int) -> tuple[list[Forecasts], list[Floats], Floats]:
-        """Return what each origin forecasts, its z values, and its parameters of shape (origins, parameters)."""
+        """Return what each origin forecasts, its z values of shape (1, held out), and all their parameters."""
         targets = self.clipped[None]
         params, bound, squares = self.refits.fit(
             self._fitted_parts(), targets, search=True, threads=threads
@@ -123,7 +142,7 @@ class Ladder:
             for at, origin in enumerate(self.origins)
         ]
         z = [
-            _z(targets, origin, forecast)[0]
+            _z(targets, origin, forecast)
             for origin, forecast in zip(self.origins, said, strict=True)
         ]
         return said, z, params[0]
@@ -157,7 +176,7 @@ class Ladder:
         for at, origin in enumerate(self.origins):
             said = self.refits.forecasts(_part(origin), params[:, at], bound[:, at], squares[:, at])
             z.append(_z(targets, origin, said))
-        return _root_mean_square(np.concatenate(z, axis=1))
+        return self.statistic(z)
 
     def _fitted_parts(self) -> list[NDArray[np.intp]]:
         return [origin.fitted for origin in self.origins]
@@ -171,6 +190,8 @@ def ladder_test(
     n: int = 99,
     seed: int = 0,
     threads: int | None = None,
+    executor: Any = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> LadderTest:
     """Return the back-test of a robust refit in numbers.
 
@@ -178,8 +199,10 @@ def ladder_test(
     ----------
     refit
         The law, its rows and its noise.
-    along, run, n, seed, threads
+    along, run, n, seed, threads, executor
         As in `backtest`.
+    progress
+        A function of how many data sets are done, and of how many; or None.
 
     Examples
     --------
@@ -200,9 +223,17 @@ def ladder_test(
         return LadderTest(math.nan, math.nan, 0, 0, 0.0)
     cores = checked_threads(threads)
     _, z, _ = ladder.observed(cores)
-    statistic, p = statistic_of(z), math.nan
+    statistic, p = float(ladder.statistic(z)[0]), math.nan
     if ladder.pairs >= FEWEST_PAIRS and math.isfinite(statistic):
-        p, _ = counted(statistic, n, lambda first, count: ladder.drawn(first, count, cores))
+        total = most_draws(n) if progress else n
+
+        def draw(first: int, count: int) -> Floats:
+            done = drawn_on(executor, ladder, first, count, cores)
+            if progress is not None:
+                progress(min(first + count, total), total)
+            return done
+
+        p, _ = counted(statistic, n, draw)
     return LadderTest(statistic, p, ladder.pairs, len(ladder.origins), longest)
 
 
@@ -214,14 +245,15 @@ def counted(statistic: float, n: int, draw: Callable[[int, int], Floats]) -> tup
     statistic
         T of the rows.
     n
-        Number of data sets; a p of .02 or less is counted again over `most_draws(n)`.
+        Number of data sets; a p of .02 or less, or one that so few cannot count, is counted again over
+        `most_draws(n)`.
     draw
         A function of the first data set and their number that returns their T.
     """
     reached = int((draw(0, n) >= statistic).sum())
     p = (1 + reached) / (n + 1)
     more = most_draws(n)
-    if p <= CLOSE and more > n:
+    if (p <= CLOSE or not reached) and more > n:
         reached += int((draw(n, more - n) >= statistic).sum())
         return (1 + reached) / (more + 1), more
     return p, n
@@ -230,11 +262,6 @@ def counted(statistic: float, n: int, draw: Callable[[int, int], Floats]) -> tup
 def most_draws(n: int) -> int:
     """Return over how many data sets a small p is counted."""
     return max(n, CLOSER[0] if n < 100 else CLOSER[1])
-
-
-def statistic_of(z: Sequence[Floats]) -> float:
-    """Return T of the z values of every origin; infinite where none has a fit."""
-    return float(_root_mean_square(np.concatenate(list(z))[None])[0])
 
 
 def drawn_on(executor: Any, ladder: Ladder, first: int, count: int, threads: int) -> Floats:
@@ -295,11 +322,3 @@ def _z(targets: Floats, origin: Origin, said: Forecasts) -> Floats:
     with np.errstate(all="ignore"):
         away = np.log(targets[:, origin.held_out]) - said.log_forecast
         return np.asarray(away / (said.scale[:, None] * said.widening))
-
-
-def _root_mean_square(z: Floats) -> Floats:
-    """Return T of each data set from the pairs that have a forecast; infinite where none has."""
-    given = np.isfinite(z)
-    squares = np.where(given, z, 0.0) ** 2
-    count = given.sum(axis=1)
-    return np.where(count > 0, np.sqrt(squares.sum(axis=1) / np.maximum(count, 1)), np.inf)

@@ -32,7 +32,7 @@ CLIP = 3.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LadderNoise:
-    """The noise of a data set: normal with one robust scale, or the residuals of runs, each run times a normal number.
+    """The noise of a data set: normal with one robust scale, or the residuals of runs times a number for each run.
 
     Attributes
     ----------

@@ -10,7 +10,7 @@ import numpy as np
 from scaling_fast.fitting.mistakes.roles import roles_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,8 +36,11 @@ FEWEST_BUDGETS = 3
 FEWEST_SIZES = 5
 """Different sizes of an origin with one input; at least two more than parameters in any case."""
 
-MOST_ORIGINS = 24
+MOST_ORIGINS, FEWEST_ORIGINS = 12, 3
 """Origins of one back-test: neighbouring ones hold nearly the same rows."""
+
+MOST_ROWS = 20_000
+"""Rows that all origins hold together, above which there are fewer of them, to the three that bound the time."""
 
 ROUNDING = 1e-6
 """Decades by which rounding may miss a limit."""
@@ -97,14 +100,17 @@ def budgets(position: Floats) -> NDArray[np.intp]:
 
 
 def origins(
-    refit: RobustRefit, scale: Scale, runs: NDArray[np.integer] | None = None
+    refit: RobustRefit,
+    scale: Scale,
+    runs: NDArray[np.integer] | None = None,
+    diverged: NDArray[np.bool_] | None = None,
 ) -> tuple[Origin, ...]:
     """Return the origins of a back-test, from the smallest to the largest.
 
     With one input an origin holds all rows up to a size: at least max(5, k + 2) different sizes over at least
     1.5 decades. With more it holds whole budgets: at least three over 1.2 decades, k + 2 different designs and,
     where the law has a size and its data, .7 decades of data per parameter. Rows at least .3 decades
-    beyond are held out. There are at most 24, spread evenly.
+    beyond are held out. There are at most 12, spread evenly, and fewer where the rows are many thousands.
 
     Parameters
     ----------
@@ -114,24 +120,34 @@ def origins(
         Where the rows lie.
     runs
         The run of each row: runs are fitted or held out whole, each placed by its last row.
+    diverged
+        Rows that no origin is fitted to.
     """
     position = last_of_runs(scale.position, runs)
+    kept = np.ones(position.size, dtype=bool) if diverged is None else ~diverged
     single = len(refit.columns) == 1
     place = position if single else budgets(position)
     find = _by_size if single else _by_budget
     found = []
-    for fitted in find(refit, position):
+    for fitted in find(refit, position, kept):
         cut = float(position[fitted].max())
-        ahead = ~fitted & (scale.position >= cut + AHEAD - ROUNDING)
-        if ahead.any():
+        ahead = (position > cut) & (scale.position >= cut + AHEAD - ROUNDING)
+        if (ahead & kept).any():
             held_out = np.flatnonzero(ahead)
             distance = scale.position[held_out] - cut
-            count = len(np.unique(place[held_out]))
+            count = len(np.unique(place[ahead & kept]))
             found.append(Origin(cut, np.flatnonzero(fitted), held_out, distance, count))
-    if len(found) > MOST_ORIGINS:
-        chosen = np.round(np.linspace(0, len(found) - 1, MOST_ORIGINS)).astype(int)
-        found = [found[number] for number in chosen]
-    return tuple(found)
+    return _thinned(found)
+
+
+def _thinned(found: Sequence[Origin]) -> tuple[Origin, ...]:
+    """Return at most 12 of the origins, spread from the first to the last, fewer where they hold many rows."""
+    mean = sum(len(origin.fitted) for origin in found) / max(len(found), 1)
+    most = min(MOST_ORIGINS, max(FEWEST_ORIGINS, int(MOST_ROWS / max(mean, 1.0))))
+    if len(found) <= most:
+        return tuple(found)
+    chosen = np.round(np.linspace(0, len(found) - 1, most)).astype(int)
+    return tuple(found[number] for number in chosen)
 
 
 def last_of_runs(position: Floats, runs: NDArray[np.integer] | None) -> Floats:
@@ -167,34 +183,47 @@ def shortfall(refit: RobustRefit, scale: Scale, runs: NDArray[np.integer] | None
         return f"the budgets are {have}, and an origin needs {FEWEST_BUDGETS} below the last"
     spans = SPAN_ONE if single else SPAN_BUDGETS
     if np.ptp(position) < spans + AHEAD - ROUNDING:
+        what = "rows span" if runs is None else "runs, each placed by its last row, span"
         return (
-            f"the rows span {np.ptp(position):.2g} decades of {scale.name}, and an origin needs {spans:g} "
+            f"the {what} {np.ptp(position):.2g} decades of {scale.name}, and an origin needs {spans:g} "
             f"with runs at least {AHEAD:g} beyond"
         )
+    ratio = None if single else _ratio(refit)
+    if ratio is not None and np.ptp(ratio) < SPAN_RATIO - ROUNDING:
+        return (
+            f"data per parameter spans {np.ptp(ratio):.2g} decades, and an origin needs {SPAN_RATIO:g} to tell the "
+            "two apart"
+        )
     return (
-        f"no more than two runs lie {AHEAD:g} decades or more beyond rows that span {spans:g} decades and hold "
+        f"too few runs lie {AHEAD:g} decades or more beyond rows that span {spans:g} decades and hold "
         f"{least} designs"
     )
 
 
-def _by_size(refit: RobustRefit, position: Floats) -> Iterator[NDArray[np.bool_]]:
+def _by_size(
+    refit: RobustRefit, position: Floats, kept: NDArray[np.bool_]
+) -> Iterator[NDArray[np.bool_]]:
     """Give the rows up to each size that is an origin."""
     designs = _designs(refit)
     first = np.full(int(designs.max()) + 1, np.inf)
-    np.minimum.at(first, designs, position)
+    np.minimum.at(first, designs[kept], position[kept])
     first.sort()
-    least, low = fewest_designs(refit), float(position.min())
-    for cut in np.unique(position):
+    least, low = fewest_designs(refit), float(position[kept].min())
+    for cut in np.unique(position[kept]):
         count = np.searchsorted(first, cut, side="right")
         if count >= least and cut - low >= SPAN_ONE - ROUNDING:
-            yield position <= cut
+            yield kept & (position <= cut)
 
 
-def _by_budget(refit: RobustRefit, position: Floats) -> Iterator[NDArray[np.bool_]]:
+def _by_budget(
+    refit: RobustRefit, position: Floats, kept: NDArray[np.bool_]
+) -> Iterator[NDArray[np.bool_]]:
     """Give the rows of the budgets from the smallest up to each that is an origin."""
     label, designs, ratio = budgets(position), _designs(refit), _ratio(refit)
     for budget in range(int(label.max()), 0, -1):
-        fitted = label >= budget
+        fitted = kept & (label >= budget)
+        if not fitted.any():
+            continue
         if (
             len(np.unique(label[fitted])) >= FEWEST_BUDGETS
             and np.ptp(position[fitted]) >= SPAN_BUDGETS - ROUNDING

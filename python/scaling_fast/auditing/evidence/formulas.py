@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,11 @@ import numpy as np
 
 from scaling_fast._core import Program
 from scaling_fast.errors import DataError, quote, suggestion
+from scaling_fast.laws import Law
+from scaling_fast.laws.optima.cost import DEFAULT_COST, Cost
+from scaling_fast.laws.optima.minimum import ConstrainedMinimum
+from scaling_fast.laws.optima.reach import Reach
+from scaling_fast.laws.optima.valleys import INTERIOR
 from scaling_fast.laws.quantities import evaluate
 
 if TYPE_CHECKING:
@@ -23,9 +29,10 @@ if TYPE_CHECKING:
 
 GRID_LIMIT = 2187  # 3**7: up to seven parameters the box is probed on three levels each
 VERTEX_LIMIT = 4096  # 2**12: beyond twelve printed parameters a box is not enumerated
-GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
-OPTIMUM_STEPS = 90  # golden-section steps: the bracket shrinks by GOLDEN**90 = 2e-19
-LN_N_BRACKET = (np.log(1e2), np.log(1e20))  # parameters of any network that was or will be trained
+LN_N_BRACKET = (
+    math.log(1e2),
+    math.log(1e20),
+)  # parameters of any network that was or will be trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,27 +95,21 @@ def box_points(box: Mapping[str, tuple[float, float]]) -> dict[str, Floats] | No
 def optimum(law: LawView, flops: float, params: Mapping[str, Any]) -> dict[str, Floats]:
     """Return N_opt and D_opt that minimise the law at a training compute of 6 N D.
 
-    A golden-section search in ln N, one for each value of the parameters. An optimum on the edge
-    of the bracket is NaN.
+    One for each value of the parameters. An optimum on the edge of the bracket is NaN.
     """
-    size = np.broadcast_arrays(*[np.atleast_1d(params[name]) for name in law.params])[0].size
-    values = {name: np.broadcast_to(np.atleast_1d(params[name]), (size,)) for name in law.params}
-
-    def loss(ln_n: Floats) -> Floats:
-        n = np.exp(ln_n)
-        return law_values(law, {"N": n, "D": flops / (6.0 * n)}, values)
-
-    low = np.full(size, LN_N_BRACKET[0])
-    high = np.full(size, LN_N_BRACKET[1])
-    for _ in range(OPTIMUM_STEPS):
-        left = high - GOLDEN * (high - low)
-        right = low + GOLDEN * (high - low)
-        smaller = loss(left) < loss(right)
-        high = np.where(smaller, right, high)
-        low = np.where(smaller, low, left)
-    ln_n = (low + high) / 2.0
-    edge = np.minimum(ln_n - LN_N_BRACKET[0], LN_N_BRACKET[1] - ln_n) < 1e-3
-    n_opt = np.where(edge, np.nan, np.exp(ln_n))
+    arrays = np.broadcast_arrays(*[np.atleast_1d(params[name]) for name in law.params])
+    values = {
+        name: np.ravel(array).astype(np.float64)
+        for name, array in zip(law.params, arrays, strict=True)
+    }
+    low, high = LN_N_BRACKET
+    ln_nd = math.log(flops / 6.0)
+    reach = Reach((low, high), (ln_nd - high, ln_nd - low), (2.0 * low - ln_nd, 2.0 * high - ln_nd))
+    minimum = ConstrainedMinimum(
+        Law(law.formula, columns=law.columns), Cost(DEFAULT_COST, "N", "D", reach)
+    )
+    best = minimum.at(np.full(arrays[0].size, math.log(flops)), values)
+    n_opt = np.where(best.state == INTERIOR, np.exp(best.ln_size), np.nan)
     return {"N_opt": n_opt, "D_opt": flops / (6.0 * n_opt)}
 
 

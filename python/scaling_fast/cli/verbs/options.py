@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -135,9 +135,17 @@ at_option = click.option(
 )
 
 
-def fit_from_options(options: FitOptions, starts: str) -> Fit:
-    """Return the fit that the options ask for."""
-    frame = files.read_frame(options.file)
+def fit_from_options(options: FitOptions, starts: str, dates: Sequence[str] = ()) -> Fit:
+    """Return the fit that the options ask for.
+
+    Parameters
+    ----------
+    options, starts
+        As the command line has them.
+    dates
+        Columns of the file that may be dates, which a text file holds as text.
+    """
+    frame = files.with_dates(files.read_frame(options.file), dates)
     columns = parsing.columns(options.columns, frame)
     try:
         return fit(

@@ -24,10 +24,11 @@ from scaling_fast.stress.words import UNSEEN
 
 
 @click.group(
-    short_help="Stress a fit: how often its intervals contain the truth.",
+    short_help="Stress a fit: whether its intervals contain the truth, and whether its forecasts came true.",
     epilog="""\b
 Examples:
   scaling-fast stress coverage runs.csv chinchilla --column N=params --column D=tokens --json
+  scaling-fast stress backtest runs.csv chinchilla --column N=params --column D=tokens
   scaling-fast stress allowance runs.csv power_offset --column x=steps --at 1e6
 """,
 )
@@ -123,6 +124,78 @@ def coverage(
     else:
         title = f"{100 * level:.6g} % intervals, {n_sim:,} data sets, {noise} noise"
         output.emit_table(tested.table, title=title)
+        output.note_findings(tested.findings)
+    context.exit(after_findings(tested.findings, options.fail_on))
+
+
+@stress.command(
+    short_help="Fit the smaller runs of FILE, ask for the larger ones, and say how far off LAW was.",
+    epilog="""\b
+Examples:
+  scaling-fast stress backtest runs.csv chinchilla --column N=params --column D=tokens
+  scaling-fast stress backtest runs.csv power_offset --column x=steps --run run --json
+  scaling-fast stress backtest runs.csv power_offset --column x=steps --along finished
+""",
+)
+@fit_options
+@click.option(
+    "--along",
+    metavar="COLUMN|FORMULA",
+    help="What orders the runs: a column of the law or of FILE, or a formula of such columns; dates as "
+    "2026-01-31 are read. [default: the only input, or 6*N*D]",
+)
+@click.option(
+    "--n",
+    type=parsing.WHOLE,
+    default=199,
+    show_default=True,
+    help="Number of data sets of a true law that the error is compared with.",
+)
+@click.option(
+    "--level",
+    type=float,
+    default=0.9,
+    show_default=True,
+    help="Level of the prediction intervals, between 0 and 1.",
+)
+@click.option(
+    "--run",
+    "runs",
+    multiple=True,
+    metavar="COLUMN",
+    help="Column that names the run of a row; runs are held out whole. Can be repeated.",
+)
+@click.pass_context
+def backtest(
+    context: click.Context, /, *, along: str | None, n: int, level: float, runs: tuple[str, ...],
+    **given: Any,
+) -> None:  # fmt: skip
+    """Fit LAW to the smaller runs of FILE, ask it for the larger ones, and print how far off it was.
+
+    FILE and LAW are those of `scaling-fast fit`.
+    """
+    options = FitOptions(**given)
+    fitted = fit_from_options(options, "auto", dates=() if along is None else (along,))
+    if "converged" not in fit_view.statuses(fitted, options.by):
+        output.note("the fit did not converge, so there is no law to back-test")
+        context.exit(Exit.NO_USABLE_FIT)
+    tested = stress_tests.backtest(
+        fitted,
+        along,
+        n=n,
+        level=level,
+        run=list(runs) or None,
+        seed=options.seed,
+        threads=options.threads,
+    )
+    if options.as_json:
+        output.emit_json(tested.as_dict())
+    else:
+        settings = tested.settings
+        title = f"error against distance in {settings['unit']} along {settings['along']}"
+        output.emit_table(tested.by_distance, title=title)
+        for line in tested.figures():
+            output.note(line)
         output.note_findings(tested.findings)
     context.exit(after_findings(tested.findings, options.fail_on))
 

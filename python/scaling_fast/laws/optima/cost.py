@@ -11,7 +11,7 @@ import numpy as np
 from scaling_fast._core import Program
 from scaling_fast.errors import FormulaError, ParameterError, quote, suggestion
 from scaling_fast.laws.optima.reach import DECADES_ABOVE, DECADES_BELOW
-from scaling_fast.laws.optima.roots import increasing_root
+from scaling_fast.laws.optima.roots import increasing_root, nearby_root
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +27,9 @@ DEFAULT_COST = "6*N*D"
 
 PROBES = 49
 """Places along each axis at which a cost must increase."""
+
+PLACES = 65
+"""Places along each axis of the table from which iterations start."""
 
 POWER = 1e-12
 """Relative error below which a cost is k N^p D^q."""
@@ -126,11 +129,42 @@ class Cost:
             return np.asarray((ln_flops - ln_k + q * w) / (p + q))
         w, goal = np.broadcast_arrays(w, ln_flops)
         flat_w, flat_goal = w.ravel(), goal.ravel()
-        # At these ends both inputs lie at or beyond the ends of the reach, so the cost brackets the goal.
-        low = np.minimum(self.reach.size[0], self.reach.data[0] + flat_w)
-        high = np.maximum(self.reach.size[1], self.reach.data[1] + flat_w)
-        root = increasing_root(lambda u, at: self.of(u, u - flat_w[at]) - flat_goal[at], low, high)
+
+        def over(u: Floats, at: NDArray[np.int64]) -> Floats:
+            return np.asarray(self.of(u, u - flat_w[at]) - flat_goal[at])
+
+        root = nearby_root(over, self._looked_up(flat_w, flat_goal))
+        others = np.flatnonzero(np.isnan(root) & np.isfinite(flat_w) & np.isfinite(flat_goal))
+        if others.size:
+            root[others] = self._bracketed(flat_w[others], flat_goal[others])
         return root.reshape(w.shape)
+
+    def _bracketed(self, w: Floats, goal: Floats) -> Floats:
+        """Return ln N of the run of each cost at each w, sought between the ends of the reach."""
+        # At these ends both inputs lie at or beyond the ends of the reach, so the cost brackets the goal.
+        low = np.minimum(self.reach.size[0], self.reach.data[0] + w)
+        high = np.maximum(self.reach.size[1], self.reach.data[1] + w)
+        return increasing_root(lambda u, at: self.of(u, u - w[at]) - goal[at], low, high)
+
+    @cached_property
+    def _table(self) -> tuple[Floats, Floats, Floats]:
+        """A grid of w, one of ln C, and ln N there, shape (w, ln C): where iterations start."""
+        w, goal = np.linspace(*self.reach.ratio, PLACES), np.linspace(*self.budgets, PLACES)
+        every_w, every_goal = (grid.ravel() for grid in np.meshgrid(w, goal, indexing="ij"))
+        return w, goal, self._bracketed(every_w, every_goal).reshape(PLACES, PLACES)
+
+    def _looked_up(self, w: Floats, goal: Floats) -> Floats:
+        """Return about what ln N is, by bilinear interpolation."""
+        known_w, known_goal, table = self._table
+        with np.errstate(all="ignore"):
+            x = (w - known_w[0]) / (known_w[1] - known_w[0])
+            y = (goal - known_goal[0]) / (known_goal[1] - known_goal[0])
+        x, y = (np.clip(np.nan_to_num(each), 0.0, PLACES - 1.001) for each in (x, y))
+        i, j = x.astype(np.int64), y.astype(np.int64)
+        x, y = x - i, y - j
+        lower = (1.0 - y) * table[i, j] + y * table[i, j + 1]
+        upper = (1.0 - y) * table[i + 1, j] + y * table[i + 1, j + 1]
+        return np.asarray((1.0 - x) * lower + x * upper)
 
     def ends(self, ln_flops: Floats) -> tuple[Floats, Floats]:
         """Return the lowest and highest w of the runs of each cost that are in reach, shape of `ln_flops`.
@@ -198,8 +232,8 @@ class Cost:
 
     def _not_increasing(self, name: str) -> ParameterError:
         return ParameterError(
-            f"the cost {quote(self.formula, 80)} does not increase with {quote(name)}, so that all of a budget could "
-            f'go there; a cost has both inputs, as "6*{self.size}*{self.data}" has',
+            f"the cost {quote(self.formula, 80)} does not increase with {quote(name)}, so that all of a budget "
+            f'could go there; a cost has both inputs, as "6*{self.size}*{self.data}" has',
             code="cost",
             param="cost",
         )

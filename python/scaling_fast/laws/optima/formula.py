@@ -37,7 +37,7 @@ class Asked(NamedTuple):
     Attributes
     ----------
     part
-        "size", "data", "loss" or "flops".
+        "size", "data", "ratio" (data over size), "loss" or "flops".
     flops, loss
         The budget in FLOP or the loss in the target's units; one of them is None.
     """
@@ -132,12 +132,16 @@ class OptimumFormula(str):
             ln_flops=float(best.ln_flops[0]),
             inverse=asked.loss is not None,
         )
-        if asked.part == "loss":
-            return found.loss
-        return (
-            value
-            * {"size": found.ln_size, "data": found.ln_data, "flops": found.ln_flops}[asked.part]
-        )
+        match asked.part:
+            case "size":
+                return value * found.ln_size
+            case "data":
+                return value * found.ln_data
+            case "ratio":
+                return value * (found.ln_data - found.ln_size)
+            case "flops":
+                return value * found.ln_flops
+        return found.loss
 
     @property
     def written_out(self) -> str | None:
@@ -164,10 +168,11 @@ def solved(minimum: ConstrainedMinimum, asked: Asked, params: Mapping[str, Float
 
 def _part(best: Best, part: str) -> Floats:
     """Return one number of the best runs: NaN outside a valley, infinite for a loss that is never reached."""
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # infinite data over an infinite size is NaN
         values = {
             "size": np.exp(best.ln_size),
             "data": np.exp(best.ln_data),
+            "ratio": np.exp(best.ln_data - best.ln_size),
             "flops": np.exp(best.ln_flops),
             "loss": best.loss,
         }[part]
