@@ -104,6 +104,46 @@ def test_a_law_with_a_rival_that_fits_as_well_is_not_distinguishable(usual):
     assert not usual.verdict.startswith("not distinguishable from {power_offset")
 
 
+def test_a_law_whose_rivals_the_rows_do_not_determine_is_not_called_supported():
+    two_sizes = np.repeat([1e7, 1e8], 10)
+    found = sf.compare(fitted(runs(x=two_sizes), "power"), n=9)
+    assert found.verdict == "not compared: no other law converged"
+    assert found.findings[0].severity == "grey"
+
+
+def test_a_law_that_the_rows_do_not_determine_is_not_compared():
+    found = sf.compare(fitted(law="A*B*x**a"), ["power", "power_offset"], n=9)
+    assert found.verdict == "not compared: not_identified"
+    assert "unidentified" in codes(found)
+    assert found.table["kept"].to_list() == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    "law",
+    ["log(loss) ~ a + b*log(x)", "log10(loss) ~ a + b*log10(x)", "a*x**b"],
+)
+def test_one_law_has_one_criterion_whatever_its_spelling(law):
+    found = sf.compare([fitted(law="power"), fitted(law=law)], n=9)
+    assert found.table["aicc"][0] == pytest.approx(found.table["aicc"][1], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"loss": sf.StudentT(4)},
+        {"loss": sf.ScaledHuber(1.345)},
+        {"loss": sf.Cauchy(0.01)},
+        {"loss": sf.SoftL1(0.01)},
+        {"loss": sf.Pinball(0.4)},
+        {"residual": sf.LogExcess("E")},
+        {"residual": "raw"},
+    ],
+)
+def test_every_loss_with_a_density_and_every_residual_can_be_compared(options):
+    found = sf.compare(fitted(**options), ["power", "log_power"], n=9)
+    assert found.table["kept"].to_list()[:2] == [True, False]
+
+
 def test_the_constant_is_tested_by_half_of_the_f_distribution():
     from scipy.stats import f as fisher
 
@@ -238,6 +278,7 @@ def test_the_result_can_be_printed_saved_and_pickled(usual, tmp_path):
     ("ask", "error", "code"),
     [
         (lambda: sf.compare([fitted()]), sf.ParameterError, "one_law"),
+        (lambda: sf.compare(fitted(), ["power_offset"]), sf.ParameterError, "one_law"),
         (lambda: sf.compare([]), sf.ParameterError, "fit"),
         (lambda: sf.compare("power"), sf.ParameterError, "fit"),
         (lambda: sf.compare(fitted(), []), sf.ParameterError, "laws"),

@@ -443,7 +443,7 @@ def test_every_loss_is_known_wherever_losses_are_listed():
 
 
 def test_the_top_level_holds_what_a_user_types_and_nothing_else():
-    verbs = {"approaches", "audit", "bootstrap", "fit", "load", "optimum", "profile"}
+    verbs = {"approaches", "audit", "bootstrap", "compare", "fit", "load", "optimum", "profile"}
     namespaces = {"allocation", "arrow", "datasets", "downstream", "errors", "expr", "laws"}
     namespaces |= {"stress", "training"}
     values = {loss.__name__ for loss in get_args(sf.losses.Loss)} | {"LogExcess"}
@@ -452,7 +452,7 @@ def test_the_top_level_holds_what_a_user_types_and_nothing_else():
     results = {"Bootstrap", "BootstrapSummary", "Fit"}
     named = verbs | namespaces | values | results | {"ScalingError", "__version__"}
     assert set(sf.__all__) == named
-    assert len(sf.__all__) == 48
+    assert len(sf.__all__) == 49
 
 
 def test_a_file_never_bears_the_name_of_a_function_of_its_namespace():

@@ -145,7 +145,7 @@ class Compared:
                 "law": [law.label for law in self.laws],
                 "k": [law.parameters for law in self.laws],
                 "aicc": aicc,
-                "delta": aicc - self.criteria.mark,
+                "delta": (aicc - self.criteria.mark).fill_nan(None),
                 "kept": self.criteria.kept,
                 "forecast": pl.Series([middle for middle, _, _ in ends], dtype=pl.Float64),
                 "lower": pl.Series([low for _, low, _ in ends], dtype=pl.Float64),

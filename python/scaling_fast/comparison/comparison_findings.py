@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scaling_fast.comparison.criteria import Criteria
     from scaling_fast.comparison.likelihood_tests import NoConstant
     from scaling_fast.comparison.ranges import Targets
+    from scaling_fast.findings import Severity
 
 __all__ = [
     "constant_finding",
@@ -31,13 +32,21 @@ __all__ = [
     "verdict_finding",
 ]
 
+SEVERITIES: dict[str, Severity] = {
+    "supported": "green",
+    "not distinguishable": "amber",
+    "rejected": "red",
+    "not compared": "grey",
+}
+"""What a verdict begins with -> its severity."""
+
 FEWEST_RUNS = 8
 """Runs below which signs of whole runs have too few patterns: 2^7 leave a p of .01 within reach."""
 
 
 def verdict_finding(laws: Sequence[Candidate], words: Sequence[str], criteria: Criteria) -> Finding:
     """Return the finding that says what holds of the first law."""
-    severity = {"supported": "green", "rejected": "red"}.get(words[0].split(":")[0], "amber")
+    severity = SEVERITIES[next(start for start in SEVERITIES if words[0].startswith(start))]
     delta = float(criteria.aicc[0] - criteria.mark)
     better = ""
     if words[0] == "rejected":
@@ -49,13 +58,14 @@ def verdict_finding(laws: Sequence[Candidate], words: Sequence[str], criteria: C
         )
     advice = {
         "green": "",
+        "grey": "compare with other laws by laws=, or fit a law that the rows determine",
         "amber": "do not call this form established; report the range of forecasts of the laws that are kept",
         "red": "forecast with a law that is kept, or look for the break or the shift that this law misses",
     }[severity]
     return Finding(
         "verdict",
         "compare",
-        severity,  # type: ignore[arg-type]
+        severity,
         f"{laws[0].label}: {words[0]}{better}",
         statistic=delta,
         threshold=6.0,

@@ -90,7 +90,7 @@ def contenders(fits: Any, laws: Any, threads: int) -> Contenders:
                     raise
                 _left_out(found, label, str(error))
                 continue
-            _add(found, label, fit, straight, drop_same=not given)
+            _add(found, label, fit, straight, is_rival=True)
     if len(found.laws) < 2:
         message = "one law alone is compared with nothing; give two fits, or rivals with laws="
         reasons = "; ".join(finding.sentence for finding in found.findings)
@@ -221,7 +221,7 @@ def _left_out(found: Contenders, label: str, why: str) -> None:
 
 
 def _add(
-    found: Contenders, label: str, fit: Fit, straight: dict[Any, bool], *, drop_same: bool = False
+    found: Contenders, label: str, fit: Fit, straight: dict[Any, bool], *, is_rival: bool = False
 ) -> None:
     """Add a fitted law, unless it leaves too few rows or is the headline under another spelling."""
     if not _has_room(found, label, fit.n, len(fit.request.free)):
@@ -229,12 +229,12 @@ def _add(
     law = candidate_of(label, fit, straight=straight.get(fit.loss))
     if np.isfinite(law.deviance):
         straight.setdefault(fit.loss, law.straight)
-    if drop_same and found.laws and _is_same(found.laws[0], law):
+    if is_rival and found.laws and _is_same(found.laws[0], law):
         found.laws[0] = replace(found.laws[0], family=label)
         return
     taken = [other.label for other in found.laws]
     if label in taken:
-        if drop_same:
+        if is_rival:
             return
         number = sum(name == label or name.startswith(f"{label} (") for name in taken) + 1
         law = replace(law, label=f"{label} ({number})")

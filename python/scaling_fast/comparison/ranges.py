@@ -178,10 +178,19 @@ def _sentence(
     most: tuple[float, str],
 ) -> str:
     where = ", ".join(f"{name} = {value:.4g}" for name, value in point.items())
-    apart = 100.0 * (highest[0] / lowest[0] - 1.0) if lowest[0] > 0.0 else math.inf
+    apart = _apart(lowest[0], highest[0])
     ends = f"{lowest[0]:.5g} ({lowest[1]}) to {highest[0]:.5g} ({highest[1]})"
     middle = ""
     if most[1] != least[1]:
-        share = 100.0 * (most[0] / least[0] - 1.0)
-        middle = f"; the best curves of {least[1]} and {most[1]} alone by {share:.3g} %"
-    return f"two curves that fit equally well differ by {apart:.3g} % at {where}: {ends}{middle}"
+        middle = (
+            f"; the best curves of {least[1]} and {most[1]} alone by {_apart(least[0], most[0])}"
+        )
+    return f"two curves that fit equally well differ by {apart} at {where}: {ends}{middle}"
+
+
+def _apart(low: float, high: float) -> str:
+    """Return how far apart two forecasts are: a percentage, a factor where it is large, or any factor."""
+    factor = high / low if low > 0.0 else math.inf
+    if not factor < 1e6:
+        return "any factor"
+    return f"{100.0 * (factor - 1.0):.3g} %" if factor < 10.0 else f"a factor of {factor:.3g}"

@@ -47,12 +47,21 @@ def rejections(kept: NDArray[np.bool_], pairs: Sequence[Pair]) -> NDArray[np.boo
 def verdicts(
     laws: Sequence[Candidate], rejected: NDArray[np.bool_], aicc: NDArray[np.float64]
 ) -> list[str]:
-    """Return the words for each law: "supported", "not distinguishable from {...}", "rejected", or its status."""
-    out = []
+    """Return the words for each law: "supported", "not distinguishable from {...}", "rejected", or why none.
+
+    Laws that did not converge speak neither for another law nor against it.
+    """
+    out, converged = [], ~np.isnan(aicc)
     for place, law in enumerate(laws):
-        others = [other.label for at, other in enumerate(laws) if at != place and not rejected[at]]
-        if np.isnan(aicc[place]):
+        others = [
+            other.label
+            for at, other in enumerate(laws)
+            if at != place and converged[at] and not rejected[at]
+        ]
+        if not converged[place]:
             out.append(f"not compared: {law.status}")
+        elif converged.sum() == 1:
+            out.append("not compared: no other law converged")
         elif rejected[place]:
             out.append("rejected")
         elif others:
