@@ -113,6 +113,18 @@ def test_a_law_that_the_rivals_hold_is_known_under_every_spelling():
     assert by_formula[0].is_headline
     assert by_formula[0].name == "power_offset"
     assert by_formula[0].upper == pytest.approx(by_name[0].upper, rel=1e-9)
+    spellings = (
+        "loss ~ E + A*x**(-alpha)",
+        "log(loss) ~ log(E + A*x**(-alpha))",
+        "log10(loss) ~ log10(E + A/x**alpha)",
+    )
+    bounds = dict.fromkeys(["E", "A", "alpha"], sf.Param(lower=0))
+    for text in spellings:
+        other = found(runs(3), text, params=bounds)
+        assert other[0].name == "power_offset", text
+        assert other[0].is_headline
+        assert other[0].upper == pytest.approx(by_name[0].upper, abs=1e-4), text
+        assert [band.kept for band in other] == [band.kept for band in by_name], text
 
 
 def test_a_law_with_a_fixed_constant_stands_beside_the_one_whose_constant_is_free():
@@ -128,12 +140,14 @@ def test_a_law_of_its_own_kind_has_the_profile_band_of_its_forecast():
     own = found(runs(5), "log(loss) ~ a + b*log(x) + c*log(x)**2")
     assert own[0].is_headline
     assert own[0].name == "log_quadratic"
-    line = found(runs(5), "log(loss) ~ a + b*log(x)")[0]
-    matrix = np.column_stack([np.ones(20), np.log(X)])
-    refit = robust_refit(sf.fit(runs(5), "log(loss) ~ a + b*log(x)", loss=sf.Squared()))
-    left = 18
+    cubic = "log(loss) ~ a + b*log(x) + c*log(x)**3"
+    line = found(runs(5), cubic)[0]
+    assert line.name == cubic
+    matrix = np.column_stack([np.ones(20), np.log(X), np.log(X) ** 3])
+    refit = robust_refit(sf.fit(runs(5), cubic, loss=sf.Squared()))
+    left = 17
     coefficients, squares, *_ = np.linalg.lstsq(matrix, np.log(refit.clipped))
-    at = np.column_stack([np.ones(2), np.log(BEYOND["x"])])
+    at = np.column_stack([np.ones(2), np.log(BEYOND["x"]), np.log(BEYOND["x"]) ** 3])
     spread = np.einsum("ij,jk,ik->i", at, np.linalg.inv(matrix.T @ matrix), at)
     half = np.sqrt(fisher.ppf(0.9, 1, left) * squares[0] / left * spread)
     assert line.forecast == pytest.approx(at @ coefficients, rel=1e-7)

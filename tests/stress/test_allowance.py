@@ -144,8 +144,10 @@ def test_each_gate_is_shut_by_what_it_names():
     kink = np.maximum(compute - np.median(compute), 0.0)
     bend = wide | {"loss": 1.8 + (wide["loss"] - 1.8) * np.exp(-0.08 * kink)}
     at = {"N": [1e10], "D": [2e11]}
+    crowded = runs(x=np.r_[1e7, 3e7, 1e8, np.geomspace(4e9, 1e10, 7)])
     seen = {
         "few_rows": sf.stress.allowance(few, 1e11),
+        "untested": sf.stress.allowance(fitted(crowded), 1e11),
         "short_range": sf.stress.allowance(short, 1e10),
         "not_global": sf.stress.allowance(local, 1e11),
         "end_of_sample": sf.stress.allowance(fitted(plateau), 1e11),
@@ -263,6 +265,68 @@ def test_an_executor_and_threads_change_nothing():
         )
     assert other.equals(plain)
     assert seen
+
+
+def test_the_spelling_of_a_law_does_not_matter():
+    bounds = dict.fromkeys(["E", "A", "alpha"], sf.Param(lower=0))
+    plain = sf.stress.allowance(fitted(), 1e11)
+    for text in ("loss ~ E + A*x**(-alpha)", "log(loss) ~ log(E + A/x**alpha)"):
+        answer = sf.stress.allowance(fitted(law=text, params=bounds), 1e11)
+        assert answer["status"][0] == plain["status"][0], text
+        for part in ("prediction", *PARTS):
+            assert answer[part][0] == pytest.approx(plain[part][0], rel=0.01), (text, part)
+
+
+def test_neither_the_order_of_rows_nor_equal_sizes_change_the_answer():
+    data = runs(seed=1, x=np.repeat(np.geomspace(1e7, 1e10, 13), 3))
+    turned = {name: values[::-1] for name, values in data.items()}
+    one, other = (sf.stress.allowance(fitted(rows), 1e11) for rows in (data, turned))
+    assert one["status"].to_list() == other["status"].to_list()
+    assert one["form"][0] == pytest.approx(other["form"][0], rel=1e-3)
+
+
+def test_a_point_below_the_runs_is_outside_them():
+    answer = sf.stress.allowance(fitted(), [1e6, 1e2])
+    assert answer["decades_beyond"].to_list() == pytest.approx([1.0, 5.0])
+    assert answer["status"].to_list() == ["supported", "beyond"]
+    assert answer["drift"][0] > 2.0 * sf.stress.allowance(fitted(), 1e7)["drift"][0]
+    assert answer["sentence"][0].startswith("1.0 decades outside the runs")
+    far = sf.stress.allowance(fitted(surface(1), "chinchilla"), {"N": [1e3], "D": [1e17]})
+    assert far["status"][0] == "beyond"
+
+
+def test_one_free_parameter_is_enough():
+    for kept in ({"A": 480.0, "alpha": 0.35}, {"E": 1.8, "alpha": 0.35}):
+        answer = sf.stress.allowance(fitted(params=kept), 1e11)
+        assert np.isfinite(answer["form"][0])
+
+
+def test_unequal_runs_count_by_what_they_share():
+    """Two runs of twenty rows beside twelve of one: the truth lies outside in few of twenty sets."""
+    missed = 0
+    for seed in range(20):
+        rng = np.random.default_rng([7, seed])
+        sizes = np.array([1] * 6 + [20] + [1] * 6 + [20])
+        run = np.repeat(np.arange(14), sizes)
+        x = np.geomspace(1e7, 1e10, 14)[run] * np.exp(0.02 * rng.uniform(-1, 1, len(run)))
+        error = 0.006 * rng.standard_normal(14)[run] + 0.001 * rng.standard_normal(len(run))
+        data = {"x": x, "loss": (1.8 + 480.0 * x**-0.35) * np.exp(error), "run": run}
+        found = sf.stress.allowance(fitted(data), 1e10, run="run")
+        truth = 1.8 + 480.0 * 1e10**-0.35
+        missed += not found["lower"][0] <= truth <= found["upper"][0]
+    assert missed <= 6  # the 99.9 % quantile of Binomial(20, 0.1)
+
+
+def test_many_rows_take_no_cube_of_their_number():
+    """The process is linear between knots where rows are many; the answer is that of all rows."""
+    from scaling_fast.stress import drift
+
+    rng = np.random.default_rng(3)
+    decades = np.sort(rng.uniform(0.0, 3.0, 400))
+    exact = integrated(decades[:, None], decades[None])
+    factor = drift.process_factor(decades)
+    assert factor.shape[1] <= drift.KNOTS
+    assert np.abs(factor @ factor.T - exact).max() < 2e-3 * exact.max()
 
 
 @pytest.mark.parametrize(

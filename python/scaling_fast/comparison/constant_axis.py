@@ -11,7 +11,6 @@ import numpy as np
 from scaling_fast.comparison.headline_band import best_curve
 from scaling_fast.errors import ScalingError
 from scaling_fast.laws import Param
-from scaling_fast.profiles.run import profile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +30,7 @@ class ConstantAxis(NamedTuple):
     name
         The parameter.
     values
-        The ends of its profile interval, 0 for an open lower end, and its estimate.
+        The ends of its interval by the delta method, and its estimate.
     log_forecasts
         ln f with the constant kept at each of `values`, all else refitted; shape (3, targets).
     """
@@ -44,7 +43,9 @@ class ConstantAxis(NamedTuple):
 def constant_axis(
     refit: RobustRefit, targets: Mapping[str, NDArray[np.float64]], level: float
 ) -> ConstantAxis | None:
-    """Return the forecasts along the constant of a law; None without a free one, or where its upper end is open.
+    """Return the forecasts along the constant of a law.
+
+    None without a free constant, and where its interval is wider than itself.
 
     Parameters
     ----------
@@ -58,17 +59,25 @@ def constant_axis(
     name = refit.constant
     if name is None or refit.request.law.params[name].fixed is not None:
         return None
+    place = list(refit.params).index(name)
+    if place not in refit.free:
+        return None
     best = best_curve(refit, targets, relative=False)
+    spread = np.linalg.pinv(refit.jacobian.T @ refit.jacobian)[refit.free.index(place)]
+    left = refit.rows - len(refit.free)
+    error = math.sqrt(max(float(spread[refit.free.index(place)]), 0.0)) * refit.scale
+    from scipy.special import stdtrit
+
+    reach, value = float(stdtrit(left, (1.0 + level) / 2.0)) * error, refit.params[name]
+    lower = max(value - reach, refit.request.law.params[name].lower)
+    if not 0.0 < reach < value:
+        # So wide that E says nothing: its ends are no values to print.
+        return None
     try:
-        interval = profile(best.fit, name, level=level, threads=1)
-        lower = interval.lower if math.isfinite(interval.lower) else 0.0
-        if not math.isfinite(interval.upper):
-            return None
-        ends = [_kept_at(refit, name, value, targets) for value in (lower, interval.upper)]
+        ends = [_kept_at(refit, name, end, targets) for end in (lower, value + reach)]
     except ScalingError:
         return None
-    forecasts = np.array([*ends, best.forecast])
-    return ConstantAxis(name, (lower, interval.upper, best.fit.params[name]), forecasts)
+    return ConstantAxis(name, (lower, value + reach, value), np.array([*ends, best.forecast]))
 
 
 def _kept_at(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from scaling_fast.comparison.headline_band import BestCurve
     from scaling_fast.comparison.robust_refit import RobustRefit
 
-__all__ = ["AICC_KEPT", "FEWEST_LEFT", "Band", "bands", "corrected_aic", "kept_of"]
+__all__ = ["AICC_KEPT", "FEWEST_LEFT", "Band", "bands", "corrected_aic", "kept_of", "widening"]
 
 AICC_KEPT = 6.0
 """AICc above the mark up to which a law is kept: a likelihood e^3 times smaller (Burnham and Anderson 2002)."""
@@ -78,6 +78,7 @@ def bands(
     *,
     level: float = 0.9,
     counted: float = 1.0,
+    independent: int | None = None,
 ) -> tuple[Band, ...]:
     """Return the band of the law of a fit, and of each of its rivals, at some points.
 
@@ -96,12 +97,15 @@ def bands(
     counted
         How many rows tell as much as one independent row, 1 or more: above 1 where the rows of a run
         share an error.
+    independent
+        Number of runs there; None for the number of rows.
 
     Returns
     -------
     tuple of Band
         The law of the fit first.
     """
+    told = refit.rows if independent is None else independent
     inputs = inputs_of(refit.request)
     rows, at = inputs.points(refit.columns), inputs.points(targets)
     families = ONE_INPUT if inputs.count == 1 else TWO_INPUTS
@@ -109,22 +113,24 @@ def bands(
     reference = Reference.of(rows, log_target, inputs.count)
     found = []
     for family in families.values():
-        left = refit.rows - family.parameters
+        left = told - family.parameters
         inside = (
             min(rows.size.min(), rows.data.min(), at.size.min(), at.data.min()) > family.from_above
         )
         if left < FEWEST_LEFT or not inside:
             continue
         problem = Problem(family, rows, at, log_target, reference)
-        band = profile_band(problem, 1.0 + counted * _quantile(level, left) / left)
+        band = profile_band(
+            problem, 1.0 + counted * _quantile(level, left) / (refit.rows - family.parameters)
+        )
         if band is not None:
-            aicc = corrected_aic(band.squares, refit.rows, family.parameters, counted)
+            aicc = corrected_aic(band.log_squares, refit.rows, family.parameters, counted)
             ends = (band.forecast, band.lower, band.upper)
             found.append(Band(family.name, family.parameters, band.squares, aicc, *ends))
-    quadratic = _quadratic(rows, at, log_target, reference, inputs.count, level, counted)
+    quadratic = _quadratic(rows, at, log_target, reference, inputs.count, level, counted, told)
     if quadratic is not None:
         found.append(quadratic)
-    return kept_of(_headline_first(refit, targets, found, level, counted))
+    return kept_of(_headline_first(refit, targets, found, level, counted, told))
 
 
 def corrected_aic(squares: float, rows: int, parameters: int, counted: float = 1.0) -> float:
@@ -153,6 +159,7 @@ def _headline_first(
     found: list[Band],
     level: float,
     counted: float,
+    told: int,
 ) -> tuple[Band, ...]:
     """Return the band of the law of the fit, maybe one of the rivals by another spelling, then the others."""
     relative, logarithmic = (
@@ -163,7 +170,7 @@ def _headline_first(
         if band.parameters == refit.parameters and _same(band, best):
             others = found[:place] + found[place + 1 :]
             return (replace(band, is_headline=True), *others)
-    lower, upper = curve_ends(logarithmic, targets, level, math.sqrt(counted))
+    lower, upper = curve_ends(logarithmic, targets, level, widening(refit, level, counted, told))
     aicc = corrected_aic(logarithmic.squares, refit.rows, refit.parameters, counted)
     own = Band(
         law_name(refit),
@@ -178,6 +185,23 @@ def _headline_first(
     # A rival of the same name is the same law, searched in a smaller domain.
     others = [band for band in found if band.name != own.name]
     return (own, *others)
+
+
+def widening(refit: RobustRefit, level: float, counted: float, told: int) -> float:
+    """Return how many times as wide a profile of independent rows must be: the root of the ratio of the cuts.
+
+    Parameters
+    ----------
+    refit
+        The law whose profile it is.
+    level, counted
+        As in `bands`.
+    told
+        Number of independent runs.
+    """
+    left = max(told - refit.parameters, 1)
+    ratio = _quantile(level, left) / _quantile(level, refit.rows - refit.parameters)
+    return math.sqrt(counted * ratio)
 
 
 def kept_of(found: tuple[Band, ...]) -> tuple[Band, ...]:
@@ -208,6 +232,7 @@ def _quadratic(
     inputs: int,
     level: float,
     counted: float,
+    told: int,
 ) -> Band | None:
     """Return the band of a parabola of ln y in ln x, or of a quadratic surface in ln N and ln D."""
 
@@ -219,7 +244,7 @@ def _quadratic(
 
     matrix = design(rows)
     count, parameters = matrix.shape
-    left = count - parameters
+    left = told - parameters
     if left < FEWEST_LEFT or np.linalg.matrix_rank(matrix) < parameters:
         return None
     orthogonal, triangle = np.linalg.qr(matrix)
@@ -227,7 +252,7 @@ def _quadratic(
     squares = float(((log_target - orthogonal @ share) ** 2).sum())
     directions = np.linalg.solve(triangle.T, design(at).T)
     forecast = directions.T @ share
-    cut = counted * squares * _quantile(level, left) / left
+    cut = counted * squares * _quantile(level, left) / (count - parameters)
     reach = np.sqrt(cut * (directions**2).sum(axis=0))
     aicc = corrected_aic(squares, count, parameters, counted)
     return Band(QUADRATIC, parameters, squares, aicc, forecast, forecast - reach, forecast + reach)

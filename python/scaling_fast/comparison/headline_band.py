@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_fast.comparison.robust_refit import PER_LOG, log_curve
+from scaling_fast.comparison.robust_refit import PER_LOG, log_curve, residual_of_log
 from scaling_fast.errors import ConvergenceError, ScalingError
 from scaling_fast.fitting.assembly import assembled
 from scaling_fast.fitting.request import Request
 from scaling_fast.fitting.result import Fit
 from scaling_fast.fitting.status import status_column, status_sentence
 from scaling_fast.frames.table import read_only
+from scaling_fast.laws import Law
 from scaling_fast.laws.quantities import NAME
 from scaling_fast.losses.sums import Squared
 from scaling_fast.profiles.run import profile
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from scaling_fast.comparison.robust_refit import RobustRefit
 
 __all__ = ["BestCurve", "best_curve", "curve_ends", "law_name"]
+
+
+INVERSE = {"log": "exp({})", "ln": "exp({})", "log10": "10**({})", "log2": "2**({})"}
+"""Transform of a target -> the text of its inverse."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,14 +82,12 @@ def best_curve(
         When no optimum is found.
     """
     request = refit.request
-    own = request.program.target is not None
     table = replace(request.table, target=read_only(refit.clipped))
-    if relative and not own:
-        asked = Request(
-            request.law, replace(table, sigma=read_only(refit.clipped)), Squared(), "raw"
-        )
+    if relative:
+        table = replace(table, sigma=read_only(refit.clipped))
+        asked = Request(_of_target(request.law), table, Squared(), "raw")
     else:
-        asked = Request(request.law, table, Squared(), "raw" if own else "log")
+        asked = Request(request.law, table, Squared(), residual_of_log(request.program))
     answer, interrupted = asked.fit(None, threads=1)
     if interrupted:
         raise KeyboardInterrupt
@@ -92,9 +95,17 @@ def best_curve(
         status = status_column(answer.status)[0]
         raise ConvergenceError(status_sentence(status), code=status)
     fit = Fit(*assembled(asked, answer, scale=None, seed=0, search="auto"))
-    unit = PER_LOG[request.program.transform]
+    unit = 1.0 if relative else PER_LOG[request.program.transform]
     value, _ = log_curve(request, targets, fit.params)
     return BestCurve(fit, 2.0 * fit.objective / unit**2, value)
+
+
+def _of_target(law: Law) -> Law:
+    """Return a law of the target itself: for one of its logarithm, the exponential of its right side."""
+    if law.transform is None:
+        return law
+    right = law.formula.split("~")[1]
+    return Law(INVERSE[law.transform].format(right), params=law.params, columns=law.columns)
 
 
 def curve_ends(
@@ -124,7 +135,7 @@ def _ends_at(
         lambda found: f"({point[found[0]]!r})" if found[0] in point else found[0], right
     )
     lower, upper = _profile_or_delta(best.fit, formula, level)
-    if program.target is not None:
+    if program.transform is not None:
         unit = PER_LOG[program.transform]
         return lower / unit, upper / unit
     return (math.log(lower) if lower > 0.0 else -math.inf), (

@@ -124,6 +124,11 @@ class Problem:
                 floor, ceiling = floor / power, ceiling / power
             return Ends(floor + self.reference.target, ceiling + self.reference.target)
 
+    def log_squares(self, shapes: list[NDArray[np.float64]]) -> float:
+        """Return the sum of squares of ln f - ln y of the best curve of one shape."""
+        rows = Problem(self.family, self.rows, self.rows, self.log_target, self.reference)
+        return float(((rows.forecast(shapes)[0] - self.log_target) ** 2).sum())
+
     def forecast(self, shapes: list[NDArray[np.float64]]) -> NDArray[np.float64]:
         """Return ln f at the targets of the best curve of each shape, shape (shapes, targets)."""
         ends = self.ends(shapes, float(self.squares(shapes).min()) * (1.0 + ROUNDING))

@@ -41,13 +41,14 @@ class ProfileBand:
 
     Attributes
     ----------
-    squares
-        The least sum of squares.
+    squares, log_squares
+        The least sum of squares of (f - y)/y, and that of ln f - ln y of the same curve.
     forecast, lower, upper
         ln f at the targets: of the best curve, and the extremes; shape (targets,).
     """
 
     squares: float
+    log_squares: float
     forecast: NDArray[np.float64]
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
@@ -109,8 +110,7 @@ def _one_shape(problem: Problem, factor: float) -> ProfileBand | None:
         )
         places = [tries[np.argmin(ends.lower, axis=0)], tries[np.argmax(ends.upper, axis=0)]]
         width /= 4.0
-    forecast = problem.forecast([np.array([best])])[0]
-    return ProfileBand(float(least), forecast, lower, upper)
+    return _band(problem, [np.array([best])], least, lower, upper)
 
 
 def _lowest(
@@ -163,8 +163,19 @@ def _two_shapes(problem: Problem, factor: float) -> ProfileBand | None:
     if not len(lower):
         return None
     lower, upper = _refined(problem, valley, fast, cut, shapes, lower, upper)
-    forecast = problem.forecast([np.array([best[0]]), np.array([best[1]])])[0]
-    return ProfileBand(float(least), forecast, lower, upper)
+    return _band(problem, [np.array([best[0]]), np.array([best[1]])], least, lower, upper)
+
+
+def _band(
+    problem: Problem,
+    best: list[NDArray[np.float64]],
+    least: float,
+    lower: NDArray[np.float64],
+    upper: NDArray[np.float64],
+) -> ProfileBand:
+    """Return the band of a family from its best shapes and the ends."""
+    squares = problem.log_squares(best)
+    return ProfileBand(float(least), squares, problem.forecast(best)[0], lower, upper)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

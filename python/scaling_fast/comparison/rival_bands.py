@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from scaling_fast.comparison.forecast_range import FEWEST_LEFT, Band, bands, corrected_aic, kept_of
+from scaling_fast.comparison.forecast_range import (
+    FEWEST_LEFT,
+    Band,
+    bands,
+    corrected_aic,
+    kept_of,
+    widening,
+)
 from scaling_fast.comparison.headline_band import best_curve, curve_ends, law_name
 from scaling_fast.errors import ParameterError, ScalingError, quote
 
@@ -31,12 +37,13 @@ def named_bands(
     *,
     level: float,
     counted: float,
+    independent: int | None = None,
 ) -> tuple[Band, ...]:
     """Return the band of the law of a fit, then those of the named rivals.
 
     Parameters
     ----------
-    refit, targets, level, counted
+    refit, targets, level, counted, independent
         As in `bands`.
     rivals
         The rivals.
@@ -46,7 +53,7 @@ def named_bands(
     ParameterError
         For a rival that has no forecast at the targets.
     """
-    headline, *known = bands(refit, targets, level=level, counted=counted)
+    headline, *known = bands(refit, targets, level=level, counted=counted, independent=independent)
     by_name = {band.name: band for band in known}
     found = [headline]
     for law, columns, sources in rivals:
@@ -55,7 +62,9 @@ def named_bands(
         if name == headline.name and not fixed:
             continue
         band = None if fixed else by_name.get(name)
-        band = band or rival_band(refit, (law, columns, sources), targets, level, counted)
+        band = band or rival_band(
+            refit, (law, columns, sources), targets, level, counted, independent
+        )
         if band is None:
             raise ParameterError(
                 f"the law {quote(name, 80)} has no forecast where one is wanted: it needs other columns than "
@@ -68,7 +77,12 @@ def named_bands(
 
 
 def rival_band(
-    refit: RobustRefit, rival: Rival, targets: Mapping[str, Floats], level: float, counted: float
+    refit: RobustRefit,
+    rival: Rival,
+    targets: Mapping[str, Floats],
+    level: float,
+    counted: float,
+    independent: int | None = None,
 ) -> Band | None:
     """Return the profile band of any law on the clipped rows; None where it has no forecast.
 
@@ -80,9 +94,10 @@ def rival_band(
         Another law of the same rows.
     targets
         Column of the law of the fit -> its values, shape (targets,).
-    level, counted
+    level, counted, independent
         As in `bands`.
     """
+    told = refit.rows if independent is None else independent
     law, columns, sources = rival
     table = refit.request.table
     own = {table.sources.get(name, name): name for name in table.arrays}
@@ -96,14 +111,14 @@ def rival_band(
         refit.request,
         law=law,
         table=replace(table, arrays=columns, sources=sources),
-        residual="raw" if law.target is not None else "log",
+        residual="raw" if law.transform is not None else "log",
     )
     other = replace(refit, request=request)
-    if refit.rows - other.parameters < FEWEST_LEFT:
+    if told - other.parameters < FEWEST_LEFT:
         return None
     try:
         best = best_curve(other, at, relative=False)
-        lower, upper = curve_ends(best, at, level, math.sqrt(counted))
+        lower, upper = curve_ends(best, at, level, widening(other, level, counted, told))
     except ScalingError:
         return None
     aicc = corrected_aic(best.squares, refit.rows, other.parameters, counted)

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["PER_LOG", "RobustRefit", "log_curve", "require_usable", "robust_refit"]
+    from scaling_fast._core import Program
+
+__all__ = [
+    "PER_LOG",
+    "RobustRefit",
+    "log_curve",
+    "require_usable",
+    "residual_of_log",
+    "robust_refit",
+]
 
 TURN = 1.345
 """Scales at which the loss turns straight: 95 % efficient for normal noise (Huber 1981)."""
@@ -129,6 +138,11 @@ class RobustRefit:
         return value, jacobian[:, self.free]
 
 
+def residual_of_log(program: Program) -> str:
+    """Return the residual that is ln f - ln y: "raw" for a law that explains a logarithm, else "log"."""
+    return "log" if program.transform is None else "raw"
+
+
 def robust_refit(fit: Fit) -> RobustRefit:
     """Refit the law of a single fit robustly on ln y, from the optimum that the fit has.
 
@@ -152,7 +166,7 @@ def robust_refit(fit: Fit) -> RobustRefit:
     require_usable(fit)
     # Huber's delta changes from round to round; the first question only measures residuals.
     asked = fit.request
-    residual = "log" if asked.program.target is None else "raw"
+    residual = residual_of_log(asked.program)
     request = Request(asked.law, asked.table, Huber(1.0), residual, dict(asked.columns))
     params = dict(fit.params)
     rows, free = request.table.rows, len(request.free)

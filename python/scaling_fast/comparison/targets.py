@@ -73,7 +73,10 @@ def _is_numbers(at: Any) -> bool:
         return False
     try:
         values = np.asarray(at)
-    except (TypeError, ValueError):
+        if values.dtype.kind == "O":
+            # Whole numbers too large for a machine word.
+            values = np.asarray([float(value) for value in np.atleast_1d(values)])
+    except (TypeError, ValueError, OverflowError):
         return False
     return values.ndim <= 1 and values.size > 0 and values.dtype.kind in "iuf"
 

@@ -176,7 +176,8 @@ class ConstrainedRefits:
         ]
         if all(request.law.params[param].fixed is not None for param in request.names):
             found = dict(zip(request.names, starts[0], strict=True))
-            return found, request.objective(0, found)
+            objective = request.objective(0, found)
+            return self._completed(found, name, solution, value, objective)
         # One start alone would be a local fit from exactly there; of two, both are refined and the better kept.
         starts = (starts * 2)[:2]
         columns, interrupted = request.fit(
@@ -188,6 +189,17 @@ class ConstrainedRefits:
         if not math.isfinite(objective):
             return None, math.inf
         found = Estimates(request, columns.params).point(0)
+        return self._completed(found, name, solution, value, objective)
+
+    def _completed(
+        self,
+        found: dict[str, float],
+        name: str | None,
+        solution: str,
+        value: float,
+        objective: float,
+    ) -> tuple[Mapping[str, float] | None, float]:
+        """Return a refit with the parameter that was eliminated; none where the quantity has another value."""
         if name is not None:
             known = {param: np.array([number]) for param, number in found.items()}
             found[name] = float(evaluate(solution, known)[0])

@@ -46,7 +46,8 @@ class Outlook:
     targets
         Column of the law -> its values at the points, shape (targets,).
     decades
-        Decades of each target beyond the largest scale of the runs; negative inside them.
+        How far each target lies outside the runs, in decades: the largest distance of the only input, or of N, D
+        and compute; inside them how far below the largest, negative.
     span
         Decades that the runs span.
     log_forecast
@@ -78,8 +79,14 @@ class Outlook:
         return np.asarray(np.maximum(self.drift, self.form))
 
     @property
+    def ahead(self) -> NDArray[np.float64]:
+        """Decades of each target beyond the largest scale of the runs, negative below it; shape (targets,)."""
+        largest = self.inputs.decades(self.refit.columns).max()
+        return np.asarray(self.inputs.decades(self.targets) - largest)
+
+    @property
     def is_beyond(self) -> NDArray[np.bool_]:
-        """Whether each target lies more decades beyond the runs than they span, shape (targets,)."""
+        """Whether each target lies further outside the runs than they span, shape (targets,)."""
         return np.asarray(self.decades > self.span + REACH)
 
     @property
@@ -120,7 +127,6 @@ def outlook(
         For fits that cannot be judged, of which `robust_refit` and `inputs_of` tell.
     """
     inputs = inputs_of(fit.request)
-    scale, at = inputs.decades(fit.request.table.arrays), inputs.decades(targets)
     refit = robust_refit(fit)
     if not refit.free:
         raise DataError(
@@ -129,12 +135,14 @@ def outlook(
     value, slopes = refit.log_forecast(targets)
     limit = limit or (ONE_INPUT_LEVEL if inputs.count == 1 else TWO_INPUT_LEVEL)
     drift = _drift(refit, inputs, targets, slopes, level, limit, runs)
-    counted = _design_effect(refit.rows, runs, drift.shared)
-    found = (
-        bands(refit, targets, level=level, counted=counted)
-        if rivals is None
-        else named_bands(refit, targets, rivals, level=level, counted=counted)
-    )
+    counted = _design_effect(runs, drift.shared)
+    independent = None if runs is None else int(runs.max()) + 1
+    if rivals is None:
+        found = bands(refit, targets, level=level, counted=counted, independent=independent)
+    else:
+        found = named_bands(
+            refit, targets, rivals, level=level, counted=counted, independent=independent
+        )
     kept = [band for band in found if band.kept]
     reach = [np.maximum(np.abs(band.lower - value), np.abs(band.upper - value)) for band in kept]
     return Outlook(
@@ -142,8 +150,8 @@ def outlook(
         inputs,
         level,
         targets,
-        at - scale.max(),
-        float(np.ptp(scale)),
+        _decades(inputs, fit.request.table.arrays, targets),
+        float(np.ptp(inputs.decades(fit.request.table.arrays))),
         value,
         drift.noise,
         drift.drift,
@@ -153,11 +161,15 @@ def outlook(
     )
 
 
-def _design_effect(rows: int, runs: NDArray[np.int64] | None, shared: float) -> float:
-    """Return how many rows tell as much as one independent row: 1 + (m - 1) rho (Kish 1965), m rows per run."""
+def _design_effect(runs: NDArray[np.int64] | None, shared: float) -> float:
+    """Return how many rows tell as much as one independent row: 1 + (m - 1) rho (Kish 1965).
+
+    m is the mean size of the run of a row, which large runs hold more of.
+    """
     if runs is None:
         return 1.0
-    per_run = rows / (int(runs.max()) + 1)
+    sizes = np.bincount(runs)
+    per_run = float((sizes**2).sum() / sizes.sum())
     return 1.0 + (per_run - 1.0) * shared / (1.0 + shared)
 
 
@@ -170,24 +182,63 @@ def _drift(
     limit: float,
     runs: NDArray[np.int64] | None,
 ) -> Drift:
-    """Return the half-widths from noise and drift: one kernel for one input, two for two."""
-    rows, at = inputs.points(refit.columns), inputs.points(targets)
+    """Return the half-widths from noise and drift: one kernel for one input, two for two.
+
+    The process begins at the smallest value of each scale; for a point below it, at the largest.
+    """
+    scales = _scales(inputs, refit.columns, targets)
+    below = np.column_stack([there < own.min() - REACH for own, there in scales])
+    noise, drift = np.empty(len(slopes)), np.empty(len(slopes))
+    ratio = shared = 0.0
+    for sides in np.unique(below, axis=0):
+        which = np.flatnonzero((below == sides).all(axis=1))
+        rows, at = [], []
+        for (own, there), is_below in zip(scales, sides, strict=True):
+            start, sign = (own.max(), -1.0) if is_below else (own.min(), 1.0)
+            rows.append(sign * (own - start))
+            at.append(np.maximum(sign * (there[which] - start), 0.0))
+        every = (np.column_stack(rows), np.column_stack(at))
+        # Compute is crossed with nothing: drift along it alone is the second kernel.
+        kernels = [every] if inputs.count == 1 else [every, (every[0][:, 2:], every[1][:, 2:])]
+        found = drift_of(
+            refit.jacobian,
+            refit.residual,
+            slopes[which],
+            kernels,
+            limit=limit,
+            level=level,
+            runs=runs,
+        )
+        noise[which], drift[which] = found.noise, found.drift
+        ratio, shared = max(ratio, found.ratio), max(shared, found.shared)
+    return Drift(noise, drift, ratio, shared)
+
+
+def _scales(
+    inputs: Inputs,
+    columns: Mapping[str, NDArray[np.float64]],
+    targets: Mapping[str, NDArray[np.float64]],
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return log10 of each scale at the rows and at the targets: the only input; or N, D and N D."""
+    rows, at = inputs.points(columns), inputs.points(targets)
     scales = [(rows.size, at.size)]
     if inputs.count == 2:
         scales += [(rows.data, at.data), (rows.size + rows.data, at.size + at.data)]
-    above = [
-        ((own - own.min()) / np.log(10.0), np.maximum(there - own.min(), 0.0) / np.log(10.0))
-        for own, there in scales
-    ]
-    every = (
-        np.column_stack([own for own, _ in above]),
-        np.column_stack([there for _, there in above]),
+    return [(own / np.log(10.0), there / np.log(10.0)) for own, there in scales]
+
+
+def _decades(
+    inputs: Inputs,
+    columns: Mapping[str, NDArray[np.float64]],
+    targets: Mapping[str, NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """Return how far each target lies outside the runs on any scale; inside, how far from the largest, negative."""
+    scales = _scales(inputs, columns, targets)
+    outside = np.max(
+        [np.maximum(there - own.max(), own.min() - there) for own, there in scales], axis=0
     )
-    # Compute is crossed with nothing: drift along it alone is the second kernel.
-    kernels = [every] if inputs.count == 1 else [every, (every[0][:, 2:], every[1][:, 2:])]
-    return drift_of(
-        refit.jacobian, refit.residual, slopes, kernels, limit=limit, level=level, runs=runs
-    )
+    own, there = scales[-1]
+    return np.asarray(np.where(outside > 0.0, outside, np.minimum(there - own.max(), 0.0)))
 
 
 def steady_path(

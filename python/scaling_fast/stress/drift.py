@@ -18,7 +18,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["ONE_INPUT_LEVEL", "TWO_INPUT_LEVEL", "Drift", "drift_of"]
+    Floats = NDArray[np.float64]
+
+__all__ = [
+    "KNOTS",
+    "ONE_INPUT_LEVEL",
+    "TWO_INPUT_LEVEL",
+    "Drift",
+    "drift_of",
+    "integrated",
+    "process_factor",
+]
 
 ONE_INPUT_LEVEL, TWO_INPUT_LEVEL = 0.65, 0.80
 """One-sided level of the upper limit of the drift: chosen by simulation, so that 90 % of forecasts are covered."""
@@ -26,8 +36,14 @@ ONE_INPUT_LEVEL, TWO_INPUT_LEVEL = 0.65, 0.80
 RATIOS = np.r_[0.0, np.geomspace(1e-6, 1e5, 150)]
 """tau^2/sigma^2 at which the restricted likelihood is computed."""
 
-SHARED = np.r_[0.0, np.geomspace(0.05, 50.0, 12)]
-"""Variance that the rows of a run share, over that of their own noise."""
+SHARED = np.r_[0.0, np.geomspace(0.05, 5e4, 25)]
+"""Variance that the rows of a run share, over that of their own: checkpoints of a smooth run share nearly all."""
+
+EXACT_ROWS, KNOTS = 300, 100
+"""Rows up to which the process is exact at each; above, it is linear between so many knots of each scale."""
+
+FLAT = 1e-12
+"""Share of the largest eigenvalue below which a direction of the process is none."""
 
 CLOSE = 6.0
 """Twice the log-likelihood below the best kernel up to which a kernel counts."""
@@ -56,10 +72,10 @@ class Drift:
 
 
 def drift_of(
-    jacobian: NDArray[np.float64],
-    residual: NDArray[np.float64],
-    at_targets: NDArray[np.float64],
-    kernels: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    jacobian: Floats,
+    residual: Floats,
+    at_targets: Floats,
+    kernels: Sequence[tuple[Floats, Floats]],
     *,
     limit: float,
     level: float,
@@ -87,8 +103,11 @@ def drift_of(
     runs
         The run of each row, from 0, where rows of one run share an error; else None.
     """
+    size = np.linalg.norm(jacobian, axis=0)
+    size = np.where(size > 0.0, size, 1.0)
+    scaled, asked = jacobian / size, at_targets / size
     found = [
-        _kernel(jacobian, residual, at_targets, rows, targets, limit, level, runs)
+        _kernel(scaled, residual, asked, rows, targets, limit, level, runs)
         for rows, targets in kernels
     ]
     best = max(kernel.ratio for kernel in found)
@@ -97,7 +116,7 @@ def drift_of(
     return Drift(found[0].noise, np.max(near, axis=0), best, shared)
 
 
-def integrated(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+def integrated(first: Floats, second: Floats) -> Floats:
     """Return the covariance of an integrated Wiener process from 0: m^2 (3 M - m)/6, m the smaller, M the larger.
 
     Parameters
@@ -110,11 +129,11 @@ def integrated(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArr
 
 
 def _kernel(
-    jacobian: NDArray[np.float64],
-    residual: NDArray[np.float64],
-    at_targets: NDArray[np.float64],
-    rows: NDArray[np.float64],
-    targets: NDArray[np.float64],
+    jacobian: Floats,
+    residual: Floats,
+    at_targets: Floats,
+    rows: Floats,
+    targets: Floats,
     limit: float,
     level: float,
     runs: NDArray[np.int64] | None,
@@ -123,71 +142,96 @@ def _kernel(
     from scipy.stats import chi2
     from scipy.stats import t as student
 
-    covariance = integrated(rows[:, None], rows[None]).sum(axis=2)
-    across = integrated(targets[:, None], rows[None]).sum(axis=2)
-    own = (targets**3 / 3.0).sum(axis=1)
-    count, parameters = jacobian.shape
-    left = count - parameters
-    # Q spans what no change of the parameters can explain.
-    orthogonal = np.linalg.qr(jacobian, mode="complete")[0][:, parameters:]
+    factor = np.concatenate(
+        [process_factor(rows[:, scale]) for scale in range(rows.shape[1])], axis=1
+    )
     shares = np.zeros(1) if runs is None else SHARED
-    likelihood = np.empty((len(shares), len(RATIOS)))
-    variance = np.empty_like(likelihood)
-    same = np.zeros((count, count)) if runs is None else (runs[:, None] == runs[None]).astype(float)
-    for place, share in enumerate(shares):
-        likelihood[place], variance[place] = _restricted(
-            orthogonal, covariance, share * same, residual
-        )
+    found = [_restricted(jacobian, factor, residual, share, runs) for share in shares]
+    likelihood, variance = (np.array(part) for part in zip(*found, strict=True))
     at_best = np.argmax(likelihood, axis=0)
     profile = likelihood[at_best, np.arange(len(RATIOS))]
-    allowed = np.flatnonzero(
-        2.0 * (profile.max() - profile) <= chi2.ppf(2.0 * limit - 1.0, 1) + 1e-12
+    quantile = chi2.ppf(2.0 * limit - 1.0, 1) + 1e-12
+    largest = int(np.flatnonzero(2.0 * (profile.max() - profile) <= quantile)[-1])
+    # The forecast is that of a fit that weighs all rows alike: so is the variance of its error.
+    weights = at_targets @ np.linalg.pinv(jacobian)
+    across = sum(
+        integrated(targets[:, scale][:, None], rows[:, scale][None])
+        for scale in range(rows.shape[1])
     )
+    moved = (targets**3 / 3.0).sum(axis=1) - 2.0 * (weights * across).sum(axis=1)
+    moved = np.maximum(moved + ((weights @ factor) ** 2).sum(axis=1), 0.0)
+    independent = len(residual) if runs is None else int(runs.max()) + 1
     # Rows of one run tell the noise once.
-    told = left if runs is None else int(runs.max()) + 1 - parameters
-    quantile = student.ppf((1.0 + level) / 2.0, told)
+    reach = student.ppf((1.0 + level) / 2.0, independent - jacobian.shape[1])
 
-    def half_width(place: int) -> NDArray[np.float64]:
-        share = shares[at_best[place]]
-        noise = np.eye(count) + share * same
-        weights = at_targets @ _generalised_inverse(jacobian, noise)
-        plain = np.einsum("tr,rs,ts->t", weights, noise, weights)
-        moved = own - 2.0 * (weights * across).sum(axis=1)
-        moved = moved + np.einsum("tr,rs,ts->t", weights, covariance, weights)
-        squared = variance[at_best[place], place] * (plain + RATIOS[place] * np.maximum(moved, 0.0))
-        return np.asarray(quantile * np.sqrt(squared))
+    def half_width(place: int) -> Floats:
+        share = float(shares[at_best[place]])
+        plain = (weights**2).sum(axis=1)
+        if runs is not None:
+            each_run = np.zeros((len(weights), independent))
+            np.add.at(each_run.T, runs, weights.T)
+            plain = plain + share * (each_run**2).sum(axis=1)
+        squared = variance[at_best[place], place] * (plain + RATIOS[place] * moved)
+        return np.asarray(reach * np.sqrt(squared))
 
     ratio = 2.0 * (profile.max() - profile[0])
     shared = float(shares[at_best[int(np.argmax(profile))]])
-    return Drift(half_width(0), half_width(int(allowed[-1])), float(ratio), shared)
+    return Drift(half_width(0), half_width(largest), float(ratio), shared)
 
 
-def _generalised_inverse(
-    jacobian: NDArray[np.float64], noise: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return (J' N^-1 J)^-1 J' N^-1; its columns are scaled first, whose sizes differ by powers."""
-    size = np.linalg.norm(jacobian, axis=0)
-    size = np.where(size > 0.0, size, 1.0)
-    factor = np.linalg.cholesky(noise)
-    white = np.linalg.solve(factor, jacobian / size)
-    return np.asarray((np.linalg.pinv(white) @ np.linalg.inv(factor)) / size[:, None])
+def process_factor(decades: Floats) -> Floats:
+    """Return B with B B' the covariance of the process at the rows, shape (rows, directions)."""
+    at = np.unique(decades)
+    if len(at) > EXACT_ROWS:
+        at = np.linspace(at[0], at[-1], KNOTS)
+    values, vectors = np.linalg.eigh(integrated(at[:, None], at[None]))
+    kept = values > FLAT * max(values[-1], 1e-300)
+    root = vectors[:, kept] * np.sqrt(values[kept])
+    place = np.clip(np.searchsorted(at, decades, side="right") - 1, 0, max(len(at) - 2, 0))
+    if len(at) == 1:
+        return np.repeat(root, len(decades), axis=0)
+    part = ((decades - at[place]) / (at[place + 1] - at[place]))[:, None]
+    return np.asarray((1.0 - part) * root[place] + part * root[place + 1])
 
 
 def _restricted(
-    orthogonal: NDArray[np.float64],
-    covariance: NDArray[np.float64],
-    shared: NDArray[np.float64],
-    residual: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    jacobian: Floats,
+    factor: Floats,
+    residual: Floats,
+    share: float,
+    runs: NDArray[np.int64] | None,
+) -> tuple[Floats, Floats]:
     """Return the restricted log-likelihood and the variance of the noise at each ratio, shape (ratios,)."""
-    left = orthogonal.shape[1]
-    noise = np.eye(left) + orthogonal.T @ shared @ orthogonal
-    factor = np.linalg.cholesky(noise)
-    white = np.linalg.solve(factor, orthogonal.T)
-    values, vectors = np.linalg.eigh(white @ covariance @ white.T)
-    rotated = vectors.T @ (white @ residual)
-    sizes = 1.0 + RATIOS[:, None] * np.maximum(values, 0.0)
-    variance = np.maximum((rotated * rotated / sizes).mean(axis=1), 1e-300)
-    determinant = np.log(np.diagonal(factor)).sum()
-    likelihood = -0.5 * (left * np.log(variance) + np.log(sizes).sum(axis=1)) - determinant
+    sizes = np.zeros(0) if runs is None else np.bincount(runs).astype(np.float64)
+    white = _whitened(np.column_stack([jacobian, factor, residual]), share, runs, sizes)
+    parameters, count = jacobian.shape[1], len(residual)
+    basis, triangle = np.linalg.qr(white[:, :parameters])
+    rest = white[:, parameters:]
+    rest = rest - basis @ (basis.T @ rest)
+    process, noise = rest[:, :-1], rest[:, -1]
+    values, vectors = np.linalg.eigh(process.T @ process)
+    kept = values > FLAT * max(values[-1], 1e-300)
+    values = values[kept]
+    squared = (vectors[:, kept].T @ (process.T @ noise)) ** 2 / values
+    # What no direction of the process explains is noise at every ratio.
+    plain = max(float(noise @ noise) - float(squared.sum()), 0.0)
+    stretched = 1.0 + RATIOS[:, None] * values
+    left = count - parameters
+    variance = np.maximum((plain + (squared / stretched).sum(axis=1)) / left, 1e-300)
+    determinant = np.log1p(share * sizes).sum() / 2.0
+    determinant += np.log(np.maximum(np.abs(np.diagonal(triangle)), 1e-300)).sum()
+    likelihood = -0.5 * (left * np.log(variance) + np.log(stretched).sum(axis=1)) - determinant
     return likelihood, variance
+
+
+def _whitened(
+    columns: Floats, share: float, runs: NDArray[np.int64] | None, sizes: Floats
+) -> Floats:
+    """Return (I + share Z Z')^(-1/2) times some columns, Z the runs of the rows."""
+    if runs is None or share == 0.0:
+        return columns
+    means = np.zeros((len(sizes), columns.shape[1]))
+    np.add.at(means, runs, columns)
+    means /= sizes[:, None]
+    shrunk = 1.0 - 1.0 / np.sqrt(1.0 + share * sizes)
+    return np.asarray(columns - (shrunk[:, None] * means)[runs])

@@ -56,7 +56,7 @@ def end_of_sample(
 ) -> EndOfSample:
     """Return the F test of the last rows against the law fitted without them (Chow 1960).
 
-    The last rows are those of the last half decade but one, at least two, for one input, and for several
+    The last rows of one input are those of the last half decade without its smallest size, at least two; of several
     inputs those of the last budget, or of the last two budgets where it has fewer than three rows.
 
     Parameters
@@ -102,11 +102,13 @@ def end_of_sample(
 def _last(position: NDArray[np.float64], *, single: bool) -> NDArray[np.bool_]:
     """Return which rows are the last."""
     if single:
-        within = int((position.max() - position <= LAST + ROUNDING).sum())
-        order = np.argsort(-position, kind="stable")[: max(FEWEST_LAST, within - 1)]
-        last = np.zeros(position.size, dtype=bool)
-        last[order] = True
-        return last
+        within = position.max() - position <= LAST + ROUNDING
+        smallest = position[within].min()
+        last = within & (position > smallest + ROUNDING)
+        if last.sum() < FEWEST_LAST:
+            # The two largest rows, and all that are as large as the smaller of these.
+            last = position >= np.sort(position)[-FEWEST_LAST] - ROUNDING
+        return np.asarray(last)
     label = budgets(position)
     last = label == 0
     return last if last.sum() >= FEWEST_ROWS else label <= 1

@@ -41,6 +41,7 @@ GATES = {
     "short_range": "runs that span too few decades",
     "not_global": "an optimum that is not known to be global",
     "not_kept": "a rival that fits better than the law, by more than 6 in AICc",
+    "untested": "too few rows before the last to test whether these follow the law",
     "end_of_sample": "last runs that do not follow the law fitted below them",
     "bend": "a bend along compute inside the runs",
     "backtest": "a back-test that misses more than a true law would",
@@ -124,6 +125,13 @@ def shut_gates(
             )
         )
     last = end_of_sample(refit, threads=threads)
+    if np.isnan(last.p) and left >= FEWEST_LEFT:
+        shut.append(
+            Gate(
+                "untested",
+                f"too few rows lie before the last {last.rows} to test whether these follow the law",
+            )
+        )
     if last.p < END_OF_SAMPLE:
         shut.append(
             Gate(

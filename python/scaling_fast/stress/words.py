@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scaling_fast.stress.beyond_the_runs import REACH
+
 if TYPE_CHECKING:
     from scaling_fast.comparison.constant_axis import ConstantAxis
     from scaling_fast.fitting.result import Fit
@@ -52,18 +54,30 @@ class Words:
         if found.is_beyond[place]:
             span = f"{found.span:.1f}"
             said = (
-                f"{found.decades[place]:.1f} decades beyond runs that span {span}: beyond what these runs can say. "
+                f"{found.decades[place]:.1f} decades outside runs that span {span}: "
+                "beyond what these runs can say. "
                 f"{span} decades beyond, the furthest they can speak of: {_percent(self.furthest)}."
             )
         else:
             width = _percent(float(np.expm1(found.half_width[place])))
-            said = f"{_where(float(found.decades[place]))}: allow for {width}."
+            said = f"{self._where(place)}: allow for {width}."
             said += self._other_loss(place)
         if self.shut:
             said += (
                 f" No extrapolation is supported: {'; '.join(gate.sentence for gate in self.shut)}."
             )
         return said + self._constant(place) + self._pulled_in()
+
+    def _where(self, place: int) -> str:
+        """Return where a point lies, as a factor of compute or of the input where it lies ahead."""
+        decades, ahead = float(self.found.decades[place]), float(self.found.ahead[place])
+        if not decades > 0.0:
+            return "Inside the runs"
+        if ahead < decades - REACH:
+            return f"{decades:.1f} decades outside the runs"
+        factor = 10.0**decades
+        text = f"{factor:.3g}" if factor < 999.5 else f"{factor:,.0f}"
+        return f"x {text} ({decades:.1f} decades) beyond the largest run"
 
     def _other_loss(self, place: int) -> str:
         """Return how far the fit's own forecast is from the robust one, where that matters."""
@@ -105,14 +119,6 @@ class Words:
         kind = "Row" if far.size == 1 else "Rows"
         verb = "lies" if far.size == 1 else "lie"
         return f" {kind} {rows}{more} {verb} {away[worst[0]]:,.0f} scales off the law, and count as three."
-
-
-def _where(decades: float) -> str:
-    if not decades > 0.0:
-        return "Inside the runs"
-    factor = 10.0**decades
-    text = f"{factor:.3g}" if factor < 999.5 else f"{factor:,.0f}"
-    return f"x {text} ({decades:.1f} decades) beyond the largest run"
 
 
 def _percent(share: float) -> str:
