@@ -22,8 +22,8 @@ from scaling_fast.comparison.likelihood_tests import no_constant
 from scaling_fast.comparison.robust_refit import robust_refit
 
 DEEP = os.environ.get("SCALING_FAST_DEEP") == "1"
-SETS = 500 if DEEP else 25
-TESTED = 200 if DEEP else 5
+SETS = 500 if DEEP else 20
+TESTED = 200 if DEEP else 4
 SEED = int.from_bytes(hashlib.sha256(f"compare {sf.__version__}".encode()).digest()[:4], "big")
 DESIGN = truths.Design(20, 3, 0.005)
 LOSSES = {

@@ -164,7 +164,7 @@ def compare(
     ]
     asked = Compared(tuple(found.laws), criteria, pairwise, refit, targets, level, counted)
     settings = {"pairs": pairs, "n": n, "level": level, "run": run, "seed": seed}
-    return asked.answer(findings, settings | {"mark": criteria.mark})
+    return asked.answer(findings, settings | {"mark": float(criteria.mark)})
 
 
 def _require_pairs(pairs: object) -> None:
