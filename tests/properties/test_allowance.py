@@ -189,7 +189,7 @@ def test_each_form_is_covered_by_its_own_band_where_it_is_the_truth(inputs):
     families = ONE_INPUT if inputs == 1 else TWO_INPUTS
     shapes = {
         "power_offset": [0.35], "power": [0.17], "log_power": [2.6], "stretched_exp": [0.3, 0.35],
-        "shifted_power": [3.0, 0.3], "double_power": [0.12, 0.35], "chinchilla": [0.35, 0.37],
+        "shifted_power": [3.0, 0.3], "double_power": [0.35, 0.12], "chinchilla": [0.35, 0.37],
         "chinchilla, E = 0": [0.12, 0.14], "chinchilla_tied": [0.36], "log_power pair": [2.4, 2.6],
         "kaplan": [0.8, 6.0],
     }  # fmt: skip

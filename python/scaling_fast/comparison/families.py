@@ -130,9 +130,9 @@ def _shifted(
 def _two_powers(
     shapes: list[NDArray[np.float64]], at: Points, ref: Reference
 ) -> list[NDArray[np.float64]]:
-    """Two powers of one input, by the smaller exponent and how much larger the other is."""
-    slow = np.exp(-np.exp(shapes[0]) * (at.size - ref.size))
-    return [slow, slow * np.exp(-np.exp(shapes[1]) * (at.size - ref.size))]
+    """Two powers of one input, by how much the exponents differ, along which valleys run, and the smaller one."""
+    slow = np.exp(-np.exp(shapes[1]) * (at.size - ref.size))
+    return [slow, slow * np.exp(-np.exp(shapes[0]) * (at.size - ref.size))]
 
 
 def _pair(
@@ -196,7 +196,7 @@ ONE_INPUT: Mapping[str, Family] = {
             "double_power",
             5,
             offset=True,
-            axes=(_axis(0.003, 1.5, 33), _axis(0.02, 3.0, 65)),
+            axes=(_axis(0.02, 3.0, 33), _axis(0.003, 1.5, 49)),
             basis=_two_powers,
         ),
     )

@@ -63,9 +63,22 @@ class Problem:
     log_target: NDArray[np.float64]
     reference: Reference
 
-    def squares(self, shapes: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-        """Return the least sum of squares at each shape, shape (shapes,); inf where a coefficient is negative."""
-        return np.concatenate([self._squares(block) for block in self._blocks(shapes)])
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The curves of the family: "free", with a constant of any sign, and "face", without one."""
+        return ("free", "face") if self.family.offset else ("face",)
+
+    def squares(self, shapes: list[NDArray[np.float64]], part: str = "both") -> NDArray[np.float64]:
+        """Return the least sum of squares at each shape, shape (shapes,); inf where a coefficient is negative.
+
+        Parameters
+        ----------
+        shapes
+            Each shape, shape (shapes,).
+        part
+            One of `parts`; or "both", whose constant is 0 where it would be negative.
+        """
+        return np.concatenate([self._squares(block, part) for block in self._blocks(shapes)])
 
     def _blocks(self, shapes: list[NDArray[np.float64]]) -> list[list[NDArray[np.float64]]]:
         """Return the shapes in parts whose columns stay in the cache of a core."""
@@ -75,47 +88,59 @@ class Problem:
             for first in range(0, max(len(shapes[0]), 1), size)
         ]
 
-    def _squares(self, shapes: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    def _squares(self, shapes: list[NDArray[np.float64]], part: str) -> NDArray[np.float64]:
         with np.errstate(all="ignore"):
             columns = self._columns(shapes)
-            if self.family.offset:
+            if part == "face" or not self.family.offset:
+                squares = _Solution.of(columns, constant=False).squares
+            else:
                 free = _Solution.of([self._constant(columns), *columns], constant=True)
                 squares = free.squares
                 # The face E = 0 counts only where the constant would be negative.
                 beneath = np.flatnonzero(~(free.level >= 0.0))
-                if len(beneath):
+                if part == "both" and len(beneath):
                     face = _Solution.of([column[beneath] for column in columns], constant=False)
                     squares[beneath] = face.squares
-            else:
-                squares = _Solution.of(columns, constant=False).squares
             power = self._power(shapes)
             squares = squares if power is None else squares / power[:, 0] ** 2
         return np.where(np.isnan(squares), np.inf, squares)
 
-    def ends(self, shapes: list[NDArray[np.float64]], cut: float) -> Ends:
+    def ends(self, shapes: list[NDArray[np.float64]], cut: float, part: str = "both") -> Ends:
         """Return the range of the forecast at each shape among curves whose sum of squares is at most `cut`.
 
         An end counts only where the constant E is not negative there; the face E = 0 adds its own.
+
+        Parameters
+        ----------
+        shapes, part
+            As in `squares`.
+        cut
+            The largest sum of squares.
         """
-        parts = [self._ends(block, cut) for block in self._blocks(shapes)]
+        parts = [self._ends(block, cut, part) for block in self._blocks(shapes)]
         return Ends(
-            np.concatenate([part.lower for part in parts]),
-            np.concatenate([part.upper for part in parts]),
+            np.concatenate([each.lower for each in parts]),
+            np.concatenate([each.upper for each in parts]),
         )
 
-    def _ends(self, shapes: list[NDArray[np.float64]], cut: float) -> Ends:
+    def _ends(self, shapes: list[NDArray[np.float64]], cut: float, part: str) -> Ends:
         with np.errstate(all="ignore"):
             columns = self._columns(shapes)
             each = [shape[:, None] for shape in shapes]
             at_targets = self.family.basis(each, self.targets, self.reference)
             power = self._power(shapes)
             limit = np.full(len(shapes[0]), cut) if power is None else cut * power[:, 0] ** 2
-            face = _Solution.of(columns, constant=False)
-            lower, upper = face.range(at_targets, limit, floor=False)
-            if self.family.offset:
+            lower, upper = (
+                np.full(at_targets[0].shape, np.inf),
+                np.full(at_targets[0].shape, -np.inf),
+            )
+            if part != "free":
+                face = _Solution.of(columns, constant=False)
+                lower, upper = face.range(at_targets, limit, floor=False)
+            if part != "face" and self.family.offset:
                 free = _Solution.of([self._constant(columns), *columns], constant=True)
-                one = np.ones_like(at_targets[0])
-                other = free.range([one, *at_targets], limit, floor=True)
+                constant = np.ones_like(at_targets[0])
+                other = free.range([constant, *at_targets], limit, floor=True)
                 lower, upper = np.fmin(lower, other[0]), np.fmax(upper, other[1])
             # In logarithms, y^q taken back to y. A forecast that may vanish has the least logarithm.
             floor = np.where(np.isfinite(lower), np.log(np.maximum(lower, TINY)), np.inf)

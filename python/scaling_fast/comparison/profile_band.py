@@ -2,8 +2,9 @@
 
 Of one shape a grid over the shapes that are left, no coarser than a quarter of a standard error, is
 refined about its extremes. Of two shapes such a grid loses valleys that are long and thin, as those of a
-stretched exponential are: for each value of the first shape the best value of the second is looked for
-along a line, and the extremes are looked for across the valley that these draw.
+stretched exponential are: for each value of the first shape the best values of the second are looked for
+along a line, then where the sum of squares reaches its limit on both sides, and the extremes lie between.
+Curves with a constant and those without are two valleys, each followed by itself.
 """
 
 from __future__ import annotations
@@ -22,17 +23,32 @@ if TYPE_CHECKING:
 
 __all__ = ["ProfileBand", "profile_band"]
 
-ALONG = 65
+ALONG = 49
 """Points along a grid of the shapes that are left."""
 
 MOST_POINTS = 1500
 """Most points of a grid of one shape."""
 
-LINE, ROUNDS = 7, 4
-"""Points and rounds of a search along a line; each round leaves a third of the line."""
+LINE, ROUNDS, SHRUNK = 5, 4, 0.55
+"""Points and rounds of a search along a line, and the share of the line that a round leaves."""
 
-ACROSS = 13
-"""Points across a valley, 0.28 of a standard error apart at 90 %."""
+ACROSS = 15
+"""Points between the two sides of a valley, about a quarter of a standard error apart at 90 %."""
+
+BOTTOMS = 5
+"""Lowest places of a valley from which its minimum is refined."""
+
+HOPELESS = 2.0
+"""Times the lowest sum of squares above which no minimum is refined."""
+
+LOWER = 1e-6
+"""Relative difference from which a sum of squares is lower."""
+
+MINIMA = 2
+"""Local minima along a line that are followed."""
+
+WIDENED, HALVED = 8, 5
+"""Steps outwards, each three times the last, and halvings, that find where a valley ends on one side."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,37 +149,33 @@ def _lowest(
 
 def _two_shapes(problem: Problem, factor: float) -> ProfileBand | None:
     slow, fast = (np.linspace(*axis) for axis in problem.family.axes)
-    valley = _valley(problem, slow, fast)
-    if not np.isfinite(valley.squares).any():
+    found = _bottom(problem, "both", _valley(problem, "both", slow, fast))
+    if found is None:
         return None
-    # The lowest point along the valley, by three grids each about the lowest of the last.
-    best, least = _bottom(problem, valley, fast)
-    cut = least * factor
-    for _ in range(3):
-        kept = np.append(valley.slow[valley.squares <= cut], best[0])
-        step = valley.slow[1] - valley.slow[0]
-        low = max(valley.slow[0], kept.min() - step)
-        high = min(valley.slow[-1], kept.max() + step)
-        near = np.append(valley.fast[valley.squares <= cut], best[1])
-        aside = fast[1] - fast[0]
-        nearest = max(near.min() - aside, problem.family.axes[1][0])
-        farthest = min(near.max() + aside, problem.family.axes[1][1])
-        across = np.linspace(nearest, farthest, len(fast) // 2 + 1)
-        valley = _valley(problem, np.linspace(low, high, ALONG), across)
-        place = int(np.argmin(valley.squares))
-        if valley.squares[place] < least:
-            best, least = (
-                (float(valley.slow[place]), float(valley.fast[place])),
-                float(valley.squares[place]),
-            )
-            cut = least * factor
-        if int((valley.squares <= cut).sum()) >= ALONG // 3:
+    best, least = found
+    for _ in range(2):
+        cut = least * factor
+        lower, upper = np.full(_targets(problem), np.inf), np.full(_targets(problem), -np.inf)
+        lowest = (best, least)
+        for part in problem.parts:
+            extremes = _extremes(problem, part, slow, fast, cut)
+            if extremes is None:
+                continue
+            lower, upper = np.minimum(lower, extremes.lower), np.maximum(upper, extremes.upper)
+            there = problem.squares([np.array([shape]) for shape in extremes.best])[0]
+            if there < lowest[1]:
+                lowest = (extremes.best, float(there))
+        if lowest[1] >= least * (1.0 - LOWER):
             break
-    shapes, lower, upper = _across(problem, valley, cut)
-    if not len(lower):
+        # A deeper place was met on the way: the limit is counted from there.
+        best, least = lowest
+    if not np.isfinite(lower).all():
         return None
-    lower, upper = _refined(problem, valley, fast, cut, shapes, lower, upper)
-    return _band(problem, [np.array([best[0]]), np.array([best[1]])], least, lower, upper)
+    return _band(problem, [np.array([shape]) for shape in best], least, lower, upper)
+
+
+def _targets(problem: Problem) -> int:
+    return len(problem.targets.size)
 
 
 def _band(
@@ -180,35 +192,56 @@ def _band(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Valley:
-    """For each value of the first shape the best value of the second.
+    """For each value of the first shape the best values of the second; several entries may share a first shape.
 
     Attributes
     ----------
     slow, fast, squares
-        The two shapes and the sum of squares there, shape (points,).
-    curvature
-        Half the second derivative of the sum of squares across the valley, shape (points,).
+        The two shapes and the sum of squares there, shape (entries,).
+    width
+        How far from there the second shape was looked for last, shape (entries,).
     """
 
     slow: NDArray[np.float64]
     fast: NDArray[np.float64]
     squares: NDArray[np.float64]
-    curvature: NDArray[np.float64]
+    width: NDArray[np.float64]
+
+    def lowest(self) -> tuple[tuple[float, float], float]:
+        """Return the lowest entry, and its sum of squares."""
+        place = int(np.argmin(self.squares))
+        return (float(self.slow[place]), float(self.fast[place])), float(self.squares[place])
 
 
-def _valley(problem: Problem, slow: NDArray[np.float64], fast: NDArray[np.float64]) -> _Valley:
-    """Return the valley of the sum of squares along the first shape."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Extremes:
+    """The extremes of the forecast over one part of a family, shape (targets,), and its lowest shapes."""
+
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    best: tuple[float, float]
+
+
+def _valley(
+    problem: Problem, part: str, slow: NDArray[np.float64], fast: NDArray[np.float64]
+) -> _Valley:
+    """Return the valleys of the sum of squares along the first shape: the lowest minima of each line."""
     pairs = [axis.ravel() for axis in np.meshgrid(slow, fast, indexing="ij")]
-    squares = problem.squares(pairs).reshape(len(slow), len(fast))
-    place = np.argmin(squares, axis=1)
-    rows = np.arange(len(slow))
-    centre, least = fast[place], squares[rows, place]
-    width = np.full(len(slow), fast[1] - fast[0])
-    return _line(problem, slow, centre, least, width)
+    squares = problem.squares(pairs, part).reshape(len(slow), len(fast))
+    padded = np.pad(squares, ((0, 0), (1, 1)), constant_values=np.inf)
+    is_minimum = (squares <= padded[:, :-2]) & (squares <= padded[:, 2:]) & np.isfinite(squares)
+    order = np.argsort(np.where(is_minimum, squares, np.inf), axis=1)[:, :MINIMA]
+    rows = np.repeat(np.arange(len(slow)), order.shape[1])
+    places = order.ravel()
+    good = is_minimum[rows, places]
+    rows, places = rows[good], places[good]
+    width = np.full(len(rows), fast[1] - fast[0])
+    return _line(problem, part, slow[rows], fast[places], squares[rows, places], width)
 
 
 def _line(
     problem: Problem,
+    part: str,
     slow: NDArray[np.float64],
     centre: NDArray[np.float64],
     least: NDArray[np.float64],
@@ -219,82 +252,162 @@ def _line(
     rows, steps = np.arange(len(slow)), np.linspace(-1.0, 1.0, LINE)
     for _ in range(ROUNDS):
         tries = np.clip(centre[:, None] + width[:, None] * steps, low, high)
-        seen = problem.squares([np.repeat(slow, LINE), tries.ravel()]).reshape(len(slow), LINE)
-        pick = np.argmin(seen, axis=1)
+        seen = problem.squares([np.repeat(slow, LINE), tries.ravel()], part)
+        seen = seen.reshape(len(slow), LINE)
+        pick = np.argmin(seen, axis=1) if len(slow) else rows
         better = seen[rows, pick] < least
         centre = np.where(better, tries[rows, pick], centre)
         least = np.where(better, seen[rows, pick], least)
-        width = width * 0.34
+        width = width * SHRUNK
     # A parabola through three points, as wide as the last round was.
-    side = width / 0.34 / 3.0
+    side = width / SHRUNK / 2.0
     ends = np.stack([centre - side, centre + side], axis=1)
-    beside = problem.squares([np.repeat(slow, 2), ends.ravel()]).reshape(len(slow), 2)
+    beside = problem.squares([np.repeat(slow, 2), ends.ravel()], part).reshape(len(slow), 2)
     with np.errstate(all="ignore"):
         bend = (beside[:, 0] - 2.0 * least + beside[:, 1]) / (2.0 * side**2)
         tilt = (beside[:, 1] - beside[:, 0]) / (2.0 * side)
         shift = np.clip(-tilt / (2.0 * bend), -side, side)
-    good = np.isfinite(shift) & (bend > 0.0)
-    moved = np.clip(centre + np.where(good, shift, 0.0), low, high)
-    there = problem.squares([slow, moved])
+    shift = np.where(np.isfinite(shift) & (bend > 0.0), shift, 0.0)
+    moved = np.clip(centre + shift, low, high)
+    there = problem.squares([slow, moved], part)
     better = there < least
-    return _Valley(
-        slow,
-        np.where(better, moved, centre),
-        np.where(better, there, least),
-        np.where(good, bend, np.nan),
-    )
+    return _Valley(slow, np.where(better, moved, centre), np.where(better, there, least), side)
 
 
 def _bottom(
-    problem: Problem, valley: _Valley, fast: NDArray[np.float64]
-) -> tuple[tuple[float, float], float]:
-    """Return the lowest point of a valley, and its sum of squares."""
-    width = valley.slow[1] - valley.slow[0]
-    place = int(np.argmin(valley.squares))
-    best = (float(valley.slow[place]), float(valley.fast[place]))
-    least = float(valley.squares[place])
-    for _ in range(7):
-        finer = np.clip(
-            best[0] + width * np.linspace(-1.0, 1.0, 9), valley.slow[0], valley.slow[-1]
-        )
-        found = _beside(problem, valley, finer, fast)
-        place = int(np.argmin(found.squares))
-        if found.squares[place] < least:
-            best = (float(found.slow[place]), float(found.fast[place]))
-            least = float(found.squares[place])
-        width /= 4.0
-    return best, least
+    problem: Problem, part: str, valley: _Valley
+) -> tuple[tuple[float, float], float] | None:
+    """Return the lowest shapes of a part of a family, refined from the lowest places of its valley."""
+    if not len(valley.slow) or not np.isfinite(valley.squares).any():
+        return None
+    low, high, points = problem.family.axes[0]
+    step = (high - low) / (points - 1)
+    aside = (problem.family.axes[1][1] - problem.family.axes[1][0]) / (
+        problem.family.axes[1][2] - 1
+    )
+    lowest, least = valley.lowest()
+    # The lowest places that are not neighbours of each other.
+    starts: list[tuple[float, float]] = []
+    for place in np.argsort(valley.squares):
+        slow, fast = float(valley.slow[place]), float(valley.fast[place])
+        if all(abs(slow - x) > 1.5 * step or abs(fast - z) > 1.5 * aside for x, z in starts):
+            starts.append((slow, fast))
+        if len(starts) == BOTTOMS or valley.squares[place] > HOPELESS * least:
+            break
+    for start in starts:
+        best, width = start, step
+        found = np.inf
+        for _ in range(6):
+            along = np.clip(best[0] + width * np.linspace(-1.0, 1.0, 7), low, high)
+            beside = _beside(problem, part, along, np.full(7, best[1]))
+            there, squares = beside.lowest()
+            if squares < found:
+                best, found = there, squares
+            width /= 3.0
+        if found < least:
+            lowest, least = best, float(found)
+    return lowest, least
 
 
 def _beside(
-    problem: Problem, valley: _Valley, slow: NDArray[np.float64], fast: NDArray[np.float64]
+    problem: Problem, part: str, slow: NDArray[np.float64], centre: NDArray[np.float64]
 ) -> _Valley:
     """Return the valley at other first shapes, begun from where it is known."""
-    good = np.isfinite(valley.squares)
-    centre = np.interp(slow, valley.slow[good], valley.fast[good])
+    low, high, points = problem.family.axes[1]
     # The bend of the valley between two known points moves it by less than their difference.
-    width = np.full(len(slow), (fast[1] - fast[0]) / 2.0)
-    least = problem.squares([slow, centre])
-    return _line(problem, slow, centre, least, width)
+    width = np.full(len(slow), (high - low) / (points - 1) / 2.0)
+    least = problem.squares([slow, centre], part)
+    return _line(problem, part, slow, centre, least, width)
+
+
+def _extremes(
+    problem: Problem,
+    part: str,
+    slow: NDArray[np.float64],
+    fast: NDArray[np.float64],
+    cut: float,
+) -> _Extremes | None:
+    """Return the extremes of one part of a family within a sum of squares; None where no curve is within it."""
+    valley = _valley(problem, part, slow, fast)
+    if not len(valley.slow):
+        return None
+    bottom: tuple[tuple[float, float], float] | None = valley.lowest()
+    if bottom is None or bottom[1] > cut:
+        bottom = _bottom(problem, part, valley)
+    if bottom is None or bottom[1] > cut:
+        return None
+    best = bottom[0]
+    for _ in range(3):
+        kept = valley.squares <= cut
+        along = np.append(valley.slow[kept], best[0])
+        step = slow[1] - slow[0]
+        slow = np.linspace(
+            max(slow[0], along.min() - step), min(slow[-1], along.max() + step), ALONG
+        )
+        near = np.append(valley.fast[kept], best[1])
+        aside = fast[1] - fast[0]
+        nearest = max(near.min() - aside, problem.family.axes[1][0])
+        farthest = min(near.max() + aside, problem.family.axes[1][1])
+        fast = np.linspace(nearest, farthest, problem.family.axes[1][2] // 2 + 1)
+        valley = _valley(problem, part, slow, fast)
+        if len(np.unique(valley.slow[valley.squares <= cut])) >= ALONG // 3:
+            break
+    whole = _Valley(
+        *(
+            np.append(own, last)
+            for own, last in zip(
+                (valley.slow, valley.fast, valley.squares, valley.width),
+                (best[0], best[1], bottom[1], float(valley.width.min(initial=aside))),
+                strict=True,
+            )
+        )
+    )
+    found, lower, upper = _across(problem, part, whole, cut)
+    lower, upper = _refined(problem, part, found, slow[1] - slow[0], cut, lower, upper)
+    return _Extremes(lower, upper, best if bottom[1] <= whole.lowest()[1] else whole.lowest()[0])
 
 
 def _across(
-    problem: Problem, valley: _Valley, cut: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the first shapes inside the cut, and the extremes of the forecast across the valley there."""
+    problem: Problem, part: str, valley: _Valley, cut: float
+) -> tuple[_Valley, NDArray[np.float64], NDArray[np.float64]]:
+    """Return the entries inside the cut, and the extremes of the forecast across the valley there."""
     inside = np.flatnonzero(valley.squares <= cut)
-    slow, fast = valley.slow[inside], valley.fast[inside]
-    with np.errstate(all="ignore"):
-        reach = np.sqrt((cut - valley.squares[inside]) / valley.curvature[inside])
-    reach = np.where(np.isfinite(reach), reach, 0.0)
-    axis_low, axis_high, _ = problem.family.axes[1]
-    tries = fast[:, None] + 1.1 * reach[:, None] * np.linspace(-1.0, 1.0, ACROSS)
-    tries = np.clip(tries, axis_low, axis_high)
-    ends = problem.ends([np.repeat(slow, ACROSS), tries.ravel()], cut)
-    targets = ends.lower.shape[1]
-    lower = ends.lower.reshape(len(slow), ACROSS, targets)
-    upper = ends.upper.reshape(len(slow), ACROSS, targets)
-    return slow, -_peak(-lower), _peak(upper)
+    kept = _Valley(
+        *(own[inside] for own in (valley.slow, valley.fast, valley.squares, valley.width))
+    )
+    below, above = (_side(problem, part, kept, cut, sign) for sign in (-1.0, 1.0))
+    tries = below[:, None] + (above - below)[:, None] * np.linspace(0.0, 1.0, ACROSS)
+    ends = problem.ends([np.repeat(kept.slow, ACROSS), tries.ravel()], cut, part)
+    lower = ends.lower.reshape(len(kept.slow), ACROSS, -1)
+    upper = ends.upper.reshape(len(kept.slow), ACROSS, -1)
+    return kept, -_peak(-lower), _peak(upper)
+
+
+def _side(
+    problem: Problem, part: str, valley: _Valley, cut: float, sign: float
+) -> NDArray[np.float64]:
+    """Return how far the second shape can go to one side, within the cut and the axis, shape (entries,)."""
+    low, high, _ = problem.family.axes[1]
+    inside, step = valley.fast.copy(), np.maximum(valley.width, 1e-9)
+    outside = np.full(len(inside), np.nan)
+    going = np.ones(len(inside), dtype=bool)
+    for _ in range(WIDENED):
+        tries = np.clip(inside + sign * step, low, high)
+        within = problem.squares([valley.slow, tries], part) <= cut
+        at_end = (tries <= low) | (tries >= high)
+        outside = np.where(going & ~within, tries, outside)
+        inside = np.where(going & within, tries, inside)
+        going &= within & ~at_end
+        step = step * 3.0
+        if not going.any():
+            break
+    # What is still going ends where it is; the others are halved to where the cut is reached.
+    outside = np.where(np.isnan(outside), inside, outside)
+    for _ in range(HALVED):
+        middle = 0.5 * (inside + outside)
+        within = problem.squares([valley.slow, middle], part) <= cut
+        inside, outside = np.where(within, middle, inside), np.where(within, outside, middle)
+    return inside
 
 
 def _peak(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -314,25 +427,28 @@ def _peak(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _refined(
     problem: Problem,
+    part: str,
     valley: _Valley,
-    fast: NDArray[np.float64],
+    width: float,
     cut: float,
-    slow: NDArray[np.float64],
     lower: NDArray[np.float64],
     upper: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the extremes over the valley, refined along it about the greatest and the least of each target."""
-    width = valley.slow[1] - valley.slow[0]
     least, greatest = lower.min(axis=0), upper.max(axis=0)
-    at = np.concatenate([slow[np.argmin(lower, axis=0)], slow[np.argmax(upper, axis=0)]])
+    low, high, _ = problem.family.axes[0]
     for _ in range(2):
         # Targets side by side have their extremes at the same shapes.
-        tries = np.unique(at)[:, None] + width * np.linspace(-0.75, 0.75, 7)
-        tries = np.unique(np.clip(tries.ravel(), valley.slow[0], valley.slow[-1]))
-        found, low, high = _across(problem, _beside(problem, valley, tries, fast), cut)
-        if not len(found):
+        places = np.unique(np.concatenate([np.argmin(lower, axis=0), np.argmax(upper, axis=0)]))
+        slow = valley.slow[places][:, None] + width * np.linspace(-0.75, 0.75, 7)
+        slow = np.clip(slow.ravel(), low, high)
+        beside = _beside(problem, part, slow, np.repeat(valley.fast[places], 7))
+        valley, lower, upper = _across(problem, part, beside, cut)
+        if not len(lower):
             break
-        least, greatest = np.minimum(least, low.min(axis=0)), np.maximum(greatest, high.max(axis=0))
-        at = np.concatenate([found[np.argmin(low, axis=0)], found[np.argmax(high, axis=0)]])
+        least, greatest = (
+            np.minimum(least, lower.min(axis=0)),
+            np.maximum(greatest, upper.max(axis=0)),
+        )
         width /= 4.0
     return least, greatest
