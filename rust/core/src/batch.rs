@@ -14,6 +14,7 @@ mod level;
 mod multistart;
 mod natural;
 mod needs;
+mod ordered;
 mod proof;
 mod replicate_rows;
 mod replicates;

@@ -7,6 +7,7 @@ use super::forms::Forms;
 use super::identifiability::identify;
 use super::natural::NaturalObjective;
 use super::needs::Needs;
+use super::ordered::ordered;
 use super::proof::Proofs;
 use super::report::report;
 use super::row::FitRow;
@@ -68,6 +69,7 @@ pub fn fit_groups(
     threads: usize,
     control: &Control,
 ) -> Result<Vec<FitRow>, Error> {
+    let question = &*ordered(question);
     let (groups, rows) = (question.columns.groups(), question.columns.target.len());
     let many = if groups == 1 && rows <= MANY_ROWS { None } else { Some(Threads::new(threads)?) };
     let needs = Needs::of(question);
@@ -174,7 +176,11 @@ fn fit_group(question: &Question, g: usize, (starts, forms): (&Starts, Option<&F
             return found;
         }
         let region = if *starts == Starts::Auto { problem.region(&rows) } else { Region::of(problem.ranges()) };
-        run((problem, &region), fitter, question, starts, options, x, scratch)
+        let found = run((problem, &region), fitter, question, starts, options, x, scratch);
+        match forms {
+            Some(forms) => forms.challenge(found, &rows, (problem, fitter), options, x, scratch),
+            None => found,
+        }
     })
 }
 
