@@ -15,6 +15,7 @@ mod multistart;
 mod natural;
 mod needs;
 mod ordered;
+mod outside;
 mod proof;
 mod replicate_rows;
 mod replicates;

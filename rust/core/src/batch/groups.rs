@@ -8,6 +8,7 @@ use super::identifiability::identify;
 use super::natural::NaturalObjective;
 use super::needs::Needs;
 use super::ordered::ordered;
+use super::outside::is_outside;
 use super::proof::Proofs;
 use super::report::report;
 use super::row::FitRow;
@@ -171,7 +172,7 @@ fn fit_group(question: &Question, g: usize, (starts, forms): (&Starts, Option<&F
     }
     // One given start is a local fit from exactly there: it keeps the places the caller chose.
     let is_local = matches!(starts, Starts::Points(points) if points.len() == 1);
-    report_of((question, g), control, !is_local, |problem, fitter, options, x, scratch| {
+    let row = report_of((question, g), control, !is_local, |problem, fitter, options, x, scratch| {
         if let Some(found) = forms.and_then(|forms| forms.search(&rows, problem, fitter, options, x, scratch)) {
             return found;
         }
@@ -181,7 +182,9 @@ fn fit_group(question: &Question, g: usize, (starts, forms): (&Starts, Option<&F
             Some(forms) => forms.challenge(found, &rows, (problem, fitter), options, x, scratch),
             None => found,
         }
-    })
+    });
+    let doubtful = row.doubtful || is_outside(question, g, &row.params);
+    FitRow { doubtful, ..row }
 }
 
 /// The general report of the optimum that a quick search found; None where it is lost on the way.
