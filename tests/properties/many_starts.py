@@ -259,7 +259,7 @@ def double_both(q, u):
 
 
 def double_box(u, y):
-    steep = 40 / np.diff(np.sort(u)).min()
+    steep = 40 / np.diff(np.unique(u)).min()
     return np.zeros(5), np.array([TOP * y.min(), 1e6, steep, 1e6, steep])
 
 
@@ -267,7 +267,7 @@ def double_starts(draw, u, y, count):
     reach = u.max() - u.min()
     a = np.exp(draw.uniform(np.log(0.02), np.log(60), count)) / reach
     b = np.exp(draw.uniform(np.log(0.02), np.log(60), count)) / reach
-    b[::10] = draw.uniform(1, 10, b[::10].size) / np.diff(np.sort(u)).min()
+    b[::10] = draw.uniform(1, 10, b[::10].size) / np.diff(np.unique(u)).min()
     v = u - u.min()
     first, second = np.exp(-np.outer(a, v)), np.exp(-np.outer(b, v))
     basis = np.stack((np.ones_like(first), first, second), axis=2) / y[:, None]

@@ -14,6 +14,8 @@ mod level;
 mod multistart;
 mod natural;
 mod needs;
+mod ordered;
+mod outside;
 mod proof;
 mod replicate_rows;
 mod replicates;

@@ -2,6 +2,7 @@
 //! starts lead to where they end, and the best of these are finished by the general descent.
 
 mod beyond;
+mod challenge;
 mod corner;
 mod curve;
 mod double_power;
@@ -34,8 +35,10 @@ use start::{Held, Start};
 /// How many places in x there must be beyond the number of parameters.
 const MORE: usize = 5;
 
-/// Smallest and largest share of the spread of the targets that a law may leave.
+/// Smallest and largest share of the spread of the targets that a law may leave, and the smallest for a corner, of which no place in the
+/// rows is left out: below that lies rounding.
 const UNEXPLAINED: (f64, f64) = (1e-5, 0.1);
+const ROUNDED: f64 = 1e-12;
 
 /// Descents of one end.
 const MOST_DESCENTS: usize = 2;
@@ -59,6 +62,13 @@ const SAME: f64 = 1e-6;
 enum Search {
     Known(Form),
     DoublePower,
+}
+
+/// How many starts a search takes: those that curves with enough places ask for, or, where another search is to be checked, more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effort {
+    Usual,
+    Thorough,
 }
 
 /// What is common to all curves of a question.
@@ -131,30 +141,45 @@ impl Forms {
         if curve.places() < self.params.len() + MORE {
             return None;
         }
-        let ends = match self.search {
+        let ends = self.ends(&curve, Effort::Usual);
+        // What the law hardly explains has other optima than starts of its form lead to; where it explains nearly all, a break beyond
+        // the rows may hide in the rest.
+        let left = ends.first()?.value / curve.natural(curve.spread());
+        let least = if self.search == Search::Known(Form::Corner) { ROUNDED } else { UNEXPLAINED.0 };
+        if !(least..=UNEXPLAINED.1).contains(&left) {
+            return None;
+        }
+        let found = self.finish(&ends, problem, fitter, options, x, s)?;
+        let is_blind = self.is_blind(&curve, fitter.natural(found.outcome.value));
+        Some(Found { doubtful: found.doubtful || is_blind, ..found })
+    }
+
+    /// Whether a power that falls faster than the search can follow may be better than a fit of this objective.
+    fn is_blind(&self, curve: &Curve, value: f64) -> bool {
+        self.search == Search::DoublePower
+            && double_power::bound_beyond(curve).is_some_and(|bound| curve.natural(bound) < value)
+    }
+
+    /// Where the races of a curve end, best first.
+    fn ends(&self, curve: &Curve, effort: Effort) -> Vec<End> {
+        match self.search {
             Search::Known(Form::SmoothBreak) => {
-                told(&curve, &smooth_break::ends(&curve), smooth_break::natural, Some(smooth_break::farther))
+                told(curve, &smooth_break::ends(curve), smooth_break::natural, Some(smooth_break::farther))
             }
-            Search::Known(Form::Corner) => told(&curve, &corner::ends(&curve), corner::natural, Some(corner::farther)),
-            Search::Known(Form::Stretched) => told(&curve, &stretched::ends(&curve), stretched::natural, None),
-            Search::Known(Form::Saturating) => told(&curve, &saturating::ends(&curve), saturating::natural, None),
+            Search::Known(Form::Corner) => {
+                told(curve, &corner::ends(curve, effort), corner::natural, Some(corner::farther))
+            }
+            Search::Known(Form::Stretched) => told(curve, &stretched::ends(curve), stretched::natural, None),
+            Search::Known(Form::Saturating) => told(curve, &saturating::ends(curve), saturating::natural, None),
             Search::DoublePower => {
-                let starts = double_power::ends(&curve);
-                let mut ends = told(&curve, &starts, double_power::natural, Some(double_power::farther));
+                let starts = double_power::ends(curve);
+                let mut ends = told(curve, &starts, double_power::natural, Some(double_power::farther));
                 for (end, start) in ends.iter_mut().zip(&starts).filter(|(end, _)| end.farther.is_some()) {
-                    end.nearer = Some(double_power::natural(&double_power::nearer(start), &curve));
+                    end.nearer = Some(double_power::natural(&double_power::nearer(start), curve));
                 }
                 ends
             }
-        };
-        // What the law hardly explains has other optima than starts of its form lead to; where it explains nearly all, a break beyond
-        // the rows may hide in the rest.
-        let unit = if curve.is_log { 1.0 } else { curve.unit * curve.unit };
-        let left = ends.first()?.value / (curve.spread() * unit);
-        if !(UNEXPLAINED.0..=UNEXPLAINED.1).contains(&left) {
-            return None;
         }
-        self.finish(&ends, problem, fitter, options, x, s)
     }
 
     /// Finish the best ends that differ, and keep the best of all.
@@ -326,10 +351,9 @@ fn told<const P: usize>(
     natural: impl Fn(&[f64; P], &Curve) -> Vec<f64>,
     farther: Option<fn(&Start<P>) -> [f64; P]>,
 ) -> Vec<End> {
-    let unit = if curve.is_log { 1.0 } else { curve.unit * curve.unit };
     ends.iter()
         .map(|end| End {
-            value: end.score * unit,
+            value: curve.natural(end.score),
             params: natural(&end.q, curve),
             is_settled: end.is_settled,
             held: end.held,

@@ -7,6 +7,8 @@ use super::forms::Forms;
 use super::identifiability::identify;
 use super::natural::NaturalObjective;
 use super::needs::Needs;
+use super::ordered::ordered;
+use super::outside::is_outside;
 use super::proof::Proofs;
 use super::report::report;
 use super::row::FitRow;
@@ -68,6 +70,7 @@ pub fn fit_groups(
     threads: usize,
     control: &Control,
 ) -> Result<Vec<FitRow>, Error> {
+    let question = &*ordered(question);
     let (groups, rows) = (question.columns.groups(), question.columns.target.len());
     let many = if groups == 1 && rows <= MANY_ROWS { None } else { Some(Threads::new(threads)?) };
     let needs = Needs::of(question);
@@ -169,13 +172,19 @@ fn fit_group(question: &Question, g: usize, (starts, forms): (&Starts, Option<&F
     }
     // One given start is a local fit from exactly there: it keeps the places the caller chose.
     let is_local = matches!(starts, Starts::Points(points) if points.len() == 1);
-    report_of((question, g), control, !is_local, |problem, fitter, options, x, scratch| {
+    let row = report_of((question, g), control, !is_local, |problem, fitter, options, x, scratch| {
         if let Some(found) = forms.and_then(|forms| forms.search(&rows, problem, fitter, options, x, scratch)) {
             return found;
         }
         let region = if *starts == Starts::Auto { problem.region(&rows) } else { Region::of(problem.ranges()) };
-        run((problem, &region), fitter, question, starts, options, x, scratch)
-    })
+        let found = run((problem, &region), fitter, question, starts, options, x, scratch);
+        match forms {
+            Some(forms) => forms.challenge(found, &rows, (problem, fitter), options, x, scratch),
+            None => found,
+        }
+    });
+    let doubtful = row.doubtful || is_outside(question, g, &row.params);
+    FitRow { doubtful, ..row }
 }
 
 /// The general report of the optimum that a quick search found; None where it is lost on the way.

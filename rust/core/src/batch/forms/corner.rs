@@ -3,6 +3,7 @@
 //! For a floor and a gap between rows the best two lines that meet are closed forms of sums left and right of it (Hudson 1966). A race
 //! holds the corner inside its gap, where the law is smooth; runs that end on a row go on in the next gap.
 
+use super::Effort;
 use super::curve::Curve;
 use super::race::{Shape, exp, race, race_eight, settle};
 use super::small::{fit, solve};
@@ -13,11 +14,17 @@ use crate::simd::{Kernel, Vector, dispatch, math};
 const FLOORS: usize = 16;
 const KINDS: usize = 3;
 
+/// Kinds, and starts that go on, of a search that checks another.
+const MORE_KINDS: usize = 16;
+const MORE_FOLLOWED: usize = 64;
+
 /// How far a floor may lie above the smallest target.
 const ABOVE: f64 = 1.1;
 
-/// Largest magnitudes of b, c0 and c1, and by what power of e the last of them may change the law within the narrowest gap.
-const MOST: [f64; 3] = [60.0, 20.0, 40.0];
+/// Largest magnitudes of b, where there is no slope, and of c0 and c1, unless gaps are so narrow that these may be larger: by what
+/// power of e they may change the law within the narrowest gap.
+const MOST_LEVEL: f64 = 60.0;
+const MOST_SLOPE: f64 = 40.0;
 const MOST_WITHIN: f64 = 12.0;
 
 /// Rounds of the race in which every gap takes part, and of those that follow.
@@ -92,13 +99,17 @@ pub(super) fn natural(q: &[f64; 5], curve: &Curve) -> Vec<f64> {
 }
 
 /// Where races from every gap end, best first.
-pub(super) fn ends(curve: &Curve) -> Vec<Start<5>> {
-    let mut starts = dispatch(Scan(curve));
+pub(super) fn ends(curve: &Curve, effort: Effort) -> Vec<Start<5>> {
+    let (kinds, followed) = match effort {
+        Effort::Usual => (KINDS, FOLLOWED),
+        Effort::Thorough => (MORE_KINDS, MORE_FOLLOWED),
+    };
+    let mut starts = dispatch(Scan { curve, kinds });
     let mut ended = dispatch(Ended(curve));
     keep_best(&mut ended, ENDED);
     starts.extend(ended.iter().map(|start| gentle(curve, start)));
     race(curve, Corner, &mut starts, ROUNDS);
-    keep_best(&mut starts, FOLLOWED);
+    keep_best(&mut starts, followed);
     settle(curve, Corner, &mut starts);
     // A corner on a row is a start of the next gap; where it stays on the row in both, nothing moves it.
     let (mut on_row, mut next) = (Vec::new(), Vec::new());
@@ -128,7 +139,7 @@ pub(super) fn ends(curve: &Curve) -> Vec<Start<5>> {
     }
     starts.extend(moved);
     starts.extend(raced(curve, ended, starts.first().map_or(f64::INFINITY, |start| start.score)));
-    keep_best(&mut starts, FOLLOWED);
+    keep_best(&mut starts, followed);
     starts
 }
 
@@ -170,8 +181,8 @@ fn raced(curve: &Curve, mut starts: Vec<Start<5>>, lowest: f64) -> Vec<Start<5>>
 /// A power that falls steeply from the corner on instead of ending there.
 fn gentle(curve: &Curve, ended: &Start<5>) -> Start<5> {
     let mut start = *ended;
-    let most = most_change(curve);
-    (start.lower[3], start.upper[3]) = (-most, most);
+    let (_, slope) = most(curve);
+    (start.lower[3], start.upper[3]) = (-slope, slope);
     start.upper[0] = start.upper[0].max(ABOVE * curve.low);
     start.q[3] = STEEP;
     start
@@ -186,6 +197,7 @@ impl Kernel for Ended<'_> {
     fn run(self) -> Vec<Start<5>> {
         let curve = self.0;
         let n = curve.rows();
+        let (level, slope) = most(curve);
         let mut starts = Vec::with_capacity(n);
         let mut logs = curve.y.clone();
         for gap in 2..n {
@@ -216,8 +228,8 @@ impl Kernel for Ended<'_> {
                 squares = (curve.relative[i] * left).mul_add(left, squares);
             }
             let change = FALLS / (to - from);
-            let lower = [0.0, -MOST[0], -MOST[1], change, from];
-            let upper = [(ABOVE * curve.low).max(ABOVE * floor), MOST[0], MOST[1], change, to];
+            let lower = [0.0, -level, -slope, change, from];
+            let upper = [(ABOVE * curve.low).max(ABOVE * floor), level, slope, change, to];
             let q = [floor, at_middle, before, change, from];
             starts.push(Start::new(0.5 * squares, q, (lower, upper)));
         }
@@ -241,10 +253,11 @@ fn next_gap(curve: &Curve, start: &Start<5>) -> Option<Start<5>> {
     Some(next)
 }
 
-/// The largest magnitude of c1.
-fn most_change(curve: &Curve) -> f64 {
+/// The largest magnitudes of b, and of c0 and c1.
+fn most(curve: &Curve) -> (f64, f64) {
     let narrowest = places(curve).windows(2).fold(f64::INFINITY, |least, gap| least.min(gap[1] - gap[0]));
-    MOST[2].max(MOST_WITHIN / narrowest)
+    let slope = MOST_SLOPE.max(MOST_WITHIN / narrowest);
+    (slope.mul_add(0.5 * curve.width(), MOST_LEVEL), slope)
 }
 
 /// The different u, ascending.
@@ -254,7 +267,10 @@ fn places(curve: &Curve) -> Vec<f64> {
     places
 }
 
-struct Scan<'a>(&'a Curve);
+struct Scan<'a> {
+    curve: &'a Curve,
+    kinds: usize,
+}
 
 /// Sums over rows: of w, w u, w u^2, w l, w u l, w l^2, where l is the logarithm of what a floor leaves.
 type Sums = [f64; 6];
@@ -264,12 +280,12 @@ impl Kernel for Scan<'_> {
 
     #[inline(always)]
     fn run(self) -> Vec<Start<5>> {
-        let curve = self.0;
+        let Self { curve, kinds } = self;
         let n = curve.rows();
-        let change_most = most_change(curve);
+        let (level, slope) = most(curve);
         // The best of every gap under floors that are low, higher, and nearly as high as the smallest target, where the weights of
         // the scan mislead.
-        let mut best: Vec<[Option<Start<5>>; KINDS]> = vec![[None; KINDS]; n];
+        let mut best: Vec<Option<Start<5>>> = vec![None; n * kinds];
         let mut logs = curve.y.clone();
         let mut sums: Vec<Sums> = vec![[0.0; 6]; n + 1];
         for index in 0..FLOORS {
@@ -288,16 +304,16 @@ impl Kernel for Scan<'_> {
                     continue;
                 }
                 let Some((score, at_middle, before, change, corner)) = two_lines(curve, &sums, gap) else { continue };
-                let lower = [0.0, -MOST[0], -MOST[1], -change_most, curve.u[gap - 1]];
-                let upper = [ABOVE * curve.low, MOST[0], MOST[1], change_most, curve.u[gap]];
+                let lower = [0.0, -level, -slope, -slope, curve.u[gap - 1]];
+                let upper = [ABOVE * curve.low, level, slope, slope, curve.u[gap]];
                 let start = Start::new(score, [floor, at_middle, before, change, corner], (lower, upper));
-                let slot = &mut best[gap][index * KINDS / FLOORS];
+                let slot = &mut best[gap * kinds + index * kinds / FLOORS];
                 if slot.is_none_or(|known| score < known.score) {
                     *slot = Some(start);
                 }
             }
         }
-        best.into_iter().flatten().flatten().collect()
+        best.into_iter().flatten().collect()
     }
 }
 

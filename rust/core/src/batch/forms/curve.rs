@@ -43,8 +43,16 @@ pub(super) struct Curve {
 }
 
 impl Curve {
-    /// The curve of a group; None where its numbers are not ordinary ones.
+    /// The curve of a group; None where its numbers or gaps are not ordinary ones.
     pub(super) fn of(rows: &GroupRows<'_>, residual: Residual) -> Option<Self> {
+        let curve = Self::whatever(rows, residual)?;
+        let weights = curve.weight.iter().fold((f64::INFINITY, 0.0_f64), |(l, m), w| (l.min(*w), m.max(*w)));
+        let widest = curve.u.windows(2).fold(0.0_f64, |widest, pair| widest.max(pair[1] - pair[0]));
+        (weights.1 <= UNEQUAL * weights.0 && widest <= WIDEST * curve.width()).then_some(curve)
+    }
+
+    /// The same, wherever its rows lie and whatever they weigh.
+    pub(super) fn whatever(rows: &GroupRows<'_>, residual: Residual) -> Option<Self> {
         let [x] = rows.inputs.as_slice() else { return None };
         let (y, n) = (rows.target, x.len());
         let is_usual = |v: &f64| *v >= USUAL.0 && *v <= USUAL.1;
@@ -52,10 +60,20 @@ impl Curve {
             return None;
         }
         let curve = dispatch(Sort { x, y, weights: rows.weights, is_log: residual == Residual::Log });
-        let weights = curve.weight.iter().fold((f64::INFINITY, 0.0_f64), |(l, m), w| (l.min(*w), m.max(*w)));
-        let is_usual = curve.middle.abs() <= FAR && weights.1 <= UNEQUAL * weights.0;
-        let widest = curve.u.windows(2).fold(0.0_f64, |widest, pair| widest.max(pair[1] - pair[0]));
-        (curve.width() > 0.0 && is_usual && widest <= WIDEST * curve.width()).then_some(curve)
+        (curve.width() > 0.0 && curve.middle.abs() <= FAR).then_some(curve)
+    }
+
+    /// The rows from row `from` on.
+    pub(super) fn from(&self, from: usize) -> Self {
+        let rest = |values: &[f64]| values[from..].to_vec();
+        Self {
+            u: rest(&self.u),
+            y: rest(&self.y),
+            observed: rest(&self.observed),
+            weight: rest(&self.weight),
+            relative: rest(&self.relative),
+            ..*self
+        }
     }
 
     /// Number of places: x that lie closer together than a hundredth of the width are one, because they tell shapes apart no better.
@@ -78,6 +96,11 @@ impl Curve {
         }
         let mean = sum / total;
         0.5 * self.weight.iter().zip(&self.observed).map(|(w, y)| w * (y - mean) * (y - mean)).sum::<f64>()
+    }
+
+    /// An objective in the caller's units.
+    pub(super) fn natural(&self, value: f64) -> f64 {
+        if self.is_log { value } else { value * self.unit * self.unit }
     }
 
     pub(super) fn rows(&self) -> usize {

@@ -8,6 +8,7 @@ use super::curve::Curve;
 use super::mixture::mixture;
 use super::newton::{descend, falling};
 use super::race::select;
+use super::small::fit;
 use super::start::{Held, Start};
 use crate::simd::{LANES, Vector, VectorKernel, dispatch_vector, math};
 
@@ -19,6 +20,14 @@ const LEAST: f64 = 2e-4;
 const FALLS: f64 = 36.0;
 const MOST_FALLS: f64 = 245.0;
 
+/// By what power of e a power has fallen at the second x of which only the rows of the smallest x have any.
+const ALONE: f64 = 12.0;
+
+/// Starts of one power, the smallest exponent over the width, and how many times that the largest is.
+const SINGLE: usize = 8;
+const SINGLE_FIRST: f64 = 0.1;
+const SINGLE_RATIO: f64 = 300.0;
+
 /// How many times as fast what has no end goes on, and how many times as slow a power is that the rows beyond the first see.
 const FASTER: f64 = 1.3;
 const SLOWER: f64 = 3.0;
@@ -26,12 +35,45 @@ const SLOWER: f64 = 3.0;
 /// The place of a2 among the parameters.
 const FAST: usize = 4;
 
+/// From the smallest x to the second.
+fn first_gap(curve: &Curve) -> f64 {
+    let first = curve.ends().0;
+    curve.u.iter().find(|u| **u > first).map_or(0.0, |second| second - first)
+}
+
+/// Less than what any law leaves whose fast power falls faster than the fastest of the search; None where all of these are one, a power
+/// that only the rows of the smallest x have.
+///
+/// Such a power is in no row but the first few; what one power leaves of the others is a bound.
+pub(super) fn bound_beyond(curve: &Curve) -> Option<f64> {
+    let (fastest, first) = (fastest(curve), curve.ends().0);
+    if fastest * first_gap(curve) >= ALONE {
+        return None;
+    }
+    let from = curve.u.iter().position(|u| fastest * (u - first) >= ALONE)?;
+    let rest = curve.from(from);
+    let width = rest.width();
+    let mut starts = Vec::with_capacity(SINGLE);
+    for k in 0..SINGLE {
+        let slow = SINGLE_FIRST / width * math::exp(math::ln(SINGLE_RATIO) * k as f64 / (SINGLE - 1) as f64);
+        let rows = (0..rest.rows()).map(|i| {
+            let (power, y) = (math::exp(-slow * (rest.u[i] - rest.ends().0)), rest.y[i]);
+            ([1.0, power], y, rest.relative[i] / (y * y))
+        });
+        let Some(([floor, amplitude], score)) = fit(rows) else { continue };
+        let q = [floor.max(0.0), amplitude.max(TRACE * rest.top), slow, 0.0, fastest];
+        let lower = [0.0, 0.0, LEAST / width, 0.0, fastest];
+        starts.push(Start::new(score, q, (lower, [f64::MAX, f64::MAX, fastest, 0.0, fastest])));
+    }
+    descend(&rest, &mut starts, ROUNDS);
+    Some(starts.first().map_or(0.0, |start| start.score))
+}
+
 /// The largest exponent: a power that only the rows of the smallest x have.
 fn fastest(curve: &Curve) -> f64 {
     let first = curve.ends().0;
-    let second = curve.u.iter().copied().find(|u| *u > first).unwrap_or(first);
     let mean = curve.u.iter().sum::<f64>() / curve.rows() as f64;
-    (FALLS / (second - first)).min(MOST_FALLS / (mean - first))
+    (FALLS / first_gap(curve)).min(MOST_FALLS / (mean - first))
 }
 
 /// Exponents of the grid, the smallest over the width, and how many times that the largest is.

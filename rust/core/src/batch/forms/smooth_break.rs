@@ -1,5 +1,6 @@
 //! E + exp(b - c0 u - c1 f softplus((u - d)/f)), u = ln x from the middle: a power with a smooth break over a floor.
 
+use super::Effort;
 use super::beyond::{self, MOST_LEVEL, MOST_SLOPE};
 use super::corner;
 use super::curve::Curve;
@@ -108,7 +109,7 @@ pub(super) fn ends(curve: &Curve) -> Vec<Start<6>> {
     for start in &mut bottom {
         start.upper[0] = 0.0;
     }
-    let ends = corner::ends(curve);
+    let ends = corner::ends(curve, Effort::Usual);
     // What turns at a corner may do so more gently, or end there.
     let gentle: Vec<Start<6>> =
         distinct(&ends).take(SMOOTHED).flat_map(|end| GENTLE.map(|width| smoothed(curve, end, width))).collect();

@@ -1,5 +1,6 @@
 //! Each search finds the curve that its rows were made of.
 
+use super::Effort;
 use super::curve::Curve;
 use super::mixture::mixture;
 use super::race::{Shape, heats};
@@ -18,6 +19,10 @@ fn sizes(n: usize) -> Vec<f64> {
 fn placed(x: &[f64], y: &[f64], residual: Residual) -> Curve {
     let rows = GroupRows { inputs: vec![x], target: y, weights: None, sigma: None };
     Curve::of(&rows, residual).unwrap()
+}
+
+fn usual(curve: &Curve) -> Vec<Start<5>> {
+    corner::ends(curve, Effort::Usual)
 }
 
 /// Whether the best end of a search is `truth`, in natural parameters.
@@ -42,7 +47,7 @@ fn assert_found<const P: usize>(
 #[test]
 fn a_corner_between_rows_is_found() {
     let law = |x: f64| 1.5 + (0.2 - 0.3 * x.ln() - 0.4 * (x.ln() - 3.1).max(0.0)).exp();
-    assert_found(law, corner::ends, corner::natural, &[0.2, 0.3, 0.4, 3.1, 1.5]);
+    assert_found(law, usual, corner::natural, &[0.2, 0.3, 0.4, 3.1, 1.5]);
 }
 
 #[test]
@@ -57,7 +62,7 @@ fn a_corner_on_a_row_is_held_there() {
         let of = |x: f64| 1.5 + (0.2 - 0.3 * x.ln() - 0.3 * (x.ln() - place).max(0.0)).exp();
         let y: Vec<f64> = x.iter().enumerate().map(|(i, x)| of(*x) * noise(i).exp()).collect();
         let curve = placed(&x, &y, Residual::Log);
-        let best = corner::ends(&curve)[0];
+        let best = usual(&curve)[0];
         assert!(best.held.at_row.is_none() || curve.u.contains(&best.q[4]), "{seed}");
         held += usize::from(best.held.at_row == Some(3));
     }
@@ -68,7 +73,7 @@ fn a_corner_on_a_row_is_held_there() {
 fn a_power_that_ends_at_a_corner_is_held_at_its_limit() {
     let x = sizes(24);
     let y: Vec<f64> = x.iter().map(|x| 1.5 + if *x < 60.0 { 2.0 * x.powf(-0.3) } else { 0.0 }).collect();
-    let ends = corner::ends(&placed(&x, &y, Residual::Log));
+    let ends = usual(&placed(&x, &y, Residual::Log));
     assert!(ends[0].score < 1e-12, "{:e}", ends[0].score);
     assert!(ends[0].held.at_limit.is_some());
 }
@@ -109,6 +114,30 @@ fn two_powers_are_found_with_a_floor_and_without_one() {
     assert_found(law, double_power::ends, double_power::natural, &[1.1, 0.9, 0.15, 1.4, 0.7]);
     let law = |x: f64| 0.9 * x.powf(-0.15) + 1.4 * x.powf(-0.7);
     assert_found(law, double_power::ends, double_power::natural, &[0.0, 0.9, 0.15, 1.4, 0.7]);
+}
+
+#[test]
+fn a_power_that_is_faster_than_the_search_is_told_of_where_rows_begin_close_together() {
+    let law = |x: f64| 1.1 + 0.9 * x.powf(-0.3);
+    let mut x = sizes(24);
+    let noise = |i: usize| 1.0 + 4e-3 * (((i as f64 + 1.0) * 0.618_033_988_7).fract() - 0.5);
+    let rows = |x: &[f64]| -> Vec<f64> { x.iter().enumerate().map(|(i, x)| law(*x) * noise(i)).collect() };
+    assert_eq!(double_power::bound_beyond(&placed(&x, &rows(&x), Residual::Log)), None);
+    x[1] = 1.0 + 1e-4;
+    let curve = placed(&x, &rows(&x), Residual::Log);
+    let bound = double_power::bound_beyond(&curve).unwrap();
+    assert!(bound > 0.0 && bound <= double_power::ends(&curve)[0].score, "{bound:e}");
+}
+
+#[test]
+fn a_slope_between_two_close_rows_may_be_steep() {
+    let mut x = sizes(24);
+    x[1] = 1.0 + 1e-3;
+    let corner = x[1].ln();
+    let law = |x: f64| 1.5 + (0.2 - 900.0 * x.ln() + 899.8 * (x.ln() - corner).max(0.0)).exp();
+    let y: Vec<f64> = x.iter().map(|x| law(*x)).collect();
+    let best = usual(&placed(&x, &y, Residual::Log))[0];
+    assert!(best.score < 1e-10, "{:e}", best.score);
 }
 
 #[test]
