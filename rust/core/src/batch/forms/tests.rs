@@ -5,7 +5,7 @@ use super::mixture::mixture;
 use super::race::{Shape, heats};
 use super::small;
 use super::start::Start;
-use super::{beyond, corner, double_power, newton, saturating, smooth_break, stretched};
+use super::{beyond, ceiling, corner, double_power, newton, saturating, smooth_break, stretched};
 use crate::problem::GroupRows;
 use crate::residual::Residual;
 use crate::simd::{Vector, VectorKernel, dispatch_vector, math};
@@ -100,7 +100,7 @@ fn a_break_that_goes_off_beyond_the_rows_is_held_at_its_limit() {
 #[test]
 fn a_stretched_exponential_is_found() {
     let law = |x: f64| 1.2 + 2.5 * (-(x / 80.0).powf(0.45)).exp();
-    assert_found(law, stretched::ends, stretched::natural, &[1.2, 2.5, 80.0, 0.45]);
+    assert_found(law, |curve| stretched::ends(curve, None), stretched::natural, &[1.2, 2.5, 80.0, 0.45]);
 }
 
 #[test]
@@ -118,7 +118,12 @@ fn a_power_between_two_ends_is_found() {
         let t = f64::ln(amplitude) - alpha * x.ln() - (1.0 - k) * f64::ln(ceiling - floor);
         floor + (ceiling - floor) * math::m4(t, k)
     };
-    assert_found(law, saturating::ends, saturating::natural, &[floor, ceiling, amplitude, alpha, k]);
+    assert_found(
+        law,
+        |curve| saturating::ends(curve, None),
+        saturating::natural,
+        &[floor, ceiling, amplitude, alpha, k],
+    );
 }
 
 struct Mixed<'a>(&'a Curve);
@@ -193,6 +198,8 @@ fn slopes_are_those_of_the_law() {
     assert_slopes(beyond::Beyond { last: 2.0 }, [0.7, 0.3, 0.2, 0.4, 0.3], [9.0; 5]);
     assert_slopes(stretched::Stretched, [0.7, 1.3, 0.2, 0.4], [9.0; 4]);
     assert_slopes(saturating::Saturating, [0.7, 1.3, 0.2, 0.4, -0.3], [9.0; 5]);
+    assert_slopes(ceiling::Ceiling, [0.7, 1.3, 0.2, 0.4, 0.02], [9.0; 5]);
+    assert_slopes(ceiling::AtEnd { log: -60.0, middle: 0.7, unit: 0.3 }, [0.7, 1.2, 0.4, 0.03], [9.0; 4]);
 }
 
 /// Two powers, in eight lanes.
