@@ -256,7 +256,11 @@ impl Forms {
             let ends = (problem.space.lower[a], problem.space.upper[a]);
             point[a] = if point[a] - ends.0 < ends.1 - point[a] { ends.0 } else { ends.1 };
             let place = (point[a], point[a]);
-            return stalled(down(&mut Within::new(fitter, a, place), point, options, s));
+            let outcome = stalled(down(&mut Within::new(fitter, a, place), point, options, s));
+            let mut theta = vec![0.0; self.params.len()];
+            problem.space.natural(point, &mut theta);
+            // Elsewhere on the way there may be a point that the caller can hold.
+            return if problem.space.is_expressible(point, &theta) { outcome } else { Outcome::FAILED };
         }
         let place = |a: usize| (point[a], point[a]);
         let outcome = match (of(held.at_row), of(held.at_limit)) {

@@ -2,6 +2,7 @@
 
 use super::curve::Curve;
 use super::mixture::mixture;
+use super::numbers::Numbers;
 use super::race::{Shape, heats};
 use super::small;
 use super::start::Start;
@@ -124,6 +125,36 @@ fn a_power_between_two_ends_is_found() {
         saturating::natural,
         &[floor, ceiling, amplitude, alpha, k],
     );
+}
+
+/// Numbers such as the solver's, in its own units.
+const NUMBERS: Numbers = Numbers { ends: (-690.0, 690.0), ln_x: 0.0, ln_y: 0.0 };
+
+#[test]
+fn a_power_is_held_where_the_scale_of_a_stretched_exponential_has_no_number() {
+    let x = sizes(24);
+    let y: Vec<f64> = x.iter().map(|x| 1.2 + 2.5 * x.powf(-0.4)).collect();
+    let curve = placed(&x, &y, Residual::Log);
+    let best = stretched::ends(&curve, Some(&NUMBERS))[0];
+    assert!(best.held.at_end.is_some() && best.score < 1e-6, "{best:?}");
+    let scale = stretched::natural(&best.q, &curve)[2];
+    assert!((scale.ln() - NUMBERS.ends.0).abs() < 1.0, "{scale:e}");
+}
+
+#[test]
+fn a_power_whose_ceiling_is_out_of_sight_is_held_where_its_amplitude_has_no_number() {
+    let x = sizes(24);
+    // w + ln w = c - alpha u, by Newton.
+    let share = |x: f64| {
+        let t = 4.0 - 1.1 * x.ln();
+        (0..50).fold(1.0_f64, |w, _| (w - (w + w.ln() - t) / (1.0 + 1.0 / w)).max(1e-3 * w))
+    };
+    let y: Vec<f64> = x.iter().map(|x| 1.2 + 0.3 * share(*x)).collect();
+    let curve = placed(&x, &y, Residual::Log);
+    let best = saturating::ends(&curve, Some(&NUMBERS))[0];
+    assert!(best.held.at_end.is_some() && best.score < 1e-4, "{best:?}");
+    let amplitude = saturating::natural(&best.q, &curve)[2];
+    assert!((amplitude.ln().abs() - 690.0).abs() < 1e-6, "{amplitude:e}");
 }
 
 struct Mixed<'a>(&'a Curve);
