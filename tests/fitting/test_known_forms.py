@@ -196,7 +196,8 @@ def test_a_break_far_beyond_the_rows_is_as_good_as_its_limit():
 
 
 def test_a_limit_does_not_hide_a_lower_optimum():
-    # A race of m4 towards k = 0 was cut short by its box, took that for an end, and was called unbounded at 27 times this.
+    # A race towards k = 0 that was cut short by its box took that for an end, and the fit was
+    # called unbounded at 27 times this.
     loss = [4.07131, 4.13727, 4.1129, 4.08445, 4.12431, 4.12127]
     loss += [4.01854, 3.50017, 2.91816, 2.49801, 2.23635, 2.12457]
     fit = sf.fit({"x": np.geomspace(1, 1e3, 12), "loss": loss}, sf.laws.m4(), loss=sf.Squared())
