@@ -252,7 +252,7 @@ impl Forms {
         s: &mut Scratch,
     ) -> Outcome {
         let of = |place: Option<usize>| place.and_then(|place| self.coordinate(problem, place));
-        if let Some(a) = of(held.at_end.map(|end| end.place)) {
+        if let Some(a) = of(held.end_of_numbers.map(|end| end.place)) {
             let ends = (problem.space.lower[a], problem.space.upper[a]);
             point[a] = if point[a] - ends.0 < ends.1 - point[a] { ends.0 } else { ends.1 };
             let place = (point[a], point[a]);
@@ -290,7 +290,7 @@ impl Forms {
         x: &[f64],
         value: f64,
     ) -> Option<Escape> {
-        if let Some(AtEnd { place, runs_off }) = end.held.at_end {
+        if let Some(AtEnd { place, runs_off }) = end.held.end_of_numbers {
             let coordinate = |place| self.coordinate(problem, place);
             return unbounded::at_end(fitter, coordinate(place)?, coordinate(runs_off)?, x, value);
         }

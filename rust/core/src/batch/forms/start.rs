@@ -22,7 +22,7 @@ pub(super) struct Held {
     /// What has no end: so far out that no row tells it from its limit.
     pub(super) at_limit: Option<usize>,
     /// Where numbers end on the way to a limit.
-    pub(super) at_end: Option<AtEnd>,
+    pub(super) end_of_numbers: Option<AtEnd>,
 }
 
 /// A parameter that stays where its numbers end, and the one of which that is the way to its limit.
@@ -42,7 +42,7 @@ impl Held {
     }
 
     pub(super) fn at_end(place: usize, runs_off: usize) -> Self {
-        Self { at_end: Some(AtEnd { place, runs_off }), ..Self::default() }
+        Self { end_of_numbers: Some(AtEnd { place, runs_off }), ..Self::default() }
     }
 }
 

@@ -106,7 +106,9 @@ fn towards_power(curve: &Curve, numbers: &Numbers, ends: &[Start<4>]) -> Vec<Sta
     if !near.first().is_some_and(|best| best.is_settled) || (is_at_end && !is_held) {
         near.clear();
     } else if is_at_end {
-        near.iter_mut().for_each(|end| end.held = Held::at_end(SCALE, SCALE));
+        for end in &mut near {
+            end.held = Held::at_end(SCALE, SCALE);
+        }
     }
     near
 }

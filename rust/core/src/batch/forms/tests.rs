@@ -136,7 +136,7 @@ fn a_power_is_held_where_the_scale_of_a_stretched_exponential_has_no_number() {
     let y: Vec<f64> = x.iter().map(|x| 1.2 + 2.5 * x.powf(-0.4)).collect();
     let curve = placed(&x, &y, Residual::Log);
     let best = stretched::ends(&curve, Some(&NUMBERS))[0];
-    assert!(best.held.at_end.is_some() && best.score < 1e-5, "{best:?}");
+    assert!(best.held.end_of_numbers.is_some() && best.score < 1e-5, "{best:?}");
     let scale = stretched::natural(&best.q, &curve)[2];
     assert!((scale.ln() - NUMBERS.ends.0).abs() < 1.0, "{scale:e}");
 }
@@ -152,7 +152,7 @@ fn a_power_whose_ceiling_is_out_of_sight_is_held_where_its_amplitude_has_no_numb
     let y: Vec<f64> = x.iter().map(|x| 1.2 + 0.3 * share(*x)).collect();
     let curve = placed(&x, &y, Residual::Log);
     let best = saturating::ends(&curve, Some(&NUMBERS))[0];
-    assert!(best.held.at_end.is_some() && best.score < 1e-4, "{best:?}");
+    assert!(best.held.end_of_numbers.is_some() && best.score < 1e-4, "{best:?}");
     let amplitude = saturating::natural(&best.q, &curve)[2];
     assert!((amplitude.ln().abs() - 690.0).abs() < 1e-6, "{amplitude:e}");
 }
