@@ -195,6 +195,33 @@ def test_a_break_far_beyond_the_rows_is_as_good_as_its_limit():
     assert found >= 1
 
 
+def test_a_limit_does_not_hide_a_lower_optimum():
+    # A race towards k = 0 that was cut short by its box took that for an end, and the fit was
+    # called unbounded at 27 times this.
+    loss = [4.07131, 4.13727, 4.1129, 4.08445, 4.12431, 4.12127]
+    loss += [4.01854, 3.50017, 2.91816, 2.49801, 2.23635, 2.12457]
+    fit = sf.fit({"x": np.geomspace(1, 1e3, 12), "loss": loss}, sf.laws.m4(), loss=sf.Squared())
+    assert fit.status == "converged"
+    assert fit.objective < 1.4597e-4
+
+
+@pytest.mark.parametrize(("law", "runs_off"), [("m4", "k"), ("stretched_exp", "tau")])
+def test_what_runs_off_to_the_end_of_numbers_is_named(law, runs_off):
+    x = np.geomspace(1, 1e3, 20)
+    # w + ln w = c - alpha u, to which m4 goes as k grows, and the power to which stretched_exp goes.
+    w = np.ones(20)
+    for _ in range(50):
+        w = np.maximum(w - (w + np.log(w) - 4 + 1.1 * np.log(x)) / (1 + 1 / w), 1e-3 * w)
+    mean = 1.2 + (0.3 * w if law == "m4" else 2.5 * x**-0.4)
+    noise = 0.005 * np.cos(8.0 * np.arange(20) ** 2)
+    rows = {"x": x, "loss": mean * np.exp(noise)}
+    fit = sf.fit(rows, sf.laws.get(law), loss=sf.Squared())
+    (found,) = [finding for finding in fit.findings if finding.code == "unbounded"]
+    assert fit.status == "unbounded"
+    assert not fit.is_global
+    assert found.evidence["parameters"] == [runs_off]
+
+
 @pytest.mark.parametrize("law", LAWS)
 def test_fixed_and_bounded_parameters_are_kept(law):
     """Other limits than the catalogue's are for the general search."""

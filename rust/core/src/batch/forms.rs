@@ -2,12 +2,14 @@
 //! starts lead to where they end, and the best of these are finished by the general descent.
 
 mod beyond;
+mod ceiling;
 mod challenge;
 mod corner;
 mod curve;
 mod double_power;
 mod mixture;
 mod newton;
+mod numbers;
 mod race;
 mod saturating;
 mod small;
@@ -30,7 +32,8 @@ use crate::solve::unbounded::{self, Escape};
 use crate::solve::within::Within;
 use crate::solve::{Options, Outcome, Scratch, Status, polish};
 use curve::Curve;
-use start::{Held, Start};
+use numbers::Numbers;
+use start::{AtEnd, Held, Start};
 
 /// How many places in x there must be beyond the number of parameters.
 const MORE: usize = 5;
@@ -141,7 +144,7 @@ impl Forms {
         if curve.places() < self.params.len() + MORE {
             return None;
         }
-        let ends = self.ends(&curve, Effort::Usual);
+        let ends = self.ends(&curve, problem, Effort::Usual);
         // What the law hardly explains has other optima than starts of its form lead to; where it explains nearly all, a break beyond
         // the rows may hide in the rest.
         let left = ends.first()?.value / curve.natural(curve.spread());
@@ -161,7 +164,7 @@ impl Forms {
     }
 
     /// Where the races of a curve end, best first.
-    fn ends(&self, curve: &Curve, effort: Effort) -> Vec<End> {
+    fn ends(&self, curve: &Curve, problem: &Problem<'_>, effort: Effort) -> Vec<End> {
         match self.search {
             Search::Known(Form::SmoothBreak) => {
                 told(curve, &smooth_break::ends(curve), smooth_break::natural, Some(smooth_break::farther))
@@ -169,8 +172,14 @@ impl Forms {
             Search::Known(Form::Corner) => {
                 told(curve, &corner::ends(curve, effort), corner::natural, Some(corner::farther))
             }
-            Search::Known(Form::Stretched) => told(curve, &stretched::ends(curve), stretched::natural, None),
-            Search::Known(Form::Saturating) => told(curve, &saturating::ends(curve), saturating::natural, None),
+            Search::Known(Form::Stretched) => {
+                let numbers = self.numbers(problem, stretched::SCALE);
+                told(curve, &stretched::ends(curve, numbers.as_ref()), stretched::natural, None)
+            }
+            Search::Known(Form::Saturating) => {
+                let numbers = self.numbers(problem, ceiling::AMPLITUDE);
+                told(curve, &saturating::ends(curve, numbers.as_ref()), saturating::natural, None)
+            }
             Search::DoublePower => {
                 let starts = double_power::ends(curve);
                 let mut ends = told(curve, &starts, double_power::natural, Some(double_power::farther));
@@ -253,6 +262,11 @@ impl Forms {
         problem.space.free.iter().position(|j| *j == self.params[place])
     }
 
+    /// The numbers of a parameter of the form.
+    fn numbers(&self, problem: &Problem<'_>, place: usize) -> Option<Numbers> {
+        self.coordinate(problem, place).and_then(|coordinate| Numbers::of(problem, coordinate))
+    }
+
     /// Finish one end.
     fn end(
         &self,
@@ -263,6 +277,16 @@ impl Forms {
         s: &mut Scratch,
     ) -> Outcome {
         let of = |place: Option<usize>| place.and_then(|place| self.coordinate(problem, place));
+        if let Some(a) = of(held.end_of_numbers.map(|end| end.place)) {
+            let ends = (problem.space.lower[a], problem.space.upper[a]);
+            point[a] = if point[a] - ends.0 < ends.1 - point[a] { ends.0 } else { ends.1 };
+            let place = (point[a], point[a]);
+            let outcome = stalled(down(&mut Within::new(fitter, a, place), point, options, s));
+            let mut theta = vec![0.0; self.params.len()];
+            problem.space.natural(point, &mut theta);
+            // Elsewhere on the way there may be a point that the caller can hold.
+            return if problem.space.is_expressible(point, &theta) { outcome } else { Outcome::FAILED };
+        }
         let place = |a: usize| (point[a], point[a]);
         let outcome = match (of(held.at_row), of(held.at_limit)) {
             (None, None) => down(fitter, point, options, s),
@@ -280,9 +304,7 @@ impl Forms {
         {
             return Outcome { status: Status::Stalled, ..outcome };
         }
-        // What is at its limit has no optimum, which the report is to find.
-        let is_over = held.at_limit.is_some() && outcome.status == Status::Converged;
-        Outcome { status: if is_over { Status::Stalled } else { outcome.status }, ..outcome }
+        if held.at_limit.is_some() { stalled(outcome) } else { outcome }
     }
 
     /// Where the parameter at its limit runs off, the others taking the steps from `end` to what lies farther on.
@@ -293,6 +315,10 @@ impl Forms {
         x: &[f64],
         value: f64,
     ) -> Option<Escape> {
+        if let Some(AtEnd { place, runs_off }) = end.held.end_of_numbers {
+            let coordinate = |place| self.coordinate(problem, place);
+            return unbounded::at_end(fitter, coordinate(place)?, coordinate(runs_off)?, x, value);
+        }
         let coordinate = self.coordinate(problem, end.held.at_limit?)?;
         let from = self.coordinates(problem, &end.params);
         let led = |params: &[f64]| -> Vec<f64> {
@@ -310,6 +336,12 @@ impl Forms {
         };
         unbounded::known(fitter, coordinate, (x, &before, &farther), value)
     }
+}
+
+/// What is at its limit has no optimum, which the report is to find.
+fn stalled(outcome: Outcome) -> Outcome {
+    let is_over = outcome.status == Status::Converged;
+    Outcome { status: if is_over { Status::Stalled } else { outcome.status }, ..outcome }
 }
 
 /// Whether moving coordinate `a` a little to either side raises the objective: where the others are at their best, so does moving it

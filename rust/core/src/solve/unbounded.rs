@@ -7,7 +7,7 @@
 use super::certificate::Status;
 use super::descend::descend;
 use super::linalg::{qr, singular};
-use super::objective::{Objective, Rows};
+use super::objective::{Model, Objective, Rows};
 use super::options::Options;
 use super::scan::Range;
 use super::scratch::Scratch;
@@ -150,6 +150,19 @@ pub fn known<O: Separable>(
         point: farther.to_vec(),
         value: there.min(value),
     })
+}
+
+/// The way of a coordinate `runs_off` to its limit, from the end `x` of the numbers of `held`, where all others are at their best; none
+/// where the objective falls on the way back, so that what is held would not stay there.
+pub fn at_end<O: Separable>(objective: &mut O, held: usize, runs_off: usize, x: &[f64], value: f64) -> Option<Escape> {
+    let is_lower = x[held] <= objective.lower()[held];
+    let is_upper = x[held] >= objective.upper()[held];
+    let mut model = Model::new(x.len());
+    let is_finite = objective.model(x, &mut model).is_finite();
+    let outward = if is_lower { model.gradient[held] } else { -model.gradient[held] };
+    let is_open = is_finite && (is_lower || is_upper) && outward > 0.0;
+    let toward = if runs_off == held { x[held] } else { x[runs_off] + 1.0 };
+    is_open.then(|| Escape { coordinate: runs_off, toward, point: x.to_vec(), value })
 }
 
 /// The nonlinear coordinates with their ranges, those first that move the residuals least: of these one has run off, if any has.

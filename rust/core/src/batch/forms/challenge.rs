@@ -32,7 +32,7 @@ impl Forms {
         if places.len() < LEAST_PLACES || s.is_stopped() {
             return found;
         }
-        let ends = self.ends(&curve, Effort::Thorough);
+        let ends = self.ends(&curve, problem, Effort::Thorough);
         let value = fitter.natural(found.outcome.value);
         let slack = curve.natural(ROUNDING * curve.spread());
         let is_lower = |other: f64| other < value - LOWER * value.abs() - slack;

@@ -183,8 +183,9 @@ impl<S: Shape<P>, const P: usize> VectorKernel for Race<'_, S, P> {
                 moved[a] = to[a] - q[a];
             }
             let promised = promise(&whole, &moved);
-            // Under much damping every step promises little.
-            is_settled = one.where_less(promised, V::of(LITTLE) * here.value).where_less(damping, one);
+            // Under much damping every step promises little, and one that the box cuts short may promise a rise.
+            let little = V::of(LITTLE) * here.value;
+            is_settled = one.where_less(promised.most(-promised), little).where_less(damping, one);
             if (one - is_settled).nonzero() == 0 {
                 break;
             }

@@ -1,6 +1,8 @@
 //! E + (H - E) v, v/(1 - v)^k = exp(a - alpha u), u = ln x from the middle: a power between a floor and a ceiling, by ln k.
 
+use super::ceiling;
 use super::curve::Curve;
+use super::numbers::Numbers;
 use super::race::{Shape, exp, heats, ln};
 use super::small::fit;
 use super::start::Start;
@@ -66,10 +68,13 @@ pub(super) fn natural(q: &[f64; 5], curve: &Curve) -> Vec<f64> {
 }
 
 /// Where races from a grid of floors and ceilings end, best first; none where the best goes on to k = 0, a plain power cut off
-/// at the ceiling: that limit has a basin for every number of rows that are cut off.
-pub(super) fn ends(curve: &Curve) -> Vec<Start<5>> {
+/// at the ceiling: that limit has a basin for every number of rows that are cut off. `numbers` are those of A.
+pub(super) fn ends(curve: &Curve, numbers: Option<&Numbers>) -> Vec<Start<5>> {
     let mut ends = dispatch(Grid(curve));
     heats(curve, Saturating, &mut ends, STARTS);
+    if let Some(numbers) = numbers {
+        ceiling::put_limit(curve, numbers, &mut ends);
+    }
     if ends.first().is_some_and(|end| end.q[4] <= end.lower[4]) {
         ends.clear();
     }

@@ -156,7 +156,7 @@ fn sharp(curve: &Curve, corner: &Start<5>) -> Start<6> {
     let nearest = curve.u.iter().fold(f64::INFINITY, |least, u| least.min((u - place).abs()));
     let width = (nearest / DISTANCE).max(SHARPEST);
     let sharpest = smoothed(curve, corner, width);
-    let held = Held { at_row: corner.held.at_row.map(|_| PLACE), at_limit: Some(WIDTH) };
+    let held = Held { at_row: corner.held.at_row.map(|_| PLACE), at_limit: Some(WIDTH), end_of_numbers: None };
     Start { held, is_settled: true, ..sharpest }
 }
 

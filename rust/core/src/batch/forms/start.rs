@@ -21,6 +21,15 @@ pub(super) struct Held {
     pub(super) at_row: Option<usize>,
     /// What has no end: so far out that no row tells it from its limit.
     pub(super) at_limit: Option<usize>,
+    /// Where numbers end on the way to a limit.
+    pub(super) end_of_numbers: Option<AtEnd>,
+}
+
+/// A parameter that stays where its numbers end, and the one of which that is the way to its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AtEnd {
+    pub(super) place: usize,
+    pub(super) runs_off: usize,
 }
 
 impl Held {
@@ -30,6 +39,10 @@ impl Held {
 
     pub(super) fn at_limit(place: usize) -> Self {
         Self { at_limit: Some(place), ..Self::default() }
+    }
+
+    pub(super) fn at_end(place: usize, runs_off: usize) -> Self {
+        Self { end_of_numbers: Some(AtEnd { place, runs_off }), ..Self::default() }
     }
 }
 

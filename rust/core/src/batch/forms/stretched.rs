@@ -4,9 +4,10 @@
 //! tau and kappa it is a bent ridge without end.
 
 use super::curve::Curve;
-use super::race::{Shape, exp, heats};
+use super::numbers::Numbers;
+use super::race::{Shape, exp, heats, settle};
 use super::small::fit;
-use super::start::Start;
+use super::start::{Held, Start};
 use crate::simd::{Kernel, Vector, dispatch, math};
 
 /// Starts of the race.
@@ -29,6 +30,12 @@ const MOST: (f64, f64) = (50.0, 2.0);
 
 /// kappa below which a race goes on to a power, or may as well.
 const ALL_BUT_POWER: f64 = 0.03;
+
+/// How often the kappa at which tau has no number is found again: it depends on s, which hardly moves with it.
+const MOST_LOOKS: usize = 2;
+
+/// The place of tau among the parameters.
+pub(super) const SCALE: usize = 2;
 
 /// How far a floor may lie above the smallest target, which noise may have put too low.
 const ABOVE: f64 = 1.05;
@@ -61,15 +68,49 @@ pub(super) fn natural(q: &[f64; 4], curve: &Curve) -> Vec<f64> {
     vec![floor * curve.unit, amplitude * math::exp(ratio) * curve.unit, scale, bend]
 }
 
-/// Where races from a grid of s and kappa end, best first; none where the best is a power, the limit of kappa to 0: on the way there A and
-/// tau leave the range of numbers, which the general search knows how to follow.
-pub(super) fn ends(curve: &Curve) -> Vec<Start<4>> {
+/// Where races from a grid of s and kappa end, best first. Towards a power, the limit of kappa to 0, tau leaves the range of its
+/// `numbers`, and there the end is held; none where that cannot be said.
+pub(super) fn ends(curve: &Curve, numbers: Option<&Numbers>) -> Vec<Start<4>> {
     let mut ends = dispatch(Grid(curve));
     heats(curve, Stretched, &mut ends, STARTS);
     if ends.first().is_some_and(|end| end.q[3] <= ALL_BUT_POWER) {
-        ends.clear();
+        let near = numbers.map_or_else(Vec::new, |numbers| towards_power(curve, numbers, &ends));
+        ends.retain(|end| !near.is_empty() && end.q[3] > ALL_BUT_POWER);
+        ends.extend(near);
+        ends.sort_by(|a, b| a.score.total_cmp(&b.score));
     }
     ends
+}
+
+/// Where what is nearly a power ends; nothing where that is not settled.
+fn towards_power(curve: &Curve, numbers: &Numbers, ends: &[Start<4>]) -> Vec<Start<4>> {
+    let mut near: Vec<Start<4>> = ends.iter().filter(|end| end.q[3] <= ALL_BUT_POWER).copied().collect();
+    let mut is_held = false;
+    for _ in 0..MOST_LOOKS {
+        settle(curve, Stretched, &mut near);
+        let Some(best) = near.first().copied() else { break };
+        // ln tau, in the solver's units.
+        let log = |bend: f64| curve.middle - numbers.ln_x - math::ln(best.q[2] / bend) / bend;
+        let Some(end) = numbers.end((2.0 * ALL_BUT_POWER, LEAST.1), log) else { break };
+        if best.q[3] > end {
+            break;
+        }
+        is_held = true;
+        let mut held = best;
+        (held.lower[3], held.q[3]) = (end, end);
+        held.is_settled = false;
+        near = vec![held];
+    }
+    settle(curve, Stretched, &mut near);
+    let is_at_end = near.first().is_some_and(|best| best.q[3] <= best.lower[3]);
+    if !near.first().is_some_and(|best| best.is_settled) || (is_at_end && !is_held) {
+        near.clear();
+    } else if is_at_end {
+        for end in &mut near {
+            end.held = Held::at_end(SCALE, SCALE);
+        }
+    }
+    near
 }
 
 /// A grid of s and kappa, the others by least squares.

@@ -3,10 +3,11 @@
 use super::Effort;
 use super::curve::Curve;
 use super::mixture::mixture;
+use super::numbers::Numbers;
 use super::race::{Shape, heats};
 use super::small;
 use super::start::Start;
-use super::{beyond, corner, double_power, newton, saturating, smooth_break, stretched};
+use super::{beyond, ceiling, corner, double_power, newton, saturating, smooth_break, stretched};
 use crate::problem::GroupRows;
 use crate::residual::Residual;
 use crate::simd::{Vector, VectorKernel, dispatch_vector, math};
@@ -105,7 +106,7 @@ fn a_break_that_goes_off_beyond_the_rows_is_held_at_its_limit() {
 #[test]
 fn a_stretched_exponential_is_found() {
     let law = |x: f64| 1.2 + 2.5 * (-(x / 80.0).powf(0.45)).exp();
-    assert_found(law, stretched::ends, stretched::natural, &[1.2, 2.5, 80.0, 0.45]);
+    assert_found(law, |curve| stretched::ends(curve, None), stretched::natural, &[1.2, 2.5, 80.0, 0.45]);
 }
 
 #[test]
@@ -147,7 +148,42 @@ fn a_power_between_two_ends_is_found() {
         let t = f64::ln(amplitude) - alpha * x.ln() - (1.0 - k) * f64::ln(ceiling - floor);
         floor + (ceiling - floor) * math::m4(t, k)
     };
-    assert_found(law, saturating::ends, saturating::natural, &[floor, ceiling, amplitude, alpha, k]);
+    assert_found(
+        law,
+        |curve| saturating::ends(curve, None),
+        saturating::natural,
+        &[floor, ceiling, amplitude, alpha, k],
+    );
+}
+
+/// Numbers such as the solver's, in its own units.
+const NUMBERS: Numbers = Numbers { ends: (-690.0, 690.0), ln_x: 0.0, ln_y: 0.0 };
+
+#[test]
+fn a_power_is_held_where_the_scale_of_a_stretched_exponential_has_no_number() {
+    let x = sizes(24);
+    let y: Vec<f64> = x.iter().map(|x| 1.2 + 2.5 * x.powf(-0.4)).collect();
+    let curve = placed(&x, &y, Residual::Log);
+    let best = stretched::ends(&curve, Some(&NUMBERS))[0];
+    assert!(best.held.end_of_numbers.is_some() && best.score < 1e-5, "{best:?}");
+    let scale = stretched::natural(&best.q, &curve)[2];
+    assert!((scale.ln() - NUMBERS.ends.0).abs() < 1.0, "{scale:e}");
+}
+
+#[test]
+fn a_power_whose_ceiling_is_out_of_sight_is_held_where_its_amplitude_has_no_number() {
+    let x = sizes(24);
+    // w + ln w = c - alpha u, by Newton.
+    let share = |x: f64| {
+        let t = 4.0 - 1.1 * x.ln();
+        (0..50).fold(1.0_f64, |w, _| (w - (w + w.ln() - t) / (1.0 + 1.0 / w)).max(1e-3 * w))
+    };
+    let y: Vec<f64> = x.iter().map(|x| 1.2 + 0.3 * share(*x)).collect();
+    let curve = placed(&x, &y, Residual::Log);
+    let best = saturating::ends(&curve, Some(&NUMBERS))[0];
+    assert!(best.held.end_of_numbers.is_some() && best.score < 1e-4, "{best:?}");
+    let amplitude = saturating::natural(&best.q, &curve)[2];
+    assert!((amplitude.ln().abs() - 690.0).abs() < 1e-6, "{amplitude:e}");
 }
 
 struct Mixed<'a>(&'a Curve);
@@ -222,6 +258,8 @@ fn slopes_are_those_of_the_law() {
     assert_slopes(beyond::Beyond { last: 2.0 }, [0.7, 0.3, 0.2, 0.4, 0.3], [9.0; 5]);
     assert_slopes(stretched::Stretched, [0.7, 1.3, 0.2, 0.4], [9.0; 4]);
     assert_slopes(saturating::Saturating, [0.7, 1.3, 0.2, 0.4, -0.3], [9.0; 5]);
+    assert_slopes(ceiling::Ceiling, [0.7, 1.3, 0.2, 0.4, 0.02], [9.0; 5]);
+    assert_slopes(ceiling::AtEnd { log: -60.0, middle: 0.7, unit: 0.3 }, [0.7, 1.2, 0.4, 0.03], [9.0; 4]);
 }
 
 /// Two powers, in eight lanes.
