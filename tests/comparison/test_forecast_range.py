@@ -154,6 +154,21 @@ def test_a_law_of_its_own_kind_has_the_profile_band_of_its_forecast():
     assert line.upper == pytest.approx(at @ coefficients + half, rel=1e-5)
 
 
+def test_the_limit_is_the_quantile_of_fishers_f_and_counts_independent_rows():
+    data = runs(8)
+    refit = robust_refit(sf.fit(data, "power_offset", loss=sf.Squared()))
+    rows = {"x": X, "loss": refit.clipped}
+    for level, counted in ((0.9, 1.0), (0.6, 1.0), (0.9, 3.0)):
+        found = {band.name: band for band in bands(refit, BEYOND, level=level, counted=counted)}
+        for name in ("power", "power_offset", "log_power"):
+            family = ONE_INPUT[name]
+            left = 20 - family.parameters
+            factor = 1.0 + counted * float(fisher.ppf(level, 1, left)) / left
+            alone = profile_band(problem_of(family, rows, BEYOND, ["x"]), factor)
+            assert found[name].upper == pytest.approx(alone.upper, abs=1e-7), name
+            assert found[name].lower == pytest.approx(alone.lower, abs=1e-7), name
+
+
 def test_a_special_case_does_not_set_the_mark():
     """With seven rows AICc prefers E = 0 by far: it must not shut out every law with a floor."""
     few = {name: values[::3] for name, values in runs(6).items()}

@@ -44,6 +44,9 @@ def test_seven_points_support_no_extrapolation():
     answer = sf.stress.allowance(fit, [2.3e22, 5e22, 1e23, 1e24, 1e25])
     assert set(answer["status"]) == {"few_rows"}
     assert 100 * answer["noise"].to_numpy()[1:] == pytest.approx([2.2, 2.9, 5.9, 10.1], abs=0.06)
+    # At the level of one input, by an independent computation of the drift.
+    half = np.log1p(np.maximum(answer["drift"].to_numpy(), answer["form"].to_numpy()))[1:]
+    assert 100 * np.expm1(half) == pytest.approx([2.33, 3.19, 7.25, 13.15], abs=0.02)
     stricter = outlook(fit, {"x": answer["x"].to_numpy()}, level=0.9, limit=0.80)
     assert 100 * np.expm1(stricter.half_width) == pytest.approx(
         [1.7, 2.9, 4.4, 12.0, 23.6], rel=0.04

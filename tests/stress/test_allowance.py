@@ -267,6 +267,40 @@ def test_an_executor_and_threads_change_nothing():
     assert seen
 
 
+def test_seven_degrees_of_freedom_are_the_fewest():
+    for count, is_shut in ((9, True), (10, False)):
+        answer = sf.stress.allowance(fitted(runs(seed=2, x=np.geomspace(1e7, 1e10, count))), 1e11)
+        assert ("few_rows" in answer["status"][0]) == is_shut, count
+
+
+def test_the_last_rows_are_doubted_below_one_in_ten():
+    from scaling_fast.stress.end_of_sample import end_of_sample
+
+    seen = set()
+    for seed in range(60):
+        fit = fitted(runs(seed=seed))
+        p = end_of_sample(robust_refit(fit)).p
+        if 0.03 < p < 0.25 and len(seen) < 2:
+            shut = "end_of_sample" in sf.stress.allowance(fit, 1e11)["status"][0]
+            assert shut == (p < 0.10), p
+            seen.add(shut)
+    assert seen == {True, False}
+
+
+def test_forms_widen_by_how_few_independent_rows_there_are():
+    """Kish's design effect: fifteen runs of six rows that share nearly all their error count as fifteen rows."""
+    x = np.repeat(np.geomspace(1e7, 1e10, 15), 6)
+    draw = np.random.default_rng(9)
+    error = np.repeat(0.006 * draw.standard_normal(15), 6) + 0.0005 * draw.standard_normal(90)
+    fit = fitted({"x": x, "loss": (1.8 + 480.0 * x**-0.35) * np.exp(error)})
+    at, run = {"x": np.array([1e11])}, np.repeat(np.arange(15), 6)
+    apart, together = outlook(fit, at, level=0.9), outlook(fit, at, level=0.9, runs=run)
+    for first, second in zip(apart.bands, together.bands, strict=True):
+        if first.name in ("power_offset", "log_power"):
+            ratio = (second.upper - second.lower) / (first.upper - first.lower)
+            assert 2.2 < ratio[0] < 3.2, first.name  # about the root of six, and a wider quantile
+
+
 def test_the_spelling_of_a_law_does_not_matter():
     bounds = dict.fromkeys(["E", "A", "alpha"], sf.Param(lower=0))
     plain = sf.stress.allowance(fitted(), 1e11)
