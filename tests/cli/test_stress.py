@@ -91,3 +91,39 @@ def test_too_few_origins_fail_on_grey(tmp_path, capsys):
     assert code == 0
     assert json.loads(out)["p"] is None
     assert answer_of(capsys, *words, "--fail-on", "grey")[0] == 1
+
+
+def test_the_terminal_says_how_far_a_forecast_may_be_off(tmp_path, capsys):
+    from scaling_fast.cli.command import main
+
+    x = np.geomspace(1e7, 1e10, 9)
+    noise = 0.004 * np.random.default_rng(1).standard_normal(9)
+    pl.DataFrame({"x": x, "loss": (1.8 + 400 * x**-0.34) * np.exp(noise)}).write_csv(
+        tmp_path / "r.csv"
+    )
+    said = [
+        "stress",
+        "allowance",
+        str(tmp_path / "r.csv"),
+        "power_offset",
+        "--loss",
+        "squared",
+        "--at",
+        "1e11",
+    ]
+    with pytest.raises(SystemExit) as ended:
+        main([*said, "--json"])
+    assert ended.value.code == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["test"] == "allowance"
+    assert answer["table"][0]["status"].startswith("few_rows")
+    assert "few_rows" in [finding["code"] for finding in answer["findings"]]
+    with pytest.raises(SystemExit) as ended:
+        main([*said, "--fail-on", "amber"])
+    assert ended.value.code == 1
+    shown = capsys.readouterr()
+    assert "allow for" in shown.err
+    assert "prediction" in shown.out
+    with pytest.raises(SystemExit) as ended:
+        main([*said[:-1], "N=1e11,x"])
+    assert ended.value.code == 2

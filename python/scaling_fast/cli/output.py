@@ -175,8 +175,8 @@ def emit_table(
     title
         Line above the table, on a terminal only.
     essential
-        Columns that a terminal shows when it is too narrow for all of them; in several tables
-        where even these do not fit beside each other.
+        Columns that a terminal shows when it is too narrow for all of them, by default all; in several
+        tables where even these do not fit beside each other.
     keys
         Columns that each of several tables repeats.
 
@@ -191,13 +191,15 @@ def emit_table(
         click.echo("\n".join(lines))
         return []
     names = list(frame.columns)
-    if not essential or _width(frame, names) <= _console().width:
+    if _width(frame, names) <= _console().width:
         print_table(names, frame.rows(), title=title)
         return []
-    for part in _parts(frame, [name for name in names if name in essential], keys):
+    # A number that is cut off is another number: what does not fit beside goes below.
+    wanted = [name for name in names if name in essential] if essential else names
+    for part in _parts(frame, wanted, keys):
         print_table(part, frame.select(part).rows(), title=title)
         title = None
-    return [name for name in names if name not in essential]
+    return [name for name in names if name not in wanted]
 
 
 def _width(frame: pl.DataFrame, names: Sequence[str]) -> int:

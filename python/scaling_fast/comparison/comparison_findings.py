@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scaling_fast.comparison.forecast_range import AICC_KEPT
 from scaling_fast.comparison.likelihood_tests import SIZE
 from scaling_fast.comparison.verdicts import constant_sentence
 from scaling_fast.errors import quoted
@@ -53,8 +54,8 @@ def verdict_finding(laws: Sequence[Candidate], words: Sequence[str], criteria: C
         best = int(np.nanargmin(criteria.aicc))
         better = (
             f": {laws[best].label} has an AICc lower by {delta:.3g}"
-            if delta > 0.0 and best
-            else ": data sets drawn from it never look like these"
+            if delta > AICC_KEPT and best
+            else ": data sets drawn from it seldom look like these"
         )
     advice = {
         "green": "",

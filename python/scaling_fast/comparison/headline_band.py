@@ -120,10 +120,11 @@ def curve_ends(
     for place in range(len(best.forecast)):
         point = {name: float(values[place]) for name, values in targets.items()}
         lower[place], upper[place] = _ends_at(best, point, float(best.forecast[place]), level)
-    return (
-        best.forecast + widened * (lower - best.forecast),
-        best.forecast + widened * (upper - best.forecast),
-    )
+    with np.errstate(invalid="ignore"):  # a forecast of no number has no ends
+        return (
+            best.forecast + widened * (lower - best.forecast),
+            best.forecast + widened * (upper - best.forecast),
+        )
 
 
 def _ends_at(

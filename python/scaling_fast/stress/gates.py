@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scaling_fast.findings import Finding
 from scaling_fast.runtime.progress import watched
-from scaling_fast.stress.bend import MOST_BEND, bend_ratio
+from scaling_fast.stress.bend import Bend, bend_of
 from scaling_fast.stress.beyond_the_runs import REACH
 from scaling_fast.stress.end_of_sample import end_of_sample
 from scaling_fast.stress.ladder import ladder_test
@@ -49,6 +50,19 @@ GATES = {
 """Code of each gate -> what shuts it."""
 
 
+ADVICE = {
+    "few_rows": "add runs, or fix a parameter",
+    "short_range": "add smaller or larger runs",
+    "not_global": "fit again with more starts",
+    "not_kept": "fit the law that is named, or compare laws first",
+    "untested": "add runs below the last half decade",
+    "end_of_sample": "look at the last runs: a plateau, another recipe, or runs that are not finished",
+    "bend": "look for what changes with compute: batch size, schedule, data",
+    "backtest": "see the back-test for where the law began to miss",
+}
+"""Code of each gate -> what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """A gate that is shut.
@@ -63,6 +77,16 @@ class Gate:
 
     code: str
     sentence: str
+
+    def as_finding(self) -> Finding:
+        """Return the gate as a finding of the allowance."""
+        return Finding(
+            self.code,
+            "allowance",
+            "amber",
+            f"no extrapolation is supported: {self.sentence}",
+            advice=ADVICE[self.code],
+        )
 
 
 def shut_gates(
@@ -139,12 +163,9 @@ def shut_gates(
                 f"the last {last.rows} rows do not follow the law fitted below them, p = {last.p:.2g}",
             )
         )
-    if inputs.count == 2 and (ratio := _bend(found)) >= MOST_BEND:
+    if inputs.count == 2 and left >= FEWEST_LEFT and (bend := _bend(found)).is_real:
         shut.append(
-            Gate(
-                "bend",
-                f"the law bends along compute inside the runs (likelihood ratio {ratio:.3g})",
-            )
+            Gate("bend", f"the law bends along compute inside the runs, F = {bend.statistic:.3g}")
         )
     with watched(progress, "back-testing") as callback:
         ladder = ladder_test(
@@ -157,7 +178,7 @@ def shut_gates(
     return tuple(shut)
 
 
-def _bend(found: Outlook) -> float:
+def _bend(found: Outlook) -> Bend:
     refit = found.refit
     scale = found.inputs.decades(refit.columns) * np.log(10.0)
-    return bend_ratio(refit.jacobian, refit.residual, refit.reducible, scale)
+    return bend_of(refit.jacobian, refit.residual, refit.reducible, scale)

@@ -118,7 +118,7 @@ class Words:
         more = f" and {far.size - MOST_NAMED} more" if far.size > MOST_NAMED else ""
         kind = "Row" if far.size == 1 else "Rows"
         verb = "lies" if far.size == 1 else "lie"
-        return f" {kind} {rows}{more} {verb} {away[worst[0]]:,.0f} scales off the law, and count as three."
+        return f" {kind} {rows}{more} {verb} {away[worst[0]]:,.0f} robust scales off the law: pulled in to three."
 
 
 def _percent(share: float) -> str:

@@ -85,6 +85,8 @@ def compare(
                 code="not_converged",
             )
         context.exit(after_fit(fitted, options))
+    if not options.as_json:
+        output.note_findings(fitted.findings)
     found = comparison.compare(
         fitted,
         list(laws) or None,
@@ -100,8 +102,8 @@ def compare(
         output.emit_json(found.as_dict())
     else:
         shown = found.table if wanted else found.table.drop("forecast", "lower", "upper")
-        output.emit_table(shown, title=f"{found.table['law'][0]}: {found.verdict}")
+        output.emit_table(shown, title=f"{found.table['law'][0]}: {found.verdict}", keys=["law"])
         if found.pairs.height and streams.on_terminal():
-            output.emit_table(found.pairs, title="pairs")
+            output.emit_table(found.pairs, title="pairs", keys=["A", "B"])
         output.note_findings(found.findings)
     context.exit(after_findings(found.findings, options.fail_on))

@@ -131,7 +131,11 @@ def optimum(
         )
     else:
         intervals = f"{n:,} {scheme} replicates" if n else "delta method"
-        output.emit_table(table, title=f"{100 * level:.6g} % intervals, {intervals}, cost {cost}")
+        output.emit_table(
+            table,
+            title=f"{100 * level:.6g} % intervals, {intervals}, cost {cost}",
+            keys=["quantity"],
+        )
         output.note_findings(findings)
     context.exit(after_findings(findings, options.fail_on))
 

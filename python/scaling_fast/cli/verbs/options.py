@@ -219,6 +219,8 @@ def after_fit(
             f"({', '.join(sorted(set(failed)))})"
             + (f", more than --max-failures {max_failures:g} allows" if too_many else "")
         )
+        if len(statuses) == 1:
+            output.note_findings(fitted.findings)
     if too_many or len(failed) == len(statuses):
         return Exit.NO_USABLE_FIT
     return after_findings(fitted.findings, fail_on)

@@ -19,6 +19,7 @@ from scaling_fast.cli.verbs.options import (
 )
 from scaling_fast.resampling.intervals.batched import COVERED
 from scaling_fast.resampling.schemes.words import as_scheme
+from scaling_fast.stress.allowed import allowed
 from scaling_fast.stress.simulation import NOISES
 from scaling_fast.stress.words import UNSEEN
 
@@ -179,6 +180,8 @@ def backtest(
     if "converged" not in fit_view.statuses(fitted, options.by):
         output.note("the fit did not converge, so there is no law to back-test")
         context.exit(Exit.NO_USABLE_FIT)
+    if not options.as_json:
+        output.note_findings(fitted.findings)
     tested = stress_tests.backtest(
         fitted,
         along,
@@ -193,7 +196,7 @@ def backtest(
     else:
         settings = tested.settings
         title = f"error against distance in {settings['unit']} along {settings['along']}"
-        output.emit_table(tested.by_distance, title=title)
+        output.emit_table(tested.by_distance, title=title, keys=["from", "to"])
         for line in tested.figures():
             output.note(line)
         output.note_findings(tested.findings)
@@ -238,7 +241,7 @@ def allowance(
     fitted = fit_from_options(options, "auto")
     if not options.as_json:
         output.note_findings(fitted.findings)
-    answer = stress_tests.allowance(
+    answer = allowed(
         fitted,
         wanted,
         level=level,
@@ -246,19 +249,23 @@ def allowance(
         seed=options.seed,
         threads=options.threads,
     )
+    findings = (*fitted.findings, *answer.findings)
     if options.as_json:
         output.emit_json(
             {
                 "test": "allowance",
                 "settings": {"level": level, "run": list(run) or None, "seed": options.seed},
-                "table": output.json_rows(answer),
-                "findings": [finding.as_dict() for finding in fitted.findings],
+                "table": output.json_rows(answer.table),
+                "findings": [finding.as_dict() for finding in findings],
                 "unseen": UNSEEN,
             }
         )
     else:
-        output.emit_table(answer.drop("sentence"), title=f"{100 * level:.6g} % allowance")
-        for place, sentence in enumerate(answer["sentence"], 1):
-            output.note(sentence if answer.height == 1 else f"{place}. {sentence}")
+        shown = answer.table.drop("sentence")
+        title = f"{100 * level:.6g} % allowance"
+        output.emit_table(shown, title=title, keys=list(fitted.law.columns or ()))
+        sentences = answer.table["sentence"].to_list()
+        for place, sentence in enumerate(sentences, 1):
+            output.note(sentence if len(sentences) == 1 else f"{place}. {sentence}")
         output.note(UNSEEN)
-    context.exit(after_findings(fitted.findings, options.fail_on))
+    context.exit(after_findings(findings, options.fail_on))
