@@ -326,3 +326,24 @@ def test_a_law_of_three_inputs_has_no_rivals_unless_they_are_named():
     assert caught.value.code == "inputs"
     named = sf.compare(fit, ["E + A/params**a + B/tokens**b"], n=9)
     assert named.table.height == 2
+
+
+def test_a_column_named_as_the_table_names_its_own_is_kept():
+    x = np.geomspace(1e7, 1e10, 20)
+    loss = (1.8 + 480.0 * x**-0.35) * np.exp(0.005 * np.random.default_rng(1).standard_normal(20))
+    bounds = dict.fromkeys(["E", "A", "alpha"], sf.Param(lower=0))
+    fit = sf.fit({"law": x, "loss": loss}, "E + A/law**alpha", params=bounds, loss=sf.Squared())
+    found = sf.compare(fit, at=1e11, n=19)
+    assert found.forecasts["law"][0] == 1e11
+
+
+def test_a_point_beside_the_runs_is_not_inside_them():
+    size, data = (
+        axis.ravel() for axis in np.meshgrid(np.geomspace(1e7, 1e9, 6), np.geomspace(1e9, 1e11, 6))
+    )
+    loss = (1.8 + 480.0 * size**-0.35 + 2100.0 * data**-0.37) * np.exp(
+        0.003 * np.random.default_rng(1).standard_normal(36)
+    )
+    fit = sf.fit({"N": size, "D": data, "loss": loss}, "chinchilla", loss=sf.Squared())
+    found = sf.compare(fit, at={"N": 1e10, "D": 1e10}, n=19)
+    assert "inside_the_runs" not in [finding.code for finding in found.findings]

@@ -190,6 +190,51 @@ def test_a_diverged_run_is_named_and_moves_little():
     assert "pulled in to three" in found["sentence"][0]
 
 
+@pytest.mark.parametrize(
+    "loss", [sf.Huber(1.345, scale="mad"), sf.Squared(), sf.Huber(1e-3)], ids=str
+)
+def test_a_run_that_diverged_at_an_end_captures_no_curve(loss):
+    for place in (0, -1):
+        data = runs(4, noise=0.004, x=np.geomspace(1e7, 1e11, 20))
+        plain = sf.stress.allowance(fitted(data, loss=loss), 1e12)
+        data["loss"][place] *= 8.0
+        found = sf.stress.allowance(fitted(data, loss=loss), 1e12)
+        assert found["prediction"][0] == pytest.approx(plain["prediction"][0], rel=0.01)
+        assert found["upper"][0] < 1.1 * plain["upper"][0]
+        assert f" Row {place % 20} lies " in found["sentence"][0]
+
+
+def test_few_sizes_are_few_rows_however_often_they_were_run():
+    data = runs(x=np.repeat([1e8, 1e9, 1e10], 6))
+    assert "few_rows" in sf.stress.allowance(fitted(data), 1e11)["status"][0]
+
+
+def test_a_column_keeps_its_name_whatever_it_is():
+    data = runs()
+    fit = sf.fit({"noise": data["x"], "loss": data["loss"]}, "E + A/noise**alpha", loss=sf.Squared(),
+                 params=dict.fromkeys(["E", "A", "alpha"], sf.Param(lower=0)))  # fmt: skip
+    answer = sf.stress.allowance(fit, 1e11)
+    assert answer["noise"][0] == 1e11
+    assert answer.width == 10
+
+
+def test_a_dead_executor_and_a_wrong_answer_change_nothing():
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    class Wrong:
+        def submit(self, *_):
+            future = Future()
+            future.set_result(np.zeros(3))
+            return future
+
+    closed = ThreadPoolExecutor(1)
+    closed.shutdown()
+    fit = fitted()
+    plain = sf.stress.allowance(fit, 1e11)
+    for executor in (closed, Wrong()):
+        assert sf.stress.allowance(fit, 1e11, executor=executor).equals(plain)
+
+
 def test_rows_of_a_run_count_as_one_where_they_share_an_error():
     x = np.repeat(np.geomspace(1e7, 1e10, 15), 6) * np.tile(np.linspace(0.8, 1.25, 6), 15)
     draw = np.random.default_rng(5)

@@ -15,6 +15,7 @@ from scaling_fast.comparison.likelihood_tests import cox_test
 from scaling_fast.comparison.ranges import forecasts, range_table
 from scaling_fast.comparison.result import Comparison
 from scaling_fast.comparison.verdicts import pair_verdict, rejections, verdicts
+from scaling_fast.fitting.table import column_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,6 +103,8 @@ class Compared:
         Confidence level of the bands.
     counted
         How many rows tell as much as one independent row.
+    independent
+        Number of runs, where their rows share an error; else None.
     """
 
     laws: tuple[Candidate, ...]
@@ -111,6 +114,7 @@ class Compared:
     targets: Targets | None
     level: float
     counted: float
+    independent: int | None
 
     def answer(self, findings: Sequence[Finding], settings: dict[str, Any]) -> Comparison:
         """Return the result, with findings of the fits before those of the verdict."""
@@ -120,7 +124,12 @@ class Compared:
         said: list[Forecast | None] = [None] * len(self.laws)
         if self.targets is not None and self.refit is not None:
             said = forecasts(
-                self.refit, self.laws, self.targets, level=self.level, counted=self.counted
+                self.refit,
+                self.laws,
+                self.targets,
+                level=self.level,
+                counted=self.counted,
+                independent=self.independent,
             )
         table = self._table(words, said)
         without = [
@@ -182,6 +191,8 @@ class Compared:
                 "lower": forecast.lower,
                 "upper": forecast.upper,
             }
-            part = pl.DataFrame(points | values)
-            parts.append(part.select(pl.lit(law.label).alias("law"), pl.all()))
+            # A column of the law keeps its name, whatever it is.
+            label = {column_name("law", list(points)): [law.label] * self.targets.count}
+            own = {column_name(name, list(points)): column for name, column in values.items()}
+            parts.append(pl.DataFrame(label | points | own))
         return pl.concat(parts)

@@ -120,9 +120,8 @@ def bands(
         if left < FEWEST_LEFT or not inside:
             continue
         problem = Problem(family, rows, at, log_target, reference)
-        band = profile_band(
-            problem, 1.0 + counted * _quantile(level, left) / (refit.rows - family.parameters)
-        )
+        share = counted * _quantile(level, left) / _spare(refit.rows, family.parameters, counted)
+        band = profile_band(problem, 1.0 + share)
         if band is not None:
             aicc = corrected_aic(band.log_squares, refit.rows, family.parameters, counted)
             ends = (band.forecast, band.lower, band.upper)
@@ -200,8 +199,14 @@ def widening(refit: RobustRefit, level: float, counted: float, told: int) -> flo
         Number of independent runs.
     """
     left = max(told - refit.parameters, 1)
-    ratio = _quantile(level, left) / _quantile(level, refit.rows - refit.parameters)
-    return math.sqrt(counted * ratio)
+    spare = refit.rows - refit.parameters
+    ratio = _quantile(level, left) / _quantile(level, spare)
+    return math.sqrt(counted * ratio * spare / _spare(refit.rows, refit.parameters, counted))
+
+
+def _spare(rows: int, parameters: int, counted: float) -> float:
+    """Return what a sum of squares is divided by: n - k, and less where parameters take up the errors of runs."""
+    return max(rows - parameters * counted, 1.0)
 
 
 def kept_of(found: tuple[Band, ...]) -> tuple[Band, ...]:
@@ -252,7 +257,7 @@ def _quadratic(
     squares = float(((log_target - orthogonal @ share) ** 2).sum())
     directions = np.linalg.solve(triangle.T, design(at).T)
     forecast = directions.T @ share
-    cut = counted * squares * _quantile(level, left) / (count - parameters)
+    cut = counted * squares * _quantile(level, left) / _spare(count, parameters, counted)
     reach = np.sqrt(cut * (directions**2).sum(axis=0))
     aicc = corrected_aic(squares, count, parameters, counted)
     return Band(QUADRATIC, parameters, squares, aicc, forecast, forecast - reach, forecast + reach)

@@ -72,6 +72,37 @@ class Inputs:
             return np.asarray(at.size / np.log(10.0))
         return np.asarray((at.size + at.data + np.log(FLOP_PER_TOKEN)) / np.log(10.0))
 
+    def scales(
+        self,
+        columns: Mapping[str, NDArray[np.float64]],
+        targets: Mapping[str, NDArray[np.float64]],
+    ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Return log10 of each scale at the rows and at the targets: the only input; or N, D and N D."""
+        rows, at = self.points(columns), self.points(targets)
+        scales = [(rows.size, at.size)]
+        if self.count == 2:
+            scales += [(rows.data, at.data), (rows.size + rows.data, at.size + at.data)]
+        return [(own / np.log(10.0), there / np.log(10.0)) for own, there in scales]
+
+    def outside(
+        self,
+        columns: Mapping[str, NDArray[np.float64]],
+        targets: Mapping[str, NDArray[np.float64]],
+    ) -> NDArray[np.float64]:
+        """Return how far each target lies outside the rows on any scale; inside, below the largest, negative.
+
+        Parameters
+        ----------
+        columns, targets
+            The inputs at the rows and at the targets.
+        """
+        scales = self.scales(columns, targets)
+        outside = np.max(
+            [np.maximum(there - own.max(), own.min() - there) for own, there in scales], axis=0
+        )
+        own, there = scales[-1]
+        return np.asarray(np.where(outside > 0.0, outside, np.minimum(there - own.max(), 0.0)))
+
 
 def inputs_of(request: Request) -> Inputs:
     """Return the inputs of a law.

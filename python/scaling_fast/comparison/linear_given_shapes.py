@@ -157,7 +157,8 @@ class Problem:
     def forecast(self, shapes: list[NDArray[np.float64]]) -> NDArray[np.float64]:
         """Return ln f at the targets of the best curve of each shape, shape (shapes, targets)."""
         ends = self.ends(shapes, float(self.squares(shapes).min()) * (1.0 + ROUNDING))
-        return np.asarray((ends.lower + ends.upper) / 2.0)
+        with np.errstate(invalid="ignore"):  # a forecast of no number
+            return np.asarray((ends.lower + ends.upper) / 2.0)
 
     def _power(self, shapes: list[NDArray[np.float64]]) -> NDArray[np.float64] | None:
         return (

@@ -35,7 +35,7 @@ class Targets:
     columns
         Column of the first law -> its values, shape (points,).
     decades
-        How far each lies beyond the largest run, in decades of the scale; 0 within; shape (points,).
+        How far each lies outside the runs, in decades; 0 within; shape (points,).
     span
         Decades that the runs span.
     """
@@ -49,8 +49,8 @@ class Targets:
         cls, inputs: Inputs, columns: Mapping[str, Floats], rows: Mapping[str, Floats]
     ) -> Targets:
         """Return targets by the columns of a law and of its rows."""
-        at, runs = inputs.decades(columns), inputs.decades(rows)
-        return cls(columns, np.maximum(at - runs.max(), 0.0), float(np.ptp(runs)))
+        outside = inputs.outside(rows, columns)
+        return cls(columns, np.maximum(outside, 0.0), float(np.ptp(inputs.decades(rows))))
 
     @property
     def count(self) -> int:
@@ -85,6 +85,7 @@ def forecasts(
     *,
     level: float,
     counted: float,
+    independent: int | None,
 ) -> list[Forecast | None]:
     """Return the forecast of each law from the clipped rows of the first, None where it has none.
 
@@ -98,11 +99,14 @@ def forecasts(
         Where.
     level
         Confidence level, between 0 and 1.
-    counted
-        How many rows tell as much as one independent row, 1 or more.
+    counted, independent
+        As in `bands`.
     """
     known = {
-        band.name: band for band in bands(refit, targets.columns, level=level, counted=counted)
+        band.name: band
+        for band in bands(
+            refit, targets.columns, level=level, counted=counted, independent=independent
+        )
     }
     first = next(band for band in known.values() if band.is_headline)
     out: list[Forecast | None] = []
@@ -111,17 +115,22 @@ def forecasts(
         if band is not None:
             out.append(Forecast.of_logs(band.forecast, band.lower, band.upper))
         else:
-            out.append(_own(refit, law, targets, level, counted))
+            out.append(_own(refit, law, targets, level, counted, independent))
     return out
 
 
 def _own(
-    refit: RobustRefit, law: Candidate, targets: Targets, level: float, counted: float
+    refit: RobustRefit,
+    law: Candidate,
+    targets: Targets,
+    level: float,
+    counted: float,
+    independent: int | None,
 ) -> Forecast | None:
     """Return the forecast of a law without a band in closed form."""
     table = law.request.table
     rival = (law.request.law, table.arrays, table.sources)
-    band = rival_band(refit, rival, targets.columns, level, counted)
+    band = rival_band(refit, rival, targets.columns, level, counted, independent)
     return None if band is None else Forecast.of_logs(band.forecast, band.lower, band.upper)
 
 

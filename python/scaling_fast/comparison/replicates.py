@@ -95,15 +95,21 @@ class Replicates:
             key for key in dict.fromkeys(wanted) if self._known.get(key, NOTHING).size < count
         ]
         tasks = [self._task(key, count) for key in missing]
-        futures = [
-            None if self.executor is None else self.executor.submit(_run, task, self.threads)
-            for task in tasks
-        ]
+        futures = [self._submitted(task) for task in tasks]
         for key, task, future in zip(missing, tasks, futures, strict=True):
             values, self._searched[key] = _answer(future, task, self.threads)
             self._known[key] = np.concatenate([self._known.get(key, NOTHING), values])
             if self.told is not None:
                 self.told(task.count)
+
+    def _submitted(self, task: _Task) -> Any:
+        """Return the handle of a task, or None where it is computed here."""
+        if self.executor is None:
+            return None
+        try:
+            return self.executor.submit(_run, task, self.threads)
+        except (OSError, RuntimeError):  # a pool that is closed or broken
+            return None
 
     def _task(self, key: tuple[int, int], count: int) -> _Task:
         truth, law = key
@@ -128,10 +134,12 @@ def _answer(future: Any, task: _Task, threads: int) -> tuple[Floats, bool]:
     """Return the answer to a task; a worker that was lost loses nothing, its data sets are computed here."""
     if future is not None:
         try:
-            values, searched = future.result()
-        except (OSError, RuntimeError, CancelledError):
+            answer, searched = future.result()
+            values = np.asarray(answer, dtype=np.float64)
+        except (OSError, RuntimeError, CancelledError, AttributeError, TypeError, ValueError):
             return _run(task, threads)
-        return np.asarray(values), bool(searched)
+        # An answer of another shape is none.
+        return (values, bool(searched)) if values.shape == (task.count,) else _run(task, threads)
     return _run(task, threads)
 
 

@@ -14,7 +14,7 @@ from scaling_fast.fitting.result import Fit
 from scaling_fast.fitting.robust_scale import MAD_TO_SIGMA
 from scaling_fast.fitting.status import status_column, status_sentence
 from scaling_fast.frames.table import read_only
-from scaling_fast.losses.sums import Huber
+from scaling_fast.losses.sums import Huber, Squared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +37,9 @@ TURN = 1.345
 
 CLIP = 3.0
 """Scales beyond which a residual is pulled in: one diverged run counts as three scales."""
+
+CAPTURED = 0.5
+"""Times smaller that the scale must be without a row at an end of the design, for the refit to start without it."""
 
 MOST_ROUNDS, SAME_SCALE = 6, 0.01
 """Most rounds of fit and scale in turn, and the relative change of the scale that ends them."""
@@ -177,6 +180,7 @@ def robust_refit(fit: Fit) -> RobustRefit:
             code="no_dof",
         )
     unit = PER_LOG[request.program.transform]
+    params = _not_captured(request, params, unit, free)
     scale = _scale(request, params, unit, free)
     at_bound = np.zeros(len(request.names), dtype=bool)
     for _ in range(MOST_ROUNDS):
@@ -246,6 +250,50 @@ def log_curve(
     values = replace(request, table=table).rows(0, params)
     unit = PER_LOG[request.program.transform]
     return values.residual / unit, values.jacobian / unit
+
+
+def _not_captured(
+    request: Request, params: dict[str, float], unit: float, free: int
+) -> dict[str, float]:
+    """Return where to start: the fit, unless a row at an end of the design has drawn the curve to itself.
+
+    A run that diverged at the smallest or the largest size may be met by a curve that misses all others a
+    little. The law is fitted without each of these rows in turn; where the rows then lie much closer to it,
+    the refit starts from there.
+    """
+    columns = request.table.arrays
+    ends = {
+        int(place)
+        for values in columns.values()
+        for place in (np.argmin(values), np.argmax(values))
+    }
+    rows = request.table.rows
+    if len(columns) > 1:
+        product = np.sum([np.log(np.abs(values) + 1e-300) for values in columns.values()], axis=0)
+        ends |= {int(np.argmin(product)), int(np.argmax(product))}
+    if rows - 1 <= free + 1:
+        return params
+    best, least = params, CAPTURED * _scale(request, params, unit, free)
+    for place in sorted(ends):
+        kept = np.delete(np.arange(rows), place)
+        table = request.table
+        others = replace(
+            table,
+            arrays={name: read_only(values[kept]) for name, values in columns.items()},
+            target=read_only(table.target[kept]),
+            offsets=read_only(np.array([0, rows - 1], dtype=np.int64)),
+            order=read_only(np.arange(rows - 1, dtype=np.int64)),
+        )
+        answer, interrupted = replace(request, table=others, loss=Squared()).fit(None, threads=1)
+        if interrupted:
+            raise KeyboardInterrupt
+        if not np.isfinite(answer.params[0]).all():
+            continue
+        found = dict(zip(request.names, answer.params[0].tolist(), strict=True))
+        scale = _scale(request, found, unit, free)
+        if 0.0 < scale < least:
+            best, least = found, scale
+    return best
 
 
 def _scale(request: Request, params: Mapping[str, float], unit: float, free: int) -> float:

@@ -162,7 +162,10 @@ def compare(
         *fit_findings_of(found.laws),
         *found.findings,
     ]
-    asked = Compared(tuple(found.laws), criteria, pairwise, refit, targets, level, counted)
+    independent = None if runs is None else int(runs.max()) + 1
+    asked = Compared(
+        tuple(found.laws), criteria, pairwise, refit, targets, level, counted, independent
+    )
     settings = {"pairs": pairs, "n": n, "level": level, "run": run, "seed": seed}
     return asked.answer(findings, settings | {"mark": float(criteria.mark)})
 

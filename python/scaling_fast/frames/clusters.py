@@ -37,7 +37,10 @@ def cluster_columns(by: Any, param: str) -> list[str]:
         For anything but names of columns.
     """
     names = [by] if isinstance(by, str) else by
-    names = list(names) if isinstance(names, Iterable) else []
+    try:
+        names = list(names) if isinstance(names, Iterable) and not isinstance(names, dict) else []
+    except TypeError:  # an array without a dimension
+        names = []
     if not names or not all(isinstance(name, str) for name in names):
         raise ParameterError(
             f"{param} must name columns, got {quote(by)}", code="cluster", param=param

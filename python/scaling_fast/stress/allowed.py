@@ -14,6 +14,7 @@ from scaling_fast.comparison.rivals import given_rivals
 from scaling_fast.comparison.robust_refit import require_usable
 from scaling_fast.comparison.targets import target_points
 from scaling_fast.errors import DataError
+from scaling_fast.fitting.table import column_name
 from scaling_fast.frames.clusters import cluster_columns, cluster_numbers
 from scaling_fast.resampling.execution.executors import checked_executor
 from scaling_fast.runtime.process import require_usable_process
@@ -79,7 +80,7 @@ def allowed(
         fit,
         found,
         run=run,
-        runs=None if runs is None else int(runs.max()) + 1,
+        runs=runs,
         n=LADDER_DRAWS,
         seed=seed,
         threads=threads,
@@ -154,4 +155,7 @@ def _frame(
             "sentence": pl.Series([said.of_point(place) for place in range(count)]),
         }
     inputs = {name: pl.Series(points[name]) for name in fit.law.columns or ()}
-    return pl.DataFrame(inputs | columns)
+    # A column of the law keeps its name, whatever it is.
+    return pl.DataFrame(
+        inputs | {column_name(name, list(inputs)): values for name, values in columns.items()}
+    )

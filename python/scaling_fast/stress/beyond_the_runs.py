@@ -150,7 +150,7 @@ def outlook(
         inputs,
         level,
         targets,
-        _decades(inputs, fit.request.table.arrays, targets),
+        inputs.outside(fit.request.table.arrays, targets),
         float(np.ptp(inputs.decades(fit.request.table.arrays))),
         value,
         drift.noise,
@@ -186,7 +186,7 @@ def _drift(
 
     The process begins at the smallest value of each scale; for a point below it, at the largest.
     """
-    scales = _scales(inputs, refit.columns, targets)
+    scales = inputs.scales(refit.columns, targets)
     below = np.column_stack([there < own.min() - REACH for own, there in scales])
     noise, drift = np.empty(len(slopes)), np.empty(len(slopes))
     ratio = shared = 0.0
@@ -212,33 +212,6 @@ def _drift(
         noise[which], drift[which] = found.noise, found.drift
         ratio, shared = max(ratio, found.ratio), max(shared, found.shared)
     return Drift(noise, drift, ratio, shared)
-
-
-def _scales(
-    inputs: Inputs,
-    columns: Mapping[str, NDArray[np.float64]],
-    targets: Mapping[str, NDArray[np.float64]],
-) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Return log10 of each scale at the rows and at the targets: the only input; or N, D and N D."""
-    rows, at = inputs.points(columns), inputs.points(targets)
-    scales = [(rows.size, at.size)]
-    if inputs.count == 2:
-        scales += [(rows.data, at.data), (rows.size + rows.data, at.size + at.data)]
-    return [(own / np.log(10.0), there / np.log(10.0)) for own, there in scales]
-
-
-def _decades(
-    inputs: Inputs,
-    columns: Mapping[str, NDArray[np.float64]],
-    targets: Mapping[str, NDArray[np.float64]],
-) -> NDArray[np.float64]:
-    """Return how far each target lies outside the runs on any scale; inside, how far from the largest, negative."""
-    scales = _scales(inputs, columns, targets)
-    outside = np.max(
-        [np.maximum(there - own.max(), own.min() - there) for own, there in scales], axis=0
-    )
-    own, there = scales[-1]
-    return np.asarray(np.where(outside > 0.0, outside, np.minimum(there - own.max(), 0.0)))
 
 
 def steady_path(

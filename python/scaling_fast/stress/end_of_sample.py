@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from scaling_fast.comparison.robust_refit import RobustRefit
 
-__all__ = ["EndOfSample", "end_of_sample"]
+__all__ = ["EndOfSample", "by_run", "end_of_sample", "end_of_sample_of_runs"]
 
 LAST = 0.5
 """Decades below the largest row within which rows of one input are the last."""
@@ -97,6 +97,59 @@ def end_of_sample(
     from scipy.special import fdtrc
 
     return EndOfSample(statistic, float(fdtrc(count, spare, statistic)), count)
+
+
+def end_of_sample_of_runs(refit: RobustRefit, runs: NDArray[np.int64]) -> EndOfSample:
+    """Return the same test with whole runs for rows, where rows of one run share an error.
+
+    Each run is the mean of its rows, at its largest; the law is linear about the refit.
+
+    Parameters
+    ----------
+    refit
+        The law and its rows.
+    runs
+        The run of each row, from 0.
+    """
+    position = scale_of(refit.request, None).position
+    count = int(runs.max()) + 1
+    furthest = np.array([position[runs == run].max() for run in range(count)])
+    last = _last(furthest, single=len(refit.columns) == 1)
+    jacobian, residual = by_run(refit.jacobian, runs), by_run(refit.residual[:, None], runs)[:, 0]
+    spare = count - int(last.sum()) - jacobian.shape[1]
+    if spare < FEWEST_SPARE:
+        return EndOfSample(math.nan, math.nan, int(last.sum()))
+    size = np.linalg.norm(jacobian, axis=0)
+    scaled = jacobian / np.where(size > 0.0, size, 1.0)
+    whole, rest = (_squares(scaled[kept], residual[kept]) for kept in (slice(None), ~last))
+    if not rest > 0.0:
+        return EndOfSample(math.nan, math.nan, int(last.sum()))
+    statistic = max(whole - rest, 0.0) / last.sum() / (rest / spare)
+    from scipy.special import fdtrc
+
+    return EndOfSample(
+        float(statistic), float(fdtrc(last.sum(), spare, statistic)), int(last.sum())
+    )
+
+
+def by_run(values: NDArray[np.float64], runs: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the mean of each run, shape (runs, columns).
+
+    Parameters
+    ----------
+    values
+        One row per row of the fit, shape (rows, columns).
+    runs
+        The run of each row, from 0.
+    """
+    totals = np.zeros((int(runs.max()) + 1, values.shape[1]))
+    np.add.at(totals, runs, values)
+    return np.asarray(totals / np.bincount(runs)[:, None])
+
+
+def _squares(matrix: NDArray[np.float64], residual: NDArray[np.float64]) -> float:
+    rest = residual - matrix @ np.linalg.lstsq(matrix, residual, rcond=1e-10)[0]
+    return float(rest @ rest)
 
 
 def _last(position: NDArray[np.float64], *, single: bool) -> NDArray[np.bool_]:

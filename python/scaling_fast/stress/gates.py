@@ -11,12 +11,14 @@ from scaling_fast.findings import Finding
 from scaling_fast.runtime.progress import watched
 from scaling_fast.stress.bend import Bend, bend_of
 from scaling_fast.stress.beyond_the_runs import REACH
-from scaling_fast.stress.end_of_sample import end_of_sample
+from scaling_fast.stress.end_of_sample import by_run, end_of_sample, end_of_sample_of_runs
 from scaling_fast.stress.ladder import ladder_test
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
+
+    from numpy.typing import NDArray
 
     from scaling_fast.fitting.result import Fit
     from scaling_fast.stress.beyond_the_runs import Outlook
@@ -94,7 +96,7 @@ def shut_gates(
     found: Outlook,
     *,
     run: str | Sequence[str] | None,
-    runs: int | None,
+    runs: NDArray[np.int64] | None,
     n: int,
     seed: int,
     threads: int | None,
@@ -112,21 +114,25 @@ def shut_gates(
     run
         Columns that name the run of each row, or None.
     runs
-        Number of runs where the rows of one share an error; else None.
+        The run of each row, from 0, where the rows of one share an error; else None.
     n
         Number of data sets of the back-test.
     seed, threads, executor, progress
         As in `backtest`.
     """
     refit, inputs = found.refit, found.inputs
-    independent = refit.rows if runs is None else runs
+    independent = min(
+        refit.rows if runs is None else int(runs.max()) + 1,
+        len(np.unique(np.column_stack(list(refit.columns.values())), axis=0)),
+    )
     left = independent - refit.parameters
     shut = []
     if left < FEWEST_LEFT:
         shut.append(
             Gate(
                 "few_rows",
-                f"{independent} runs leave {left} degrees of freedom, and fewer than seven cannot show a bend",
+                f"{independent} different runs leave {left} degrees of freedom, and fewer than seven "
+                "cannot show a bend",
             )
         )
     if found.span < SHORTEST[inputs.count] - REACH:
@@ -148,22 +154,25 @@ def shut_gates(
                 f"{headline.aicc - better.aicc:.3g})",
             )
         )
-    last = end_of_sample(refit, threads=threads)
+    if runs is None:
+        last, kind = end_of_sample(refit, threads=threads), "rows"
+    else:
+        last, kind = end_of_sample_of_runs(refit, runs), "runs"
     if np.isnan(last.p) and left >= FEWEST_LEFT:
         shut.append(
             Gate(
                 "untested",
-                f"too few rows lie before the last {last.rows} to test whether these follow the law",
+                f"too few {kind} lie before the last {last.rows} to test whether these follow the law",
             )
         )
     if last.p < END_OF_SAMPLE:
         shut.append(
             Gate(
                 "end_of_sample",
-                f"the last {last.rows} rows do not follow the law fitted below them, p = {last.p:.2g}",
+                f"the last {last.rows} {kind} do not follow the law fitted below them, p = {last.p:.2g}",
             )
         )
-    if inputs.count == 2 and left >= FEWEST_LEFT and (bend := _bend(found)).is_real:
+    if inputs.count == 2 and left >= FEWEST_LEFT and (bend := _bend(found, runs)).is_real:
         shut.append(
             Gate("bend", f"the law bends along compute inside the runs, F = {bend.statistic:.3g}")
         )
@@ -178,7 +187,12 @@ def shut_gates(
     return tuple(shut)
 
 
-def _bend(found: Outlook) -> Bend:
+def _bend(found: Outlook, runs: NDArray[np.int64] | None) -> Bend:
     refit = found.refit
     scale = found.inputs.decades(refit.columns) * np.log(10.0)
-    return bend_of(refit.jacobian, refit.residual, refit.reducible, scale)
+    columns = np.column_stack([refit.jacobian, refit.residual, refit.reducible, scale])
+    if runs is not None:
+        # Rows of one run share their error: each run counts once.
+        columns = by_run(columns, runs)
+    jacobian, (residual, reducible, compute) = columns[:, :-3], columns[:, -3:].T
+    return bend_of(jacobian, residual, reducible, compute)

@@ -284,15 +284,27 @@ def drawn_on(executor: Any, ladder: Ladder, first: int, count: int, threads: int
         (at, min(DRAWS_OF_A_TASK, first + count - at))
         for at in range(first, first + count, DRAWS_OF_A_TASK)
     ]
-    tasks = [executor.submit(_task, ladder, at, size, threads) for at, size in ranges]
+    tasks = []
+    for at, size in ranges:
+        try:
+            tasks.append(executor.submit(_task, ladder, at, size, threads))
+        except (OSError, RuntimeError):
+            tasks.append(None)
     found = []
     for (at, size), task in zip(ranges, tasks, strict=True):
-        try:
-            found.append(np.asarray(task.result()))
-        except (OSError, RuntimeError, CancelledError):
-            # A worker that was lost loses nothing: its data sets are computed here.
-            found.append(ladder.drawn(at, size, threads))
+        # A worker that was lost loses nothing, and an answer of another shape is none.
+        values = None if task is None else _result(task, size)
+        found.append(ladder.drawn(at, size, threads) if values is None else values)
     return np.concatenate(found)
+
+
+def _result(task: Any, size: int) -> Floats | None:
+    """Return the answer of a worker, or None where it was lost or is not what was asked for."""
+    try:
+        values = np.asarray(task.result(), dtype=np.float64)
+    except (OSError, RuntimeError, CancelledError, AttributeError, TypeError, ValueError):
+        return None
+    return values if values.shape == (size,) else None
 
 
 def _task(ladder: Ladder, first: int, count: int, threads: int) -> Floats:

@@ -130,9 +130,9 @@ class LookAhead:
                 "counts": ~self.ladder.diverged[places],
             }
         )
-        clipped = np.log(self.refit.clipped[places])
+        observed = np.log(self.refit.request.table.target[places])
         away = {
-            name: np.expm1(clipped - np.log(joined[source]))
+            name: np.expm1(observed - np.log(joined[source]))
             for name, source in (
                 ("error", "forecast"), ("naive_last", "naive_last"), ("naive_line", "naive_line"),
             )

@@ -180,7 +180,8 @@ def _leverage(fitted: Floats, asked: Floats) -> Floats:
     fitted, asked
         Derivatives, shape (data sets, rows, parameters); a parameter that stays where it is has zeros.
     """
-    length = np.sqrt((fitted**2).sum(axis=1, keepdims=True))
+    with np.errstate(over="ignore", under="ignore"):
+        length = np.sqrt((fitted**2).sum(axis=1, keepdims=True))
     length = np.where(length > 0.0, length, 1.0)
     triangle: Floats = np.asarray(np.linalg.qr(fitted / length, mode="r"))
     corner = np.arange(triangle.shape[2])

@@ -55,9 +55,11 @@ class Words:
             span = f"{found.span:.1f}"
             said = (
                 f"{found.decades[place]:.1f} decades outside runs that span {span}: "
-                "beyond what these runs can say. "
-                f"{span} decades beyond, the furthest they can speak of: {_percent(self.furthest)}."
+                "beyond what these runs can say."
             )
+            if found.ahead[place] >= found.decades[place] - REACH:
+                furthest = _percent(self.furthest)
+                said += f" {span} decades beyond, the furthest they can speak of: {furthest}."
         else:
             width = _percent(float(np.expm1(found.half_width[place])))
             said = f"{self._where(place)}: allow for {width}."
