@@ -374,3 +374,30 @@ def test_a_diverged_run_moves_an_optimum_hardly(runs):
     half = 0.5 * (of(before, "N_opt", "upper") - of(before, "N_opt", "lower"))
     assert abs(of(after, "N_opt") - of(before, "N_opt")) < 0.5 * half
     assert any("row 17" in finding.sentence for finding in spoilt.fit.findings)
+
+
+def test_runs_at_one_budget_say_nothing_of_another():
+    size = np.geomspace(1e8, 1e10, 20)
+    data = 1e20 / 6.0 / size
+    noise = np.exp(0.002 * np.random.default_rng(0).standard_normal(20))
+    loss = (1.8 + 480.0 * size**-0.35 + 2100.0 * data**-0.37) * noise
+    fit = sf.fit({"N": size, "D": data, "loss": loss}, "chinchilla", loss=sf.Squared())
+    far, near = sf.optimum(fit, 1e24), sf.optimum(fit, 1e20)
+    assert set(far["status"]) == {"one_budget"}
+    asked = far.filter(pl.col("quantity") != "flops")
+    assert asked["lower"].null_count() == asked["upper"].null_count() == asked.height
+    assert "one_budget" not in near["status"].to_list()
+
+
+def test_a_loss_that_a_rising_law_reaches_between_is_not_called_out_of_reach():
+    size = np.repeat(np.geomspace(1e8, 1e10, 7), 5)
+    data = size * np.tile([3.0, 8.0, 20.0, 50.0, 120.0], 7)
+    noise = np.exp(0.003 * np.random.default_rng(0).standard_normal(35))
+    loss = (1.8 + 480.0 * size**-0.35 + 2100.0 * data**-0.37) * noise
+    law = "a + b*log(N) + c*log(D) + d*log(N)*log(D)"
+    fit = sf.fit({"N": size, "D": data, "loss": loss}, law, loss=sf.Squared())
+    # Its loss is low inside the runs and rises without end beyond them.
+    assert fit.predict({"N": [1e10], "D": [1.2e12]})["prediction"][0] < 2.6
+    with pytest.raises(sf.ParameterError, match="does not fall with compute") as refused:
+        sf.optimum(fit, loss=2.6)
+    assert refused.value.code == "not_decreasing"

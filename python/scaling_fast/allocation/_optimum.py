@@ -74,7 +74,9 @@ def optimum(
         Group keys, flops, quantity, estimate, lower, upper, decades_beyond, status; five rows per budget or loss:
         N_opt, D_opt, D_per_N, loss and flops. `decades_beyond` is how far the optimum lies beyond the largest
         compute among the rows, in log10 units (under a cost that counts more than training, beyond the
-        largest N D). `status` is "interior", or "edge" where the loss falls as far as the search reaches:
+        largest N D). `status` is "interior"; "one_budget" where all runs lie at one budget and the optimum at
+        another, of which they say nothing, so that there is no interval; or "edge" where the loss falls as far
+        as the search reaches:
         N and D are then that end, or null where any split is as good, and there is no interval. A draw
         of a bootstrap that never reaches the loss counts as infinite, so that an upper end may be
         infinite. Of groups without an optimum `status` says why: how their fit ended, or the code of

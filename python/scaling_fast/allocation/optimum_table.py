@@ -61,6 +61,13 @@ Ends: TypeAlias = dict[tuple[int, str], tuple[float, float]]
 """(Number of the group, formula) -> the ends of its interval."""
 
 
+TRIED = 200
+"""Budgets at which a law is tried that seems never to reach a loss."""
+
+SAME_BUDGET = 0.1 * math.log(10.0)
+"""Ln of compute within which runs lie at one budget: a tenth of a decade."""
+
+
 class Target(NamedTuple):
     """A budget in FLOP, or a loss; the other is None."""
 
@@ -122,12 +129,24 @@ class OptimumTable:
         return cost.of(ln_size, ln_data)
 
     @cached_property
-    def largest(self) -> Floats:
-        """Ln of the largest compute among the rows of each group."""
+    def budgets(self) -> Floats:
+        """Ln of the smallest and the largest compute among the rows of each group, shape (groups, 2)."""
         table, cost = self.fit.request.table, self.minimum.cost
         ln_c = self._compute(np.log(table.arrays[cost.size]), np.log(table.arrays[cost.data]))
         pairs = zip(table.offsets[:-1].tolist(), table.offsets[1:].tolist(), strict=True)
-        return np.array([ln_c[first:end].max() if end > first else np.nan for first, end in pairs])
+        rows = [ln_c[first:end] for first, end in pairs]
+        return np.array([(c.min(), c.max()) if c.size else (np.nan, np.nan) for c in rows])
+
+    @property
+    def largest(self) -> Floats:
+        """Ln of the largest compute among the rows of each group."""
+        return np.asarray(self.budgets[:, 1])
+
+    def _is_from_one_budget(self, best: Best, group: int) -> bool:
+        """Whether the rows lie at one budget and the optimum at another, of which they say nothing."""
+        smallest, largest = self.budgets[group]
+        apart = abs(self._compute(best.ln_size, best.ln_data)[group] - largest)
+        return bool(largest - smallest < SAME_BUDGET and apart > SAME_BUDGET)
 
     def frame(self, ends: Ends, words: Sequence[str]) -> pl.DataFrame:
         """Return the table.
@@ -169,7 +188,7 @@ class OptimumTable:
             estimate = lower = upper = getattr(target, target.given)
         elif not math.isfinite(best.ln_flops[group]):
             estimate = math.nan
-        elif best.state[group] == INTERIOR:
+        elif best.state[group] == INTERIOR and not self._is_from_one_budget(best, group):
             lower, upper = ends.get((group, f"{quantity}({target.label})"), (math.nan, math.nan))
         ln_c = best.ln_flops[group]
         if self.minimum.cost.power is None:
@@ -185,7 +204,9 @@ class OptimumTable:
             return word
         if not math.isfinite(best.ln_flops[group]):
             return UNREACHABLE
-        return "interior" if best.state[group] == INTERIOR else "edge"
+        if best.state[group] != INTERIOR:
+            return "edge"
+        return "one_budget" if self._is_from_one_budget(best, group) else "interior"
 
 
 def _estimate(best: Best, group: int, quantity: str) -> float:
@@ -226,6 +247,7 @@ def refuse_unreachable(
                 )
             continue
         if math.isinf(found.ln_flops[0]):
+            _refuse_rising(minimum, target, params)
             floor = float(minimum.lowest_loss(params)[0])
             below = (
                 f"it does not fall below its floor {floor:.6g}"
@@ -244,6 +266,24 @@ def refuse_unreachable(
                 code=UNREACHABLE,
                 param="loss",
             )
+
+
+def _refuse_rising(
+    minimum: ConstrainedMinimum, target: Target, params: Mapping[str, NDArray[np.float64]]
+) -> None:
+    """Refuse a law whose best loss falls and rises again with compute: no least budget can be looked for."""
+    budgets = np.linspace(*minimum.cost.budgets, TRIED)
+    every = {name: np.repeat(values[:1], TRIED) for name, values in params.items()}
+    loss = minimum.at(budgets, every).loss
+    reached = np.flatnonzero(loss <= float(target.loss or 0.0))
+    if reached.size:
+        raise ParameterError(
+            "the best loss of this law does not fall with compute: near "
+            f"{exp(float(budgets[reached[0]])):.3g} FLOP it is below {target.loss:g}, and above it with larger "
+            "budgets; ask for budgets by flops=",
+            code="not_decreasing",
+            param="loss",
+        )
 
 
 def group_words(fit: Fit) -> list[str]:
@@ -278,6 +318,16 @@ def optimum_findings(table: pl.DataFrame) -> tuple[Finding, ...]:
                 evidence={"flops": at_edge},
                 advice="look at the exponents, one of which may be 0 or on a bound; add runs on both sides of the "
                 "optimum",
+            )
+        )
+    if "one_budget" in status:
+        found.append(
+            Finding(
+                "one_budget",
+                "optimum",
+                "amber",
+                "the runs lie at one budget, and say nothing of the best split of another",
+                advice="add runs at budgets at least a factor of ten apart",
             )
         )
     far = sorted(
