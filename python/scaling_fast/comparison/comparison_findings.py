@@ -57,6 +57,9 @@ def verdict_finding(laws: Sequence[Candidate], words: Sequence[str], criteria: C
             if delta > AICC_KEPT and best
             else ": data sets drawn from it seldom look like these"
         )
+    missing = [law.label for law, word in zip(laws, words, strict=True) if "not compared" in word]
+    if words[0] == "supported" and missing:
+        better = f", beside the laws that could be compared; {', '.join(missing)} could not"
     advice = {
         "green": "",
         "grey": "compare with other laws by laws=, or fit a law that the rows determine",
