@@ -7,6 +7,9 @@ import json
 import numpy as np
 import polars as pl
 import pytest
+from terminal import watched
+
+import scaling_fast as sf
 
 
 def test_the_terminal_measures_coverage(tmp_path, capsys):
@@ -127,3 +130,23 @@ def test_the_terminal_says_how_far_a_forecast_may_be_off(tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         main([*said[:-1], "N=1e11,x"])
     assert ended.value.code == 2
+
+
+def test_no_number_is_cut_off_on_a_narrow_terminal(tmp_path):
+    from scaling_fast.cli.output import format_cell
+
+    size, data = (
+        axis.ravel() for axis in np.meshgrid(np.geomspace(1e7, 3e9, 6), np.geomspace(1e9, 1e11, 8))
+    )
+    noise = np.exp(0.005 * np.random.default_rng(1).standard_normal(48))
+    loss = (1.8 + 480.0 * size**-0.35 + 2100.0 * data**-0.37) * noise
+    runs = pl.DataFrame({"N": size, "D": data, "loss": loss})
+    runs.write_csv(tmp_path / "r.csv")
+    words = ["r.csv", "chinchilla", "--loss", "squared"]
+    asked = {"N": [1.234567e10], "D": [2.345678e11]}
+    answer = sf.stress.allowance(sf.fit(runs, "chinchilla", loss=sf.Squared()), asked)
+    for columns in ("60", "80", "120"):
+        shown = watched("stress", "allowance", str(tmp_path / words[0]), *words[1:],
+                        "--at", "N=1.234567e10,D=2.345678e11", COLUMNS=columns)  # fmt: skip
+        for name in answer.drop("sentence", "status").columns:
+            assert format_cell(answer[name][0]) in shown, (columns, name)
