@@ -23,9 +23,6 @@ __all__ = ["Inputs", "inputs_of"]
 FLOP_PER_TOKEN = 6.0
 """FLOP per parameter and token: 2 forward and 4 backward (Kaplan et al. 2020)."""
 
-SAME = 1e-6
-"""Decades within which two scales are one, written with few digits."""
-
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
